@@ -1,0 +1,177 @@
+"""Chapter 4: every token looks at the tokens before it.
+
+Scores, mask, softmax, and the weighted average of the values.
+"""
+
+import torch
+
+
+def causal_mask(n_tokens):
+    """Return which key each query may see: itself and what came before.
+
+    Parameters
+    ----------
+    n_tokens : int
+
+    Returns
+    -------
+    torch.Tensor of bool, shape (T_q, T_k)
+        True where the query may look.
+
+    Examples
+    --------
+    >>> causal_mask(3).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+    if n_tokens < 1:
+        raise ValueError(f"n_tokens is {n_tokens}, wanted at least 1")
+    return torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
+
+
+def scores(query, key):
+    """Compare every query with every key: dot products over the root of d_head.
+
+    Parameters
+    ----------
+    query : torch.Tensor, shape (..., T_q, d_head)
+    key : torch.Tensor, shape (..., T_k, d_head)
+
+    Returns
+    -------
+    torch.Tensor, shape (..., T_q, T_k)
+
+    Raises
+    ------
+    ValueError
+        If their widths differ, or their leading axes do not go together.
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1.
+    """
+    if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
+        raise ValueError(
+            f"query {tuple(query.shape)} and key {tuple(key.shape)} do not go "
+            "together: wanted (..., T_q, d_head) and (..., T_k, d_head), equal in "
+            "all but T"
+        )
+    return query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+
+
+def weights(query, key, *, mask=None):
+    """Turn scores into weights: a softmax over the keys that may be seen.
+
+    Parameters
+    ----------
+    query : torch.Tensor, shape (..., T_q, d_head)
+    key : torch.Tensor, shape (..., T_k, d_head)
+    mask : torch.Tensor of bool, shape (T_q, T_k), optional
+        True where the query may look. Default: everywhere.
+
+    Returns
+    -------
+    torch.Tensor, shape (..., T_q, T_k)
+        Each row sums to one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not go together.
+
+    Examples
+    --------
+    >>> query = key = torch.zeros(3, 8)
+    >>> weights(query, key, mask=causal_mask(3))
+    tensor([[1.0000, 0.0000, 0.0000],
+            [0.5000, 0.5000, 0.0000],
+            [0.3333, 0.3333, 0.3333]])
+    """
+    raw = scores(query, key)
+    if mask is not None:
+        if mask.shape != raw.shape[-2:]:
+            raise ValueError(
+                f"mask {tuple(mask.shape)} does not fit {raw.shape[-2]} queries and "
+                f"{raw.shape[-1]} keys: wanted {tuple(raw.shape[-2:])}"
+            )
+        raw = raw.masked_fill(~mask, -torch.inf)
+    return raw.softmax(-1)
+
+
+def attend(query, key, value, *, mask=None):
+    """Average the values, each weighted by how well its key fits the query.
+
+    Parameters
+    ----------
+    query : torch.Tensor, shape (..., T_q, d_head)
+    key : torch.Tensor, shape (..., T_k, d_head)
+    value : torch.Tensor, shape (..., T_k, d_value)
+    mask : torch.Tensor of bool, shape (T_q, T_k), optional
+
+    Returns
+    -------
+    torch.Tensor, shape (..., T_q, d_value)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not go together.
+    """
+    if key.shape[:-1] != value.shape[:-1]:
+        raise ValueError(
+            f"key {tuple(key.shape)} and value {tuple(value.shape)} do not go "
+            "together: every key needs one value"
+        )
+    return weights(query, key, mask=mask) @ value
+
+
+def split_heads(x, n_heads):
+    """Cut the width into heads.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (T, H * d_head)
+    n_heads : int
+
+    Returns
+    -------
+    torch.Tensor, shape (H, T, d_head)
+
+    Raises
+    ------
+    ValueError
+        If the width cannot be cut into that many heads.
+    """
+    n_tokens, width = x.shape
+    if n_heads < 1 or width % n_heads:
+        raise ValueError(f"a width of {width} cannot be cut into {n_heads} heads")
+    return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
+
+
+def share_heads(x, n_heads):
+    """Give every query head its key or value head, where several share one.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (H_kv, T, d_head)
+    n_heads : int
+        Number of query heads H, a multiple of H_kv.
+
+    Returns
+    -------
+    torch.Tensor, shape (H, T, d_head)
+
+    Raises
+    ------
+    ValueError
+        If H is not a multiple of H_kv.
+
+    References
+    ----------
+    Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from
+    Multi-Head Checkpoints", 2023, section 2.2.
+    """
+    if n_heads % len(x):
+        raise ValueError(f"{n_heads} query heads cannot share {len(x)} evenly")
+    return x.repeat_interleave(n_heads // len(x), dim=0)

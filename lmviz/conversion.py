@@ -1,0 +1,170 @@
+"""Turn a GGUF file of the Llama family into a folder that loads in no time.
+
+A GGUF holds weights in blocks of a few bits, the tokenizer and the sizes of the
+model in one file. `convert` writes them as ``config.json``, ``model.safetensors``
+(float32) and ``tokenizer.json``: what the hub itself would have given.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+# The names of llama.cpp, and what transformers calls the same tensors.
+_TENSORS = {
+    "token_embd": "model.embed_tokens",
+    "output_norm": "model.norm",
+    "output": "lm_head",
+}
+_BLOCK_TENSORS = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+_CONTROL_TOKEN = 3
+
+
+def convert(gguf_file, folder):
+    """Write a GGUF of the Llama family as config, safetensors and tokenizer.
+
+    Parameters
+    ----------
+    gguf_file : path-like
+        The file to read.
+    folder : path-like
+        An existing folder to write into.
+
+    Raises
+    ------
+    ValueError
+        If the file holds another architecture or another kind of tokenizer.
+
+    References
+    ----------
+    The GGUF specification, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+    """
+    import gguf
+
+    folder = Path(folder)
+    reader = gguf.GGUFReader(gguf_file)
+    fields = {
+        name: field.contents()
+        for name, field in reader.fields.items()
+        if not name.startswith("GGUF.")
+    }
+    config = _config(fields)
+    _write_weights(reader.tensors, config, folder / "model.safetensors")
+    _tokenizer(fields).save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+def _config(fields):
+    architecture = fields["general.architecture"]
+    if architecture != "llama":
+        raise ValueError(
+            f"the GGUF holds a model of architecture {architecture!r}, and only "
+            "'llama' can be converted; load it from safetensors instead"
+        )
+    heads = fields["llama.attention.head_count"]
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "dtype": "float32",
+        "vocab_size": len(fields["tokenizer.ggml.tokens"]),
+        "hidden_size": fields["llama.embedding_length"],
+        "intermediate_size": fields["llama.feed_forward_length"],
+        "num_hidden_layers": fields["llama.block_count"],
+        "num_attention_heads": heads,
+        "num_key_value_heads": fields["llama.attention.head_count_kv"],
+        "head_dim": fields["llama.embedding_length"] // heads,
+        "max_position_embeddings": fields["llama.context_length"],
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": fields["llama.rope.freq_base"],
+        },
+        "rms_norm_eps": fields["llama.attention.layer_norm_rms_epsilon"],
+        "hidden_act": "silu",
+        "tie_word_embeddings": True,
+        "bos_token_id": fields["tokenizer.ggml.bos_token_id"],
+        "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
+    }
+
+
+def _write_weights(tensors, config, path):
+    import gguf
+    from safetensors.numpy import save_file
+    from tqdm.auto import tqdm
+
+    arrays = {}
+    for tensor in tqdm(tensors, desc="Unpacking the weights", unit="tensor"):
+        name, kind = _transformers_name(tensor.name)
+        array = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        if kind == "attn_q":
+            array = _halves(array, config["num_attention_heads"])
+        elif kind == "attn_k":
+            array = _halves(array, config["num_key_value_heads"])
+        arrays[name] = np.ascontiguousarray(array, dtype=np.float32)
+    if "lm_head.weight" in arrays:
+        config["tie_word_embeddings"] = False
+    save_file(arrays, path, metadata={"format": "pt"})
+
+
+def _transformers_name(name):
+    stem, suffix = name.rsplit(".", 1)
+    if not stem.startswith("blk."):
+        return f"{_TENSORS[stem]}.{suffix}", stem
+    _, block, kind = stem.split(".")
+    return f"model.layers.{block}.{_BLOCK_TENSORS[kind]}.{suffix}", kind
+
+
+def _halves(weight, n_heads):
+    """Reorder rotary rows from neighbouring pairs to two halves of a head.
+
+    llama.cpp rotates dimensions (0, 1), (2, 3), …; transformers rotates
+    dimension i with i + d_head / 2. The rows of each head move accordingly.
+    """
+    rows, columns = weight.shape
+    pairs = weight.reshape(n_heads, rows // n_heads // 2, 2, columns)
+    return pairs.swapaxes(1, 2).reshape(rows, columns)
+
+
+def _tokenizer(fields):
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    kind = fields["tokenizer.ggml.model"], fields.get("tokenizer.ggml.pre")
+    if kind != ("gpt2", "smollm"):
+        raise ValueError(
+            f"the GGUF's tokenizer is of kind {kind}, and only byte-level BPE as "
+            "SmolLM has it ('gpt2', 'smollm') can be converted; use a folder with "
+            "a tokenizer.json instead"
+        )
+    tokens = fields["tokenizer.ggml.tokens"]
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={token: i for i, token in enumerate(tokens)},
+            merges=[tuple(m.split(" ")) for m in fields["tokenizer.ggml.merges"]],
+        )
+    )
+    # Each digit is a token of its own; the rest is split as GPT-2 splits it.
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    types = fields["tokenizer.ggml.token_type"]
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, special=True, normalized=False)
+            for token, type_ in zip(tokens, types, strict=True)
+            if type_ == _CONTROL_TOKEN
+        ]
+    )
+    return tokenizer

