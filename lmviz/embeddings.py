@@ -33,7 +33,9 @@ def lookup(table, ids):
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= len(table):
         wrong = low if low < 0 else high
-        raise ValueError(f"id {wrong} is not in the table: wanted 0 to {len(table) - 1}")
+        raise ValueError(
+            f"id {wrong} is not in the table: wanted 0 to {len(table) - 1}"
+        )
     return table[ids]
 
 

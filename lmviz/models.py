@@ -59,7 +59,7 @@ class LanguageModel:
         Text to ids and back.
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, with
-        eager attention so that the attention weights can be seen.
+        eager attention so that the attention weights can be seen, and frozen.
     """
 
     card: Card
@@ -217,7 +217,7 @@ def _module(source):
     finally:
         if bars:
             logging.enable_progress_bar()
-    return module.eval()
+    return module.eval().requires_grad_(False)
 
 
 def _tokenizer(source):

@@ -95,13 +95,13 @@ class Attention:
 
 def token_table(module):
     """Return the token embedding table, shape (V, d)."""
-    return module.get_input_embeddings().weight.detach()
+    return module.get_input_embeddings().weight
 
 
 def position_table(module):
     """Return the learned position table, shape (context, d), or None without one."""
     if module.config.model_type == "gpt2":
-        return module.transformer.wpe.weight.detach()
+        return module.transformer.wpe.weight
     return None
 
 
@@ -154,17 +154,15 @@ def unembedding(module):
 
 def _gpt2_attention(block, config):
     fused = block.attn.c_attn
-    weights = fused.weight.detach().chunk(3, dim=1)
-    biases = fused.bias.detach().chunk(3)
+    weights = fused.weight.chunk(3, dim=1)
+    biases = fused.bias.chunk(3)
     query, key, value = map(Linear, weights, biases)
     return Attention(
         norm=_norm(block.ln_1),
         query=query,
         key=key,
         value=value,
-        output=Linear(
-            block.attn.c_proj.weight.detach(), block.attn.c_proj.bias.detach()
-        ),
+        output=Linear(block.attn.c_proj.weight, block.attn.c_proj.bias),
         n_heads=config.num_attention_heads,
         n_kv_heads=config.num_attention_heads,
         rotary_base=None,
@@ -195,16 +193,16 @@ def _norm(module):
     bias = getattr(module, "bias", None)
     eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
     return Norm(
-        weight=module.weight.detach(),
-        bias=None if bias is None else bias.detach(),
+        weight=module.weight,
+        bias=None if bias is None else bias,
         eps=eps,
         centred=isinstance(module, torch.nn.LayerNorm),
     )
 
 
 def _linear(module):
-    bias = None if module.bias is None else module.bias.detach()
-    return Linear(module.weight.detach().T, bias)
+    bias = None if module.bias is None else module.bias
+    return Linear(module.weight.T, bias)
 
 
 def _unknown_family(config):

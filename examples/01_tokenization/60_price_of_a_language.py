@@ -1,0 +1,129 @@
+"""
+The price of a language
+=======================
+
+GPT-2's vocabulary was made from web pages that were nearly all English. It can spell
+any language, for its base is bytes, but it has words for one. What do the others pay,
+and is it the fault of their script?
+"""
+
+# %%
+# To compare languages one needs a text that says the same in all of them. The names
+# of the world's countries are one, and the Unicode consortium keeps them for hundreds
+# of languages; the package ``babel`` brings them along.
+import babel
+
+languages = "en es fr de fi tr ru el ar hi th ja ko zh"
+locales = [babel.Locale(code) for code in languages.split()]
+countries = [
+    code
+    for code in locales[0].territories
+    if len(code) == 2 and all(code in locale.territories for locale in locales)
+]
+names = {
+    locale.english_name: [locale.territories[code] for code in countries]
+    for locale in locales
+}
+print(len(countries), "countries and territories in", len(names), "languages")
+print("for example:", [named[countries.index("FI")] for named in names.values()])
+
+# %%
+# Count GPT-2's tokens. One country, one name, and in some languages several times the
+# price of English. A model that reads in such tokens has a shorter memory, is slower,
+# and has seen less of each word while it was trained.
+import numpy as np
+
+import lmviz
+
+gpt2 = lmviz.load_tokenizer("gpt2")
+tokens = {
+    language: np.mean([len(gpt2.encode(name).ids) for name in named])
+    for language, named in names.items()
+}
+for language, n in tokens.items():
+    print(
+        f"{language:9} {n:5.1f} tokens per name, {n / tokens['English']:.1f} x English"
+    )
+
+# %%
+# A common explanation is the script: UTF-8 writes a Latin letter in one byte, a Greek
+# or Cyrillic one in two, a Thai or Chinese one in three. That is half the truth. If
+# script were all, every language would get as many bytes into a token as English.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+sizes = {
+    language: np.mean([len(name.encode()) for name in named])
+    for language, named in names.items()
+}
+rows = np.arange(len(names))
+_, ax = plt.subplots(figsize=(7.5, 6), layout="constrained")
+for offset, (label, values) in enumerate({"bytes": sizes, "tokens": tokens}.items()):
+    bars = ax.barh(
+        rows + 0.4 * offset,
+        values.values(),
+        0.38,
+        label=label,
+        color=plots.PALETTE[offset],
+    )
+    ax.bar_label(bars, fmt="%.1f", padding=3)
+ax.set_yticks(rows + 0.2, list(names))
+ax.invert_yaxis()
+ax.margins(x=0.1)
+ax.set(
+    title="The name of a country: its bytes, and GPT-2's tokens",
+    xlabel="per name",
+    ylabel="language",
+)
+ax.legend()
+
+# %%
+# The rest is the vocabulary. Where it has whole words, a token carries several bytes;
+# where it has little more than the bytes, a token carries hardly more than one, which
+# is not even a letter. The same bytes cost more because nobody merged them.
+for language in names:
+    print(f"{language:9} {sizes[language] / tokens[language]:.2f} bytes per token")
+
+# %%
+# Is it the kind of tokenizer, then? No: train byte pair encoding on another language,
+# and the price falls. Here on the names of currencies and languages in Greek; the
+# countries are new to it.
+from collections import Counter
+
+from tokenizers import pre_tokenizers
+
+from lmviz import tokenization
+
+greek = babel.Locale("el")
+texts = [*greek.currencies.values(), *greek.languages.values()]
+splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+
+
+def split(texts):
+    return [word for text in texts for word, _ in splitter.pre_tokenize_str(text)]
+
+
+bpe = tokenization.train_bpe(Counter(split(texts)), n_merges=1500)
+ours = sum(len(bpe.encode(word)) for word in split(names["Greek"])) / len(countries)
+print(
+    f"Greek: {tokens['Greek']:.1f} tokens per name for GPT-2, {ours:.1f} for Greek BPE"
+)
+
+# %%
+# The check: nothing is lost in any language, whatever it costs, and the vocabulary
+# that was trained on Greek is cheaper on Greek.
+for named in names.values():
+    assert all(gpt2.decode(gpt2.encode(name).ids) == name for name in named)
+print("every name in every language comes back unchanged")
+assert ours < tokens["Greek"]
+
+# %%
+# **Takeaway.** Bytes make every language possible; the vocabulary makes some of them
+# cheap.
+#
+# **Try it.** Use ``lmviz.load_tokenizer()``, the tokenizer of the model this book runs
+# on. Predict which languages gain.
+#
+# **Sources.** Petrov, La Malfa, Torr and Bibi, *Language Model Tokenizers Introduce
+# Unfairness Between Languages* (NeurIPS 2023). The names are from Unicode's CLDR.

@@ -1,0 +1,100 @@
+"""
+A map of the tokens
+===================
+
+The tokens of a sentence are vectors of many hundred numbers, and a page has two
+dimensions. A map can be drawn all the same. What does it show, how much does it
+leave out, and what changes on the way through the model?
+"""
+
+# %%
+# A model passes its vectors through a stack of **blocks**, and each block adds
+# something to them. We keep all of it in one run: ``hidden_states`` holds the
+# vectors before the first block, after every block, and at the end.
+import lmviz
+
+lm = lmviz.load()
+trace = lm.trace("The king and the queen fed the dog, the cat and two red parrots.")
+print("tokens:", trace.tokens)
+print("hidden states:", tuple(trace.hidden_states.shape), "= (L + 1, T, d)")
+
+# %%
+# **Principal component analysis** finds the direction in which the vectors differ
+# most, then the next one at a right angle to it. Two directions make a map. It says
+# itself how much it shows: the share of all variance that lies in these two.
+from lmviz import embeddings
+
+first, last = trace.hidden_states[0], trace.hidden_states[-1]
+maps = {
+    "before the first block": embeddings.project(first),
+    "after the last block": embeddings.project(last),
+}
+for name, (_, kept) in maps.items():
+    print(f"{name}: {kept[0]:.0%} + {kept[1]:.0%} of the variance is on the map")
+
+# %%
+# On the left, the same token always has the same place, wherever it stands, unless
+# the model adds its position to it. On the right, every token has heard from the
+# tokens before it, and what it holds is turned towards a question: what comes next?
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+labels = [token if len(token) > 1 else f"“{token}”" for token in trace.tokens]
+_, axes = plt.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
+for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
+    plots.labelled_scatter(
+        coordinates,
+        labels,
+        title=f"Tokens {name}\n{kept.sum():.0%} of the variance",
+        xlabel="first principal component",
+        ylabel="second principal component",
+        ax=ax,
+    )
+
+# %%
+# How far apart do the copies of ``␣the`` lie? Before the first block the answer is
+# zero, or the difference of their positions. After the last, each is the end of
+# another beginning of the sentence, and they have drifted apart.
+twins = [i for i, token in enumerate(trace.tokens) if token == trace.tokens[3]]
+for name, states in (("before", first), ("after", last)):
+    distances = (states[twins[1:]] - states[twins[0]]).norm(dim=-1)
+    shown = ", ".join(f"{distance:.2f}" for distance in distances)
+    print(f"{name}: {shown} from the first {trace.tokens[3]!r}")
+
+# %%
+# Now the mistake: to read the map as if it were the space. Two tokens that lie on
+# each other on paper can be far apart in a direction that the paper does not have.
+# Here is the pair that the map betrays most: its distance on the map against its
+# true distance, as shares of the largest of each kind.
+import torch
+
+coordinates, kept = maps["after the last block"]
+flat, true = torch.pdist(coordinates), torch.pdist(last)
+pairs = torch.combinations(torch.arange(len(last)))
+betrayed = int((true / true.max() - flat / flat.max()).argmax())
+a, b = (trace.tokens[i] for i in pairs[betrayed].tolist())
+print(f"{a!r} and {b!r}: {flat[betrayed] / flat.max():.0%} of the map's width apart,")
+print(f"but {true[betrayed] / true.max():.0%} of the largest true distance")
+
+# %%
+# The check: a projection can bring points together, but never move them apart. So
+# on the map no pair may be further apart than in truth, and the variances of all
+# directions together must give the variance there is.
+n = min(last.shape) - 1
+_, all_kept = embeddings.project(last, n=n)
+print("no pair further apart than in truth:", bool((flat <= true + 1e-3).all()))
+print(f"variance in all {n} directions: {float(all_kept.sum()):.6f}")
+assert (flat <= true + 1e-3).all()
+assert abs(float(all_kept.sum()) - 1) < 1e-4
+
+# %%
+# **Takeaway.** A map of tokens is a shadow: worth looking at, as long as it says how
+# much of the variance it keeps.
+#
+# **Try it.** Put ``"Yesterday, "`` in front of the sentence. Predict which of the
+# two maps changes for the tokens that were there before.
+#
+# **Sources.** Pearson, *On Lines and Planes of Closest Fit to Systems of Points in
+# Space* (1901). Ethayarajh, *How Contextual are Contextualized Word
+# Representations?* (EMNLP 2019).

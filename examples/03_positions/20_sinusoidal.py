@@ -1,0 +1,103 @@
+"""
+Sinusoidal positions: a clock with many hands
+=============================================
+
+A position has to become a vector: different for every place, of a bounded size, and
+such that "five further on" means the same everywhere. The first transformer used
+sines and cosines, with nothing to learn. Why does that work?
+"""
+
+# %%
+# One pair of dimensions is a hand of a clock: the sine and the cosine of an angle
+# that grows evenly with the position. Each pair turns more slowly than the one
+# before it; the **wavelength** is how many positions a full turn takes.
+from lmviz import plots, positions
+
+encoding = positions.sinusoidal(1024, 768)
+turns = positions.wavelengths(768)
+
+print("encoding:", tuple(encoding.shape), "= (positions, dimensions)")
+print(f"fastest hand: {turns[0]:.2f} positions a turn")
+print(f"slowest hand: {turns[-1]:,.0f} positions a turn")
+
+# %%
+# All 1,024 positions in 768 dimensions. On the left the hands turn fast and the
+# stripes are narrower than a dot of the picture; on the right they have hardly moved
+# by the end, and sine (0) and cosine (1) alternate in columns.
+plots.heatmap(
+    encoding,
+    title="Sinusoidal encoding of 1024 positions in 768 dimensions",
+    xlabel="dimension",
+    ylabel="position",
+    label="value",
+    cmap="RdBu",
+    vmin=-1,
+    vmax=1,
+)
+
+# %%
+# A few of the columns as curves. Dimensions 2i and 2i + 1 share a wavelength, and
+# one is a quarter of a turn ahead of the other. Together they never stand still at
+# the same time, so the hand can always be read.
+import matplotlib.pyplot as plt
+
+_, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
+for i, dimension in enumerate((100, 160, 220)):
+    colour = plots.PALETTE[i]
+    for offset, style, name in ((0, "-", "sine"), (1, "--", "cosine")):
+        label = f"dimension {dimension + offset} ({name})"
+        column = encoding[:200, dimension + offset]
+        ax.plot(column, style, color=colour, label=label)
+ax.set(title="Three pairs of dimensions", xlabel="position", ylabel="value")
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+# %%
+# Here many readers go wrong, and some code does: "sine for even positions, cosine
+# for odd ones". Even and odd are **dimensions**. Every position has both, as the
+# first numbers of positions 1 and 2 show.
+import math
+
+for position in (1, 2):
+    print(
+        f"position {position}:", [round(v, 4) for v in encoding[position, :4].tolist()]
+    )
+    print("  by hand:  ", [round(math.sin(position), 4), round(math.cos(position), 4)])
+
+# %%
+# Now the point of it. The dot product of two encodings says how alike two places
+# are, and it depends on their **distance alone**: sine times sine plus cosine times
+# cosine is the cosine of the difference. In the picture every diagonal has one
+# colour.
+similarity = encoding[:100] @ encoding[:100].T
+plots.heatmap(
+    similarity,
+    title="Dot product of every position with every other",
+    xlabel="position",
+    ylabel="position",
+    label="dot product",
+)
+spread = max(
+    float(similarity.diagonal(offset).max() - similarity.diagonal(offset).min())
+    for offset in range(100)
+)
+print(f"largest spread along a diagonal: {spread:.1e}")
+assert spread < 1e-2
+
+# %%
+# And a step is a **rotation**: moving on by k positions turns every hand by a fixed
+# angle, so one matrix does it, whatever the position. A model can learn "five to
+# the left" as one linear map.
+shift = positions.shift_matrix(5, 768)
+moved = encoding[:-5] @ shift
+difference = float((moved - encoding[5:]).abs().max())
+print(f"shift by 5, largest absolute difference: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# **Takeaway.** A sinusoidal encoding is a set of clock hands of many speeds, in which
+# distance is an angle.
+#
+# **Try it.** Set ``base=100.0``. Predict what happens to the right half of the first
+# picture, and whether two far positions can still be told apart.
+#
+# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5.

@@ -1,0 +1,109 @@
+"""
+Attention is a weighted average
+===============================
+
+Up to here every token was alone with its vector. Attention is where they meet: each
+token collects from the others what it needs. It takes three roles, one formula and
+no magic. How are the weights of the average found?
+"""
+
+# %%
+# Three tokens, each with three vectors of width two, small enough to follow by hand.
+# A **query** says what a token looks for, a **key** what it can be found by, and a
+# **value** what it gives if it is found.
+import torch
+
+query = torch.tensor([[1.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
+key = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+value = torch.tensor([[10.0, 0.0], [0.0, 10.0], [5.0, 5.0]])
+
+# %%
+# How well does a key fit a query? The dot product says it: large where both point
+# the same way. Row i, column j holds the fit of query i and key j, divided by the
+# root of the width.
+from lmviz import attention
+
+print(query @ key.T)
+print(attention.scores(query, key))
+
+# %%
+# A language model writes from left to right, so a token must not look at what comes
+# after it. The **causal mask** says where it may look: at itself and to the left.
+mask = attention.causal_mask(3)
+print(mask.int())
+
+# %%
+# A **softmax** turns each row of scores into weights: all positive, with sum one,
+# and the hidden places get exactly zero. The first token can only look at itself, so
+# its weight is 1, whatever its score.
+weights = attention.weights(query, key, mask=mask)
+print(weights)
+print("sum of each row:", weights.sum(-1).tolist())
+
+# %%
+# The output is the average of the values with these weights. The last row, by hand:
+output = attention.attend(query, key, value, mask=mask)
+by_hand = sum(weights[2, j] * value[j] for j in range(3))
+print(output)
+print("last row by hand:", by_hand.tolist())
+
+# %%
+# Why the root of the width? It looks like a detail, and leaving it out is the classic
+# mistake. The dot product of two random vectors of width d has a standard deviation
+# of about the root of d. So with wide vectors the scores are large, the softmax
+# gives everything to one key, and nothing is left to learn from: its slope is zero.
+import matplotlib.pyplot as plt
+
+torch.manual_seed(0)
+widths = [4, 16, 64, 256, 1024]
+largest = {"divided by the root of d": [], "not divided": []}
+for width in widths:
+    q, k = torch.randn(200, 1, width), torch.randn(200, 16, width)
+    scaled = attention.scores(q, k)
+    raw = scaled * width**0.5
+    print(
+        f"d = {width:4}: sd of the scores {raw.std():6.2f}, divided {scaled.std():.2f}"
+    )
+    for name, fits in zip(largest, (scaled, raw), strict=True):
+        largest[name].append(fits.softmax(-1).max(-1).values.mean().item())
+
+# %%
+# Sixteen random keys: no one fits better than the others. With the scale the largest
+# weight stays the same for every width; without it the attention of a wide head is
+# on a single token before anything was learned.
+from lmviz import plots
+
+_, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+for (name, line), colour in zip(largest.items(), plots.PALETTE[:2], strict=True):
+    ax.plot(widths, line, marker="o", color=colour, label=name)
+ax.axhline(1 / 16, color="0.5", ls=":", label="all sixteen alike")
+ax.set_xscale("log", base=2)
+ax.set_xticks(widths, widths)
+ax.set(
+    title="Without the scale, wide heads are stuck on one key",
+    xlabel="width of query and key (logarithmic)",
+    ylabel="largest of sixteen weights",
+    ylim=(0, 1.05),
+)
+ax.legend()
+
+# %%
+# The check: PyTorch has attention built in, and it must give the same, here with
+# four heads, seven tokens and random numbers.
+q, k, v = torch.randn(3, 4, 7, 32)
+ours = attention.attend(q, k, v, mask=attention.causal_mask(7))
+theirs = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+difference = float((ours - theirs).abs().max())
+print(f"largest absolute difference from PyTorch's: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# **Takeaway.** Attention is an average of values; the weights come from how well each
+# key fits the query.
+#
+# **Try it.** Multiply ``query`` by ten. Predict what happens to each row of the
+# weights, and which row cannot change.
+#
+# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2.1 and
+# its footnote 4 on the scale. Bahdanau, Cho and Bengio, *Neural Machine Translation
+# by Jointly Learning to Align and Translate* (2014), where the idea comes from.

@@ -1,0 +1,105 @@
+"""
+Reading one head
+================
+
+A real model has many attention heads, and the picture of one is the best known
+picture of the whole field. It is also easily misread. What do its rows, its
+columns, its colours and its dark corner say?
+"""
+
+# %%
+# We run a sentence through the model and keep every attention weight. The last
+# layer's first head is one map of them: a row for each token that looks, a column
+# for each token it can look at.
+import lmviz
+
+lm = lmviz.load()
+trace = lm.trace("The dog chased the ball because it was excited.")
+head = trace.attentions[-1, 0]
+print("all weights:", tuple(trace.attentions.shape), "= (L, H, T_q, T_k)")
+print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
+
+# %%
+# Read it row by row. Row i is what token i looks at, and it sums to one. The upper
+# triangle is black because of the **causal mask**: nobody looks at what comes later.
+# The first row has only one place to look.
+from lmviz import plots
+
+layer = lm.card.n_layers - 1
+plots.attention_map(head, trace.tokens, title=f"Layer {layer}, head 0")
+print(
+    "smallest and largest row sum:",
+    head.sum(-1).min().item(),
+    head.sum(-1).max().item(),
+)
+print("largest weight on a later token:", head.triu(1).max().item())
+
+# %%
+# Often one weight outshines all others, and the rest drowns in black. A colour scale
+# that is not linear helps the eye, and misleads it unless it says so. Here are the
+# same numbers, on the left as they are, on the right as ``log(1 + weight)``. Both
+# bars end at the same weight: compare their labels. As weights are at most one, this
+# logarithm is nearly a straight line, so it helps very little.
+import math
+
+import matplotlib.pyplot as plt
+
+_, axes = plt.subplots(1, 2, figsize=(12.5, 5.2), layout="compressed")
+top = float(head.max())
+for ax, scale, vmax in zip(
+    axes, ("linear", "log1p"), (top, math.log1p(top)), strict=True
+):
+    plots.attention_map(
+        head,
+        trace.tokens,
+        scale=scale,
+        vmin=0,
+        vmax=vmax,
+        title=f"{scale} colour",
+        ax=ax,
+    )
+
+# %%
+# So what about the bright column? In many heads nearly every token looks at the very
+# first one, and it is tempting to call that token important. Look at how much it
+# gets, and what it gives: where its **value** is short, to look at it is to look
+# away. A softmax must spend its sum of one somewhere; this is where it goes when
+# there is nothing to do.
+from lmviz import attention, positions, weights
+
+parts = weights.attention(lm.module, -1)
+x = parts.norm(trace.hidden_states[-2])
+value = attention.split_heads(parts.value(x), parts.n_kv_heads)
+length = attention.share_heads(value, parts.n_heads)[0].norm(dim=-1)
+print(f"share of the weights on the first token: {head[1:, 0].mean():.0%}")
+print(f"length of its value: {length[0]:.2f}; of the others: {length[1:].mean():.2f}")
+
+# %%
+# From scratch: the same map from the model's own weights. The vectors that enter the
+# last layer are normalised, projected to queries and keys, and cut into heads. If
+# the model has rotary positions, queries and keys are turned by their position. Then
+# scores, mask and softmax, as in the lesson before.
+query = attention.split_heads(parts.query(x), parts.n_heads)
+key = attention.split_heads(parts.key(x), parts.n_kv_heads)
+if parts.rotary_base is not None:
+    query = positions.rotary(query, base=parts.rotary_base)
+    key = positions.rotary(key, base=parts.rotary_base)
+key = attention.share_heads(key, parts.n_heads)
+ours = attention.weights(query, key, mask=attention.causal_mask(len(x)))
+
+difference = float((ours - trace.attentions[-1]).abs().max())
+print(f"{parts.n_heads} query heads share {parts.n_kv_heads} key and value heads")
+print(f"largest absolute difference from the model's: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# **Takeaway.** Rows are queries and sum to one, columns are keys, the dark triangle is
+# the mask, and a bright first column is mostly a place to rest.
+#
+# **Try it.** Put another word in front of the sentence. Predict which column will be
+# bright then.
+#
+# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2. Xiao et
+# al., *Efficient Streaming Language Models with Attention Sinks* (2023), section 3.1.
+# Kobayashi et al., *Attention is Not Only a Weight* (EMNLP 2020), on the length of
+# the values.

@@ -1,0 +1,97 @@
+"""
+All layers and heads at once
+============================
+
+One head is one opinion. A model has a row of heads in every layer, each with its own
+queries, keys and values, and they look at different things. What can be seen when
+all of them are laid side by side?
+"""
+
+# %%
+# Libraries return the weights layer by layer, as a tuple of arrays of shape
+# ``[batch, heads, seq, seq]``. Here is that raw form, for one sentence.
+import lmviz
+
+lm = lmviz.load()
+text = "The dog chased the ball because it was excited."
+ids = lm.encode(text)
+raw = lm.module(ids[None], output_attentions=True).attentions
+print(f"{len(raw)} layers, each {list(raw[0].shape)} = [batch, heads, seq, seq]")
+
+# %%
+# With a single sentence the batch axis says nothing, so the book stacks the layers in
+# its place: (L, H, T_q, T_k).
+import torch
+
+trace = lm.trace(text)
+attentions = trace.attentions
+difference = float((torch.cat(raw) - attentions).abs().max())
+print("stacked:", tuple(attentions.shape))
+print(f"largest absolute difference from the raw form: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# The whole model in one picture. A row of tiles is a layer, from the first at the top
+# to the last at the bottom; each tile is a map like that of the lesson before, with
+# queries running down and keys to the right. Three kinds can be told apart from afar:
+# a bright diagonal (looking at itself or its neighbour), a bright left edge (looking
+# at the first token), and an even triangle (looking everywhere).
+from lmviz import plots
+
+plots.head_mosaic(attentions, title=f"Every head of {lm.card.name}, linear colour")
+
+# %%
+# Put numbers to it: how much of its attention does each head spend on the token
+# itself, on the one before it, and on the first? (From the fourth token on, where
+# these are three different ones.)
+late = attentions[:, :, 3:]
+shares = {
+    "itself": attentions.diagonal(dim1=-2, dim2=-1)[..., 3:].mean(-1),
+    "the one before": attentions.diagonal(-1, dim1=-2, dim2=-1)[..., 2:].mean(-1),
+    "the first": late[..., 0].mean(-1),
+}
+for name, share in shares.items():
+    strongest = int(share.argmax())
+    at, head = divmod(strongest, lm.card.n_heads)
+    print(
+        f"{name:15} mean over all heads {share.mean():.2f}, "
+        f"most in layer {at}, head {head}: {share.max():.2f}"
+    )
+
+# %%
+# Now the shortcut that hides more than it shows: to average the heads, "to get the
+# attention of the model". The mean is a pattern that no head has. Compare each head
+# with the mean of all, by how much weight would have to be moved to turn one row into
+# the other (0: the same; 1: nothing in common).
+mean = attentions.mean((0, 1))
+moved = (attentions - mean).abs().sum(-1)[..., 3:].mean(-1) / 2
+nearest = divmod(int(moved.argmin()), lm.card.n_heads)
+print(f"weight to move, from a head to the mean: {moved.mean():.2f} on average")
+print(
+    f"the head most like it: layer {nearest[0]}, head {nearest[1]}, {moved.min():.2f}"
+)
+
+# %%
+# The mean beside the two heads that are most and least like it.
+import matplotlib.pyplot as plt
+
+farthest = divmod(int(moved.argmax()), lm.card.n_heads)
+shown = {
+    "Mean over all heads": mean,
+    "Most like it: layer {}, head {}".format(*nearest): attentions[nearest],
+    "Least like it: layer {}, head {}".format(*farthest): attentions[farthest],
+}
+_, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="compressed")
+for ax, (title, weights) in zip(axes, shown.items(), strict=True):
+    plots.attention_map(weights, trace.tokens, title=title, ax=ax)
+
+# %%
+# **Takeaway.** Heads differ, by layer and within a layer; look at all of them before
+# you speak of one, and do not average them.
+#
+# **Try it.** Use a sentence in which one word comes twice. Predict in which tiles you
+# will see it.
+#
+# **Sources.** Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (2019),
+# section 3, for these kinds of heads. Vig, *A Multiscale Visualization of Attention in
+# the Transformer Model* (2019), for the view of all heads.

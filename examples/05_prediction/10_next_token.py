@@ -1,0 +1,98 @@
+"""
+From the last vector to the next token
+======================================
+
+After the last block, all that a model knows about what comes next is one vector. Two
+steps turn it into a probability for every token of the vocabulary. Which steps, and
+what does the answer look like?
+"""
+
+# %%
+# The text is cut into tokens, and each ends up with a vector. Only the last token's
+# says what follows the whole text. Its vector has passed the **final norm**, which
+# gives it a standard length.
+import lmviz
+
+lm = lmviz.load()
+text = "The capital of France is"
+trace = lm.trace(text)
+last = trace.hidden_states[-1, -1]
+print("tokens:", trace.tokens)
+print("last vector:", tuple(last.shape))
+
+# %%
+# The **unembedding** compares that vector with one row for each token: a dot product
+# each. The results are the **logits**. The larger, the better the fit, but they are
+# no probabilities: they may be negative, and their sum means nothing.
+from lmviz import prediction, weights
+
+unembed = weights.unembedding(lm.module)
+logits = unembed(last)
+print("logits:", tuple(logits.shape))
+print(f"from {logits.min():.1f} to {logits.max():.1f}")
+
+# %%
+# A **softmax** makes probabilities of them: the exponential of each, divided by the
+# sum of all. Now they are positive and sum to one.
+chances = prediction.probabilities(logits)
+print("sum:", round(chances.sum().item(), 5))
+
+# %%
+# The ten likeliest tokens, and all the others as one bar. Such a tail is never empty:
+# thousands of unlikely tokens together often weigh more than the second best.
+from lmviz import plots
+
+top = chances.topk(10)
+plots.token_bars(lm.tokens(top.indices), top.values, title=f"What follows “{text}”")
+for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
+    print(f"{token:12} {p:.3f}")
+
+# %%
+# The model computes such logits at **every** position, each for the token that comes
+# next: row i of the logits speaks of token i + 1. To take row i for token i is the
+# classic mistake, and it is easy to make, since both have the same length.
+for i, token in enumerate(trace.tokens[:-1]):
+    guess = lm.tokens([prediction.greedy(trace.logits[i])])[0]
+    print(f"after {token!r}: guess {guess!r}, true {trace.tokens[i + 1]!r}")
+
+logs = trace.logits.log_softmax(-1)
+right = logs[:-1].gather(1, trace.ids[1:, None]).mean()
+wrong = logs.gather(1, trace.ids[:, None]).mean()
+print(f"mean log-probability of token i + 1 at row i: {right:6.2f} nats")
+print(f"mean log-probability of token i at row i:     {wrong:6.2f} nats")
+
+# %%
+# A second mistake: to normalise the last hidden state once more. What a library hands
+# out as the last one has passed the final norm already.
+final_norm = weights.final_norm(lm.module)
+twice = prediction.probabilities(unembed(final_norm(last)))
+best = prediction.greedy(logits)
+print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} twice")
+
+# %%
+# From scratch, both steps: a hook catches the vectors on their way into the final
+# norm, as the last block left them. Normalise, unembed, and compare with the model's
+# own logits.
+is_gpt2 = lm.module.config.model_type == "gpt2"
+norm = lm.module.get_submodule("transformer.ln_f" if is_gpt2 else "model.norm")
+caught = []
+hook = norm.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
+trace = lm.trace(text)
+hook.remove()
+
+ours = unembed(final_norm(caught[0]))
+difference = float((ours - trace.logits).abs().max())
+print(f"largest absolute difference from the model's logits: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# **Takeaway.** The next token is a softmax over dot products: the last vector,
+# normalised, against one row for each token.
+#
+# **Try it.** Ask for the capital of another country. Predict not only the likeliest
+# token but how sure the model will be.
+#
+# **Sources.** Radford et al., *Improving Language Understanding by Generative
+# Pre-Training* (2018), section 3.1, equation 2. Press and Wolf, *Using the Output
+# Embedding to Improve Language Models* (2017), on sharing one table for embedding and
+# unembedding.
