@@ -80,7 +80,7 @@ def docs_live(session):
 @nox.session
 def tests(session):
     """Run the tests; what stands behind -- goes to pytest."""
-    install(session, "test")
+    install(session, "test", "docs")
     session.run("pytest", *session.posargs)
 
 

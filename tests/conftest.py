@@ -1,0 +1,69 @@
+"""Models for the tests, and a machine on which no hub answers."""
+
+import os
+
+# Before anything imports huggingface_hub: nothing listens on this port, so every test
+# sees a machine without a hub, also where there is one.
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
+os.environ["MPLBACKEND"] = "agg"
+os.environ.pop("LMVIZ_MODEL", None)
+
+import pytest
+import torch
+from random_gpt2 import save_random_gpt2
+from transformers import LlamaConfig, LlamaForCausalLM
+
+import lmviz
+from lmviz import sources
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch, tmp_path_factory):
+    """An empty hub cache, and no memory of an earlier probe."""
+    from huggingface_hub import constants
+
+    empty = tmp_path_factory.mktemp("hub")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(empty))
+    sources.hub_answers.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    return lmviz.load("smollm2")
+
+
+@pytest.fixture(scope="session")
+def random_gpt2_folder(tmp_path_factory):
+    """The full-size GPT-2 with random weights, about 500 MB."""
+    folder = tmp_path_factory.mktemp("random") / "random-gpt2"
+    save_random_gpt2(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory):
+    """A tiny random model of each family, with GPT-2's tokenizer."""
+    root = tmp_path_factory.mktemp("tiny")
+    sizes = {"n_layer": 2, "n_head": 4, "n_embd": 32, "n_positions": 64}
+    save_random_gpt2(root / "gpt2", **sizes)
+    torch.manual_seed(0)
+    llama = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=50257,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=64,
+            rope_parameters={"rope_type": "default", "rope_theta": 500.0},
+        )
+    )
+    llama.save_pretrained(root / "llama")
+    lmviz.load_tokenizer("gpt2").save(str(root / "llama" / "tokenizer.json"))
+    return {"gpt2": root / "gpt2", "llama": root / "llama"}
+
+
+@pytest.fixture(scope="session", params=["gpt2", "llama"])
+def tiny(request, tiny_folders):
+    return lmviz.load(tiny_folders[request.param])

@@ -1,0 +1,180 @@
+"""The build of the book, on a book of one page: what must fail it, fails it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LESSON = '''"""
+A lesson
+========
+
+A lead.
+"""
+
+# %%
+# A line of prose.
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+import lmviz
+
+plt.plot([1, 2])
+plt.title("A figure")
+print("lesson of", lmviz.load().card.name)
+with Path({log!r}).open("a") as log:
+    log.write("lesson ")
+'''
+NOTEBOOK = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+
+# A notebook
+
+```{{code-cell}} ipython3
+from pathlib import Path
+
+import lmviz
+
+print("notebook of", lmviz.load().card.name)
+with Path({log!r}).open("a") as log:
+    _ = log.write("notebook ")
+```
+"""
+
+
+class Book:
+    """A book of one lesson and one notebook, built as the real one is built."""
+
+    def __init__(self, folder, model):
+        self.folder, self.model = folder, model
+        self.docs, self.log = folder / "docs", folder / "log"
+        self.lesson = folder / "examples" / "01_one" / "10_lesson.py"
+        self.notebook = self.docs / "notebook.md"
+        shutil.copytree(ROOT / "docs" / "_ext", self.docs / "_ext")
+        shutil.copytree(ROOT / "docs" / "_static", self.docs / "_static")
+        shutil.copy(ROOT / "docs" / "conf.py", self.docs)
+        # A copy of the package, which a test can change.
+        shutil.copytree(ROOT / "lmviz", folder / "lmviz")
+        self.lesson.parent.mkdir(parents=True)
+        for place in (self.lesson.parent, self.lesson.parents[1]):
+            (place / "GALLERY_HEADER.rst").write_text("Title\n=====\n\nText.\n")
+        (self.docs / "index.md").write_text(
+            "# Index\n\n```{toctree}\nnotebook\nlessons/index\n```\n\n$$ x^2 $$\n"
+        )
+        self.lesson.write_text(LESSON.format(log=str(self.log)))
+        self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
+
+    def build(self):
+        """Build it, and return what ran, the exit code and what was printed."""
+        self.log.write_text("")
+        command = "-m sphinx -nW --keep-going -b html docs docs/_build/html"
+        done = subprocess.run(
+            [sys.executable, *command.split()],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.folder),
+                "LMVIZ_MODEL": str(self.model),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self.log.read_text().split(), done.returncode, done.stdout
+
+    def page(self, name):
+        return (self.docs / "_build" / "html" / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def book(tmp_path, tiny_folders):
+    return Book(tmp_path, tiny_folders["gpt2"])
+
+
+def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_folders):
+    ran, code, printed = book.build()
+    assert code == 0, printed
+    assert sorted(ran) == ["lesson", "notebook"]
+    assert "The book ran on gpt2 (a local folder)." in printed
+    assert "index.html" in printed
+    for page in ("index.html", "notebook.html", "lessons/01_one/10_lesson.html"):
+        assert "revision <code>not stated</code>" in book.page(page)
+        assert "<strong>gpt2</strong>" in book.page(page)
+    assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
+    assert 'alt="A figure"' in book.page("lessons/01_one/10_lesson.html")
+    assert "<math" in book.page("index.html")
+
+    assert book.build()[:2] == ([], 0), "nothing changed"
+
+    module = book.folder / "lmviz" / "prediction.py"
+    module.write_text(module.read_text() + "\n# changed\n")
+    ran, code, printed = book.build()
+    assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
+
+    book.model = tiny_folders["llama"]
+    ran, code, printed = book.build()
+    assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
+    for page in ("notebook.html", "lessons/01_one/10_lesson.html", "index.html"):
+        assert "<strong>llama</strong>" in book.page(page)
+    assert "notebook of llama" in book.page("notebook.html")
+    assert "lesson of llama" in book.page("lessons/01_one/10_lesson.html")
+
+
+def test_no_page_asks_a_third_party(book):
+    book.build()
+    loads = re.compile(
+        r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["'](\w+:)?//"""
+    )
+    pages = list((book.docs / "_build" / "html").rglob("*.html"))
+    assert len(pages) > 3
+    for page in pages:
+        assert not loads.search(page.read_text(encoding="utf-8")), page
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("raise RuntimeError('it broke')", "it broke"),
+        ("import warnings; warnings.warn('take care')", "UserWarning: take care"),
+    ],
+)
+def test_a_lesson_that_fails_or_warns_fails_the_build(book, added, said):
+    with book.lesson.open("a") as lesson:
+        lesson.write(f"{added}\n")
+    _, code, printed = book.build()
+    assert code != 0
+    assert said in printed
+
+
+def test_a_lesson_that_did_not_run_fails_the_build(book):
+    book.lesson.rename(book.lesson.with_name("lesson.py"))
+    ran, code, printed = book.build()
+    assert ran == ["notebook"]
+    assert code != 0
+    assert "did not run: 01_one/lesson.py" in printed
+
+
+def test_a_notebook_that_fails_fails_the_build(book):
+    text = book.notebook.read_text()
+    book.notebook.write_text(text.replace("import lmviz\n", "import no_such_module\n"))
+    _, code, printed = book.build()
+    assert code != 0
+    assert "no_such_module" in printed
+
+
+def test_a_notebook_that_is_not_run_fails_the_build(book):
+    with (book.docs / "conf.py").open("a") as conf:
+        conf.write('nb_execution_mode = "off"\n')
+    ran, code, printed = book.build()
+    assert ran == ["lesson"]
+    assert code != 0
+    assert "notebook.md did not run" in printed

@@ -1,0 +1,99 @@
+import dataclasses
+
+import pytest
+import torch
+
+import lmviz
+from lmviz import sources
+from lmviz.models import LanguageModel
+
+
+def test_the_card_of_smollm2(smollm2):
+    # The numbers of the model's published configuration.
+    card = smollm2.card
+    assert (card.n_layers, card.n_heads, card.d_model) == (30, 9, 576)
+    assert (card.vocabulary, card.context, card.positions) == (49152, 8192, "rotary")
+    assert card.parameters == 134_515_008
+    assert card.licence == "Apache-2.0"
+    assert sources.SMOLLM2_WHEEL in card.source
+    assert str(card).startswith("smollm2 (")
+
+
+def test_smollm2_knows_the_capital_of_france(smollm2):
+    trace = smollm2.trace("The capital of France is")
+    best = trace.logits[-1].softmax(-1).max(-1)
+    assert smollm2.tokens([best.indices]) == ["␣Paris"]
+    assert best.values == pytest.approx(0.77, abs=0.01)
+
+
+def test_the_model_is_frozen_float32_and_in_evaluation_mode(tiny):
+    assert not tiny.module.training
+    for weight in tiny.module.parameters():
+        assert weight.dtype == torch.float32
+        assert not weight.requires_grad
+
+
+def test_the_cards_of_both_families(tiny_folders):
+    gpt2, llama = (lmviz.load(tiny_folders[name]).card for name in ("gpt2", "llama"))
+    assert (gpt2.positions, llama.positions) == ("learned", "rotary")
+    for card in (gpt2, llama):
+        assert (card.n_layers, card.n_heads, card.d_model, card.context) == (
+            2,
+            4,
+            32,
+            64,
+        )
+        assert (card.source, card.licence) == ("a local folder", "not stated")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_blank_text_is_refused(tiny, text):
+    with pytest.raises(ValueError, match="wanted a text with at least one word"):
+        tiny.trace(text)
+
+
+@pytest.mark.parametrize("text", [None, 7, ["The", "dog"]])
+def test_what_is_no_text_is_refused(tiny, text):
+    with pytest.raises(TypeError, match="wanted a text"):
+        tiny.trace(text)
+
+
+def test_a_text_as_long_as_the_context_is_taken_and_no_longer(tiny):
+    assert len(tiny.trace(" dog" * 64).ids) == 64
+    with pytest.raises(ValueError, match="65 tokens long, and .* holds 64; shorten"):
+        tiny.trace(" dog" * 65)
+
+
+def test_the_tokenizer_of_gpt2_gives_the_published_ids():
+    tokenizer = lmviz.load_tokenizer("gpt2")
+    ids = [18712, 15417, 32329, 389, 3665, 290, 6942, 0]
+    text = "Small Language Models are powerful and efficient!"
+    assert tokenizer.encode(text).ids == ids
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode([18710]) == " Hollow"
+    assert tokenizer.get_vocab_size() == 50257
+    assert tokenizer.encode("<|endoftext|>").ids == [50256]
+
+
+def test_a_folder_has_the_same_tokenizer_alone_and_with_the_model(tiny_folders):
+    alone = lmviz.load_tokenizer(tiny_folders["llama"])
+    model = lmviz.load(tiny_folders["llama"])
+    assert alone.to_str() == model.tokenizer.to_str()
+
+
+def test_a_chosen_model_is_announced_and_a_named_one_is_not(
+    tiny_folders, monkeypatch, capsys
+):
+    monkeypatch.setenv("LMVIZ_MODEL", str(tiny_folders["gpt2"]))
+    assert lmviz.load().card.name == "gpt2"
+    said = capsys.readouterr().err
+    assert said == "lmviz: the model is gpt2 (named by LMVIZ_MODEL)\n"
+    lmviz.load(tiny_folders["gpt2"])
+    assert capsys.readouterr().err == ""
+
+
+def test_cards_and_models_cannot_be_changed(tiny):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        tiny.card = None
+    assert isinstance(tiny, LanguageModel)
+    assert repr(tiny).startswith("LanguageModel(")

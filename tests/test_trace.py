@@ -1,0 +1,48 @@
+import torch
+
+
+def test_a_trace_is_what_the_model_returns(tiny):
+    text = "The dog chased the ball"
+    trace = tiny.trace(text)
+    output = tiny.module(
+        tiny.encode(text)[None], output_hidden_states=True, output_attentions=True
+    )
+    assert torch.equal(trace.logits, output.logits[0])
+    for ours, theirs in (
+        (trace.hidden_states, output.hidden_states),
+        (trace.attentions, output.attentions),
+    ):
+        assert len(ours) == len(theirs)
+        for layer, tensors in zip(ours, theirs, strict=True):
+            assert torch.equal(layer, tensors[0])
+
+
+def test_the_axes_are_those_of_the_vocabulary(tiny):
+    trace = tiny.trace("The dog chased the ball")
+    n_tokens, card = len(trace.tokens), tiny.card
+    assert trace.tokens == ("The", "␣dog", "␣chased", "␣the", "␣ball")
+    assert trace.ids.shape == (n_tokens,)
+    assert trace.embeddings.shape == (n_tokens, card.d_model)
+    assert trace.hidden_states.shape == (card.n_layers + 1, n_tokens, card.d_model)
+    assert trace.attentions.shape == (card.n_layers, card.n_heads, n_tokens, n_tokens)
+    assert trace.logits.shape == (n_tokens, card.vocabulary)
+    assert repr(trace).startswith("Trace(5 tokens: embeddings (5, 32)")
+
+
+def test_everything_is_float32_and_without_gradient(tiny):
+    trace = tiny.trace("The dog")
+    for tensor in (
+        trace.embeddings,
+        trace.hidden_states,
+        trace.attentions,
+        trace.logits,
+    ):
+        assert tensor.dtype == torch.float32
+        assert not tensor.requires_grad
+
+
+def test_a_trace_can_be_trained_on(tiny):
+    """Not a tensor of inference mode, which no one could differentiate through."""
+    probe = torch.nn.Linear(tiny.card.d_model, 1)
+    probe(tiny.trace("The dog").hidden_states[-1]).sum().backward()
+    assert probe.weight.grad is not None
