@@ -10,6 +10,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "docs"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 HTML = Path("docs", "_build", "html")

@@ -49,8 +49,10 @@ print(f"largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# The same can be seen in the weights of one head. On the right the rows and columns
-# are turned round, and the colours with them: who looks at whom has not changed.
+# The same can be seen in the weights of the average, for one **head** (a layer does
+# all this several times side by side; each time is a head). A row is a token that
+# looks, a column one that is looked at. On the right, rows and columns are turned
+# round, and the colours with them: who looks at whom has not changed.
 import matplotlib.pyplot as plt
 
 tokens = lm.tokens(ids)

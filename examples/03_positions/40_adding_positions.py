@@ -65,8 +65,9 @@ assert difference < 1e-4
 # Now the trap. Many notebooks take ``last_hidden_state``, the output of the whole
 # model, and add a positional encoding to that, "to get position-aware embeddings".
 # By then all the work is done: every block has already used the positions. What is
-# added now comes after the work is done, and nothing reads it but the unembedding,
-# which turns it into noise on the answer. Watch what it does to the next token.
+# added now comes after the work is done, and nothing reads it but the **unembedding**,
+# the last step, which compares the final vector with every token of the vocabulary.
+# There it is noise on the answer. Watch what it does to the next token.
 from lmviz import positions, prediction
 
 last = trace.hidden_states[-1]

@@ -26,7 +26,9 @@ print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 from lmviz import plots
 
 layer = lm.card.n_layers - 1
-plots.attention_map(head, trace.tokens, title=f"Layer {layer}, head 0")
+plots.attention_map(
+    head, trace.tokens, title=f"What each token looks at: layer {layer}, head 0"
+)
 sums = head.sum(-1)
 print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
 print(f"largest weight on a later token: {head.triu(1).max():.5f}")

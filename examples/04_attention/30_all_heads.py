@@ -65,23 +65,20 @@ for name, share in shares.items():
 # the other (0: the same; 1: nothing in common).
 mean = attentions.mean((0, 1))
 moved = (attentions - mean).abs().sum(-1)[..., 3:].mean(-1) / 2
-nearest = divmod(int(moved.argmin()), lm.card.n_heads)
+n_heads = lm.card.n_heads
+nearest, farthest = (divmod(int(i), n_heads) for i in (moved.argmin(), moved.argmax()))
 print(f"weight to move, from a head to the mean: {moved.mean():.2f} on average")
-print(
-    f"the head most like it: layer {nearest[0]}, head {nearest[1]}, {moved.min():.2f}"
-)
+print("most like it:  layer {}, head {},".format(*nearest), f"{moved.min():.2f}")
+print("least like it: layer {}, head {},".format(*farthest), f"{moved.max():.2f}")
 
 # %%
-# The mean beside the two heads that are most and least like it.
+# The mean, and beside it the head that is least like it. Whatever that head does, the
+# average has made it invisible.
 import matplotlib.pyplot as plt
 
-farthest = divmod(int(moved.argmax()), lm.card.n_heads)
-shown = {
-    "Mean over all heads": mean,
-    "Most like it: layer {}, head {}".format(*nearest): attentions[nearest],
-    "Least like it: layer {}, head {}".format(*farthest): attentions[farthest],
-}
-_, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="compressed")
+_, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
+shown = {"Mean over all heads": mean}
+shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest]
 for ax, (title, weights) in zip(axes, shown.items(), strict=True):
     plots.attention_map(weights, trace.tokens, title=title, ax=ax)
 

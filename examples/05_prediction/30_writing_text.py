@@ -35,8 +35,9 @@ print(write(choose=prediction.sampler(seed=1))[1])
 
 # %%
 # Where did the probability go? At each step it is one in all: the part of the token
-# that was chosen, of the five likeliest others, and of the long tail. Greedy takes the
-# longest bar each time. Sampling also takes short ones, as often as they deserve it.
+# that was chosen, of the likeliest others, and of the long tail. Greedy never takes a
+# token that is less likely than another; sampling does, as often as the probabilities
+# say.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
