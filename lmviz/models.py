@@ -16,8 +16,10 @@ class Card:
         The short name, where the files came from, which revision, which licence.
     parameters : int
         Number of weights, tied ones counted once.
-    n_layers, n_heads, d_model, vocabulary, context : int
-        L, H, d, V and the largest T.
+    n_layers, n_heads, d_model, vocabulary : int
+        L, H, d and V.
+    context : int or None
+        The largest T, None where the model sets no limit.
     positions : str
         How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
         or ``"none"``.
@@ -32,7 +34,7 @@ class Card:
     n_heads: int
     d_model: int
     vocabulary: int
-    context: int
+    context: int | None
     positions: str
 
     def __str__(self):
@@ -41,7 +43,7 @@ class Card:
             f"{self.name} ({self.source}; revision {self.revision}; licence "
             f"{self.licence}): {self.parameters / 1e6:.0f}M parameters, "
             f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
-            f"V={self.vocabulary}, context {self.context}, "
+            f"V={self.vocabulary}, context {self.context or 'unlimited'}, "
             f"{self.positions} positions"
         )
 
@@ -92,7 +94,7 @@ class LanguageModel:
         import torch
 
         ids = self.tokenizer.encode(tokenization.checked_text(text)).ids
-        if len(ids) > self.card.context:
+        if self.card.context is not None and len(ids) > self.card.context:
             raise ValueError(
                 f"the text is {len(ids)} tokens long, and {self.card.name} holds "
                 f"{self.card.context}; shorten it or trace it in pieces"
@@ -253,7 +255,7 @@ def _card(source, module):
         n_heads=config.num_attention_heads,
         d_model=config.hidden_size,
         vocabulary=config.vocab_size,
-        context=config.max_position_embeddings,
+        context=getattr(config, "max_position_embeddings", None),
         positions=_positions(config),
     )
 

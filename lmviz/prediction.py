@@ -118,8 +118,8 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     ValueError
         If the text would not fit the context.
     """
-    context = module.config.max_position_embeddings
-    if len(ids) + n_tokens > context:
+    context = getattr(module.config, "max_position_embeddings", None)
+    if context is not None and len(ids) + n_tokens > context:
         raise ValueError(
             f"{len(ids)} tokens and {n_tokens} more do not fit the model's context "
             f"of {context}"

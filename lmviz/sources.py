@@ -5,6 +5,7 @@ Every name a user can give ends as one `Source`: a folder on this machine with
 here imports torch or transformers.
 """
 
+import contextlib
 import difflib
 import functools
 import hashlib
@@ -13,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,11 +173,21 @@ def hub_answers():
 
     if constants.HF_HUB_OFFLINE:
         return False
-    try:
-        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_PROBE_SECONDS)
-    except Exception:  # whatever went wrong, no hub answered
-        return False
-    return True
+    answered = threading.Event()
+
+    def probe():
+        # Whatever goes wrong, no hub has answered.
+        with contextlib.suppress(Exception):
+            huggingface_hub.get_session().head(
+                constants.ENDPOINT, timeout=_PROBE_SECONDS
+            )
+            answered.set()
+
+    # In a thread of its own, as no timeout covers the look-up of the host's name.
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(_PROBE_SECONDS)
+    return answered.is_set()
 
 
 def gpt2_tokenizer_files():

@@ -1,12 +1,21 @@
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+)
 
+import lmviz
 from lmviz import attention, positions, weights
+from lmviz.trace import trace as run_once
 
 
-def rebuild_attention(lm, trace, layer):
-    parts = weights.attention(lm.module, layer)
+def rebuild_attention(module, trace, layer):
+    parts = weights.attention(module, layer)
     x = parts.norm(trace.hidden_states[layer if layer >= 0 else layer - 1])
     query = attention.split_heads(parts.query(x), parts.n_heads)
     key = attention.split_heads(parts.key(x), parts.n_kv_heads)
@@ -19,15 +28,39 @@ def rebuild_attention(lm, trace, layer):
 @pytest.mark.parametrize("layer", [0, 1, -1])
 def test_attention_from_the_parts_is_the_models(tiny, layer):
     trace = tiny.trace("The dog chased the ball because it was excited.")
-    ours = rebuild_attention(tiny, trace, layer)
+    ours = rebuild_attention(tiny.module, trace, layer)
     assert torch.allclose(ours, trace.attentions[layer], atol=1e-5)
 
 
 def test_attention_from_the_parts_is_that_of_smollm2(smollm2):
     trace = smollm2.trace("The dog chased the ball because it was excited.")
     for layer in (0, 14, -1):
-        ours = rebuild_attention(smollm2, trace, layer)
+        ours = rebuild_attention(smollm2.module, trace, layer)
         assert (ours - trace.attentions[layer]).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("family", ["mistral", "qwen2"])
+def test_llamas_relatives_have_the_same_parts(family):
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        family,
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        attn_implementation="eager",
+    )
+    module = AutoModelForCausalLM.from_config(config).requires_grad_(False)
+    for name, weight in module.named_parameters():
+        if name.endswith("bias"):  # they start at zero, where no mistake would show
+            torch.nn.init.normal_(weight)
+    ids = torch.arange(9)
+    trace = run_once(module, ids, "abcdefghi")
+    ours = rebuild_attention(module, trace, 1)
+    assert torch.allclose(ours, trace.attentions[1], atol=1e-5)
 
 
 def test_the_output_of_attention_is_the_models(tiny):
@@ -73,8 +106,6 @@ def test_norms_are_those_of_torch(theirs, centred):
 
 
 def test_only_learned_positions_have_a_table(tiny_folders):
-    import lmviz
-
     gpt2, llama = (lmviz.load(tiny_folders[name]).module for name in ("gpt2", "llama"))
     assert weights.position_table(gpt2).shape == (64, 32)
     assert weights.position_table(llama) is None
