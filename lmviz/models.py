@@ -1,5 +1,6 @@
 """Load a causal language model, its tokenizer and a card that says what it is."""
 
+import functools
 import sys
 from dataclasses import dataclass
 
@@ -56,16 +57,21 @@ class LanguageModel:
     ----------
     card : Card
         What it is and where it came from.
-    tokenizer : tokenizers.Tokenizer
-        Text to ids and back.
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, with
         eager attention so that the attention weights can be seen, and frozen.
+    source : lmviz.sources.Source
+        Its files on this machine.
     """
 
     card: Card
-    tokenizer: object
     module: object
+    source: sources.Source
+
+    @functools.cached_property
+    def tokenizer(self):
+        """Text to ids and back, a ``tokenizers.Tokenizer``, read on first use."""
+        return _tokenizer(self.source)
 
     def __repr__(self):
         """Show the card."""
@@ -154,8 +160,7 @@ def load(name=None):
     """  # noqa: E501
     source = _choose(name)
     module = _module(source)
-    tokenizer = _tokenizer(source)
-    return LanguageModel(_card(source, module), tokenizer, module)
+    return LanguageModel(_card(source, module), module, source)
 
 
 def load_tokenizer(name=None):

@@ -253,7 +253,7 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     ]
     ax.axhline(0, color="0.8", lw=0.8, zorder=1)
     ax.axvline(0, color="0.8", lw=0.8, zorder=1)
-    ax.margins(0.12)
+    ax.margins(0.18)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.figure.draw_without_rendering()  # labels are moved where the layout puts them
     adjust_text(names, ax=ax, arrowprops={"arrowstyle": "-", "color": "0.6"})

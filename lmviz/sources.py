@@ -38,7 +38,7 @@ GPT2_TOKENIZER_FILES = {
 }
 
 NAMES = ("gpt2", "smollm2")
-_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "config.json"]
+_TOKENIZER_FILES = ["config.json", "tokenizer*", "vocab*", "merges.txt"]
 _MODEL_FILES = [*_TOKENIZER_FILES, "*.safetensors", "*.index.json", "README.md"]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _PROBE_SECONDS = 3.0
@@ -349,6 +349,10 @@ def _check_folder(folder, origin, *, weights):
         raise SourceError(
             f"{origin} has no config.json, so it is not a model's folder; give the "
             "folder that save_pretrained wrote"
+        )
+    if not (any(folder.glob("tokenizer*")) or any(folder.glob("vocab*"))):
+        raise SourceError(
+            f"{origin} has no tokenizer.json; save the model's tokenizer there too"
         )
     if not weights:
         return

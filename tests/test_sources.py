@@ -143,26 +143,36 @@ def test_a_folder_without_a_config_is_refused(tmp_path):
     assert "has no config.json" in refusal(lmviz.load, tmp_path)
 
 
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path, tiny_folders):
+    shutil.copytree(tiny_folders["gpt2"], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    assert "no tokenizer.json" in refusal(lmviz.load, tmp_path)
+
+
+@pytest.fixture
+def no_weights(tmp_path, tiny_folders):
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(tiny_folders["gpt2"] / name, tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.pt", "model.ckpt"])
-def test_pickled_weights_are_refused(tmp_path, tiny_folders, file):
-    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
-    (tmp_path / file).write_bytes(b"\x80\x04.")
-    message = refusal(lmviz.load, tmp_path)
+def test_pickled_weights_are_refused(no_weights, file):
+    (no_weights / file).write_bytes(b"\x80\x04.")
+    message = refusal(lmviz.load, no_weights)
     assert file in message
     assert "pickle" in message
 
 
-def test_a_folder_without_weights_is_refused(tmp_path, tiny_folders):
-    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
-    assert "no weights" in refusal(lmviz.load, tmp_path)
+def test_a_folder_without_weights_is_refused(no_weights):
+    assert "no weights" in refusal(lmviz.load, no_weights)
 
 
-def test_a_folder_that_lacks_a_shard_is_refused(tmp_path, tiny_folders):
-    shutil.copy(tiny_folders["gpt2"] / "config.json", tmp_path)
-    (tmp_path / "model.safetensors.index.json").write_text(
+def test_a_folder_that_lacks_a_shard_is_refused(no_weights):
+    (no_weights / "model.safetensors.index.json").write_text(
         '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
     )
-    assert "lacks model-00001" in refusal(lmviz.load, tmp_path)
+    assert "lacks model-00001" in refusal(lmviz.load, no_weights)
 
 
 def cached(hub, repo, revision, folder):

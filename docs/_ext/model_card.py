@@ -12,9 +12,9 @@ logger = logging.getLogger(__name__)
 
 CARD = """
 <aside class="lmviz-card" aria-label="The model of this page">
-<p>Every number on this page was computed when the book was built, on
-<strong>{name}</strong>: {origin}; revision <code>{revision}</code>; licence
-{licence}. Where a lesson names another tokenizer or model, it says so.</p>
+<p>This page was computed when the book was built, on <strong>{name}</strong>:
+{origin}; revision <code>{revision}</code>; licence {licence}. Where its text or code
+names another tokenizer or model, the numbers are from that.</p>
 </aside>
 """
 

@@ -8,16 +8,16 @@ lose that gets its text this way?
 """
 
 # %%
-# ``basic_tokenize`` is one regular expression: runs of letters and digits are
-# words, every other sign that is no space stands alone.
+# ``basic_tokenize`` is one regular expression: runs of letters, digits and underscores
+# are words, every other sign that is no space stands alone.
 from lmviz import tokenization
 
 text = "The dog chased the ball because it was excited."
 print(tokenization.basic_tokenize(text))
 
 # %%
-# The vocabulary is the list of words seen while **training**, which here means no
-# more than collecting them. Id 0 is kept for whatever is not in the list.
+# The vocabulary is the list of words seen while **training**, which here means no more
+# than collecting them. Id 0 is kept for whatever is not in the list.
 corpus = [
     text,
     "A cat sat on the mat, and the dog saw the cat.",
@@ -31,8 +31,8 @@ print("ids:    ", ids)
 print("decoded:", tokenizer.decode(ids))
 
 # %%
-# It looks as if it worked: the sentence can still be read. Now a sentence that it
-# was not trained on, with a name, a double space and an apostrophe.
+# It looks as if it worked: the sentence can still be read. Now a sentence that it was
+# not trained on, with a name, a double space and an apostrophe.
 new = "Rex  wasn't excited: THE CAT was!"
 ids = tokenizer.encode(new)
 
@@ -41,10 +41,10 @@ print("decoded:", tokenizer.decode(ids))
 
 # %%
 # Three things are gone for good. **Case**: "THE CAT" became "the cat". **Spaces**:
-# nobody can tell where there were two and where there were none. **Unknown
-# words**: the name and the pieces of "wasn't" are all the same ``[UNK]``, and no
-# model behind this tokenizer can ever read or write one of them. Count the last
-# loss on a text that is larger than the corpus, Python's own documentation:
+# nobody can tell where there were two and where there were none. **Unknown words**: the
+# name and the pieces of "wasn't" are all the same ``[UNK]``, and no model behind this
+# tokenizer can ever read or write one of them. Count the last loss on a text that is
+# larger than the corpus, Python's own documentation:
 import pydoc_data.topics
 
 manual = " ".join(pydoc_data.topics.topics.values())
@@ -52,10 +52,9 @@ ids = tokenizer.encode(manual)
 print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.0%})")
 
 # %%
-# More training text helps, but it does not close the gap: trained on nine tenths
-# of the manual, with a vocabulary that has grown by thousands of words, it still
-# meets unknown words in the last tenth. Words are an open class; somebody always
-# writes a new one.
+# More training text helps, but it does not close the gap: trained on nine tenths of the
+# manual, with a vocabulary that has grown by thousands of words, it still meets unknown
+# words in the last tenth. Words are an open class; somebody always writes a new one.
 cut = len(manual) * 9 // 10
 larger = tokenization.BasicTokenizer.train([manual[:cut]])
 ids = larger.encode(manual[cut:])
@@ -63,9 +62,9 @@ print(f"vocabulary: {len(larger.words)} words")
 print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.1%})")
 
 # %%
-# GPT-2's tokenizer cuts the same sentence into pieces that carry their case and
-# their spaces, and it spells what it does not know. Compare the two strips: in the
-# upper one the gray words are already lost.
+# GPT-2's tokenizer cuts the sentence about Rex into pieces that carry their case and
+# their spaces, and what is no word of its list is put together from smaller pieces.
+# Compare the two strips: in the upper one the gray words are already lost.
 import lmviz
 from lmviz import plots
 
@@ -87,12 +86,12 @@ print("GPT-2:", gpt2.decode(gpt2.encode(new).ids) == new)
 assert gpt2.decode(gpt2.encode(new).ids) == new
 
 # %%
-# **Takeaway.** Words are too coarse a unit: the list never ends, and what is not
-# on it is lost. Useful tokens are smaller than words and keep every byte.
+# **Takeaway.** Words are too coarse a unit: the list never ends, and what is not on it
+# is lost. Useful tokens can be smaller than a word, and keep every byte.
 #
-# **Try it.** Take ``.lower()`` out of the tokenizer in your mind: predict whether
-# the vocabulary learned from the manual gets larger or smaller, and whether the
-# share of unknown words goes up or down. Then change it and see.
+# **Try it.** Take ``.lower()`` out of ``lmviz.tokenization.basic_tokenize``. Predict
+# whether the vocabulary learned from the manual gets larger or smaller, and whether the
+# share of unknown words goes up or down.
 #
 # **Sources.** Sennrich, Haddow and Birch, *Neural Machine Translation of Rare Words
 # with Subword Units* (ACL 2016), section 1, on why a closed list of words fails.

@@ -9,9 +9,8 @@ stand together most often? Glue them, and count again.
 
 # %%
 # The text is English that every Python brings along: the manual behind ``help()``,
-# with the words alone kept. It is first cut into words, the way GPT-2 does it, so
-# that no token ever spans two of them; the space stays in front of its word,
-# written ``Ġ``.
+# reduced to its words. It is first cut into words, the way GPT-2 does it, so that no
+# token ever spans two of them; the space stays in front of its word, written ``Ġ``.
 import pydoc_data.topics
 import re
 from collections import Counter
@@ -27,8 +26,8 @@ print(words.most_common(6))
 
 # %%
 # Training starts from the single bytes. In each round the most frequent pair of
-# neighbours becomes a new token, everywhere at once. The first rounds learn the
-# habits of English spelling; whole words come out without anyone asking for them.
+# neighbours becomes a new token, everywhere at once. The first rounds learn the habits
+# of English spelling; whole words come out without anyone asking for them.
 from lmviz import tokenization
 
 bpe = tokenization.train_bpe(words, n_merges=1000)
@@ -40,15 +39,17 @@ for rank in (*range(6), 30, 100, 300, 999):
     )
 
 # %%
-# A new word is split by the same merges **in the order in which they were
-# learned**. With none it is bytes; with more, the pieces grow.
+# A word that the text does not have is split by the same merges **in the order in which
+# they were learned**; the place in that order is a merge's **rank**. With no merges the
+# word is bytes; with more, its pieces grow.
+assert "Ġunthinkable" not in words
 for n in (0, 10, 30, 100, 300, 1000):
-    print(f"{n:4d} merges: {bpe.encode('Ġunreachable', n_merges=n)}")
+    print(f"{n:4d} merges: {bpe.encode('Ġunthinkable', n_merges=n)}")
 
 # %%
-# Here is the mistake that many explanations make: to take the longest known piece
-# from the left. It reads the same vocabulary and gets other tokens. The list of
-# merges is not a bag of words but a recipe, and its order matters.
+# Here is the mistake that many explanations make: to take the longest known piece from
+# the left. It reads the same vocabulary and gets other tokens. The list of merges is
+# not a bag of words but a recipe, and its order matters.
 vocabulary = set(bpe.vocabulary)
 
 
@@ -68,8 +69,8 @@ for word in sorted(different, key=words.get, reverse=True)[:3]:
 
 # %%
 # Is it worth it? A model pays for every token, so we count how many bytes one token
-# carries. The curve climbs fast and then flattens: the common pairs are used up,
-# and each further merge serves rarer words.
+# carries. The curve climbs fast and then flattens: the common pairs are used up, and
+# each further merge serves rarer words.
 import matplotlib.pyplot as plt
 
 steps = [0, 10, 20, 50, 100, 200, 300, 500, 700, 1000]
@@ -89,9 +90,9 @@ ax.set(
 ax.grid(alpha=0.3)
 
 # %%
-# The check: Hugging Face's trainer, written in Rust, on the same words. It must
-# learn the same merges in the same order. Equal counts are common, so the rule for
-# ties has to be the same too: the pair with the smaller ids goes first.
+# The check: Hugging Face's trainer, written in Rust, on the same words. It must learn
+# the same merges in the same order. Equal counts are common, so the rule for ties has
+# to be the same too: the pair with the smaller ids goes first.
 import json
 
 from tokenizers import Tokenizer, models, trainers
@@ -111,8 +112,8 @@ assert ours == theirs
 # **Takeaway.** A vocabulary is learned by counting pairs, and used by replaying the
 # merges in order.
 #
-# **Try it.** Train on ``text.upper()``. Predict: will one token carry more bytes
-# than before, or fewer? Which of the first six merges will survive?
+# **Try it.** Train on ``text.upper()``. Predict: will one token carry more bytes than
+# before, or fewer? Which of the first six merges will survive?
 #
 # **Sources.** Sennrich, Haddow and Birch, *Neural Machine Translation of Rare Words
 # with Subword Units* (ACL 2016), section 3.2. Gage, *A New Algorithm for Data

@@ -1,6 +1,6 @@
 """
-A vocabulary is made before training
-====================================
+A vocabulary is made before the model is trained
+================================================
 
 The list of tokens is fixed before a language model sees its first example, from a
 sample of text that somebody chose. What the sample was full of becomes short, and
@@ -9,9 +9,10 @@ sample be?
 """
 
 # %%
-# Two samples of the same size: English (the manual behind ``help()``) and Python
-# (the source of the standard library's ``argparse``). The last fifth of each is
-# kept aside, so that no vocabulary is judged on what it was trained on.
+# Two samples of the same size: English (the manual behind ``help()``) and Python (the
+# source of the standard library's ``argparse``), both with single spaces only, so that
+# words are compared and not indentation. The last fifth of each is kept aside: no
+# vocabulary is judged on what it was trained on.
 import argparse
 import inspect
 import pydoc_data.topics
@@ -22,6 +23,7 @@ from tokenizers import pre_tokenizers
 from lmviz import tokenization
 
 code = inspect.getsource(argparse)
+code = " ".join(code.split())
 english = " ".join("\n".join(pydoc_data.topics.topics.values()).split())
 samples = {"English": english[: len(code)], "Python": code}
 cut = len(code) * 4 // 5
@@ -41,9 +43,9 @@ def count_tokens(bpe, text):
 
 
 # %%
-# One vocabulary from each sample, with the same number of merges. Each is used on
-# all three texts, and the table shows how many tokens it spends on a word (here: a
-# run of letters, digits or signs between spaces).
+# One vocabulary from each sample, with the same number of merges. Each is used on all
+# three texts, and the table shows how many tokens it spends on a word (here: a run of
+# letters, digits or signs between spaces).
 vocabularies = {
     f"trained on {name}": tokenization.train_bpe(count_words(text), n_merges=1000)
     for name, text in trained_on.items()
@@ -78,10 +80,10 @@ ax.legend()
 ax.margins(y=0.12)
 
 # %%
-# Must the sample be the whole corpus? Merges learned from 1 %, 10 % and 100 % of the
-# English manual, used on a part that none of them saw. (The smallest sample runs out
-# of pairs, and stops early.) A tenth is nearly as good as all of it, because it was
-# taken from everywhere: it is **representative**.
+# Must the sample be the whole corpus? The corpus is nine tenths of the manual's topics;
+# the other tenth judges. Merges are learned from 1 %, 10 % and 100 % of the lines. (The
+# smallest sample may run out of pairs, and stop early.) A sample that was taken from
+# everywhere is **representative**, and need not be large.
 topics = list(pydoc_data.topics.topics.values())
 unseen = "\n".join(topics[::10])
 lines = "\n".join(topics[i] for i in range(len(topics)) if i % 10).splitlines()
@@ -94,16 +96,17 @@ def bytes_per_token(sample):
 
 
 for step in (100, 10, 1):
-    print(f"every {step}th line: {bytes_per_token(lines[::step])}")
+    print(f"1 line in {step:3d}: {bytes_per_token(lines[::step])}")
 
 # %%
-# The trap is to take the same amount from the front, where the file happens to be
-# open. The first tenth of a corpus is about something, and the vocabulary with it.
-print(f"first tenth:      {bytes_per_token(lines[: len(lines) // 10])}")
-print("its longest tokens:", end=" ")
-front = count_words("\n".join(lines[: len(lines) // 10]))
-words = tokenization.train_bpe(front, n_merges=1000).vocabulary
-print(sorted((w for w in words if w[1:].isalpha()), key=len)[-6:])
+# The trap is to take the same amount from the front, simply because it comes first. The
+# first tenth of a corpus is about something, and the vocabulary with it.
+front = lines[: len(lines) // 10]
+print(f"first tenth:   {bytes_per_token(front)}")
+words = tokenization.train_bpe(count_words("\n".join(front)), n_merges=1000).vocabulary
+letters = {word.strip("ĠĊ") for word in words}
+whole = sorted(word for word in letters if word.isascii() and word.isalpha())
+print("its longest tokens:", sorted(whole, key=len)[-6:])
 
 # %%
 # The check: what was trained on a kind of text is cheaper on it than the other.

@@ -9,7 +9,8 @@ is the vector found, and what is in it before and after learning?
 
 # %%
 # The vectors stand in a table with one row for every token of the vocabulary. To
-# **embed** a text is to pick the rows of its ids: no arithmetic at all.
+# **embed** a text is to pick the rows of its ids: no arithmetic at all. The book calls
+# the number of tokens T, the size of the vocabulary V and the width of a vector d.
 import lmviz
 from lmviz import embeddings, weights
 
@@ -24,18 +25,18 @@ print("ids:   ", ids.tolist())
 print("vectors:", tuple(x.shape), "= (tokens T, width d)")
 
 # %%
-# Models take many texts at once, a **batch**, so libraries put one more axis in
-# front: (batch, tokens, width). For a single text it has length one. The width is
-# what papers call the hidden size, or ``d_model``.
+# Models take many texts at once, a **batch**, so libraries put one more axis in front:
+# (batch, tokens, width). For a single text it has length one. The width is what papers
+# call the hidden size, or ``d_model``.
 batch = lm.module.get_input_embeddings()(ids[None])
 n_texts, n_tokens, hidden_size = batch.shape
 print(f"batch {n_texts}, tokens {n_tokens}, hidden size {hidden_size}")
 
 # %%
-# Here are those rows, their first 64 numbers. No single number means anything that
-# we could name. But compare rows: both times the dog appears, its row is the same to
-# the last digit. The table knows nothing of the place of a word, nor of the words
-# around it. And ``The`` is not ``␣the``: to the table, these are two strangers.
+# Here are those rows, their first 64 numbers. No single number means anything that we
+# could name. But compare rows: both times the dog appears, its row is the same to the
+# last digit. The table knows nothing of the place of a word, nor of the words around
+# it. And ``The`` is not ``␣the``: to the table, these are two separate rows.
 from lmviz import plots
 
 limit = float(x[:, :64].abs().max())
@@ -52,9 +53,9 @@ ax = plots.heatmap(
 ax.set_yticks(range(len(ids)), lm.tokens(ids), parse_math=False)
 
 # %%
-# Textbooks write the same thing as a matrix product: a **one-hot** vector, all
-# zeros with a single one at the id, times the table. It is the same row, since
-# every other row is multiplied by zero. It is only wasteful, by a factor V.
+# Textbooks write the same thing as a matrix product: a **one-hot** vector, all zeros
+# with a single one at the id, times the table. It is the same row, since every other
+# row is multiplied by zero. It is only wasteful, by a factor V.
 import torch
 
 one_hot = torch.nn.functional.one_hot(ids, len(table)).float()
@@ -66,10 +67,10 @@ print(f"largest absolute difference from the model's own embeddings: {difference
 assert difference < 1e-4
 
 # %%
-# Now a mistake found in many notebooks: to make an ``nn.Embedding``, and to present
-# what comes out as "the embedding of the word". A new table holds **random**
-# numbers. It has the right shape and looks just like the picture above, but nothing
-# was learned, so nothing is close to anything.
+# Now a mistake found in many notebooks: to make an ``nn.Embedding``, PyTorch's table of
+# vectors, and to present what comes out as "the embedding of the word". A new table
+# holds **random** numbers. It has the right shape and its picture looks much the same
+# at a glance, but nothing was learned, so nothing is close to anything.
 torch.manual_seed(0)
 untrained = torch.nn.Embedding(*table.shape).weight.detach()
 
@@ -85,11 +86,10 @@ for pair, before, after in zip(pairs, cosines(untrained), cosines(table), strict
     print(f"{' and '.join(pair):18} untrained {before:5.2f}, the model's {after:5.2f}")
 
 # %%
-# The cosine is 1 for the same direction and 0 for a right angle. In the untrained
-# table a pair of words that belong together is as far apart as any other. But do
-# not trust the second column yet: how high is it for two tokens taken at random?
-# A number without its baseline says nothing, and the lesson on similarity starts
-# from there.
+# The cosine is 1 for the same direction and 0 for a right angle. In the untrained table
+# a pair of words that belong together is as far apart as any other. But do not trust
+# the second column yet: how high is it for two tokens taken at random? A number without
+# its baseline says nothing, and the lesson on similarity starts from there.
 for name, vectors in (("untrained", untrained), ("the model's", table)):
     print(f"random pairs, {name}: {embeddings.random_pairs(vectors).mean():.2f}")
 
@@ -97,9 +97,9 @@ for name, vectors in (("untrained", untrained), ("the model's", table)):
 # **Takeaway.** Embedding is picking rows from a table; what makes the rows worth
 # anything is training.
 #
-# **Try it.** Swap the two nouns of the sentence. Predict what happens to the
-# picture: do rows change, or only move?
+# **Try it.** Swap the two nouns of the sentence. Predict what happens to the picture:
+# do rows change, or only move?
 #
 # **Sources.** Bengio, Ducharme, Vincent and Jauvin, *A Neural Probabilistic Language
-# Model* (JMLR 2003), section 2. Mikolov, Chen, Corrado and Dean, *Efficient
-# Estimation of Word Representations in Vector Space* (2013).
+# Model* (JMLR 2003), section 2. Mikolov, Chen, Corrado and Dean, *Efficient Estimation
+# of Word Representations in Vector Space* (2013).

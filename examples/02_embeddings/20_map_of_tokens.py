@@ -8,9 +8,10 @@ leave out, and what changes on the way through the model?
 """
 
 # %%
-# A model passes its vectors through a stack of **blocks**, and each block adds
-# something to them. We keep all of it in one run: ``hidden_states`` holds the
-# vectors before the first block, after every block, and at the end.
+# A model passes its vectors through a stack of L **blocks**, and each block adds
+# something to them. We keep all of it in one run: ``hidden_states`` holds the vectors
+# before the first block and after every block. (The last ones have also passed a final
+# norm, which chapter 5 takes apart.)
 import lmviz
 
 lm = lmviz.load()
@@ -19,23 +20,23 @@ print("tokens:", trace.tokens)
 print("hidden states:", tuple(trace.hidden_states.shape), "= (L + 1, T, d)")
 
 # %%
-# **Principal component analysis** finds the direction in which the vectors differ
-# most, then the next one at a right angle to it. Two directions make a map. It says
-# itself how much it shows: the share of all variance that lies in these two.
+# **Principal component analysis** finds the direction in which the vectors differ most,
+# then the next one at a right angle to it. Two directions make a map. It says itself
+# how much it shows: the share of all variance that lies in these two.
 from lmviz import embeddings
 
 first, last = trace.hidden_states[0], trace.hidden_states[-1]
 maps = {
     "before the first block": embeddings.project(first),
-    "after the last block": embeddings.project(last),
+    "after the last block and the norm": embeddings.project(last),
 }
 for name, (_, kept) in maps.items():
     print(f"{name}: {kept[0]:.0%} + {kept[1]:.0%} of the variance is on the map")
 
 # %%
-# On the left, the same token always has the same place, wherever it stands, unless
-# the model adds its position to it. On the right, every token has heard from the
-# tokens before it, and what it holds is turned towards a question: what comes next?
+# On the left, the same token always has the same place, wherever it stands, unless the
+# model adds its position to it. On the right, every token has heard from the tokens
+# before it, and what it holds is turned towards a question: what comes next?
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -54,8 +55,8 @@ for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
 
 # %%
 # How far apart do the copies of ``␣the`` lie? Before the first block the answer is
-# zero, or the difference of their positions. After the last, each is the end of
-# another beginning of the sentence, and they have drifted apart.
+# zero, or the difference of their positions. After the last, each has another text
+# before it, and they have drifted apart.
 twins = [i for i, token in enumerate(trace.tokens) if token == trace.tokens[3]]
 for name, states in (("before", first), ("after", last)):
     distances = (states[twins[1:]] - states[twins[0]]).norm(dim=-1)
@@ -63,23 +64,24 @@ for name, states in (("before", first), ("after", last)):
     print(f"{name}: {shown} from the first {trace.tokens[3]!r}")
 
 # %%
-# Now the mistake: to read the map as if it were the space. Two tokens that lie on
-# each other on paper can be far apart in a direction that the paper does not have.
-# Here is the pair that the map betrays most: its distance on the map against its
-# true distance, as shares of the largest of each kind.
+# Now the mistake: to read the map as if it were the space. Two tokens that lie on each
+# other on paper can be far apart in a direction that the paper does not have. Here is
+# the pair that the map betrays most: its distance on the map against its true distance,
+# as shares of the largest of each kind.
 import torch
 
-coordinates, kept = maps["after the last block"]
+coordinates, kept = maps["after the last block and the norm"]
 flat, true = torch.pdist(coordinates), torch.pdist(last)
 pairs = torch.combinations(torch.arange(len(last)))
 betrayed = int((true / true.max() - flat / flat.max()).argmax())
-a, b = (trace.tokens[i] for i in pairs[betrayed].tolist())
-print(f"{a!r} and {b!r}: {flat[betrayed] / flat.max():.0%} of the map's width apart,")
-print(f"but {true[betrayed] / true.max():.0%} of the largest true distance")
+a, b = (f"token {i} ({trace.tokens[i]!r})" for i in pairs[betrayed].tolist())
+print(f"{a} and {b}:")
+print(f"on the map {flat[betrayed] / flat.max():.0%} of the largest distance,")
+print(f"in truth {true[betrayed] / true.max():.0%} of the largest distance")
 
 # %%
-# The check: a projection can bring points together, but never move them apart. So
-# on the map no pair may be further apart than in truth, and the variances of all
+# The check: a projection can bring points together, but never move them apart. So on
+# the map no pair may be further apart than in truth, and the variances of all
 # directions together must give the variance there is.
 n = min(last.shape) - 1
 _, all_kept = embeddings.project(last, n=n)
@@ -92,9 +94,9 @@ assert abs(float(all_kept.sum()) - 1) < 1e-4
 # **Takeaway.** A map of tokens is a shadow: worth looking at, as long as it says how
 # much of the variance it keeps.
 #
-# **Try it.** Put ``"Yesterday, "`` in front of the sentence. Predict which of the
-# two maps changes for the tokens that were there before.
+# **Try it.** Put another sentence behind this one. Predict for which tokens the vectors
+# change, before the first block and after the last, and why both maps change anyway.
 #
 # **Sources.** Pearson, *On Lines and Planes of Closest Fit to Systems of Points in
-# Space* (1901). Ethayarajh, *How Contextual are Contextualized Word
-# Representations?* (EMNLP 2019).
+# Space* (1901). Ethayarajh, *How Contextual are Contextualized Word Representations?*
+# (EMNLP 2019).

@@ -31,28 +31,28 @@ for pair, value in related.items():
     print(f"{pair:16} {value:.2f}")
 
 # %%
-# Now the baseline. Take pairs of tokens at random, thousands of them, and look at
-# their cosines. In many models nearly all are well above zero: the whole table leans
-# to one side, as if every vector shared an arrow. A value that looks high may then
+# Now the baseline. Take pairs of tokens at random, thousands of them, and look at their
+# cosines. In many models nearly all are well above zero: the whole table leans to one
+# side, as if one vector had been added to every row. A value that looks high may then
 # mean nothing at all.
 everything = embeddings.random_pairs(table)
 print(f"random pairs: mean {everything.mean():.2f}, sd {everything.std():.2f}")
 
 # %%
-# And which tokens are the right ones to compare with? The table is full of pieces
-# of rare words that training hardly touched; they huddle together. A fair baseline
-# for common words is other common words. In a vocabulary made by merging, common
-# tokens have small ids: take the first 5,000 that are whole words of four letters
-# or more.
+# And which tokens are the right ones to compare with? A table is full of pieces of rare
+# words, which training may hardly have touched, and they may huddle together. A fair
+# baseline for common words is other common words. In a vocabulary made by merging,
+# common tokens have small ids: of the first 5,000, take those that begin with a space
+# and go on with three letters or more. (A few are only the beginning of a word.)
 tokens = lm.tokens(range(5000))
 common = [i for i, t in enumerate(tokens) if t[0] == "␣" and t[1:].isalpha()]
-common = [i for i in common if len(tokens[i]) > 4]
+common = [i for i in common if len(tokens[i]) > 3]
 words = embeddings.random_pairs(table[common])
 print(f"{len(common)} common words: mean {words.mean():.2f}, sd {words.std():.2f}")
 
 # %%
-# Both baselines, and our pairs above them. The distance to the right baseline, not
-# to zero, is what makes a pair close.
+# Both baselines, and where our pairs lie. The distance to the right baseline, not to
+# zero, is what makes a pair close.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -61,7 +61,14 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 bins = np.linspace(-0.4, 1, 71)
 ax.hist(everything, bins, density=True, alpha=0.5, color="0.5", label="any two tokens")
-ax.hist(words, bins, density=True, alpha=0.6, color=plots.PALETTE[4], label="two words")
+ax.hist(
+    words,
+    bins,
+    density=True,
+    alpha=0.6,
+    color=plots.PALETTE[4],
+    label="two common words",
+)
 marks = zip(related.items(), plots.PALETTE[:2] + plots.PALETTE[3::2], strict=False)
 for ((pair, value), colour), style in zip(marks, ("-", "--", "-.", ":"), strict=True):
     ax.axvline(value, color=colour, ls=style, lw=2, label=pair)
@@ -73,23 +80,23 @@ ax.set(
 ax.legend()
 
 # %%
-# How many of the random word pairs are closer than each of ours?
+# What share of the random word pairs is less close than each of ours?
 for pair, value in related.items():
     print(f"{pair:16} closer than {(words < value).float().mean():.1%} of word pairs")
 
 # %%
-# The second trap: to expect that neighbours are things of the same kind. Ask for
-# them, and the first ones are often the same word in another **spelling**: with a
-# capital, without the space, in the plural. The table has a row for each, and they
-# are used alike.
+# The second trap: to expect that neighbours are things of the same kind. In a trained
+# model the first ones are often the same word in another **spelling**: with a capital,
+# without the space, in the plural. The table has a row for each, and they are used
+# alike.
 for word in ("king", "dog", "run"):
     ids, cosines = embeddings.neighbours(table, row(word), k=8)
     shown = zip(lm.tokens(ids), cosines.tolist(), strict=True)
     print(f"{word}:", ", ".join(f"{token} {cosine:.2f}" for token, cosine in shown))
 
 # %%
-# Count it: of the nearest eight, how many are the same letters but for case, space
-# and a final s?
+# Count it: of the nearest eight, how many are the same letters but for case, space and
+# a final s?
 for word in ("king", "dog", "run"):
     ids, _ = embeddings.neighbours(table, row(word), k=8)
     stems = [token.strip("␣").lower().removesuffix("s") for token in lm.tokens(ids)]
@@ -106,12 +113,12 @@ print(f"largest absolute difference from PyTorch's: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# **Takeaway.** A cosine means something only beside the cosines of random pairs of
-# the same kind.
+# **Takeaway.** A cosine means something only beside the cosines of random pairs of the
+# same kind.
 #
 # **Try it.** Subtract the mean row, ``table - table.mean(0)``, before anything else.
 # Predict where the gray hill moves to.
 #
-# **Sources.** Mu and Viswanath, *All-but-the-Top: Simple and Effective
-# Postprocessing for Word Representations* (ICLR 2018). Ethayarajh, *How Contextual
-# are Contextualized Word Representations?* (EMNLP 2019).
+# **Sources.** Mu and Viswanath, *All-but-the-Top: Simple and Effective Postprocessing
+# for Word Representations* (ICLR 2018). Ethayarajh, *How Contextual are Contextualized
+# Word Representations?* (EMNLP 2019).

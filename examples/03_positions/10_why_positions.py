@@ -2,17 +2,16 @@
 Without positions, order is invisible
 =====================================
 
-"The dog chased the cat" and "the cat chased the dog" are made of the same tokens,
+"The dog chased the cat" and "The cat chased the dog" are made of the same tokens,
 so they pick the same vectors. Attention, the part of the model where tokens meet,
 compares vectors and averages them. Can it tell the two apart?
 """
 
 # %%
-# We take the first attention layer of a real model, with its own weights, and give
-# it the bare embeddings of a sentence: no positions anywhere, and every token may
-# look at every other. What exactly happens inside is the matter of chapter 4; here
-# it is enough that each token asks a **query**, offers a **key**, and gets an
-# average of **values**.
+# We take the first attention layer of a real model, with its own weights, and give it
+# the bare embeddings of a sentence: no positions anywhere, and every token may look at
+# every other. What exactly happens inside is the matter of chapter 4; here it is enough
+# that each token asks a **query**, offers a **key**, and gets an average of **values**.
 import torch
 
 import lmviz
@@ -37,9 +36,9 @@ def attend(x, mask=None):
 
 
 # %%
-# Turn the sentence round and compare. Every token gets the same vector as before,
-# only at its new place: the output is permuted along with the input, up to the
-# rounding of the last digit. Attention sees a bag of words.
+# Turn the sentence round and compare. Every token gets the same vector as before, only
+# at its new place: the output is permuted along with the input, up to the rounding of
+# the last digit. Attention sees a bag of words.
 backwards = torch.arange(len(ids)).flip(0)
 output, maps = attend(x)
 turned, turned_maps = attend(x[backwards])
@@ -49,10 +48,10 @@ print(f"largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# The same can be seen in the weights of the average, for one **head** (a layer does
-# all this several times side by side; each time is a head). A row is a token that
-# looks, a column one that is looked at. On the right, rows and columns are turned
-# round, and the colours with them: who looks at whom has not changed.
+# The same can be seen in the weights of the average, for one **head** (a layer does all
+# this several times side by side; each time is a head). A row is a token that looks, a
+# column one that is looked at. On the right, rows and columns are turned round, and the
+# colours with them: who looks at whom has not changed.
 import matplotlib.pyplot as plt
 
 tokens = lm.tokens(ids)
@@ -65,8 +64,8 @@ plots.attention_map(
 # %%
 # A wrong conclusion lies near: that nothing but positions could tell the order. The
 # **causal mask** of a language model, which hides the future, does it a little. The
-# first token sees only itself and the last sees all, so the output no longer
-# permutes. Models without any positions do learn from that, but each query still
+# first token sees only itself and the last sees all, so the output no longer permutes.
+# Models without any positions do learn from that. But within one layer each query still
 # sees the tokens before it as a bag.
 mask = attention.causal_mask(len(ids))
 output_masked, _ = attend(x, mask)
@@ -91,8 +90,8 @@ difference = float((turned - output[:, backwards]).abs().max())
 print(f"with positions, the outputs differ by up to {difference:.3f}")
 
 # %%
-# The model at hand has its own way to know positions. Does it read the two
-# sentences differently? Its next words after each:
+# The model at hand has its own way to know positions. Does it read the two sentences
+# differently? Its next words after each:
 for text in ("The dog chased the cat", "The cat chased the dog"):
     top = lm.trace(text).logits[-1].softmax(-1).topk(4)
     words = zip(lm.tokens(top.indices), top.values.tolist(), strict=True)
@@ -100,12 +99,12 @@ for text in ("The dog chased the cat", "The cat chased the dog"):
 print("positions:", lm.card.positions)
 
 # %%
-# **Takeaway.** Attention alone treats a text as a set; the order has to be written
-# into the vectors.
+# **Takeaway.** Attention without a mask treats a text as a bag of tokens; the order has
+# to be written into the vectors.
 #
-# **Try it.** Swap the last two tokens instead of the first two, with the mask.
-# Predict which token's output changes, and why the rest of the row cannot.
+# **Try it.** Swap the last two tokens instead of the first two, with the mask. Predict
+# which outputs change, and why the first three cannot.
 #
-# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5. Haviv
-# et al., *Transformer Language Models without Positional Encodings Still Learn
-# Positional Information* (2022), on the mask.
+# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5. Haviv et
+# al., *Transformer Language Models without Positional Encodings Still Learn Positional
+# Information* (2022), on the mask.

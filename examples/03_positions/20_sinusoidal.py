@@ -3,14 +3,15 @@ Sinusoidal positions: a clock with many hands
 =============================================
 
 A position has to become a vector: different for every place, of a bounded size, and
-such that "five further on" means the same everywhere. The first transformer used
-sines and cosines, with nothing to learn. Why does that work?
+such that "five further on" means the same everywhere. The first **transformer**, as
+models made of attention are called, used sines and cosines, with nothing to learn. Why
+does that work?
 """
 
 # %%
-# One pair of dimensions is a hand of a clock: the sine and the cosine of an angle
-# that grows evenly with the position. Each pair turns more slowly than the one
-# before it; the **wavelength** is how many positions a full turn takes.
+# One pair of dimensions is a hand of a clock: the sine and the cosine of an angle that
+# grows evenly with the position. Each pair turns more slowly than the one before it;
+# the **wavelength** is how many positions a full turn takes.
 from lmviz import plots, positions
 
 encoding = positions.sinusoidal(1024, 768)
@@ -21,9 +22,11 @@ print(f"fastest hand: {turns[0]:.2f} positions a turn")
 print(f"slowest hand: {turns[-1]:,.0f} positions a turn")
 
 # %%
-# All 1,024 positions in 768 dimensions. On the left the hands turn fast and the
-# stripes are narrower than a dot of the picture; on the right they have hardly moved
-# by the end, and sine (0) and cosine (1) alternate in columns.
+# All 1,024 positions in 768 dimensions. On the left the hands turn fast; on the right
+# they have hardly moved by the end, and sine (0) and cosine (1) alternate in columns.
+import matplotlib.pyplot as plt
+
+_, ax = plt.subplots(figsize=(11, 8), layout="constrained")
 plots.heatmap(
     encoding,
     title="Sinusoidal encoding of 1024 positions in 768 dimensions",
@@ -33,14 +36,15 @@ plots.heatmap(
     cmap="RdBu",
     vmin=-1,
     vmax=1,
+    ax=ax,
 )
 
 # %%
-# A few of the columns as curves. Dimensions 2i and 2i + 1 share a wavelength, and
-# one is a quarter of a turn ahead of the other. Together they never stand still at
-# the same time, so the hand can always be read.
-import matplotlib.pyplot as plt
-
+# Beware of its fine patterns: where stripes are narrower than a dot of your screen, the
+# eye sees waves that are not in the numbers. So here are a few of the columns as
+# curves. Dimensions 2i and 2i + 1 share a wavelength, and one is a quarter of a turn
+# ahead of the other. Together they never stand still at the same time, so the hand can
+# always be read.
 _, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
 for i, dimension in enumerate((100, 160, 220)):
     colour = plots.PALETTE[i]
@@ -52,9 +56,9 @@ ax.set(title="Three pairs of dimensions", xlabel="position", ylabel="value")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 # %%
-# Here many readers go wrong, and some code does: "sine for even positions, cosine
-# for odd ones". Even and odd are **dimensions**. Every position has both, as the
-# first numbers of positions 1 and 2 show.
+# Here many readers go wrong, and some code does: "sine for even positions, cosine for
+# odd ones". Even and odd are **dimensions**. Every position has both, as the first
+# numbers of positions 1 and 2 show.
 import math
 
 for position in (1, 2):
@@ -64,10 +68,9 @@ for position in (1, 2):
     print("  by hand:  ", [round(math.sin(position), 4), round(math.cos(position), 4)])
 
 # %%
-# Now the point of it. The dot product of two encodings says how alike two places
-# are, and it depends on their **distance alone**: sine times sine plus cosine times
-# cosine is the cosine of the difference. In the picture every diagonal has one
-# colour.
+# Now the point of it. The dot product of two encodings says how alike two places are,
+# and it depends on their **distance alone**: sine times sine plus cosine times cosine
+# is the cosine of the difference. In the picture every diagonal has one colour.
 similarity = encoding[:100] @ encoding[:100].T
 plots.heatmap(
     similarity,
@@ -85,8 +88,8 @@ assert spread < 1e-2
 
 # %%
 # And a step is a **rotation**: moving on by k positions turns every hand by a fixed
-# angle, so one matrix does it, whatever the position. A model can learn "five to
-# the left" as one linear map.
+# angle, so one matrix does it, whatever the position. A model can learn "five to the
+# left" as one linear map.
 shift = positions.shift_matrix(5, 768)
 moved = encoding[:-5] @ shift
 difference = float((moved - encoding[5:]).abs().max())

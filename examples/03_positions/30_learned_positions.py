@@ -8,9 +8,9 @@ noise. What does training make of it?
 """
 
 # %%
-# The size of GPT-2's table: 1,024 places of width 768. Fresh from the library it
-# holds random numbers, and the similarity of two places shows it: each is like
-# itself and like nothing else.
+# The size of GPT-2's table: 1,024 places of width 768. Fresh from the library it holds
+# random numbers, and the similarity of two places shows it: each is like itself and
+# like nothing else.
 import torch
 
 from lmviz import embeddings, positions
@@ -29,14 +29,18 @@ print(f"cosine of places 100 apart: {similarity.diagonal(100).mean():.3f}")
 # place 5 comes after place 4.
 #
 # So let us train one, small enough for this page. The task: a signal drifts slowly,
-# noise is laid over it, and attention shall find the signal again. All it may look
-# at is positions. It has to discover that places close by are worth asking, and no
-# one tells it which places are close.
+# noise is laid over it, and attention must recover the signal. All it may look at is
+# positions. It has to discover that places close by are worth asking, and no one tells
+# it which places are close.
+#
+# **Training** is a loop: measure the error (the **loss**), let PyTorch compute for
+# every number in the tables in which direction the error falls, move each a little that
+# way.
 from lmviz import attention
 
 n_places, width = 64, 32
 table = positions.LearnedPositionalEmbedding(n_places, width)
-torch.nn.init.normal_(table.table.weight, std=0.02)  # GPT-2's own start
+torch.nn.init.normal_(table.table.weight, std=0.02)  # as transformers starts a GPT-2
 query, key = (torch.nn.Linear(width, width, bias=False) for _ in "qk")
 parameters = [*table.parameters(), *query.parameters(), *key.parameters()]
 optimizer = torch.optim.Adam(parameters, lr=0.01)
@@ -53,7 +57,7 @@ for step in range(1, 601):
     loss.backward()
     optimizer.step()
     if step in (1, 100, 600):
-        print(f"step {step}: squared error {loss.item():.2f} (the noise has 16)")
+        print(f"step {step}: squared error {loss.item():.2f} (noise alone: 16)")
     if step in (60, 600):
         snapshots[step] = x.detach().clone()
 
@@ -65,21 +69,19 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+
+def show(rows, title, ax=None):
+    cosines = embeddings.cosine(rows, rows)
+    labels = {"xlabel": "place", "ylabel": "place", "label": "cosine"}
+    plots.heatmap(cosines, title=title, vmin=-1, vmax=1, ax=ax, **labels)
+
+
+_, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
 for ax, (step, rows) in zip(axes, snapshots.items(), strict=True):
-    plots.heatmap(
-        embeddings.cosine(rows, rows),
-        title=f"Cosine of two places, step {step}",
-        xlabel="place",
-        ylabel="place",
-        label="cosine",
-        vmin=-1,
-        vmax=1,
-        ax=ax,
-    )
+    show(rows, f"Two places, step {step}", ax)
 
 # %%
-# The check: after training, the closer two places, the more alike they are; before,
+# The check: after training, neighbours are far more alike than places 32 apart; before,
 # distance made no difference.
 for step, rows in snapshots.items():
     similarity = embeddings.cosine(rows, rows)
@@ -88,8 +90,11 @@ for step, rows in snapshots.items():
 assert near - far > 0.5
 
 # %%
-# Has the model at hand such a table? Models with rotary positions have none: they
-# turn queries and keys instead. Where there is one, here is its similarity.
+# Has the model at hand such a table? Models with **rotary** positions have none. They
+# use the clock hands of the lesson before in another way: inside attention, each pair
+# of dimensions of a query or key is turned like a hand, by the angle of its position,
+# so that their dot product knows the distance. Where there is a table, here is its
+# similarity.
 import lmviz
 from lmviz import weights
 
@@ -98,27 +103,19 @@ own = weights.position_table(lm.module)
 if own is None:
     print(f"{lm.card.name} has {lm.card.positions} positions, and no table of them")
 else:
-    every = own[:: max(1, len(own) // 256)]
-    plots.heatmap(
-        embeddings.cosine(every, every),
-        title=f"Cosine of two places in the table of {lm.card.name}",
-        xlabel=f"every {max(1, len(own) // 256)}th place",
-        ylabel=f"every {max(1, len(own) // 256)}th place",
-        label="cosine",
-        vmin=-1,
-        vmax=1,
-    )
+    show(own, f"Two places in the table of {lm.card.name}")
     similarity = embeddings.cosine(own, own)
     print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")
     print(f"100 apart {similarity.diagonal(100).mean():.2f}")
 
 # %%
-# **Takeaway.** A learned table starts as noise and ends with the order in it, as far
-# as the task needed the order.
+# **Takeaway.** A learned table starts as noise and ends with the order in it, as far as
+# the task needed the order.
 #
-# **Try it.** Let the task be to copy: ``signal = noisy.roll(1, dims=1)``, without
-# noise. Predict whether neighbours still become alike.
+# **Try it.** Let the task be to copy the place before: ``noisy = torch.randn(64,
+# n_places, 8)`` and ``signal = noisy.roll(1, dims=1)``. Predict whether neighbours
+# still become alike, and take out the ``assert``.
 #
 # **Sources.** Radford et al., *Improving Language Understanding by Generative
-# Pre-Training* (2018), section 4.1. Wang and Chen, *What Do Position Embeddings
-# Learn?* (EMNLP 2020).
+# Pre-Training* (2018), section 4.1. Wang and Chen, *What Do Position Embeddings Learn?*
+# (EMNLP 2020).

@@ -2,9 +2,9 @@
 Token plus position, before the first block
 ===========================================
 
-The place of a token is told to the model by adding two vectors, one for what the
-token is and one for where it stands. Simple as it is, it is often done in the wrong
-spot. Where in the model does the sum belong?
+GPT-2 is told the place of a token by the sum of two vectors, one for what the token is
+and one for where it stands. Simple as it is, it is often done in the wrong spot. Where
+in the model does the sum belong?
 """
 
 # %%
@@ -53,9 +53,9 @@ print(f"largest absolute difference from hidden_states[0]: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# Token 7 stands there twice, at places 0 and 2. Its embedding is the same both
-# times, so what enters the first block differs by the difference of two rows of the
-# position table. That is all the model gets to know about the order.
+# Token 7 stands there twice, at places 0 and 2. Its embedding is the same both times,
+# so what enters the first block differs by the difference of two rows of the position
+# table. Apart from the causal mask, that is all the model gets to know about the order.
 apart = states[0][0, 2] - states[0][0, 0]
 difference = float((apart - (rows[2] - rows[0])).abs().max())
 print(f"largest absolute difference from row 2 - row 0: {difference:.1e}")
@@ -63,11 +63,11 @@ assert difference < 1e-4
 
 # %%
 # Now the trap. Many notebooks take ``last_hidden_state``, the output of the whole
-# model, and add a positional encoding to that, "to get position-aware embeddings".
-# By then all the work is done: every block has already used the positions. What is
-# added now comes after the work is done, and nothing reads it but the **unembedding**,
-# the last step, which compares the final vector with every token of the vocabulary.
-# There it is noise on the answer. Watch what it does to the next token.
+# model, and add a positional encoding to that, "to get position-aware embeddings". By
+# then all the work is done: every block has already used the positions. Nothing reads
+# what is added now but the **unembedding**, the last step, which scores every token of
+# the vocabulary against the final vector (chapter 5). There it is noise on the answer.
+# Watch what it does to the next token.
 from lmviz import positions, prediction
 
 last = trace.hidden_states[-1]
@@ -82,19 +82,19 @@ for name, chances in (("as it is", right), ("position added", wrong)):
     print(f"{name:15}", ", ".join(f"{word} {p:.3f}" for word, p in words))
 
 # %%
-# The text has not changed, nor has the model. Only the answer has: its probability
-# is spread over words that nobody asked for.
+# The text has not changed, nor has the model. Only the answer has; the line below the
+# figure says how much of its probability went to other tokens.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
 _, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True, layout="constrained")
 for ax, (name, chances) in zip(
-    axes, (("as it is", right), ("position added again", wrong)), strict=True
+    axes, (("as it is", right), ("plus a position", wrong)), strict=True
 ):
     top = chances.topk(6)
     plots.token_bars(
-        lm.tokens(top.indices), top.values, title=f"Last vector {name}", ax=ax
+        lm.tokens(top.indices), top.values, title=f"From the last vector {name}", ax=ax
     )
 moved = float((right - wrong).abs().sum() / 2)
 print(f"probability that moved to other tokens: {moved:.2f}")
@@ -103,8 +103,8 @@ print(f"probability that moved to other tokens: {moved:.2f}")
 # **Takeaway.** Positions are added to the embeddings, before the first block, or not
 # added at all; the last hidden state needs nothing more.
 #
-# **Try it.** Add the encoding to ``trace.hidden_states[0]`` in your mind instead, on
-# a model with rotary positions. Predict whether the model could make use of it.
+# **Try it.** Add the encoding to ``trace.hidden_states[0]`` in your mind instead, on a
+# model with rotary positions. Predict whether the model could make use of it.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5 and
 # figure 1. Radford et al., *Improving Language Understanding by Generative

@@ -8,19 +8,19 @@ no magic. How are the weights of the average found?
 """
 
 # %%
-# Three tokens, each with three vectors of width two, small enough to follow by hand.
-# A **query** says what a token looks for, a **key** what it can be found by, and a
+# Three tokens, each with three vectors of width two, small enough to follow by hand. A
+# **query** says what a token looks for, a **key** what it can be found by, and a
 # **value** what it gives if it is found.
 import torch
 
 query = torch.tensor([[1.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
 key = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-value = torch.tensor([[10.0, 0.0], [0.0, 10.0], [5.0, 5.0]])
+value = torch.tensor([[10.0, 0.0], [0.0, 10.0], [0.0, 0.0]])
 
 # %%
-# How well does a key fit a query? The dot product says it: large where both point
-# the same way. Row i, column j holds the fit of query i and key j, divided by the
-# root of the width.
+# How well does a key fit a query? The dot product says it: large where both point the
+# same way. Row i, column j holds the fit of query i and key j, divided by the root of
+# the width.
 from lmviz import attention
 
 print(query @ key.T)
@@ -33,9 +33,10 @@ mask = attention.causal_mask(3)
 print(mask.int())
 
 # %%
-# A **softmax** turns each row of scores into weights: all positive, with sum one,
-# and the hidden places get exactly zero. The first token can only look at itself, so
-# its weight is 1, whatever its score.
+# A **softmax** turns each row of scores into weights: the exponential of each score,
+# divided by the sum of them all. So no weight is negative, each row sums to one, and
+# the hidden places get exactly zero. The first token can only look at itself, so its
+# weight is 1, whatever its score.
 weights = attention.weights(query, key, mask=mask)
 print(weights)
 print("sum of each row:", weights.sum(-1).tolist())
@@ -49,9 +50,10 @@ print("last row by hand:", by_hand.tolist())
 
 # %%
 # Why the root of the width? It looks like a detail, and leaving it out is the classic
-# mistake. The dot product of two random vectors of width d has a standard deviation
-# of about the root of d. So with wide vectors the scores are large, the softmax
-# gives everything to one key, and nothing is left to learn from: its slope is zero.
+# mistake. The dot product of two random vectors of width d, with independent entries of
+# variance one, has a standard deviation of the root of d. So with wide vectors the
+# scores are large, the softmax gives nearly everything to one key, and little is left
+# to learn from: its slope is nearly zero.
 import matplotlib.pyplot as plt
 
 torch.manual_seed(0)
@@ -68,9 +70,9 @@ for width in widths:
         largest[name].append(fits.softmax(-1).max(-1).values.mean().item())
 
 # %%
-# Sixteen random keys: no one fits better than the others. With the scale the largest
-# weight stays the same for every width; without it the attention of a wide head is
-# on a single token before anything was learned.
+# Sixteen random keys: none is meant to fit better than the others. With the scale the
+# largest weight stays the same for every width; without it the attention of a wide head
+# is on a single token before anything was learned.
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -88,8 +90,8 @@ ax.set(
 ax.legend()
 
 # %%
-# The check: PyTorch has attention built in, and it must give the same, here with
-# four heads, seven tokens and random numbers.
+# The check: PyTorch has attention built in, and it must give the same, here with four
+# heads, seven tokens and random numbers.
 q, k, v = torch.randn(3, 4, 7, 32)
 ours = attention.attend(q, k, v, mask=attention.causal_mask(7))
 theirs = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -104,6 +106,6 @@ assert difference < 1e-4
 # **Try it.** Multiply ``query`` by ten. Predict what happens to each row of the
 # weights, and which row cannot change.
 #
-# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2.1 and
-# its footnote 4 on the scale. Bahdanau, Cho and Bengio, *Neural Machine Translation
-# by Jointly Learning to Align and Translate* (2014), where the idea comes from.
+# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2.1 and its
+# footnote 4 on the scale. Bahdanau, Cho and Bengio, *Neural Machine Translation by
+# Jointly Learning to Align and Translate* (2014), where the idea comes from.

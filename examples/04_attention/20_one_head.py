@@ -8,9 +8,9 @@ columns, its colours and its dark corner say?
 """
 
 # %%
-# We run a sentence through the model and keep every attention weight. The last
-# layer's first head is one map of them: a row for each token that looks, a column
-# for each token it can look at.
+# We run a sentence through the model and keep every attention weight. In each of its L
+# layers there are H heads, and each has one map: a row for each token that looks (a
+# query, T_q of them), a column for each token it can look at (a key, T_k of them).
 import lmviz
 
 lm = lmviz.load()
@@ -35,10 +35,10 @@ print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 
 # %%
 # Often one weight outshines all others, and the rest drowns in black. A colour scale
-# that is not linear helps the eye, and misleads it unless it says so. Here are the
-# same numbers, on the left as they are, on the right as ``log(1 + weight)``. Both
-# bars end at the same weight: compare their labels. As weights are at most one, this
-# logarithm is nearly a straight line, so it helps very little.
+# that is not linear helps the eye, and misleads it unless it says so. Here are the same
+# numbers, on the left as they are, on the right as ``log(1 + weight)``. Both bars end
+# at the same weight: compare their labels. As weights are at most one, this logarithm
+# is nearly a straight line, so it helps very little.
 import math
 
 import matplotlib.pyplot as plt
@@ -59,11 +59,11 @@ for ax, scale, vmax in zip(
     )
 
 # %%
-# So what about the bright column? In many heads nearly every token looks at the very
-# first one, and it is tempting to call that token important. Look at how much it
-# gets, and what it gives: where its **value** is short, to look at it is to look
-# away. A softmax must spend its sum of one somewhere; this is where it goes when
-# there is nothing to do.
+# Is there a bright first column? In many heads of trained models nearly every token
+# looks at the very first one, and it is tempting to call that token important. Look at
+# how much it gets, and what it gives: where its **value** is short, to look at it is to
+# look away. A softmax must spend its sum of one somewhere; this is where it goes when
+# there is nothing to do. Here are both numbers for this head.
 from lmviz import attention, positions, weights
 
 parts = weights.attention(lm.module, -1)
@@ -75,9 +75,13 @@ print(f"length of its value: {length[0]:.2f}; of the others: {length[1:].mean():
 
 # %%
 # From scratch: the same map from the model's own weights. The vectors that enter the
-# last layer are normalised, projected to queries and keys, and cut into heads. If
-# the model has rotary positions, queries and keys are turned by their position. Then
-# scores, mask and softmax, as in the lesson before.
+# last layer are brought to one size (normalised), and multiplied by three learned
+# matrices: that gives queries, keys and values. They are cut into heads; several
+# queries may share one key and value, to save memory. If the model has rotary
+# positions, queries and keys are turned by their position. Then scores, mask and
+# softmax, as in the lesson before. (What the heads collect is joined, multiplied by a
+# fourth matrix, and added to each token's vector. A block has a second part, a small
+# network that works on each token alone; this chapter leaves it closed.)
 query = attention.split_heads(parts.query(x), parts.n_heads)
 key = attention.split_heads(parts.key(x), parts.n_kv_heads)
 if parts.rotary_base is not None:
@@ -93,12 +97,12 @@ assert difference < 1e-4
 
 # %%
 # **Takeaway.** Rows are queries and sum to one, columns are keys, the dark triangle is
-# the mask, and a bright first column is mostly a place to rest.
+# the mask, and a bright first column can be a place to rest.
 #
 # **Try it.** Put another word in front of the sentence. Predict which column will be
 # bright then.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2. Xiao et
 # al., *Efficient Streaming Language Models with Attention Sinks* (2023), section 3.1.
-# Kobayashi et al., *Attention is Not Only a Weight* (EMNLP 2020), on the length of
-# the values.
+# Kobayashi et al., *Attention is Not Only a Weight* (EMNLP 2020), on the length of the
+# values.

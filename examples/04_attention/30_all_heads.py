@@ -8,8 +8,8 @@ all of them are laid side by side?
 """
 
 # %%
-# Libraries return the weights layer by layer, as a tuple of arrays of shape
-# ``[batch, heads, seq, seq]``. Here is that raw form, for one sentence.
+# Libraries return the weights layer by layer, as a tuple of arrays of shape ``[batch,
+# heads, seq, seq]``. Here is that raw form, for one sentence.
 import lmviz
 
 lm = lmviz.load()
@@ -33,22 +33,22 @@ assert difference < 1e-4
 # %%
 # The whole model in one picture. A row of tiles is a layer, from the first at the top
 # to the last at the bottom; each tile is a map like that of the lesson before, with
-# queries running down and keys to the right. Three kinds can be told apart from afar:
-# a bright diagonal (looking at itself or its neighbour), a bright left edge (looking
-# at the first token), and an even triangle (looking everywhere).
+# queries running down and keys to the right. Kinds to look for, from afar: a bright
+# diagonal (looking at itself or its neighbour), a bright left edge (looking at the
+# first token), a bright column elsewhere (one token draws all the others), and an even
+# triangle (looking everywhere).
 from lmviz import plots
 
 plots.head_mosaic(attentions, title=f"Every head of {lm.card.name}, linear colour")
 
 # %%
-# Put numbers to it: how much of its attention does each head spend on the token
-# itself, on the one before it, and on the first? (From the fourth token on, where
-# these are three different ones.)
-late = attentions[:, :, 3:]
+# Put numbers to it: how much of its attention does each head spend on the token itself,
+# on the one before it, and on the first? (From the third token on, where these are
+# three different ones.)
 shares = {
-    "itself": attentions.diagonal(dim1=-2, dim2=-1)[..., 3:].mean(-1),
-    "the one before": attentions.diagonal(-1, dim1=-2, dim2=-1)[..., 2:].mean(-1),
-    "the first": late[..., 0].mean(-1),
+    "itself": attentions.diagonal(dim1=-2, dim2=-1)[..., 2:].mean(-1),
+    "the one before": attentions.diagonal(-1, dim1=-2, dim2=-1)[..., 1:].mean(-1),
+    "the first": attentions[:, :, 2:, 0].mean(-1),
 }
 for name, share in shares.items():
     strongest = int(share.argmax())
@@ -60,11 +60,11 @@ for name, share in shares.items():
 
 # %%
 # Now the shortcut that hides more than it shows: to average the heads, "to get the
-# attention of the model". The mean is a pattern that no head has. Compare each head
-# with the mean of all, by how much weight would have to be moved to turn one row into
-# the other (0: the same; 1: nothing in common).
+# attention of the model". Where heads differ, the mean is a pattern that hardly any
+# head has. Compare each with the mean of all, by how much weight would have to be moved
+# to turn one row into the other (0: the same; 1: nothing in common).
 mean = attentions.mean((0, 1))
-moved = (attentions - mean).abs().sum(-1)[..., 3:].mean(-1) / 2
+moved = (attentions - mean).abs().sum(-1)[..., 2:].mean(-1) / 2
 n_heads = lm.card.n_heads
 nearest, farthest = (divmod(int(i), n_heads) for i in (moved.argmin(), moved.argmax()))
 print(f"weight to move, from a head to the mean: {moved.mean():.2f} on average")
@@ -72,8 +72,8 @@ print("most like it:  layer {}, head {},".format(*nearest), f"{moved.min():.2f}"
 print("least like it: layer {}, head {},".format(*farthest), f"{moved.max():.2f}")
 
 # %%
-# The mean, and beside it the head that is least like it. Whatever that head does, the
-# average has made it invisible.
+# The mean, and beside it the head that is least like it. Whatever that head does, it
+# cannot be seen in the average.
 import matplotlib.pyplot as plt
 
 _, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
@@ -83,8 +83,8 @@ for ax, (title, weights) in zip(axes, shown.items(), strict=True):
     plots.attention_map(weights, trace.tokens, title=title, ax=ax)
 
 # %%
-# **Takeaway.** Heads differ, by layer and within a layer; look at all of them before
-# you speak of one, and do not average them.
+# **Takeaway.** Heads can differ, by layer and within a layer; look at all of them
+# before you speak of one, and be slow to average them.
 #
 # **Try it.** Use a sentence in which one word comes twice. Predict in which tiles you
 # will see it.

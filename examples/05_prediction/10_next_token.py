@@ -2,15 +2,15 @@
 From the last vector to the next token
 ======================================
 
-After the last block, all that a model knows about what comes next is one vector. Two
+After the last block, all that a model knows about what comes next is one vector. Three
 steps turn it into a probability for every token of the vocabulary. Which steps, and
 what does the answer look like?
 """
 
 # %%
 # The text is cut into tokens, and each ends up with a vector. Only the last token's
-# says what follows the whole text. Its vector has passed the **final norm**, which
-# gives it a standard length.
+# says what follows the whole text. Its vector has passed the first step, the **final
+# norm**, which brings it to a standard size and weights each of its dimensions.
 import lmviz
 
 lm = lmviz.load()
@@ -22,8 +22,8 @@ print("last vector:", tuple(last.shape))
 
 # %%
 # The **unembedding** compares that vector with one row for each token: a dot product
-# each. The results are the **logits**. The larger, the better the fit, but they are
-# no probabilities: they may be negative, and their sum means nothing.
+# each. The results are the **logits**. The larger, the better the fit, but they are no
+# probabilities: they may be negative, and their sum means nothing.
 from lmviz import prediction, weights
 
 unembed = weights.unembedding(lm.module)
@@ -32,8 +32,8 @@ print("logits:", tuple(logits.shape))
 print(f"from {logits.min():.1f} to {logits.max():.1f}")
 
 # %%
-# A **softmax** makes probabilities of them: the exponential of each, divided by the
-# sum of all. Now they are positive and sum to one.
+# A **softmax** makes probabilities of them: the exponential of each, divided by the sum
+# of all. Now they are positive and, up to rounding, sum to one.
 chances = prediction.probabilities(logits)
 print("sum:", round(chances.sum().item(), 5))
 
@@ -51,6 +51,8 @@ for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
 # The model computes such logits at **every** position, each for the token that comes
 # next: row i of the logits speaks of token i + 1. To take row i for token i is the
 # classic mistake, and it is easy to make, since both have the same length.
+# Log-probabilities are natural logarithms here, so their unit is the **nat**; 0 would
+# be certainty.
 for i, token in enumerate(trace.tokens[:-1]):
     guess = lm.tokens([prediction.greedy(trace.logits[i])])[0]
     print(f"after {token!r}: guess {guess!r}, true {trace.tokens[i + 1]!r}")
@@ -70,9 +72,9 @@ best = prediction.greedy(logits)
 print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} twice")
 
 # %%
-# From scratch, both steps: a hook catches the vectors on their way into the final
-# norm, as the last block left them. Normalise, unembed, and compare with the model's
-# own logits.
+# From scratch, the first two steps: a hook (a function that PyTorch calls on the way)
+# catches the vectors before the final norm, as the last block left them. Normalise,
+# unembed, and compare with the model's own logits.
 is_gpt2 = lm.module.config.model_type == "gpt2"
 norm = lm.module.get_submodule("transformer.ln_f" if is_gpt2 else "model.norm")
 caught = []

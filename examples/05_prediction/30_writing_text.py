@@ -3,7 +3,7 @@ Writing text, one token at a time
 =================================
 
 A model gives probabilities for one next token. To write, somebody has to choose one,
-put it behind the text and ask again. Who chooses, what happens to the words that
+append it to the text and ask again. Who chooses, what happens to the words that
 were not chosen, and does the model really read everything anew each time?
 """
 
@@ -28,16 +28,16 @@ print(text)
 
 # %%
 # The other rule is to **sample**: draw a token with the probability that the model
-# gives it. Another seed is another text, and each is as it should be.
+# gives it. Another seed gives another text, and each is a fair draw.
 sampled, text = write(choose=prediction.sampler(seed=0))
 print(text)
 print(write(choose=prediction.sampler(seed=1))[1])
 
 # %%
 # Where did the probability go? At each step it is one in all: the part of the token
-# that was chosen, of the likeliest others, and of the long tail. Greedy never takes a
-# token that is less likely than another; sampling does, as often as the probabilities
-# say.
+# that was chosen, of the others among the five likeliest, and of the long tail. Greedy
+# takes the likeliest single token each time (a light bar is several tokens together);
+# sampling takes others too, as often as the probabilities say.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -93,11 +93,11 @@ print(f"positions computed: {len(ids) + 23} with the cache, {without} without")
 print(f"time, measured: {seconds[False] / seconds[True]:.1f} times as long without")
 
 # %%
-# It is not so many times faster as there are fewer positions: to read all weights of
-# the model from memory takes its time, be it for one position or for thirty.
+# The time saved is less than the positions saved suggest: each step must read all the
+# weights of the model from memory, whether for one position or for thirty.
 #
 # The check: the cache must not change anything, and our greedy text must be the one
-# that transformers' own ``generate`` writes.
+# that ``generate`` of the library ``transformers`` writes.
 same = [step.id for step in runs[True]] == [step.id for step in runs[False]]
 difference = max(
     abs(a.probability - b.probability)
@@ -115,8 +115,8 @@ assert difference < 1e-4
 # **Takeaway.** A model only ever answers "what next?"; the text comes from the rule
 # that chooses, and the cache spares it from reading twice.
 #
-# **Try it.** Sample with ``prediction.sampler(temperature=0.1)``. Predict which of the
-# two texts it will resemble.
+# **Try it.** Sample with ``prediction.sampler(temperature=0.1)``, which divides the
+# logits by 0.1 before the softmax. Predict which of the texts it will resemble.
 #
 # **Sources.** Holtzman, Buys, Du, Forbes and Choi, *The Curious Case of Neural Text
 # Degeneration* (ICLR 2020), on why likely text is not good text. Pope et al.,
