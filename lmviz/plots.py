@@ -161,7 +161,6 @@ def heatmap(
         cmap=cmap,
         vmin=vmin,
         vmax=vmax,
-        interpolation="nearest",
     )
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(drawn, ax=ax, label=label)

