@@ -91,7 +91,9 @@ def examples(session):
     rest = choose_model(session, examples.__doc__)
     install(session)
     scripts = [Path(name) for name in rest] or sorted(Path("examples").glob("*/*.py"))
-    environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": "error"}
+    # All warnings are errors, but for plt.show(), which has no screen here.
+    warnings = "error,ignore:FigureCanvasAgg is non-interactive"
+    environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": warnings}
     for script in scripts:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder, script.name)

@@ -18,6 +18,8 @@ def reset(gallery_conf, fname, when):
     if when == "before":
         _strict = warnings.catch_warnings(action="error")
         _strict.__enter__()
+        # plt.show() has no screen here; sphinx-gallery takes the figures.
+        warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
     elif _strict is not None:
         _strict.__exit__(None, None, None)
         _strict = None

@@ -28,12 +28,15 @@ print("vocabulary:", tokenizer.get_vocab_size(), "tokens")
 # file writes the space, so that every token is visible in a text editor. The space
 # belongs to the word that follows it, so ``small`` and ``Ġsmall`` are two entries with
 # two ids. The book writes the space as ``␣``.
+import matplotlib.pyplot as plt
+
 from lmviz import plots, tokenization
 
 tokens = tokenization.readable_tokens(tokenizer, encoding.ids)
 boxes = [f"{token}\n{i}" for token, i in zip(tokens, encoding.ids, strict=True)]
 plots.token_strips({"GPT-2": boxes}, title="A sentence as tokens, with their ids")
 print({token: tokenizer.token_to_id(token) for token in ("small", "Ġsmall")})
+plt.show()
 
 # %%
 # Ids are names, not amounts. One id can be looked up on its own, and the ids around it

@@ -65,6 +65,8 @@ print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.1
 # GPT-2's tokenizer cuts the sentence about Rex into pieces that carry their case and
 # their spaces, and what is no word of its list is put together from smaller pieces.
 # Compare the two strips: in the upper one the gray words are already lost.
+import matplotlib.pyplot as plt
+
 import lmviz
 from lmviz import plots
 
@@ -78,6 +80,7 @@ plots.token_strips(
     faded=[tokenization.UNKNOWN],
     title="One sentence, two tokenizers",
 )
+plt.show()
 
 # %%
 # The check: a tokenizer is without loss if decoding gives the text back.

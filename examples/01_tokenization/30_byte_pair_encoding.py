@@ -88,6 +88,7 @@ ax.set(
     ylim=(0, None),
 )
 ax.grid(alpha=0.3)
+plt.show()
 
 # %%
 # The check: Hugging Face's trainer, written in Rust, on the same words. It must learn

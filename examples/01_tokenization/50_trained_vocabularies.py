@@ -78,6 +78,7 @@ ax.set(
 )
 ax.legend()
 ax.margins(y=0.12)
+plt.show()
 
 # %%
 # Must the sample be the whole corpus? The corpus is nine tenths of the manual's topics;

@@ -72,6 +72,7 @@ ax.set(
     ylabel="language",
 )
 ax.legend()
+plt.show()
 
 # %%
 # The rest is the vocabulary. Where it has whole words, a token carries several bytes;

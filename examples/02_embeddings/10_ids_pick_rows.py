@@ -37,6 +37,8 @@ print(f"batch {n_texts}, tokens {n_tokens}, hidden size {hidden_size}")
 # could name. But compare rows: both times the dog appears, its row is the same to the
 # last digit. The table knows nothing of the place of a word, nor of the words around
 # it. And ``The`` is not ``␣the``: to the table, these are two separate rows.
+import matplotlib.pyplot as plt
+
 from lmviz import plots
 
 limit = float(x[:, :64].abs().max())
@@ -51,6 +53,7 @@ ax = plots.heatmap(
     vmax=limit,
 )
 ax.set_yticks(range(len(ids)), lm.tokens(ids), parse_math=False)
+plt.show()
 
 # %%
 # Textbooks write the same thing as a matrix product: a **one-hot** vector, all zeros

@@ -52,6 +52,7 @@ for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
         ylabel="second principal component",
         ax=ax,
     )
+plt.show()
 
 # %%
 # How far apart do the copies of ``␣the`` lie? Before the first block the answer is

@@ -78,6 +78,7 @@ ax.set(
     ylabel="density",
 )
 ax.legend()
+plt.show()
 
 # %%
 # What share of the random word pairs is less close than each of ours?

@@ -60,6 +60,7 @@ plots.attention_map(maps[0], tokens, title="As it was written", ax=axes[0])
 plots.attention_map(
     turned_maps[0], tokens[::-1], title="Turned round, no positions", ax=axes[1]
 )
+plt.show()
 
 # %%
 # A wrong conclusion lies near: that nothing but positions could tell the order. The

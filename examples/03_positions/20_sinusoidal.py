@@ -38,6 +38,7 @@ plots.heatmap(
     vmax=1,
     ax=ax,
 )
+plt.show()
 
 # %%
 # Beware of its fine patterns: where stripes are narrower than a dot of your screen, the
@@ -54,6 +55,7 @@ for i, dimension in enumerate((100, 160, 220)):
         ax.plot(column, style, color=colour, label=label)
 ax.set(title="Three pairs of dimensions", xlabel="position", ylabel="value")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
 
 # %%
 # Here many readers go wrong, and some code does: "sine for even positions, cosine for
@@ -85,6 +87,7 @@ spread = max(
 )
 print(f"largest spread along a diagonal: {spread:.1e}")
 assert spread < 1e-2
+plt.show()
 
 # %%
 # And a step is a **rotation**: moving on by k positions turns every hand by a fixed

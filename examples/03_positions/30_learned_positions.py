@@ -79,6 +79,7 @@ def show(rows, title, ax=None):
 _, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
 for ax, (step, rows) in zip(axes, snapshots.items(), strict=True):
     show(rows, f"Two places, step {step}", ax)
+plt.show()
 
 # %%
 # The check: after training, neighbours are far more alike than places 32 apart; before,
@@ -107,6 +108,7 @@ else:
     similarity = embeddings.cosine(own, own)
     print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")
     print(f"100 apart {similarity.diagonal(100).mean():.2f}")
+plt.show()
 
 # %%
 # **Takeaway.** A learned table starts as noise and ends with the order in it, as far as

@@ -98,6 +98,7 @@ for ax, (name, chances) in zip(
     )
 moved = float((right - wrong).abs().sum() / 2)
 print(f"probability that moved to other tokens: {moved:.2f}")
+plt.show()
 
 # %%
 # **Takeaway.** Positions are added to the embeddings, before the first block, or not

@@ -88,6 +88,7 @@ ax.set(
     ylim=(0, 1.05),
 )
 ax.legend()
+plt.show()
 
 # %%
 # The check: PyTorch has attention built in, and it must give the same, here with four

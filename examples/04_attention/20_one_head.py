@@ -23,6 +23,8 @@ print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 # Read it row by row. Row i is what token i looks at, and it sums to one. The upper
 # triangle is black because of the **causal mask**: nobody looks at what comes later.
 # The first row has only one place to look.
+import matplotlib.pyplot as plt
+
 from lmviz import plots
 
 layer = lm.card.n_layers - 1
@@ -32,6 +34,7 @@ plots.attention_map(
 sums = head.sum(-1)
 print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
 print(f"largest weight on a later token: {head.triu(1).max():.5f}")
+plt.show()
 
 # %%
 # Often one weight outshines all others, and the rest drowns in black. A colour scale
@@ -40,8 +43,6 @@ print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 # at the same weight: compare their labels. As weights are at most one, this logarithm
 # is nearly a straight line, so it helps very little.
 import math
-
-import matplotlib.pyplot as plt
 
 _, axes = plt.subplots(1, 2, figsize=(12.5, 5.2), layout="compressed")
 top = float(head.max())
@@ -57,6 +58,7 @@ for ax, scale, vmax in zip(
         title=f"{scale} colour",
         ax=ax,
     )
+plt.show()
 
 # %%
 # Is there a bright first column? In many heads of trained models nearly every token

@@ -37,9 +37,12 @@ assert difference < 1e-4
 # diagonal (looking at itself or its neighbour), a bright left edge (looking at the
 # first token), a bright column elsewhere (one token draws all the others), and an even
 # triangle (looking everywhere).
+import matplotlib.pyplot as plt
+
 from lmviz import plots
 
 plots.head_mosaic(attentions, title=f"Every head of {lm.card.name}, linear colour")
+plt.show()
 
 # %%
 # Put numbers to it: how much of its attention does each head spend on the token itself,
@@ -74,13 +77,12 @@ print("least like it: layer {}, head {},".format(*farthest), f"{moved.max():.2f}
 # %%
 # The mean, and beside it the head that is least like it. Whatever that head does, it
 # cannot be seen in the average.
-import matplotlib.pyplot as plt
-
 _, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
 shown = {"Mean over all heads": mean}
 shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest]
 for ax, (title, weights) in zip(axes, shown.items(), strict=True):
     plots.attention_map(weights, trace.tokens, title=title, ax=ax)
+plt.show()
 
 # %%
 # **Takeaway.** Heads can differ, by layer and within a layer; look at all of them

@@ -40,12 +40,15 @@ print("sum:", round(chances.sum().item(), 5))
 # %%
 # The ten likeliest tokens, and all the others as one bar. Such a tail is never empty:
 # thousands of unlikely tokens together often weigh more than the second best.
+import matplotlib.pyplot as plt
+
 from lmviz import plots
 
 top = chances.topk(10)
 plots.token_bars(lm.tokens(top.indices), top.values, title=f"What follows “{text}”")
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
     print(f"{token:12} {p:.3f}")
+plt.show()
 
 # %%
 # The model computes such logits at **every** position, each for the token that comes

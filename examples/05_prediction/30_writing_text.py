@@ -60,6 +60,7 @@ for ax, (name, steps) in zip(
     ax.invert_yaxis()
     ax.set(title=name, xlabel="probability", ylabel="token written", xlim=(0, 1))
 axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+plt.show()
 
 # %%
 # It sounds reasonable that the likeliest token at each step gives the likeliest text.
