@@ -44,7 +44,7 @@ plt.show()
 # is nearly a straight line, so it helps very little.
 import math
 
-_, axes = plt.subplots(1, 2, figsize=(12.5, 5.2), layout="compressed")
+_, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
 top = float(head.max())
 for ax, scale, vmax in zip(
     axes, ("linear", "log1p"), (top, math.log1p(top)), strict=True
