@@ -178,3 +178,12 @@ def test_a_notebook_that_is_not_run_fails_the_build(book):
     assert ran == ["lesson"]
     assert code != 0
     assert "notebook.md did not run" in printed
+
+
+def test_a_model_that_cannot_be_had_fails_the_build_in_one_line(book):
+    book.model = "smolm2"
+    ran, code, printed = book.build()
+    assert (ran, code) == ([], 1)
+    last = printed.splitlines()[-1]
+    assert last.startswith("The book has no model: no model 'smolm2': did you mean")
+    assert "Traceback" not in printed

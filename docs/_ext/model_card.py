@@ -1,12 +1,13 @@
 """Choose the book's model once, and say on every page which one it was."""
 
 import os
+import sys
 from html import escape
 from pathlib import Path
 
 from sphinx.util import logging
 
-from lmviz import sources
+from lmviz import SourceError, sources
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,11 @@ def setup(app):
 
 
 def choose_model(app, config):
-    source, reason = sources.choose()
+    try:
+        source, reason = sources.choose()
+    except SourceError as error:
+        # Not an exception of Sphinx's: it would print a page of its own state.
+        sys.exit(f"The book has no model: {error}")
     logger.info("The book's model is %s (%s)", source.name, reason)
     # Lessons, notebooks and their kernels all take it from here.
     os.environ["LMVIZ_MODEL"] = source.spec
