@@ -1,7 +1,9 @@
 import dataclasses
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import lmviz
 from lmviz import wheels
@@ -62,6 +64,27 @@ def test_a_text_as_long_as_the_context_is_taken_and_no_longer(tiny):
     assert len(tiny.trace(" dog" * 64).ids) == 64
     with pytest.raises(ValueError, match="65 tokens long, and .* holds 64; shorten"):
         tiny.trace(" dog" * 65)
+
+
+def test_gpt2_as_the_hub_stores_it_loads_the_same(tiny_folders, tmp_path, capfd):
+    # The hub's file has no "transformer." before its names, no unembedding, as that is
+    # the embedding, and the causal masks of an older release.
+    shutil.copytree(tiny_folders["gpt2"], tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "model.safetensors"
+    tensors = {
+        name.removeprefix("transformer."): tensor
+        for name, tensor in load_file(file).items()
+        if name != "lm_head.weight"
+    }
+    mask = torch.ones(1, 1, 64, 64).tril()
+    tensors.update({f"h.{i}.attn.bias": mask.clone() for i in range(2)})
+    save_file(tensors, file, metadata={"format": "pt"})
+    ours, theirs = (
+        lmviz.load(folder).trace("The dog").logits
+        for folder in (tmp_path, tiny_folders["gpt2"])
+    )
+    assert torch.equal(ours, theirs)
+    assert capfd.readouterr().err == "", "nothing that would end on a page"
 
 
 def test_the_tokenizer_of_gpt2_gives_the_published_ids():
