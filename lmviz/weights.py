@@ -99,10 +99,27 @@ def token_table(module):
 
 
 def position_table(module):
-    """Return the learned position table, shape (context, d), or None without one."""
+    """Return the learned position table, shape (context, d), or None without one.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A causal language model of GPT-2's family, or with rotary positions.
+
+    Returns
+    -------
+    torch.Tensor, or None where positions are rotary
+
+    Raises
+    ------
+    ValueError
+        If the model is of a family whose positions are not known here.
+    """
     if module.config.model_type == "gpt2":
         return module.transformer.wpe.weight
-    return None
+    if getattr(module.config, "rope_parameters", None):
+        return None
+    raise _unknown_family(module.config)
 
 
 def attention(module, layer):

@@ -126,7 +126,11 @@ def test_an_unknown_family_is_refused_in_one_line():
         num_attention_heads=2,
         word_embed_proj_dim=8,
     )
-    for function in (lambda m: weights.attention(m, 0), weights.final_norm):
+    for function in (
+        lambda module: weights.attention(module, 0),
+        weights.final_norm,
+        weights.position_table,
+    ):
         with pytest.raises(
             ValueError, match="family 'opt'.* wanted one of gpt2, llama"
         ):

@@ -104,8 +104,8 @@ plt.show()
 # **Takeaway.** Positions are added to the embeddings, before the first block, or not
 # added at all; the last hidden state needs nothing more.
 #
-# **Try it.** Add the encoding to ``trace.hidden_states[0]`` in your mind instead, on a
-# model with rotary positions. Predict whether the model could make use of it.
+# **Try it.** Multiply ``extra`` by 0.1, then by 10. Predict for which of the two the
+# right answer survives.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5 and
 # figure 1. Radford et al., *Improving Language Understanding by Generative
