@@ -18,7 +18,7 @@ start = "The old man opened the door and"
 ids = lm.encode(start)
 
 
-def write(ids=ids, n_tokens=24, **options):
+def write(ids=ids, n_tokens=20, **options):
     steps = prediction.generate(lm.module, ids, n_tokens=n_tokens, **options)
     return steps, lm.tokenizer.decode([*ids.tolist(), *(step.id for step in steps)])
 
@@ -89,13 +89,13 @@ for use_cache in (True, False):
     began = time.perf_counter()
     runs[use_cache], _ = write(use_cache=use_cache)
     seconds[use_cache] = time.perf_counter() - began
-without = sum(len(ids) + i for i in range(24))
-print(f"positions computed: {len(ids) + 23} with the cache, {without} without")
+without = sum(len(ids) + i for i in range(20))
+print(f"positions computed: {len(ids) + 19} with the cache, {without} without")
 print(f"time, measured: {seconds[False] / seconds[True]:.1f} times as long without")
 
 # %%
 # The time saved is less than the positions saved suggest: each step must read all the
-# weights of the model from memory, whether for one position or for thirty.
+# weights of the model from memory, whether for one position or for two dozen.
 #
 # The check: the cache must not change anything, and our greedy text must be the one
 # that ``generate`` of the library ``transformers`` writes.
@@ -107,7 +107,7 @@ difference = max(
 print("the same tokens with and without cache:", same)
 print(f"largest absolute difference of a probability: {difference:.1e}")
 theirs = lm.module.generate(
-    ids[None], max_new_tokens=24, do_sample=False, eos_token_id=None, pad_token_id=0
+    ids[None], max_new_tokens=20, do_sample=False, eos_token_id=None, pad_token_id=0
 )[0, len(ids) :]
 print("the same as transformers writes:", theirs.tolist() == [s.id for s in greedy])
 assert difference < 1e-4
