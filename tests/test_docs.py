@@ -120,6 +120,16 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
 
+    second = book.lesson.with_name("20_second.py")
+    second.write_text(book.lesson.read_text().replace("A lesson\n", "Second!\n"))
+    ran, code, printed = book.build()
+    assert (ran, code) == (["lesson"], 0), "only the new one"
+    assert "lesson of gpt2" in book.page("lessons/01_one/20_second.html")
+    second.unlink()
+    ran, code, printed = book.build()
+    assert (ran, code) == ([], 0), printed
+    assert not (book.docs / "_build/html/lessons/01_one/20_second.html").exists()
+
     book.model = tiny_folders["llama"]
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed

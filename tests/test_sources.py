@@ -22,7 +22,22 @@ def test_an_unknown_name_gets_all_names(refusal):
 
 @pytest.mark.parametrize("name", ["./nowhere", "~/nowhere/at/all", "/nowhere/model"])
 def test_a_folder_that_does_not_exist_is_not_looked_for_on_the_hub(name, refusal):
-    assert f"no model {name!r}" in refusal(lmviz.load, name)
+    assert f"there is no folder {name!r}" in refusal(lmviz.load, name)
+
+
+def test_a_file_is_not_a_model(refusal, tiny_folders):
+    file = tiny_folders["gpt2"] / "config.json"
+    assert "is a file; give the folder" in refusal(lmviz.load, file)
+
+
+def test_no_name_at_all_is_not_the_working_directory(refusal):
+    assert "no model ''" in refusal(lmviz.load, "")
+
+
+@pytest.mark.parametrize("name", [3, b"gpt2", ["gpt2"]])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(TypeError, match="wanted a model's name or path"):
+        lmviz.load(name)
 
 
 def test_gpt2_without_a_hub_names_the_alternatives(refusal):

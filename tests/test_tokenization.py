@@ -17,6 +17,22 @@ def test_basic_tokenizer_gives_unknown_words_id_zero():
     assert tokenizer.decode([2, 0, 3, 1]) == "a [UNK] b ."
 
 
+@pytest.mark.parametrize(
+    ("ids", "error", "said"),
+    [
+        (5, TypeError, "sequence of ids, got int: 5"),
+        ("x", TypeError, "sequence of ids, got str: 'x'"),
+        ([0.5], TypeError, "whole number from 0 on, got 0.5"),
+        ([[1, 2]], TypeError, r"whole number from 0 on, got \[1, 2\]"),
+        ([-1], TypeError, "whole number from 0 on, got -1"),
+        ([50257], ValueError, "id 50257 is not in the vocabulary of 50257 tokens"),
+    ],
+)
+def test_what_are_no_ids_is_refused(ids, error, said):
+    with pytest.raises(error, match=said):
+        tokenization.readable_tokens(lmviz.load_tokenizer("gpt2"), ids)
+
+
 @pytest.mark.parametrize("text", ["", "  ", "\n\t"])
 def test_blank_text_is_refused(text):
     with pytest.raises(ValueError, match="at least one word"):

@@ -41,11 +41,22 @@ def forget_stale(app, config):
     lessons = Path(app.srcdir) / config.sphinx_gallery_conf["gallery_dirs"]
     stamp = lessons / ".fingerprint"
     if stamp.is_file() and stamp.read_text() == config.lmviz_fingerprint:
+        forget_deleted(app, lessons)
         return
     shutil.rmtree(lessons, ignore_errors=True)
     shutil.rmtree(config.nb_execution_cache_path, ignore_errors=True)
     lessons.mkdir(parents=True)
     stamp.write_text(config.lmviz_fingerprint)
+
+
+def forget_deleted(app, lessons):
+    """Remove the pages of lessons whose script is no longer there."""
+    present = {(path.parent.name, path.stem) for path in lesson_files(app)}
+    for page in lessons.glob("*/[0-9]*.rst"):
+        if (page.parent.name, page.stem) not in present:
+            html = Path(app.outdir, lessons.name, page.parent.name, f"{page.stem}.html")
+            for path in (html, *page.parent.glob(f"{page.stem}.*")):
+                path.unlink(missing_ok=True)
 
 
 def fingerprint(app):
@@ -61,8 +72,6 @@ def fingerprint(app):
     for path in sorted(app.lmviz_source.folder.iterdir()):
         stat = path.stat()
         digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
-    for path in lesson_files(app):
-        digest.update(path.name.encode())
     return digest.hexdigest()
 
 
@@ -82,8 +91,8 @@ def check_lessons(app, exception):
             not_run.append(f"{path.parent.name}/{path.name}")
     if not_run:
         raise ExtensionError(
-            f"these lessons did not run: {', '.join(not_run)}; does their name match "
-            "filename_pattern in conf.py?"
+            f"these lessons did not run: {', '.join(not_run)}; a lesson's name starts "
+            "with a number, like 40_name.py"
         )
 
 
