@@ -46,9 +46,9 @@ def choose_model(session, description, *, files=False):
         session.skip("only help was asked for")
     if options.model:
         path = Path(options.model).expanduser()
-        session.env["LMVIZ_MODEL"] = (
-            str(path.resolve()) if path.is_dir() else options.model
-        )
+        # Scripts run in another folder. A model's name goes before a folder's.
+        is_path = path.is_dir() and options.model not in ("gpt2", "smollm2")
+        session.env["LMVIZ_MODEL"] = str(path.resolve()) if is_path else options.model
     if not files:
         return []
     if missing := [str(path) for path in options.files if not path.is_file()]:

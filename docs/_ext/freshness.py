@@ -8,6 +8,7 @@ from running, the build does not pass without its output.
 
 import hashlib
 import importlib.metadata
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,14 +19,6 @@ from sphinx.errors import ExtensionError
 import lmviz
 
 RAN = "**Total running time of the script:**"
-VERSIONS = (
-    "babel",
-    "matplotlib",
-    "scikit-learn",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
 
 
 def setup(app):
@@ -62,7 +55,8 @@ def forget_deleted(app, lessons):
 def fingerprint(app):
     """Hash what a lesson's numbers depend on, beside its own text."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in VERSIONS:
+    for requirement in importlib.metadata.requires("lmviz"):
+        name = re.match(r"[\w.-]+", requirement)[0]
         digest.update(f"{name} {importlib.metadata.version(name)}".encode())
     package = Path(lmviz.__file__).parent
     for path in sorted(package.rglob("*")):

@@ -21,7 +21,6 @@ names another tokenizer or model, the numbers are from that.</p>
 
 
 def setup(app):
-    app.add_config_value("lmviz_model", "", "env")
     app.connect("config-inited", choose_model, priority=100)
     app.connect("html-page-context", add_card)
     app.connect("build-finished", announce)
@@ -38,7 +37,6 @@ def choose_model(app, config):
     # Lessons, notebooks and their kernels all take it from here.
     os.environ["LMVIZ_MODEL"] = source.spec
     app.lmviz_source = source
-    config.lmviz_model = repr(source)
 
 
 def add_card(app, pagename, templatename, context, doctree):
