@@ -13,13 +13,20 @@ __version__ = "0.1.0"
 _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
     __name__,
     submodules=[
+        "ablation",
         "attention",
+        "byte_level",
         "byte_pairs",
         "embeddings",
+        "families",
+        "heads",
+        "parts",
         "plots",
         "positions",
         "prediction",
+        "surprise",
         "tokenization",
+        "transformer",
         "weights",
     ],
     submod_attrs={

@@ -6,12 +6,14 @@ Scores, mask, softmax, and the weighted average of the values.
 import torch
 
 
-def causal_mask(n_tokens):
+def causal_mask(n_tokens, *, window=None):
     """Return which key each query may see: itself and what came before.
 
     Parameters
     ----------
     n_tokens : int
+    window : int, optional
+        How many keys a query sees at most, itself included. Default: all.
 
     Returns
     -------
@@ -27,16 +29,24 @@ def causal_mask(n_tokens):
     """
     if n_tokens < 1:
         raise ValueError(f"n_tokens is {n_tokens}, wanted at least 1")
-    return torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
+    if window is not None and window < 1:
+        raise ValueError(f"window is {window}, wanted at least 1")
+    mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
+    return mask if window is None else mask.triu(1 - window)
 
 
-def scores(query, key):
+def scores(query, key, *, scale=None, softcap=None):
     """Compare every query with every key: dot products over the root of d_head.
 
     Parameters
     ----------
     query : torch.Tensor, shape (..., T_q, d_head)
     key : torch.Tensor, shape (..., T_k, d_head)
+    scale : float, optional
+        What the dot products are multiplied by. Default: one over the root of
+        d_head.
+    softcap : float, optional
+        Bends the scores so that none passes this size (Gemma 2). Default: straight.
 
     Returns
     -------
@@ -57,10 +67,12 @@ def scores(query, key):
             "together: wanted (..., T_q, d_head) and (..., T_k, d_head), equal in "
             "all but T"
         )
-    return query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    raw = query @ key.transpose(-1, -2) * scale
+    return raw if softcap is None else softcap * (raw / softcap).tanh()
 
 
-def weights(query, key, *, mask=None):
+def weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
     """Turn scores into weights: a softmax over the keys that may be seen.
 
     Parameters
@@ -69,6 +81,10 @@ def weights(query, key, *, mask=None):
     key : torch.Tensor, shape (..., T_k, d_head)
     mask : torch.Tensor of bool, shape (T_q, T_k), optional
         True where the query may look. Default: everywhere.
+    bias : torch.Tensor, shape (..., T_q, T_k), optional
+        Added to the scores, as ALiBi does. Default: nothing.
+    scale, softcap : float, optional
+        As for `scores`.
 
     Returns
     -------
@@ -88,7 +104,9 @@ def weights(query, key, *, mask=None):
             [0.5000, 0.5000, 0.0000],
             [0.3333, 0.3333, 0.3333]])
     """
-    raw = scores(query, key)
+    raw = scores(query, key, scale=scale, softcap=softcap)
+    if bias is not None:
+        raw = raw + bias
     if mask is not None:
         if mask.shape != raw.shape[-2:]:
             raise ValueError(
@@ -147,6 +165,20 @@ def split_heads(x, n_heads):
     if n_heads < 1 or width % n_heads:
         raise ValueError(f"a width of {width} cannot be cut into {n_heads} heads")
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
+
+
+def join_heads(x):
+    """Put the heads side by side again: the inverse of `split_heads`.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (H, T, d_head)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, H * d_head)
+    """
+    return x.transpose(0, 1).flatten(1)
 
 
 def share_heads(x, n_heads):

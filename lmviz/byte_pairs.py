@@ -12,10 +12,18 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Merge:
-    """One step of byte pair encoding: the pair, and how often it was there."""
+    """One step of byte pair encoding.
+
+    Parameters
+    ----------
+    pair : tuple of str
+        The two neighbours that become one token.
+    count : int or None, default None
+        How often they were there when they were merged; None where nobody says.
+    """
 
     pair: tuple[str, str]
-    count: int
+    count: int | None = None
 
     @property
     def token(self):
@@ -50,8 +58,10 @@ class BytePairEncoding:
             dict.fromkeys([*self.alphabet, *(merge.token for merge in self.merges)])
         )
 
-    def encode(self, word, *, n_merges=None):
-        """Split one word: apply the merge of lowest rank until none applies.
+    def steps(self, word, *, n_merges=None):
+        """Split one word, and keep what it looked like after each merge.
+
+        The merge of the lowest rank is applied, wherever it fits, until none does.
 
         Parameters
         ----------
@@ -62,18 +72,40 @@ class BytePairEncoding:
 
         Returns
         -------
-        list of str
+        list of list of str
+            First the single symbols, last the tokens.
+
+        Examples
+        --------
+        >>> bpe = BytePairEncoding(("a", "b"), (Merge(("a", "b")), Merge(("ab", "a"))))
+        >>> bpe.steps("aba")
+        [['a', 'b', 'a'], ['ab', 'a'], ['aba']]
         """
         limit = len(self.merges) if n_merges is None else n_merges
-        symbols = list(word)
-        while len(symbols) > 1:
+        steps = [list(word)]
+        while len(steps[-1]) > 1:
             rank, pair = min(
-                (self._ranks.get(pair, limit), pair) for pair in pairwise(symbols)
+                (self._ranks.get(pair, limit), pair) for pair in pairwise(steps[-1])
             )
             if rank >= limit:
                 break
-            symbols = _merged(symbols, pair)
-        return symbols
+            steps.append(_merged(steps[-1], pair))
+        return steps
+
+    def encode(self, word, *, n_merges=None):
+        """Split one word into tokens: the last of its `steps`.
+
+        Parameters
+        ----------
+        word : str
+        n_merges : int, optional
+            Use the first merges only. Default: all.
+
+        Returns
+        -------
+        list of str
+        """
+        return self.steps(word, n_merges=n_merges)[-1]
 
 
 def train(words: Mapping[str, int], *, n_merges: int):

@@ -93,6 +93,40 @@ def neighbours(table, id, *, k=10):
     return ids, cosines
 
 
+def analogy(table, a, b, c, *, k=5, without_inputs=True):
+    """Solve "a is to b as c is to …": the rows closest to b - a + c.
+
+    Parameters
+    ----------
+    table : torch.Tensor, shape (V, d)
+    a, b, c : int
+        Rows of the table.
+    k : int, default 5
+        How many answers.
+    without_inputs : bool, default True
+        Leave the three rows themselves out of the answers, as is the custom. The
+        closest row is often b or c.
+
+    Returns
+    -------
+    ids : torch.Tensor, shape (k,)
+        The closest first.
+    cosines : torch.Tensor, shape (k,)
+
+    References
+    ----------
+    Mikolov, Yih and Zweig, "Linguistic Regularities in Continuous Space Word
+    Representations", NAACL 2013, section 4. Linzen, "Issues in evaluating semantic
+    spaces using word analogies", 2016, on leaving the inputs out.
+    """
+    first, second, third = lookup(table, torch.tensor([a, b, c]))
+    similarity = cosine((second - first + third)[None], table)[0]
+    if without_inputs:
+        similarity[[a, b, c]] = -torch.inf
+    cosines, ids = similarity.topk(k)
+    return ids, cosines
+
+
 def random_pairs(table, *, n=10_000, seed=0):
     """Measure how similar two rows are when they have nothing to do with each other.
 

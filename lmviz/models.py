@@ -4,7 +4,7 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from . import sources, tokenization, wheels
+from . import families, sources, tokenization, wheels
 from .errors import SourceError
 
 
@@ -24,7 +24,7 @@ class Card:
         The largest T, None where the model sets no limit.
     positions : str
         How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
-        or ``"none"``.
+        or ``"unknown"``.
     """
 
     name: str
@@ -262,13 +262,5 @@ def _card(source, module):
         d_model=config.hidden_size,
         vocabulary=config.vocab_size,
         context=getattr(config, "max_position_embeddings", None),
-        positions=_positions(config),
+        positions=families.kind_of_positions(config),
     )
-
-
-def _positions(config):
-    if getattr(config, "rope_parameters", None):
-        return "rotary"
-    if getattr(config, "alibi", False) or config.model_type == "bloom":
-        return "ALiBi"
-    return "learned" if hasattr(config, "max_position_embeddings") else "none"

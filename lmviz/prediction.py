@@ -41,17 +41,97 @@ def probabilities(logits, *, temperature=1.0):
     return (logits / temperature).softmax(-1)
 
 
+def keep_top_k(logits, k):
+    """Rule out all but the k likeliest tokens.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (..., V)
+    k : int
+        At least 1; more than V keeps all.
+
+    Returns
+    -------
+    torch.Tensor, shape (..., V)
+        Minus infinity where a token is ruled out. Tokens as likely as the k-th all
+        stay.
+
+    Raises
+    ------
+    ValueError
+        If `k` is less than 1.
+
+    References
+    ----------
+    Fan, Lewis and Dauphin, "Hierarchical Neural Story Generation", ACL 2018,
+    section 5.4.
+
+    Examples
+    --------
+    >>> keep_top_k(torch.tensor([2.0, 0.0, 1.0]), 2)
+    tensor([2., -inf, 1.])
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}, wanted at least 1 token to choose from")
+    least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+def keep_top_p(logits, p):
+    """Rule out the tail: keep the fewest likely tokens that hold the share p.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (..., V)
+    p : float
+        From 0 (the likeliest token alone) to 1 (all).
+
+    Returns
+    -------
+    torch.Tensor, shape (..., V)
+        Minus infinity where a token is ruled out.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not a share.
+
+    References
+    ----------
+    Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020,
+    section 3.1.
+
+    Examples
+    --------
+    >>> keep_top_p(torch.tensor([0.1, 0.3, 0.6]).log(), 0.8).exp()
+    tensor([0.0000, 0.3000, 0.6000])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"p is {p}, wanted a share from 0 to 1")
+    chances, order = logits.double().softmax(-1).sort(descending=True, stable=True)
+    # A token stays if those before it do not hold the share yet; the first always.
+    before = chances.cumsum(-1) - chances
+    before[..., 0] = -1.0
+    out = (before >= p) & (p < 1)
+    return logits.masked_fill(torch.zeros_like(out).scatter(-1, order, out), -torch.inf)
+
+
 def greedy(logits):
     """Choose the likeliest token: the id of the largest of logits (V,)."""
     return int(logits.argmax())
 
 
-def sampler(*, temperature=1.0, seed=0):
+def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
     """Make a chooser that draws each token with its probability.
 
     Parameters
     ----------
     temperature : float, default 1.0
+        Applied first, then `top_k`, then `top_p`, as transformers does it.
+    top_k : int, optional
+        Draw from the k likeliest tokens only. Default: from all.
+    top_p : float, optional
+        Draw from the fewest tokens that hold this share. Default: from all.
     seed : int, default 0
         The same seed draws the same tokens, on one machine.
 
@@ -59,11 +139,21 @@ def sampler(*, temperature=1.0, seed=0):
     -------
     callable
         Takes logits of shape (V,) and returns an id.
+
+    Raises
+    ------
+    ValueError
+        At the first draw, if an option is out of its range.
     """
     generator = torch.Generator().manual_seed(seed)
 
     def choose(logits):
-        chances = probabilities(logits, temperature=temperature)
+        logits = probabilities(logits, temperature=temperature).log()
+        if top_k is not None:
+            logits = keep_top_k(logits, top_k)
+        if top_p is not None:
+            logits = keep_top_p(logits, top_p)
+        chances = probabilities(logits)
         return int(torch.multinomial(chances, 1, generator=generator))
 
     return choose

@@ -30,18 +30,44 @@ def checked_text(text):
     ValueError
         If it is blank, or holds half of a surrogate pair.
     """
+    if isinstance(text, str) and not text.strip():
+        raise ValueError(f"wanted a text with at least one word, got {text!r:.60}")
+    utf8(text)
+    return text
+
+
+def utf8(text):
+    """Return the bytes of a text, or say what is wrong with it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        If `text` is not a string.
+    ValueError
+        If it holds half of a surrogate pair.
+
+    Examples
+    --------
+    >>> utf8("é")
+    b'\\xc3\\xa9'
+    """
     if not isinstance(text, str):
         raise TypeError(f"wanted a text (str), got {type(text).__name__}: {text!r:.60}")
-    if not text.strip():
-        raise ValueError(f"wanted a text with at least one word, got {text!r:.60}")
     try:
-        text.encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
             f"character {error.start} is {text[error.start]!r}, half of a surrogate "
             "pair, which UTF-8 cannot write; repair the text where it was decoded"
         ) from None
-    return text
 
 
 def basic_tokenize(text):
@@ -126,7 +152,8 @@ def byte_alphabet():
 
 
 @cache
-def _bytes_of():
+def stand_in_bytes():
+    """Return the byte behind each character of the byte alphabet, a dict."""
     return {character: byte for byte, character in byte_alphabet().items()}
 
 
@@ -149,7 +176,7 @@ def readable(token):
     >>> readable("Ġdog"), readable("Ċ"), readable("âĤ")
     ('␣dog', '↵', '⟨E2 82⟩')
     """
-    stand_ins = _bytes_of()
+    stand_ins = stand_in_bytes()
     if not all(character in stand_ins for character in token):
         return token  # a special token, kept as it is
     raw = bytes(stand_ins[character] for character in token)

@@ -6,91 +6,19 @@ in one matrix ``c_attn``, Llama in three. Here they are ``query``, ``key`` and
 without knowing which family it is looking at.
 """
 
-from dataclasses import dataclass
-
 import torch
 
-# Families whose blocks have Llama's parts under Llama's names.
-_LLAMA_FAMILY = ("llama", "mistral", "qwen2")
+from . import families, parts, positions
 
-
-@dataclass(frozen=True)
-class Norm:
-    """A normalisation: LayerNorm, or RMSNorm where nothing is subtracted.
-
-    Parameters
-    ----------
-    weight : torch.Tensor, shape (d,)
-    bias : torch.Tensor, shape (d,), or None
-    eps : float
-        Added under the root, so that a vector of zeros stays one.
-    centred : bool
-        Whether the mean is subtracted first (LayerNorm).
-
-    References
-    ----------
-    Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3; Zhang and
-    Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 4.
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    eps: float
-    centred: bool
-
-    def __call__(self, x):
-        """Normalise the last axis of x (..., d)."""
-        if self.centred:
-            x = x - x.mean(-1, keepdim=True)
-        x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
-        x = x * self.weight
-        return x if self.bias is None else x + self.bias
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A projection: ``x @ weight + bias``.
-
-    Parameters
-    ----------
-    weight : torch.Tensor, shape (d_in, d_out)
-    bias : torch.Tensor, shape (d_out,), or None
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None = None
-
-    def __call__(self, x):
-        """Project the last axis of x (..., d_in) to (..., d_out)."""
-        x = x @ self.weight
-        return x if self.bias is None else x + self.bias
-
-
-@dataclass(frozen=True)
-class Attention:
-    """The parts of one attention layer.
-
-    Parameters
-    ----------
-    norm : Norm
-        Applied to the residual stream before the projections.
-    query, key, value, output : Linear
-        The four projections.
-    n_heads, n_kv_heads : int
-        Query heads, and the key/value heads that they share.
-    rotary_base : float or None
-        The base of the rotary positions; None where positions are added to the
-        embeddings instead.
-    """
-
-    norm: Norm
-    query: Linear
-    key: Linear
-    value: Linear
-    output: Linear
-    n_heads: int
-    n_kv_heads: int
-    rotary_base: float | None
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_fast": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
 
 
 def token_table(module):
@@ -99,27 +27,29 @@ def token_table(module):
 
 
 def position_table(module):
-    """Return the learned position table, shape (context, d), or None without one.
+    """Return the learned position table.
 
     Parameters
     ----------
     module : torch.nn.Module
-        A causal language model of GPT-2's family, or with rotary positions.
+        A causal language model with learned positions.
 
     Returns
     -------
-    torch.Tensor, or None where positions are rotary
+    torch.Tensor, shape (context, d)
 
     Raises
     ------
     ValueError
-        If the model is of a family whose positions are not known here.
+        If the model knows positions in another way, or its family is not known.
     """
-    if module.config.model_type == "gpt2":
-        return module.transformer.wpe.weight
-    if getattr(module.config, "rope_parameters", None):
-        return None
-    raise _unknown_family(module.config)
+    names = families.names(module.config)
+    if not names.position_table:
+        raise ValueError(
+            f"the model has {names.positions} positions, and no table of them; wanted "
+            "one with learned positions, such as GPT-2"
+        )
+    return module.get_submodule(names.position_table).weight[names.first_position :]
 
 
 def attention(module, layer):
@@ -128,103 +58,205 @@ def attention(module, layer):
     Parameters
     ----------
     module : torch.nn.Module
-        A causal language model of the GPT-2 or Llama family.
+        A causal language model of a family in `lmviz.families`.
     layer : int
         From 0; negative numbers count from the last.
 
     Returns
     -------
-    Attention
+    lmviz.parts.Attention
 
     Raises
     ------
     ValueError
         If the model has no such layer, or is of another family.
     """
-    config = module.config
+    return block(module, layer).attention
+
+
+def block(module, layer):
+    """Return the parts of one block: attention and the MLP.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A causal language model of a family in `lmviz.families`.
+    layer : int
+        From 0; negative numbers count from the last.
+
+    Returns
+    -------
+    lmviz.parts.Block
+
+    Raises
+    ------
+    ValueError
+        If the model has no such layer, or is of another family.
+    """
+    config, names = module.config, families.names(module.config)
     n_layers = config.num_hidden_layers
     if not -n_layers <= layer < n_layers:
         raise ValueError(
             f"layer is {layer}, and the model has {n_layers}: wanted "
             f"{-n_layers} to {n_layers - 1}"
         )
-    if config.model_type == "gpt2":
-        return _gpt2_attention(module.transformer.h[layer], config)
-    if config.model_type in _LLAMA_FAMILY:
-        return _llama_attention(module.model.layers[layer], config)
-    raise _unknown_family(config)
+    layer %= n_layers
+    part = module.get_submodule(names.blocks)[layer]
+
+    def norm(path):
+        return _norm(part.get_submodule(path), names) if path else None
+
+    def linear(path):
+        return _linear(part.get_submodule(path)) if path else None
+
+    return parts.Block(
+        attention=_attention(part, layer, names, config, norm, linear),
+        mlp=parts.MLP(
+            norm=norm(names.mlp_norm),
+            up=linear(names.up),
+            down=linear(names.down),
+            activation=_activation(config),
+            gate=linear(names.gate),
+        ),
+        attention_after=norm(names.attention_after),
+        mlp_after=norm(names.mlp_after),
+        parallel=getattr(config, "use_parallel_residual", names.parallel),
+    )
 
 
 def final_norm(module):
     """Return the norm that follows the last block."""
-    if module.config.model_type == "gpt2":
-        return _norm(module.transformer.ln_f)
-    if module.config.model_type in _LLAMA_FAMILY:
-        return _norm(module.model.norm)
-    raise _unknown_family(module.config)
+    names = families.names(module.config)
+    return _norm(module.get_submodule(names.final_norm), names)
 
 
 def unembedding(module):
-    """Return the projection from the last vector to the logits, (d, V)."""
-    return _linear(module.get_output_embeddings())
+    """Return the projection from the last vector to the logits."""
+    linear = _linear(module.get_output_embeddings())
+    softcap = getattr(module.config, "final_logit_softcapping", None)
+    return parts.Unembedding(linear.weight, linear.bias, softcap)
 
 
-def _gpt2_attention(block, config):
-    fused = block.attn.c_attn
-    weights = fused.weight.chunk(3, dim=1)
-    biases = fused.bias.chunk(3)
-    query, key, value = map(Linear, weights, biases)
-    return Attention(
-        norm=_norm(block.ln_1),
+def model(module):
+    """Return all parts of a model.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A causal language model of a family in `lmviz.families`.
+
+    Returns
+    -------
+    lmviz.parts.Model
+
+    Raises
+    ------
+    ValueError
+        If the model is of another family.
+    """
+    config, names = module.config, families.names(module.config)
+    table, norm = names.position_table, names.embedding_norm
+    return parts.Model(
+        token_table=token_table(module),
+        blocks=tuple(block(module, i) for i in range(config.num_hidden_layers)),
+        final_norm=final_norm(module),
+        unembedding=unembedding(module),
+        position_table=position_table(module) if table else None,
+        embedding_scale=config.hidden_size**0.5 if names.gemma else 1.0,
+        embedding_norm=_norm(module.get_submodule(norm), names) if norm else None,
+    )
+
+
+def _attention(part, layer, names, config, norm, linear):
+    n_heads = config.num_attention_heads
+    if names.fused:
+        query, key, value = _split(linear(names.query), names.fused, n_heads)
+    else:
+        query, key, value = map(linear, (names.query, names.key, names.value))
+    output = linear(names.output)
+    d_head = len(output.weight) // n_heads
+    return parts.Attention(
+        norm=norm(names.norm),
         query=query,
         key=key,
         value=value,
-        output=Linear(block.attn.c_proj.weight, block.attn.c_proj.bias),
-        n_heads=config.num_attention_heads,
-        n_kv_heads=config.num_attention_heads,
-        rotary_base=None,
+        output=output,
+        n_heads=n_heads,
+        n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
+        scale=_scale(config, d_head, layer),
+        query_norm=norm(names.query_norm),
+        key_norm=norm(names.key_norm),
+        rotary=_rotary(config, d_head, names) if names.positions == "rotary" else None,
+        slopes=positions.alibi_slopes(n_heads) if names.positions == "ALiBi" else None,
+        softcap=getattr(config, "attn_logit_softcapping", None),
+        window=_window(config, layer),
     )
 
 
-def _llama_attention(block, config):
-    rotary = config.rope_parameters
-    if rotary["rope_type"] != "default":
+def _split(fused, how, n_heads):
+    weight, bias = fused.weight, fused.bias
+    if how == "heads":  # head by head: query, key, value of the first, then the next
+        by_head = (n_heads, 3, -1)
+        weight = weight.unflatten(1, by_head).transpose(1, 2).flatten(1)
+        bias = bias.unflatten(0, by_head).transpose(0, 1).flatten()
+    return map(parts.Linear, weight.chunk(3, dim=1), bias.chunk(3))
+
+
+def _scale(config, d_head, layer):
+    if not getattr(config, "scale_attn_weights", True):
+        return 1.0
+    scale = getattr(config, "query_pre_attn_scalar", d_head) ** -0.5
+    by_layer = getattr(config, "scale_attn_by_inverse_layer_idx", False)
+    return scale / (layer + 1) if by_layer else scale
+
+
+def _rotary(config, d_head, names):
+    if config.model_type == "gptj":
+        width, base = config.rotary_dim or config.hidden_size, 10_000.0
+    else:
+        rope = config.rope_parameters
+        if rope["rope_type"] != "default":
+            raise ValueError(
+                f"the model's rotary positions are of type {rope['rope_type']!r}, and "
+                "only 'default' is rebuilt here; choose another model"
+            )
+        width = int(d_head * rope.get("partial_rotary_factor", 1.0))
+        base = float(rope["rope_theta"])
+    return parts.Rotary(positions.frequencies(width, base=base), names.interleaved)
+
+
+def _window(config, layer):
+    kinds = getattr(config, "layer_types", None)
+    if kinds is not None and kinds[layer] != "sliding_attention":
+        return None
+    return getattr(config, "sliding_window", None)
+
+
+def _activation(config):
+    for option in ("hidden_activation", "hidden_act", "activation_function"):
+        if name := getattr(config, option, None):
+            break
+    else:
+        name = "gelu_new"  # BLOOM has no option, and always this one
+    if name not in _ACTIVATIONS:
         raise ValueError(
-            f"the model's rotary positions are of type {rotary['rope_type']!r}, and "
-            "only 'default' is rebuilt here; choose another model"
+            f"the model's activation is {name!r}; wanted one of "
+            f"{', '.join(_ACTIVATIONS)}"
         )
-    attention = block.self_attn
-    return Attention(
-        norm=_norm(block.input_layernorm),
-        query=_linear(attention.q_proj),
-        key=_linear(attention.k_proj),
-        value=_linear(attention.v_proj),
-        output=_linear(attention.o_proj),
-        n_heads=config.num_attention_heads,
-        n_kv_heads=config.num_key_value_heads,
-        rotary_base=float(rotary["rope_theta"]),
-    )
+    return _ACTIVATIONS[name]
 
 
-def _norm(module):
-    bias = getattr(module, "bias", None)
+def _norm(module, names):
     eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
-    return Norm(
-        weight=module.weight,
-        bias=None if bias is None else bias,
+    return parts.Norm(
+        weight=module.weight + 1 if names.gemma else module.weight,
+        bias=getattr(module, "bias", None),
         eps=eps,
         centred=isinstance(module, torch.nn.LayerNorm),
     )
 
 
 def _linear(module):
-    bias = None if module.bias is None else module.bias
-    return Linear(module.weight.T, bias)
-
-
-def _unknown_family(config):
-    known = ", ".join(("gpt2", *_LLAMA_FAMILY))
-    return ValueError(
-        f"the model is of the family {config.model_type!r}, whose parts have no "
-        f"names here yet; wanted one of {known}"
-    )
+    # GPT-2's layers, alone among all, keep their weights the other way round.
+    turned = type(module).__name__ == "Conv1D"
+    return parts.Linear(module.weight if turned else module.weight.T, module.bias)

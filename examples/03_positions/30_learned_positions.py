@@ -100,10 +100,10 @@ import lmviz
 from lmviz import weights
 
 lm = lmviz.load()
-own = weights.position_table(lm.module)
-if own is None:
+if lm.card.positions != "learned":
     print(f"{lm.card.name} has {lm.card.positions} positions, and no table of them")
 else:
+    own = weights.position_table(lm.module)
     show(own, f"Two places in the table of {lm.card.name}")
     similarity = embeddings.cosine(own, own)
     print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")

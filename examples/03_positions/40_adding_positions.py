@@ -12,17 +12,16 @@ in the model does the sum belong?
 # model at hand adds positions, it must be token plus position; if it has rotary
 # positions, which act inside attention, it must be the tokens alone.
 import lmviz
-from lmviz import weights
+from lmviz import transformer, weights
 
 lm = lmviz.load()
 text = "The capital of France is"
 trace = lm.trace(text)
-table = weights.position_table(lm.module)
 
-ours = trace.embeddings if table is None else trace.embeddings + table[: len(trace.ids)]
+ours = transformer.embed(weights.model(lm.module), trace.ids)
 difference = float((ours - trace.hidden_states[0]).abs().max())
 print(f"{lm.card.name} has {lm.card.positions} positions")
-print("positions are added:", table is not None)
+print("positions are added:", lm.card.positions == "learned")
 print(f"largest absolute difference from hidden_states[0]: {difference:.1e}")
 assert difference < 1e-4
 

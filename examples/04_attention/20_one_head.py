@@ -66,33 +66,26 @@ plt.show()
 # how much it gets, and what it gives: where its **value** is short, to look at it is to
 # look away. A softmax must spend its sum of one somewhere; this is where it goes when
 # there is nothing to do. Here are both numbers for this head.
-from lmviz import attention, positions, weights
+from lmviz import transformer, weights
 
 parts = weights.attention(lm.module, -1)
-x = parts.norm(trace.hidden_states[-2])
-value = attention.split_heads(parts.value(x), parts.n_kv_heads)
-length = attention.share_heads(value, parts.n_heads)[0].norm(dim=-1)
+ours = transformer.heads(parts, trace.hidden_states[-2])
+length = ours.value[0].norm(dim=-1)
 print(f"share of the weights on the first token: {head[1:, 0].mean():.0%}")
 print(f"length of its value: {length[0]:.2f}; of the others: {length[1:].mean():.2f}")
 
 # %%
-# From scratch: the same map from the model's own weights. The vectors that enter the
-# last layer are brought to one size (normalised), and multiplied by three learned
-# matrices: that gives queries, keys and values. They are cut into heads; several
-# queries may share one key and value, to save memory. If the model has rotary
+# How did ``transformer.heads`` get the values? It rebuilds the layer from the model's
+# own weights, and with the values it has made the map once more, from scratch. The
+# vectors that enter the layer are brought to one size (normalised), and multiplied by
+# three learned matrices: that gives queries, keys and values. They are cut into heads;
+# several queries may share one key and value, to save memory. If the model has rotary
 # positions, queries and keys are turned by their position. Then scores, mask and
 # softmax, as in the lesson before. (What the heads collect is joined, multiplied by a
 # fourth matrix, and added to each token's vector. A block has a second part, a small
-# network that works on each token alone; this chapter leaves it closed.)
-query = attention.split_heads(parts.query(x), parts.n_heads)
-key = attention.split_heads(parts.key(x), parts.n_kv_heads)
-if parts.rotary_base is not None:
-    query = positions.rotary(query, base=parts.rotary_base)
-    key = positions.rotary(key, base=parts.rotary_base)
-key = attention.share_heads(key, parts.n_heads)
-ours = attention.weights(query, key, mask=attention.causal_mask(len(x)))
-
-difference = float((ours - trace.attentions[-1]).abs().max())
+# network that works on each token alone; the last lesson of the book opens it.)
+print("queries:", tuple(ours.query.shape), "= (H, T, d_head)")
+difference = float((ours.weights - trace.attentions[-1]).abs().max())
 print(f"{parts.n_heads} query heads share {parts.n_kv_heads} key and value heads")
 print(f"largest absolute difference from the model's: {difference:.1e}")
 assert difference < 1e-4

@@ -78,8 +78,9 @@ print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} tw
 # From scratch, the first two steps: a hook (a function that PyTorch calls on the way)
 # catches the vectors before the final norm, as the last block left them. Normalise,
 # unembed, and compare with the model's own logits.
-is_gpt2 = lm.module.config.model_type == "gpt2"
-norm = lm.module.get_submodule("transformer.ln_f" if is_gpt2 else "model.norm")
+from lmviz import families
+
+norm = lm.module.get_submodule(families.names(lm.module.config).final_norm)
 caught = []
 hook = norm.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
 trace = lm.trace(text)

@@ -1,0 +1,164 @@
+"""Chapter 4: switch heads off, and see what the model says without them.
+
+A head is switched off where its output enters the output projection of its layer:
+there the heads still lie side by side. It gives zeros instead, or what it gives on
+average.
+"""
+
+from contextlib import contextmanager
+
+import torch
+
+from . import families
+
+
+@contextmanager
+def switched_off(module, heads, *, replacement=None):
+    """Switch some heads off for as long as the context lasts.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A causal language model of a family in `lmviz.families`.
+    heads : iterable of (int, int)
+        Layer and head, both from 0.
+    replacement : torch.Tensor, shape (L, H, d_head), optional
+        What each head gives instead, at every position, such as `mean_outputs`.
+        Default: zeros.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer or head, or the family is not known.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("smollm2")
+    >>> everyone = [(layer, head) for layer in range(30) for head in range(9)]
+    >>> with switched_off(lm.module, everyone):
+    ...     trace = lm.trace("The capital of France is")
+    >>> lm.tokens([trace.logits[-1].argmax()]) == ["␣Paris"]
+    False
+    """
+    by_layer = {}
+    for layer, head in heads:
+        _check(module.config, layer, head)
+        by_layer.setdefault(layer, []).append(head)
+    handles = []
+    try:
+        for layer, its_heads in by_layer.items():
+            rows = [slice(None)] * len(its_heads)
+            hook = _replace(module.config, layer, rows, its_heads, replacement)
+            handles.append(_output(module, layer).register_forward_pre_hook(hook))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def mean_outputs(module, ids):
+    """Measure what each head gives on average over the positions of a text.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    ids : torch.Tensor of int, shape (T,)
+        A text of the ordinary kind; the longer, the better.
+
+    Returns
+    -------
+    torch.Tensor, shape (L, H, d_head)
+    """
+    n_layers, n_heads = _size(module.config)
+    means, handles = {}, []
+
+    def keep(layer):
+        def hook(_, inputs):
+            means[layer] = inputs[0][0].mean(0).unflatten(-1, (n_heads, -1))
+
+        return hook
+
+    try:
+        for layer in range(n_layers):
+            output = _output(module, layer)
+            handles.append(output.register_forward_pre_hook(keep(layer)))
+        with torch.no_grad():
+            module(input_ids=ids[None], use_cache=False, logits_to_keep=1)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return torch.stack([means[layer] for layer in range(n_layers)])
+
+
+def effects(module, ids, answer, *, replacement=None):
+    """Switch each head off on its own, and measure what that does to the answer.
+
+    The heads of a layer are tried in one pass, as a batch with one row a head.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    ids : torch.Tensor of int, shape (T,)
+    answer : int
+        The id of the next token whose probability is watched.
+    replacement : torch.Tensor, shape (L, H, d_head), optional
+        As for `switched_off`. Default: zeros.
+
+    Returns
+    -------
+    torch.Tensor, shape (L, H)
+        The change of the answer's log-probability, in nats. Negative where the
+        answer becomes less likely, so where the head was of use to it.
+    """
+    n_layers, n_heads = _size(module.config)
+    with torch.no_grad():
+        whole = _log_probability(module, ids[None], answer)
+        found = []
+        for layer in range(n_layers):
+            heads = range(n_heads)
+            hook = _replace(module.config, layer, heads, heads, replacement)
+            handle = _output(module, layer).register_forward_pre_hook(hook)
+            try:
+                batch = ids.expand(n_heads, -1)
+                found.append(_log_probability(module, batch, answer))
+            finally:
+                handle.remove()
+    return torch.stack(found) - whole
+
+
+def _log_probability(module, batch, answer):
+    logits = module(input_ids=batch, use_cache=False, logits_to_keep=1).logits
+    return logits[:, -1].log_softmax(-1)[:, answer]
+
+
+def _replace(config, layer, rows, heads, replacement):
+    _, n_heads = _size(config)
+
+    def hook(_, inputs):
+        x = inputs[0].clone()
+        by_head = x.unflatten(-1, (n_heads, -1))
+        for row, head in zip(rows, heads, strict=True):
+            instead = 0.0 if replacement is None else replacement[layer, head]
+            by_head[row, ..., head, :] = instead
+        return (x, *inputs[1:])
+
+    return hook
+
+
+def _output(module, layer):
+    names = families.names(module.config)
+    return module.get_submodule(names.blocks)[layer].get_submodule(names.output)
+
+
+def _size(config):
+    return config.num_hidden_layers, config.num_attention_heads
+
+
+def _check(config, layer, head):
+    n_layers, n_heads = _size(config)
+    if not (0 <= layer < n_layers and 0 <= head < n_heads):
+        raise ValueError(
+            f"there is no head {head} in layer {layer}: wanted layers 0 to "
+            f"{n_layers - 1} and heads 0 to {n_heads - 1}"
+        )

@@ -1,0 +1,197 @@
+"""Chapter 4: what a head does, measured from its weights.
+
+Each function takes attention weights with any leading axes, ``(L, H, T_q, T_k)`` for
+a whole model, and returns one number a head. A score is the mean share of its
+weight that a query spends on some kind of key.
+"""
+
+import torch
+
+
+def previous_token(weights):
+    """Measure how much a head looks at the token just before.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, shape (..., T_q, T_k)
+        Attention weights of one text of two tokens or more.
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Mean over all queries but the first, from 0 to 1.
+
+    Examples
+    --------
+    >>> previous_token(torch.tensor([[1.0, 0.0], [0.75, 0.25]]))
+    tensor(0.7500)
+    """
+    _checked(weights)
+    return weights.diagonal(-1, dim1=-2, dim2=-1).mean(-1)
+
+
+def first_token(weights):
+    """Measure how much a head looks at the first token of the text.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, shape (..., T_q, T_k)
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Mean over all queries but the first, which has no choice.
+
+    References
+    ----------
+    Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2023,
+    section 3.1.
+    """
+    _checked(weights)
+    return weights[..., 1:, 0].mean(-1)
+
+
+def duplicate_token(weights, ids):
+    """Measure how much a head looks at earlier copies of the query's token.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, shape (..., T_q, T_k)
+    ids : torch.Tensor of int, shape (T,)
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Mean over the queries whose token was there before.
+
+    Raises
+    ------
+    ValueError
+        If no token comes twice.
+
+    References
+    ----------
+    Wang et al., "Interpretability in the Wild", ICLR 2023, section 3.
+    """
+    return _share(weights, _copies(weights, ids), ids)
+
+
+def induction(weights, ids):
+    """Measure how much a head looks at what followed the query's token last time.
+
+    Such a head can continue a repetition: it finds "A B … A" and looks at B.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, shape (..., T_q, T_k)
+    ids : torch.Tensor of int, shape (T,)
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Mean over the queries whose token was there before.
+
+    Raises
+    ------
+    ValueError
+        If no token comes twice.
+
+    References
+    ----------
+    Olsson et al., "In-context Learning and Induction Heads", 2022, section 2.
+
+    Examples
+    --------
+    >>> ids = torch.tensor([5, 7, 5])
+    >>> induction(torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0.0]]), ids)
+    tensor(0.9000)
+    """
+    copies = _copies(weights, ids)
+    after = torch.zeros_like(copies)
+    after[:, 1:] = copies[:, :-1]
+    return _share(weights, after.tril(-1), ids, queries=copies.any(-1))
+
+
+def entropy(weights):
+    """Measure how spread out each row of weights is, in nats.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, shape (..., T_q, T_k)
+
+    Returns
+    -------
+    torch.Tensor, shape (..., T_q)
+        From 0 (all on one key) to log n (evenly over n keys).
+
+    Examples
+    --------
+    >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+    tensor([0.0000, 0.6931])
+    """
+    return torch.special.entr(weights).sum(-1)
+
+
+def rollout(attentions, *, residual=0.5):
+    """Follow the weights through all layers: attention rollout.
+
+    The heads of a layer are averaged, mixed with the residual connection, on which
+    a token keeps what it was, and multiplied from layer to layer.
+
+    Parameters
+    ----------
+    attentions : torch.Tensor, shape (L, H, T_q, T_k)
+        Causal, so T_q = T_k = T.
+    residual : float, default 0.5
+        The share that a token keeps of itself in each layer.
+
+    Returns
+    -------
+    torch.Tensor, shape (T, T)
+        Row i: how much of each input token is in token i after the last layer,
+        were a layer nothing but this average. Each row sums to one.
+
+    Raises
+    ------
+    ValueError
+        If `attentions` has another shape, or `residual` is no share.
+
+    References
+    ----------
+    Abnar and Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020,
+    section 3.
+    """
+    if attentions.ndim != 4 or attentions.shape[-1] != attentions.shape[-2]:
+        raise ValueError(f"attentions {tuple(attentions.shape)}, wanted (L, H, T, T)")
+    if not 0 <= residual <= 1:
+        raise ValueError(f"residual is {residual}, wanted a share from 0 to 1")
+    stay = residual * torch.eye(attentions.shape[-1])
+    total = torch.eye(attentions.shape[-1])
+    for layer in attentions.mean(1):
+        total = (stay + (1 - residual) * layer) @ total
+    return total
+
+
+def _copies(weights, ids):
+    _checked(weights)
+    if weights.shape[-1] != len(ids) or weights.shape[-2] != len(ids):
+        raise ValueError(
+            f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
+            "(..., T, T)"
+        )
+    return (ids[:, None] == ids).tril(-1)
+
+
+def _share(weights, looked_at, ids, *, queries=None):
+    queries = looked_at.any(-1) if queries is None else queries
+    if not queries.any():
+        raise ValueError(f"none of the {len(ids)} tokens comes twice; repeat some")
+    return (weights * looked_at)[..., queries, :].sum(-1).mean(-1)
+
+
+def _checked(weights):
+    if weights.ndim < 2 or weights.shape[-2] < 2:
+        raise ValueError(
+            f"weights {tuple(weights.shape)}, wanted (..., T_q, T_k) of two tokens or "
+            "more"
+        )

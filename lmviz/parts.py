@@ -1,0 +1,226 @@
+"""What a transformer is made of: plain records that hold the model's own tensors.
+
+The smallest ones can be called; how the larger ones work together is in
+`lmviz.transformer`. Axes: d is the width of the residual stream, d_head that of a
+head, H and H_kv count query heads and key/value heads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+ACTIVATIONS = {
+    "gelu": torch.nn.functional.gelu,
+    "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "relu": torch.relu,
+    "silu": torch.nn.functional.silu,
+}
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A normalisation: LayerNorm, or RMSNorm where nothing is subtracted.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d,)
+    bias : torch.Tensor, shape (d,), or None
+    eps : float
+        Added under the root, so that a vector of zeros stays one.
+    centred : bool
+        Whether the mean is subtracted first (LayerNorm).
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3; Zhang and
+    Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 4.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    eps: float
+    centred: bool
+
+    def __call__(self, x):
+        """Normalise the last axis of x (..., d)."""
+        if self.centred:
+            x = x - x.mean(-1, keepdim=True)
+        x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
+        x = x * self.weight
+        return x if self.bias is None else x + self.bias
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A projection: ``x @ weight + bias``.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d_in, d_out)
+    bias : torch.Tensor, shape (d_out,), or None
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+
+    def __call__(self, x):
+        """Project the last axis of x (..., d_in) to (..., d_out)."""
+        x = x @ self.weight
+        return x if self.bias is None else x + self.bias
+
+
+@dataclass(frozen=True)
+class Unembedding(Linear):
+    """The projection from the last vector to the logits.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d, V)
+    bias : torch.Tensor, shape (V,), or None
+    softcap : float, optional
+        Bends the logits so that none passes this size (Gemma 2).
+    """
+
+    softcap: float | None = None
+
+    def __call__(self, x):
+        """Turn vectors x (..., d) into logits (..., V)."""
+        logits = super().__call__(x)
+        if self.softcap is None:
+            return logits
+        return self.softcap * (logits / self.softcap).tanh()
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """How queries and keys are turned by their position.
+
+    Parameters
+    ----------
+    frequencies : torch.Tensor, shape (n,)
+        Radians per position of each pair of dimensions. The first 2n dimensions
+        of a head are turned, the others left alone.
+    interleaved : bool
+        Whether neighbours are paired (GPT-J), or the first half with the second
+        (GPT-NeoX, Llama).
+    """
+
+    frequencies: torch.Tensor
+    interleaved: bool = False
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One attention layer.
+
+    Parameters
+    ----------
+    norm : Norm
+        Applied to the residual stream before the projections.
+    query, key, value, output : Linear
+        The four projections.
+    n_heads, n_kv_heads : int
+        Query heads, and the key/value heads that they share.
+    scale : float
+        What the dot products of queries and keys are multiplied by.
+    query_norm, key_norm : Norm, optional
+        Applied to each head's query and key (Qwen3).
+    rotary : Rotary, optional
+        Positions as rotations, where they are not added to the embeddings.
+    slopes : torch.Tensor, shape (H,), optional
+        Positions as a penalty on distance (ALiBi).
+    softcap : float, optional
+        Bends the scores so that none passes this size (Gemma 2).
+    window : int, optional
+        How many keys a query sees at most, itself included.
+    """
+
+    norm: Norm
+    query: Linear
+    key: Linear
+    value: Linear
+    output: Linear
+    n_heads: int
+    n_kv_heads: int
+    scale: float
+    query_norm: Norm | None = None
+    key_norm: Norm | None = None
+    rotary: Rotary | None = None
+    slopes: torch.Tensor | None = None
+    softcap: float | None = None
+    window: int | None = None
+
+
+@dataclass(frozen=True)
+class MLP:
+    """The small network that works on every token alone.
+
+    Parameters
+    ----------
+    norm : Norm
+    up, down : Linear
+        To the wider inner layer and back.
+    activation : str
+        A key of `ACTIVATIONS`.
+    gate : Linear, optional
+        Where there is one, the activation is applied to it and multiplies `up`.
+
+    References
+    ----------
+    Shazeer, "GLU Variants Improve Transformer", 2020, section 2, on gates.
+    """
+
+    norm: Norm
+    up: Linear
+    down: Linear
+    activation: str
+    gate: Linear | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer: attention, then the MLP, each added to the residual stream.
+
+    Parameters
+    ----------
+    attention : Attention
+    mlp : MLP
+    attention_after, mlp_after : Norm, optional
+        Applied to what is added (Gemma 2).
+    parallel : bool, default False
+        Whether both read the same input (GPT-J, GPT-NeoX, Phi), rather than the
+        MLP what attention has written.
+    """
+
+    attention: Attention
+    mlp: MLP
+    attention_after: Norm | None = None
+    mlp_after: Norm | None = None
+    parallel: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole causal language model.
+
+    Parameters
+    ----------
+    token_table : torch.Tensor, shape (V, d)
+    blocks : tuple of Block
+    final_norm : Norm
+    unembedding : Unembedding
+    position_table : torch.Tensor, shape (context, d), optional
+        Learned positions.
+    embedding_scale : float, default 1.0
+        What the embeddings are multiplied by (Gemma).
+    embedding_norm : Norm, optional
+        Applied to the embeddings (BLOOM).
+    """
+
+    token_table: torch.Tensor
+    blocks: tuple[Block, ...]
+    final_norm: Norm
+    unembedding: Unembedding
+    position_table: torch.Tensor | None = None
+    embedding_scale: float = 1.0
+    embedding_norm: Norm | None = None

@@ -1,0 +1,218 @@
+"""A whole language model, out of the parts that the five chapters explain.
+
+Read it from the bottom: `logits` is the model. Everything works on one text, so
+there is no batch axis: x is the residual stream, (T, d). The parts come from
+`lmviz.weights`; nothing here knows which family they belong to.
+
+References
+----------
+Vaswani et al., "Attention Is All You Need", 2017, section 3; Radford et al.,
+"Language Models are Unsupervised Multitask Learners", 2019, section 2.3; Touvron
+et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from . import attention, embeddings, parts, positions
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What the heads of one layer computed.
+
+    Parameters
+    ----------
+    query, key, value : torch.Tensor, shape (H, T, d_head)
+        Queries and keys are turned by their position where it is rotary; heads
+        that share a key and value have a copy each.
+    weights : torch.Tensor, shape (H, T_q, T_k)
+    output : torch.Tensor, shape (H, T, d_head)
+        The weighted average of the values.
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    weights: torch.Tensor
+    output: torch.Tensor
+
+
+def heads(part, x):
+    """Compute the heads of one attention layer.
+
+    Parameters
+    ----------
+    part : lmviz.parts.Attention
+    x : torch.Tensor, shape (T, d)
+        The residual stream that enters the block.
+
+    Returns
+    -------
+    Heads
+    """
+    n_tokens, x = len(x), part.norm(x)
+    query = attention.split_heads(part.query(x), part.n_heads)
+    key = attention.split_heads(part.key(x), part.n_kv_heads)
+    value = attention.split_heads(part.value(x), part.n_kv_heads)
+    if part.query_norm is not None:
+        query, key = part.query_norm(query), part.key_norm(key)
+    if part.rotary is not None:
+        query, key = (_turned(part.rotary, vectors) for vectors in (query, key))
+    key = attention.share_heads(key, part.n_heads)
+    value = attention.share_heads(value, part.n_heads)
+    bias = None if part.slopes is None else positions.alibi(part.slopes, n_tokens)
+    weights = attention.weights(
+        query,
+        key,
+        mask=attention.causal_mask(n_tokens, window=part.window),
+        scale=part.scale,
+        bias=bias,
+        softcap=part.softcap,
+    )
+    return Heads(query, key, value, weights, weights @ value)
+
+
+def _turned(rotary, vectors):
+    return positions.rotary(
+        vectors, frequencies=rotary.frequencies, interleaved=rotary.interleaved
+    )
+
+
+def attend(part, x):
+    """Compute what an attention layer adds to the residual stream.
+
+    Parameters
+    ----------
+    part : lmviz.parts.Attention
+    x : torch.Tensor, shape (T, d)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, d)
+        The outputs of all heads side by side, through the output projection.
+    """
+    return part.output(attention.join_heads(heads(part, x).output))
+
+
+def think(part, x):
+    """Compute what an MLP adds to the residual stream, token by token.
+
+    Parameters
+    ----------
+    part : lmviz.parts.MLP
+    x : torch.Tensor, shape (T, d)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, d)
+    """
+    x = part.norm(x)
+    activate = parts.ACTIVATIONS[part.activation]
+    if part.gate is None:
+        inner = activate(part.up(x))
+    else:
+        inner = activate(part.gate(x)) * part.up(x)
+    return part.down(inner)
+
+
+def block(part, x):
+    """Run one block: what attention and MLP find is added to the stream.
+
+    Parameters
+    ----------
+    part : lmviz.parts.Block
+    x : torch.Tensor, shape (T, d)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, d)
+    """
+    attended = attend(part.attention, x)
+    if part.attention_after is not None:
+        attended = part.attention_after(attended)
+    thought = think(part.mlp, x if part.parallel else x + attended)
+    if part.mlp_after is not None:
+        thought = part.mlp_after(thought)
+    return x + attended + thought
+
+
+def embed(model, ids):
+    """Turn ids into what enters the first block.
+
+    Parameters
+    ----------
+    model : lmviz.parts.Model
+    ids : torch.Tensor of int, shape (T,)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, d)
+
+    Raises
+    ------
+    ValueError
+        If an id is outside the table, or there are more tokens than places.
+    """
+    x = embeddings.lookup(model.token_table, ids) * model.embedding_scale
+    if model.position_table is not None:
+        if len(ids) > len(model.position_table):
+            raise ValueError(
+                f"{len(ids)} tokens, and the model has {len(model.position_table)} "
+                "places; shorten the text"
+            )
+        x = x + model.position_table[: len(ids)]
+    return x if model.embedding_norm is None else model.embedding_norm(x)
+
+
+def stream(model, ids):
+    """Follow the residual stream: before the first block, then after each.
+
+    Parameters
+    ----------
+    model : lmviz.parts.Model
+    ids : torch.Tensor of int, shape (T,)
+
+    Yields
+    ------
+    torch.Tensor, shape (T, d)
+        L + 1 times. The last one has not passed the final norm.
+    """
+    x = embed(model, ids)
+    yield x
+    for part in model.blocks:
+        x = block(part, x)
+        yield x
+
+
+def logits(model, ids):
+    """Run the whole model: from ids to the scores of every next token.
+
+    Parameters
+    ----------
+    model : lmviz.parts.Model
+        From `lmviz.weights.model`.
+    ids : torch.Tensor of int, shape (T,)
+
+    Returns
+    -------
+    torch.Tensor, shape (T, V)
+        Row i holds the scores for the token that follows token i.
+
+    Raises
+    ------
+    ValueError
+        If an id is outside the table, or there are more tokens than places.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("smollm2")
+    >>> ids = lm.encode("The capital of France is")
+    >>> scores = logits(lmviz.weights.model(lm.module), ids)
+    >>> lm.tokens([scores[-1].argmax()])
+    ['␣Paris']
+    """
+    *_, x = stream(model, ids)
+    return model.unembedding(model.final_norm(x))
