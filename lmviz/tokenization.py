@@ -37,7 +37,7 @@ def checked_text(text):
 
 
 def utf8(text):
-    """Return the bytes of a text, or say what is wrong with it.
+    r"""Return the bytes of a text, or say what is wrong with it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def utf8(text):
     Examples
     --------
     >>> utf8("é")
-    b'\\xc3\\xa9'
+    b'\xc3\xa9'
     """
     if not isinstance(text, str):
         raise TypeError(f"wanted a text (str), got {type(text).__name__}: {text!r:.60}")
