@@ -99,19 +99,19 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
     Parameters
     ----------
     table : torch.Tensor, shape (V, d)
-    a, b, c : int
-        Rows of the table.
+    a, b, c : int, or torch.Tensor of int, shape (n,)
+        Rows of the table; tensors ask n questions at once.
     k : int, default 5
-        How many answers.
+        How many answers to each.
     without_inputs : bool, default True
         Leave the three rows themselves out of the answers, as is the custom. The
         closest row is often b or c.
 
     Returns
     -------
-    ids : torch.Tensor, shape (k,)
+    ids : torch.Tensor, shape (k,) or (n, k)
         The closest first.
-    cosines : torch.Tensor, shape (k,)
+    cosines : torch.Tensor, shape (k,) or (n, k)
 
     References
     ----------
@@ -119,11 +119,12 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
     Representations", NAACL 2013, section 4. Linzen, "Issues in evaluating semantic
     spaces using word analogies", 2016, on leaving the inputs out.
     """
-    first, second, third = lookup(table, torch.tensor([a, b, c]))
-    similarity = cosine((second - first + third)[None], table)[0]
+    questions = torch.stack([torch.as_tensor(row) for row in (a, b, c)], dim=-1)
+    first, second, third = lookup(table, questions).unbind(-2)
+    similarity = cosine(torch.atleast_2d(second - first + third), table)
     if without_inputs:
-        similarity[[a, b, c]] = -torch.inf
-    cosines, ids = similarity.topk(k)
+        similarity.scatter_(1, torch.atleast_2d(questions), -torch.inf)
+    cosines, ids = similarity.reshape(*questions.shape[:-1], -1).topk(k)
     return ids, cosines
 
 

@@ -101,11 +101,7 @@ class LanguageModel:
         import torch
 
         ids = self.tokenizer.encode(tokenization.checked_text(text)).ids
-        if self.card.context is not None and len(ids) > self.card.context:
-            raise ValueError(
-                f"the text is {len(ids)} tokens long, and {self.card.name} holds "
-                f"{self.card.context}; shorten it or trace it in pieces"
-            )
+        self._check_length(ids)
         return torch.tensor(ids)
 
     def tokens(self, ids):
@@ -117,17 +113,40 @@ class LanguageModel:
 
         Parameters
         ----------
-        text : str
-            At most as many tokens as the context holds.
+        text : str, or torch.Tensor of int, shape (T,)
+            The text or its ids; at most as many tokens as the context holds.
 
         Returns
         -------
         lmviz.Trace
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is neither, empty, too long, or an id is not in the vocabulary.
         """
+        import torch
+
         from .trace import trace
 
-        ids = self.encode(text)
+        if not isinstance(text, torch.Tensor):
+            ids = self.encode(text)
+        elif text.ndim != 1 or not len(text) or text.dtype != torch.int64:
+            raise ValueError(
+                f"ids of shape {tuple(text.shape)} and type {text.dtype}, wanted "
+                "(T,) and torch.int64, one or more"
+            )
+        else:
+            ids = text
+            self._check_length(ids)
         return trace(self.module, ids, self.tokens(ids))
+
+    def _check_length(self, ids):
+        if self.card.context is not None and len(ids) > self.card.context:
+            raise ValueError(
+                f"the text is {len(ids)} tokens long, and {self.card.name} holds "
+                f"{self.card.context}; shorten it or trace it in pieces"
+            )
 
 
 def load(name=None):

@@ -163,6 +163,8 @@ def heatmap(
         vmax=vmax,
     )
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    for axis in (ax.xaxis, ax.yaxis):  # there is no half row
+        axis.get_major_locator().set_params(integer=True)
     ax.figure.colorbar(drawn, ax=ax, label=label)
     return ax
 

@@ -1,0 +1,127 @@
+"""
+GPT-2's tokenizer, opened
+=========================
+
+GPT-2's tokenizer is two lists: the id of each token, and the merges in the order in
+which they were learned. All the rest is three short steps. Can we write them
+ourselves, so well that no text in any script can tell the difference?
+"""
+
+# %%
+# OpenAI published the two lists as files. Every copy of the tokenizer carries them, so
+# we take them from the one that this book uses. One of the tokens is no piece of text:
+# it marks the end of a document, and is always taken whole.
+import json
+
+import lmviz
+from lmviz import byte_level
+from lmviz.byte_pairs import Merge
+
+real = lmviz.load_tokenizer("gpt2")
+lists = json.loads(real.to_str())["model"]
+merges = [Merge(tuple(pair)) for pair in lists["merges"]]
+ours = byte_level.ByteLevelBPE(lists["vocab"], merges, special=["<|endoftext|>"])
+print(f"{len(ours.vocabulary):,} tokens = 256 bytes + {len(merges):,} merges + 1")
+
+# %%
+# **Step one** cuts the text into words, and no token may ever reach across a cut.
+# English endings, letters, digits and other signs go apart, and each word takes one
+# space in front of it along. One regular expression does it.
+text = "It's 1984 again,   isn't it? naïve"
+print(byte_level.split_words(text))
+
+# %%
+# **Step two** writes each word as bytes. The vocabulary is a text file, and many of the
+# 256 bytes are no letter that one could print, so each has a character to stand for it:
+# its own if it is printable, else one from ``Ā`` on. The space becomes ``Ġ``. Beware:
+# the alphabet is 256 **bytes**, not 256 characters. The ``ï`` is two of them, and
+# neither of the two signs that stand for it is an ``ï``.
+for word in (" naïve", " 数量"):
+    print(repr(word), "->", byte_level.to_alphabet(word))
+
+# %%
+# **Step three** merges neighbours, the merge of lowest rank first, until none applies.
+# Here is one word, merge after merge, with the rank of each. The order is not from left
+# to right: the oldest merges, which join the commonest pairs, come first.
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+
+from lmviz import plots, tokenization
+
+ranks = {merge.token: rank for rank, merge in enumerate(merges)}
+steps = ours.steps(" unthinkable")
+strips = {"bytes": steps[0]}
+for before, after in pairwise(steps):
+    made = next(token for token in after if token not in before)
+    strips[f"rank {ranks[made]:,}"] = after
+strips = {
+    name: [tokenization.readable(token) for token in tokens]
+    for name, tokens in strips.items()
+}
+_, ax = plt.subplots(figsize=(8, 8.2), layout="constrained")
+plots.token_strips(strips, title="One word, merge after merge", width=8, ax=ax)
+plt.show()
+
+# %%
+# Most merges were learned on the way to a longer token, and are used on the way too.
+# Some tokens are hardly more than such steps: they stand in the vocabulary, have an id
+# and a vector, and may never come out of any text.
+print({token: ours.vocabulary[token] for token in ("Ġun", "thinkable", "Ġunthinkable")})
+
+# %%
+# Is step one needed, then? The mistake is to answer by trying it on a text. Leave it
+# out, give the merges whole lines as if they were words, and hardly any line changes:
+# no merge reaches across a cut, for all of them were learned on words.
+import pydoc_data.topics
+from collections import Counter
+
+from lmviz import byte_pairs
+
+manual = "\n".join(pydoc_data.topics.topics.values())
+lines = [" ".join(line.split()) for line in manual.splitlines() if line.strip()]
+uncut = [[ours.vocabulary[t] for t in ours.steps(line)[-1]] for line in lines[:500]]
+changed = sum(ours.encode(line) != ids for line, ids in zip(lines, uncut, strict=False))
+print(f"other ids without step one: {changed} of 500 lines")
+
+# %%
+# It is needed when the merges are **learned**. Without cuts, training joins whatever is
+# frequent: the end of one word with the beginning of the next, and whole phrases. Each
+# takes a place in the vocabulary that a word could have had.
+whole = Counter(map(byte_level.to_alphabet, lines[:1000]))
+learned = [merge.token for merge in byte_pairs.train(whole, n_merges=500).merges]
+across = [token for token in learned if "Ġ" in token[1:]]
+print(f"tokens that reach across words: {len(across)} of {len(learned)}")
+print("the longest:", [tokenization.readable(t) for t in sorted(across, key=len)[-4:]])
+
+# %%
+# The check: thousands of random texts from all of Unicode, mixed with what is known to
+# be hard. (From the characters of Unicode 3.2, which every library knows. Whether a new
+# character is a letter depends on the version of Unicode that a library was built on.)
+import random
+from unicodedata import ucd_3_2_0
+
+kinds = {chr(i): ucd_3_2_0.category(chr(i)) for i in range(0x110000)}
+known = [character for character, kind in kinds.items() if kind not in "Cn Co Cs"]
+hard = [*" 7Zé\n\t\u0301\u200d👩🏽", "'s", "'ll", "  "]
+generator = random.Random(0)
+texts = [
+    "".join(generator.choice(generator.choice((known, hard))) for _ in range(20))
+    for _ in range(5000)
+]
+equal = sum(ours.encode(text) == real.encode(text).ids for text in texts)
+back = sum(ours.decode(ours.encode(text)) == text for text in texts)
+print(f"{len(known):,} characters to draw from")
+print(f"the same ids as the real tokenizer: {equal} of {len(texts)} texts")
+print(f"decoded to the same text:           {back} of {len(texts)} texts")
+assert equal == back == len(texts)
+
+# %%
+# **Takeaway.** Cut into words, write as bytes, merge by rank: that is all of GPT-2's
+# tokenizer, and two lists tell it what it knows.
+#
+# **Try it.** Put one more space into ``" unthinkable"``, before the k. Predict what
+# ``ours.encode`` makes of the two halves, and how many tokens the pair needs.
+#
+# **Sources.** Radford, Wu, Child, Luan, Amodei and Sutskever, *Language Models are
+# Unsupervised Multitask Learners* (2019), section 2.2, for bytes and for the cuts.

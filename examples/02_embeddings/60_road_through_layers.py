@@ -1,0 +1,119 @@
+"""
+The road through the layers
+===========================
+
+A token's vector passes through every block of the model. No block replaces it: each
+adds something to what is there, so it is called the **residual stream**. How long
+does the vector get, where does it turn, and how much does each block write?
+"""
+
+# %%
+# We follow a sentence with our own copy of the model, put together from its weights,
+# because libraries hand out the last state only after the final norm, and we want to
+# see it before. (How the copy works is the matter of the last lesson.)
+import torch
+
+import lmviz
+from lmviz import transformer, weights
+
+lm = lmviz.load()
+trace = lm.trace("The dog chased the ball because it was excited.")
+model = weights.model(lm.module)
+road = torch.stack(list(transformer.stream(model, trace.ids)))
+print("road:", tuple(road.shape), "= (L + 1, T, d)")
+
+# %%
+# The length of each token's vector, on a logarithmic axis. In many trained models one
+# line runs far above all the others: the first token's. They blow it up early and take
+# it down at the end, and their heads look at it when there is nothing to see (chapter
+# 4). The others grow more evenly, for each block adds its part.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+lengths = road.norm(dim=-1)
+_, ax = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
+ax.plot(lengths[:, 1:], color=plots.PALETTE[0], alpha=0.5)
+ax.plot(lengths[:, 0], "--", color=plots.PALETTE[5])
+ax.plot([], [], "--", color=plots.PALETTE[5], label="the first token")
+ax.plot([], [], color=plots.PALETTE[0], label="each of the others")
+ax.set_yscale("log")
+ax.set(
+    title="The length of the residual stream",
+    xlabel="layer (0: before the first block)",
+    ylabel="length (logarithmic)",
+)
+ax.legend()
+plt.show()
+others = lengths[:, 1:].median(1).values
+factor = lengths[:, 0] / others
+print(f"the others (median): {others[0]:.1f} before the first block, ", end="")
+print(f"{others[-1]:.1f} after the last")
+print(
+    f"the first token: up to {factor.max():.0f} times that, in layer {factor.argmax()}"
+)
+
+# %%
+# Where does such a length come from? Perhaps not from everywhere. Look at how much of
+# the squared length lies in the three largest of the d dimensions, beside what it would
+# be if all were alike.
+squares = road[int(factor.argmax())].square()
+top = squares.topk(3, dim=-1).values.sum(-1) / squares.sum(-1)
+print(f"of the first token's, in three dimensions: {top[0]:.1%}")
+print(f"of the others', on average:                {top[1:].mean():.1%}")
+print(f"were all dimensions alike:                 {3 / road.shape[-1]:.1%}")
+
+# %%
+# Length is one thing, direction another. On the left each token's vector is compared
+# with what it was before the first block (what the token **is**), and with what it will
+# be after the last (what **comes next**). How soon does the stream leave the one, how
+# late does it reach the other? On the right, how much each block writes, compared with
+# what is there already.
+cosine = torch.nn.functional.cosine_similarity
+written = (road[1:] - road[:-1]).norm(dim=-1) / lengths[:-1]
+share = written[:, 1:].mean(1).tolist()
+_, axes = plt.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+for end, style, name in ((road[:1], "-", "start"), (road[-1:], "--", "end")):
+    curve = cosine(road, end, dim=-1)[:, 1:].mean(1)
+    axes[0].plot(curve, style, label=f"with the {name}")
+axes[0].set(title="Direction of the stream", xlabel="layer", ylabel="cosine (mean)")
+axes[0].legend()
+axes[1].bar(range(len(share)), share, color=plots.PALETTE[0])
+axes[1].set(
+    title="How much each block writes",
+    xlabel="block",
+    ylabel="length written / length before",
+)
+plt.show()
+print(f"written by the first block: {share[0]:.2f} of the length that was there")
+print(f"by one in the middle:       {share[len(share) // 2]:.2f}")
+
+# %%
+# The mistake: to draw the first picture from the states that a library hands out, and
+# to wonder what the last block does to make everything so short. It is not the block.
+# The last of the states is what comes out of the final norm, which brings every vector
+# to a standard size.
+theirs = trace.hidden_states
+print(f"after the last block:    {lengths[-1, 1:].mean():6.1f} (mean length)")
+print(f"after the final norm:    {theirs[-1, 1:].norm(dim=-1).mean():6.1f}")
+
+# %%
+# The check: our road is the model's, state by state, and the last one is too once the
+# final norm has been applied. (As a share of the largest number in each state: where
+# vectors are thousands long, the last digit that a computer keeps is no longer small.)
+ours = torch.cat([road[:-1], model.final_norm(road[-1:])])
+size = theirs.abs().amax((1, 2))
+difference = float(((ours - theirs).abs().amax((1, 2)) / size).max())
+print(f"largest absolute difference, as a share of the largest entry: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# **Takeaway.** No block replaces the stream, each adds to it; a token's vector sets out
+# as what the token is and arrives as what comes next.
+#
+# **Try it.** Put a second sentence behind the first. Predict whether its first token
+# becomes long as well, or whether only the first place of a text is special.
+#
+# **Sources.** Elhage et al., *A Mathematical Framework for Transformer Circuits*
+# (2021), on the residual stream. Sun, Chen, Kolter and Liu, *Massive Activations in
+# Large Language Models* (2024), on the first token.

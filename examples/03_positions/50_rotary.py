@@ -1,0 +1,130 @@
+"""
+Rotary positions: the angle between two tokens
+==============================================
+
+Most models of today add no position to their embeddings. They let it act between a
+query and a key, in such a way that only the distance of the two counts. How can a
+vector carry its place so that two of them know how far they are apart?
+"""
+
+# %%
+# **Rotary** positions (RoPE) cut a query or key into pairs of dimensions. Each pair is
+# a clock hand, and at place p it is turned by p times its speed. Turn two hands by the
+# same angle, and the angle between them is what it was. So a dot product keeps nothing
+# of the places but their distance.
+import torch
+
+from lmviz import positions
+
+torch.manual_seed(0)
+query, key = torch.randn(2, 64)
+queries, keys = (positions.rotary(x.expand(100, -1)) for x in (query, key))
+scores = queries @ keys.T
+print("queries at 100 places:", tuple(queries.shape))
+print(f"their lengths: {queries.norm(dim=-1).min():.4f} to ", end="")
+print(f"{queries.norm(dim=-1).max():.4f}")
+
+# %%
+# Here the same query and the same key are put at every place. Each diagonal has one
+# colour. (Which distance they like best is a matter of these two vectors; a model
+# learns its own.)
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+_, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+plots.heatmap(
+    scores,
+    title="One query and one key, at every place",
+    xlabel="place of the key",
+    ylabel="place of the query",
+    label="dot product",
+    ax=ax,
+)
+plt.show()
+spread = max(
+    float(scores.diagonal(i).max() - scores.diagonal(i).min()) for i in range(-99, 100)
+)
+print(f"scores from {scores.min():.1f} to {scores.max():.1f}")
+print(f"largest absolute difference along a diagonal: {spread:.1e}")
+assert spread < 1e-4
+
+# %%
+# Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2
+# with 3. GPT-NeoX, and Llama as the library ``transformers`` has it, pair the two
+# **halves**, i with i + d/2. Both work, since a model learns its weights for the one it
+# was trained with. Mixing them up is the classic mistake in porting a model: no shape
+# is wrong, nothing fails, only the answers do. The remedy is to sort the dimensions.
+order = torch.arange(64).reshape(2, 32).T.flatten()  # 0, 32, 1, 33, 2, 34, …
+neighbours = positions.rotary(query.expand(100, -1), interleaved=True)
+resorted = positions.rotary(query[order].expand(100, -1), interleaved=True)
+print(f"mixed up, the queries differ by up to {(queries - neighbours).abs().max():.2f}")
+difference = float((queries[:, order] - resorted).abs().max())
+print(f"sorted first, largest absolute difference: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
+# A second mistake is to turn the embeddings, once, at the entrance. Positions would
+# then be part of what a token **is**, and pass through every matrix and norm. Queries
+# and keys are turned anew in each layer, after their matrices; values never, for they
+# say what is handed over, not from where.
+#
+# The check, on real layers: the attention of our own heads against the model's. First
+# for the model of this book, then for a small one of each kind, made here, with random
+# weights.
+from dataclasses import replace
+
+import lmviz
+from lmviz import transformer, weights
+from lmviz.trace import trace
+from transformers import AutoConfig, AutoModelForCausalLM
+
+
+def small(family, **options):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    ids = {"vocab_size": 50, "bos_token_id": None, "eos_token_id": None}
+    config = AutoConfig.for_model(
+        family, **sizes, **ids, **options, attn_implementation="eager"
+    )
+    module = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    for weight in module.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    return module
+
+
+def off_by(module, **rotary):
+    run = trace(module, torch.arange(12), "abcdefghijkl")
+    part = weights.attention(module, 0)
+    if rotary:
+        part = replace(part, rotary=replace(part.rotary, **rotary))
+    ours = transformer.heads(part, run.hidden_states[0])
+    return float((ours.weights - run.attentions[0]).abs().max())
+
+
+lm = lmviz.load()
+models = {
+    f"{lm.card.name} ({lm.card.positions})": lm.module,
+    "Llama (halves)": small("llama"),
+    "GPT-NeoX (halves, of a quarter)": small("gpt_neox"),
+    "GPT-J (neighbours)": small("gptj", rotary_dim=8),
+}
+for name, module in models.items():
+    difference = off_by(module)
+    print(f"{name}, largest absolute difference: {difference:.1e}")
+    assert difference < 1e-4
+
+# %%
+# Would the check have noticed? Llama's weights, turned in GPT-J's pairs:
+wrong = off_by(models["Llama (halves)"], interleaved=True)
+print(f"with the wrong pairs, the weights differ by up to {wrong:.2f}")
+assert wrong > 0.01
+
+# %%
+# **Takeaway.** Rotary positions turn queries and keys by their place, so that a score
+# knows the distance and nothing else about the places.
+#
+# **Try it.** Set ``base=10.0`` where ``queries`` and ``keys`` are made. Predict what
+# becomes of the wide stripes in the picture.
+#
+# **Sources.** Su et al., *RoFormer: Enhanced Transformer with Rotary Position
+# Embedding* (2021), section 3.2.

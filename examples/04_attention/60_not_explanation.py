@@ -1,0 +1,130 @@
+"""
+Attention is not explanation
+============================
+
+A bright square in an attention map says where a head looks. It does not say whether
+what it found there mattered. There is a way to ask: switch the head off, and see
+what the model says without it. Do weight and effect agree?
+"""
+
+# %%
+# The question is "The capital of France is", and the answer we watch is the model's own
+# likeliest next word. First where the last token looks: how much of its weight does
+# each head spend on the country?
+import lmviz
+
+lm = lmviz.load()
+text = "The capital of France is"
+trace = lm.trace(text)
+answer = int(trace.logits[-1].argmax())
+country = len(trace.ids) - 2
+weight = trace.attentions[:, :, -1, country]
+print(f"answer: {lm.tokens([answer])[0]}, {trace.logits[-1].softmax(-1).max():.3f}")
+print(f"heads with more than half of their weight on France: {(weight > 0.5).sum()}")
+
+# %%
+# Now the effect. Each head is switched off on its own: zeros take the place of what it
+# would hand on, at every position. The effect is how that changes the log-probability
+# of the answer, in nats; below zero, the answer has become less likely.
+import matplotlib.pyplot as plt
+
+from lmviz import ablation, plots
+
+effect = ablation.effects(lm.module, trace.ids, answer)
+marked = {"most weight": weight.argmax(), "most effect": effect.argmin()}
+looks, colours = weight.flatten(), plots.PALETTE[1::4]
+_, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
+ax.scatter(looks, effect, s=22, alpha=0.6, color=plots.PALETTE[0], label="a head")
+for (name, i), colour, size in zip(marked.items(), colours, (130, 50), strict=True):
+    where = "layer {}, head {}".format(*divmod(int(i), lm.card.n_heads))
+    label = f"{name}: {where}"
+    ring = {"facecolors": "none", "edgecolors": colour, "linewidths": 2, "s": size}
+    ax.scatter(looks[i], effect.flatten()[i], label=label, **ring)
+ax.axhline(0, color="0.7", lw=0.8)
+ax.set(
+    title="Each head: where it looks, and what the answer loses without it",
+    xlabel="weight from the last token to France",
+    ylabel="change of log-probability (nats)",
+)
+ax.legend()
+plt.show()
+
+# %%
+# If attention explained, the points would fall from left to right. Compare the order of
+# the heads by weight with their order by effect (the correlation of ranks: 1 for the
+# same order, 0 for none), and see what the bright heads do for the answer.
+import torch
+
+order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]
+print(f"correlation of ranks: {torch.corrcoef(torch.stack(order))[0, 1]:.2f}")
+
+
+def show(title, places):
+    print(title)
+    for i in places.tolist():
+        layer, head = divmod(i, lm.card.n_heads)
+        print(
+            f"  layer {layer:2}, head {head:2}: weight {looks[i]:.2f}, "
+            f"effect {effect[layer, head]:+.2f} nats"
+        )
+
+
+strongest = effect.flatten().topk(4, largest=False).indices
+show("most weight on France:", looks.topk(4).indices)
+show("most effect on the answer:", strongest)
+
+# %%
+# Zeros are a mistake of their own kind: a head may always give about the same, on which
+# later layers count, and without it they stumble, whatever the text. A fairer
+# replacement is what the head gives **on average**, here over a page of Python's
+# manual. The four heads with the most effect, once more:
+import pydoc_data.topics
+
+page = lm.encode(pydoc_data.topics.topics["assert"])[:200]
+average = ablation.mean_outputs(lm.module, page)
+whole = trace.logits[-1].log_softmax(-1)[answer]
+for i in strongest.tolist():
+    head = divmod(i, lm.card.n_heads)
+    with ablation.switched_off(lm.module, [head], replacement=average):
+        without = lm.trace(text).logits[-1].log_softmax(-1)[answer]
+    print("layer {:2}, head {:2}:".format(*head), end=" ")
+    print(f"zeros {effect[head]:+.2f}, average {without - whole:+.2f} nats")
+
+# %%
+# Another way to make maps explain is **rollout**: average the heads, let each token
+# keep half of itself, and multiply through all layers. What of the last vector comes
+# from which token? Beside it, what the answer does if that token is another one.
+from lmviz import heads
+
+shares = heads.rollout(trace.attentions)[-1]
+for i, other in enumerate((" A", " city", " in", " Italy"), len(trace.ids) - 5):
+    ids = trace.ids.clone()
+    ids[i] = lm.encode(other)[-1]
+    change = lm.trace(ids).logits[-1].log_softmax(-1)[answer] - whole
+    token = trace.tokens[i]
+    print(f"{token:9} rollout {shares[i]:.3f}, as {other!r:8} {change:+.2f} nats")
+
+# %%
+# The check: ``effects`` tries the heads of a layer side by side; one by one must give
+# the same. And with no head switched off, nothing may change.
+head = divmod(int(strongest[0]), lm.card.n_heads)
+with ablation.switched_off(lm.module, [head]):
+    alone = lm.trace(text).logits[-1].log_softmax(-1)[answer] - whole
+print(f"one by one, largest absolute difference: {abs(alone - effect[head]):.1e}")
+with ablation.switched_off(lm.module, []):
+    untouched = lm.trace(text).logits
+difference = float((untouched - trace.logits).abs().max())
+print(f"none switched off, largest absolute difference: {difference:.1e}")
+assert abs(alone - effect[head]) < 1e-4
+
+# %%
+# **Takeaway.** A map says where a head looked; only an intervention says whether it
+# mattered.
+#
+# **Try it.** Watch another answer: set ``answer`` to the second likeliest token.
+# Predict whether the same heads matter.
+#
+# **Sources.** Jain and Wallace, *Attention is not Explanation* (NAACL 2019). Wiegreffe
+# and Pinter, *Attention is not not Explanation* (EMNLP 2019). Michel, Levy and Neubig,
+# *Are Sixteen Heads Really Better than One?* (NeurIPS 2019). Abnar and Zuidema,
+# *Quantifying Attention Flow in Transformers* (ACL 2020), on rollout.
