@@ -96,7 +96,7 @@ def attend(part, x):
     return part.output(attention.join_heads(heads(part, x).output))
 
 
-def think(part, x):
+def feed_forward(part, x):
     """Compute what an MLP adds to the residual stream, token by token.
 
     Parameters
@@ -132,10 +132,10 @@ def block(part, x):
     attended = attend(part.attention, x)
     if part.attention_after is not None:
         attended = part.attention_after(attended)
-    thought = think(part.mlp, x if part.parallel else x + attended)
+    transformed = feed_forward(part.mlp, x if part.parallel else x + attended)
     if part.mlp_after is not None:
-        thought = part.mlp_after(thought)
-    return x + attended + thought
+        transformed = part.mlp_after(transformed)
+    return x + attended + transformed
 
 
 def embed(model, ids):

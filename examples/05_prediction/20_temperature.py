@@ -1,0 +1,117 @@
+"""
+Temperature, top-k, top-p: three dials on one distribution
+==========================================================
+
+The model answers with a number for every token. How daring the text becomes is
+decided afterwards, by a few lines of arithmetic that anyone can set. What does each
+dial do to the same answer, and which of them does nothing?
+"""
+
+# %%
+# One question, one set of logits. All that follows works on these numbers and needs no
+# model.
+import lmviz
+from lmviz import prediction
+
+lm = lmviz.load()
+text = "My favourite thing to eat for breakfast is"
+logits = lm.trace(text).logits[-1]
+chances = prediction.probabilities(logits)
+top = chances.topk(8)
+for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
+    print(f"{token:12} {p:.3f}")
+
+# %%
+# **Temperature** divides the logits before the softmax. Below one, the differences grow
+# and the likely get likelier; above one they shrink, and all get more alike. At exactly
+# one nothing happens, whatever has been written about "a bit of creativity". The order
+# of the tokens never changes.
+import torch
+
+for t in (0.1, 0.5, 1.0, 1.5, 3.0):
+    p = prediction.probabilities(logits, temperature=t)
+    entropy = torch.special.entr(p).sum()
+    print(f"T = {t}: the likeliest {p.max():.3f}, entropy {entropy:5.2f} nats")
+same = torch.equal(prediction.probabilities(logits, temperature=1.0), chances)
+print("T = 1 changes nothing:", same)
+assert same
+
+# %%
+# **Top-k** keeps the k likeliest tokens and rules out all others. **Top-p** keeps as
+# many as it takes to hold the share p. Both work on the logits, by setting what is
+# ruled out to minus infinity, so that the softmax shares its probability among the
+# rest.
+dials = {
+    "as it is": logits,
+    "T = 0.5": logits / 0.5,
+    "T = 2": logits / 2,
+    "top-k, k = 3": prediction.keep_top_k(logits, 3),
+    "top-p, p = 0.5": prediction.keep_top_p(logits, 0.5),
+}
+
+# %%
+# The same eight tokens under each dial, and the tail: all the others together.
+import matplotlib.pyplot as plt
+from lmviz import plots
+
+_, axes = plt.subplots(1, 5, figsize=(13, 3.6), sharey=True, layout="constrained")
+for ax, (name, changed) in zip(axes, dials.items(), strict=True):
+    p = prediction.probabilities(changed)[top.indices]
+    plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)
+    ax.set(ylabel="", xlim=(0, 1.25))
+axes[0].set_ylabel("next token")
+plt.show()
+
+# %%
+# Why two ways to cut? Because distributions differ. Where the model is sure, k tokens
+# are too many, and where anything may come, they are too few. Top-p follows the
+# distribution: here is how many tokens it keeps after different texts.
+for text in (
+    "The capital of France is",
+    "Once upon a time there was a",
+    "My favourite thing to eat for breakfast is",
+    "Monday, Tuesday, Wednesday,",
+):
+    kept = prediction.keep_top_p(lm.trace(text).logits[-1], 0.9).isfinite().sum()
+    print(f"p = 0.9 keeps {int(kept):5} tokens after {text!r}")
+
+# %%
+# A mistake that changes texts without anybody noticing: to turn the dials in another
+# order. Temperature before top-p flattens the distribution first, so that more tokens
+# are needed to hold the share; after it, the choice is made already. Libraries differ
+# in this, and the same settings then mean different things.
+hot = prediction.keep_top_p(logits / 2, 0.9).isfinite().sum()
+cold = (prediction.keep_top_p(logits, 0.9) / 2).isfinite().sum()
+print(f"T = 2, then p = 0.9: {int(hot):6} tokens can be drawn")
+print(f"p = 0.9, then T = 2: {int(cold):6} tokens can be drawn")
+
+# %%
+# The check: ``transformers`` has a class for each dial. Ours must give the same logits,
+# all but the infinite ones to the last digit.
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+pairs = {
+    "T = 0.7": (logits / 0.7, TemperatureLogitsWarper(0.7)),
+    "k = 50": (prediction.keep_top_k(logits, 50), TopKLogitsWarper(50)),
+    "p = 0.9": (prediction.keep_top_p(logits, 0.9), TopPLogitsWarper(0.9)),
+}
+for name, (ours, warper) in pairs.items():
+    theirs = warper(None, logits[None])[0]
+    same = torch.equal(ours.isfinite(), theirs.isfinite())
+    kept = ours.isfinite()
+    difference = float((ours[kept] - theirs[kept]).abs().max())
+    print(f"{name}: the same tokens kept: {same}, ", end="")
+    print(f"largest absolute difference: {difference:.1e}")
+    assert same
+    assert difference < 1e-4
+
+# %%
+# **Takeaway.** Temperature reshapes the whole distribution, top-k and top-p cut its
+# tail; none of them adds anything that the model did not say.
+#
+# **Try it.** Set the temperature to 0.01. Predict which rule of the next lesson this
+# comes to.
+#
+# **Sources.** Fan, Lewis and Dauphin, *Hierarchical Neural Story Generation* (ACL
+# 2018), section 5.4, for top-k. Holtzman, Buys, Du, Forbes and Choi, *The Curious Case
+# of Neural Text Degeneration* (ICLR 2020), section 3.1, for top-p.

@@ -1,0 +1,126 @@
+"""
+The guess forms layer by layer
+==============================
+
+The answer is read off after the last block. But the residual stream has the same
+width everywhere, so one can read it off earlier, as if the remaining blocks were not
+there: the **logit lens**. When does the model know, and what does it think before?
+"""
+
+# %%
+# The lens is the end of the model, put behind each block: final norm, unembedding,
+# softmax. It needs nothing that we have not met.
+import lmviz
+from lmviz import prediction, surprise, weights
+
+lm = lmviz.load()
+text = "The capital of France is"
+trace = lm.trace(text)
+final_norm, unembed = weights.final_norm(lm.module), weights.unembedding(lm.module)
+logits = surprise.logit_lens(trace.hidden_states, final_norm, unembed)
+chances = prediction.probabilities(logits)
+print("lens:", tuple(logits.shape), "= (L + 1, T, V)")
+
+# %%
+# What each layer would say after the whole text, if it were the last. Early guesses are
+# often no guesses at all: the stream does not speak the language of the unembedding
+# yet.
+answer = int(logits[-1, -1].argmax())
+best = chances[:, -1].max(-1)
+for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
+    token = lm.tokens([best.indices[layer]])[0]
+    print(f"layer {layer:2}: {token:15} {best.values[layer]:.3f}")
+
+# %%
+# All positions at once: in each cell the likeliest token, its colour says how likely. A
+# row is a layer, the last at the top. Read a column from below: where does the guess
+# settle?
+import matplotlib.pyplot as plt
+import numpy as np
+
+from lmviz import plots
+
+rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
+shown = chances[rows.tolist()].max(-1)
+_, ax = plt.subplots(figsize=(9, 5.6), layout="constrained")
+plots.heatmap(
+    shown.values,
+    title="The likeliest next token, seen after each layer",
+    xlabel="token read",
+    ylabel="layer",
+    label="probability",
+    cmap="cividis",
+    vmin=0,
+    vmax=1,
+    ax=ax,
+)
+for y, tokens in enumerate(map(lm.tokens, shown.indices)):
+    for x, token in enumerate(tokens):
+        colour = "white" if shown.values[y, x] < 0.6 else "black"
+        middle = {"ha": "center", "va": "center", "color": colour}
+        ax.text(x, y, token[:12], size=9, parse_math=False, **middle)
+ax.set_xticks(range(len(trace.tokens)), trace.tokens, parse_math=False)
+ax.set_yticks(range(len(rows)), rows)
+plt.show()
+
+# %%
+# Look at the bottom row. Where a model uses one table for embedding and unembedding,
+# the lens on layer 0 compares each token's embedding with all the embeddings, and finds
+# the token itself: what it **is**, not what comes next.
+tied = lm.module.get_output_embeddings().weight is weights.token_table(lm.module)
+own = int((logits[0].argmax(-1) == trace.ids).sum())
+print(f"one table for both: {tied}; layer 0 names the token itself: {own} of ", end="")
+print(len(trace.ids))
+
+# %%
+# The probability of an answer says little as long as it is small. Its **rank** says
+# more: how many tokens does the lens place before it?
+rank = (logits[:, -1] > logits[:, -1, answer, None]).sum(-1) + 1
+_, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
+ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
+ax.set_yscale("log")
+ax.invert_yaxis()
+ax.set(
+    title=f"The way of the final answer, {lm.tokens([answer])[0]}, to the first rank",
+    xlabel="layer",
+    ylabel="rank (logarithmic)",
+)
+plt.show()
+first = int((rank == 1).int().argmax())
+print(f"of rank {int(rank[0]):,} before the first block, first in layer {first}")
+
+# %%
+# The lens has a trap at its end. The last of the hidden states has been through the
+# final norm; all the others have not. Treat them alike, and the last layer seems to
+# forget what it knew.
+twice = prediction.probabilities(unembed(final_norm(trace.hidden_states[-1, -1])))
+print(
+    f"the answer in the last layer: normed once {chances[-1, -1, answer]:.3f}, ", end=""
+)
+print(f"twice {twice[answer]:.3f}")
+
+# %%
+# And it has a limit: the norm and the unembedding were trained for the last layer. What
+# they make of an early one is a reading with a foreign dictionary. A guess that shows
+# is there; one that does not show may be there in another form.
+#
+# The check: in the last layer the lens is the model. With our own copy of the stream,
+# whose end has not been normed, it must give the model's logits too.
+from lmviz import transformer
+
+*_, end = transformer.stream(weights.model(lm.module), trace.ids)
+for ours in (logits[-1], unembed(final_norm(end))):
+    difference = float((ours - trace.logits).abs().max())
+    print(f"largest absolute difference from the model's logits: {difference:.1e}")
+    assert difference < 1e-3
+
+# %%
+# **Takeaway.** The answer rises through the ranks from layer to layer, and the lens
+# shows from where on, if one does not norm twice.
+#
+# **Try it.** Ask for something that is in the text itself: "Anna likes tea, Tom likes
+# milk. Anna likes". Predict whether the answer shows earlier or later.
+#
+# **Sources.** nostalgebraist, *interpreting GPT: the logit lens* (2020). Belrose et
+# al., *Eliciting Latent Predictions from Transformers with the Tuned Lens* (2023), on
+# what the lens misses.
