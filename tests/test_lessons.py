@@ -13,15 +13,28 @@ DIFFERENCE = re.compile(r"largest absolute difference.*: (\S+)$", re.MULTILINE)
 REBUILD = {
     "02_embeddings/10_ids_pick_rows",
     "02_embeddings/30_similarity",
+    "02_embeddings/50_static_or_contextual",
+    "02_embeddings/60_road_through_layers",
     "03_positions/10_why_positions",
     "03_positions/20_sinusoidal",
     "03_positions/40_adding_positions",
+    "03_positions/50_rotary",
+    "03_positions/60_alibi",
     "04_attention/10_weighted_average",
     "04_attention/20_one_head",
     "04_attention/30_all_heads",
+    "04_attention/40_what_heads_do",
+    "04_attention/50_it",
+    "04_attention/60_not_explanation",
     "05_prediction/10_next_token",
+    "05_prediction/20_temperature",
     "05_prediction/30_writing_text",
+    "05_prediction/40_logit_lens",
+    "05_prediction/50_surprise",
+    "05_prediction/60_whole_model",
 }
+# Thirty layers of our own parts lose a little more than one step does.
+WHOLE_MODEL = {"05_prediction/40_logit_lens", "05_prediction/60_whole_model"}
 
 
 def name(path):
@@ -50,16 +63,36 @@ def test_a_lesson_runs_and_its_checks_hold(
             assert ax.get_title(), "every figure has a title"
     differences = [float(value) for value in DIFFERENCE.findall(printed)]
     assert bool(differences) == (name(path) in REBUILD)
-    assert all(value < 1e-4 for value in differences)
+    limit = 1e-3 if name(path) in WHOLE_MODEL else 1e-4
+    assert all(value < limit for value in differences)
+
+
+def lesson(stem):
+    return next(path for path in LESSONS if path.stem == stem)
+
+
+def test_the_induction_head_of_smollm2_puts_most_of_its_weight_there(
+    monkeypatch, capsys
+):
+    printed, _ = run(lesson("40_what_heads_do"), "smollm2", monkeypatch, capsys)
+    score = re.search(
+        r"^induction .*layer \d+, head \d+, (\S+);", printed, re.MULTILINE
+    )
+    assert float(score[1]) > 0.5
+
+
+@pytest.mark.parametrize("model", ["smollm2", "random-gpt2"])
+def test_every_parameter_is_counted(model, monkeypatch, capsys, random_gpt2_folder):
+    model = random_gpt2_folder if model == "random-gpt2" else model
+    printed, _ = run(lesson("70_what_each_part_does"), model, monkeypatch, capsys)
+    assert "nothing left out: True" in printed
 
 
 def test_the_published_numbers_are_on_the_pages(monkeypatch, capsys):
-    first = next(path for path in LESSONS if path.stem == "10_text_to_numbers")
-    printed, _ = run(first, "smollm2", monkeypatch, capsys)
+    printed, _ = run(lesson("10_text_to_numbers"), "smollm2", monkeypatch, capsys)
     assert "[18712, 15417, 32329, 389, 3665, 290, 6942, 0]" in printed
     assert "18710 ' Hollow'" in printed
-    last = next(path for path in LESSONS if path.stem == "10_next_token")
-    printed, _ = run(last, "smollm2", monkeypatch, capsys)
+    printed, _ = run(lesson("10_next_token"), "smollm2", monkeypatch, capsys)
     probability = re.search(r"^␣Paris +(\S+)$", printed, re.MULTILINE)[1]
     assert float(probability) == pytest.approx(0.77, abs=0.01)
 

@@ -20,9 +20,6 @@ torch.manual_seed(0)
 query, key = torch.randn(2, 64)
 queries, keys = (positions.rotary(x.expand(100, -1)) for x in (query, key))
 scores = queries @ keys.T
-print("queries at 100 places:", tuple(queries.shape))
-print(f"their lengths: {queries.norm(dim=-1).min():.4f} to ", end="")
-print(f"{queries.norm(dim=-1).max():.4f}")
 
 # %%
 # Here the same query and the same key are put at every place. Each diagonal has one
@@ -45,7 +42,6 @@ plt.show()
 spread = max(
     float(scores.diagonal(i).max() - scores.diagonal(i).min()) for i in range(-99, 100)
 )
-print(f"scores from {scores.min():.1f} to {scores.max():.1f}")
 print(f"largest absolute difference along a diagonal: {spread:.1e}")
 assert spread < 1e-4
 
@@ -64,11 +60,15 @@ print(f"sorted first, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# A second mistake is to turn the embeddings, once, at the entrance. Positions would
-# then be part of what a token **is**, and pass through every matrix and norm. Queries
-# and keys are turned anew in each layer, after their matrices; values never, for they
-# say what is handed over, not from where.
-#
+# A second mistake is to turn the **embeddings**, once, at the entrance. Then come the
+# matrices that make queries and keys, and they mix what was turned: the score of two
+# tokens depends on where they stand. So queries and keys are turned anew in each layer,
+# after their matrices; values never, for they say what is handed over, not from where.
+to_query, to_key = torch.randn(2, 64, 64) / 8
+early = (queries @ to_query) @ (keys @ to_key).T
+print(f"turned too early, sd along a diagonal: {early.diagonal().std():.1f}")
+
+# %%
 # The check, on real layers: the attention of our own heads against the model's. First
 # for the model of this book, then for a small one of each kind, made here, with random
 # weights.
