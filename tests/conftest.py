@@ -11,9 +11,8 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ.pop("LMVIZ_MODEL", None)
 
 import pytest
-import torch
+import tiny_families
 from random_gpt2 import save_random_gpt2
-from transformers import LlamaConfig, LlamaForCausalLM
 
 import lmviz
 from lmviz import sources
@@ -80,26 +79,17 @@ def random_gpt2_folder(tmp_path_factory):
 def tiny_folders(tmp_path_factory):
     """A tiny random model of each family, with GPT-2's tokenizer."""
     root = tmp_path_factory.mktemp("tiny")
-    sizes = {"n_layer": 2, "n_head": 4, "n_embd": 32, "n_positions": 64}
-    save_random_gpt2(root / "gpt2", **sizes)
-    torch.manual_seed(0)
-    llama = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=50257,
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=64,
-            rope_parameters={"rope_type": "default", "rope_theta": 500.0},
-        )
-    )
-    llama.save_pretrained(root / "llama")
-    lmviz.load_tokenizer("gpt2").save(str(root / "llama" / "tokenizer.json"))
-    return {"gpt2": root / "gpt2", "llama": root / "llama"}
+    for name in tiny_families.FAMILIES:
+        tiny_families.save(name, root / name)
+    return {name: root / name for name in tiny_families.FAMILIES}
 
 
 @pytest.fixture(scope="session", params=["gpt2", "llama"])
 def tiny(request, tiny_folders):
+    """The oldest and the most copied family, for what has nothing to do with it."""
+    return lmviz.load(tiny_folders[request.param])
+
+
+@pytest.fixture(scope="session", params=sorted(tiny_families.FAMILIES))
+def family(request, tiny_folders):
     return lmviz.load(tiny_folders[request.param])

@@ -18,6 +18,43 @@ def test_bpe_learns_the_merges_of_the_worked_example():
     assert bpe.encode("aaabdaaabac") == ["aaab", "d", "aaab", "a", "c"]
 
 
+def test_steps_are_those_of_the_worked_example():
+    # ZabdZabac, ZYdZYac and XdXac.
+    merges = [("a", "a"), ("a", "b"), ("aa", "ab")]
+    bpe = byte_pairs.BytePairEncoding(
+        tuple("abcd"), tuple(map(byte_pairs.Merge, merges))
+    )
+    assert bpe.steps("aaabdaaabac") == [
+        list("aaabdaaabac"),
+        ["aa", "a", "b", "d", "aa", "a", "b", "a", "c"],
+        ["aa", "ab", "d", "aa", "ab", "a", "c"],
+        ["aaab", "d", "aaab", "a", "c"],
+    ]
+    assert bpe.steps("aaab", n_merges=2)[-1] == ["aa", "ab"]
+    assert bpe.steps("aaab", n_merges=0) == [list("aaab")]
+    assert bpe.steps("") == [[]]
+    assert bpe.steps("xyz") == [["x", "y", "z"]], "not in the alphabet"
+
+
+def test_a_merge_need_not_know_its_count():
+    merge = byte_pairs.Merge(("lo", "w"))
+    assert (merge.token, merge.count) == ("low", None)
+    assert merge == byte_pairs.Merge(("lo", "w"), None)
+
+
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=12), min_size=1, max_size=12),
+    st.text("abcd", min_size=1, max_size=15),
+)
+def test_encoding_a_word_is_what_the_rust_model_does(words, word):
+    bpe = byte_pairs.train(Counter(words), n_merges=15)
+    tokens = dict.fromkeys([*"abcd", *bpe.vocabulary])  # it wants to know every letter
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    pairs = [merge.pair for merge in bpe.merges]
+    theirs = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
+    assert bpe.encode(word) == theirs.encode(word).tokens
+
+
 def rust_merges(words, n_merges):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "removed")

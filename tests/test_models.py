@@ -35,17 +35,15 @@ def test_the_model_is_frozen_float32_and_in_evaluation_mode(tiny):
         assert not weight.requires_grad
 
 
-def test_the_cards_of_both_families(tiny_folders):
-    gpt2, llama = (lmviz.load(tiny_folders[name]).card for name in ("gpt2", "llama"))
-    assert (gpt2.positions, llama.positions) == ("learned", "rotary")
-    for card in (gpt2, llama):
-        assert (card.n_layers, card.n_heads, card.d_model, card.context) == (
-            2,
-            4,
-            32,
-            64,
-        )
-        assert (card.source, card.licence) == ("a local folder", "not stated")
+def test_the_cards_of_all_families(family):
+    card = family.card
+    assert (card.n_layers, card.n_heads, card.d_model) == (2, 4, 32)
+    assert (card.source, card.licence) == ("a local folder", "not stated")
+    # As the papers on these models say.
+    others = {"gpt2": "learned", "opt": "learned", "bloom": "ALiBi"}
+    assert card.positions == others.get(card.name, "rotary")
+    assert card.context == (None if card.name == "bloom" else 64)
+    assert str(card).endswith(f"{card.positions} positions")
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
@@ -64,6 +62,29 @@ def test_a_text_as_long_as_the_context_is_taken_and_no_longer(tiny):
     assert len(tiny.trace(" dog" * 64).ids) == 64
     with pytest.raises(ValueError, match="65 tokens long, and .* holds 64; shorten"):
         tiny.trace(" dog" * 65)
+
+
+def test_ids_are_traced_like_the_text_that_they_spell(tiny):
+    text = "The dog chased the ball"
+    by_text, by_ids = tiny.trace(text), tiny.trace(tiny.encode(text))
+    assert by_ids.tokens == by_text.tokens
+    assert torch.equal(by_ids.ids, by_text.ids)
+    assert torch.equal(by_ids.logits, by_text.logits)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (torch.zeros(1, 3, dtype=torch.long), r"shape \(1, 3\) .*wanted \(T,\)"),
+        (torch.zeros(0, dtype=torch.long), r"shape \(0,\) .*one or more"),
+        (torch.zeros(3), "type torch.float32, wanted .*torch.int64"),
+        (torch.tensor([0, 50257]), "id 50257 is not in the vocabulary"),
+        (torch.zeros(65, dtype=torch.long), "65 tokens long, and .* holds 64"),
+    ],
+)
+def test_ids_that_cannot_be_traced_are_refused(tiny, ids, said):
+    with pytest.raises(ValueError, match=said):
+        tiny.trace(ids)
 
 
 def test_gpt2_as_the_hub_stores_it_loads_the_same(tiny_folders, tmp_path, capfd):

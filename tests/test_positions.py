@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from transformers.models.bloom import modeling_bloom
+from transformers.models.gptj import modeling_gptj
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from lmviz import positions
@@ -37,6 +39,7 @@ def test_sinusoidal_is_the_formula_of_the_paper():
         lambda d: positions.sinusoidal(4, d),
         lambda d: positions.wavelengths(d),
         lambda d: positions.shift_matrix(1, d),
+        lambda d: positions.frequencies(d),
     ],
 )
 def test_odd_and_non_positive_widths_are_refused(function, d_model):
@@ -88,3 +91,103 @@ def test_rotary_is_that_of_transformers():
     theirs = apply_rotary_pos_emb(query, key, angles.cos(), angles.sin())
     for ours, expected in zip((query, key), theirs, strict=True):
         assert torch.allclose(positions.rotary(ours, base=1000.0), expected, atol=1e-5)
+
+
+def test_frequencies_are_the_formula_of_the_paper():
+    found = positions.frequencies(64, base=500.0)
+    expected = [500.0 ** (-2 * i / 64) for i in range(32)]
+    assert found.tolist() == pytest.approx(expected, rel=1e-12)
+    assert positions.frequencies(4)[1] == pytest.approx(0.01), "ten thousand by default"
+
+
+def test_rotary_of_frequencies_is_that_of_their_base():
+    x = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(0))
+    ours = positions.rotary(x, frequencies=positions.frequencies(16, base=500.0))
+    assert torch.equal(ours, positions.rotary(x, base=500.0))
+
+
+def test_interleaved_rotary_is_that_of_gptj():
+    x = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(0))
+    sines, cosines = modeling_gptj.create_sinusoidal_positions(9, 16).chunk(2, dim=-1)
+    # GPT-J's axes are (batch, T, H, d_head).
+    theirs = modeling_gptj.apply_rotary_pos_emb(
+        x.transpose(0, 1)[None], sines[None], cosines[None]
+    )[0].transpose(0, 1)
+    assert torch.allclose(positions.rotary(x, interleaved=True), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_partial_rotary_turns_the_first_dimensions_alone(interleaved):
+    x = torch.randn(3, 9, 16, generator=torch.Generator().manual_seed(0))
+    few = positions.frequencies(6)
+    ours = positions.rotary(x, frequencies=few, interleaved=interleaved)
+    assert torch.equal(ours[..., 6:], x[..., 6:])
+    alone = positions.rotary(x[..., :6], frequencies=few, interleaved=interleaved)
+    assert torch.equal(ours[..., :6], alone)
+    assert not torch.allclose(ours[:, 1:, :6], x[:, 1:, :6], atol=1e-2)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_rotated_vectors_know_only_their_distance(interleaved):
+    query, key = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
+    queries, keys = (
+        positions.rotary(vector.expand(20, 16), interleaved=interleaved)
+        for vector in (query, key)
+    )
+    products = queries @ keys.T
+    for distance in (-7, 0, 1, 12):
+        same = products.diagonal(distance)
+        assert torch.allclose(same, same[:1], atol=1e-4)
+    assert products[0].std() > 0.1
+
+
+def test_more_frequencies_than_pairs_are_refused():
+    said = "4 frequencies turn 8 dimensions, and there are 6"
+    with pytest.raises(ValueError, match=said):
+        positions.rotary(torch.zeros(2, 6), frequencies=torch.ones(4))
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_an_odd_head_cannot_be_turned_whole(interleaved):
+    with pytest.raises(ValueError, match="the width is 7, wanted a positive even"):
+        positions.rotary(torch.zeros(2, 7), interleaved=interleaved)
+
+
+@pytest.mark.parametrize("n_heads", range(1, 21))
+def test_alibi_slopes_are_those_of_bloom(n_heads):
+    theirs = modeling_bloom._get_alibi_slopes(n_heads, torch.device("cpu"))
+    assert torch.allclose(positions.alibi_slopes(n_heads), theirs, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 4, 8, 16, 64])
+def test_alibi_slopes_are_the_series_of_the_paper(n_heads):
+    # "a geometric sequence that starts at 2 ** (-8 / n) and uses that same value as
+    # its ratio"; for 8 heads: 1/2, 1/4, ..., 1/256.
+    expected = [2 ** (-8 / n_heads * i) for i in range(1, n_heads + 1)]
+    assert positions.alibi_slopes(n_heads).tolist() == pytest.approx(expected, rel=1e-6)
+    if n_heads == 8:
+        assert expected == [1 / 2**i for i in range(1, 9)]
+
+
+@pytest.mark.parametrize("n_heads", [0, -1])
+def test_alibi_needs_a_head(n_heads):
+    with pytest.raises(ValueError, match=f"n_heads is {n_heads}, wanted at least 1"):
+        positions.alibi_slopes(n_heads)
+
+
+def test_alibi_is_the_penalty_of_bloom():
+    # BLOOM adds the same to all queries: the slope times the place of the key. Row by
+    # row that differs from the penalty by a constant, which softmax does not see.
+    scores = torch.randn(6, 9, 9, generator=torch.Generator().manual_seed(0))
+    places = torch.ones(1, 9, dtype=torch.long)
+    theirs = modeling_bloom.build_alibi_tensor(places, 6, torch.float32)
+    hidden = torch.ones(9, 9, dtype=torch.bool).triu(1)
+    ours = positions.alibi(positions.alibi_slopes(6), 9)
+    assert ours.shape == (6, 9, 9)
+    found, expected = (
+        (scores + bias).masked_fill(hidden, -torch.inf).softmax(-1)
+        for bias in (ours, theirs)
+    )
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.equal(ours.diagonal(dim1=-2, dim2=-1), torch.zeros(6, 9))
+    assert ours[2, 7, 3] == pytest.approx(-4 * positions.alibi_slopes(6)[2].item())

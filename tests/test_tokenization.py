@@ -50,6 +50,32 @@ def test_half_a_surrogate_pair_is_refused():
         tokenization.checked_text("ab\ud83d")
 
 
+@pytest.mark.parametrize("text", ["", "é", "🦜", "a\u0301\0\n"])
+def test_utf8_is_that_of_python(text):
+    assert tokenization.utf8(text) == bytes(text, "utf-8")
+
+
+@pytest.mark.parametrize("text", ["ab\ud83d", "ab\udc00c"])
+def test_utf8_says_which_character_is_half_a_pair(text):
+    said = "character 2 is '.ud.*', half of a surrogate pair, which UTF-8 cannot"
+    with pytest.raises(ValueError, match=said) as error:
+        tokenization.utf8(text)
+    assert not isinstance(error.value, UnicodeError), "in words, not in bytes"
+
+
+@pytest.mark.parametrize("text", [None, 3, b"bytes", ["a"]])
+def test_utf8_takes_a_text_only(text):
+    with pytest.raises(TypeError, match=r"wanted a text \(str\), got "):
+        tokenization.utf8(text)
+
+
+def test_stand_ins_lead_back_to_their_bytes():
+    bytes_of = tokenization.stand_in_bytes()
+    assert sorted(bytes_of.values()) == list(range(256))
+    # The published vocabulary writes " \\né" as "ĠĊÃ©".
+    assert [bytes_of[c] for c in "ĠĊÃ©a"] == [0x20, 0x0A, 0xC3, 0xA9, 0x61]
+
+
 def test_byte_alphabet_is_the_one_of_tokenizers():
     alphabet = tokenization.byte_alphabet()
     assert set(alphabet.values()) == set(pre_tokenizers.ByteLevel.alphabet())

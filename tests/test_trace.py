@@ -1,11 +1,11 @@
 import torch
 
 
-def test_a_trace_is_what_the_model_returns(tiny):
+def test_a_trace_is_what_the_model_returns(family):
     text = "The dog chased the ball"
-    trace = tiny.trace(text)
-    output = tiny.module(
-        tiny.encode(text)[None], output_hidden_states=True, output_attentions=True
+    trace = family.trace(text)
+    output = family.module(
+        family.encode(text)[None], output_hidden_states=True, output_attentions=True
     )
     assert torch.equal(trace.logits, output.logits[0])
     for ours, theirs in (
@@ -17,9 +17,9 @@ def test_a_trace_is_what_the_model_returns(tiny):
             assert torch.equal(layer, tensors[0])
 
 
-def test_the_axes_are_those_of_the_vocabulary(tiny):
-    trace = tiny.trace("The dog chased the ball")
-    n_tokens, card = len(trace.tokens), tiny.card
+def test_the_axes_are_those_of_the_vocabulary(family):
+    trace = family.trace("The dog chased the ball")
+    n_tokens, card = len(trace.tokens), family.card
     assert trace.tokens == ("The", "␣dog", "␣chased", "␣the", "␣ball")
     assert trace.ids.shape == (n_tokens,)
     assert trace.embeddings.shape == (n_tokens, card.d_model)
@@ -27,6 +27,13 @@ def test_the_axes_are_those_of_the_vocabulary(tiny):
     assert trace.attentions.shape == (card.n_layers, card.n_heads, n_tokens, n_tokens)
     assert trace.logits.shape == (n_tokens, card.vocabulary)
     assert repr(trace).startswith("Trace(5 tokens: embeddings (5, 32)")
+
+
+def test_attention_is_a_distribution_over_the_past(family):
+    attentions = family.trace("The dog chased the ball because").attentions
+    assert torch.allclose(attentions.sum(-1), torch.ones(2, 4, 6), atol=1e-5)
+    assert attentions.ge(0).all()
+    assert attentions.triu(1).eq(0).all()
 
 
 def test_everything_is_float32_and_without_gradient(tiny):

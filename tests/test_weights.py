@@ -1,91 +1,13 @@
 import pytest
+import tiny_families
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    LlamaConfig,
-    LlamaForCausalLM,
-    OPTConfig,
-    OPTForCausalLM,
-)
 
-import lmviz
-from lmviz import attention, positions, weights
-from lmviz.trace import trace as run_once
+from lmviz import parts, weights
 
 
-def rebuild_attention(module, trace, layer):
-    parts = weights.attention(module, layer)
-    x = parts.norm(trace.hidden_states[layer if layer >= 0 else layer - 1])
-    query = attention.split_heads(parts.query(x), parts.n_heads)
-    key = attention.split_heads(parts.key(x), parts.n_kv_heads)
-    if parts.rotary_base is not None:
-        query, key = (positions.rotary(y, base=parts.rotary_base) for y in (query, key))
-    key = attention.share_heads(key, parts.n_heads)
-    return attention.weights(query, key, mask=attention.causal_mask(len(x)))
-
-
-@pytest.mark.parametrize("layer", [0, 1, -1])
-def test_attention_from_the_parts_is_the_models(tiny, layer):
-    trace = tiny.trace("The dog chased the ball because it was excited.")
-    ours = rebuild_attention(tiny.module, trace, layer)
-    assert torch.allclose(ours, trace.attentions[layer], atol=1e-5)
-
-
-def test_attention_from_the_parts_is_that_of_smollm2(smollm2):
-    trace = smollm2.trace("The dog chased the ball because it was excited.")
-    for layer in (0, 14, -1):
-        ours = rebuild_attention(smollm2.module, trace, layer)
-        assert (ours - trace.attentions[layer]).abs().max() < 1e-4
-
-
-@pytest.mark.parametrize("family", ["mistral", "qwen2"])
-def test_llamas_relatives_have_the_same_parts(family):
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(
-        family,
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        attn_implementation="eager",
-    )
-    module = AutoModelForCausalLM.from_config(config).requires_grad_(False)
-    for name, weight in module.named_parameters():
-        if name.endswith("bias"):  # they start at zero, where no mistake would show
-            torch.nn.init.normal_(weight)
-    ids = torch.arange(9)
-    trace = run_once(module, ids, "abcdefghi")
-    ours = rebuild_attention(module, trace, 1)
-    assert torch.allclose(ours, trace.attentions[1], atol=1e-5)
-
-
-def test_the_output_of_attention_is_the_models(tiny):
-    caught = {}
-    is_gpt2 = tiny.module.config.model_type == "gpt2"
-    path = "transformer.h.0.attn" if is_gpt2 else "model.layers.0.self_attn"
-
-    def keep(module, inputs, output):
-        caught["output"] = output[0][0]
-
-    hook = tiny.module.get_submodule(path).register_forward_hook(keep)
-    trace = tiny.trace("The dog chased the ball")
-    hook.remove()
-    parts = weights.attention(tiny.module, 0)
-    value = attention.split_heads(
-        parts.value(parts.norm(trace.hidden_states[0])), parts.n_kv_heads
-    )
-    heads = trace.attentions[0] @ attention.share_heads(value, parts.n_heads)
-    ours = parts.output(heads.transpose(0, 1).flatten(1))
-    assert torch.allclose(ours, caught["output"], atol=1e-5)
-
-
-def test_unembedding_gives_the_models_logits(tiny):
-    trace = tiny.trace("The dog chased the ball")
-    ours = weights.unembedding(tiny.module)(trace.hidden_states[-1])
+def test_unembedding_gives_the_models_logits(family):
+    trace = family.trace("The dog chased the ball")
+    ours = weights.unembedding(family.module)(trace.hidden_states[-1])
     assert torch.allclose(ours, trace.logits, atol=1e-5)
 
 
@@ -98,17 +20,45 @@ def test_norms_are_those_of_torch(theirs, centred):
     torch.nn.init.normal_(module.weight)
     if centred:
         torch.nn.init.normal_(module.bias)
-    norm = weights.Norm(
+    norm = parts.Norm(
         module.weight, getattr(module, "bias", None), module.eps, centred=centred
     )
     x = 3 + 2 * torch.randn(5, 16)
     assert torch.allclose(norm(x), module(x), atol=1e-5)
 
 
-def test_only_learned_positions_have_a_table(tiny_folders):
-    gpt2, llama = (lmviz.load(tiny_folders[name]).module for name in ("gpt2", "llama"))
-    assert weights.position_table(gpt2).shape == (64, 32)
-    assert weights.position_table(llama) is None
+@pytest.mark.parametrize("eps", [1e-6, 1.0])
+def test_eps_keeps_the_norm_of_nothing_finite(eps):
+    norm = parts.Norm(torch.ones(4), None, eps, centred=False)
+    assert torch.equal(norm(torch.zeros(2, 4)), torch.zeros(2, 4))
+    # One over the root of 1 + eps, the mean square of ones being one.
+    expected = torch.full((2, 4), (1 + eps) ** -0.5)
+    assert torch.allclose(norm(torch.ones(2, 4)), expected)
+
+
+def test_the_position_table_is_what_the_model_adds(family):
+    module = family.module
+    embeddings = {
+        "gpt2": lambda: module.transformer.wpe,
+        "opt": lambda: module.model.decoder.embed_positions,
+    }.get(module.config.model_type)
+    if embeddings is None:
+        said = f"the model has {family.card.positions} positions, and no table"
+        with pytest.raises(ValueError, match=said) as error:
+            weights.position_table(module)
+        assert "\n" not in str(error.value)
+        return
+    added = {}
+
+    def keep(_, inputs, output):
+        added["rows"] = output[0]
+
+    hook = embeddings().register_forward_hook(keep)
+    ids = family.trace("The dog chased the ball").ids
+    hook.remove()
+    table = weights.position_table(module)
+    assert table.shape == (64, 32)
+    assert torch.equal(table[: len(ids)], added["rows"])
 
 
 @pytest.mark.parametrize("layer", [2, -3])
@@ -117,34 +67,60 @@ def test_a_layer_that_is_not_there_is_refused(tiny, layer):
         weights.attention(tiny.module, layer)
 
 
-def test_an_unknown_family_is_refused_in_one_line():
-    config = OPTConfig(
-        vocab_size=20,
-        hidden_size=8,
-        ffn_dim=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        word_embed_proj_dim=8,
-    )
-    for function in (
-        lambda module: weights.attention(module, 0),
-        weights.final_norm,
-        weights.position_table,
-    ):
-        with pytest.raises(
-            ValueError, match="family 'opt'.* wanted one of gpt2, llama"
-        ):
-            function(OPTForCausalLM(config))
+@pytest.mark.parametrize("layer", [2, -3])
+def test_a_block_that_is_not_there_is_refused(family, layer):
+    with pytest.raises(ValueError, match=f"layer is {layer}, .* has 2: wanted -2 to 1"):
+        weights.block(family.module, layer)
 
 
-def test_rotary_positions_of_another_type_are_refused():
-    config = LlamaConfig(
-        vocab_size=20,
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0},
+def test_layers_count_from_the_last_too(family):
+    last, second = (weights.attention(family.module, layer) for layer in (-1, 1))
+    assert torch.equal(last.output.weight, second.output.weight)
+    assert last.window == second.window
+
+
+def test_the_last_layer_is_scaled_as_the_last():
+    config = tiny_families.config(
+        "gpt2", vocab_size=50, scale_attn_by_inverse_layer_idx=True
     )
-    with pytest.raises(ValueError, match="rotary positions are of type 'linear'"):
-        weights.attention(LlamaForCausalLM(config), 0)
+    module = tiny_families.build(config)
+    # One over the root of a width of eight, over the number of the layer.
+    assert weights.attention(module, -1).scale == pytest.approx(8**-0.5 / 2)
+    assert weights.attention(module, -2).scale == pytest.approx(8**-0.5)
+
+
+def test_a_model_shares_the_tensors_of_the_module(tiny):
+    model = weights.model(tiny.module)
+    own = {weight.data_ptr() for weight in tiny.module.parameters()}
+    assert model.token_table.data_ptr() in own
+    assert model.blocks[1].attention.output.weight.data_ptr() in own
+    assert model.blocks[1].mlp.down.weight.data_ptr() in own
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "said"),
+    [
+        (
+            "llama",
+            {"rope_parameters": {"rope_type": "linear", "factor": 2.0}},
+            "rotary positions are of type 'linear'",
+        ),
+        ("gpt2", {"activation_function": "quick_gelu"}, "activation is 'quick_gelu'"),
+        ("opt", {"do_layer_norm_before": False}, "has do_layer_norm_before=False"),
+        ("opt", {"word_embed_proj_dim": 16}, "its embeddings from 16 to 32"),
+        ("phi", {"qk_layernorm": True}, "has qk_layernorm=True"),
+        (
+            "bloom",
+            {"apply_residual_connection_post_layernorm": True},
+            "has apply_residual_connection_post_layernorm=True",
+        ),
+        ("gemma2", {"use_bidirectional_attention": True}, "has use_bidirectional_att"),
+    ],
+)
+def test_a_model_that_leaves_the_beaten_track_is_refused(family, changes, said):
+    config = tiny_families.config(family, vocab_size=50, **changes)
+    module = tiny_families.build(config)
+    for function in (weights.model, lambda module: weights.attention(module, 0)):
+        with pytest.raises(ValueError, match=said) as error:
+            function(module)
+        assert "\n" not in str(error.value)
