@@ -104,7 +104,8 @@ class ByteLevelBPE:
         alphabet = tuple(byte_alphabet().values())
         self.vocabulary = dict(vocabulary)
         self.pairs = byte_pairs.BytePairEncoding(alphabet, tuple(merges))
-        self.special = tuple(special)
+        # The longest first: where two begin alike, it is taken.
+        self.special = tuple(sorted(special, key=len, reverse=True))
         needed = [*alphabet, *self.special]
         if missing := [token for token in needed if token not in self.vocabulary]:
             raise ValueError(
@@ -148,8 +149,15 @@ class ByteLevelBPE:
         -------
         ByteLevelBPE
             With fewer merges where no pair is left. ``pairs.merges`` is the history.
+
+        Raises
+        ------
+        ValueError
+            If the text is empty, or `n_merges` is negative.
         """
         words = Counter(map(to_alphabet, split_words(text)))
+        if not words:
+            raise ValueError("the text to learn from is empty; give a longer one")
         merges = byte_pairs.train(words, n_merges=n_merges).merges
         tokens = [*sorted(byte_alphabet().values()), *(merge.token for merge in merges)]
         unique = dict.fromkeys(tokens)

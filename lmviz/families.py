@@ -33,6 +33,8 @@ class Names:
         Whether attention and MLP read the same input.
     interleaved : bool, default False
         Whether rotary positions turn neighbouring dimensions.
+    partial : bool, default False
+        Whether the config may leave a part of each head's dimensions unturned.
     gemma : bool, default False
         Norm weights count from one, and embeddings are scaled by the root of d.
     """
@@ -59,6 +61,7 @@ class Names:
     first_position: int = 0
     parallel: bool = False
     interleaved: bool = False
+    partial: bool = False
     gemma: bool = False
 
 
@@ -118,6 +121,7 @@ FAMILIES = {
         up="mlp.dense_h_to_4h",
         down="mlp.dense_4h_to_h",
         positions="rotary",
+        partial=True,
     ),
     "llama": _LLAMA_LIKE,
     "mistral": _LLAMA_LIKE,
@@ -147,6 +151,7 @@ FAMILIES = {
         down="mlp.fc2",
         positions="rotary",
         parallel=True,
+        partial=True,
     ),
     "opt": Names(
         blocks="model.decoder.layers",
@@ -217,8 +222,10 @@ def names(config):
 
 # Switches with which a config leaves the beaten track of its family.
 _USUAL = {
+    "_remove_final_layer_norm": False,
     "apply_residual_connection_post_layernorm": False,
     "do_layer_norm_before": True,
+    "layer_norm_elementwise_affine": True,
     "qk_layernorm": False,
     "use_bidirectional_attention": None,
 }
@@ -239,4 +246,6 @@ def kind_of_positions(config):
     """
     if config.model_type in FAMILIES:
         return FAMILIES[config.model_type].positions
+    if getattr(config, "alibi", False):
+        return "ALiBi"
     return "rotary" if getattr(config, "rope_parameters", None) else "unknown"

@@ -59,18 +59,18 @@ def trace(module, ids, tokens):
     Trace
     """
     with torch.no_grad():
-        batch = ids[None]
         output = module(
-            input_ids=batch,
+            input_ids=ids[None],
             output_hidden_states=True,
             output_attentions=True,
             use_cache=False,
         )
-        embeddings = module.get_input_embeddings()(batch)
+        # Not the embedding layer itself: in some families it also scales the rows.
+        embeddings = module.get_input_embeddings().weight[ids]
     return Trace(
         tokens=tuple(tokens),
         ids=ids,
-        embeddings=embeddings[0].float(),
+        embeddings=embeddings.float(),
         hidden_states=torch.cat(output.hidden_states).float(),
         attentions=torch.cat(output.attentions).float(),
         logits=output.logits[0].float(),

@@ -194,12 +194,14 @@ def _attention(part, layer, names, config, norm, linear):
 
 
 def _split(fused, how, n_heads):
-    weight, bias = fused.weight, fused.bias
+    weight = fused.weight
+    biases = (None,) * 3 if fused.bias is None else fused.bias.chunk(3)
     if how == "heads":  # head by head: query, key, value of the first, then the next
         by_head = (n_heads, 3, -1)
         weight = weight.unflatten(1, by_head).transpose(1, 2).flatten(1)
-        bias = bias.unflatten(0, by_head).transpose(0, 1).flatten()
-    return map(parts.Linear, weight.chunk(3, dim=1), bias.chunk(3))
+        if fused.bias is not None:
+            biases = fused.bias.unflatten(0, by_head).transpose(0, 1).flatten(1)
+    return map(parts.Linear, weight.chunk(3, dim=1), biases)
 
 
 def _scale(config, d_head, layer):
@@ -220,7 +222,8 @@ def _rotary(config, d_head, names):
                 f"the model's rotary positions are of type {rope['rope_type']!r}, and "
                 "only 'default' is rebuilt here; choose another model"
             )
-        width = int(d_head * rope.get("partial_rotary_factor", 1.0))
+        part = rope.get("partial_rotary_factor", 1.0) if names.partial else 1.0
+        width = int(d_head * part)
         base = float(rope["rope_theta"])
     return parts.Rotary(positions.frequencies(width, base=base), names.interleaved)
 

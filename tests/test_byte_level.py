@@ -186,6 +186,20 @@ def test_special_tokens_are_taken_whole_only_where_they_are_named():
     assert without.decode(without.encode(text)) == text
 
 
+def test_of_two_special_tokens_the_longer_is_taken():
+    base = byte_level.ByteLevelBPE.train("low lower lowest", n_merges=3)
+    vocabulary = {**base.vocabulary, "<a>": 1000, "<a>b": 1001}
+    theirs = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    theirs.add_special_tokens(["<a>", "<a>b"])
+    bpe = byte_level.ByteLevelBPE(vocabulary, (), special=("<a>", "<a>b"))
+    assert bpe.encode("<a>b<a>") == theirs.encode("<a>b<a>").ids == [1001, 1000]
+
+
+def test_nothing_can_be_learned_from_nothing():
+    with pytest.raises(ValueError, match="text to learn from is empty"):
+        byte_level.ByteLevelBPE.train("", n_merges=3)
+
+
 def test_special_tokens_may_be_written_in_any_characters():
     base = byte_level.ByteLevelBPE.train("low lower lowest", n_merges=3)
     special = ("<pad+>", "终了 ")

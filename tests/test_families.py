@@ -57,3 +57,5 @@ def test_how_an_unknown_family_knows_positions_is_guessed_from_its_config():
     assert families.kind_of_positions(unknown_model().config) == "unknown"
     olmo = AutoConfig.for_model("olmo")  # a rotary one that has no entry here
     assert families.kind_of_positions(olmo) == "rotary"
+    falcon = AutoConfig.for_model("falcon", alibi=True)  # with unused rotary options
+    assert families.kind_of_positions(falcon) == "ALiBi"

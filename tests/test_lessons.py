@@ -6,8 +6,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+import tiny_families
 
 LESSONS = sorted(Path(__file__).parents[1].glob("examples/*/*.py"))
+LOADING = [path for path in LESSONS if "lmviz.load()" in path.read_text("utf-8")]
 DIFFERENCE = re.compile(r"largest absolute difference.*: (\S+)$", re.MULTILINE)
 # The lessons that rebuild something, and say that it equals the real thing.
 REBUILD = {
@@ -65,6 +67,22 @@ def test_a_lesson_runs_and_its_checks_hold(
     assert bool(differences) == (name(path) in REBUILD)
     limit = 1e-3 if name(path) in WHOLE_MODEL else 1e-4
     assert all(value < limit for value in differences)
+
+
+@pytest.fixture(scope="session", params=["bloom", "gemma2", "gpt_neox", "opt"])
+def other_family(request, tmp_path_factory):
+    """Families unlike the book's two, with room for a page of text."""
+    folder = tmp_path_factory.mktemp("families") / request.param
+    room = {} if request.param == "bloom" else {"max_position_embeddings": 512}
+    tiny_families.save(request.param, folder, **room)
+    return folder
+
+
+@pytest.mark.parametrize("path", LOADING, ids=name)
+def test_a_lesson_runs_on_other_families(path, other_family, monkeypatch, capsys):
+    printed, axes = run(path, other_family, monkeypatch, capsys)
+    assert printed
+    assert axes
 
 
 def lesson(stem):

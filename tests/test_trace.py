@@ -1,5 +1,7 @@
 import torch
 
+from lmviz import weights
+
 
 def test_a_trace_is_what_the_model_returns(family):
     text = "The dog chased the ball"
@@ -15,6 +17,12 @@ def test_a_trace_is_what_the_model_returns(family):
         assert len(ours) == len(theirs)
         for layer, tensors in zip(ours, theirs, strict=True):
             assert torch.equal(layer, tensors[0])
+
+
+def test_embeddings_are_rows_of_the_table_and_no_more(family):
+    trace = family.trace("The dog chased the ball")
+    table = weights.token_table(family.module)
+    assert torch.equal(trace.embeddings, table[trace.ids])
 
 
 def test_the_axes_are_those_of_the_vocabulary(family):

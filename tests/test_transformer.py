@@ -105,9 +105,21 @@ def test_the_logits_are_those_of_smollm2(smollm2):
         ),
         ("gptj", {"rotary_dim": 8}),
         ("gpt_neox", {"use_parallel_residual": False}),
+        ("gpt_neox", {"attention_bias": False}),
         ("llama", {"attention_bias": True, "mlp_bias": True}),
         ("llama", {"head_dim": 16, "tie_word_embeddings": True}),
         ("llama", {"rms_norm_eps": 0.5}),
+        # Llama turns all dimensions, whatever a config may say.
+        (
+            "llama",
+            {
+                "rope_parameters": {
+                    "rope_type": "default",
+                    "rope_theta": 500.0,
+                    "partial_rotary_factor": 0.5,
+                }
+            },
+        ),
         ("llama", {"num_key_value_heads": 1}),
         ("mistral", {"sliding_window": None}),
         (

@@ -107,6 +107,16 @@ def test_a_model_shares_the_tensors_of_the_module(tiny):
         ),
         ("gpt2", {"activation_function": "quick_gelu"}, "activation is 'quick_gelu'"),
         ("opt", {"do_layer_norm_before": False}, "has do_layer_norm_before=False"),
+        (
+            "opt",
+            {"layer_norm_elementwise_affine": False},
+            "has layer_norm_elementwise_affine=False",
+        ),
+        (
+            "opt",
+            {"_remove_final_layer_norm": True},
+            "has _remove_final_layer_norm=True",
+        ),
         ("opt", {"word_embed_proj_dim": 16}, "its embeddings from 16 to 32"),
         ("phi", {"qk_layernorm": True}, "has qk_layernorm=True"),
         (

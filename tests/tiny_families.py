@@ -64,7 +64,7 @@ def build(config):
     return module
 
 
-def save(family, folder):
+def save(family, folder, **changes):
     """Save a tiny model with GPT-2's tokenizer."""
-    build(config(family)).save_pretrained(folder)
+    build(config(family, **changes)).save_pretrained(folder)
     lmviz.load_tokenizer("gpt2").save(str(folder / "tokenizer.json"))

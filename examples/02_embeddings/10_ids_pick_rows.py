@@ -28,7 +28,7 @@ print("vectors:", tuple(x.shape), "= (tokens T, width d)")
 # Models take many texts at once, a **batch**, so libraries put one more axis in front:
 # (batch, tokens, width). For a single text it has length one. The width is what papers
 # call the hidden size, or ``d_model``.
-batch = lm.module.get_input_embeddings()(ids[None])
+batch = embeddings.lookup(table, ids[None])
 n_texts, n_tokens, hidden_size = batch.shape
 print(f"batch {n_texts}, tokens {n_tokens}, hidden size {hidden_size}")
 
@@ -63,7 +63,7 @@ import torch
 
 one_hot = torch.nn.functional.one_hot(ids, len(table)).float()
 product = one_hot @ table
-difference = float((product - batch[0]).abs().max())
+difference = float((product - lm.trace(text).embeddings).abs().max())
 
 print("one-hot:", tuple(one_hot.shape))
 print(f"largest absolute difference from the model's own embeddings: {difference:.1e}")
