@@ -33,7 +33,7 @@ print("decoded:", tokenizer.decode(ids))
 # %%
 # It looks as if it worked: the sentence can still be read. Now a sentence that it was
 # not trained on, with a name, a double space and an apostrophe.
-new = "Rex  wasn't excited: THE CAT was!"
+new = "Fluffkins  wasn't excited: THE CAT was!"
 ids = tokenizer.encode(new)
 
 print("ids:    ", ids)
@@ -62,8 +62,8 @@ print(f"vocabulary: {len(larger.words)} words")
 print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.1%})")
 
 # %%
-# GPT-2's tokenizer cuts the sentence about Rex into pieces that carry their case and
-# their spaces, and what is no word of its list is put together from smaller pieces.
+# GPT-2's tokenizer cuts the sentence about Fluffkins into pieces that carry their case
+# and their spaces, and what is no word of its list is put together from smaller pieces.
 # Compare the two strips: in the upper one the gray words are already lost.
 import matplotlib.pyplot as plt
 
@@ -92,9 +92,10 @@ assert gpt2.decode(gpt2.encode(new).ids) == new
 # **Takeaway.** Words are too coarse a unit: the list never ends, and what is not on it
 # is lost. Useful tokens can be smaller than a word, and keep every byte.
 #
-# **Try it.** Take ``.lower()`` out of ``lmviz.tokenization.basic_tokenize``. Predict
-# whether the vocabulary learned from the manual gets larger or smaller, and whether the
-# share of unknown words goes up or down.
+# **Try it.** At the top, set ``tokenization.basic_tokenize`` to a function that keeps
+# capitals: ``lambda text: re.findall(r"\w+|[^\w\s]", text)`` (and import ``re``).
+# Predict whether the vocabulary learned from the manual gets larger or smaller, and
+# whether the share of unknown words goes up or down.
 #
 # **Sources.** Sennrich, Haddow and Birch, *Neural Machine Translation of Rare Words
 # with Subword Units* (ACL 2016), section 1, on why a closed list of words fails.

@@ -9,8 +9,8 @@ stand together most often? Glue them, and count again.
 
 # %%
 # The text is English that every Python brings along: the manual behind ``help()``,
-# reduced to its words. It is first cut into words, the way GPT-2 does it, so that no
-# token ever spans two of them; the space stays in front of its word, written ``Ġ``.
+# reduced to its letters. It is cut into words the way GPT-2 does it, so that no token
+# ever spans two of them; the space stays in front of its word, written ``Ġ``.
 import pydoc_data.topics
 import re
 from collections import Counter
@@ -114,7 +114,7 @@ assert ours == theirs
 # merges in order.
 #
 # **Try it.** Train on ``text.upper()``. Predict: will one token carry more bytes than
-# before, or fewer? Which of the first six merges will survive?
+# before, or fewer? Which of the first six merges will come back in capitals?
 #
 # **Sources.** Sennrich, Haddow and Birch, *Neural Machine Translation of Rare Words
 # with Subword Units* (ACL 2016), section 3.2. Gage, *A New Algorithm for Data

@@ -4,7 +4,7 @@ GPT-2's tokenizer, opened
 
 GPT-2's tokenizer is two lists: the id of each token, and the merges in the order in
 which they were learned. All the rest is three short steps. Can we write them
-ourselves, so well that no text in any script can tell the difference?
+ourselves, so well that no text in any script shows a difference?
 """
 
 # %%
@@ -25,8 +25,8 @@ print(f"{len(ours.vocabulary):,} tokens = 256 bytes + {len(merges):,} merges + 1
 
 # %%
 # **Step one** cuts the text into words, and no token may ever reach across a cut.
-# English endings, letters, digits and other signs go apart, and each word takes one
-# space in front of it along. One regular expression does it.
+# English endings, letters, digits and other signs are kept apart, and each word takes
+# one space in front of it along. One regular expression does it.
 text = "It's 1984 again,   isn't it? naïve"
 print(byte_level.split_words(text))
 
@@ -64,15 +64,16 @@ plots.token_strips(strips, title="One word, merge after merge", width=8, ax=ax)
 plt.show()
 
 # %%
-# Most merges were learned on the way to a longer token, and are used on the way too.
-# Some tokens are hardly more than such steps: they stand in the vocabulary, have an id
-# and a vector, and may never come out of any text.
-print({token: ours.vocabulary[token] for token in ("Ġun", "thinkable", "Ġunthinkable")})
+# Many tokens are hardly more than such steps on the way to a longer one: they have an
+# id and a vector, and hardly any text comes out as them. Look for the last step but
+# one:
+for word in (" unthinkable", "thinkable", " thinkable"):
+    print(repr(word), "->", real.encode(word).tokens)
 
 # %%
-# Is step one needed, then? The mistake is to answer by trying it on a text. Leave it
-# out, give the merges whole lines as if they were words, and hardly any line changes:
-# no merge reaches across a cut, for all of them were learned on words.
+# Is step one needed, then? The mistake is to try it on a text and say no. Leave it out,
+# give the merges whole lines as if they were words, and hardly any line changes: no
+# merge reaches across a cut, for all of them were learned on words.
 import pydoc_data.topics
 from collections import Counter
 
@@ -90,13 +91,13 @@ print(f"other ids without step one: {changed} of 500 lines")
 # takes a place in the vocabulary that a word could have had.
 whole = Counter(map(byte_level.to_alphabet, lines[:1000]))
 learned = [merge.token for merge in byte_pairs.train(whole, n_merges=500).merges]
-across = [token for token in learned if "Ġ" in token[1:]]
-print(f"tokens that reach across words: {len(across)} of {len(learned)}")
+across = [token for token in learned if "Ġ" in token[1:-1]]
+print(f"tokens with parts of two words: {len(across)} of {len(learned)}")
 print("the longest:", [tokenization.readable(t) for t in sorted(across, key=len)[-4:]])
 
 # %%
-# The check: thousands of random texts from all of Unicode, mixed with what is known to
-# be hard. (From the characters of Unicode 3.2, which every library knows. Whether a new
+# The check: thousands of random texts from all scripts, mixed with what is known to be
+# hard. (From the characters of Unicode 3.2, which every library knows. Whether a new
 # character is a letter depends on the version of Unicode that a library was built on.)
 import random
 from unicodedata import ucd_3_2_0

@@ -32,8 +32,8 @@ print("for example:", [named[countries.index("FI")] for named in names.values()]
 
 # %%
 # Count GPT-2's tokens, each name standing alone. One country, one name, and in some
-# languages several times the price of English. A model that reads in such tokens fits
-# less text into its context, and takes longer over it.
+# languages several times the price of English. A model reads a certain number of tokens
+# at once, its **context**; in such tokens that is less text.
 import numpy as np
 
 import lmviz

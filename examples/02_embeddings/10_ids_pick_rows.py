@@ -72,8 +72,8 @@ assert difference < 1e-4
 # %%
 # Now a mistake found in many notebooks: to make an ``nn.Embedding``, PyTorch's table of
 # vectors, and to present what comes out as "the embedding of the word". A new table
-# holds **random** numbers. It has the right shape and its picture looks much the same
-# at a glance, but nothing was learned, so nothing is close to anything.
+# holds **random** numbers. It has the right shape and can be drawn as well, but nothing
+# was learned, so nothing is close to anything.
 torch.manual_seed(0)
 untrained = torch.nn.Embedding(*table.shape).weight.detach()
 
@@ -100,7 +100,7 @@ for name, vectors in (("untrained", untrained), ("the model's", table)):
 # **Takeaway.** Embedding is picking rows from a table; what makes the rows worth
 # anything is training.
 #
-# **Try it.** Swap the two nouns of the sentence. Predict what happens to the picture:
+# **Try it.** Swap ``ball`` with the first ``dog``. Predict what happens to the picture:
 # do rows change, or only move?
 #
 # **Sources.** Bengio, Ducharme, Vincent and Jauvin, *A Neural Probabilistic Language

@@ -11,7 +11,7 @@ leave out, and what changes on the way through the model?
 # A model passes its vectors through a stack of L **blocks**, and each block adds
 # something to them. We keep all of it in one run: ``hidden_states`` holds the vectors
 # before the first block and after every block. (The last ones have also passed a final
-# norm, which chapter 5 takes apart.)
+# **norm**, which brings them to one size: chapter 5.)
 import lmviz
 
 lm = lmviz.load()

@@ -60,9 +60,9 @@ curves = {
 }
 
 # %%
-# On the left the upper two lines begin together: the same row of the table (where the
-# model adds positions, nearly). Where they part, the model has begun to use what it
-# read. But look at the third line before you call any cosine high.
+# The upper two lines begin together: the same row of the table (where the model adds
+# positions, nearly). Other words before it make even the first one fall; only the gap
+# between the two is meaning. And look at the third before you call any cosine high.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -80,12 +80,13 @@ ax.set(
 ax.legend()
 plt.show()
 for name, curve in curves.items():
-    print(f"{name:14} layer 0: {curve[0]:.2f}, lowest {min(curve):.2f}")
+    print(f"{name:14} layer 0: {curve[0]:.2f}, middle {curve[len(curve) // 2]:.2f}")
 
 # %%
 # Do the vectors tell the meanings apart? For each sentence, ask which of the other
 # three has the most similar ``bank``. By chance it is the right one a third of the
-# time, and all four are right in one layer of 81.
+# time, and all four are right once in 15. (In layer 0 all may be equal; then the count
+# is an accident.)
 right = []
 for layer in range(lm.card.n_layers + 1):
     x = torch.stack([states[layer] for states in last.values()])
@@ -97,8 +98,8 @@ print("right of four, layer by layer:", right)
 # %%
 # Now a trap, set by examples that were made for another kind of model. Put the word
 # first, and what settles its meaning after it. A model that reads both ways can use
-# that; one that writes from left to right cannot look ahead. To the word, both
-# sentences are still the same, in every layer.
+# that; one that writes from left to right cannot look ahead. At the word, both texts
+# are still the same, in every layer.
 pair = [
     lm.trace("The bank was steep and muddy, close to the river"),
     lm.trace("The bank had closed my account and kept the money"),
@@ -125,5 +126,5 @@ assert difference < 1e-4
 # meanings still part.
 #
 # **Sources.** Peters et al., *Deep Contextualized Word Representations* (NAACL 2018).
-# Ethayarajh, *How Contextual are Contextualized Word Representations?* (EMNLP 2019),
-# section 3.3 on the baseline.
+# Ethayarajh, *How Contextual are Contextualized Word Representations?* (EMNLP 2019), on
+# the baseline.

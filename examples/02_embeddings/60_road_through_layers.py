@@ -2,15 +2,15 @@
 The road through the layers
 ===========================
 
-A token's vector passes through every block of the model. No block replaces it: each
-adds something to what is there, so it is called the **residual stream**. How long
-does the vector get, where does it turn, and how much does each block write?
+A token's vector passes through every block of the model, and each block adds something
+to what is there: so it is called the **residual stream**. How long does the vector
+get, where does it turn, and how much does each block write?
 """
 
 # %%
 # We follow a sentence with our own copy of the model, put together from its weights,
 # because libraries hand out the last state only after the final norm, and we want to
-# see it before. (How the copy works is the matter of the last lesson.)
+# see it before. (How the copy works is the matter of chapter 5.)
 import torch
 
 import lmviz
@@ -24,9 +24,9 @@ print("road:", tuple(road.shape), "= (L + 1, T, d)")
 
 # %%
 # The length of each token's vector, on a logarithmic axis. In many trained models one
-# line runs far above all the others: the first token's. They blow it up early and take
-# it down at the end, and their heads look at it when there is nothing to see (chapter
-# 4). The others grow more evenly, for each block adds its part.
+# line rises far above the others: the first token's. One or two blocks blow it up, the
+# last ones take some of it back, and heads look at it when there is nothing to see
+# (chapter 4). The others grow more evenly, for each block adds its part.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -49,26 +49,27 @@ others = lengths[:, 1:].median(1).values
 factor = lengths[:, 0] / others
 print(f"the others (median): {others[0]:.1f} before the first block, ", end="")
 print(f"{others[-1]:.1f} after the last")
-print(
-    f"the first token: up to {factor.max():.0f} times that, in layer {factor.argmax()}"
-)
+print(f"the first token: up to {factor.max():.0f} times the others, ", end="")
+print(f"in layer {factor.argmax()}")
 
 # %%
 # Where does such a length come from? Perhaps not from everywhere. Look at how much of
 # the squared length lies in the three largest of the d dimensions, beside what it would
-# be if all were alike.
+# be if all were equally long. If the others' share is high too, the model keeps a few
+# dimensions large for every token.
 squares = road[int(factor.argmax())].square()
 top = squares.topk(3, dim=-1).values.sum(-1) / squares.sum(-1)
 print(f"of the first token's, in three dimensions: {top[0]:.1%}")
 print(f"of the others', on average:                {top[1:].mean():.1%}")
-print(f"were all dimensions alike:                 {3 / road.shape[-1]:.1%}")
+print(f"were all dimensions equally long:          {3 / road.shape[-1]:.1%}")
 
 # %%
-# Length is one thing, direction another. On the left each token's vector is compared
-# with what it was before the first block (what the token **is**), and with what it will
-# be after the last (what **comes next**). How soon does the stream leave the one, how
-# late does it reach the other? On the right, how much each block writes, compared with
-# what is there already.
+# Length is one thing, direction another. On the left each vector but the first token's
+# is compared with what it was before the first block (what the token **is**), and with
+# what it will be after the last (what **comes next**). How soon does the stream leave
+# the one, how late does it reach the other? On the right, how much each block writes,
+# compared with what is there already. A block that writes many times as much replaces
+# nothing, and still drowns what was there: the sum points elsewhere.
 cosine = torch.nn.functional.cosine_similarity
 written = (road[1:] - road[:-1]).norm(dim=-1) / lengths[:-1]
 share = written[:, 1:].mean(1).tolist()
@@ -81,8 +82,9 @@ axes[0].legend()
 axes[1].bar(range(len(share)), share, color=plots.PALETTE[0])
 axes[1].set(
     title="How much each block writes",
-    xlabel="block",
-    ylabel="length written / length before",
+    xlabel="block (0: from layer 0 to layer 1)",
+    ylabel="length written / before (logarithmic)",
+    yscale="log",
 )
 plt.show()
 print(f"written by the first block: {share[0]:.2f} of the length that was there")
@@ -90,9 +92,9 @@ print(f"by one in the middle:       {share[len(share) // 2]:.2f}")
 
 # %%
 # The mistake: to draw the first picture from the states that a library hands out, and
-# to wonder what the last block does to make everything so short. It is not the block.
-# The last of the states is what comes out of the final norm, which brings every vector
-# to a standard size.
+# to wonder what the last block does to all the lengths. It is not the block. The last
+# of the states is what comes out of the final norm, which brings every vector to a
+# standard size.
 theirs = trace.hidden_states
 print(f"after the last block:    {lengths[-1, 1:].mean():6.1f} (mean length)")
 print(f"after the final norm:    {theirs[-1, 1:].norm(dim=-1).mean():6.1f}")
@@ -108,8 +110,8 @@ print(f"largest absolute difference, as a share of the largest entry: {differenc
 assert difference < 1e-4
 
 # %%
-# **Takeaway.** No block replaces the stream, each adds to it; a token's vector sets out
-# as what the token is and arrives as what comes next.
+# **Takeaway.** Each block adds to the stream; a token's vector sets out as what the
+# token is and arrives as what comes next.
 #
 # **Try it.** Put a second sentence behind the first. Predict whether its first token
 # becomes long as well, or whether only the first place of a text is special.

@@ -11,7 +11,8 @@ compares vectors and averages them. Can it tell the two apart?
 # We take the first attention layer of a real model, with its own weights, and give it
 # the bare embeddings of a sentence: no positions anywhere, and every token may look at
 # every other. What exactly happens inside is the matter of chapter 4; here it is enough
-# that each token asks a **query**, offers a **key**, and gets an average of **values**.
+# that each token sends out a **query**, offers a **key**, and gets an average of
+# **values**; how well a query fits a key is its **score**.
 import torch
 
 import lmviz
@@ -23,7 +24,7 @@ ids = lm.encode("The dog chased the cat")
 x = embeddings.lookup(weights.token_table(lm.module), ids)
 
 
-def attend(x, mask=None):
+def attend(x, mask=None):  # the helpers cut into heads: see chapter 4
     x = layer.norm(x)
     heads = layer.n_heads
     query = attention.split_heads(layer.query(x), heads)
@@ -63,7 +64,7 @@ plots.attention_map(
 plt.show()
 
 # %%
-# A wrong conclusion lies near: that nothing but positions could tell the order. The
+# It is tempting to conclude that nothing but positions could tell the order. The
 # **causal mask** of a language model, which hides the future, does it a little. The
 # first token sees only itself and the last sees all, so the output no longer permutes.
 # Models without any positions do learn from that. But within one layer each query still
@@ -91,20 +92,20 @@ difference = float((turned - output[:, backwards]).abs().max())
 print(f"with positions, the outputs differ by up to {difference:.3f}")
 
 # %%
-# The model at hand has its own way to know positions. Does it read the two sentences
-# differently? Its next words after each:
+# The model at hand has its own way to know positions. Do the two sentences give the
+# same numbers? Its next tokens after each:
 for text in ("The dog chased the cat", "The cat chased the dog"):
     top = lm.trace(text).logits[-1].softmax(-1).topk(4)
     words = zip(lm.tokens(top.indices), top.values.tolist(), strict=True)
-    print(text, "…", ", ".join(f"{word} {p:.2f}" for word, p in words))
+    print(text, "…", "  ".join(f"{word!r} {p:.3f}" for word, p in words))
 print("positions:", lm.card.positions)
 
 # %%
 # **Takeaway.** Attention without a mask treats a text as a bag of tokens; the order has
 # to be written into the vectors.
 #
-# **Try it.** Swap the last two tokens instead of the first two, with the mask. Predict
-# which outputs change, and why the first three cannot.
+# **Try it.** Swap the last two tokens instead of the first two, with the mask, and
+# compare all outputs, without the ``assert``. Predict at which places they change.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5. Haviv et
 # al., *Transformer Language Models without Positional Encodings Still Learn Positional

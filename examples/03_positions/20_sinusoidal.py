@@ -44,8 +44,8 @@ plt.show()
 # Beware of its fine patterns: where stripes are narrower than a dot of your screen, the
 # eye sees waves that are not in the numbers. So here are a few of the columns as
 # curves. Dimensions 2i and 2i + 1 share a wavelength, and one is a quarter of a turn
-# ahead of the other. Together they never stand still at the same time, so the hand can
-# always be read.
+# ahead of the other. They never stand still at the same time, so the hand can always be
+# read.
 _, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
 for i, dimension in enumerate((100, 160, 220)):
     colour = plots.PALETTE[i]
@@ -103,7 +103,7 @@ assert difference < 1e-4
 # **Takeaway.** A sinusoidal encoding is a set of clock hands of many speeds, in which
 # distance is an angle.
 #
-# **Try it.** Set ``base=100.0``. Predict what happens to the right half of the first
-# picture, and whether two far positions can still be told apart.
+# **Try it.** Set ``base=100.0`` in all three calls. Predict what happens to the right
+# half of the first picture, and whether two far positions can still be told apart.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5.

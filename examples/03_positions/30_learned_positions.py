@@ -41,7 +41,7 @@ from lmviz import attention
 n_places, width = 64, 32
 table = positions.LearnedPositionalEmbedding(n_places, width)
 torch.nn.init.normal_(table.table.weight, std=0.02)  # as transformers starts a GPT-2
-query, key = (torch.nn.Linear(width, width, bias=False) for _ in "qk")
+query, key = (torch.nn.Linear(width, width, bias=False) for _ in range(2))
 parameters = [*table.parameters(), *query.parameters(), *key.parameters()]
 optimizer = torch.optim.Adam(parameters, lr=0.01)
 
@@ -57,14 +57,14 @@ for step in range(1, 601):
     loss.backward()
     optimizer.step()
     if step in (1, 100, 600):
-        print(f"step {step}: squared error {loss.item():.2f} (noise alone: 16)")
+        print(f"step {step}: squared error {loss.item():.2f} (doing nothing: 16)")
     if step in (60, 600):
         snapshots[step] = x.detach().clone()
 
 # %%
-# Before, during and after. The order of the places was nowhere in the table, and
-# training has put it there: near places have become alike, because to be alike was
-# useful.
+# Before, during and after. First the two halves come apart, then the places. The order
+# of the places was nowhere in the table, and training has put it there: near places
+# have become alike, because to be alike was useful.
 import matplotlib.pyplot as plt
 
 from lmviz import plots

@@ -27,7 +27,7 @@ assert difference < 1e-4
 
 # %%
 # So that the sum can be seen on every model, here is GPT-2's architecture in small,
-# with random weights. They know nothing, but they are added up all the same.
+# with random weights. It knows nothing, but adds token and position all the same.
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -81,8 +81,8 @@ for name, chances in (("as it is", right), ("position added", wrong)):
     print(f"{name:15}", ", ".join(f"{word} {p:.3f}" for word, p in words))
 
 # %%
-# The text has not changed, nor has the model. Only the answer has; the line below the
-# figure says how much of its probability went to other tokens.
+# Text and model are the same. Only the probabilities have changed; the line below the
+# figure says how much of them went to other tokens.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -104,7 +104,7 @@ plt.show()
 # added at all; the last hidden state needs nothing more.
 #
 # **Try it.** Multiply ``extra`` by 0.1, then by 10. Predict for which of the two the
-# right answer survives.
+# likeliest token stays the same.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5 and
 # figure 1. Radford et al., *Improving Language Understanding by Generative

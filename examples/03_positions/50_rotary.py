@@ -23,34 +23,33 @@ scores = queries @ keys.T
 
 # %%
 # Here the same query and the same key are put at every place. Each diagonal has one
-# colour. (Which distance they like best is a matter of these two vectors; a model
-# learns its own.)
+# colour, and the two sides differ: five back is not five ahead. (Which distance they
+# like best is a matter of these two vectors; a model learns its own.)
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
-plots.heatmap(
-    scores,
-    title="One query and one key, at every place",
-    xlabel="place of the key",
-    ylabel="place of the query",
-    label="dot product",
-    ax=ax,
-)
+labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
+title = "One query and one key, at every place"
+plots.heatmap(scores, title=title, label="dot product", **labels)
 plt.show()
-spread = max(
-    float(scores.diagonal(i).max() - scores.diagonal(i).min()) for i in range(-99, 100)
-)
-print(f"largest absolute difference along a diagonal: {spread:.1e}")
-assert spread < 1e-4
+
+
+def spread(scores):
+    diagonals = [scores.diagonal(i) for i in range(-99, 100)]
+    return max(float(line.max() - line.min()) for line in diagonals)
+
+
+print(f"largest absolute difference along a diagonal: {spread(scores):.1e}")
+assert spread(scores) < 1e-4
 
 # %%
 # Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2
 # with 3. GPT-NeoX, and Llama as the library ``transformers`` has it, pair the two
-# **halves**, i with i + d/2. Both work, since a model learns its weights for the one it
-# was trained with. Mixing them up is the classic mistake in porting a model: no shape
-# is wrong, nothing fails, only the answers do. The remedy is to sort the dimensions.
+# **halves**, the first of one with the first of the other. Both work, since a model
+# learns its weights for the one it was trained with. Mixing them up is the classic
+# mistake in porting a model: no shape is wrong, nothing fails, only the answers do. The
+# remedy is to sort the dimensions.
 order = torch.arange(64).reshape(2, 32).T.flatten()  # 0, 32, 1, 33, 2, 34, …
 neighbours = positions.rotary(query.expand(100, -1), interleaved=True)
 resorted = positions.rotary(query[order].expand(100, -1), interleaved=True)
@@ -66,7 +65,7 @@ assert difference < 1e-4
 # after their matrices; values never, for they say what is handed over, not from where.
 to_query, to_key = torch.randn(2, 64, 64) / 8
 early = (queries @ to_query) @ (keys @ to_key).T
-print(f"turned too early, sd along a diagonal: {early.diagonal().std():.1f}")
+print(f"turned too early, a diagonal differs by up to {spread(early):.1f}")
 
 # %%
 # The check, on real layers: the attention of our own heads against the model's. First
@@ -105,7 +104,7 @@ lm = lmviz.load()
 models = {
     f"{lm.card.name} ({lm.card.positions})": lm.module,
     "Llama (halves)": small("llama"),
-    "GPT-NeoX (halves, of a quarter)": small("gpt_neox"),
+    "GPT-NeoX (halves; turns a quarter of a head)": small("gpt_neox"),
     "GPT-J (neighbours)": small("gptj", rotary_dim=8),
 }
 for name, module in models.items():
@@ -123,7 +122,7 @@ assert wrong > 0.01
 # **Takeaway.** Rotary positions turn queries and keys by their place, so that a score
 # knows the distance and nothing else about the places.
 #
-# **Try it.** Set ``base=10.0`` where ``queries`` and ``keys`` are made. Predict what
+# **Try it.** Run the first two cells with ``base=10.0`` in ``rotary``. Predict what
 # becomes of the wide stripes in the picture.
 #
 # **Sources.** Su et al., *RoFormer: Enhanced Transformer with Rotary Position

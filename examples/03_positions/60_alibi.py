@@ -4,7 +4,8 @@ ALiBi: distance as a price
 
 There is a plainer way to tell attention what is near: leave all vectors alone, and
 take from each score a little for every step between query and key. No table, no
-rotation, nothing to learn. Is that enough, and what does a head lose by it?
+rotation, nothing to learn. How far does a head still see then, and how would one know
+it again in the code of a real model?
 """
 
 # %%
@@ -52,20 +53,21 @@ ax.legend()
 plt.show()
 
 # %%
-# Like rotary positions, it knows the distance and nothing else: move query and key
-# together, and their weight stays in proportion to the others. Put at the end of a text
-# of 50 or of 100 tokens, the last token spends the same on its neighbours, as far as
-# the slope has made the rest negligible.
+# Like rotary positions, it knows the distance and nothing else: move the whole text
+# along, and every score is what it was. The last token of a text of 50 or of 100 spends
+# the same on its neighbours in a steep head; not in a flat one, for which the rest
+# still counts.
 for head in (0, 7):
     short, long = weights[head, 49, 45:50], weights[head, 99, 95:100]
     print(f"head {head}: of 50 tokens, the last five get {short.sum():.2f}; ", end="")
     print(f"of 100, the last five get {long.sum():.2f}")
 
 # %%
-# Now a surprise for whoever reads BLOOM's code: it adds no distance at all. It adds the
-# slope times the **place of the key**, the same for every query, and nearer keys get
-# more, not farther ones less. It looks like a bug. But the two differ by one number for
-# each row, and a softmax does not see what is added to a whole row.
+# Now a surprise for whoever reads the code of BLOOM, a large model that has ALiBi: it
+# adds no distance at all. It adds the slope times the **place of the key**, the same
+# for every query, and nearer keys get more, not farther ones less. It looks like a bug.
+# But the two differ by one number for each row, and a softmax, which makes weights of a
+# row of scores (chapter 4), does not see what is added to the whole row.
 place_of_key = slopes[:, None, None] * torch.arange(100).expand(100, -1)
 query, key = torch.randn(2, 8, 100, 64, generator=torch.Generator().manual_seed(0))
 by_distance = attention.weights(

@@ -2,9 +2,9 @@
 Attention is a weighted average
 ===============================
 
-Up to here every token was alone with its vector. Attention is where they meet: each
-token collects from the others what it needs. It takes three roles, one formula and
-no magic. How are the weights of the average found?
+Before the first block every token is alone with its vector. Attention is where they
+meet: each token collects from the others what it needs. It takes three roles, one
+formula and no magic. How are the weights of the average found?
 """
 
 # %%
@@ -51,9 +51,9 @@ print("last row by hand:", by_hand.tolist())
 # %%
 # Why the root of the width? It looks like a detail, and leaving it out is the classic
 # mistake. The dot product of two random vectors of width d, with independent entries of
-# variance one, has a standard deviation of the root of d. So with wide vectors the
-# scores are large, the softmax gives nearly everything to one key, and little is left
-# to learn from: its slope is nearly zero.
+# mean zero and variance one, has a standard deviation of the root of d. So with wide
+# vectors the scores are large, the softmax gives nearly everything to one key, and
+# little is left to learn from: its slope is nearly zero.
 import matplotlib.pyplot as plt
 
 torch.manual_seed(0)

@@ -40,8 +40,8 @@ plt.show()
 # Often one weight outshines all others, and the rest drowns in black. A colour scale
 # that is not linear helps the eye, and misleads it unless it says so. Here are the same
 # numbers, on the left as they are, on the right as ``log(1 + weight)``. Both bars end
-# at the same weight: compare their labels. As weights are at most one, this logarithm
-# is nearly a straight line, so it helps very little.
+# at the same weight, w on the left and log(1 + w) on the right. As weights are at most
+# one, this logarithm is nearly a straight line, so it helps very little.
 import math
 
 _, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
@@ -76,14 +76,14 @@ print(f"length of its value: {length[0]:.2f}; of the others: {length[1:].mean():
 
 # %%
 # How did ``transformer.heads`` get the values? It rebuilds the layer from the model's
-# own weights, and with the values it has made the map once more, from scratch. The
-# vectors that enter the layer are brought to one size (normalised), and multiplied by
-# three learned matrices: that gives queries, keys and values. They are cut into heads;
-# several queries may share one key and value, to save memory. If the model has rotary
-# positions, queries and keys are turned by their position. Then scores, mask and
-# softmax, as in the lesson before. (What the heads collect is joined, multiplied by a
-# fourth matrix, and added to each token's vector. A block has a second part, a small
-# network that works on each token alone; the last lesson of the book opens it.)
+# own weights, and makes the map once more on the way, from scratch. The vectors that
+# enter the layer are brought to one size (normalised), and multiplied by three learned
+# matrices: that gives queries, keys and values. They are cut into heads; several query
+# heads may share one key and value, to save memory. If the model has rotary positions,
+# queries and keys are turned by their position. Then scores, mask and softmax, as in
+# the lesson before. (What the heads collect is joined, multiplied by a fourth matrix,
+# and added to each token's vector. A block has a second part, a small network that
+# works on each token alone; the last lesson of the book opens it.)
 print("queries:", tuple(ours.query.shape), "= (H, T, d_head)")
 difference = float((ours.weights - trace.attentions[-1]).abs().max())
 print(f"{parts.n_heads} query heads share {parts.n_kv_heads} key and value heads")

@@ -35,8 +35,8 @@ assert difference < 1e-4
 # to the last at the bottom; each tile is a map like that of the lesson before, with
 # queries running down and keys to the right. Kinds to look for, from afar: a bright
 # diagonal (looking at itself or its neighbour), a bright left edge (looking at the
-# first token), a bright column elsewhere (one token draws all the others), and an even
-# triangle (looking everywhere).
+# first token), a bright column elsewhere (one token draws all that follow it), and an
+# even triangle (looking everywhere).
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -88,8 +88,8 @@ plt.show()
 # **Takeaway.** Heads can differ, by layer and within a layer; look at all of them
 # before you speak of one, and be slow to average them.
 #
-# **Try it.** Use a sentence in which one word comes twice. Predict in which tiles you
-# will see it.
+# **Try it.** Use a sentence in which one word comes twice. Predict where in its map a
+# head that looks for earlier copies is bright, and find such a tile.
 #
 # **Sources.** Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (2019),
 # section 3, for these kinds of heads. Vig, *A Multiscale Visualization of Attention in

@@ -2,16 +2,16 @@
 What heads do
 =============
 
-A head is a few matrices, and nobody told it what to do. Still some of them have a
-job that can be named and measured: look at the token before, rest on the first
+A head is a few matrices, and nobody told it what to do. Still, in trained models, some
+have a job that can be named and measured: look at the token before, rest on the first
 token, or find what followed the last time. Which heads of this model do which?
 """
 
 # %%
 # The test is a text without any meaning: random tokens, and then the same ones once
-# more. Nothing in it can be guessed from the language. But in the second half all can
-# be known, by whoever finds the earlier copy and looks at what came after it. A head
-# that does so is an **induction head**.
+# more. Nothing in it can be guessed from the language. But soon after the second half
+# begins all can be known, by whoever finds the earlier copy and looks at what came
+# after it. A head that does so is an **induction head**.
 import torch
 
 import lmviz
@@ -27,12 +27,12 @@ print("tokens:", trace.tokens[:6], "…")
 # %%
 # Does the model make use of the repetition? Compare how surprised it is in the first
 # half, where nothing can be known, and in the second. (Surprisal is minus the
-# log-probability, here in nats; chapter 5 takes it up.)
+# log-probability, in nats, the unit of natural logarithms; see chapter 5.)
 from lmviz import surprise
 
 surprisal = surprise.surprisal(trace.logits, ids)
 print(f"first time:  {surprisal[: n - 1].mean():5.2f} nats per token")
-print(f"second time: {surprisal[n - 1 :].mean():5.2f} nats per token")
+print(f"second time: {surprisal[n:].mean():5.2f} nats per token")
 
 # %%
 # Four scores for each head. Each is the share of its weight that it spends on one kind
@@ -70,19 +70,19 @@ for ax, (name, score) in zip(axes, scores.items(), strict=True):
 plt.show()
 
 # %%
-# The strongest of each kind. A diagonal along the edge is the token before; a bright
-# left edge, the first token; a diagonal that begins halfway down, the earlier copy or
-# the token after it.
-_, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
-for ax, (name, (layer, head)) in zip(axes, strongest.items(), strict=True):
-    title = f"{name}\nlayer {layer}, head {head}"
+# The strongest of each kind. A diagonal just below the main one is the token before; a
+# bright left edge, the first token; a diagonal that begins halfway down, the earlier
+# copy or the token after it.
+_, axes = plt.subplots(2, 2, figsize=(9, 7.4), layout="constrained")
+for ax, (name, (layer, head)) in zip(axes.flat, strongest.items(), strict=True):
+    title = f"{name}: layer {layer}, head {head}"
     labels = {"title": title, "xlabel": "key", "ylabel": "query", "label": "weight"}
     plots.heatmap(weights[layer, head], **labels, cmap="magma", vmin=0, ax=ax)
     ax.spines[:].set_visible(False)
 plt.show()
 
 # %%
-# Two ways to go wrong: to take the first-token score for importance, when on random
+# Two ways to go wrong: to take the first-token score for importance, though on random
 # tokens nothing is important about the first; and to look for induction in a text where
 # nothing is repeated. Here is the induction head on an ordinary sentence. If its weight
 # is on the first token, that is where it rests when there is nothing to find.
@@ -92,8 +92,9 @@ rests = heads.first_token(plain[layer, head])
 print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first token")
 
 # %%
-# And what is a high score? The ruler is a head that looks everywhere alike. It has the
-# highest **entropy** there is: log n nats over n keys; a head with one key has none.
+# And what is a high score? The yardstick is a head that looks everywhere alike. Its
+# **entropy**, the mean surprisal of a key drawn by its weights, is the highest there
+# is: log n nats over n keys. A head with one key has none.
 even = torch.tril(torch.ones(2 * n, 2 * n))
 even = even / even.sum(-1, keepdim=True)
 print(f"an even head:       {heads.induction(even, ids):.3f}, ", end="")
@@ -104,26 +105,24 @@ print(f"entropy {heads.entropy(weights[layer, head, n:]).mean():.2f} nats")
 # %%
 # The check: the score by hand. In the second half, the token after the earlier copy
 # stands n - 1 places back, so the score is the mean of one diagonal. And is it the luck
-# of these tokens? Another random text should name the same head.
+# of these tokens? Others should name the same head, if it has the job.
 by_hand = weights[layer, head].diagonal(1 - n)[1:].mean()
 difference = float(abs(by_hand - scores["induction"].max()))
 print(f"by hand: {by_hand:.3f}, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
-other = half[torch.randperm(n, generator=generator)]
+other = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n]
 again = torch.cat([other, other])
 score = heads.induction(lm.trace(again).attentions, again)
-print(f"same tokens, other order: {score[layer, head]:.2f}, ", end="")
-print(
-    "strongest: layer {}, head {}".format(*divmod(int(score.argmax()), lm.card.n_heads))
-)
+best = "layer {}, head {}".format(*divmod(int(score.argmax()), lm.card.n_heads))
+print(f"other tokens: {score[layer, head]:.2f}, strongest: {best}")
 
 # %%
-# **Takeaway.** Some heads have a job, and a text made for the purpose shows which: a
-# score says how well, and chance says how little it would be otherwise.
+# **Takeaway.** In trained models some heads have a job, and a text made for the purpose
+# shows which; what an even head would score says how much is chance.
 #
-# **Try it.** Repeat the tokens backwards, ``torch.cat([half, half.flip(0)])``. Predict
-# which of the four scores survive.
+# **Try it.** Repeat the tokens backwards, ``torch.cat([half, half.flip(0)])``, without
+# the check by hand (its diagonal is another one). Predict which scores survive.
 #
 # **Sources.** Elhage et al., *A Mathematical Framework for Transformer Circuits*
 # (2021). Olsson et al., *In-context Learning and Induction Heads* (2022), section 2.

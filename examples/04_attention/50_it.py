@@ -17,7 +17,7 @@ lm = lmviz.load()
 start = "The dog chased the ball because it was"
 dog = lm.trace(f"{start} excited.")
 ball = lm.trace(f"{start} red.")
-dog_at, ball_at, it_at = map(dog.tokens.index, ("␣dog", "␣ball", "␣it"))
+it_at = dog.tokens.index("␣it")
 rows = [trace.attentions[:, :, it_at, : it_at + 1] for trace in (dog, ball)]
 difference = float((rows[0] - rows[1]).abs().max())
 print("tokens:", dog.tokens)
@@ -32,8 +32,13 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-weights = dog.attentions[:, :, it_at]
-lean = weights[..., dog_at] - weights[..., ball_at]
+
+def leans(trace, query):
+    row = trace.attentions[:, :, query]
+    return row[..., trace.tokens.index("␣dog")] - row[..., trace.tokens.index("␣ball")]
+
+
+lean = leans(dog, it_at)
 limit = float(lean.abs().max())
 _, ax = plt.subplots(figsize=(6, 5.4), layout="constrained")
 plots.heatmap(
@@ -48,78 +53,73 @@ plots.heatmap(
     ax=ax,
 )
 plt.show()
-for name, index in (("dog", lean.argmax()), ("ball", lean.argmin())):
-    layer, head = divmod(int(index), lm.card.n_heads)
-    dog_weight, ball_weight = weights[layer, head, [dog_at, ball_at]].tolist()
-    print(
-        f"most for the {name}: layer {layer}, head {head} "
-        f"(dog {dog_weight:.2f}, ball {ball_weight:.2f})"
-    )
+strong = lean.abs() > 0.1
+print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
 
 # %%
 # There are heads that look at the dog, so it is tempting to stop here. But with many
 # heads some must lean somewhere, and in this sentence the dog is also the first noun,
 # the subject, and farther away. So let the nouns change places. A head that means the
-# dog must still look at the dog.
+# dog must still look at the dog. (By chance half of them would lean the same way. Are
+# there fewer? Then most go by the place of a noun, not by the noun.)
 swapped = lm.trace("The ball was chased by the dog because it was excited.")
-at = [swapped.tokens.index(token) for token in ("␣dog", "␣ball", "␣it")]
-then = swapped.attentions[:, :, at[2]]
-lean_then = then[..., at[0]] - then[..., at[1]]
+lean_then = leans(swapped, swapped.tokens.index("␣it"))
 for name, index in (("dog", lean.argmax()), ("ball", lean.argmin())):
     here = divmod(int(index), lm.card.n_heads)
     print("most for the {}: layer {}, head {};".format(name, *here), end=" ")
     print(f"lean {lean[here]:+.2f}, with the nouns swapped {lean_then[here]:+.2f}")
-strong = lean.abs() > 0.1
 stay = int((lean * lean_then > 0)[strong].sum())
-print(f"the same way in both: {stay} of the {int(strong.sum())} heads that lean by 0.1")
+print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above")
 
 # %%
 # Does the model know, then? Ask it, after the settling word: "The excited one was the".
-# Now it must choose, and what it chooses can be right or wrong.
+# Now it must choose. But dogs are hungry and balls are round in any story, so beside
+# each answer stands what the model says to the question alone, with no story before it.
+# (A difference of two logits is the logarithm of how many times likelier one is.)
 orders = {
     "dog first": "The dog chased the ball",
     "ball first": "The ball was chased by the dog",
 }
 nouns = [int(lm.encode(f" {word}")[-1]) for word in ("dog", "ball")]
-asked, right = {}, []
-for order, start in orders.items():
-    for word, truth in (("excited", 1), ("hungry", 1), ("red", -1), ("round", -1)):
-        trace = lm.trace(f"{start} because it was {word}. The {word} one was the")
-        dog_logit, ball_logit = trace.logits[-1, nouns].tolist()
-        right.append((dog_logit - ball_logit) * truth > 0)
-        asked[order, word] = trace
-        print(f"{order:10} {word:8} dog {dog_logit - ball_logit:+.2f} nats over ball")
-print(f"right: {sum(right)} of {len(right)} (chance: 4)")
+
+
+def dog_over_ball(trace):
+    dog_logit, ball_logit = trace.logits[-1, nouns].tolist()
+    return dog_logit - ball_logit
+
+
+asked = {}
+for word in ("excited", "hungry", "red", "round"):
+    question = f"The {word} one was the"
+    print(f"{word:8} alone {dog_over_ball(lm.trace(question)):+.2f}", end="")
+    for order, story in orders.items():
+        asked[order, word] = lm.trace(f"{story} because it was {word}. {question}")
+        print(f", {order} {dog_over_ball(asked[order, word]):+.2f}", end="")
+    print()
 
 # %%
-# And here, at the end, heads can differ between the sentences. Which of them looks at
-# the dog after *excited*, and at the ball after *red*? It is looked for in one order of
-# the nouns and tried in the other, for in so many heads chance finds something too.
-
-
-def leans(trace):
-    dog_at, ball_at = map(trace.tokens.index, ("␣dog", "␣ball"))
-    last = trace.attentions[:, :, -1]
-    return last[..., dog_at] - last[..., ball_at]
-
-
+# Where the answer to the bare question is the same, a right answer after the story
+# proves nothing: it may come from which words go together, not from who was meant.
+#
+# And the heads? Here, at the end, they can differ between the sentences. Which of them
+# leans more to the dog after *excited* than after *red*? It is looked for in one order
+# of the nouns and tried in the other, for in so many heads chance finds something too.
 turn = {
-    order: leans(asked[order, "excited"]) - leans(asked[order, "red"])
+    order: leans(asked[order, "excited"], -1) - leans(asked[order, "red"], -1)
     for order in orders
 }
 best = divmod(int(turn["dog first"].argmax()), lm.card.n_heads)
-print("layer {}, head {} turns from the ball to the dog by".format(*best))
+print("layer {}, head {} leans more to the dog after excited, by".format(*best))
 for order, change in turn.items():
-    print(
-        f"{change[best]:+.2f} with the {order} (mean of all heads {change.mean():+.2f})"
-    )
+    more = int((change > change[best]).sum())
+    print(f"{change[best]:+.2f}, {order} ({more} heads by more)")
 
 # %%
-# **Takeaway.** A pronoun cannot look at what has not been said; who is meant is decided
-# where the answer is asked for.
+# **Takeaway.** A pronoun cannot look at what has not been said; and what looks like
+# knowing who is meant may be the place of a noun, or which words go together anyway.
 #
-# **Try it.** Put the reason first: "Because it was excited, the dog …". Predict at
-# which token a head could know.
+# **Try it.** Put the reason first: "Because it was excited, the dog chased the ball."
+# Predict the whole of ``lean``, and which token would have to do the looking now.
 #
 # **Sources.** Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (2019),
 # section 4, on heads that find the noun of a pronoun, in a model that reads both ways.

@@ -52,10 +52,12 @@ plt.show()
 # %%
 # If attention explained, the points would fall from left to right. Compare the order of
 # the heads by weight with their order by effect (the correlation of ranks: 1 for the
-# same order, 0 for none), and see what the bright heads do for the answer.
+# same order, 0 for none), and see what the bright heads do for the answer. (Mind two
+# things: the ranks of heads that do next to nothing are noise; and a head is switched
+# off at every token, while the weight is that of the last.)
 import torch
 
-order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]
+order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]  # ranks
 print(f"correlation of ranks: {torch.corrcoef(torch.stack(order))[0, 1]:.2f}")
 
 
@@ -63,10 +65,8 @@ def show(title, places):
     print(title)
     for i in places.tolist():
         layer, head = divmod(i, lm.card.n_heads)
-        print(
-            f"  layer {layer:2}, head {head:2}: weight {looks[i]:.2f}, "
-            f"effect {effect[layer, head]:+.2f} nats"
-        )
+        found = f"weight {looks[i]:.2f}, effect {effect[layer, head]:+.2f} nats"
+        print(f"  layer {layer:2}, head {head:2}: {found}")
 
 
 strongest = effect.flatten().topk(4, largest=False).indices
@@ -77,7 +77,8 @@ show("most effect on the answer:", strongest)
 # Zeros are a mistake of their own kind: a head may always give about the same, on which
 # later layers count, and without it they stumble, whatever the text. A fairer
 # replacement is what the head gives **on average**, here over a page of Python's
-# manual. The four heads with the most effect, once more:
+# manual. (It asks another question, and the effect may be smaller or larger.) The four
+# heads with the most effect, once more:
 import pydoc_data.topics
 
 page = lm.encode(pydoc_data.topics.topics["assert"])[:200]
@@ -91,18 +92,19 @@ for i in strongest.tolist():
     print(f"zeros {effect[head]:+.2f}, average {without - whole:+.2f} nats")
 
 # %%
-# Another way to make maps explain is **rollout**: average the heads, let each token
-# keep half of itself, and multiply through all layers. What of the last vector comes
-# from which token? Beside it, what the answer does if that token is another one.
+# Another way to make maps explain is **rollout**: average the maps of each layer, mix
+# them half and half with "each token keeps itself", and multiply the layers' results.
+# Where heads rest on the first token, it gets everything. Beside the share of each
+# token in the last vector stands what the answer does if that token is another one.
 from lmviz import heads
 
 shares = heads.rollout(trace.attentions)[-1]
-for i, other in enumerate((" A", " city", " in", " Italy"), len(trace.ids) - 5):
+for i, other in enumerate(("A", " city", " in", " Italy"), len(trace.ids) - 5):
     ids = trace.ids.clone()
     ids[i] = lm.encode(other)[-1]
     change = lm.trace(ids).logits[-1].log_softmax(-1)[answer] - whole
-    token = trace.tokens[i]
-    print(f"{token:9} rollout {shares[i]:.3f}, as {other!r:8} {change:+.2f} nats")
+    print(f"{trace.tokens[i]:9} rollout {shares[i]:.3f}, ", end="")
+    print(f"as {other!r:8} {change:+.2f} nats")
 
 # %%
 # The check: ``effects`` tries the heads of a layer side by side; one by one must give
@@ -112,14 +114,12 @@ with ablation.switched_off(lm.module, [head]):
     alone = lm.trace(text).logits[-1].log_softmax(-1)[answer] - whole
 print(f"one by one, largest absolute difference: {abs(alone - effect[head]):.1e}")
 with ablation.switched_off(lm.module, []):
-    untouched = lm.trace(text).logits
-difference = float((untouched - trace.logits).abs().max())
+    difference = (lm.trace(text).logits - trace.logits).abs().max()
 print(f"none switched off, largest absolute difference: {difference:.1e}")
 assert abs(alone - effect[head]) < 1e-4
 
 # %%
-# **Takeaway.** A map says where a head looked; only an intervention says whether it
-# mattered.
+# **Takeaway.** A map says where a head looked; whether that mattered takes a test.
 #
 # **Try it.** Watch another answer: set ``answer`` to the second likeliest token.
 # Predict whether the same heads matter.

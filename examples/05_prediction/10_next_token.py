@@ -77,7 +77,7 @@ print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} tw
 # %%
 # A third: to forget the **mark** that a tokenizer may put in front of a text to say
 # that here it begins. It is a token like any other, and everything after it changes. So
-# say whether there is one.
+# say whether you used one.
 import torch
 
 mark = lm.module.config.bos_token_id

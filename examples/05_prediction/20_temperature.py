@@ -4,7 +4,7 @@ Temperature, top-k, top-p: three dials on one distribution
 
 The model answers with a number for every token. How daring the text becomes is
 decided afterwards, by a few lines of arithmetic that anyone can set. What does each
-dial do to the same answer, and which of them does nothing?
+dial do to the same answer, and which setting does nothing?
 """
 
 # %%
@@ -77,9 +77,9 @@ for text in (
 
 # %%
 # A mistake that changes texts without anybody noticing: to turn the dials in another
-# order. Temperature before top-p flattens the distribution first, so that more tokens
-# are needed to hold the share; after it, the choice is made already. Libraries differ
-# in this, and the same settings then mean different things.
+# order. A temperature above one, put before top-p, flattens the distribution first, so
+# that more tokens are needed to hold the share; after it, the choice is made already.
+# Libraries differ in this, and the same settings then mean different things.
 hot = prediction.keep_top_p(logits / 2, 0.9).isfinite().sum()
 cold = (prediction.keep_top_p(logits, 0.9) / 2).isfinite().sum()
 print(f"T = 2, then p = 0.9: {int(hot):6} tokens can be drawn")
@@ -109,8 +109,8 @@ for name, (ours, warper) in pairs.items():
 # **Takeaway.** Temperature reshapes the whole distribution, top-k and top-p cut its
 # tail; none of them adds anything that the model did not say.
 #
-# **Try it.** Set the temperature to 0.01. Predict which rule of the next lesson this
-# comes to.
+# **Try it.** Set the temperature to 0.01. Predict how many tokens still have a chance,
+# and which.
 #
 # **Sources.** Fan, Lewis and Dauphin, *Hierarchical Neural Story Generation* (ACL
 # 2018), section 5.4, for top-k. Holtzman, Buys, Du, Forbes and Choi, *The Curious Case

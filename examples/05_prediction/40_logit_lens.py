@@ -32,9 +32,9 @@ for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
     print(f"layer {layer:2}: {token:15} {best.values[layer]:.3f}")
 
 # %%
-# All positions at once: in each cell the likeliest token, its colour says how likely. A
-# row is a layer, the last at the top. Read a column from below: where does the guess
-# settle?
+# All positions at once, at some of the layers: in each cell the likeliest token, its
+# colour says how likely. A row is a layer, the last at the top. Read a column from
+# below: where does the guess settle?
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -65,8 +65,8 @@ plt.show()
 
 # %%
 # Look at the bottom row. Where a model uses one table for embedding and unembedding,
-# the lens on layer 0 compares each token's embedding with all the embeddings, and finds
-# the token itself: what it **is**, not what comes next.
+# the lens on layer 0 compares each token's embedding with all the embeddings, and
+# should find the token itself: what it **is**, not what comes next. Does it?
 tied = lm.module.get_output_embeddings().weight is weights.token_table(lm.module)
 own = int((logits[0].argmax(-1) == trace.ids).sum())
 print(f"one table for both: {tied}; layer 0 names the token itself: {own} of ", end="")
@@ -87,11 +87,11 @@ ax.set(
 )
 plt.show()
 first = int((rank == 1).int().argmax())
-print(f"of rank {int(rank[0]):,} before the first block, first in layer {first}")
+print(f"rank {int(rank[0]):,} before the first block; rank 1 from layer {first}")
 
 # %%
 # The lens has a trap at its end. The last of the hidden states has been through the
-# final norm; all the others have not. Treat them alike, and the last layer seems to
+# final norm; all the others have not. Treat them alike, and the last layer may seem to
 # forget what it knew.
 twice = prediction.probabilities(unembed(final_norm(trace.hidden_states[-1, -1])))
 print(
@@ -101,8 +101,8 @@ print(f"twice {twice[answer]:.3f}")
 
 # %%
 # And it has a limit: the norm and the unembedding were trained for the last layer. What
-# they make of an early one is a reading with a foreign dictionary. A guess that shows
-# is there; one that does not show may be there in another form.
+# they make of an early one is a reading with a foreign dictionary. What shows may be
+# the dictionary's doing, and what does not may be there in another form.
 #
 # The check: in the last layer the lens is the model. With our own copy of the stream,
 # whose end has not been normed, it must give the model's logits too.
@@ -115,11 +115,11 @@ for ours in (logits[-1], unembed(final_norm(end))):
     assert difference < 1e-3
 
 # %%
-# **Takeaway.** The answer rises through the ranks from layer to layer, and the lens
-# shows from where on, if one does not norm twice.
+# **Takeaway.** The lens shows at what depth the answer comes forward, which may be late
+# and sudden, if one does not norm twice.
 #
-# **Try it.** Ask for something that is in the text itself: "Anna likes tea, Tom likes
-# milk. Anna likes". Predict whether the answer shows earlier or later.
+# **Try it.** Ask for something that is in the text itself: "The key is red, the door is
+# blue. The key is". Predict whether the answer comes forward earlier or later.
 #
 # **Sources.** nostalgebraist, *interpreting GPT: the logit lens* (2020). Belrose et
 # al., *Eliciting Latent Predictions from Transformers with the Tuned Lens* (2023), on

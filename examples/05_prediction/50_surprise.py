@@ -28,8 +28,9 @@ for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
     print(f"{token:9} {nats:6.2f} nats, rank {int(rank):,}")
 
 # %%
-# Every token with its surprisal. A trained model is surprised by what is new and by
-# what is wrong; what it has read once surprises it less the second time.
+# Every token with its surprisal. A trained model is surprised by what nothing announced
+# and by what is wrong; what it has read once mostly surprises it less the second time.
+# Above the dotted line it did worse than a guess among all.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -44,11 +45,11 @@ ax.legend()
 plt.show()
 
 # %%
-# **Perplexity**, worked: the probabilities of all tokens multiplied give that of the
-# text; its root, by the number of tokens, is the probability of a typical token; one
-# over that is the perplexity. With logarithms it is the exponential of the mean
-# surprisal. Read it as: on average the model was as lost as among so many tokens that
-# are all alike.
+# **Perplexity**, worked: the probabilities of all n tokens after the first, multiplied,
+# give that of the text after its first token; the n-th root is the probability of a
+# typical token; one over that is the perplexity. With logarithms it is the exponential
+# of the mean surprisal. Read it as: on average the model was as lost as among so many
+# tokens that are all alike.
 probability = math.prod((-surprisal).exp().tolist())
 by_hand = (1 / probability) ** (1 / len(surprisal))
 print(f"probability of the text: {probability:.1e}")
@@ -83,8 +84,10 @@ spelled = torch.tensor(
 )
 slow = surprise.surprisal(lm.trace(spelled).logits, spelled)
 print("the same text:", lm.tokenizer.decode(spelled.tolist()) == text)
-print(f"in {len(trace.ids):3} tokens: {surprisal.sum():6.1f} nats in all")
-print(f"in {len(spelled):3} tokens: {slow.sum():6.1f} nats in all")
+for nats in (surprisal, slow):
+    print(
+        f"{len(nats) + 1:3} tokens: {nats.sum():6.1f} nats, {nats.mean():.2f} per token"
+    )
 
 # %%
 # The check: training makes the mean surprisal small, under the name of cross-entropy
@@ -97,11 +100,11 @@ assert difference < 1e-4
 assert abs(by_hand / surprise.perplexity(surprisal) - 1) < 1e-3
 
 # %%
-# **Takeaway.** Surprisal says what a model knew, token by token; perplexity is its mean
-# in another dress, and means something only beside the same tokens.
+# **Takeaway.** Surprisal says what a model knew, token by token; perplexity is the
+# exponential of its mean, and can be compared only over the same tokens.
 #
-# **Try it.** Put the two sentences in the other order. Predict at which token the
-# surprise is largest then.
+# **Try it.** Put the two sentences in the other order. Predict what Berlin and Paris
+# cost then, and which tokens cannot have changed.
 #
 # **Sources.** Shannon, *A Mathematical Theory of Communication* (1948), section 6.
 # Jelinek, Mercer, Bahl and Baker, *Perplexity* (1977). Mielke, *Can You Compare

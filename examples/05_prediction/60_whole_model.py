@@ -2,14 +2,14 @@
 The whole model, from our own parts
 ===================================
 
-Every part has been on the table: the rows that ids pick, the positions, the heads, the
+Nearly every part has been opened: the rows that ids pick, the positions, the heads, the
 last step to the logits. Put together they must be the model. Is anything missing, and
 do the numbers agree to the end?
 """
 
 # %%
 # These are the model's own weights, sorted by what they do. There is an embedding
-# table, a stack of equal blocks, a norm and an unembedding; where positions are
+# table, a stack of blocks built alike, a norm and an unembedding; where positions are
 # learned, also a table of those.
 import lmviz
 from lmviz import weights
@@ -29,8 +29,9 @@ print("unembedding:    ", tuple(model.unembedding.weight.shape))
 # **MLP** or feed-forward network, works on each token alone: it widens the normed
 # vector, bends it with a function that is no straight line, and narrows it again. (With
 # a **gate**, two widened vectors are multiplied.) Both parts **add** what they find to
-# the residual stream. This is the code that does it, with no word left out but the
-# docstrings:
+# the residual stream. This is the code that does it, without its docstrings.
+# (``attend`` is chapter 4: norm, heads, fourth matrix. What is called ``_after`` or
+# ``parallel`` is for other families of models.)
 import inspect
 
 from lmviz import transformer
@@ -70,8 +71,8 @@ assert difference < 1e-3
 # %%
 # Where does the difference arise? Follow both streams from block to block, and look at
 # the token that is furthest off. A computer keeps about seven digits of a number here;
-# the dotted line is one step of the last. A mistake in a part would be a jump to the
-# top.
+# the dotted line is one step in the last of them. A mistake in a part would be a jump
+# to the top.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -117,10 +118,11 @@ print("theirs", repr(lm.tokenizer.decode(theirs)))
 
 # %%
 # **Takeaway.** A language model is a table, a stack of blocks that add to a stream, and
-# a table again; written out it takes a page, and nothing is hidden behind it.
+# a table again; written out it takes a few pages.
 #
-# **Try it.** Take the causal mask away: replace ``attention.causal_mask`` by one that
-# is True everywhere. Predict which positions' logits change, and which cannot.
+# **Try it.** Take the mask away: ``from lmviz import attention``, then
+# ``attention.causal_mask = lambda n, window=None: torch.ones(n, n, dtype=torch.bool)``.
+# Predict whether the logits of the last position change, which saw every token before.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3. Radford et
 # al., *Language Models are Unsupervised Multitask Learners* (2019), section 2.3.

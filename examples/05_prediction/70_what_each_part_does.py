@@ -3,7 +3,7 @@ How much of the model is what
 =============================
 
 Most pictures of language models show attention, and this book spent a chapter on it.
-But how many of the learned numbers are there, and how many in the rest? And what
+But how many of the learned numbers stand in it, and how many in the rest? And what
 remains of an answer when one kind of part is taken out?
 """
 
@@ -37,6 +37,7 @@ def count(part):
 
 ends = model.unembedding
 tables = [model.token_table, model.position_table, ends.weight, ends.bias]
+# Where one table serves twice, both stand at the same place in memory.
 unique = {x.data_ptr(): x.numel() for x in tables if x is not None}
 sizes = {
     "tables": sum(unique.values()),
@@ -62,7 +63,8 @@ plt.show()
 
 # %%
 # A mistake that the pictures invite is to take the rest for trimming. Since the model
-# is in our hands, take one thing out of every block, and ask for the next word.
+# is in our hands, take one thing out of every block, and ask for the next word. (With
+# zeros, so mind the warning of chapter 4: what follows gets what it has never met.)
 
 
 def zero(linear):
@@ -90,8 +92,8 @@ for what in ("nothing", "attention", "MLPs", "positions"):
     print(f"without {what:9}", ", ".join(f"{word} {p:.2f}" for word, p in words))
 
 # %%
-# **Takeaway.** Attention moves things between tokens, but most of what was learned may
-# stand in the MLPs and the table; the answer needs all of them.
+# **Takeaway.** Attention moves things between tokens, but most of the learned numbers
+# may stand elsewhere; only taking a part out shows whether the answer needs it.
 #
 # **Try it.** Take things out of one block in the middle instead of all. Predict whether
 # the answer survives.
