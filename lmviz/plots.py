@@ -197,24 +197,17 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     ax = ax or _axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
     # A monospaced character is about 0.6 as wide as it is high.
     points = min(12.0, 0.82 * width * 72 / (0.6 * longest))
+    style = {"ha": "center", "va": "center", "family": "monospace", "size": points}
+    style["parse_math"] = False
     for row, (name, tokens) in enumerate(rows.items()):
         left = 0
         for i, (token, size) in enumerate(zip(tokens, sizes[name], strict=True)):
             colour = "0.85" if token in faded else _STRIP[i % len(_STRIP)]
+            ink = "0.45" if token in faded else "black"
             ax.barh(
                 row, size - 0.15, left=left, height=0.8, align="center", color=colour
             )
-            ax.text(
-                left + (size - 0.15) / 2,
-                row,
-                token,
-                ha="center",
-                va="center",
-                family="monospace",
-                size=points,
-                color="0.45" if token in faded else "black",
-                parse_math=False,
-            )
+            ax.text(left + (size - 0.15) / 2, row, token, color=ink, **style)
             left += size
     names = [f"{name}\n{len(tokens)} tokens" for name, tokens in rows.items()]
     ax.set_yticks(range(len(rows)), names)
