@@ -35,7 +35,7 @@ def choose_model(session, description, *, files=False):
     )
     parser.add_argument(
         "--model",
-        metavar="gpt2|smollm2|PATH|HUB_ID",
+        metavar="gpt2|smollm2|toy|PATH|HUB_ID",
         help="run on this model (default: LMVIZ_MODEL, else gpt2 if it is cached or "
         "the hub answers, else smollm2)",
     )
@@ -50,7 +50,7 @@ def choose_model(session, description, *, files=False):
     if options.model:
         path = Path(options.model).expanduser()
         # Scripts run in another folder. A model's name goes before a folder's.
-        is_path = path.is_dir() and options.model not in ("gpt2", "smollm2")
+        is_path = path.is_dir() and options.model not in ("gpt2", "smollm2", "toy")
         session.env["LMVIZ_MODEL"] = str(path.resolve()) if is_path else options.model
     if not files:
         return []
@@ -108,6 +108,13 @@ def examples(session):
             with session.chdir(folder):
                 session.run("python", script.name, silent=True, env=environment)
             session.log(f"{script}: {time.perf_counter() - began:.1f} s")
+
+
+@nox.session
+def train(session):
+    """Train the toy anew, or measure it: -- --evaluate; -- --help tells more."""
+    install(session)
+    session.run("python", "-m", "lmviz.toy", *session.posargs)
 
 
 @nox.session

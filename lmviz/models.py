@@ -100,7 +100,8 @@ class LanguageModel:
         """
         import torch
 
-        ids = self.tokenizer.encode(tokenization.checked_text(text)).ids
+        tokenization.check_words(self.tokenizer, tokenization.checked_text(text))
+        ids = self.tokenizer.encode(text).ids
         self._check_length(ids)
         return torch.tensor(ids)
 
@@ -155,8 +156,9 @@ def load(name=None):
     Parameters
     ----------
     name : str or path-like, optional
-        ``"gpt2"``, ``"smollm2"``, a folder, a hub id, or ``"auto"``: GPT-2 if it
-        is cached or the hub answers, else SmolLM2 from its wheel. With no name,
+        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
+        GPT-2 if it is cached or the hub answers, else SmolLM2 from its wheel, else
+        the toy, which knows a made-up language only. With no name,
         the environment variable ``LMVIZ_MODEL`` decides, else ``"auto"``. A model
         that was not named in the call is announced in one line on stderr.
 

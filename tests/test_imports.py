@@ -33,13 +33,28 @@ ALLOWED = {
     "conversion": set(),
     "errors": set(),
     "wheels": {"conversion", "errors"},
-    "sources": {"errors", "wheels"},
+    "sources": {"errors", "toy", "wheels"},
+    "toy.__init__": set(),
+    "toy.grammar": set(),
+    "toy.language": {"toy.grammar"},
+    "toy.evaluate": {"toy.grammar", "toy.language"},
+    "toy.history": {"toy"},
+    "toy.train": {"toy.evaluate", "toy.grammar", "toy.language"},
+    "toy.__main__": {"models", "toy"},
     "models": {"errors", "families", "sources", "tokenization", "trace", "wheels"},
 }
 
 
-def imports(path):
-    """Yield (module, whether it stands inside a function) of a file's imports."""
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def imports(name):
+    """Yield (module, whether it stands inside a function) of a module's imports."""
+    path = MODULES[name]
+    above = ["lmviz", *name.split(".")[:-1]]
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = {
         node
@@ -50,24 +65,32 @@ def imports(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level and not node.module:
-            names = [f"lmviz.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            package = ".".join(above[: len(above) + 1 - node.level])
+            if node.module:
+                names = [f"{package}.{node.module}"]
+            elif package == "lmviz":
+                names = [f"{package}.{alias.name}" for alias in node.names]
+            else:
+                names = [package]
         elif isinstance(node, ast.ImportFrom):
-            names = [f"lmviz.{node.module}" if node.level else node.module]
+            names = [node.module]
         else:
             continue
         yield from ((name, node in inside) for name in names)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda p: p.stem)
-def test_imports_go_one_way(path):
-    found = dict(imports(path))
-    own = {name.split(".")[1] for name in found if name.startswith("lmviz.")}
-    assert own <= ALLOWED[path.stem]
-    others = {name.split(".")[0] for name in found}
-    if path.stem not in {"models", "sources"}:
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_one_way(name):
+    found = dict(imports(name))
+    own = {
+        other.removeprefix("lmviz.") for other in found if other.startswith("lmviz.")
+    }
+    assert own <= ALLOWED[name]
+    others = {other.split(".")[0] for other in found}
+    if name not in {"models", "sources", "toy.train"}:
         assert "transformers" not in others
-    if path.stem in {
+    if name in {
         "plots",
         "tokenization",
         "byte_pairs",
@@ -76,9 +99,11 @@ def test_imports_go_one_way(path):
         "sources",
         "wheels",
         "conversion",
+        "toy.grammar",
+        "toy.language",
     }:
         assert "torch" not in others
-    late = {name.split(".")[0] for name, inside in found.items() if inside}
+    late = {other.split(".")[0] for other, inside in found.items() if inside}
     assert "transformers" not in others or "transformers" in late
 
 

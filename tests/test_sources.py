@@ -16,7 +16,7 @@ def test_a_typo_gets_the_nearest_name(typo, meant, refusal):
 
 def test_an_unknown_name_gets_all_names(refusal):
     message = refusal(lmviz.load, "qqqqqq")
-    assert "gpt2, smollm2, an existing folder, or a hub id" in message
+    assert "gpt2, smollm2, toy, an existing folder, or a hub id" in message
     assert "did you mean" not in message
 
 
@@ -43,7 +43,7 @@ def test_what_is_no_name_is_refused(name):
 def test_gpt2_without_a_hub_names_the_alternatives(refusal):
     message = refusal(lmviz.load, "gpt2")
     assert "no hub answers" in message
-    assert '"smollm2", a folder' in message
+    assert '"smollm2" or "toy", a folder' in message
 
 
 def test_a_hub_id_without_a_hub_is_refused(refusal):
@@ -65,12 +65,15 @@ def test_the_hub_is_asked_only_once(monkeypatch):
     assert len(asked) == 1
 
 
-def test_auto_with_nothing_at_all_says_what_to_do(
-    no_wheels, empty_cache, monkeypatch, refusal
+def test_auto_with_nothing_at_all_is_the_toy_and_says_what_to_do(
+    no_wheels, empty_cache, capsys
 ):
-    message = refusal(lmviz.load)
-    assert "no hub answers" in message
-    assert "pip install" in message
+    source, reason = sources.choose()
+    assert source.name == "toy"
+    assert "no hub answers" in reason
+    assert "pip install" in reason
+    assert "\n" not in reason
+    assert len(reason) < 300
 
 
 def test_a_folder_without_a_config_is_refused(tmp_path, refusal):

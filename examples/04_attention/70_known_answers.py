@@ -1,0 +1,129 @@
+"""
+Heads on a model whose answers are known
+========================================
+
+On a real model nobody can say what a head should do: there is no list of right
+answers. So this book has a small GPT-2 of its own, trained on a language whose
+grammar we wrote, and every question in its stories has one answer. Which heads look
+at it, and which of them does the model need?
+"""
+
+# %%
+# Each story of this language begins with two facts. What comes after asks for them, or
+# for whom a pronoun meant, and the grammar knows every answer. (The page "A model we
+# can check" shows the whole language.) These stories were kept out of the training.
+import itertools
+
+import lmviz
+from lmviz.toy import evaluate, language
+
+toy = lmviz.load("toy")
+told = list(itertools.islice(language.stories("lesson", unseen=True), 150))
+for story in told[:2]:
+    print(" ".join(story.words[1:-1]))
+whole = evaluate.evaluate(toy.module, n_stories=200)
+print("right:", {kind: f"{whole[kind]:.1%}" for kind in evaluate.KINDS})
+
+# %%
+# Take the pronoun. "The dog saw the cup because it was new . the new one was the …"
+# must go on with the cup: what is new is a thing, what is hungry is an animal. The
+# nouns change from story to story, so it is no use to know which words go together. At
+# the last "the" the model must come up with one of two nouns. Where does it look?
+import torch
+
+looks = {"animal": [], "thing": []}
+for story in told:
+    for place, kind in enumerate(story.kinds):
+        if kind == "reference":
+            words = story.words[: place + 1]
+            trace = toy.trace(torch.tensor([evaluate.IDS[word] for word in words]))
+            row = trace.attentions[:, :, -1]
+            animal, thing, settling = place - 13, place - 10, [place - 6, place - 3]
+            meant = "animal" if words[animal] == story.words[place + 1] else "thing"
+            shares = row[..., animal], row[..., thing], row[..., settling].sum(-1)
+            looks[meant].append(torch.stack(shares, dim=-1))
+looks = {meant: torch.stack(found).mean(0) for meant, found in looks.items()}
+print({meant: tuple(weights.shape) for meant, weights in looks.items()})
+
+# %%
+# The mean weight of each head on the animal, on the thing, and on the word that settles
+# it (it is said twice); above where the animal is meant, below where the thing is. A
+# head that tells them apart changes from the upper pictures to the lower ones. And if
+# no head looks at a noun that is meant, the model has it from elsewhere: a token that
+# came after the noun may carry a copy.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+_, axes = plt.subplots(2, 3, figsize=(12, 5.6), layout="constrained")
+targets = ("the animal", "the thing", "hungry, new, …")
+for row, (meant, weights) in zip(axes, looks.items(), strict=True):
+    for ax, target, weight in zip(row, targets, weights.unbind(-1), strict=True):
+        title = f"The {meant} is meant: on {target}"
+        labels = {"xlabel": "head", "ylabel": "layer", "label": "mean weight"}
+        plots.heatmap(weight, title=title, vmin=0, vmax=1, ax=ax, **labels)
+plt.show()
+turn = looks["animal"] - looks["thing"]
+turn = turn[..., 0] - turn[..., 1]
+finder = divmod(int(turn.argmax()), toy.card.n_heads)
+print(
+    "turns most to the one that is meant: layer {}, head {},".format(*finder), end=" "
+)
+print(f"by {turn.max():.2f} of 2")
+
+# %%
+# Now the test. Switch off each head, put its average in its place, and ask all
+# questions again, not only those about pronouns.
+from lmviz import ablation
+
+ids = [
+    torch.tensor([evaluate.IDS[word] for word in story.words]) for story in told[:50]
+]
+average = torch.stack([ablation.mean_outputs(toy.module, i) for i in ids]).mean(0)
+heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
+right = torch.zeros(len(heads), len(evaluate.KINDS))
+for row, head in enumerate(heads):
+    with ablation.switched_off(toy.module, [head], replacement=average):
+        found = evaluate.evaluate(toy.module, n_stories=100)
+    right[row] = torch.tensor([found[kind] for kind in evaluate.KINDS])
+
+_, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
+labels = {"xlabel": "kind of question", "ylabel": "head that is off"}
+title = "Right answers without each head"
+plots.heatmap(right, title=title, label="share right", vmin=0, vmax=1, ax=ax, **labels)
+ax.set_xticks(range(len(evaluate.KINDS)), evaluate.KINDS)
+ax.set_yticks(range(len(heads)), [f"{layer}.{head}" for layer, head in heads])
+plt.show()
+
+# %%
+# Do weight and effect agree, judged by the truth? Here are the heads that the pronouns
+# need most, with how far each turns to the right noun. A head can be needed without
+# turning to either: it may have prepared, earlier, what another one finds.
+pronouns = right[:, evaluate.KINDS.index("reference")]
+for i in pronouns.argsort()[:4].tolist():
+    print(
+        "without layer {}, head {}:".format(*heads[i]),
+        f"{pronouns[i]:.0%} right; it turns by {turn[heads[i]]:+.2f}",
+    )
+i = heads.index(finder)
+print("without the one that turns most:", f"{pronouns[i]:.0%} right")
+
+# %%
+# The check: with no head off the figures are those of the whole model, and chance is
+# far below: between two nouns it would be right half of the time.
+with ablation.switched_off(toy.module, []):
+    untouched = evaluate.evaluate(toy.module, n_stories=200)
+print("nothing switched off, nothing changed:", untouched == whole)
+assert untouched == whole
+assert whole["reference"] > 0.9
+
+# %%
+# **Takeaway.** Where the truth is known, a head can be judged: by where it looks, and
+# by what is no longer right without it.
+#
+# **Try it.** Switch off the two heads with the least effect on pronouns together.
+# Predict whether the effect is the sum of both.
+#
+# **Sources.** Wang et al., *Interpretability in the Wild* (ICLR 2023), for heads judged
+# by a task with known answers. Michel, Levy and Neubig, *Are Sixteen Heads Really
+# Better than One?* (NeurIPS 2019).

@@ -1,0 +1,92 @@
+"""Hold the toy against the truth: every figure on stories that it has not seen."""
+
+import itertools
+
+import torch
+
+from .grammar import CONTEXT, KINDS, WORDS
+from .language import stories
+
+IDS = {word: i for i, word in enumerate(WORDS)}
+
+
+def pad(texts):
+    """Turn stories into one batch.
+
+    Parameters
+    ----------
+    texts : list of sequences of str
+
+    Returns
+    -------
+    ids : torch.Tensor of int, shape (B, CONTEXT)
+    mask : torch.Tensor of bool, shape (B, CONTEXT - 1)
+        True where the next word is part of the story.
+    """
+    ids = torch.zeros(len(texts), CONTEXT, dtype=torch.int64)
+    mask = torch.zeros(len(texts), CONTEXT - 1, dtype=torch.bool)
+    for row, words in enumerate(texts):
+        ids[row, : len(words)] = torch.tensor([IDS[word] for word in words])
+        mask[row, : len(words) - 1] = True
+    return ids, mask
+
+
+def truth(told):
+    """Write the true distributions of some stories as a tensor.
+
+    Parameters
+    ----------
+    told : list of Story
+
+    Returns
+    -------
+    torch.Tensor, shape (B, CONTEXT - 1, V)
+        Zeros where a story is over.
+    """
+    true = torch.zeros(len(told), CONTEXT - 1, len(WORDS))
+    for row, story in enumerate(told):
+        for place, chances in enumerate(story.chances):
+            for word, p in chances.items():
+                true[row, place, IDS[word]] = p
+    return true
+
+
+def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
+    """Measure a model on stories whose combinations were kept out of training.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A causal language model over `WORDS`.
+    n_stories : int, default 2000
+    seed : int or str, default "unseen"
+    size : int, default 100
+        Stories in a batch.
+
+    Returns
+    -------
+    dict of str to float
+        ``"kl"``: the Kullback-Leibler divergence of the model's distribution from
+        the true one, in nats per word; and for each of `KINDS` the share of
+        questions to which the likeliest word is the answer.
+    """
+    source = stories(seed, unseen=True)
+    divergence, n_words = 0.0, 0
+    right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    for _ in range(0, n_stories, size):
+        told = list(itertools.islice(source, size))
+        ids, mask = pad([story.words for story in told])
+        with torch.no_grad():
+            logs = module(input_ids=ids).logits[:, :-1].log_softmax(-1)
+        true = truth(told)
+        terms = torch.xlogy(true, true) - true * logs
+        divergence += float(terms.sum(-1)[mask].sum())
+        n_words += int(mask.sum())
+        hits = logs.argmax(-1) == ids[:, 1:]
+        for row, story in enumerate(told):
+            for place, kind in enumerate(story.kinds):
+                if kind is not None:
+                    asked[kind] += 1
+                    right[kind] += int(hits[row, place])
+    shares = {kind: right[kind] / asked[kind] for kind in KINDS}
+    return {"kl": divergence / n_words, **shares}
