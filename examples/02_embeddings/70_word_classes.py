@@ -31,14 +31,13 @@ import matplotlib.pyplot as plt
 from lmviz import embeddings, plots
 
 coordinates, kept = embeddings.project(rows)
-_, ax = plt.subplots(figsize=(8.5, 6.4), layout="constrained")
+_, ax = plt.subplots(figsize=(9.5, 6), layout="constrained")
 for i, name in enumerate(CLASSES):
     where = [j for j, other in enumerate(classes) if other == name]
     marker = "os^Dv*"[i // 2]
     colour = plots.PALETTE[i % 6]
-    ax.scatter(*coordinates[where].T, marker=marker, color=colour, s=45, label=name)
-for (x, y), word in zip(coordinates.tolist(), words, strict=True):
-    ax.annotate(word, (x, y), (4, 3), textcoords="offset points", fontsize=7)
+    label = f"{name}: {', '.join(CLASSES[name][:2])} …"
+    ax.scatter(*coordinates[where].T, marker=marker, color=colour, s=45, label=label)
 ax.set(
     title=f"The words of the toy, {kept.sum():.0%} of the variance",
     xlabel="first principal component",
