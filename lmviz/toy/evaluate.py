@@ -1,6 +1,7 @@
 """Hold the toy against the truth: every figure on stories that it has not seen."""
 
 import itertools
+import math
 
 import torch
 
@@ -68,13 +69,13 @@ def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
     dict of str to float
         ``"kl"``: the Kullback-Leibler divergence of the model's distribution from
         the true one, in nats per word; and for each of `KINDS` the share of
-        questions to which the likeliest word is the answer.
+        questions to which the likeliest word is the answer, NaN where none was asked.
     """
     source = stories(seed, unseen=True)
     divergence, n_words = 0.0, 0
     right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
-    for _ in range(0, n_stories, size):
-        told = list(itertools.islice(source, size))
+    for done in range(0, n_stories, size):
+        told = list(itertools.islice(source, min(size, n_stories - done)))
         ids, mask = pad([story.words for story in told])
         with torch.no_grad():
             logs = module(input_ids=ids).logits[:, :-1].log_softmax(-1)
@@ -88,5 +89,5 @@ def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
                 if kind is not None:
                     asked[kind] += 1
                     right[kind] += int(hits[row, place])
-    shares = {kind: right[kind] / asked[kind] for kind in KINDS}
+    shares = {kind: right[kind] / (asked[kind] or math.nan) for kind in KINDS}
     return {"kl": divergence / n_words, **shares}

@@ -161,7 +161,7 @@ def stories(seed, *, unseen=False):
 
     Parameters
     ----------
-    seed : int
+    seed : int or str
     unseen : bool, default False
         Only those that are kept out of training, instead of only the others.
 
