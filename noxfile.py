@@ -37,7 +37,7 @@ def choose_model(session, description, *, files=False):
         "--model",
         metavar="gpt2|smollm2|toy|PATH|HUB_ID",
         help="run on this model (default: LMVIZ_MODEL, else gpt2 if it is cached or "
-        "the hub answers, else smollm2)",
+        "the hub answers, else smollm2, else toy)",
     )
     if files:
         parser.add_argument("files", nargs="*", type=Path, help="default: every lesson")

@@ -55,7 +55,7 @@ def write_batch(step):
     floor : float
         The true entropy in nats per word: no model can have a smaller loss for long.
     """
-    told = list(itertools.islice(stories(f"train {SEED} {step}"), BATCH))
+    told = _told(step)
     ids, mask = pad([story.words for story in told])
     weights = mask.float()
     for row, story in enumerate(told):
@@ -84,6 +84,11 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
         What an evaluation found at the steps of `looks`.
     tables : dict of int to torch.Tensor, shape (CONTEXT, d)
         The position table at these steps.
+
+    Raises
+    ------
+    ValueError
+        If the state in `folder` is of a training with other settings.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,15 +97,18 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
     vectors = [weight for weight in module.parameters() if weight.ndim == 1]
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors}]
     optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, weight_decay=0.0)
-    first, history, tables = 0, [], {}
+    first, history, tables, settings = 0, [], {}, _settings(steps)
     if state.is_file():
-        first, history, tables = _restore(state, module, optimizer)
+        first, history, tables = _restore(state, settings, module, optimizer)
+    watched = looks(steps)
     for step in range(first, steps + 1):
-        if step in looks(steps) and step not in tables:
+        if step in watched and step not in tables:
             history.append({"step": step, **evaluate(module, n_stories=300)})
             tables[step] = module.transformer.wpe.weight.detach().clone()
         if step == steps or (step % SAVE_EVERY == 0 and step > first):
-            _save(state, step, module, optimizer, history, tables)
+            metadata = {"step": str(step), "settings": settings}
+            metadata["history"] = json.dumps(history)
+            _save(state, metadata, module, optimizer, tables)
         if step == steps:
             break
         ids, weights, floor = write_batch(step)
@@ -121,7 +129,7 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
 
 def looks(steps):
     """Return the steps at which the learning is looked at: often in the beginning."""
-    early = {round(25 * 2**i) for i in range(20)}
+    early = {25 * 2**i for i in range(20)}
     return {0, steps} | {i for i in early if i < steps} | set(range(0, steps, 1000))
 
 
@@ -148,12 +156,8 @@ def export(folder, module, history, tables):
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     metadata = {
         "format": "pt",
-        "sizes": json.dumps(SIZES),
-        "training": json.dumps(
-            {"steps": STEPS, "batch": BATCH, "answers": ANSWERS, "seed": SEED}
-        ),
+        "training": _settings(STEPS),
         "versions": json.dumps(versions | {"python": platform.python_version()}),
-        "corpus": corpus_hash(),
         "figures": json.dumps({name: round(x, 5) for name, x in found.items()}),
     }
     weights = {
@@ -177,9 +181,27 @@ def export(folder, module, history, tables):
 
 def corpus_hash():
     """Return a fingerprint of the stories: the SHA-256 of those of two steps."""
-    told = [list(itertools.islice(stories(f"train {SEED} {i}"), BATCH)) for i in (0, 1)]
-    text = "\n".join(" ".join(story.words) for batch in told for story in batch)
+    text = "\n".join(" ".join(story.words) for i in (0, 1) for story in _told(i))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _told(step):
+    return list(itertools.islice(stories(f"train {SEED} {step}"), BATCH))
+
+
+def _settings(steps):
+    return json.dumps(
+        {
+            "sizes": SIZES,
+            "steps": steps,
+            "batch": BATCH,
+            "answers": ANSWERS,
+            "learning_rate": LEARNING_RATE,
+            "warm_up": WARM_UP,
+            "seed": SEED,
+            "corpus": corpus_hash(),
+        }
+    )
 
 
 def _schedule(step, steps):
@@ -187,21 +209,25 @@ def _schedule(step, steps):
     return min(1.0, (step + 1) / WARM_UP, 3 * (1 - step / steps))
 
 
-def _save(path, step, module, optimizer, history, tables):
+def _save(path, metadata, module, optimizer, tables):
     tensors = {f"model.{k}": v for k, v in module.state_dict().items()}
     del tensors["model.lm_head.weight"]
     for i, kept in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{i}.{name}": value for name, value in kept.items()}
     tensors |= {f"positions.{i}": table for i, table in tables.items()}
-    metadata = {"step": str(step), "history": json.dumps(history)}
     whole = path.with_suffix(".new")
     save_file(tensors, whole, metadata)
     whole.replace(path)  # so that a kill leaves the old state or the new one
 
 
-def _restore(path, module, optimizer):
+def _restore(path, settings, module, optimizer):
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
+        if metadata.get("settings") != settings:
+            raise ValueError(
+                f"{path} is of a training with other settings; remove it to start "
+                "anew, or name another folder with --state"
+            )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights, adam, tables = {}, {}, {}
     for name, tensor in tensors.items():
