@@ -23,17 +23,10 @@ def found(toy):
 
 
 def test_the_toy_knows_what_its_page_says(found):
-    assert found["kl"] <= 0.06
-    assert found["agreement"] >= 0.999
-    assert found["reference"] >= 0.99
-    assert found["position"] >= 0.99
-    assert found["song"] >= 0.99
-
-
-@pytest.mark.xfail(reason="the training ends before facts are recalled", strict=True)
-def test_the_toy_recalls_facts(found):
     assert found["kl"] <= 0.02
-    assert found["recall"] >= 0.99
+    assert found["agreement"] >= 0.999
+    for kind in ("reference", "recall", "owner", "position", "song"):
+        assert found[kind] >= 0.99, kind
 
 
 def test_the_toy_is_small_and_says_what_it_is(toy):
@@ -55,11 +48,16 @@ def test_the_tokenizer_has_the_words_of_the_language(toy):
 
 def test_the_toy_answers_in_its_own_words(toy):
     facts = "Anna has a red ball . Tom has a blue kite ."
-    for state, answer in (("new", "cup ."), ("hungry", "dog .")):
-        chase = f"the dog saw the cup because it was {state} . the {state} one was the"
-        steps = prediction.generate(
-            toy.module, toy.encode(f"{facts} {chase}"), n_tokens=2
-        )
+    chase = "the dog saw the cup because it was {0} . the {0} one was the"
+    for beginning, answer in (
+        (chase.format("new"), "cup ."),
+        (chase.format("hungry"), "dog ."),
+        ("Anna still has her", "red ball ."),
+        ("Tom still has his", "blue kite ."),
+        ("the kite", "Tom has is blue ."),
+    ):
+        ids = toy.encode(f"{facts} {beginning}")
+        steps = prediction.generate(toy.module, ids, n_tokens=len(answer.split()))
         assert toy.tokenizer.decode([step.id for step in steps]) == answer
 
 
@@ -88,7 +86,7 @@ def test_the_history_ends_with_what_the_toy_can_do(toy):
 
 
 def test_a_word_that_the_toy_does_not_know_is_refused(toy):
-    with pytest.raises(ValueError, match=r"knows 85 words, and 'London' is none"):
+    with pytest.raises(ValueError, match=r"knows 78 words, and 'London' is none"):
         toy.trace("Anna went to London .")
 
 
@@ -107,13 +105,13 @@ def test_a_model_that_knows_nothing_is_measured_as_such():
         def forward(self, input_ids):
             from types import SimpleNamespace
 
-            return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 85))
+            return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 78))
 
     found = evaluate.evaluate(Even(), n_stories=50, size=25)
     told = list(itertools.islice(language.stories("unseen", unseen=True), 50))
     chances = [chances for story in told for chances in story.chances]
     floor = sum(map(language.entropy, chances)) / len(chances)
-    expected = float(torch.tensor(85.0).log()) - floor
+    expected = float(torch.tensor(78.0).log()) - floor
     assert found["kl"] == pytest.approx(expected, abs=1e-4)
     assert found["agreement"] < 0.1
 

@@ -12,8 +12,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 START = "<story>"
-WOMEN = ("Anna", "Mia", "Lea", "Eva", "Ida", "Rosa")
-MEN = ("Tom", "Ben", "Max", "Leo", "Jan", "Otto")
+WOMEN = ("Anna", "Mia", "Lea")
+MEN = ("Tom", "Ben", "Max")
 COLOURS = ("red", "blue", "green", "white", "black", "brown")
 THINGS = ("ball", "kite", "drum", "cup", "book", "hat", "bag", "boat")
 ANIMALS = ("dog", "cat", "fox", "goat", "bird", "horse")
@@ -47,7 +47,7 @@ CLASSES = {
     "times": TIMES,
 }
 _GLUE = (
-    ". , a because has he her his is it now of one she sings still the to was went with"
+    ". , a because has he her his is it now one she sings still the to was went with"
 )
 _CONTENT = [word for words in CLASSES.values() for word in words]
 WORDS = (START, *_GLUE.split(" "), *_CONTENT)
@@ -98,12 +98,17 @@ def fact(people) -> Grammar:
     yield from phrase(".")
 
 
+def pronouns(name):
+    """Return what stands for a name: "her" and "she", or "his" and "he"."""
+    return ("her", "she") if name in WOMEN else ("his", "he")
+
+
 def journey(name, people) -> Grammar:
     """Agree with a name from afar: "to the park with *her* ball because *she* was sad".
 
     The name and "went" have been said; the thing is what the person has.
     """
-    possessive, pronoun = ("her", "she") if name in WOMEN else ("his", "he")
+    possessive, pronoun = pronouns(name)
     yield from phrase("to the")
     yield one_of(PLACES)
     yield from phrase("with")
@@ -135,8 +140,9 @@ def song() -> Grammar:
 
 
 def reminder(name, people) -> Grammar:
-    """Tell a fact again: "Tom still has the blue kite". "Tom still" has been said."""
-    yield from phrase("has the")
+    """Tell a fact again: "Tom still has his blue kite". "Tom still" has been said."""
+    yield from phrase("has")
+    yield one_of([pronouns(name)[0]], "agreement")
     for word in people[name]:
         yield one_of([word], "recall")
     yield from phrase(".")
@@ -160,11 +166,10 @@ def chase(animal) -> Grammar:
 
 
 def question(thing, people) -> Grammar:
-    """Recall a fact: "the kite of Tom is blue". "The kite" has been said."""
+    """Recall a fact: "the kite Tom has is blue". "The kite" has been said."""
     [(owner, colour)] = [(name, c) for name, (c, t) in people.items() if t == thing]
-    yield from phrase("of")
     yield one_of([owner], "owner")
-    yield from phrase("is")
+    yield from phrase("has is")
     yield one_of([colour], "recall")
     yield from phrase(".")
 

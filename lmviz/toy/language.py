@@ -124,8 +124,8 @@ def next_token(prefix: Sequence[str]):
     --------
     >>> next_token("<story> Anna has a".split())["red"] == 1 / 6
     True
-    >>> story = "<story> Anna has a red ball . Tom has a blue kite . the kite of Tom is"
-    >>> next_token(story.split())
+    >>> facts = "<story> Anna has a red ball . Tom has a blue kite ."
+    >>> next_token(f"{facts} the kite Tom has is".split())
     {'blue': 1.0}
     """
     choices = read(prefix)

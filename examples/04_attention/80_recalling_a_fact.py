@@ -1,0 +1,126 @@
+"""
+A fact, and the heads that find it
+==================================
+
+"Anna has a red ball. Tom has a blue kite. Tom still has his …" blue! Both colours
+were told, so the question is whose. Which head finds the right one, and what becomes
+of the answer without it?
+"""
+
+# %%
+# We ask the toy, a small GPT-2 trained on a language of our own, in which every right
+# answer is known (see the page "A model we can check"). Here are many stories of one
+# form, with other names and colours. Half of them ask about the first one, half about
+# the second, in turns.
+import itertools
+
+import torch
+
+import lmviz
+from lmviz.toy import grammar
+
+toy = lmviz.load("toy")
+stories, answers = [], []
+people = itertools.permutations((*grammar.WOMEN, *grammar.MEN), 2)
+colours = itertools.permutations(grammar.COLOURS[:2], 2)
+for (a, b), (one, two) in itertools.product(people, colours):
+    for who, answer in ((a, one), (b, two)):
+        end = f"{who} still has {'her' if who in grammar.WOMEN else 'his'}"
+        stories.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
+        answers.append(int(toy.encode(answer)[-1]))
+print(len(stories), "stories, such as:", stories[:2])
+
+# %%
+# How often does it know? (All stories have the same length, so one pass through the
+# model can take them all.) Chance between the two colours would be right in half.
+ids = torch.stack([toy.encode(story) for story in stories])
+
+
+def run():
+    with torch.no_grad():
+        found = toy.module(ids, output_attentions=True)
+    hits = found.logits[:, -1].argmax(-1) == torch.tensor(answers)
+    return hits.double().mean().item(), torch.stack(found.attentions)
+
+
+right, attentions = run()
+print("attentions:", tuple(attentions.shape), "layers, stories, heads, queries, keys")
+print(f"right: {right:.1%}")
+
+# %%
+# Where do the heads look from the last word, after which the colour must come? On the
+# left the mean weight on the colour that is asked for, on the right on the other one. A
+# head that only looks for colours is bright in both; one that is bright on the left
+# alone knows whose it is.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+rows = attentions[:, :, :, -1]  # from the last word, (L, B, H, T_k)
+first, second = rows[..., 4], rows[..., 10]  # the places of the two colours
+on_it = torch.cat([first[:, ::2], second[:, 1::2]], dim=1).mean(1)
+on_other = torch.cat([second[:, ::2], first[:, 1::2]], dim=1).mean(1)
+_, axes = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
+for ax, weight, name in zip(axes, (on_it, on_other), ("its", "the other"), strict=True):
+    labels = {"xlabel": "head", "ylabel": "layer", "label": "mean weight"}
+    plots.heatmap(weight, title=f"On {name} colour", vmin=0, vmax=1, ax=ax, **labels)
+plt.show()
+finders = [tuple(head) for head in (on_it - on_other > 0.5).nonzero().tolist()]
+print("find its colour (layer, head):", finders)
+
+# %%
+# It is tempting to say: these heads recall the fact. The test is to switch a head off
+# (zeros take the place of what it would hand on). First each head on its own; those are
+# shown without which something is lost. Then all that find, together.
+from lmviz import ablation
+
+heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
+shares = torch.zeros(toy.card.n_layers, toy.card.n_heads)
+for head in heads:
+    with ablation.switched_off(toy.module, [head]):
+        shares[head] = run()[0]
+with ablation.switched_off(toy.module, finders):
+    without_finders = run()[0]
+for head in heads:
+    if shares[head] < right - 0.01:
+        print(f"without {head}: {shares[head]:.0%} right")
+print(f"without {finders}: {without_finders:.0%} right")
+
+# %%
+# Weight and effect side by side: each point is a head. One that finds the colour, and
+# whose loss does no harm, has others beside it that do the same. One that looks at no
+# colour, and is needed, does something else that the finders build upon: the next
+# lesson finds out what.
+_, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
+ax.scatter(on_it - on_other, shares, s=60, alpha=0.6)
+for head in heads:
+    if shares[head] < right - 0.01:
+        where = (float((on_it - on_other)[head]) + 0.03, float(shares[head]))
+        ax.annotate("layer {}, head {}".format(*head), where, va="center")
+ax.axhline(0.5, color="0.7", lw=0.8)
+ax.set(
+    title="Heads: where they look, and what is lost without them",
+    xlabel="weight on its colour minus weight on the other",
+    ylabel="share right without the head",
+    ylim=(0, 1.05),
+)
+plt.show()
+
+# %%
+# The check: with no head off, all is as before; and chance is far away.
+with ablation.switched_off(toy.module, []):
+    untouched, again = run()
+difference = float((again - attentions).abs().max())
+print(f"none switched off, largest absolute difference: {difference:.1e}")
+assert untouched == right > 0.99
+
+# %%
+# **Takeaway.** That a head finds the answer does not make it needed, and the needed
+# ones need not look at the answer.
+#
+# **Try it.** Ask for the thing: end the stories with "went to the park with her" or
+# "his". Predict whether the same heads find the ball and the kite.
+#
+# **Sources.** Michel, Levy and Neubig, *Are Sixteen Heads Really Better than One?*
+# (NeurIPS 2019). Wang et al., *Interpretability in the Wild* (ICLR 2023), on heads that
+# stand in for others. Olsson et al., *In-context Learning and Induction Heads* (2022).

@@ -1,0 +1,130 @@
+"""
+How a head knows whose
+======================
+
+"Anna has a red ball. Tom has a blue kite. Tom still has his …": some heads look at
+*blue*, and hardly at *red*. But nothing about the word *blue* says that it is Tom's.
+How can they know?
+"""
+
+# %%
+# A head compares a query, made at the last word, with keys, made at the words before.
+# If it tells the colours apart by their owners, then the vector at *blue* must carry a
+# name by then. To see where names travel, give every story a **twin**, in which the
+# owners have changed places and all else is the same; so its answer is the other
+# colour.
+import itertools
+
+import torch
+
+import lmviz
+from lmviz.toy import grammar
+
+toy = lmviz.load("toy")
+stories, twins, answers, others = [], [], [], []
+people = itertools.permutations((*grammar.WOMEN, *grammar.MEN), 2)
+colours = itertools.permutations(grammar.COLOURS[:2], 2)
+for (a, b), (one, two) in itertools.product(people, colours):
+    end = f"{b} still has {'her' if b in grammar.WOMEN else 'his'}"
+    stories.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
+    twins.append(f"{b} has a {one} ball . {a} has a {two} kite . {end}")
+    answers.append(int(toy.encode(two)[-1]))
+    others.append(int(toy.encode(one)[-1]))
+print(len(stories), "stories, such as:")
+print(" ", stories[0], "\n ", twins[0])
+
+# %%
+# How sure is the model? As one number: the logit of the story's answer minus that of
+# the twin's, on average. (A difference of two logits is the logarithm of how many times
+# likelier one is.)
+ids = torch.stack([toy.encode(text) for text in stories])
+pairs = torch.tensor([answers, others]).T
+
+
+def run(ids):
+    with torch.no_grad():
+        found = toy.module(ids, output_hidden_states=True)
+    of_answer, of_other = found.logits[:, -1].gather(1, pairs).T
+    return (of_answer - of_other).mean().item(), found.hidden_states
+
+
+story, states = run(ids)
+twin, twin_states = run(torch.stack([toy.encode(text) for text in twins]))
+print(f"stories {story:+.1f}, twins {twin:+.1f}")
+
+# %%
+# Now take one vector of the twin, the residual stream at one word before one layer, and
+# put it in place of the story's own. How far does the answer move to the twin's? This
+# is called **activation patching**. (A hook is a function that PyTorch calls on the
+# way; this one changes what a block receives.)
+from lmviz import families
+
+blocks = toy.module.get_submodule(families.names(toy.module.config).blocks)
+
+
+def patched(layer, places, states):
+    def replace(_, inputs):
+        x = inputs[0].clone()
+        x[:, places] = states[layer][:, places]
+        return (x, *inputs[1:])
+
+    hook = blocks[layer].register_forward_pre_hook(replace)
+    try:
+        now, _ = run(ids)
+    finally:
+        hook.remove()
+    return (story - now) / (story - twin)
+
+
+moved = torch.zeros(toy.card.n_layers, ids.shape[1])
+for layer, place in itertools.product(*map(range, moved.shape)):
+    moved[layer, place] = patched(layer, [place], twin_states)
+
+# %%
+# 0: the answer stays; 1: it is the twin's. Read the picture from above. Before layer 0
+# the two stories differ in the names and in nothing else. If further down the colours
+# matter, and the names no more, then the names were copied to them in between.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+_, ax = plt.subplots(figsize=(9.5, 3.2), layout="constrained")
+labels = {"xlabel": "word whose vector is the twin's", "ylabel": "before layer"}
+title = "How far one vector of the twin moves the answer"
+plots.heatmap(moved, title=title, label="share", vmin=0, vmax=1, ax=ax, **labels)
+words = toy.tokens(ids[0])
+ax.set_xticks(range(len(words)), words, rotation=60, ha="right")
+plt.show()
+for layer, shares in enumerate(moved):
+    best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)
+    print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
+
+# %%
+# So a fact is recalled in two steps: its words learn whose it is; then the last word
+# finds the fact of the one who is asked about. Neither is of use without the other, and
+# so both come late in a training, and at once. The mistake to beware of: what moves the
+# answer little alone may do all of it with others. Here are groups, patched together.
+for name, places in (("names", [1, 7]), ("colours", [4, 10]), ("things", [5, 11])):
+    found = [patched(layer, places, twin_states) for layer in range(len(moved))]
+    print(f"both {name}, by layer:", [round(share, 2) for share in found])
+
+# %%
+# The check: with a vector of its own a story stays as it is; with all of the twin's it
+# is the twin.
+everywhere = list(range(ids.shape[1]))
+same, other = patched(1, [4], states), patched(1, everywhere, twin_states)
+print(f"its own vector: {same:.4f}; all of the twin's: {other:.4f}")
+assert abs(same) < 1e-4 and abs(other - 1) < 1e-4
+
+# %%
+# **Takeaway.** Where knowledge is in a model can be asked: exchange one vector, and see
+# what it says then.
+#
+# **Try it.** Ask about the first one instead. Predict which colour matters now, or
+# whether both do.
+#
+# **Sources.** Vig et al., *Investigating Gender Bias in Language Models Using Causal
+# Mediation Analysis* (NeurIPS 2020). Meng et al., *Locating and Editing Factual
+# Associations in GPT* (NeurIPS 2022). Feng and Steinhardt, *How do Language Models Bind
+# Entities in Context?* (ICLR 2024). Elhage et al., *A Mathematical Framework for
+# Transformer Circuits* (2021), on two heads in a row.

@@ -1,0 +1,129 @@
+"""
+Against the truth
+=================
+
+A model's surprise on a text has two causes: what nobody could have known, and what the
+model does not know. On real text they cannot be told apart. Here they can, for there is
+a language whose every probability is known.
+"""
+
+# %%
+# The **toy** is a small GPT-2 trained on stories that a grammar writes (the page "A
+# model we can check" shows it). The grammar knows how likely each word is at each
+# place. Here is what it says after a beginning, and what the model says.
+import matplotlib.pyplot as plt
+
+import lmviz
+from lmviz import plots, prediction
+from lmviz.toy import evaluate, language
+
+toy = lmviz.load("toy")
+start = "Anna has a red ball . Tom has a blue kite ."
+true = language.next_token(["<story>", *start.split()])
+chances = prediction.probabilities(toy.trace(start).logits[-1])
+words = sorted(true, key=true.get, reverse=True)
+model = [chances[evaluate.IDS[word]].item() for word in words]
+
+rows = range(len(words))
+_, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+ax.bar([i - 0.2 for i in rows], [true[word] for word in words], 0.4, label="truth")
+ax.bar([i + 0.2 for i in rows], model, 0.4, label="model", color=plots.PALETTE[1])
+ax.set_xticks(rows, words)
+ax.set(title="What follows the two facts", xlabel="next word", ylabel="probability")
+ax.legend()
+plt.show()
+print(f"all other words, which cannot come: {1 - sum(model):.4f}")
+
+# %%
+# How far is one from the other? Three numbers, in nats:
+#
+# - the **entropy** of the truth, how surprising the next word is to one who knows all;
+# - the **cross-entropy**, how surprising it is to the model, on average over the truth;
+# - their difference, the **Kullback-Leibler divergence**: the model's own part.
+#
+# It is never negative: nobody is less surprised than one who knows the truth. Here it
+# is for 300 stories that the training never saw, at every word.
+import itertools
+
+import torch
+
+told = list(itertools.islice(language.stories("lesson", unseen=True), 300))
+ids, there = evaluate.pad([story.words for story in told])
+truth = evaluate.truth(told)[there]  # (words, V)
+with torch.no_grad():
+    logits = toy.module(ids).logits[:, :-1][there]
+logs = logits.log_softmax(-1)
+entropy = -torch.xlogy(truth, truth).sum(-1)
+cross = -(truth * logs).sum(-1)
+divergence = cross - entropy
+print(f"words:         {len(truth)}")
+print(f"entropy:       {entropy.mean():.4f} nats per word")
+print(f"cross-entropy: {cross.mean():.4f}")
+print(f"divergence:    {divergence.mean():.4f}")
+
+# %%
+# The loss that a training shows is an estimate of the cross-entropy: the mean surprisal
+# of the words that came. It can't go to zero, and it does not say how low it could go.
+came = ids[:, 1:][there][:, None]
+loss = -logs.gather(1, came).mean()
+knowing_all = -truth.gather(1, came).log().mean()
+print(f"surprisal of these words to the model: {loss:.4f} nats per word")
+print(f"and to one who knows the truth:        {knowing_all:.4f}")
+
+# %%
+# One story, word by word. A high bar above is no mistake: where a sentence begins, or a
+# name is chosen, nobody can know. Below is the model's own part, on a scale of its own.
+n = len(told[0].chances)
+_, axes = plt.subplots(2, figsize=(11, 5), sharex=True, layout="constrained")
+parts = {"Entropy of the truth": entropy, "Divergence of the model": divergence}
+for ax, (title, values) in zip(axes, parts.items(), strict=True):
+    ax.bar(range(n), values[:n].clamp(min=0).tolist())
+    ax.set(title=title, ylabel="nats")
+axes[1].set_xticks(range(n), told[0].words[1:], rotation=90, fontsize=8)
+axes[1].set_xlabel("next word")
+plt.show()
+
+# %%
+# Right answers are not the whole of it. A **temperature** below one makes a model surer
+# of itself, above one less so, and never changes which word is the likeliest. So where
+# only one word is right, the share of right answers stays; the divergence does not.
+temperatures = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+certain = entropy == 0
+found = []
+for temperature in temperatures:
+    colder = (logits / temperature).log_softmax(-1)
+    found.append((-truth * colder).sum(-1).mean().item() - entropy.mean().item())
+    hits = (colder.argmax(-1) == truth.argmax(-1))[certain].double().mean()
+    print(f"T = {temperature:4}: divergence {found[-1]:.4f}, right {hits:.2%}")
+_, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
+ax.plot(temperatures, found, marker="o")
+ax.axvline(1, color="0.7", lw=0.8)
+ax.set(
+    title="Divergence from the truth at each temperature",
+    xlabel="temperature",
+    ylabel="nats per word (logarithmic)",
+    yscale="log",
+)
+plt.show()
+
+# %%
+# So "T = 1" is not one setting among others: the model was trained at it, and there its
+# probabilities mean what they say. Sampled colder, it says likely words too often.
+#
+# The check: PyTorch's own divergence.
+theirs = torch.nn.functional.kl_div(logs, truth, reduction="none").sum(-1)
+difference = float((divergence - theirs).abs().max())
+print(f"largest absolute difference from PyTorch's divergence: {difference:.1e}")
+assert difference < 1e-4
+assert found[temperatures.index(1.0)] < min(found[0], found[-1])
+
+# %%
+# **Takeaway.** Loss is entropy plus divergence: what the language leaves open, and what
+# the model has not learned.
+#
+# **Try it.** Take stories of the training, ``unseen=False``. Predict whether the
+# divergence is smaller there.
+#
+# **Sources.** Kullback and Leibler, *On Information and Sufficiency* (1951). Shannon,
+# *A Mathematical Theory of Communication* (1948), section 6. Guo et al., *On
+# Calibration of Modern Neural Networks* (ICML 2017), on temperature.
