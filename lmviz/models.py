@@ -43,7 +43,7 @@ class Card:
         """Say it in one line."""
         return (
             f"{self.name} ({self.source}; revision {self.revision}; licence "
-            f"{self.licence}): {self.parameters / 1e6:.0f}M parameters, "
+            f"{self.licence}): {self.parameters / 1e6:.3g}M parameters, "
             f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
             f"V={self.vocabulary}, context {self.context or 'unlimited'}, "
             f"{self.positions} positions"

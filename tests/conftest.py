@@ -68,6 +68,12 @@ def smollm2():
 
 
 @pytest.fixture(scope="session")
+def toy():
+    """The model whose right answers are known."""
+    return lmviz.load("toy")
+
+
+@pytest.fixture(scope="session")
 def random_gpt2_folder(tmp_path_factory):
     """The full-size GPT-2 with random weights, about 500 MB."""
     folder = tmp_path_factory.mktemp("random") / "random-gpt2"

@@ -1,9 +1,11 @@
 import copy
+import itertools
 
 import pytest
 import torch
 
 from lmviz import ablation, transformer, weights
+from lmviz.toy import evaluate, grammar
 
 TEXT = "The dog chased the ball because it was excited."
 EVERYONE = [(layer, head) for layer in range(2) for head in range(4)]
@@ -150,3 +152,23 @@ def test_a_head_that_is_not_there_is_refused(family, layer, head):
     ):
         pass
     assert not hooks(family.module)
+
+
+def test_without_the_heads_that_find_them_facts_are_not_recalled(toy):
+    """The heads are those that look at the colour which the grammar asks for."""
+    texts, answers, places = [], [], []
+    for a, b in itertools.permutations(grammar.WOMEN, 2):
+        facts = f"{a} has a red ball . {b} has a blue kite ."
+        texts += [f"{facts} {a} still has her", f"{facts} {b} still has her"]
+        answers += [evaluate.IDS["red"], evaluate.IDS["blue"]]
+        places += [4, 10]
+    ids = torch.stack([toy.encode(text) for text in texts])
+    answers = torch.tensor(answers)
+    whole = toy.module(ids, output_attentions=True)
+    rows = torch.stack(whole.attentions)[:, :, :, -1]
+    on_it = rows[:, range(len(ids)), :, places].mean(0)
+    finders = [tuple(head) for head in (on_it > 0.5).nonzero().tolist()]
+    with ablation.switched_off(toy.module, finders):
+        without = toy.module(ids).logits
+    assert (whole.logits[:, -1].argmax(-1) == answers).all()
+    assert (without[:, -1].argmax(-1) == answers).double().mean() <= 0.5

@@ -28,12 +28,14 @@ REBUILD = {
     "04_attention/40_what_heads_do",
     "04_attention/50_it",
     "04_attention/60_not_explanation",
+    "04_attention/80_recalling_a_fact",
     "05_prediction/10_next_token",
     "05_prediction/20_temperature",
     "05_prediction/30_writing_text",
     "05_prediction/40_logit_lens",
     "05_prediction/50_surprise",
     "05_prediction/60_whole_model",
+    "05_prediction/80_against_the_truth",
 }
 # Thirty layers of our own parts lose a little more than one step does.
 WHOLE_MODEL = {"05_prediction/40_logit_lens", "05_prediction/60_whole_model"}

@@ -7,6 +7,7 @@ from transformers import (
 )
 
 from lmviz import prediction
+from lmviz.toy import language
 
 
 @pytest.fixture
@@ -39,6 +40,29 @@ def test_samples_follow_the_probabilities():
     shares = drawn.bincount(minlength=4) / len(drawn)
     assert torch.allclose(shares, chances, atol=4 * 0.5 / len(drawn) ** 0.5)
     assert shares[3] == 0
+
+
+def test_what_the_toy_writes_is_a_story(toy):
+    """Each word could have come there; a model may err once in so many."""
+    choose = prediction.sampler(seed=0)
+    start = toy.module.config.bos_token_id
+    mistakes = n_words = 0
+    for _ in range(10):
+        steps = prediction.generate(
+            toy.module, torch.tensor([start]), n_tokens=40, choose=choose
+        )
+        words = ["<story>"]
+        for step in steps:
+            if (chances := language.next_token(words)) == {}:
+                break
+            [word] = toy.tokens([step.id])
+            n_words += 1
+            if word not in chances:
+                mistakes += 1
+                break
+            words.append(word)
+    assert n_words > 200
+    assert mistakes <= 1
 
 
 @pytest.mark.parametrize("shape", [(50,), (4, 50), (2, 3, 50)])

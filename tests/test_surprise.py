@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lmviz import surprise, weights
+from lmviz.toy import language
 
 TEXT = "The dog chased the ball because it was excited, and the cat watched."
 
@@ -57,6 +58,17 @@ def test_smollm2_is_less_surprised_by_sense(smollm2):
         return surprise.perplexity(surprise.surprisal(trace.logits, trace.ids))
 
     assert perplexity(TEXT) < perplexity("watched cat the and excited was it because")
+
+
+def test_the_toy_is_as_surprised_as_one_who_knows_the_grammar(toy):
+    story = next(language.stories("surprise", unseen=True))
+    trace = toy.trace(" ".join(story.words[1:]))
+    ours = surprise.surprisal(trace.logits, trace.ids)
+    pairs = zip(story.words[1:], story.chances, strict=True)
+    known = torch.tensor([-math.log(chances[word]) for word, chances in pairs])
+    assert torch.allclose(ours, known, atol=0.25)
+    mean = surprise.perplexity(known)
+    assert surprise.perplexity(ours) == pytest.approx(mean, rel=0.03)
 
 
 @pytest.mark.parametrize("text", ["abcd", "éé", "🦜"])

@@ -13,11 +13,6 @@ from lmviz.toy.__main__ import main
 
 
 @pytest.fixture(scope="module")
-def toy():
-    return lmviz.load("toy")
-
-
-@pytest.fixture(scope="module")
 def found(toy):
     return evaluate.evaluate(toy.module)
 
