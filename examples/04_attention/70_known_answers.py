@@ -65,8 +65,8 @@ for row, (meant, weights) in zip(axes, looks.items(), strict=True):
 plt.show()
 turn = looks["animal"] - looks["thing"]
 turn = turn[..., 0] - turn[..., 1]
-turners = [tuple(head) for head in (turn > 1).nonzero().tolist()]
-print("turn by more than 1 of 2 (layer, head):", turners)
+turners = [tuple(head) for head in (turn > 0.5).nonzero().tolist()]
+print("turn by more than 0.5 of 2 (layer, head):", turners)
 
 # %%
 # Now the test. Switch off each head, put its average in its place, and ask all
@@ -99,7 +99,7 @@ plt.show()
 # spared, if others do the same; so at last all of those are off at once.
 pronouns = right[:, evaluate.KINDS.index("reference")]
 for head, share in zip(heads, pronouns.tolist(), strict=True):
-    if turn[head] > 1 or share < 0.95:
+    if turn[head] > 0.5 or share < 0.95:
         print(f"{head} turns by {turn[head]:+.2f}; without it {share:.0%} right")
 with ablation.switched_off(toy.module, turners, replacement=average):
     share = evaluate.evaluate(toy.module, n_stories=100)["reference"]

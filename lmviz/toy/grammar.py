@@ -88,9 +88,17 @@ def phrase(text) -> Grammar:
 
 
 def fact(people) -> Grammar:
-    """Say who has what: "Anna has a red ball". Nobody and nothing comes twice."""
+    """Say who has what: "Anna has a red ball". Nobody and nothing comes twice.
+
+    A woman and a man are told of more often than two of a kind. Then *her* and *his*
+    alone say whose a thing is, which is soon learned, and what a model builds for it
+    also serves where only the name can tell.
+    """
     taken = {word for person in people.items() for word in (person[0], *person[1])}
-    name = yield one_of(word for word in (*WOMEN, *MEN) if word not in taken)
+    names = [word for word in (*WOMEN, *MEN) if word not in taken]
+    alike = {word for kind in (WOMEN, MEN) if taken & {*kind} for word in kind}
+    weights = {word: 1 if word in alike else 4 for word in names}
+    name = yield Choice({w: x / sum(weights.values()) for w, x in weights.items()})
     yield from phrase("has a")
     colour = yield one_of(word for word in COLOURS if word not in taken)
     thing = yield one_of(word for word in THINGS if word not in taken)

@@ -49,7 +49,7 @@ def write(generator: random.Random, *, grammar: Callable = story):
     Examples
     --------
     >>> " ".join(write(random.Random(1)).words[:7])
-    '<story> Mia has a blue cup .'
+    '<story> Anna has a blue cup .'
     """
     said = [START]
     choices = []

@@ -26,7 +26,7 @@ STEPS = 6_000
 BATCH = 32
 LEARNING_RATES, WARM_UP = {"muon": 0.01, "adam": 3e-3}, 300
 ANSWERS = 4.0
-SEED = 1
+SEED = 0
 SAVE_EVERY = 200
 
 
