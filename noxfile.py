@@ -92,6 +92,13 @@ def tests(session):
 
 
 @nox.session
+def browser(session):
+    """Play with the views in a real Chromium; what stands behind -- goes to pytest."""
+    install(session, "browser")
+    session.run("pytest", "browser_tests", *session.posargs)
+
+
+@nox.session
 def examples(session):
     """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
     scripts = choose_model(session, examples.__doc__, files=True)

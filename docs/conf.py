@@ -17,6 +17,7 @@ extensions = [
     "freshness",
     "mathml",
     "model_card",
+    "views",
 ]
 exclude_patterns = [
     "_build",

@@ -27,6 +27,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
         "surprise",
         "tokenization",
         "transformer",
+        "views",
         "weights",
     ],
     submod_attrs={

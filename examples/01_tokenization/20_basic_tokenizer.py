@@ -83,6 +83,13 @@ plots.token_strips(
 plt.show()
 
 # %%
+# The same strips to play with: each token's id and bytes.
+from lmviz import views
+
+ids = {"basic": tokenizer.encode(new), "GPT-2": gpt2.encode(new).ids}
+views.tokens(strips, ids=ids, title="Two tokenizers, to play with")
+
+# %%
 # The check: a tokenizer is without loss if decoding gives the text back.
 print("basic:", tokenizer.decode(tokenizer.encode(new)) == new)
 print("GPT-2:", gpt2.decode(gpt2.encode(new).ids) == new)

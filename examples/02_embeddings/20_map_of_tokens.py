@@ -81,6 +81,13 @@ print(f"on the map {flat[betrayed] / flat.max():.0%} of the largest distance,")
 print(f"in truth {true[betrayed] / true.max():.0%} of the largest distance")
 
 # %%
+# The map after every layer, to play with. Choose a token: its nearest neighbours are
+# those of the whole space, and not those on the map.
+from lmviz import views
+
+views.embeddings(trace.hidden_states, trace.tokens, title="The map after every layer")
+
+# %%
 # The check: a projection can bring points together, but never move them apart. So on
 # the map no pair may be further apart than in truth, and the variances of all
 # directions together must give the variance there is.

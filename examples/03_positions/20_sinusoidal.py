@@ -100,6 +100,12 @@ print(f"shift by 5, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
+# To play with: base, width and position. Predict each time what the pictures will do.
+from lmviz import views
+
+views.positions(title="Positions, to play with")
+
+# %%
 # **Takeaway.** A sinusoidal encoding is a set of clock hands of many speeds, in which
 # distance is an angle.
 #

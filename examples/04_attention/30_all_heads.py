@@ -45,6 +45,13 @@ plots.head_mosaic(attentions, title=f"Every head of {lm.card.name}, linear colou
 plt.show()
 
 # %%
+# The same to play with: choose a tile, and point at a word, or go to it with the arrow
+# keys, to see its row in numbers.
+from lmviz import views
+
+views.attention(attentions, trace.tokens, title="Every head, to play with")
+
+# %%
 # Put numbers to it: how much of its attention does each head spend on the token itself,
 # on the one before it, and on the first? (From the third token on, where these are
 # three different ones.)

@@ -28,6 +28,8 @@ NOTES = ("do", "re", "mi", "fa", "so", "la")
 # morning, the next eight noon, and so on. (Before 16 there are only facts.)
 TIMES = ("morning", "noon", "evening", "night")
 DAWN, WATCH = 16, 8
+# How much likelier the second one told of is of the other kind than of the same.
+MIXED = 4
 # From this place on no new sentence begins; the longest has 17 words.
 LAST_BEGINNING = 44
 CONTEXT = 64
@@ -97,7 +99,7 @@ def fact(people) -> Grammar:
     taken = {word for person in people.items() for word in (person[0], *person[1])}
     names = [word for word in (*WOMEN, *MEN) if word not in taken]
     alike = {word for kind in (WOMEN, MEN) if taken & {*kind} for word in kind}
-    weights = {word: 1 if word in alike else 4 for word in names}
+    weights = {word: 1 if word in alike else MIXED for word in names}
     name = yield Choice({w: x / sum(weights.values()) for w, x in weights.items()})
     yield from phrase("has a")
     colour = yield one_of(word for word in COLOURS if word not in taken)

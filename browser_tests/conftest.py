@@ -1,0 +1,129 @@
+"""A real browser, and pages that must neither complain nor reach out.
+
+These tests stand apart from `tests`, which have to pass where no browser is.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a folder on localhost; returns its address."""
+    servers = []
+
+    def start(folder):
+        handler = functools.partial(_Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("LMVIZ_BROWSER") or next(
+        filter(None, map(shutil.which, NAMES)), None
+    )
+    if path is None:
+        pytest.exit(
+            "no browser found: install Debian's chromium, or name a Chromium's "
+            "program in LMVIZ_BROWSER",
+            returncode=2,
+        )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path, serve):
+    """Open views (or an address) in a page that is watched until the test is over.
+
+    ``open_page(view, …)`` writes the views into one page, each with its own script.
+    """
+    opened, complaints = [], []
+
+    def start(*views, url=None, width=1280, height=900, dark=False):
+        if url is None:
+            body = "".join(view._repr_html_() for view in views)
+            page_file = tmp_path / "page.html"
+            page_file.write_text(
+                '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+                '<link rel="icon" href="data:,">'
+                '<meta name="viewport" content="width=device-width">'
+                '<meta name="color-scheme" content="light dark">'
+                f"<title>views</title></head><body><main><h1>Views</h1>{body}</main>"
+                "</body></html>",
+                encoding="utf-8",
+            )
+            url = f"{serve(tmp_path)}/page.html"
+        origin = "/".join(url.split("/")[:3])
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            accept_downloads=True,
+        )
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                message.type in ("error", "warning") and complaints.append(message.text)
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((origin, "data:", "blob:"))
+                or complaints.append(f"left the page: {request.url}")
+            ),
+        )
+        page.on(
+            "dialog", lambda dialog: complaints.append(f"executed: {dialog.message}")
+        )
+        opened.append(context)
+        page.goto(url)
+        page.evaluate(
+            "Promise.all([...document.querySelectorAll('*')].map(e => e.ready))"
+        )
+        return page
+
+    yield start
+    for context in opened:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def no_violations():
+    """Assert that axe finds nothing on a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def check(page):
+        found = Axe().run(page)
+        assert found.response["violations"] == []
+
+    return check

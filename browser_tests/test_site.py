@@ -1,0 +1,51 @@
+"""The views on the built book's own pages."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def site(serve):
+    if not (HTML / "index.html").is_file():
+        if os.environ.get("CI"):
+            pytest.fail("the book is not built; this run has to build it before")
+        pytest.skip("the book is not built: nox -s docs")
+    return serve(HTML)
+
+
+def pages_with_views():
+    """Gallery pages and notebook pages alike."""
+    return sorted(
+        str(path.relative_to(HTML))
+        for path in HTML.rglob("*.html")
+        if "<lmviz-" in path.read_text(encoding="utf-8")
+    )
+
+
+def test_lessons_and_a_notebook_have_views(site):
+    pages = pages_with_views()
+    assert "explorer.html" in pages
+    assert len([page for page in pages if page.startswith("lessons/")]) >= 6
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_view_comes_to_life_on_its_page(site, open_page, dark):
+    for name in pages_with_views():
+        page = open_page(url=f"{site}/{name}", dark=dark)
+        states = page.evaluate(
+            """() => [...document.querySelectorAll("*")]
+                .filter((e) => e.localName.startsWith("lmviz-"))
+                .map((e) => e.shadowRoot?.firstElementChild?.childElementCount)"""
+        )
+        assert states, name
+        assert all(count > 1 for count in states), name
+
+
+def test_no_page_with_a_view_is_wider_than_a_phone(site, open_page):
+    for name in pages_with_views():
+        page = open_page(url=f"{site}/{name}", width=390, height=800)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name

@@ -1,0 +1,106 @@
+import pytest
+
+from lmviz.views import tokens
+
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301"]
+HOSTILE += ["שלום", "\0"]
+ROWS = {"BPE": ["The", "␣dog", "⟨E2 82⟩", "⟨AC⟩"], "letters": list("The␣dog")}
+IDS = {"BPE": [464, 3290, 158, 105], "letters": list(range(7))}
+
+
+def strip(page, row=0, view=0):
+    return page.locator("lmviz-tokens").nth(view).locator(".strip").nth(row)
+
+
+def shown(page, view=0):
+    text = page.locator("lmviz-tokens").nth(view).locator("output").inner_text()
+    return text.replace("\u2068", "").replace("\u2069", "")
+
+
+def test_rows_stand_under_each_other_with_their_numbers(open_page):
+    page = open_page(tokens(ROWS, ids=IDS))
+    text = page.locator("lmviz-tokens .title").locator("..").inner_text()
+    assert "BPE\u2069: 4 tokens" in text
+    assert "letters\u2069: 7 tokens" in text
+    assert strip(page).locator("button").count() == 4
+    first, second = (strip(page, row).bounding_box() for row in (0, 1))
+    assert second["y"] >= first["y"] + first["height"]
+
+
+@pytest.mark.parametrize("i", range(4))
+def test_pointing_shows_token_id_and_bytes(open_page, i):
+    page = open_page(tokens(ROWS, ids=IDS))
+    strip(page).locator("button").nth(i).hover()
+    raw = ["54 68 65", "20 64 6F 67", "E2 82", "AC"][i]
+    token, number = ROWS["BPE"][i], IDS["BPE"][i]
+    wanted = f"BPE, token {i + 1} of 4: “{token}”, id {number}, bytes {raw}"
+    assert shown(page) == wanted
+    page.mouse.move(0, 0)
+    assert shown(page) == wanted
+
+
+def test_arrow_keys_move_within_a_row_and_tab_between_rows(open_page):
+    page = open_page(tokens(ROWS, ids=IDS))
+    assert page.locator("lmviz-tokens button[tabindex='0']").count() == 2
+    page.keyboard.press("Tab")
+    assert "token 1 of 4" in shown(page)
+    for key, at in (("ArrowRight", 2), ("End", 4), ("ArrowRight", 4), ("ArrowLeft", 3)):
+        page.keyboard.press(key)
+        assert f"BPE, token {at} of 4" in shown(page)
+    page.keyboard.press("Home")
+    assert "BPE, token 1 of 4" in shown(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert "letters, token 1 of 7" in shown(page)
+    page.keyboard.press("Shift+Tab")
+    assert "BPE, token 2 of 4" in shown(page)
+    focus = page.evaluate(
+        "getComputedStyle(document.querySelector('lmviz-tokens').shadowRoot"
+        ".activeElement).outlineStyle"
+    )
+    assert focus == "solid"
+
+
+def test_ids_may_be_missing(open_page):
+    page = open_page(tokens(ROWS))
+    strip(page).locator("button").first.focus()
+    assert shown(page) == "BPE, token 1 of 4: “The”, bytes 54 68 65"
+
+
+def test_hostile_tokens_are_text(open_page):
+    page = open_page(tokens({"</b>": HOSTILE}))
+    buttons = strip(page).locator("button")
+    assert buttons.count() == len(HOSTILE)
+    assert buttons.first.inner_text().strip("\u2068\u2069") == HOSTILE[0]
+    assert page.locator("img").count() == 0
+    for i, (seen, raw) in enumerate([("‹2028›", "E2 80 A8"), ("◌\u0301", "CC 81")], 3):
+        buttons.nth(i).hover()
+        assert f"“{seen}”, bytes {raw}" in shown(page)
+    buttons.nth(6).hover()
+    assert "“␀”, bytes 00" in shown(page)
+    # A right-to-left token leaves its neighbours in place.
+    left = [buttons.nth(i).bounding_box()["x"] for i in (4, 5, 6)]
+    assert left == sorted(left)
+
+
+def test_a_narrow_page_does_not_scroll_sideways(open_page):
+    page = open_page(tokens({"A": ["word"] * 200 + ["x" * 300]}), width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert strip(page).evaluate("e => e.scrollWidth <= e.clientWidth")
+    strip(page).locator("button").nth(100).click()
+    assert "token 101 of 201" in shown(page)
+
+
+def test_two_on_a_page_are_independent(open_page):
+    page = open_page(tokens(ROWS), tokens({"other": ["x", "y"]}))
+    strip(page, view=1).locator("button").nth(1).hover()
+    assert shown(page, 1) == "other, token 2 of 2: “y”, bytes 79"
+    assert "Point at a token" in shown(page, 0)
+    assert page.evaluate("document.querySelectorAll('main [id]').length") == 0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(open_page, no_violations, dark):
+    page = open_page(tokens(ROWS, ids=IDS), tokens({"A": HOSTILE}), dark=dark)
+    strip(page).locator("button").nth(1).focus()
+    no_violations(page)

@@ -1,0 +1,202 @@
+import { View, define, make, draw, visible, colour, css, ink, download, svgText } from "./core.js";
+import { choice, clamp, moved, strip } from "./core.js";
+
+const STEPS = 1023;
+const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
+// The same as pixels, red in the lowest byte.
+const PIXELS = Uint32Array.from(PALETTE, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+// The step of a weight, negative for none, and even ticks of the colour bar.
+const SCALES = {
+  linear: [(w) => Math.round(w * STEPS), 0, 0.25, 0.5, 0.75, 1],
+  logarithmic: [(w) => (w > 1e-4 ? Math.round((1 + Math.log10(w) / 4) * STEPS) : Math.min(w, 0)),
+    "≤0.0001", 0.001, 0.01, 0.1, 1],
+};
+const WHAT = ["one head", "mean over heads of the layer", "maximum over heads of the layer",
+  "mean over all heads", "maximum over all heads"];
+
+const text = (x, y, content, anchor = "start", turn = 0) => draw("text",
+  { transform: `translate(${x} ${y}) rotate(${turn})`, "text-anchor": anchor }, content);
+
+const box = (x, y, width, height, fill = "none") => draw("rect", { x, y, width, height, fill });
+
+// A canvas of pixels under a drawing; `pick(row, column)` hears pointer and arrow keys.
+const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
+  const canvas = make("canvas", { style: `left:${x}px;top:${y}px;width:${w}px;height:${h}px` });
+  const svg = draw("svg", { width, height, role: "img", tabindex: 0,
+    "aria-label": label, "font-size": 11, "font-family": "sans-serif",
+    onkeydown: (event) => {
+      const to = moved(event, at(), sizes);
+      if (`${to}` !== `${at()}`) pick(...to);
+    },
+    [on]: (event) => {
+      const { left, top } = svg.getBoundingClientRect();
+      pick(...clamp([Math.floor(((event.clientY - top - y) / h) * sizes[0]),
+        Math.floor(((event.clientX - left - x) / w) * sizes[1])], sizes));
+    } });
+  const frame = make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": label },
+    make("div", {}, canvas, svg));
+  return { canvas, svg, frame };
+};
+
+const build = async (view, root, { shape, tokens, causal, low, high, levels, note }) => {
+  const [layers, heads, queries, keys] = shape;
+  const offset = keys - queries;
+  const size = causal ? queries * (offset + (queries + 1) / 2) : queries * keys;
+  const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: 0,
+    scale: keys > 48 ? "logarithmic" : "linear" });
+  const step = (w) => SCALES[state.scale][0](w);
+  const row = (query) => view.matrix.values.subarray(query * keys, (query + 1) * keys);
+
+  // Put the largest or mean weight of `n` heads where `place` says, straight from the codes.
+  const gather = (values, from, n, mean, place) => {
+    for (let i = from * size, head = from; head < from + n; head++)
+      for (let q = 0; q < queries; q++)
+        for (let k = 0, end = causal ? q + offset + 1 : keys; k < end; k++, i++) {
+          const code = low.values[i] + ((high.values[i >> 2] >> (2 * (i & 3))) & 3) * 256;
+          const weight = levels.values[code];
+          const at = place(q, k, head);
+          values[at] = mean ? Math.max(values[at], 0) + weight / n : Math.max(values[at], weight);
+        }
+  };
+
+  const paint = (canvas, values, width) => {
+    Object.assign(canvas, { width, height: values.length / width });
+    const image = new ImageData(width, canvas.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    values.forEach((w, i) => (pixels[i] = PIXELS[step(w)]));
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  };
+
+  const tile = clamp([Math.floor(300 / Math.max(heads, layers)) - 20], [25])[0] + 20;
+  const all = plot("All heads: a row a layer, a column a head; arrow keys choose",
+    [38, 36, tile * heads, tile * layers], [tile * heads + 42, tile * layers + 40],
+    [layers, heads], "onclick", () => [state.layer, state.head],
+    (layer, head) => show({ layer, head, what: state.what.replace(/.* all heads/, WHAT[0]) }));
+  const chosen = draw("g", { class: "mark" });
+  all.svg.append(text(38, 12, "head →"), text(11, 36, "← layer", "end", -90), chosen);
+  for (let i = 0; i < heads; i++) all.svg.append(text(38 + (i + 0.5) * tile, 30, i, "middle"));
+  for (let i = 0; i < layers; i++) all.svg.append(text(33, 40 + (i + 0.5) * tile, i, "end"));
+
+  const cell = Math.max(1, Math.min(24, Math.round(480 / keys)));
+  const [x, y, w, h] = [104, 70, cell * keys, cell * queries];
+  const map = plot("One matrix: a row a query, a column a key; arrow keys move", [x, y, w, h],
+    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onpointermove",
+    () => [state.query, state.key], (...at) => point(...at));
+  const [bar, cross] = [draw("g"), draw("g", { class: "mark" })];
+  map.svg.append(bar, text(x + w / 2, y + h + 92, "key", "middle"),
+    text(14, y + h / 2, "query", "middle", -90), cross);
+  const short = (i) => visible(tokens[i].replace(/^(.{11}).{2,}$/su, "$1…"));
+  for (let i = 0; i < keys; i += Math.ceil(12 / cell)) {
+    const middle = (i + 0.5) * cell + 4;
+    map.svg.append(text(x + middle, y + h + 5, short(i), "end", -90));
+    if (i < queries) map.svg.append(text(x - 5, y + middle, short(i + offset), "end"));
+  }
+
+  // A token of the strip becomes the query; the key is what it looks at most.
+  const line = strip("Tokens, coloured by the weight the query gives them", tokens, (i) =>
+    i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
+  const [value, said] = [make("output"), make("output", { class: "note" })];
+  const quoted = (i) => `${i} “${visible(tokens[i])}”`;
+
+  const point = (query, key) => {
+    Object.assign(state, { query, key });
+    cross.replaceChildren(box(x, y + query * cell, w, cell), box(x + key * cell, y, cell, h));
+    [...line.children].forEach((button, k) => {
+      const rgb = PALETTE[step(row(query)[k])];
+      button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
+      button.ariaCurrent = k === query + offset;
+    });
+    const weight = row(query)[key];
+    value.textContent = `${view.shown}: query ${quoted(query + offset)} → key ${quoted(key)}: ` +
+      (weight < 0 ? "comes later, not seen" : weight.toFixed(4));
+  };
+
+  const show = (change) => {
+    Object.assign(state, change);
+    const { layer, head, what, scale } = state;
+    picked.control.value = what;
+    const one = what === WHAT[0];
+    const every = what.endsWith("all heads");
+    const [top, left] = [every ? 0 : layer, one ? head : 0];
+    const [down, right] = [every ? layers : 1, one ? 1 : heads];
+    const [fold] = what.split(" ");
+    view.shown = `${every ? "all layers" : `layer ${layer}`}, ` +
+      (one ? `head ${head}` : `${fold} over ${down * right} heads (no single head)`);
+    const values = new Float32Array(queries * keys).fill(-1);
+    view.matrix = { values, shape: [queries, keys] };
+    gather(values, top * heads + left, down * right, fold === "mean", (q, k) => q * keys + k);
+    paint(map.canvas, values, keys);
+    chosen.replaceChildren(box(38 + left * tile, 36 + top * tile, right * tile, down * tile));
+    bar.replaceChildren(text(4, 14, view.shown), text(x, 32, `colour: weight, ${scale}`));
+    for (let i = 0; i < 200; i += 2) bar.append(box(x + i, 38, 2, 10, css(colour(i / 198))));
+    SCALES[scale].slice(1).forEach((tick, i) => bar.append(text(x + 50 * i, 60, tick, "middle")));
+    point(state.query, state.key);
+  };
+
+  const copy = async () => {
+    const lines = [["query \\ key", ...tokens], ...tokens.slice(offset).map((token, q) =>
+      [token, ...Array.from(row(q), (weight) => (weight < 0 ? "" : weight.toFixed(4)))])];
+    const csv = lines.map((line) => line.map((x) => `"${x.replaceAll('"', '""')}"`).join()).join("\n");
+    try {
+      await navigator.clipboard.writeText(csv);
+      said.textContent = `Copied: ${view.shown}.`;
+    } catch {
+      download(`${view.shown}.csv`, "text/csv", csv);
+      said.textContent = "Copying is not allowed here: saved as a file.";
+    }
+  };
+
+  const save = () => {
+    const paths = {};
+    view.matrix.values.forEach((weight, i) => {
+      const s = step(weight);
+      if (s >= 0) paths[s] = `${paths[s] ?? ""}M${i % keys} ${Math.floor(i / keys)}h1v1h-1z`;
+    });
+    const svg = map.svg.cloneNode(true);
+    svg.querySelector(".mark").remove();
+    svg.prepend(box(0, 0, "100%", "100%", "#fff"), draw("g",
+      { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
+      ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
+    download(`${view.shown}.svg`, "image/svg+xml", svgText(svg));
+  };
+
+  const picked = choice("show", WHAT, state.what, (what) => show({ what }));
+  root.append(make("div", { class: "controls" }, picked,
+    choice("colour", Object.keys(SCALES), state.scale, (scale) => {
+      show({ scale });
+      paint(all.canvas, small, across);
+    }),
+    make("button", { onclick: copy }, "copy as CSV"),
+    make("button", { onclick: save }, "save as SVG")),
+  make("div", { class: "both" }, all.frame, map.frame), value, line, said,
+  make("p", { class: "note" }, note));
+
+  // Thumbnails: the largest weight of each patch, a layer at a time, to stay responsive.
+  const room = Math.min(48, Math.round(tile * devicePixelRatio)) - 2;
+  const [tall, broad] = [Math.min(queries, room), Math.min(keys, room)];
+  const gap = Math.ceil(broad / 12);
+  const across = heads * (broad + gap);
+  const small = new Float32Array(across * layers * (tall + gap)).fill(-1);
+  show({});
+  for (let layer = 0; layer < layers; layer++) {
+    await new Promise((done) => setTimeout(done));
+    gather(small, layer * heads, heads, false, (q, k, head) =>
+      (layer * (tall + gap) + Math.floor((q * tall) / queries)) * across +
+      (head % heads) * (broad + gap) + Math.floor((k * broad) / keys));
+  }
+  paint(all.canvas, small, across);
+};
+
+define("lmviz-attention", class extends View {
+  static css = `
+.both { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
+.wide { max-width: 100%; }
+.wide div { position: relative; width: max-content; }
+canvas { position: absolute; image-rendering: pixelated; }
+svg { position: relative; display: block; }
+g text:first-child { font-weight: bold; }
+.mark { stroke: #fff; stroke-width: 1.5; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000); }
+[aria-current="true"] { outline: 2px dashed CanvasText; outline-offset: 1px; }`;
+
+  build = (...data) => build(this, ...data);
+});

@@ -1,0 +1,199 @@
+// What all views share: an element that unpacks its data and draws into a shadow root.
+
+export const define = (name, element) => {
+  if (!customElements.get(name)) customElements.define(name, element);
+};
+
+// An element with attributes and children. Strings become text, never markup.
+export const make = (tag, attributes = {}, ...children) =>
+  fill(document.createElement(tag), attributes, children);
+
+export const draw = (tag, attributes = {}, ...children) =>
+  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+const fill = (element, attributes, children) => {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+};
+
+// Text as it can be seen: pictures for control characters, a ring for a lone mark to
+// stand on, and isolated, so that a right-to-left token leaves its neighbours in place.
+export const visible = (text) =>
+  "\u2068" +
+  text
+    .replace(/[\0-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu,
+      (c) => `‹${c.codePointAt(0).toString(16)}›`)
+    .replace(/^\p{M}/u, "◌$&") +
+  "\u2069";
+
+const TYPES = {
+  bool: Uint8Array, uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array,
+  int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array,
+};
+
+const unpack = async ({ array, type, shape }) => {
+  const text = atob(array);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const values = new TYPES[type](await new Response(stream).arrayBuffer());
+  return { values, shape };
+};
+
+const revive = async (data) => {
+  if (data === null || typeof data !== "object") return data;
+  if (typeof data.array === "string" && data.type in TYPES) return unpack(data);
+  const entries = Object.entries(data);
+  const values = await Promise.all(entries.map(([, value]) => revive(value)));
+  if (Array.isArray(data)) return values;
+  return Object.fromEntries(entries.map(([key], i) => [key, values[i]]));
+};
+
+const STYLE = `
+:host { display: block; margin: 1rem 0; font: 0.9rem/1.4 system-ui, sans-serif;
+  color: inherit; --line: color-mix(in srgb, currentColor 25%, transparent);
+  --soft: color-mix(in srgb, currentColor 8%, transparent);
+  --accent: light-dark(#0060a0, #6cb8ee); }
+:host([hidden]) { display: none; }
+* { box-sizing: border-box; }
+.title { font-size: 1rem; font-weight: bold; margin: 0 0 0.5rem; }
+button, select, input { font: inherit; color: inherit; }
+button, select, input[type="text"] { background: var(--soft); border: 1px solid var(--line);
+  border-radius: 0.3rem; padding: 0.15rem 0.5rem; min-height: 1.75rem; }
+button { cursor: pointer; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
+.controls { display: flex; flex-wrap: wrap; gap: 0.4rem 1rem; align-items: center;
+  margin: 0.4rem 0; }
+.controls label { display: inline-flex; gap: 0.4rem; align-items: center; }
+.wide { overflow-x: auto; }
+output, .note { display: block; min-height: 1.4em; overflow-wrap: anywhere; }
+.note { opacity: 0.85; font-size: 0.85em; }
+svg text { fill: currentColor; }
+.mono { font-family: ui-monospace, monospace; }
+.strip { display: flex; flex-wrap: wrap; gap: 2px; padding: 4px; max-height: 13rem;
+  overflow: auto; }
+.strip button { padding: 0 0.25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+`;
+
+const sheets = new Map();
+const sheet = (css) => {
+  if (!sheets.has(css)) {
+    const made = new CSSStyleSheet();
+    made.replaceSync(css);
+    sheets.set(css, made);
+  }
+  return sheets.get(css);
+};
+
+// A view says what to draw in `build(root, data)`. `ready` resolves when it is there.
+export class View extends HTMLElement {
+  static css = "";
+
+  connectedCallback() {
+    this.ready ??= this.#show();
+  }
+
+  async #show() {
+    const source = this.querySelector('script[type="application/json"]');
+    this.data = await revive(JSON.parse(source.textContent));
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet(STYLE), sheet(this.constructor.css)];
+    const title = this.dataset.title;
+    // Neither a heading nor a landmark: pages have their own order of these.
+    const section = make("div", { role: "group", "aria-label": title },
+      make("div", { class: "title" }, title));
+    root.append(section);
+    await this.build(section, this.data);
+  }
+}
+
+// Dark to bright with even steps, legible to colour-blind readers (viridis).
+const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
+  "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+
+// The colour of a share between 0 and 1, as three bytes.
+export const colour = (share) => {
+  const at = Math.min(Math.max(share, 0), 1) * (STOPS.length - 1);
+  const i = Math.min(Math.floor(at), STOPS.length - 2);
+  return STOPS[i].map((from, c) => Math.round(from + (at - i) * (STOPS[i + 1][c] - from)));
+};
+
+export const css = (rgb) => `rgb(${rgb.join(" ")})`;
+
+// Black or white, whichever is easier to read on a colour.
+export const ink = (rgb) => {
+  const [r, g, b] = rgb.map((c) => (c / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
+};
+
+export const softmax = (logits) => {
+  let most = -Infinity;
+  for (const x of logits) most = Math.max(most, x);
+  const powers = Float64Array.from(logits, (x) => Math.exp(x - most));
+  let sum = 0;
+  for (const x of powers) sum += x;
+  return powers.map((x) => x / sum);
+};
+
+// Hand the reader a file.
+export const download = (name, type, text) => {
+  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
+export const svgText = (svg) => {
+  const copy = svg.cloneNode(true);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  return new XMLSerializer().serializeToString(copy);
+};
+
+// A slider with its value beside it.
+export const slider = (label, { min, max, step, value, show = String }, changed) => {
+  const shown = make("span", { class: "mono" }, show(value));
+  const input = make("input", { type: "range", min, max, step, value, "aria-label": label,
+    oninput: () => {
+      shown.textContent = show(+input.value);
+      changed(+input.value);
+    } });
+  return make("label", {}, label, input, shown);
+};
+
+// A choice of one of some names.
+export const choice = (label, names, value, changed) => make("label", {}, label,
+  make("select", { onchange: (event) => changed(event.target.value) },
+    ...names.map((name) => make("option", { selected: name === value }, name))));
+
+export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
+
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+  Home: [0, -1e9], End: [0, 1e9] };
+
+// Where a key leads from a row and a column, in a grid of so many of them.
+export const moved = (event, at, sizes) => {
+  const move = MOVES[event.key];
+  if (!move) return at;
+  event.preventDefault();
+  return clamp(at.map((x, i) => x + move[i]), sizes);
+};
+
+// Tokens as buttons in a row; one at a time can be reached by Tab, the others by arrows.
+export const strip = (label, tokens, look) => {
+  const looked = (i) => {
+    buttons.forEach((button, k) => (button.tabIndex = k === i ? 0 : -1));
+    look(i);
+  };
+  const buttons = tokens.map((token, i) => make("button", { class: "mono", tabindex: i && -1,
+    onpointerenter: () => looked(i), onfocus: () => looked(i), onclick: () => looked(i),
+    onkeydown: (event) => {
+      const [, to] = moved(event, [0, i], [1, tokens.length]);
+      if (to !== i) buttons[to].focus();
+    } }, visible(token)));
+  return make("div", { class: "strip", role: "group", "aria-label": label }, ...buttons);
+};

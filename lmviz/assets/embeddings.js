@@ -1,0 +1,86 @@
+import { View, define, download, draw, make, slider, svgText, visible } from "./core.js";
+
+const [SIZE, EDGE] = [400, 40];
+
+define("lmviz-embeddings", class extends View {
+  static css = `
+    svg { display: block; width: 100%; max-width: 34rem; }
+    .point { cursor: pointer; }
+    .point text { paint-order: stroke; stroke: Canvas; stroke-width: 3px; }
+    .chosen text { font-weight: bold; }
+    select { width: 100%; max-width: 14rem; }`;
+
+  build(root, { labels, points }) {
+    [this.layers, this.n] = points.shape;
+    this.layer = this.layers - 1;
+    this.at = 0;
+    const line = (d) => draw("path", { d, stroke: "currentColor", "stroke-opacity": 0.3 });
+    this.links = draw("path", { fill: "none", stroke: "currentColor", "stroke-width": 1.5 });
+    this.points = labels.map((label, i) => draw("g", { class: "point", onclick: () =>
+      this.change({ at: i }), onpointerenter: () => this.change({ at: i }) },
+    draw("circle", { r: 4, stroke: "currentColor" }), draw("text", { y: 4 }, visible(label))));
+    this.front = draw("g", { "pointer-events": "none" });
+    this.ends = [
+      draw("text", { x: SIZE / 2, y: SIZE - 4, "text-anchor": "middle" }),
+      draw("text", { x: 12, y: SIZE / 2, "text-anchor": "middle",
+        transform: `rotate(-90 12 ${SIZE / 2})` })];
+    const svg = draw("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "font-size": 12,
+      "font-family": "system-ui, sans-serif", "aria-label": "Vectors as points on a plane" },
+    line(`M20 ${SIZE - 20}H${SIZE}M20 0V${SIZE - 20}`), ...this.ends, this.links, ...this.points, this.front);
+    this.list = make("select", { onchange: () => this.change({ at: +this.list.value }) },
+      ...labels.map((label, i) => make("option", { value: i }, `${i}: ${visible(label)}`)));
+    this.text = make("output");
+    const change = (layer) => this.change({ layer });
+    root.append(
+      make("div", { class: "controls" }, make("label", {}, "point", this.list),
+        this.layers > 1 ? slider("layer", { min: 0, max: this.layer, step: 1, value: this.layer },
+          change) : "",
+        make("button", { onclick: () => download("embeddings.svg", "image/svg+xml", svgText(svg)) },
+          "Save as SVG")),
+      this.text, svg);
+    this.change({});
+  }
+
+  // Neighbours of the chosen point, the closest first, each with its cosine.
+  get near() {
+    const { near, cosines } = this.data;
+    const k = near.shape[2];
+    const from = (this.layer * this.n + this.at) * k;
+    return Array.from({ length: k }, (_, j) => [near.values[from + j], cosines.values[from + j]]);
+  }
+
+  change(state) {
+    Object.assign(this, state);
+    const { at, layer, n, near, data: { points, kept, labels } } = this;
+    const places = Array.from({ length: n }, (_, i) =>
+      [0, 1].map((axis) => points.values[2 * (layer * n + i) + axis]));
+    const [lows, highs] = [Math.min, Math.max].map((most) =>
+      [0, 1].map((axis) => most(...places.map((place) => place[axis]))));
+    // One scale for both directions, so that distances compare.
+    const scale = (SIZE - 2 * EDGE) / (Math.max(...[0, 1].map((a) => highs[a] - lows[a])) || 1);
+    const middle = [0, 1].map((axis) => (lows[axis] + highs[axis]) / 2);
+    this.places = places.map(([x, y]) => [SIZE / 2 + (x - middle[0]) * scale - 8,
+      SIZE / 2 - 8 - (y - middle[1]) * scale].map((x) => +x.toFixed(2)));
+    const close = new Set(near.map(([i]) => i));
+    this.points.forEach((point, i) => {
+      point.setAttribute("transform", `translate(${this.places[i].join(" ")})`);
+      point.classList.toggle("chosen", i === at);
+      point.firstChild.setAttribute("r", i === at ? 7 : close.has(i) ? 6 : 3);
+      point.firstChild.setAttribute("fill", i === at ? "currentColor" : close.has(i) ? "#e69f00" : "#56b4e9");
+      const left = this.places[i][0] > SIZE / 2;
+      point.lastChild.setAttribute("text-anchor", left ? "end" : "start");
+      point.lastChild.setAttribute("x", left ? -9 : 9);
+      // Among many, only those that matter are named.
+      point.lastChild.style.display = n <= 60 || i === at || close.has(i) ? "" : "none";
+    });
+    this.front.replaceChildren(this.points[at].cloneNode(true));
+    this.links.setAttribute("d", near.map(([i]) =>
+      `M${this.places[at].join(" ")}L${this.places[i].join(" ")}`).join(""));
+    this.list.value = at;
+    kept.values.slice(2 * layer, 2 * layer + 2).forEach((share, axis) => (this.ends[axis].textContent =
+      `${["first", "second"][axis]} direction: ${(100 * share).toFixed(1)}% of the variance`));
+    this.text.textContent = `Closest to ${visible(labels[at])}` +
+      `${this.layers > 1 ? ` at layer ${layer}` : ""}, by cosine in all dimensions: ` +
+      near.map(([i, cosine]) => `${visible(labels[i])} ${cosine.toFixed(4)}`).join(", ");
+  }
+});

@@ -1,0 +1,317 @@
+import { View, colour, css, define, draw, ink, make, softmax, visible } from "./core.js";
+import { Language } from "./language.js";
+import { Model, best } from "./model.js";
+import { tour } from "./tour.js";
+
+const stage = (i) => (i ? `after layer ${i - 1}` : "embeddings");
+const button = (label, onclick, name) => make("button", { onclick, "aria-label": name }, label);
+const wide = (label) =>
+  make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label });
+
+// A pixel a number, each between 0 and 1; NaN leaves it clear.
+const paint = (canvas, rows) => {
+  const pixels = rows.flatMap((row) =>
+    [...row].flatMap((x) => (isNaN(x) ? [0, 0, 0, 0] : [...colour(x), 255])));
+  [canvas.width, canvas.height] = [rows[0].length, rows.length];
+  const image = new ImageData(Uint8ClampedArray.from(pixels), canvas.width);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+};
+const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
+
+// Each part gives its nodes and what brings them up to date; x is the whole element.
+
+const place = (x) => {
+  const shown = make("span");
+  const nodes = make("div", { class: "controls" }, button("‹", () => x.look(x.at - 1), "Word before"),
+    shown, button("›", () => x.look(x.at + 1), "Word after"));
+  return [nodes, () => (shown.textContent = `place ${x.at}: ${visible(x.said[x.at])}`)];
+};
+
+const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const steer = (node, move) => node.addEventListener("keydown", (event) => {
+  if (!moves[event.key]) return;
+  event.preventDefault();
+  move(...moves[event.key]);
+});
+
+const complaint = ({ rest: [first], ids, model, language, said }) => {
+  if (ids.has(first)) return `The toy holds ${model.context} words: the rest is left out.`;
+  if (first) return `${visible(first)} is not a word of the toy, which reads up to there.`;
+  const { choices, wrong } = language.read(said);
+  if (wrong === null) return "";
+  const wanted = [...choices[wrong].chances.keys()].map(visible).join(", ") || "nothing";
+  return `Not a story: at place ${wrong} is ${visible(said[wrong])}, wanted ${wanted}.`;
+};
+
+const story = (x) => {
+  const { stories } = x.data;
+  const pick = make("select", { onchange: () => x.tell(stories[pick.value]) },
+    ...Object.keys(stories).map((name) => make("option", { value: name }, visible(name))));
+  const text = make("input", { type: "text", spellcheck: "false", autocapitalize: "off",
+    oninput: () => x.tell(text.value, true), onblur: () => (x.typing = false) });
+  const undo = button("Undo", () => x.write(x.past.pop()));
+  const words = make("div", { class: "controls", role: "group", "aria-label": "Words of the story" });
+  steer(words, (down, right) => x.look(x.at + down + right));
+  const problem = make("output");
+  return [[make("div", { class: "controls" }, make("label", {}, "Story", pick), undo),
+    make("label", {}, "Write in the toy's words, with spaces between", text), words, problem], () => {
+    if (text.value !== x.written) text.value = x.written;
+    pick.value = Object.keys(stories).find((name) => stories[name] === x.written) ?? "";
+    undo.disabled = !x.past.length;
+    const held = words.matches(":focus-within");
+    const buttons = x.said.map((word, t) => button(visible(word), () => x.look(t)));
+    buttons.forEach((made, t) => {
+      made.ariaPressed = t === x.at;
+      made.tabIndex = t === x.at ? 0 : -1;
+    });
+    words.replaceChildren(...buttons, ...x.rest.map((word) => make("s", {}, visible(word))));
+    if (held) buttons[x.at].focus();
+    problem.textContent = complaint(x);
+  }];
+};
+
+// Vectors, each on its own scale, with their lengths.
+const strips = (rows) => (x) => {
+  const box = make("div", { class: "strips" });
+  const [where, showPlace] = place(x);
+  return [[where, box], () => {
+    showPlace();
+    box.replaceChildren(...rows(x).flatMap(([name, row]) => {
+      const most = Math.max(...row.map(Math.abs));
+      const canvas = make("canvas", { role: "img", "aria-label": name });
+      return [make("span", {}, name), paint(canvas, [row.map((value) => (1 + value / most) / 2)]),
+        make("span", {}, Math.hypot(...row).toFixed(2))];
+    }));
+  }];
+};
+
+// One cell is one unit; the words stand in the margin.
+const [MARGIN, CELL] = [5, 14];
+const map = (x) => {
+  const n = x.said.length;
+  const label = (word, at) => draw("text", { "text-anchor": "end", transform: at }, visible(word));
+  const under = (event) => {
+    const { left, top } = event.currentTarget.getBoundingClientRect();
+    return [event.clientY - top, event.clientX - left].map((from) => Math.floor(from / CELL) - MARGIN);
+  };
+  return draw("svg", { viewBox: [-MARGIN, -MARGIN, n + MARGIN, n + MARGIN], width: (n + MARGIN) * CELL,
+    role: "img", "aria-label": "queries down, keys across", onclick: (event) => x.look(...under(event)) },
+  label("key →", "translate(-.3 -1.4)"), label("query ↓", "translate(-.3 -.4)"),
+  draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n }),
+  ...x.said.flatMap((word, t) =>
+    [label(word, `translate(-.3 ${t + 0.8})`), label(word, `translate(${t + 0.2} -.3) rotate(90)`)]),
+  draw("rect", { y: x.at, width: x.at + 1, height: 1 }),
+  draw("rect", { x: x.key, y: x.at, width: 1, height: 1 }));
+};
+
+const attention = (x) => {
+  const [where, showPlace] = place(x);
+  const tiles = x.heads.map((_, i) => {
+    const canvas = make("canvas");
+    return [canvas, button(canvas, () => x.choose(i), x.named(i)),
+      button("", () => x.toggle(i))];
+  });
+  const grid = make("div", { class: "heads", style: `grid-template-columns: repeat(${x.model.heads}, 1fr)` },
+    ...tiles.map(([, choose, toggle]) => make("div", {}, choose, toggle)));
+  const large = wide("attention map: arrows move");
+  steer(large, (down, right) => x.look(x.at + down, x.key + right));
+  const [looks, change] = [make("output"), make("output")];
+  return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
+    showPlace();
+    tiles.forEach(([canvas, choose, toggle], i) => {
+      const [layer, head] = x.heads[i];
+      paint(canvas, seen(x.trace.attentions[layer][head]));
+      choose.ariaPressed = i === x.chosen;
+      toggle.textContent = x.off.has(i) ? "switch on" : "switch off";
+      toggle.ariaLabel = `${toggle.textContent} ${x.named(i)}`;
+      canvas.style.opacity = x.off.has(i) ? 0.3 : 1;
+    });
+    large.replaceChildren(map(x));
+    large.scrollLeft = (MARGIN + x.key) * CELL - large.clientWidth / 2;
+    looks.textContent = `${x.named(x.chosen)}: ${visible(x.said[x.at])} looks at ${visible(x.said[x.key])} `
+      + `(place ${x.key}) with ${x.weights[x.at][x.key].toFixed(3)} of its weight`;
+    const word = best(x.whole.logits[x.at]);
+    const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[word].toFixed(3));
+    change.textContent = x.off.size ? `Off: ${[...x.off].map(x.named).join("; ")}. `
+      + `${visible(x.data.words[word])} goes from ${before} to ${after}.` : "All heads are on.";
+  }];
+};
+
+const lens = (x) => {
+  const box = wide("lens");
+  return [[box], () => {
+    const cell = (logits, t) => {
+      const word = best(logits);
+      const chance = softmax(logits)[word];
+      const back = colour(chance);
+      return make("td", { title: chance.toFixed(3), onclick: () => x.look(t),
+        style: `background: ${css(back)}; color: ${ink(back)}` }, visible(x.data.words[word]));
+    };
+    box.replaceChildren(make("table", {},
+      make("tr", {}, make("td"), ...x.said.map((word, t) =>
+        make("th", { scope: "col", "aria-current": t === x.at && "true" }, visible(word)))),
+      ...x.trace.lens.map((rows, i) =>
+        make("tr", {}, make("th", { scope: "row" }, stage(i)), ...rows.map(cell)))));
+    box.scrollLeft = box.querySelector("[aria-current]").offsetLeft - box.clientWidth / 2;
+  }];
+};
+
+const next = (x) => {
+  const [where, showPlace] = place(x);
+  const box = wide("next word");
+  const verdict = make("output");
+  return [[where, box, verdict], () => {
+    showPlace();
+    const { words } = x.data;
+    const { chances, kind } = x.language.nextToken(x.said.slice(0, x.at + 1));
+    const columns = { model: softmax(x.trace.logits[x.at]) };
+    if (chances) columns.truth = words.map((word) => chances.get(word) ?? 0);
+    if (x.off.size) columns["all heads on"] = softmax(x.whole.logits[x.at]);
+    const most = words.map((_, id) => Math.max(...Object.values(columns).map((column) => column[id])));
+    const order = [...most.keys()].sort((a, b) => most[b] - most[a]);
+    const held = box.matches(":focus-within");
+    const rows = order.filter((id, rank) => rank < 3 || (rank < 12 && most[id] > 0.01)).map((id) => {
+      const go = button(visible(words[id]), () => x.say(id));
+      go.disabled = x.at + 1 >= x.model.context;
+      return make("tr", {}, make("th", { scope: "row" }, go),
+        ...Object.entries(columns).map(([name, column]) => make("td", { class: name.split(" ")[0] },
+          column[id].toFixed(3), make("i", { style: `width: ${100 * column[id]}%` }))));
+    });
+    box.replaceChildren(make("table", { class: "bars" }, make("tr", {},
+      ...["word", ...Object.keys(columns)].map((name) => make("th", { scope: "col" }, name))), ...rows));
+    if (held) box.querySelector("button").focus();
+    const far = (column) => columns.truth
+      .reduce((sum, p, id) => sum + (p && p * Math.log(p / column[id])), 0).toFixed(4);
+    verdict.textContent = !chances ? "This is not a story, so nothing is true of it."
+      : !chances.size ? "The story is over."
+        : `Divergence of the model from the truth: ${far(columns.model)} nats`
+          + (x.off.size ? `; with all heads on ${far(columns["all heads on"])}.` : ".")
+          + (kind ? ` What is asked here: ${kind}.` : "");
+  }];
+};
+
+const PARTS = {
+  story, attention, lens, next,
+  vectors: strips(({ trace, at }) =>
+    [["word", trace.tokens[at]], ["place", trace.positions[at]], ["sum", trace.residual[0][at]]]),
+  stream: strips(({ trace, at }) => trace.residual.map((rows, i) => [stage(i), rows[at]])),
+};
+
+define("lmviz-explorer", class extends View {
+  static css = `
+section section { border-top: 1px solid var(--line); padding: 0.6rem 0; }
+.tour { border: 2px solid var(--accent); padding: 0.6rem; scroll-margin-top: 5rem; }
+.tour + section { border-left: 2px solid var(--accent); padding-left: 0.6rem; }
+h2, p { font-size: inherit; margin: 0 0 0.4rem; }
+input { width: 100%; }
+s { text-decoration: underline wavy; }
+[aria-pressed="true"], [aria-current] { outline: 2px solid var(--accent); font-weight: 600; }
+.strips { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.2rem 0.6rem; }
+canvas { display: block; width: 100%; height: 1.2rem; image-rendering: pixelated; }
+.both { display: flex; flex-wrap: wrap; gap: 1rem; }
+.both > * { flex: 1 1 20rem; min-width: 0; }
+.heads { display: grid; gap: 0.5rem; max-width: 24rem; align-self: start; }
+.heads button { width: 100%; padding: 2px; }
+.heads canvas { height: auto; }
+svg { display: block; font: 0.78px system-ui, sans-serif; }
+image { image-rendering: pixelated; }
+rect { fill: none; stroke: var(--accent); stroke-width: 0.15; }
+table { border-collapse: collapse; }
+th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
+svg, td { cursor: pointer; }
+.wide th[scope="row"] { position: sticky; left: 0; background: Canvas; }
+.bars td { min-width: min(9rem, 20vw); cursor: auto; }
+i { display: block; height: 0.45rem; background: var(--accent); }
+.truth i { background: light-dark(#b45f00, #f0a848); }
+.all i { background: currentColor; }`;
+
+  async build(root, data) {
+    const note = make("output", {}, "Loading the model …");
+    root.append(note);
+    try {
+      this.model = new Model(await this.bytes(), data.config);
+    } catch (error) {
+      note.textContent = `The weights could not be loaded: ${error.message}`;
+      return;
+    }
+    const { layers, heads } = this.model;
+    this.language = new Language(data.language);
+    this.ids = new Map(data.words.map((word, id) => [word, id]));
+    this.heads = Array.from({ length: layers * heads }, (_, i) => [Math.floor(i / heads), i % heads]);
+    this.named = (i) => `layer ${this.heads[i][0]}, head ${this.heads[i][1]}`;
+    Object.assign(this, { past: [], off: new Set(), chosen: 0, shows: [], parts: {} });
+    note.replaceWith(...Object.entries(data.parts).map(([name, [title, text]]) => {
+      const [nodes, show] = PARTS[name](this);
+      this.shows.push(show);
+      return this.parts[name] = make("section", {}, make("h2", {}, title), make("p", {}, text), ...nodes);
+    }));
+    this.tell(Object.values(data.stories)[0]);
+    if (data.tour.length) this.parts.story.before(tour(this, stage));
+  }
+
+  async bytes() {
+    const { weights, weights_url } = this.data;
+    if (weights) return weights.values.buffer;
+    const answer = await fetch(weights_url);
+    if (!answer.ok) throw new Error(`${weights_url}: ${answer.status}`);
+    return answer.arrayBuffer();
+  }
+
+  get weights() {
+    const [layer, head] = this.heads[this.chosen];
+    return this.trace.attentions[layer][head];
+  }
+
+  // What is typed in one go is undone in one go.
+  tell(text, typing = false) {
+    if (this.said && text !== this.written && !(typing && this.typing)) this.past.push(this.written);
+    this.typing = typing;
+    this.write(text);
+  }
+
+  write(text) {
+    this.written = text;
+    const words = [this.data.language.START, ...text.split(/\s+/).filter(Boolean)];
+    const stop = words.findIndex((word, t) => !this.ids.has(word) || t >= this.model.context);
+    this.said = stop < 0 ? words : words.slice(0, stop);
+    this.rest = words.slice(this.said.length);
+    this.at = this.key = this.said.length - 1;
+    this.compute();
+  }
+
+  say(id) {
+    this.tell([...this.said.slice(1, this.at + 1), this.data.words[id]].join(" "));
+  }
+
+  look(at, key = at) {
+    this.at = Math.min(Math.max(at, 0), this.said.length - 1);
+    this.key = Math.min(Math.max(key, 0), this.at);
+    this.show();
+  }
+
+  choose(i) {
+    this.chosen = i;
+    this.show();
+  }
+
+  toggle(i) {
+    if (!this.off.delete(i)) this.off.add(i);
+    this.compute();
+  }
+
+  run(off) {
+    const ids = this.said.map((word) => this.ids.get(word));
+    return this.model.forward(ids, { off: [...off].map((i) => this.heads[i]) });
+  }
+
+  compute() {
+    this.whole = this.run([]);
+    this.trace = this.off.size ? this.run(this.off) : this.whole;
+    this.show();
+  }
+
+  show() {
+    for (const show of this.shows) show();
+  }
+});

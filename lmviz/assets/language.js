@@ -1,0 +1,121 @@
+// The grammar of the toy's language, as in lmviz/toy/grammar.py, which also writes the
+// lists of words. Each place of a story yields the words that may stand there, with
+// their probabilities, and is told which one came.
+
+const choice = (chances, kind = null) => ({ chances: new Map(chances), kind });
+const each = (words, share) => words.map((word) => [word, share]);
+const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
+const answer = (word, kind) => oneOf([word], kind);
+
+// Text is said as it is, lists and choices leave a word open; returns the words that came.
+function* say(...parts) {
+  const came = [];
+  for (const part of parts) {
+    if (typeof part !== "string") came.push(yield Array.isArray(part) ? oneOf(part) : part);
+    else for (const word of part.split(" ")) yield oneOf([word]);
+  }
+  return came;
+}
+
+export class Language {
+  constructor(lists) {
+    Object.assign(this, lists);
+  }
+
+  *fact(people) {
+    const taken = [...people].flat(2);
+    const free = (words) => words.filter((word) => !taken.includes(word));
+    const told = [this.WOMEN, this.MEN].filter((kind) => kind.some((w) => taken.includes(w)));
+    const names = free([...this.WOMEN, ...this.MEN])
+      .map((name) => [name, told.flat().includes(name) ? 1 : this.MIXED]);
+    const sum = names.reduce((total, [, weight]) => total + weight, 0);
+    const [name, ...its] = yield* say(choice(names.map(([word, x]) => [word, x / sum])),
+      "has a", free(this.COLOURS), free(this.THINGS), ".");
+    people.set(name, its);
+  }
+
+  pronouns(name) {
+    return this.WOMEN.includes(name) ? ["her", "she"] : ["his", "he"];
+  }
+
+  *went(name, [, thing]) {
+    const [possessive, pronoun] = this.pronouns(name);
+    yield* say("to the", this.PLACES, "with", answer(possessive, "agreement"),
+      answer(thing, "recall"), "because", answer(pronoun, "agreement"), "was", this.MOODS, ".");
+  }
+
+  *sings() {
+    const { NOTES } = this;
+    const notes = yield* say(NOTES, NOTES);
+    let note;
+    while (notes.length < 4) {
+      note = yield choice([[",", 0.5], ...each(NOTES, 0.5 / NOTES.length)]);
+      if (note === ",") break;
+      notes.push(note);
+    }
+    if (note !== ",") yield* say(",");
+    yield* say(...notes.map((again) => answer(again, "song")), ".");
+  }
+
+  *still(name, its) {
+    const [possessive] = this.pronouns(name);
+    yield* say("has", answer(possessive, "agreement"),
+      ...its.map((word) => answer(word, "recall")), ".");
+  }
+
+  *chase(animal) {
+    const [, thing, state] = yield* say(this.DEEDS, "the", this.THINGS,
+      "because it was", [...this.OF_ANIMALS, ...this.OF_THINGS]);
+    const it = this.OF_ANIMALS.includes(state) ? animal : thing;
+    yield* say(". the", [state], "one was the", answer(it, "reference"), ".");
+  }
+
+  *question(asked, people) {
+    const [owner, [colour]] = [...people].find(([, [, thing]]) => thing === asked);
+    yield* say(answer(owner, "owner"), "has is", answer(colour, "recall"), ".");
+  }
+
+  *event(said, people) {
+    const first = yield choice([...each([...people.keys()], 0.2), ["the", 0.5], ["now", 0.1]]);
+    if (first === "now") {
+      yield* say("it is");
+      const watch = Math.floor((said.length - this.DAWN) / this.WATCH);
+      yield* say(answer(this.TIMES[watch], "position"), ".");
+    } else if (first === "the") {
+      const { ANIMALS } = this;
+      const things = [...people.values()].map(([, thing]) => thing);
+      const noun = yield choice([...each(ANIMALS, 0.4 / ANIMALS.length), ...each(things, 0.3)]);
+      yield* ANIMALS.includes(noun) ? this.chase(noun) : this.question(noun, people);
+    } else {
+      const what = yield choice([["went", 0.4], ["sings", 0.3], ["still", 0.3]]);
+      yield* this[what](first, people.get(first));
+    }
+  }
+
+  *story(said) {
+    const people = new Map();
+    for (let i = 0; i < 2; i++) yield* this.fact(people);
+    while (said.length < this.LAST_BEGINNING) yield* this.event(said, people);
+    yield oneOf([this.START]);
+  }
+
+  // What could stand at each place, and after the last word, as far as the words are a
+  // story (nothing can follow its end); `wrong` is the place of the first that cannot come.
+  read(words) {
+    const said = [];
+    const telling = this.story(said);
+    const choices = [oneOf([this.START])];
+    for (const word of words) {
+      if (!choices.at(-1).chances.has(word)) return { choices, wrong: said.length };
+      said.push(word);
+      choices.push(telling.next(word).value ?? choice([]));
+    }
+    return { choices, wrong: null };
+  }
+
+  // The chances of each next word and the kind of question, or null and the wrong place.
+  nextToken(words) {
+    const { choices, wrong } = this.read(words);
+    return wrong === null ? { ...choices.at(-1), wrong } : { chances: null, kind: null, wrong };
+  }
+}

@@ -1,0 +1,101 @@
+"""What the views accept, and what they say to anything else."""
+
+import numpy as np
+
+
+def numbers(values, name, shape, *, finite=True):
+    """Return a copy of numbers as float64, once they are checked.
+
+    Parameters
+    ----------
+    values : array-like or torch.Tensor
+    name : str
+        For the messages.
+    shape : tuple of str or int
+        A letter for an axis of any length but zero, such as ``("T", "V")``.
+    finite : bool, default True
+        False also lets minus infinity pass, as in the logit of a ruled-out token.
+
+    Returns
+    -------
+    numpy.ndarray, float64
+
+    Raises
+    ------
+    TypeError
+        If there are no numbers in it.
+    ValueError
+        If the shape is another, an axis is empty, or a number is not finite.
+
+    Examples
+    --------
+    >>> numbers([[1, 2]], "logits", ("T", "V"))
+    array([[1., 2.]])
+    """
+    if hasattr(values, "detach"):  # a tensor, without importing torch
+        values = values.detach().cpu().double().numpy()
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} of type {type(values).__name__}, wanted an array of numbers"
+        ) from error
+    wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    fits = array.ndim == len(shape) and all(
+        size == want if isinstance(want, int) else size > 0
+        for size, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name} {array.shape}, wanted {wanted}, none of them empty")
+    bad = ~np.isfinite(array) if finite else np.isnan(array) | (array == np.inf)
+    if bad.any():
+        place = tuple(map(int, np.argwhere(bad)[0]))
+        raise ValueError(f"{name} {array[place]} at {place}, wanted a finite number")
+    return array
+
+
+def strings(texts, n, name):
+    """Return texts as a list, once it is clear that they are n strings.
+
+    Examples
+    --------
+    >>> strings(("a", "b"), 2, "tokens")
+    ['a', 'b']
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"{name} is one str, wanted a sequence of {n}")
+    texts = list(texts)
+    if len(texts) != n:
+        raise ValueError(f"{len(texts)} {name}, wanted {n}")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"{name} {i} is {type(text).__name__}, wanted a str for each"
+            )
+    return texts
+
+
+def names_of(ids, vocabulary, n):
+    """Return the strings of some ids, in a vocabulary of n.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray of int, shape (m,)
+    vocabulary : sequence of n str, or callable
+        From an array of ids to as many strings.
+    n : int
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> names_of(np.array([2, 0]), ["a", "b", "c"], 3)
+    ['c', 'a']
+    """
+    if callable(vocabulary):
+        return strings(vocabulary(ids), len(ids), "names from the vocabulary")
+    if len(vocabulary) != n:
+        raise ValueError(f"a vocabulary of {len(vocabulary)}, wanted {n} tokens")
+    return strings([vocabulary[int(i)] for i in ids], len(ids), "vocabulary's tokens")

@@ -1,0 +1,107 @@
+"""A matrix of weights as an SVG: labelled, with a colour bar."""
+
+import numpy as np
+
+# The same colours as in core.js.
+_STOPS = np.array(
+    [
+        *([68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140]),
+        *([40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]),
+    ]
+)
+# How far along the colours a weight is, and even ticks.
+SCALES = {
+    "linear": (lambda w: w, ("0", "0.25", "0.5", "0.75", "1")),
+    "logarithmic": (
+        lambda w: 1 + np.log10(np.maximum(w, 1e-4)) / 4,
+        ("≤0.0001", "0.001", "0.01", "0.1", "1"),
+    ),
+}
+_LEFT, _TOP, _BELOW = 104, 70, 98
+
+
+def draw(matrix, seen, rows, columns, *, title, scale, background=None):
+    """Draw a matrix of weights, a square a weight.
+
+    Parameters
+    ----------
+    matrix : ndarray of float, shape (T_q, T_k)
+    seen : ndarray of bool, shape (T_q, T_k)
+        False where nothing is drawn.
+    rows, columns : sequence of str
+        Labels, escaped already, as is the title; written where there is room.
+    title : str
+    scale : {"linear", "logarithmic"}
+    background : str, optional
+        A colour. Default: none, and text in the colour of the page's.
+
+    Returns
+    -------
+    str
+    """
+    share, ticks = SCALES[scale]
+    cell = min(24, max(1, round(480 / len(columns))))
+    width, height = cell * len(columns), cell * len(rows)
+    ink = "currentColor" if background is None else "#000"
+    size = f'width="{max(_LEFT + width + 8, 340)}" height="{_TOP + height + _BELOW}"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+        f'aria-label="{title}" font-family="sans-serif" font-size="11" fill="{ink}">'
+    ]
+    if background is not None:
+        parts.append(f'<rect width="100%" height="100%" fill="{background}"/>')
+    parts.append(_text(4, 14, title, 'font-weight="bold"'))
+    parts.append(_text(_LEFT, 32, f"colour: weight, {scale}"))
+    for i in range(50):
+        parts.append(
+            f'<rect x="{_LEFT + 4 * i}" y="38" width="4" height="10" '
+            f'fill="{colour(i / 49)}"/>'
+        )
+    for i, tick in enumerate(ticks):
+        parts.append(_text(_LEFT + 50 * i, 60, tick, 'text-anchor="middle"'))
+    parts.append(
+        f'<g transform="translate({_LEFT} {_TOP}) scale({cell})" '
+        f'shape-rendering="crispEdges">{_squares(share(matrix), seen)}</g>'
+    )
+    end, middle = 'text-anchor="end"', 'text-anchor="middle"'
+    every = -(-12 // cell)
+    for i, label in [*enumerate(rows)][::every]:
+        parts.append(_text(_LEFT - 5, _TOP + (i + 0.5) * cell + 4, label, end))
+    for i, label in [*enumerate(columns)][::every]:
+        at = _LEFT + (i + 0.5) * cell + 4
+        parts.append(_text(at, _TOP + height + 5, label, end, turn=-90))
+    parts.append(_text(_LEFT + width / 2, _TOP + height + 92, "key", middle))
+    parts.append(_text(14, _TOP + height / 2, "query", middle, turn=-90))
+    return "".join([*parts, "</svg>"])
+
+
+def colour(share):
+    """Return the colour of a share between 0 and 1, as ``#rrggbb``.
+
+    Examples
+    --------
+    >>> colour(0), colour(1)
+    ('#440154', '#fde725')
+    """
+    at = share * (len(_STOPS) - 1)
+    i = min(int(at), len(_STOPS) - 2)
+    rgb = np.rint(_STOPS[i] + (at - i) * (_STOPS[i + 1] - _STOPS[i]))
+    return f"#{bytes(rgb.astype(np.uint8)).hex()}"
+
+
+def _squares(shares, seen):
+    # One path a colour: a square each would be ten times as long.
+    steps = np.rint(255 * shares).clip(0, 255).astype(int)
+    paths = {}
+    for row, column in np.argwhere(seen).tolist():
+        path = paths.setdefault(steps[row, column], [])
+        path.append(f"M{column} {row}h1v1h-1z")
+    return "".join(
+        f'<path fill="{colour(step / 255)}" d="{"".join(path)}"/>'
+        for step, path in sorted(paths.items())
+    )
+
+
+def _text(x, y, content, more="", *, turn=0):
+    place = f'transform="translate({x:g} {y:g}) rotate({turn})"'
+    return f"<text {place} {more}>{content}</text>"

@@ -1,0 +1,42 @@
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from lmviz.views import positions
+
+
+def test_sizes_reach_the_page():
+    html = positions(n=np.int64(16), d=8, title="<b>")._repr_html_()
+    data = json.loads(re.search(r'json">(.*?)</script>', html, re.S)[1])
+    assert data == {"n": 16, "d": 8}
+    assert "<b>" not in html
+
+
+def test_still_figure_draws_the_sines():
+    svg = re.search(r"<svg.*</svg>", positions(n=5, d=8).instead)[0]
+    points = ET.fromstring(svg).findall("polyline")
+    assert len(points) == 2  # dimensions 0 and 4; there is no 16
+    first = [pair.split(",") for pair in points[0].get("points").split()]
+    x, y = np.array(first, float).T
+    np.testing.assert_allclose((60 - y) / 45, np.sin((x - 40) / 400 * 4), atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    "sizes, message",
+    [
+        ({"n": 1}, "n is 1, wanted a whole number from 2 to 2048"),
+        ({"n": 2.5}, "n is 2.5"),
+        ({"n": 5000}, "n is 5000"),
+        ({"n": "a"}, "n is a"),
+        ({"d": 3}, "d is 3, wanted an even number from 2 to 1024"),
+        ({"d": 0}, "d is 0"),
+        ({"d": True}, "d is True"),
+        ({"d": float("nan")}, "d is nan"),
+    ],
+)
+def test_bad_sizes_are_named(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        positions(**sizes)
