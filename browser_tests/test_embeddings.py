@@ -51,7 +51,7 @@ def test_places_are_the_points_of_each_layer(open_page, view):
         # One scale for both axes.
         scale = (drawn * points).sum() / (points * points).sum()
         np.testing.assert_allclose(drawn, points * scale, atol=0.02)
-        text = page.locator("section svg > text").first.text_content()
+        text = page.locator(".view svg > text").first.text_content()
         assert (
             abs(float(re.search(r"[\d.]+", text)[0]) / 100 - DATA["kept"][i, 0]) < 1e-3
         )

@@ -81,7 +81,7 @@ def test_rows_print_what_is_computed(open_page, view, logits):
     page = open_page(view)
     turn(page, "top-k", 3)
     want = np.sort(expected(logits[-1], 1.0, 3, 1.0))[::-1]
-    rows = page.locator("section tbody tr")
+    rows = page.locator(".view tbody tr")
     assert rows.count() == 16
     for i in range(3):
         text = rows.nth(i).locator("td").last.inner_text()

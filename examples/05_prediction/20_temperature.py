@@ -15,7 +15,8 @@ from lmviz import prediction
 
 lm = lmviz.load()
 text = "My favourite thing to eat for breakfast is"
-logits = lm.trace(text).logits[-1]
+trace = lm.trace(text)
+logits = trace.logits[-1]
 chances = prediction.probabilities(logits)
 top = chances.topk(8)
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
@@ -74,6 +75,12 @@ for text in (
 ):
     kept = prediction.keep_top_p(lm.trace(text).logits[-1], 0.9).isfinite().sum()
     print(f"p = 0.9 keeps {int(kept):5} tokens after {text!r}")
+
+# %%
+# All three to play with, at any token of the text. Draw, and see what comes out of it.
+from lmviz import views
+
+views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Three dials")
 
 # %%
 # A mistake that changes texts without anybody noticing: to turn the dials in another

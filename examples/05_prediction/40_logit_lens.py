@@ -38,7 +38,7 @@ for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lmviz import plots
+from lmviz import plots, views
 
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
@@ -62,6 +62,8 @@ for y, tokens in enumerate(map(lm.tokens, shown.indices)):
 ax.set_xticks(range(len(trace.tokens)), trace.tokens, parse_math=False)
 ax.set_yticks(range(len(rows)), rows)
 plt.show()
+
+views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 
 # %%
 # Look at the bottom row. Where a model uses one table for embedding and unembedding,

@@ -106,10 +106,10 @@ export class View extends HTMLElement {
     root.adoptedStyleSheets = [sheet(STYLE), sheet(this.constructor.css)];
     const title = this.dataset.title;
     // Neither a heading nor a landmark: pages have their own order of these.
-    const section = make("div", { role: "group", "aria-label": title },
+    const view = make("div", { class: "view", role: "group", "aria-label": title },
       make("div", { class: "title" }, title));
-    root.append(section);
-    await this.build(section, this.data);
+    root.append(view);
+    await this.build(view, this.data);
   }
 }
 

@@ -200,7 +200,7 @@ const PARTS = {
 
 define("lmviz-explorer", class extends View {
   static css = `
-section section { border-top: 1px solid var(--line); padding: 0.6rem 0; }
+section { border-top: 1px solid var(--line); padding: 0.6rem 0; }
 .tour { border: 2px solid var(--accent); padding: 0.6rem; scroll-margin-top: 5rem; }
 .tour + section { border-left: 2px solid var(--accent); padding-left: 0.6rem; }
 h2, p { font-size: inherit; margin: 0 0 0.4rem; }
