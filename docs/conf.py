@@ -30,6 +30,7 @@ exclude_patterns = [
 
 html_theme = "pydata_sphinx_theme"
 html_title = "lmviz"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_theme_options = {
@@ -37,6 +38,8 @@ html_theme_options = {
     "navigation_with_keys": True,
     "secondary_sidebar_items": ["page-toc"],
 }
+# The theme warns in the reader's console where no mode is named.
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
