@@ -33,7 +33,7 @@ def test_lessons_and_a_notebook_have_views(site):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_view_comes_to_life_on_its_page(site, open_page, dark):
+def test_every_view_comes_to_life_on_its_page(site, open_page, dark, no_violations):
     for name in pages_with_views():
         page = open_page(url=f"{site}/{name}", dark=dark)
         states = page.evaluate(
@@ -43,6 +43,10 @@ def test_every_view_comes_to_life_on_its_page(site, open_page, dark):
         )
         assert states, name
         assert all(count > 1 for count in states), name
+        selector = page.evaluate(
+            "document.querySelector('[data-title]').localName"  # one kind on a page
+        )
+        no_violations(page, selector)
 
 
 def test_no_page_with_a_view_is_wider_than_a_phone(site, open_page):
