@@ -107,7 +107,12 @@ def open_page(browser, tmp_path, serve):
         opened.append(context)
         page.goto(url)
         page.evaluate(
-            "Promise.all([...document.querySelectorAll('*')].map(e => e.ready))"
+            """async () => {
+                for (const element of document.querySelectorAll("[data-title]")) {
+                    await customElements.whenDefined(element.localName);
+                    await element.ready;
+                }
+            }"""
         )
         return page
 

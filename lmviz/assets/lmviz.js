@@ -1,8 +1,5 @@
-// All views: what a site loads once, so that no page needs a copy.
-import "./attention.js";
-import "./embeddings.js";
-import "./explorer.js";
-import "./lens.js";
-import "./positions.js";
-import "./prediction.js";
-import "./tokens.js";
+// What a site loads on every page: of the views, only those that the page shows.
+for (const name of ["attention", "embeddings", "explorer", "lens", "positions", "prediction",
+  "tokens"]) {
+  if (document.querySelector(`lmviz-${name}`)) import(`./${name}.js`);
+}
