@@ -99,6 +99,16 @@ def browser(session):
 
 
 @nox.session
+def bench(session):
+    """Measure the views beside BertViz's: -- --help tells more."""
+    install(session, "browser")
+    # Without what it depends on, which would bring another torch.
+    session.install("-c", "constraints.txt", "--no-deps", "bertviz")
+    session.install("-c", "constraints.txt", "ipython")
+    session.run("python", "benchmarks/views.py", *session.posargs)
+
+
+@nox.session
 def examples(session):
     """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
     scripts = choose_model(session, examples.__doc__, files=True)

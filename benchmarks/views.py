@@ -1,0 +1,118 @@
+"""Our view of attention beside BertViz's: bytes, time to make, time to open.
+
+Both show the same random causal attention of 12 layers of 12 heads. The runs are
+interleaved; a time is the median of five, with the range. BertViz's page asks a third
+party for its scripts; here these requests are cut off, so its time to open is only
+that of reading the page, and the true one is longer.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from lmviz import views
+
+SIZE = (12, 12)
+
+
+def attention(n, dtype=torch.float32):
+    """Make causal weights for n tokens, shape (L, H, n, n)."""
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(*SIZE, n, n, generator=generator, dtype=dtype) * 2
+    ahead = torch.ones(n, n, dtype=torch.bool).triu(1)
+    return scores.masked_fill_(ahead, -torch.inf).softmax(-1)
+
+
+def ours(weights, tokens):
+    return views.attention(weights, tokens)._repr_html_()
+
+
+def bertviz(weights, tokens):
+    from bertviz import model_view
+
+    page = model_view([layer[None] for layer in weights], tokens, html_action="return")
+    return page.data
+
+
+def opened(browser, html):
+    """Return the seconds until a page is there: drawn for ours, read for others."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "page.html")
+        file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{html}", encoding="utf-8")
+        page = browser.new_page()
+        page.route("http*://**", lambda route: route.abort())
+        began = time.perf_counter()
+        page.goto(file.as_uri(), wait_until="domcontentloaded", timeout=120_000)
+        page.evaluate("document.querySelector('lmviz-attention')?.ready")
+        took = time.perf_counter() - began
+        page.close()
+    return took
+
+
+def shown(values):
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def main():
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--tokens", type=int, default=128, help="default: %(default)s")
+    parser.add_argument("--long", type=int, default=1024, help="default: %(default)s")
+    parser.add_argument("--out", type=Path, help="also save the rows as JSON")
+    options = parser.parse_args()
+    weights = attention(options.tokens)
+    tokens = [f"t{i}" for i in range(options.tokens)]
+    made = {ours: [], bertviz: []}
+    read = {ours: [], bertviz: []}
+    size = {}
+    path = os.environ.get("LMVIZ_BROWSER") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )
+        for _ in tqdm(range(options.runs), unit="run"):
+            for make in made:
+                began = time.perf_counter()
+                html = make(weights, tokens)
+                made[make].append(time.perf_counter() - began)
+                read[make].append(opened(browser, html))
+                size[make] = [len(html.encode()) / 1e6]
+        long = attention(options.long)
+        html = ours(long, [f"t{i}" for i in range(options.long)])
+        long_size, long_read = len(html.encode()) / 1e6, opened(browser, html)
+        browser.close()
+    rows = [
+        {
+            "what": what,
+            "ours": shown(found[ours]),
+            "BertViz": shown(found[bertviz]),
+            "ratio": statistics.median(found[bertviz]) / statistics.median(found[ours]),
+        }
+        for what, found in (("MB", size), ("s to make", made), ("s to open", read))
+    ]
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "bertviz"))
+    print(f"{options.tokens} tokens of {SIZE[0]} x {SIZE[1]}, {options.runs} runs;")
+    print(f"{versions}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    for row in rows:
+        print(
+            "{what:10} ours {ours:30} BertViz {BertViz:30} x {ratio:.1f}".format(**row)
+        )
+    print(f"{options.long} tokens, ours: {long_size:.1f} MB, open in {long_read:.1f} s")
+    if options.out:
+        options.out.write_text(json.dumps({"versions": versions, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
