@@ -64,8 +64,8 @@ plt.show()
 
 # %%
 # The same by distance: how alike are two places that are so many words apart? The order
-# of the places was nowhere in the table, and training has put it there: near places
-# have become alike, because to be alike was useful.
+# of the places was nowhere in the table, and training has put it there: on the whole,
+# near places have become alike. It is no clean law, as the teeth show; nobody asked.
 _, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
 for step, style in ((steps[0], ":"), (middle, "--"), (steps[-1], "-")):
     similarity = alike(tables[step][13:44])
