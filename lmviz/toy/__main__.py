@@ -48,7 +48,7 @@ def _train(state):
             bar.update(found["step"] - bar.n)
             bar.set_postfix_str(f"loss {found['loss']:.3f}, floor {found['floor']:.3f}")
 
-        return train.train(state, watch=watch)
+        return train.train(state, steps=train.STEPS, watch=watch)
 
 
 if __name__ == "__main__":
