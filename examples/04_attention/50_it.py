@@ -115,6 +115,9 @@ for order, change in turn.items():
     print(f"{change[best]:+.2f}, {order} ({more} heads by more)")
 
 # %%
+# To settle it takes a model whose right answers are known: see "Heads on a model whose
+# answers are known", at the end of this chapter.
+#
 # **Takeaway.** A pronoun cannot look at what has not been said; and what looks like
 # knowing who is meant may be the place of a noun, or which words go together anyway.
 #
