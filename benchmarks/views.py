@@ -1,15 +1,17 @@
 """Our view of attention beside BertViz's: bytes, time to make, time to open.
 
 Both show the same random causal attention of 12 layers of 12 heads. The runs are
-interleaved; a time is the median of five, with the range. BertViz's page asks a third
-party for its scripts; here these requests are cut off, so its time to open is only
-that of reading the page, and the true one is longer.
+interleaved; a time is the median, with the range. BertViz's page asks a third party for
+its scripts. Give a folder with require.min.js, d3.min.js (5.7.0) and jquery.min.js (2)
+to have them from there; without it the requests are cut off, and its time to open is
+only that of reading the page: the true one is longer.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import tempfile
@@ -44,16 +46,24 @@ def bertviz(weights, tokens):
     return page.data
 
 
-def opened(browser, html):
-    """Return the seconds until a page is there: drawn for ours, read for others."""
+def opened(browser, html, scripts=None):
+    """Return the seconds until a page is drawn, or read where it cannot be drawn."""
+
+    def serve(route):
+        file = scripts and scripts / route.request.url.rpartition("/")[2]
+        route.fulfill(path=file) if file and file.is_file() else route.abort()
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.html")
         file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{html}", encoding="utf-8")
         page = browser.new_page()
-        page.route("http*://**", lambda route: route.abort())
+        page.route(re.compile("^https?:"), serve)
         began = time.perf_counter()
         page.goto(file.as_uri(), wait_until="domcontentloaded", timeout=120_000)
-        page.evaluate("document.querySelector('lmviz-attention')?.ready")
+        if "<lmviz-attention" in html:
+            page.evaluate("document.querySelector('lmviz-attention').ready")
+        elif scripts:
+            page.wait_for_selector("svg", timeout=120_000)
         took = time.perf_counter() - began
         page.close()
     return took
@@ -70,6 +80,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--tokens", type=int, default=128, help="default: %(default)s")
     parser.add_argument("--long", type=int, default=1024, help="default: %(default)s")
+    parser.add_argument("--scripts", type=Path, help="folder with BertViz's scripts")
     parser.add_argument("--out", type=Path, help="also save the rows as JSON")
     options = parser.parse_args()
     weights = attention(options.tokens)
@@ -87,7 +98,7 @@ def main():
                 began = time.perf_counter()
                 html = make(weights, tokens)
                 made[make].append(time.perf_counter() - began)
-                read[make].append(opened(browser, html))
+                read[make].append(opened(browser, html, options.scripts))
                 size[make] = [len(html.encode()) / 1e6]
         long = attention(options.long)
         html = ours(long, [f"t{i}" for i in range(options.long)])
