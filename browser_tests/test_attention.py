@@ -4,13 +4,13 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 
 from lmviz.views import attention, maps, matrices
 
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301"]
-HOSTILE += ["שלום", "\0"]
+HOSTILE = list(hostile.TOKENS)
 WORDS = ["The", "␣dog", "␣chased", "␣the", "␣ball", "."]
 
 

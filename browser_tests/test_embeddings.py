@@ -4,16 +4,14 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 
 from lmviz.views import embeddings
 from lmviz.views.clouds import collect
 
-HOSTILE = [
-    "</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301", "שלום",
-    "\0", "<!--<script>", " the",
-]  # fmt: skip
+HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
 VIEW = "document.querySelector('lmviz-embeddings')"
 L, T = 4, len(HOSTILE)
 VECTORS = np.random.default_rng(0).normal(size=(L, T, 12)).cumsum(0)

@@ -4,16 +4,14 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 
 from lmviz.views import lens
 from lmviz.views.grid import collect
 
-HOSTILE = [
-    "</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301", "שלום",
-    "\0", "<!--<script>", " the",
-]  # fmt: skip
+HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
 L, T, V = 7, len(HOSTILE), 60
 VIEW = "document.querySelector('lmviz-lens')"
 rng = np.random.default_rng(1)
@@ -59,7 +57,7 @@ def test_colours_are_the_probabilities_and_the_ranks(open_page, view):
     page = open_page(view)
     want = viridis(page, DATA["chances"][..., 0])
     assert abs(fills(page) - want).max() <= 1
-    page.get_by_label("colour").select_option("rank")
+    page.get_by_label("colour").select_option("rank of the final answer")
     want = viridis(page, 1 - np.log(DATA["ranks"]) / np.log(V))
     assert abs(fills(page) - want).max() <= 1
 
@@ -165,5 +163,5 @@ def test_text_stands_out_from_every_colour(open_page, view):
 
 def test_one_token_is_a_vocabulary(open_page):
     page = open_page(lens([[[0.0]]], [0], ["a"], vocabulary=["a"]))
-    page.get_by_label("colour").select_option("rank")
+    page.get_by_label("colour").select_option("rank of the final answer")
     assert fills(page).tolist() == [[[253, 231, 37]]]

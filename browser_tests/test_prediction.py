@@ -1,5 +1,6 @@
 """What could come next, in a browser."""
 
+import hostile
 import numpy as np
 import pytest
 import torch
@@ -7,10 +8,7 @@ import torch
 from lmviz.prediction import keep_top_k, keep_top_p, probabilities
 from lmviz.views import prediction
 
-HOSTILE = [
-    "</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301", "שלום",
-    "\0", "<!--<script>", " the",
-]  # fmt: skip
+HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
 T, V = len(HOSTILE), 3000
 VIEW = "document.querySelector('lmviz-prediction')"
 

@@ -1,9 +1,9 @@
+import hostile
 import pytest
 
 from lmviz.views import tokens
 
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301"]
-HOSTILE += ["שלום", "\0"]
+HOSTILE = list(hostile.TOKENS)
 ROWS = {"BPE": ["The", "␣dog", "⟨E2 82⟩", "⟨AC⟩"], "letters": list("The␣dog")}
 IDS = {"BPE": [464, 3290, 158, 105], "letters": list(range(7))}
 

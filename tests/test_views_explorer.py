@@ -40,12 +40,13 @@ def test_a_page_of_the_site_fetches_them(monkeypatch):
 
 def test_the_words_of_the_page_are_those_of_the_grammar():
     data = read(views.whole_way(embed=False))
-    assert data["words"] == list(grammar.WORDS)
+    vocabulary = json.loads((WEIGHTS / "tokenizer.json").read_text("utf-8"))
+    assert vocabulary["model"]["vocab"] == {w: i for i, w in enumerate(data["words"])}
     words = [
         w for kind in data["language"].values() if type(kind) is list for w in kind
     ]
     assert sorted(words) == sorted(w for ws in grammar.CLASSES.values() for w in ws)
-    for name in ("START", "DAWN", "WATCH", "LAST_BEGINNING"):
+    for name in ("START", "DAWN", "WATCH", "LAST_BEGINNING", "MIXED"):
         assert data["language"][name] == getattr(grammar, name)
 
 

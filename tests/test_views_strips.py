@@ -96,3 +96,10 @@ def test_visible_stands_in_for_what_cannot_be_seen():
     assert base.visible("\u0301") == "\u2068◌\u0301\u2069"
     assert base.visible("\0<") == "\u2068␀&lt;\u2069"
     assert base.visible("") == "\u2068\u2069"
+
+
+def test_a_title_that_no_file_can_hold_leaves_a_whole_page(tmp_path):
+    tokens({"a": ["b"]}, title="half \ud83e").save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.count("half ?") == 3  # title, heading, element
+    assert page.endswith("</html>\n")

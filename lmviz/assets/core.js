@@ -172,7 +172,7 @@ export const choice = (label, names, value, changed) => make("label", {}, label,
 
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
 
-const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   Home: [0, -1e9], End: [0, 1e9] };
 
 // Where a key leads from a row and a column, in a grid of so many of them.

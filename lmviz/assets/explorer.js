@@ -1,4 +1,4 @@
-import { View, colour, css, define, draw, ink, make, softmax, visible } from "./core.js";
+import { MOVES, View, colour, css, define, draw, ink, make, softmax, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
 import { tour } from "./tour.js";
@@ -28,11 +28,10 @@ const place = (x) => {
   return [nodes, () => (shown.textContent = `place ${x.at}: ${visible(x.said[x.at])}`)];
 };
 
-const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const steer = (node, move) => node.addEventListener("keydown", (event) => {
-  if (!moves[event.key]) return;
+  if (!MOVES[event.key]) return;
   event.preventDefault();
-  move(...moves[event.key]);
+  move(...MOVES[event.key]);
 });
 
 const complaint = ({ rest: [first], ids, model, language, said }) => {

@@ -1,5 +1,7 @@
-import { View, colour, css, define, download, draw, ink, make, svgText, visible } from "./core.js";
+import { View, choice, colour, css, define, download, draw } from "./core.js";
+import { ink, make, moved, svgText, visible } from "./core.js";
 
+const COLOURS = ["probability of the token", "rank of the final answer"];
 const [WIDTH, HEIGHT, LEFT, TOP] = [72, 24, 48, 40];
 
 define("lmviz-lens", class extends View {
@@ -30,22 +32,17 @@ define("lmviz-lens", class extends View {
       "stroke-width": 3 });
     svg.append(...this.cells.flat(), ...heads, this.ring);
     const move = (event) => {
+      // Rows are counted from the top, where the last layer is.
       const [layer, i] = this.at;
-      const to = { ArrowUp: [layer + 1, i], ArrowDown: [layer - 1, i], ArrowLeft: [layer, i - 1],
-        ArrowRight: [layer, i + 1], Home: [layer, 0], End: [layer, this.n - 1] }[event.key];
-      if (!to) return;
-      event.preventDefault();
-      const cell = this.cells[to[0]]?.[to[1]];
-      if (!cell) return;
-      this.choose(...to);
-      cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+      const last = this.layers - 1;
+      const [row, to] = moved(event, [last - layer, i], [this.layers, this.n]);
+      this.choose(last - row, to);
+      this.cells[last - row][to].scrollIntoView({ block: "nearest", inline: "nearest" });
     };
     this.text = make("output");
     root.append(
       make("div", { class: "controls" },
-        make("label", {}, "colour", make("select", { onchange: ({ target }) => this.paint(target.value) },
-          make("option", { value: "chance" }, "probability of the token"),
-          make("option", { value: "rank" }, "rank of the final answer"))),
+        choice("colour", COLOURS, COLOURS[0], (by) => this.paint(by)),
         make("button", { onclick: () => download("lens.svg", "image/svg+xml", svgText(svg)) },
           "Save as SVG")),
       make("div", { class: "wide", tabindex: 0, role: "region", onkeydown: move,
@@ -53,7 +50,7 @@ define("lmviz-lens", class extends View {
       this.text,
       make("p", { class: "note" }, `The last layer, ${this.layers - 1}, is on top: the model's own ` +
         "answer. Layer 0 is the embeddings. Underlined: the token that follows in the text."));
-    this.paint("chance");
+    this.paint(COLOURS[0]);
     this.choose(...this.at);
   }
 
@@ -76,11 +73,12 @@ define("lmviz-lens", class extends View {
 
   paint(by) {
     const { ranks, size } = this.data;
-    const names = by === "rank" ? [`rank ${size}`, "rank 1 (steps of equal ratio)"]
+    const ranked = by === COLOURS[1];
+    const names = ranked ? [`rank ${size}`, "rank 1 (steps of equal ratio)"]
       : ["probability 0", "1"];
     this.ends.forEach((end, i) => (end.textContent = names[i]));
     this.cells.flat().forEach((cell, i) => {
-      const share = by === "rank" ? 1 - (Math.log(ranks.values[i]) / Math.log(size) || 0)
+      const share = ranked ? 1 - (Math.log(ranks.values[i]) / Math.log(size) || 0)
         : this.top(0, i)[0][1];
       const rgb = colour(share);
       cell.firstChild.setAttribute("fill", css(rgb));

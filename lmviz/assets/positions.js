@@ -1,4 +1,4 @@
-import { View, colour, define, draw, make, slider } from "./core.js";
+import { View, choice, colour, define, draw, make, slider } from "./core.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, LOW] = [380, 150, 46, 300, 8, 114];
 
@@ -94,9 +94,7 @@ define("lmviz-positions", class extends View {
     this.text = make("output");
     root.append(
       make("div", { class: "controls" },
-        make("label", {}, "kind", make("select", { onchange: ({ target }) =>
-          change({ kind: target.value }) }, ...Object.keys(KINDS).map((kind) =>
-          make("option", {}, kind)))),
+        choice("kind", Object.keys(KINDS), this.kind, (kind) => change({ kind })),
         ...Object.values(this.dials),
         slider("position", { min: 0, max: n - 1, step: 1, value: 0 }, (at) => change({ at }))),
       this.text, this.curves, this.canvas, this.under, this.like);

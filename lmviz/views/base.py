@@ -61,7 +61,8 @@ class View:
             element=element,
             script=script_tag(self.name),
         )
-        Path(path).write_text(page, encoding="utf-8")
+        # Encoded first, so that a title that cannot be leaves no empty file behind.
+        Path(path).write_bytes(page.encode("utf-8", "replace"))
 
 
 def render(name, title, data, instead):

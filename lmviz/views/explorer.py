@@ -112,14 +112,11 @@ def collect(stories=None, *, embed=None, weights_url=SITE):
     if embed is None:
         embed = not os.environ.get(LINKED)
     config = json.loads((WEIGHTS / "config.json").read_text("utf-8"))
-    vocabulary = json.loads((WEIGHTS / "tokenizer.json").read_text("utf-8"))
-    ids = vocabulary["model"]["vocab"]
-    words = sorted(ids, key=ids.get)
-    chosen = _checked(STORIES if stories is None else stories, ids, config)
+    chosen = _checked(STORIES if stories is None else stories)
     file = WEIGHTS / "model.safetensors"
     return {
         "language": {name: getattr(grammar, name) for name in _LISTS},
-        "words": words,
+        "words": list(grammar.WORDS),
         "config": {k: config[k] for k in ("n_layer", "n_head", "layer_norm_epsilon")},
         "weights": np.frombuffer(file.read_bytes(), np.uint8) if embed else None,
         "weights_url": weights_url,
@@ -129,7 +126,7 @@ def collect(stories=None, *, embed=None, weights_url=SITE):
     }
 
 
-def _checked(stories, ids, config):
+def _checked(stories):
     if not isinstance(stories, Mapping):
         raise TypeError(f"stories is {type(stories).__name__}, wanted names to texts")
     if not stories:
@@ -138,16 +135,16 @@ def _checked(stories, ids, config):
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError(f"story {name!r} is {text!r}, wanted a str for a str")
         words = text.split()
-        unknown = [word for word in words if word not in ids]
+        unknown = [word for word in words if word not in grammar.WORDS]
         if unknown:
             raise ValueError(
-                f"story {name!r}: the toy knows {len(ids)} words, and {unknown[0]!r} "
-                "is none"
+                f"story {name!r}: the toy knows {len(grammar.WORDS)} words, and "
+                f"{unknown[0]!r} is none"
             )
-        if len(words) >= config["n_positions"]:
+        if len(words) >= grammar.CONTEXT:
             raise ValueError(
                 f"story {name!r} has {len(words)} words, wanted at most "
-                f"{config['n_positions'] - 1}"
+                f"{grammar.CONTEXT - 1}"
             )
     return dict(stories)
 

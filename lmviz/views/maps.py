@@ -3,6 +3,7 @@
 import numpy as np
 
 from .base import View, visible
+from .inputs import strings
 from .matrices import SCALES, draw
 
 # Up to this many weights, small ones are kept finely too.
@@ -86,8 +87,9 @@ def attention(weights, tokens, *, title="Attention"):
     array([[1.   , 0.   ],
            [0.25 , 0.749]])
     """
+    weights = _array(weights)
     data = collect(weights, tokens)
-    return AttentionView("attention", title, data, _instead(data, title))
+    return AttentionView("attention", title, data, _instead(data, weights, title))
 
 
 def collect(weights, tokens):
@@ -106,10 +108,9 @@ def collect(weights, tokens):
         code of ten bits stands for; ``low``, a byte a weight, and ``high``, the two
         upper bits, four to a byte, the first lowest; and a ``note`` for the reader.
     """
-    if hasattr(weights, "detach"):  # a tensor, without importing torch
-        weights = weights.detach().cpu().float()
-    weights, tokens = np.asarray(weights), list(tokens)
-    _check(weights, tokens)
+    weights = _array(weights)
+    _check(weights)
+    tokens = strings(tokens, weights.shape[3], "tokens")
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
     causal = not any(head[~below].any() for head in heads)
@@ -146,10 +147,7 @@ def decode(data, layer, head):
     seen : ndarray of bool, shape (T_q, T_k)
         False where a key comes after its query.
     """
-    _, n_heads, n_queries, n_keys = data["shape"]
-    seen = np.ones((n_queries, n_keys), bool)
-    if data["causal"]:
-        seen = np.tril(seen, n_keys - n_queries)
+    n_heads, seen = data["shape"][1], _seen(data)
     size = seen.sum()
     at = (layer * n_heads + head) * size + np.arange(size)
     high = data["high"][at >> 2].astype(int) >> (2 * (at & 3)) & 3
@@ -158,7 +156,19 @@ def decode(data, layer, head):
     return matrix, seen
 
 
-def _check(weights, tokens):
+def _array(weights):
+    if hasattr(weights, "detach"):  # a tensor, without importing torch
+        weights = weights.detach().cpu().float()
+    return np.asarray(weights)
+
+
+def _seen(data):
+    n_queries, n_keys = data["shape"][2:]
+    seen = np.ones((n_queries, n_keys), bool)
+    return np.tril(seen, n_keys - n_queries) if data["causal"] else seen
+
+
+def _check(weights):
     if weights.dtype.kind not in "bfiu":
         raise TypeError(f"weights are of {weights.dtype}, wanted numbers")
     if weights.ndim != 4 or not weights.size:
@@ -166,11 +176,6 @@ def _check(weights, tokens):
     _, n_heads, n_queries, n_keys = weights.shape
     if n_queries > n_keys:
         raise ValueError(f"weights {weights.shape}, wanted no more queries than keys")
-    for token in tokens:
-        if not isinstance(token, str):
-            raise TypeError(f"a token is {token!r:.60}, wanted a str")
-    if len(tokens) != n_keys:
-        raise ValueError(f"{len(tokens)} tokens, wanted one for each of {n_keys} keys")
     for i, head in enumerate(weights.reshape(-1, n_queries, n_keys)):
         where = f"layer {i // n_heads}, head {i % n_heads}"
         if not (head.min() >= 0 and head.max() <= 1.02):  # NaN fails as well
@@ -201,15 +206,12 @@ def _labels(data):
     return [visible(token) for token in cut]
 
 
-def _instead(data, title):
+def _instead(data, weights, title):
     n_layers, n_heads, n_queries, n_keys = data["shape"]
-    n = n_layers * n_heads
-    mean, seen = 0, None
-    for i in range(n):
-        matrix, seen = decode(data, *divmod(i, n_heads))
-        mean = mean + matrix / n
+    mean, seen = weights.mean((0, 1), dtype=float), _seen(data)
     rows, columns = _labels(data)[-n_queries:], _labels(data)
     patch = -(-n_keys // 32)
+    n = n_layers * n_heads
     said = f"The mean over all {n} heads ({n_layers} layers of {n_heads})."
     if patch > 1:
         rows, columns = range(0, n_queries, patch), range(0, n_keys, patch)
