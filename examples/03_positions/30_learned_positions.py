@@ -63,9 +63,9 @@ for ax, step in zip(axes, (steps[0], middle, steps[-1]), strict=True):
 plt.show()
 
 # %%
-# The same by distance: how alike are two places that are so many words apart? The order
-# of the places was nowhere in the table, and training has put it there: on the whole,
-# near places have become alike. It is no clean law, as the teeth show; nobody asked.
+# By distance, after the two facts: how alike are two places that are so many words
+# apart? The order was nowhere in the table, and training has put some of it there: on
+# the whole near places are more alike. The teeth show that it is no clean law.
 _, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
 for step, style in ((steps[0], ":"), (middle, "--"), (steps[-1], "-")):
     similarity = alike(tables[step][13:44])
@@ -81,8 +81,8 @@ ax.legend()
 plt.show()
 
 # %%
-# The check: after training, places up to four apart are far more alike than places 16
-# to 20 apart; before, distance made no difference.
+# The check: after training, places up to four apart are more alike than places 16 to 20
+# apart; before, distance made no difference.
 for step in (steps[0], steps[-1]):
     similarity = alike(tables[step][13:44])
     near = sum(float(similarity.diagonal(d).mean()) for d in range(1, 5)) / 4
@@ -92,8 +92,8 @@ assert near - far > 0.2
 
 # %%
 # A table has an end, and a second one that is easily forgotten: the places that no text
-# of the training has reached. Their rows are what they were, and a model that is given
-# a longer text than it was trained on adds noise there.
+# of the training has reached. Their rows are the old noise, a little smaller (training
+# shrinks all rows somewhat); and a longer text than any of the training meets it.
 moved = (tables[steps[-1]] - tables[steps[0]]).norm(dim=-1)
 print(f"moved by training, place 20: {moved[20]:.2f}, the last place: {moved[-1]:.2f}")
 
@@ -122,7 +122,7 @@ plt.show()
 # the task needed the order.
 #
 # **Try it.** Compare places 1 to 12 with each other, where every story tells its two
-# facts of six words. Predict which of them are alike, beside the neighbours.
+# facts of six words. Predict which of them are alike. (Hardly the neighbours.)
 #
 # **Sources.** Radford et al., *Improving Language Understanding by Generative
 # Pre-Training* (2018), section 4.1. Wang and Chen, *What Do Position Embeddings Learn?*

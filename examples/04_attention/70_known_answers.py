@@ -2,16 +2,16 @@
 Heads on a model whose answers are known
 ========================================
 
-On a real model nobody can say what a head should do: there is no list of right
-answers. So this book has a small GPT-2 of its own, trained on a language whose
-grammar we wrote, and every question in its stories has one answer. Which heads look
-at it, and which of them does the model need?
+On real text there is seldom a list of right answers to judge a head by. So this book
+has a small GPT-2 of its own, trained on a language whose grammar we wrote, and every
+question in its stories has one answer. Which heads look at it, and which of them does
+the model need?
 """
 
 # %%
 # Each story of this language begins with two facts. What comes after asks for them, or
-# for whom a pronoun meant, and the grammar knows every answer. (The page "A model we
-# can check" shows the whole language.) These stories were kept out of the training.
+# what a pronoun meant, and the grammar knows every answer. (The page "A model we can
+# check" shows the whole language.) These stories were kept out of the training.
 import itertools
 
 import lmviz
@@ -27,7 +27,7 @@ print("right:", {kind: f"{whole[kind]:.1%}" for kind in evaluate.KINDS})
 # %%
 # Take the pronoun. "The dog saw the cup because it was new . the new one was the …"
 # must go on with the cup: what is new is a thing, what is hungry is an animal. The
-# nouns change from story to story, so it is no use to know which words go together. At
+# nouns change from story to story, so to know which words go together is not enough. At
 # the last "the" the model must come up with one of two nouns. Where does it look?
 import torch
 
@@ -47,10 +47,10 @@ print({meant: tuple(weights.shape) for meant, weights in looks.items()})
 
 # %%
 # The mean weight of each head on the animal, on the thing, and on the word that settles
-# it (it is said twice); above where the animal is meant, below where the thing is. A
-# head that tells them apart changes from the upper pictures to the lower ones: it looks
-# at whatever is meant. This is the picture that every introduction to attention
-# promises, and here it is known to be right.
+# it (said twice, so summed); above where the animal is meant, below where the thing is.
+# A head **turns** by how much more it looks at the animal above than below, plus how
+# much more at the thing below than above. Near 2 it looks at whatever is meant; near 1
+# it may look at one of the nouns only, and only when that one is meant.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -93,10 +93,10 @@ ax.set_yticks(range(len(heads)), [f"{layer}.{head}" for layer, head in heads])
 plt.show()
 
 # %%
-# Do weight and effect agree, judged by the truth? For pronouns, each head with how far
-# it turns to the right noun, and what is lost without it. A head can be needed without
-# turning to either: it may prepare what a later one finds. And one that turns may be
-# spared, if others do the same; so at last all of those are off at once.
+# Do weight and effect agree, judged by the truth? For pronouns, the heads that turn or
+# are missed: how far they turn, and what is right without them. A head can be needed
+# without turning to either: it may prepare what a later one finds. And one that turns
+# may be spared, if others do the same; so at last all of those are off at once.
 pronouns = right[:, evaluate.KINDS.index("reference")]
 for head, share in zip(heads, pronouns.tolist(), strict=True):
     if turn[head] > 0.5 or share < 0.95:
@@ -106,8 +106,8 @@ with ablation.switched_off(toy.module, turners, replacement=average):
 print(f"without all that turn: {share:.0%} right")
 
 # %%
-# The check: with no head off the figures are those of the whole model, and chance is
-# far below: between two nouns it would be right half of the time.
+# The check: with no head off nothing changes; and a guess between the two nouns would
+# be right half of the time.
 with ablation.switched_off(toy.module, []):
     untouched = evaluate.evaluate(toy.module, n_stories=200)
 print("nothing switched off, nothing changed:", untouched == whole)
@@ -118,9 +118,9 @@ assert whole["reference"] > 0.9
 # **Takeaway.** Where the truth is known, a head can be judged: by where it looks, and
 # by what is no longer right without it.
 #
-# **Try it.** Switch off the two heads with the least effect on pronouns together.
-# Predict whether the effect is the sum of both.
+# **Try it.** Switch off two of the heads that turn, together. Each can be spared alone;
+# predict whether both can.
 #
-# **Sources.** Wang et al., *Interpretability in the Wild* (ICLR 2023), for heads judged
-# by a task with known answers. Michel, Levy and Neubig, *Are Sixteen Heads Really
-# Better than One?* (NeurIPS 2019).
+# **Sources.** Wang et al., *Interpretability in the Wild* (ICLR 2023), for heads of
+# GPT-2 judged by a task with known answers. Michel, Levy and Neubig, *Are Sixteen Heads
+# Really Better than One?* (NeurIPS 2019).

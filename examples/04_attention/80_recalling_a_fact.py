@@ -10,8 +10,8 @@ of the answer without it?
 # %%
 # We ask the toy, a small GPT-2 trained on a language of our own, in which every right
 # answer is known (see the page "A model we can check"). Here are many stories of one
-# form, with other names and colours. Half of them ask about the first one, half about
-# the second, in turns.
+# form, with other names and colours. They ask about the first person and about the
+# second, in turn.
 import itertools
 
 import torch
@@ -32,7 +32,7 @@ print(len(stories), "stories, such as:", stories[:2])
 
 # %%
 # How often does it know? (All stories have the same length, so one pass through the
-# model can take them all.) Chance between the two colours would be right in half.
+# model can take them all.) A guess between the two colours is right half of the time.
 ids = torch.stack([toy.encode(story) for story in stories])
 
 
@@ -44,14 +44,13 @@ def run():
 
 
 right, attentions = run()
-print("attentions:", tuple(attentions.shape), "layers, stories, heads, queries, keys")
 print(f"right: {right:.1%}")
 
 # %%
 # Where do the heads look from the last word, after which the colour must come? On the
 # left the mean weight on the colour that is asked for, on the right on the other one. A
-# head that only looks for colours is bright in both; one that is bright on the left
-# alone knows whose it is.
+# head that only looks for colours is as bright on the right; one that is bright on the
+# left alone knows whose it is.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -69,28 +68,33 @@ finders = [tuple(head) for head in (on_it - on_other > 0.5).nonzero().tolist()]
 print("find its colour (layer, head):", finders)
 
 # %%
-# It is tempting to say: these heads recall the fact. The test is to switch a head off
-# (zeros take the place of what it would hand on). First each head on its own; those are
-# shown without which something is lost. Then all that find, together.
+# So these heads recall the fact? Switch heads off, with the average over all stories in
+# their place: each on its own (those are shown without which something is lost), then
+# all finders together, and, to compare, all others after layer 0.
 from lmviz import ablation
 
 heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
+average = torch.stack([ablation.mean_outputs(toy.module, row) for row in ids]).mean(0)
+
+
+def without(off):
+    with ablation.switched_off(toy.module, off, replacement=average):
+        return run()[0]
+
+
 shares = torch.zeros(toy.card.n_layers, toy.card.n_heads)
 for head in heads:
-    with ablation.switched_off(toy.module, [head]):
-        shares[head] = run()[0]
-with ablation.switched_off(toy.module, finders):
-    without_finders = run()[0]
-for head in heads:
+    shares[head] = without([head])
     if shares[head] < right - 0.01:
         print(f"without {head}: {shares[head]:.0%} right")
-print(f"without {finders}: {without_finders:.0%} right")
+rest = [head for head in heads if head[0] > 0 and head not in finders]
+print(f"without all {len(finders)} finders: {without(finders):.0%} right")
+print(f"without the {len(rest)} others after layer 0: {without(rest):.0%} right")
 
 # %%
-# Weight and effect side by side: each point is a head. One that finds the colour, and
-# whose loss does no harm, has others beside it that do the same. One that looks at no
-# colour, and is needed, does something else that the finders build upon: the next
-# lesson finds out what.
+# Weight and effect side by side: each point is a head. A finder whose loss does no harm
+# has others beside it that stand in for it. One that looks at no colour, and is needed,
+# must do something that the finders build upon: the next lesson looks for it.
 _, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 ax.scatter(on_it - on_other, shares, s=60, alpha=0.6)
 for head in heads:
@@ -107,7 +111,7 @@ ax.set(
 plt.show()
 
 # %%
-# The check: with no head off, all is as before; and chance is far away.
+# The check: with no head off, all is as before; and a guess would be far worse.
 with ablation.switched_off(toy.module, []):
     untouched, again = run()
 difference = float((again - attentions).abs().max())
@@ -115,7 +119,7 @@ print(f"none switched off, largest absolute difference: {difference:.1e}")
 assert untouched == right > 0.99
 
 # %%
-# **Takeaway.** That a head finds the answer does not make it needed, and the needed
+# **Takeaway.** That one head finds the answer does not make it needed, and the needed
 # ones need not look at the answer.
 #
 # **Try it.** Ask for the thing: end the stories with "went to the park with her" or
@@ -123,4 +127,4 @@ assert untouched == right > 0.99
 #
 # **Sources.** Michel, Levy and Neubig, *Are Sixteen Heads Really Better than One?*
 # (NeurIPS 2019). Wang et al., *Interpretability in the Wild* (ICLR 2023), on heads that
-# stand in for others. Olsson et al., *In-context Learning and Induction Heads* (2022).
+# stand in for others.

@@ -9,10 +9,10 @@ How can they know?
 
 # %%
 # A head compares a query, made at the last word, with keys, made at the words before.
-# If it tells the colours apart by their owners, then the vector at *blue* must carry a
-# name by then. To see where names travel, give every story a **twin**, in which the
-# owners have changed places and all else is the same; so its answer is the other
-# colour.
+# If it tells the colours apart by their owners, the vectors at *red* and *blue* must
+# carry names by then. (And the last word one, unless *his* says enough.) To see where
+# names travel, give every story a **twin**, in which the owners have changed places and
+# all else is the same; so its answer is the other colour.
 import itertools
 
 import torch
@@ -81,9 +81,10 @@ for layer, place in itertools.product(*map(range, moved.shape)):
     moved[layer, place] = patched(layer, [place], twin_states)
 
 # %%
-# 0: the answer stays; 1: it is the twin's. Read the picture from above. Before layer 0
-# the two stories differ in the names and in nothing else. If further down the colours
-# matter, and the names no more, then the names were copied to them in between.
+# 0: the answer stays; 1: it is the twin's. Read it from above; before layer 1 is after
+# layer 0. Before layer 0 the two stories differ in the names and in nothing else. If
+# further down the colours matter, and the names no more, then the names were copied to
+# them in between.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -100,17 +101,16 @@ for layer, shares in enumerate(moved):
     print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
 
 # %%
-# So a fact is recalled in two steps: its words learn whose it is; then the last word
-# finds the fact of the one who is asked about. Neither is of use without the other, and
-# so both come late in a training, and at once. The mistake to beware of: what moves the
-# answer little alone may do all of it with others. Here are groups, patched together.
+# So a fact is recalled in two steps: the colours learn whose they are; then the last
+# word finds the colour of the one who is asked about. The mistake to beware of: to look
+# for *the* place. One vector may hold a part only, and another one the rest. Here are
+# groups, patched together.
 for name, places in (("names", [1, 7]), ("colours", [4, 10]), ("things", [5, 11])):
     found = [patched(layer, places, twin_states) for layer in range(len(moved))]
     print(f"both {name}, by layer:", [round(share, 2) for share in found])
 
 # %%
-# The check: with a vector of its own a story stays as it is; with all of the twin's it
-# is the twin.
+# The check: its own vector leaves a story as it is; all of the twin's make it the twin.
 everywhere = list(range(ids.shape[1]))
 same, other = patched(1, [4], states), patched(1, everywhere, twin_states)
 print(f"its own vector: {same:.4f}; all of the twin's: {other:.4f}")
@@ -124,7 +124,7 @@ assert abs(same) < 1e-4 and abs(other - 1) < 1e-4
 # whether both do.
 #
 # **Sources.** Vig et al., *Investigating Gender Bias in Language Models Using Causal
-# Mediation Analysis* (NeurIPS 2020). Meng et al., *Locating and Editing Factual
-# Associations in GPT* (NeurIPS 2022). Feng and Steinhardt, *How do Language Models Bind
-# Entities in Context?* (ICLR 2024). Elhage et al., *A Mathematical Framework for
-# Transformer Circuits* (2021), on two heads in a row.
+# Mediation Analysis* (NeurIPS 2020), and Meng et al., *Locating and Editing Factual
+# Associations in GPT* (NeurIPS 2022), under other names. Feng and Steinhardt, *How do
+# Language Models Bind Entities in Context?* (ICLR 2024). Elhage et al., *A Mathematical
+# Framework for Transformer Circuits* (2021), on two heads in a row.

@@ -41,8 +41,8 @@ print(f"all other words, which cannot come: {1 - sum(model):.4f}")
 # - the **cross-entropy**, how surprising it is to the model, on average over the truth;
 # - their difference, the **Kullback-Leibler divergence**: the model's own part.
 #
-# It is never negative: nobody is less surprised than one who knows the truth. Here it
-# is for 300 stories that the training never saw, at every word.
+# It is never negative: on average nobody is less surprised than one who knows the
+# truth. Here it is for 300 stories that the training never saw, at every word.
 import itertools
 
 import torch
@@ -71,8 +71,8 @@ print(f"surprisal of these words to the model: {loss:.4f} nats per word")
 print(f"and to one who knows the truth:        {knowing_all:.4f}")
 
 # %%
-# One story, word by word. A high bar above is no mistake: where a sentence begins, or a
-# name is chosen, nobody can know. Below is the model's own part, on a scale of its own.
+# One story, word by word. A high bar above is no mistake: which name, colour or thing
+# comes, nobody can know. Below is the model's own part, on a scale of its own.
 n = len(told[0].chances)
 _, axes = plt.subplots(2, figsize=(11, 5), sharex=True, layout="constrained")
 parts = {"Entropy of the truth": entropy, "Divergence of the model": divergence}
@@ -107,8 +107,9 @@ ax.set(
 plt.show()
 
 # %%
-# So "T = 1" is not one setting among others: the model was trained at it, and there its
-# probabilities mean what they say. Sampled colder, it says likely words too often.
+# So "T = 1" is not one setting among others: the model was trained at it. (One that has
+# learned its texts by heart may be too sure even there.) Colder, likely words come too
+# often.
 #
 # The check: PyTorch's own divergence.
 theirs = torch.nn.functional.kl_div(logs, truth, reduction="none").sum(-1)
@@ -118,8 +119,8 @@ assert difference < 1e-4
 assert found[temperatures.index(1.0)] < min(found[0], found[-1])
 
 # %%
-# **Takeaway.** Loss is entropy plus divergence: what the language leaves open, and what
-# the model has not learned.
+# **Takeaway.** Expected loss is entropy plus divergence: what the language leaves open,
+# and what the model has not learned.
 #
 # **Try it.** Take stories of the training, ``unseen=False``. Predict whether the
 # divergence is smaller there.
