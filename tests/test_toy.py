@@ -1,10 +1,12 @@
 """The toy that ships, and how it is made."""
 
 import itertools
+import json
 import math
 
 import pytest
 import torch
+from safetensors import safe_open
 
 import lmviz
 from lmviz import embeddings, prediction, weights
@@ -70,6 +72,16 @@ def test_positions_close_by_have_become_alike():
     first, last = min(found), max(found)
     assert abs(found[first]) < 0.1
     assert found[last] > 0.3
+
+
+def test_the_weights_come_from_the_settings_and_the_stories_of_today():
+    """The corpus hash stands in the settings: a changed grammar asks for a training."""
+    with safe_open(WEIGHTS / "model.safetensors", "pt") as file:
+        told = json.loads(file.metadata()["training"])
+    assert told["corpus"] == train.corpus_hash()
+    assert told["steps"] == train.STEPS
+    assert told["sizes"] == train.SIZES
+    assert told["learning_rates"] == train.LEARNING_RATES
 
 
 def test_the_history_ends_with_what_the_toy_can_do(toy):
