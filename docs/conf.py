@@ -1,5 +1,6 @@
 """How the book is built: every lesson runs, and no warning passes."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "figures",
     "freshness",
     "mathml",
     "model_card",
@@ -27,6 +29,9 @@ exclude_patterns = [
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
 ]
+
+# A part of the names of the lessons and notebooks to run; the others wait.
+lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 
 html_theme = "pydata_sphinx_theme"
 html_title = "lmviz"
@@ -58,7 +63,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "nested_sections": True,
     "capture_repr": ("_repr_html_",),
-    "image_srcset": ["2x"],
+    "image_scrapers": ("figures.scraper",),
     "remove_config_comments": True,
     "show_signature": False,
     "reset_modules": ("matplotlib", "lesson_reset.reset"),

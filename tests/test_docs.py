@@ -73,10 +73,11 @@ class Book:
         self.lesson.write_text(LESSON.format(log=str(self.log)))
         self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
 
-    def build(self):
+    def build(self, only=""):
         """Build it, and return what ran, the exit code and what was printed."""
         self.log.write_text("")
-        command = "-m sphinx -nW --keep-going -b html docs docs/_build/html"
+        strict = "" if only else "-nW --keep-going"
+        command = f"-m sphinx {strict} -b html docs docs/_build/html"
         done = subprocess.run(
             [sys.executable, *command.split()],
             cwd=self.folder,
@@ -84,12 +85,17 @@ class Book:
                 **os.environ,
                 "PYTHONPATH": str(self.folder),
                 "LMVIZ_MODEL": str(self.model),
+                "LMVIZ_ONLY": only,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         return self.log.read_text().split(), done.returncode, done.stdout
+
+    def change(self, module):
+        path = self.folder / "lmviz" / module
+        path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n")
 
     def page(self, name):
         return (self.docs / "_build" / "html" / name).read_text(encoding="utf-8")
@@ -115,8 +121,9 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
 
     assert book.build()[:2] == ([], 0), "nothing changed"
 
-    module = book.folder / "lmviz" / "prediction.py"
-    module.write_text(module.read_text() + "\n# changed\n")
+    book.change("prediction.py")
+    assert book.build()[:2] == ([], 0), "neither imports it"
+    book.change("trace.py")
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
 
@@ -137,6 +144,25 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
         assert "<strong>llama</strong>" in book.page(page)
     assert "notebook of llama" in book.page("notebook.html")
     assert "lesson of llama" in book.page("lessons/01_one/10_lesson.html")
+
+
+def test_a_part_is_built_alone_and_the_rest_waits(book):
+    ran, code, printed = book.build(only="01_one")
+    assert (ran, code) == (["lesson"], 0), printed
+    assert "notebook of gpt2" not in book.page("notebook.html")
+    ran, code, printed = book.build()
+    assert (ran, code) == (["notebook"], 0), printed
+    assert "notebook of gpt2" in book.page("notebook.html")
+
+    book.change("trace.py")
+    ran, code, printed = book.build(only="notebook")
+    assert (ran, code) == (["notebook"], 0), printed
+    assert "lesson of gpt2" not in book.page("lessons/01_one/10_lesson.html"), "stale"
+    assert book.build()[:2] == (["lesson"], 0)
+
+    ran, code, printed = book.build(only="attention")
+    assert (ran, code) == ([], 1)
+    assert "is called 'attention': 01_one, notebook" in printed
 
 
 def test_no_page_asks_a_third_party(book):

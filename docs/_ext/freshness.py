@@ -1,45 +1,132 @@
 """No page shows a number that the present code and model would not compute.
 
 sphinx-gallery re-runs a lesson when its own text has changed, MyST-NB a notebook.
-Neither looks at the package or the model behind it. So everything they keep is
-thrown away when one of these is no longer what it was. And whatever kept a lesson
-from running, the build does not pass without its output.
+Neither looks at the package or the model behind it. So what they keep of a script is
+thrown away when something that the script runs is no longer what it was. And whatever
+kept a script from running, the build does not pass without its output.
 """
 
 import hashlib
 import importlib.metadata
+import importlib.util
+import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
+from dependencies import modules
+from jupyter_cache import get_cache
+from myst_nb.core.read import read_myst_markdown_notebook
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import ExtensionError
-
-import lmviz
+from sphinx.util import logging
 
 RAN = "**Total running time of the script:**"
+CELL = re.compile(r"^```\{code-cell\}", re.MULTILINE)
+# The modules that bring the book's model, or its tokenizer.
+MODEL = "lmviz.models"
+# The module that stands for the toy's files.
+TOY = "lmviz.toy"
+
+logger = logging.getLogger(__name__)
 
 
 def setup(app):
-    app.add_config_value("lmviz_fingerprint", "", "env")
+    app.add_config_value("lmviz_only", "", "env")
+    app.add_config_value("lmviz_model", "", "html")
+    app.connect("config-inited", choose, priority=150)
     app.connect("config-inited", forget_stale, priority=200)
+    app.connect("env-get-outdated", reread)
     app.connect("env-check-consistency", check_notebooks)
     app.connect("build-finished", check_lessons, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def forget_stale(app, config):
-    config.lmviz_fingerprint = fingerprint(app)
-    lessons = Path(app.srcdir) / config.sphinx_gallery_conf["gallery_dirs"]
-    stamp = lessons / ".fingerprint"
-    if stamp.is_file() and stamp.read_text() == config.lmviz_fingerprint:
-        forget_deleted(app, lessons)
+def lesson_files(app):
+    examples = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"])
+    return sorted(examples.resolve().glob("*/*.py"))
+
+
+def notebook_files(app):
+    built = {Path(app.srcdir, "_build"), lessons_folder(app)}
+    for path in sorted(Path(app.srcdir).rglob("*.md")):
+        if built.isdisjoint(path.parents) and CELL.search(path.read_text("utf-8")):
+            yield path
+
+
+def lessons_folder(app):
+    return Path(app.srcdir) / app.config.sphinx_gallery_conf["gallery_dirs"]
+
+
+def name(app, path):
+    """Return what a script is called, like 04_attention/20_one_head or tour."""
+    path = path.with_suffix("")
+    if path.is_relative_to(app.srcdir):
+        return str(path.relative_to(app.srcdir))
+    return f"{path.parent.name}/{path.name}"
+
+
+def is_chosen(app, path):
+    return app.config.lmviz_only in name(app, path)
+
+
+def choose(app, config):
+    """Of all scripts, run only those that ``lmviz_only`` names a part of."""
+    config.lmviz_model = repr(app.lmviz_source)
+    if not config.lmviz_only:
         return
-    shutil.rmtree(lessons, ignore_errors=True)
-    shutil.rmtree(config.nb_execution_cache_path, ignore_errors=True)
-    lessons.mkdir(parents=True)
-    stamp.write_text(config.lmviz_fingerprint)
+    scripts = [*lesson_files(app), *notebook_files(app)]
+    chosen = [path for path in scripts if is_chosen(app, path)]
+    if not chosen:
+        names = ", ".join(sorted({name(app, path).split("/")[0] for path in scripts}))
+        sys.exit(f"no lesson or notebook is called {config.lmviz_only!r}: {names}")
+    lessons = "|".join(re.escape(f"{p.parent.name}/{p.name}") for p in chosen)
+    config.sphinx_gallery_conf["filename_pattern"] = f"/({lessons})$"
+    logger.info(
+        "Only %s runs. Pages that were not computed before have no output.",
+        config.lmviz_only,
+    )
+
+
+def forget_stale(app, config):
+    """Throw away what is kept of each script that would not come out the same."""
+    lessons = lessons_folder(app)
+    lessons.mkdir(parents=True, exist_ok=True)
+    file = lessons / ".fingerprints.json"
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    forget_deleted(app, lessons)
+    common = fingerprint_of_versions()
+    app.lmviz_stale = set()
+    not_now = []
+    for path in lesson_files(app):
+        key, now = name(app, path), fingerprint(app, path, common)
+        if known.get(key) != now:
+            (lessons / f"{key}.py.md5").unlink(missing_ok=True)
+        known[key] = now
+    for path in notebook_files(app):
+        key, now = name(app, path), fingerprint(app, path, common)
+        if known.get(key) == now:
+            continue
+        forget_notebook(config, path)
+        app.lmviz_stale.add(key)
+        if is_chosen(app, path):
+            known[key] = now
+        else:
+            not_now.append(str(path))
+    # MyST-NB keeps no output for what it leaves out, so only these.
+    config.nb_execution_excludepatterns = not_now
+    file.write_text(json.dumps(known, indent=1))
+
+
+def forget_notebook(config, path):
+    cache = get_cache(config.nb_execution_cache_path)
+    for record in cache.list_cache_records():
+        if Path(record.uri) == path:
+            cache.remove_cache(record.pk)
+
+
+def reread(app, env, added, changed, removed):
+    return app.lmviz_stale & env.found_docs
 
 
 def forget_deleted(app, lessons):
@@ -52,35 +139,44 @@ def forget_deleted(app, lessons):
                 path.unlink(missing_ok=True)
 
 
-def fingerprint(app):
-    """Hash what a lesson's numbers depend on, beside its own text."""
-    digest = hashlib.sha256(sys.version.encode())
-    for requirement in importlib.metadata.requires("lmviz"):
-        name = re.match(r"[\w.-]+", requirement)[0]
-        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
-    package = Path(lmviz.__file__).parent
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
-    digest.update(repr(app.lmviz_source).encode())
-    for path in sorted(app.lmviz_source.folder.iterdir()):
-        stat = path.stat()
-        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+def fingerprint(app, path, common):
+    """Hash what a script's output depends on; sphinx-gallery sees a lesson's text."""
+    code = path.read_text(encoding="utf-8")
+    digest = common.copy()
+    if path.suffix == ".md":
+        cells = read_myst_markdown_notebook(code).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        code = re.sub("^%.*", "", code, flags=re.MULTILINE)
+        digest.update(code.encode())
+    used = modules(code)
+    for module in sorted(used):
+        digest.update(Path(importlib.util.find_spec(module).origin).read_bytes())
+    if TOY in used:
+        weights = Path(importlib.util.find_spec(TOY).origin).parent / "weights"
+        for file in sorted(weights.iterdir()):
+            digest.update(file.read_bytes())
+    if MODEL in used:
+        digest.update(repr(app.lmviz_source).encode())
+        for file in sorted(app.lmviz_source.folder.iterdir()):
+            stat = file.stat()
+            digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
-def lesson_files(app):
-    examples = Path(app.srcdir) / app.config.sphinx_gallery_conf["examples_dirs"]
-    return sorted(examples.glob("*/*.py"))
+def fingerprint_of_versions():
+    digest = hashlib.sha256(sys.version.encode())
+    for requirement in importlib.metadata.requires("lmviz"):
+        package = re.match(r"[\w.-]+", requirement)[0]
+        digest.update(f"{package} {importlib.metadata.version(package)}".encode())
+    return digest
 
 
 def check_lessons(app, exception):
     if exception is not None:
         return
-    lessons = Path(app.srcdir) / app.config.sphinx_gallery_conf["gallery_dirs"]
     not_run = []
-    for path in lesson_files(app):
-        page = lessons / path.parent.name / f"{path.stem}.rst"
+    for path in filter(lambda path: is_chosen(app, path), lesson_files(app)):
+        page = lessons_folder(app) / path.parent.name / f"{path.stem}.rst"
         if not page.is_file() or RAN not in page.read_text(encoding="utf-8"):
             not_run.append(f"{path.parent.name}/{path.name}")
     if not_run:
@@ -91,10 +187,9 @@ def check_lessons(app, exception):
 
 
 def check_notebooks(app, env):
-    for docname in env.found_docs:
-        path = env.doc2path(docname)
-        if path.suffix != ".md" or "{code-cell}" not in path.read_text("utf-8"):
-            continue
-        ran = NbMetadataCollector.get_exec_data(env, docname)
+    for path in filter(lambda path: is_chosen(app, path), notebook_files(app)):
+        ran = NbMetadataCollector.get_exec_data(env, name(app, path))
         if not ran or not ran["succeeded"]:
-            raise ExtensionError(f"the notebook {docname}.md did not run to its end")
+            raise ExtensionError(
+                f"the notebook {name(app, path)}.md did not run to its end"
+            )

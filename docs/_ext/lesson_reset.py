@@ -3,11 +3,13 @@
 import random
 import warnings
 
+from figures import apply_style
+
 _strict = None
 
 
 def reset(gallery_conf, fname, when):
-    """Give every lesson the same seeds, and make its warnings errors."""
+    """Give every lesson the same seeds and style, and make its warnings errors."""
     global _strict
     import numpy as np
     import torch
@@ -15,6 +17,7 @@ def reset(gallery_conf, fname, when):
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    apply_style()
     if when == "before":
         _strict = warnings.catch_warnings(action="error")
         _strict.__enter__()
