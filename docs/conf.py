@@ -14,9 +14,11 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
     "freshness",
     "mathml",
     "model_card",
+    "reference_links",
     "views",
 ]
 exclude_patterns = [
@@ -44,6 +46,7 @@ html_show_sourcelink = False
 html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "smartquotes"]
+bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_raise_on_error = True
