@@ -15,10 +15,13 @@ extensions = [
     "myst_nb",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
     "figures",
     "freshness",
+    "lesson_page",
     "mathml",
     "model_card",
+    "reference_links",
     "views",
 ]
 exclude_patterns = [
@@ -33,6 +36,8 @@ exclude_patterns = [
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 
+templates_path = ["_templates"]
+html_sidebars = {"**": ["book-nav.html"]}
 html_theme = "pydata_sphinx_theme"
 html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
@@ -49,6 +54,7 @@ html_show_sourcelink = False
 html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "smartquotes"]
+bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_raise_on_error = True

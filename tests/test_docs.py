@@ -60,8 +60,10 @@ class Book:
         self.lesson = folder / "examples" / "01_one" / "10_lesson.py"
         self.notebook = self.docs / "notebook.md"
         shutil.copytree(ROOT / "docs" / "_ext", self.docs / "_ext")
-        shutil.copytree(ROOT / "docs" / "_static", self.docs / "_static")
-        shutil.copy(ROOT / "docs" / "conf.py", self.docs)
+        for name in ("_static", "_templates"):
+            shutil.copytree(ROOT / "docs" / name, self.docs / name)
+        for name in ("conf.py", "references.bib", "book.mplstyle"):
+            shutil.copy(ROOT / "docs" / name, self.docs)
         # A copy of the package, which a test can change.
         shutil.copytree(ROOT / "lmviz", folder / "lmviz")
         self.lesson.parent.mkdir(parents=True)

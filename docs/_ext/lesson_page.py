@@ -1,0 +1,126 @@
+"""What stands under a lesson's title, and the cards of the front page."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+LEVELS = ("first steps", "core", "deeper")
+WORDS_A_MINUTE = 180
+LINES_A_MINUTE = 12
+PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
+
+
+def setup(app):
+    app.connect("config-inited", read_table)
+    app.connect("doctree-read", introduce)
+    app.add_directive("chapter-cards", ChapterCards)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def read_table(app, config):
+    file = Path(app.srcdir, "lessons.toml")
+    table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    app.lmviz_lessons = {
+        f"{chapter}/{lesson}": entry
+        for chapter, lessons in table.items()
+        for lesson, entry in lessons.items()
+    }
+    for lesson, entry in app.lmviz_lessons.items():
+        if entry["level"] not in LEVELS:
+            raise ExtensionError(
+                f"lessons.toml: {lesson} has the level {entry['level']!r}; wanted one "
+                f"of {', '.join(LEVELS)}"
+            )
+
+
+def minutes(script):
+    """Return the minutes it takes to read a lesson: its prose, and its code slower."""
+    text = Path(script).read_text(encoding="utf-8")
+    _, lead, body = text.split('"""', 2)
+    words = len(lead.split()) + sum(len(line.split()) for line in PROSE.findall(body))
+    lines = [line for line in body.splitlines() if line and not line.startswith("#")]
+    return max(1, round(words / WORDS_A_MINUTE + len(lines) / LINES_A_MINUTE))
+
+
+def script_of(app, lesson):
+    return Path(
+        app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{lesson}.py"
+    )
+
+
+def introduce(app, doctree):
+    """Say under the title how long a lesson takes, how far it goes, what it needs."""
+    folder = app.config.sphinx_gallery_conf["gallery_dirs"]
+    lesson = app.env.docname.removeprefix(f"{folder}/")
+    entry = app.lmviz_lessons.get(lesson)
+    if entry is None or lesson == app.env.docname:
+        return
+    line = nodes.paragraph(classes=["lesson-line"])
+    line += nodes.inline(text=entry["level"], classes=["lesson-level"])
+    line += nodes.Text(f" · {minutes(script_of(app, lesson))} min to read")
+    for i, other in enumerate(entry.get("after", [])):
+        line += nodes.Text(" · after " if i == 0 else " and ")
+        line += to_page(app.env.docname, f"/{folder}/{other}")
+    title = next(doctree.findall(nodes.title))
+    title.parent.insert(title.parent.index(title) + 1, line)
+
+
+def to_page(here, target, text=None):
+    link = addnodes.pending_xref(
+        "",
+        nodes.inline(text=text or ""),
+        refdomain="std",
+        reftype="doc",
+        reftarget=target,
+        refdoc=here,
+        refexplicit=text is not None,
+        refwarn=True,
+    )
+    return link
+
+
+class ChapterCards(SphinxDirective):
+    """A card for each chapter: its picture, its title, how long it takes."""
+
+    def run(self):
+        app, config = self.env.app, self.config.sphinx_gallery_conf
+        folder = config["gallery_dirs"]
+        cards = nodes.container(classes=["cards"])
+        chapters = {}
+        for lesson in app.lmviz_lessons:
+            chapters.setdefault(lesson.split("/")[0], []).append(lesson)
+        for chapter, lessons in chapters.items():
+            header = script_of(app, f"{chapter}/x").with_name("GALLERY_HEADER.rst")
+            title, _, *about = header.read_text(encoding="utf-8").splitlines()
+            time = sum(minutes(script_of(app, lesson)) for lesson in lessons)
+            card = nodes.container(classes=["card-of-chapter"])
+            picture = PICTURES[chapter]
+            card += nodes.image(
+                uri=f"/{folder}/{chapter}/images/thumb/sphx_glr_{picture}_thumb.png",
+                alt="",
+                loading="lazy",
+            )
+            heading = nodes.paragraph(classes=["card-title"])
+            heading += to_page(self.env.docname, f"/{folder}/{chapter}/index", title)
+            card += heading
+            card += nodes.paragraph(text=" ".join(about).strip())
+            card += nodes.paragraph(
+                text=f"{len(lessons)} lessons, {time} min", classes=["card-note"]
+            )
+            cards += card
+        return [cards]
+
+
+# The lesson whose thumbnail stands for its chapter.
+PICTURES = {
+    "01_tokenization": "20_basic_tokenizer",
+    "02_embeddings": "70_word_classes",
+    "03_positions": "20_sinusoidal",
+    "04_attention": "30_all_heads",
+    "05_prediction": "40_logit_lens",
+}
