@@ -1,10 +1,13 @@
 """The exercises: each has its form, and its check tells right from wrong."""
 
+import functools
 import re
 from pathlib import Path
 
 import pytest
 import torch
+
+from lmviz import attention, positions
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted(ROOT.glob("docs/exercises/0*.md"))
@@ -123,3 +126,48 @@ def test_the_checks_take_the_solutions_and_nothing_else(
         [(answer, *more)] = given
         said = check(spoilt(answer), *more)
         assert said.startswith(("Wrong", "Nearly")), (number, said)
+
+
+# What a reader is likely to get wrong, and a part of the hint that helps.
+MISTAKES = [
+    ("01", 1, 3, "number of tokens"),
+    ("01", 3, len("naïve café 🙂"), "number of characters"),
+    ("01", 4, ["abc"], "longest token"),
+    ("02", 3, lambda a, b: a @ b, "dot product"),
+    ("02", 6, lambda rows: rows - rows.mean(1, keepdim=True), "Which axis"),
+    ("02", 8, lambda rows: torch.linalg.svd(rows).Vh[0], "centre"),
+    ("03", 3, lambda row, k: row @ positions.shift_matrix(-k, 64), "other way"),
+    (
+        "03",
+        6,
+        lambda x, base: positions.rotary(x, base=base, interleaved=True),
+        "paired neighbours",
+    ),
+    ("03", 7, 2, "before the softmax"),
+    ("03", 8, lambda n: 2.0 ** (-8 / n * torch.arange(n)), "with the fraction"),
+    ("04", 2, lambda n: attention.causal_mask(n).T, "look ahead"),
+    ("04", 3, lambda q, k: attention.weights(q, k, scale=1.0), "root of the width"),
+    ("04", 6, lambda w: w.diagonal(-1).sum() / len(w), "do not count it"),
+    ("04", 7, lambda w, n: w.diagonal(-n).mean(), "one token on"),
+    ("05", 1, 6.9078, "exponential"),
+    ("05", 7, 2.585, "bits"),
+    ("05", 8, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
+]
+
+
+@functools.cache
+def on_the_toy(chapter):
+    """Run a whole page, and return all that it has defined."""
+    [path] = (path for path in CHAPTERS if path.stem.startswith(chapter))
+    names = {}
+    for cell in code(path.read_text(encoding="utf-8")):
+        exec(cell, names)
+    return names
+
+
+@pytest.mark.parametrize(("chapter", "number", "answer", "hint"), MISTAKES)
+def test_a_likely_mistake_gets_its_hint(chapter, number, answer, hint, monkeypatch):
+    monkeypatch.setenv("LMVIZ_MODEL", "toy")
+    said = on_the_toy(chapter)[f"check_{number}"](answer)
+    assert said.startswith("Wrong")
+    assert hint in said
