@@ -37,7 +37,7 @@ exclude_patterns = [
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 
 templates_path = ["_templates"]
-html_sidebars = {"**": ["book-nav.html"]}
+html_sidebars = {"index": [], "**": ["book-nav.html"]}
 html_theme = "pydata_sphinx_theme"
 html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
@@ -46,6 +46,12 @@ html_css_files = ["book.css"]
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": True,
+    # The whole book stands in the bar at the left.
+    "navbar_center": [],
+    "navbar_persistent": ["search-button-field"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "primary_sidebar_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
 # The theme warns in the reader's console where no mode is named.
@@ -53,7 +59,7 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
-myst_enable_extensions = ["dollarmath", "smartquotes"]
+myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
