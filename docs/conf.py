@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlparse
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -16,6 +17,9 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
+    "sphinxext.opengraph",
+    "notfound.extension",
+    "downloads",
     "figures",
     "freshness",
     "lesson_page",
@@ -32,6 +36,21 @@ exclude_patterns = [
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
 ]
+
+# Where the book will stand, if that is known: for sitemaps, previews and install lines.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
+    "LMVIZ_BASEURL", ""
+)
+if html_baseurl:
+    extensions.append("sphinx_sitemap")
+    sitemap_url_scheme = "{link}"
+ogp_site_url = html_baseurl
+ogp_site_name = "lmviz: how language models work, computed"
+ogp_use_first_image = True
+ogp_social_cards = {"enable": False}
+ogp_enable_meta_description = True
+# On the page for wrong addresses every link starts where the book stands.
+notfound_urls_prefix = f"{urlparse(html_baseurl).path.rstrip('/')}/"
 
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
@@ -75,6 +94,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "nested_sections": True,
     "capture_repr": ("_repr_html_",),
+    # The site has a better one: with the package in it.
+    "download_all_examples": False,
     "image_scrapers": ("figures.scraper",),
     "remove_config_comments": True,
     "show_signature": False,

@@ -137,7 +137,7 @@ def turned(colour):
     return (red, green, blue, alpha)
 
 
-class book_figure(nodes.General, nodes.Element):  # noqa: N801 (docutils's way)
+class book_figure(nodes.image):  # noqa: N801 (docutils's way)
     """A figure of a lesson, in all its versions."""
 
 

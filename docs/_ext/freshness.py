@@ -95,7 +95,7 @@ def forget_stale(app, config):
     file = lessons / ".fingerprints.json"
     known = json.loads(file.read_text()) if file.is_file() else {}
     forget_deleted(app, lessons)
-    common = fingerprint_of_versions()
+    common = fingerprint_of_the_book(app)
     app.lmviz_stale = set()
     not_now = []
     for path in lesson_files(app):
@@ -163,11 +163,17 @@ def fingerprint(app, path, common):
     return digest.hexdigest()
 
 
-def fingerprint_of_versions():
+def fingerprint_of_the_book(app):
+    """Hash what every output depends on: the versions, the settings, the look."""
     digest = hashlib.sha256(sys.version.encode())
     for requirement in importlib.metadata.requires("lmviz"):
         package = re.match(r"[\w.-]+", requirement)[0]
         digest.update(f"{package} {importlib.metadata.version(package)}".encode())
+    for name in ("book.mplstyle", "_ext/figures.py", "_ext/lesson_reset.py"):
+        digest.update(Path(app.srcdir, name).read_bytes())
+    settings = app.config.sphinx_gallery_conf
+    for key in sorted(settings.keys() - {"filename_pattern"}):
+        digest.update(f"{key} {settings[key]!r}".encode())
     return digest
 
 
