@@ -42,6 +42,9 @@ class Link(SphinxPostTransform):
 
 class LinkTerms(Link):
     def run(self, **kwargs):
+        # There a bold word is the name of a parameter.
+        if self.env.docname.startswith("reference/"):
+            return
         places = {
             name.casefold(): place
             for (kind, name), place in self.env.domains["std"].objects.items()
