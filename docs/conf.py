@@ -97,7 +97,6 @@ default_role = "autolink"
 autodoc_default_options = {
     "members": True,
     "member-order": "bysource",
-    "no-value": True,
     "special-members": "__call__",
 }
 autodoc_preserve_defaults = True

@@ -50,7 +50,7 @@ def say_who(app, what, called, thing, options, lines):
     users = app.lmviz_users.get(key(thing), [])
     if not users:
         return
-    links = ", ".join(f":doc:`{page}`" for page in users[:SHOWN])
+    links = " · ".join(f":doc:`{page}`" for page in users[:SHOWN])
     more = len(users) - SHOWN
-    rest = f", and {more} more" if more > 0 else ""
-    lines += ["", f"Used in {links}{rest}", ""]
+    rest = f" · and {more} more" if more > 0 else ""
+    lines += ["", f"Used in: {links}{rest}", ""]

@@ -11,7 +11,7 @@ Read it from the bottom: a `story` is two facts, then events until it is long en
 from collections.abc import Generator
 from dataclasses import dataclass
 
-#: The token that opens every story, and closes it: ``"<story>"``.
+#: The token ``"<story>"``, which opens every story and closes it.
 START = "<story>"
 WOMEN = ("Anna", "Mia", "Lea")
 MEN = ("Tom", "Ben", "Max")
@@ -37,6 +37,8 @@ LAST_BEGINNING = 44
 CONTEXT = 64
 
 #: The words of each class, such as ``"colours"``.
+#:
+#: :meta hide-value:
 CLASSES = {
     "women": WOMEN,
     "men": MEN,
@@ -56,6 +58,8 @@ _GLUE = (
 )
 _CONTENT = [word for words in CLASSES.values() for word in words]
 #: The whole vocabulary; the index is the id.
+#:
+#: :meta hide-value:
 WORDS = (START, *_GLUE.split(" "), *_CONTENT)
 
 #: The kinds of questions that a story asks and answers.
