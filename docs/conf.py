@@ -63,6 +63,11 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_theme_options = {
+    "logo": {
+        "text": "lmviz",
+        "image_light": "_static/favicon.svg",
+        "image_dark": "_static/favicon.svg",
+    },
     "show_toc_level": 2,
     "navigation_with_keys": True,
     # The whole book stands in the bar at the left.

@@ -64,6 +64,8 @@ class Book:
             shutil.copytree(ROOT / "docs" / name, self.docs / name)
         for name in ("conf.py", "references.bib", "book.mplstyle"):
             shutil.copy(ROOT / "docs" / name, self.docs)
+        for name in ("pyproject.toml", "README.md", "LICENSE", "model-wheels.txt"):
+            shutil.copy(ROOT / name, folder)
         # A copy of the package, which a test can change.
         shutil.copytree(ROOT / "lmviz", folder / "lmviz")
         self.lesson.parent.mkdir(parents=True)
