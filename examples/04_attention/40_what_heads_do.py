@@ -8,10 +8,10 @@ token, or find what followed the last time. Which heads of this model do which?
 """
 
 # %%
-# The test is a text without any meaning: random tokens, and then the same ones again.
-# The language helps nobody to guess. But soon after the second half begins all can be
-# known, by whoever finds the earlier copy and looks at what came after it. A head that
-# does so is an **induction head**.
+# The test is a text without any meaning: random tokens, and then the same ones once
+# more. Nothing in it can be guessed from the language. But soon after the second half
+# begins all can be known, by whoever finds the earlier copy and looks at what came
+# after it. A head that does so is an **induction head**.
 import torch
 
 import lmviz

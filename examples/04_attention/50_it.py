@@ -115,7 +115,7 @@ for order, change in turn.items():
 
 # %%
 # To settle it takes a model whose right answers are known: see "Heads on a model whose
-# answers are known", at the end of this chapter.
+# answers are known", later in this chapter.
 #
 # **Takeaway.** A pronoun cannot look at what has not been said; and what looks like
 # knowing who is meant may be the place of a noun, or which words go together anyway.
