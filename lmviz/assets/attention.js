@@ -1,5 +1,5 @@
 import { View, define, make, draw, visible, colour, css, ink, download, svgText } from "./core.js";
-import { choice, clamp, moved, strip } from "./core.js";
+import { choice, clamp, moved, strip, told } from "./core.js";
 
 const STEPS = 1023;
 const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
@@ -96,7 +96,6 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const line = strip("Tokens, coloured by the weight the query gives them", tokens, (i) =>
     i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
   const [value, said] = [make("output"), make("output", { class: "note" })];
-  const quoted = (i) => `${i} “${visible(tokens[i])}”`;
 
   const point = (query, key) => {
     Object.assign(state, { query, key });
@@ -106,9 +105,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
       button.ariaCurrent = k === query + offset;
     });
-    const weight = row(query)[key];
-    value.textContent = `${view.shown}: query ${quoted(query + offset)} → key ${quoted(key)}: ` +
-      (weight < 0 ? "comes later, not seen" : weight.toFixed(4));
+    value.textContent = `${view.shown}: ${told(tokens, query + offset, key, row(query)[key])}`;
   };
 
   const show = (change) => {

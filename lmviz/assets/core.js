@@ -170,6 +170,12 @@ export const choice = (label, names, value, changed) => make("label", {}, label,
   make("select", { onchange: (event) => changed(event.target.value) },
     ...names.map((name) => make("option", { selected: name === value }, name))));
 
+// A weight in words; below zero stands for a key that comes later.
+export const told = (tokens, query, key, weight) => {
+  const [q, k] = [query, key].map((i) => `${i} “${visible(tokens[i])}”`);
+  return `query ${q} → key ${k}: ${weight < 0 ? "comes later, not seen" : weight.toFixed(4)}`;
+};
+
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
 
 export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
