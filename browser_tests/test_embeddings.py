@@ -114,7 +114,9 @@ def test_arrows_on_the_drawing_lead_to_the_nearest_point(open_page, view):
     assert len(reached) > 3
     page.keyboard.press("Home")
     assert page.evaluate(f"{VIEW}.at") == at
-    outline = page.locator(".view svg").evaluate("e => getComputedStyle(e).outlineStyle")
+    outline = page.locator(".view svg").evaluate(
+        "e => getComputedStyle(e).outlineStyle"
+    )
     assert outline == "solid"
 
 
@@ -150,7 +152,7 @@ def test_names_do_not_cover_each_other(open_page, n):
 def test_svg_is_saved(open_page, view):
     page = open_page(view)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as SVG").click()
+        page.get_by_role("button", name="save as SVG").click()
     assert saved.value.suggested_filename == "embeddings.svg"
     root = ET.fromstring(Path(saved.value.path()).read_text(encoding="utf-8"))
     space = "{http://www.w3.org/2000/svg}"

@@ -1,5 +1,6 @@
-import { View, define, make, draw, visible, colour, css, ink, download, svgText } from "./core.js";
-import { choice, clamp, moved, strip, told } from "./core.js";
+import { View, choice, clamp, colour, css, define, draw } from "./core.js";
+import { ink, make, moved, strip, told, under, visible } from "./core.js";
+import { download, saver } from "./save.js";
 
 const STEPS = 1023;
 const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
@@ -28,11 +29,7 @@ const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
       const to = moved(event, at(), sizes);
       if (`${to}` !== `${at()}`) pick(...to);
     },
-    [on]: (event) => {
-      const { left, top } = svg.getBoundingClientRect();
-      pick(...clamp([Math.floor(((event.clientY - top - y) / h) * sizes[0]),
-        Math.floor(((event.clientX - left - x) / w) * sizes[1])], sizes));
-    } });
+    [on]: (event) => pick(...under(event, canvas, sizes)) });
   const frame = make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": label },
     make("div", {}, canvas, svg));
   return { canvas, svg, frame };
@@ -143,7 +140,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     }
   };
 
-  const save = () => {
+  const drawing = () => {
     const paths = {};
     view.matrix.values.forEach((weight, i) => {
       const s = step(weight);
@@ -151,10 +148,10 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     });
     const svg = map.svg.cloneNode(true);
     svg.querySelector(".mark").remove();
-    svg.prepend(box(0, 0, "100%", "100%", "#fff"), draw("g",
+    svg.prepend(draw("g",
       { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
       ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
-    download(`${view.shown}.svg`, "image/svg+xml", svgText(svg));
+    return [view.shown, svg];
   };
 
   const picked = choice("show", WHAT, state.what, (what) => show({ what }));
@@ -164,7 +161,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       paint(all.canvas, small, across);
     }),
     make("button", { onclick: copy }, "copy as CSV"),
-    make("button", { onclick: save }, "save as SVG")),
+    saver(drawing)),
   make("div", { class: "both" }, all.frame, map.frame), value, line, said,
   make("p", { class: "note" }, note));
 
@@ -186,6 +183,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
 
 define("lmviz-attention", class extends View {
   static css = `
+.strip { max-height: 13rem; overflow: auto; }
 .both { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
 .wide { max-width: 100%; }
 .wide div { position: relative; width: max-content; }

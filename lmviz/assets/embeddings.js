@@ -1,4 +1,5 @@
-import { MOVES, View, define, download, draw, make, slider, svgText, visible } from "./core.js";
+import { MOVES, View, define, draw, make, slider, visible } from "./core.js";
+import { saver } from "./save.js";
 
 const [SIZE, EDGE] = [400, 40];
 
@@ -36,8 +37,7 @@ define("lmviz-embeddings", class extends View {
       make("div", { class: "controls" }, make("label", {}, "point", this.list),
         this.layers > 1 ? slider("layer", { min: 0, max: this.layer, step: 1, value: this.layer },
           change) : "",
-        make("button", { onclick: () => download("embeddings.svg", "image/svg+xml", svgText(svg)) },
-          "Save as SVG")),
+        saver(() => ["embeddings", svg])),
       this.text, svg);
     this.change({});
   }
@@ -56,13 +56,13 @@ define("lmviz-embeddings", class extends View {
     event.preventDefault();
     const [down, right] = MOVES[event.key];
     const [x, y] = this.places[this.at];
-    const ways = this.places.map(([left, top], i) => {
+    const ways = this.places.map(([left, top]) => {
       const along = (left - x) * right + (top - y) * down;
-      const aside = Math.abs((left - x) * down + (top - y) * right);
-      return [along > 0 && along >= aside ? Math.hypot(along, aside) : Infinity, i];
+      const far = Math.hypot(left - x, top - y);
+      return along > 0 && 2 * along ** 2 >= far ** 2 ? far : Infinity;
     });
-    const [way, at] = ways.reduce((a, b) => (b[0] < a[0] ? b : a));
-    if (way < Infinity) this.change({ at });
+    const least = Math.min(...ways);
+    if (least < Infinity) this.change({ at: ways.indexOf(least) });
   }
 
   change(state) {
@@ -89,15 +89,13 @@ define("lmviz-embeddings", class extends View {
       point.lastChild.setAttribute("font-weight", i === at ? "bold" : "normal");
     });
     // A name that would cover one that matters, or one before it, is left out.
-    const names = this.points.map(({ lastChild }, i) => {
-      const { x, width } = lastChild.getBBox();
-      return [this.places[i][0] + x, this.places[i][0] + x + width, this.places[i][1]];
-    });
+    const boxes = this.points.map(({ lastChild }) => lastChild.getBoundingClientRect());
+    const covers = (a, b) =>
+      a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
     const shown = new Set(marked);
-    labels.forEach((_, i) => [...shown].some((k) => k !== i && names[i][0] < names[k][1] &&
-      names[i][1] > names[k][0] && Math.abs(names[i][2] - names[k][2]) < 12) || shown.add(i));
-    this.points.forEach((point, i) =>
-      point.lastChild.setAttribute("visibility", shown.has(i) ? "visible" : "hidden"));
+    boxes.forEach((box, i) => [...shown].some((k) => covers(box, boxes[k])) || shown.add(i));
+    this.points.forEach(({ lastChild }, i) =>
+      lastChild.setAttribute("visibility", shown.has(i) ? "visible" : "hidden"));
     this.front.replaceChildren(...marked.map((i) => this.points[i].cloneNode(true)).reverse());
     this.links.setAttribute("d", near.map(([i]) =>
       `M${this.places[at].join(" ")}L${this.places[i].join(" ")}`).join(""));

@@ -1,5 +1,5 @@
-import { MOVES, View, clamp, colour, css, define, draw } from "./core.js";
-import { ink, make, softmax, told, visible } from "./core.js";
+import { MOVES, View, colour, css, define, draw } from "./core.js";
+import { ink, make, paint, softmax, told, under, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
 import { tour } from "./tour.js";
@@ -9,15 +9,6 @@ const button = (label, onclick, name) => make("button", { onclick, "aria-label":
 const wide = (label) =>
   make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label });
 
-// A pixel a number, each between 0 and 1; NaN leaves it clear.
-const paint = (canvas, rows) => {
-  const pixels = rows.flatMap((row) =>
-    [...row].flatMap((x) => (isNaN(x) ? [0, 0, 0, 0] : [...colour(x), 255])));
-  [canvas.width, canvas.height] = [rows[0].length, rows.length];
-  const image = new ImageData(Uint8ClampedArray.from(pixels), canvas.width);
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-};
 const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
 
 // Each part gives its nodes and what brings them up to date; x is the whole element.
@@ -106,10 +97,7 @@ const map = (x, tell) => {
   const part = (viewBox, more, ...children) => draw("svg",
     { viewBox, width: viewBox[2] * CELL, height: viewBox[3] * CELL, ...more }, ...children);
   const label = (word, at) => draw("text", { "text-anchor": "end", transform: at }, visible(word));
-  const under = (use) => ({ currentTarget, clientX, clientY }) => {
-    const { left, top } = currentTarget.getBoundingClientRect();
-    use(...clamp([clientY - top, clientX - left].map((from) => Math.floor(from / CELL)), [n, n]));
-  };
+  const at = (event) => under(event, event.currentTarget, [n, n]);
   return make("div", { role: "img", "aria-label": "queries down, keys across" },
     make("div", {},
       part([-MARGIN, -MARGIN, MARGIN, MARGIN], {},
@@ -119,8 +107,8 @@ const map = (x, tell) => {
     make("div", {},
       part([-MARGIN, 0, MARGIN, n], {},
         ...x.said.map((word, t) => label(word, `translate(-.3 ${t + 0.8})`))),
-      part([0, 0, n, n], { onclick: under((...at) => x.look(...at)), onpointermove: under(tell),
-        onpointerleave: () => tell(x.at, x.key) },
+      part([0, 0, n, n], { onclick: (event) => x.look(...at(event)),
+        onpointermove: (event) => tell(...at(event)), onpointerleave: () => tell(x.at, x.key) },
       draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n }),
       draw("rect", { y: x.at, width: x.at + 1, height: 1 }),
       draw("rect", { x: x.key, y: x.at, width: 1, height: 1 }))));
