@@ -56,8 +56,9 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
         for (let k = 0, end = causal ? q + offset + 1 : keys; k < end; k++, i++) {
           const weight = weights[lower[i] | (((upper[i >> 2] >> (2 * (i & 3))) & 3) << 8)];
           const at = to + columns[k];
-          values[at] = mean ? (values[at] > 0 ? values[at] + weight : weight)
-            : values[at] > weight ? values[at] : weight;
+          const was = values[at];
+          if (mean) values[at] = was > 0 ? was + weight : weight;
+          else if (weight > was) values[at] = weight;
         }
       }
   };
