@@ -13,9 +13,9 @@ export const draw = (tag, attributes = {}, ...children) =>
 
 export const fill = (element, attributes, children = []) => {
   for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children);
   return element;
@@ -196,17 +196,16 @@ export const moved = (event, at, sizes) => {
 // Tokens as buttons in a row; one at a time can be reached by Tab, the others by arrows.
 // Where one is `chosen` to begin with, it is pressed, and pointing alone chooses no other.
 export const strip = (label, tokens, look, chosen) => {
-  const picks = chosen !== undefined;
   const mark = (i) => buttons.forEach((button, k) => {
     button.tabIndex = k === i ? 0 : -1;
-    if (picks) button.ariaPressed = k === i;
+    if (chosen != null) button.ariaPressed = k === i;
   });
   const buttons = tokens.map((token, i) => {
     const looked = () => {
       mark(i);
       look(i);
     };
-    return make("button", { class: "mono", onpointerenter: picks ? null : looked, onfocus: looked,
+    return make("button", { class: "mono", onpointerenter: chosen == null && looked, onfocus: looked,
       onclick: looked, onkeydown: (event) => {
         const [, to] = moved(event, [0, i], [1, tokens.length]);
         if (to !== i) buttons[to].focus();

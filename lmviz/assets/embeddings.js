@@ -1,11 +1,11 @@
-import { MOVES, View, define, draw, make, slider, visible } from "./core.js";
+import { MOVES, View, define, draw, fill, make, slider, visible } from "./core.js";
 import { saver } from "./save.js";
 
 const [SIZE, EDGE] = [400, 40];
 
 define("lmviz-embeddings", class extends View {
   static css = `
-    svg { display: block; width: 100%; max-width: 34rem; }
+    svg { display: block; width: 100%; max-width: 34rem; height: auto; }
     .point { cursor: pointer; }
     .point text { stroke: Canvas; }
     select { width: 100%; max-width: 14rem; }`;
@@ -25,8 +25,9 @@ define("lmviz-embeddings", class extends View {
       draw("text", { x: SIZE / 2, y: SIZE - 4, "text-anchor": "middle" }),
       draw("text", { x: 12, y: SIZE / 2, "text-anchor": "middle",
         transform: `rotate(-90 12 ${SIZE / 2})` })];
-    const svg = draw("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "font-size": 12,
-      "font-family": "system-ui, sans-serif", tabindex: 0, onkeydown: (event) => this.step(event),
+    const svg = draw("svg", { viewBox: [0, 0, SIZE, SIZE], width: SIZE, height: SIZE, role: "img",
+      "font-size": 12, "font-family": "system-ui, sans-serif", tabindex: 0,
+      onkeydown: (event) => this.step(event),
       "aria-label": "Vectors as points on a plane: arrow keys go from point to point" },
     line(`M20 ${SIZE - 20}H${SIZE}M20 0V${SIZE - 20}`), ...this.ends, this.links, ...this.points, this.front);
     this.list = make("select", { onchange: () => this.change({ at: +this.list.value }) },
@@ -80,13 +81,11 @@ define("lmviz-embeddings", class extends View {
     const marked = [at, ...near.map(([i]) => i)];
     const close = new Set(marked);
     this.points.forEach((point, i) => {
-      point.setAttribute("transform", `translate(${this.places[i].join(" ")})`);
-      point.firstChild.setAttribute("r", i === at ? 7 : close.has(i) ? 6 : 3);
-      point.firstChild.setAttribute("fill", i === at ? "currentColor" : close.has(i) ? "#e69f00" : "#56b4e9");
-      const left = this.places[i][0] > SIZE / 2;
-      point.lastChild.setAttribute("text-anchor", left ? "end" : "start");
-      point.lastChild.setAttribute("x", left ? -9 : 9);
-      point.lastChild.setAttribute("font-weight", i === at ? "bold" : "normal");
+      const [r, colour] = i === at ? [7, "currentColor"] : close.has(i) ? [6, "#e69f00"] : [3, "#56b4e9"];
+      const [x, anchor] = this.places[i][0] > SIZE / 2 ? [-9, "end"] : [9, "start"];
+      fill(point, { transform: `translate(${this.places[i]})` });
+      fill(point.firstChild, { r, fill: colour });
+      fill(point.lastChild, { x, "text-anchor": anchor, "font-weight": i === at ? "bold" : "normal" });
     });
     // A name that would cover one that matters, or one before it, is left out.
     const boxes = this.points.map(({ lastChild }) => lastChild.getBoundingClientRect());
@@ -98,7 +97,7 @@ define("lmviz-embeddings", class extends View {
       lastChild.setAttribute("visibility", shown.has(i) ? "visible" : "hidden"));
     this.front.replaceChildren(...marked.map((i) => this.points[i].cloneNode(true)).reverse());
     this.links.setAttribute("d", near.map(([i]) =>
-      `M${this.places[at].join(" ")}L${this.places[i].join(" ")}`).join(""));
+      `M${this.places[at]}L${this.places[i]}`).join(""));
     this.list.value = at;
     kept.values.slice(2 * layer, 2 * layer + 2).forEach((share, axis) => (this.ends[axis].textContent =
       `${["first", "second"][axis]} direction: ${(100 * share).toFixed(1)}% of the variance`));

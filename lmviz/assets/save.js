@@ -41,7 +41,7 @@ const picture = (box) => {
     if (node.localName === "canvas") svg.append(draw("image", { ...at, href: node.toDataURL(),
       preserveAspectRatio: "none", style: "image-rendering: pixelated" }));
     const { backgroundColor, borderLeftColor, borderLeftStyle: edge } = getComputedStyle(node);
-    if (at.height && `${backgroundColor} ${edge}` !== "rgba(0, 0, 0, 0) none") {
+    if (`${backgroundColor} ${edge}` !== "rgba(0, 0, 0, 0) none") {
       svg.append(draw("rect", { ...at, fill: backgroundColor, stroke: edge !== "none" && borderLeftColor,
         "stroke-dasharray": edge === "dashed" && 3 }));
     }
@@ -59,8 +59,7 @@ export const saver = (what) => make("button", { onclick: ({ target }) => {
   const [name, node] = what();
   const svg = node.localName === "svg" ? node.cloneNode(true) : picture(node);
   style.cssText = kept;
-  const { width, height } = svg.viewBox.baseVal ?? {};
-  fill(svg, { color: "#000", ...(width && { width, height }) });
+  svg.setAttribute("color", "#000");
   svg.prepend(draw("rect", { width: "100%", height: "100%", fill: "#fff" }));
   download(`${name}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(svg));
 } }, "save as SVG");
