@@ -126,6 +126,15 @@ def test_heatmap_tells_what_is_pointed_at(open_page, view, kind, width):
         assert said.inner_text() == wanted(i, p)
 
 
+def test_heatmap_is_read_by_a_finger(open_page, view, tap):
+    page = open_page(view, width=390)
+    page.locator("canvas").scroll_into_view_if_needed()
+    box = page.locator("canvas").bounding_box()
+    tap(page, box["x"] + 10.5 / 48 * box["width"], box["y"] + 3.5 / 32 * box["height"])
+    wanted = f"dimension 3, position 10: {table(page)[10, 3]:.4f}"
+    assert page.locator("output").nth(1).inner_text() == wanted
+
+
 def test_numbers_are_said_and_drawn(open_page, view):
     page = open_page(view)
     turn(page, "position", 3)

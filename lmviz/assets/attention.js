@@ -84,7 +84,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const cell = Math.max(1, Math.min(24, Math.round(480 / keys)));
   const [x, y, w, h] = [104, 70, cell * keys, cell * queries];
   const map = plot("One matrix: a row a query, a column a key; arrow keys move", [x, y, w, h],
-    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onpointermove",
+    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onmousemove",
     () => [state.query, state.key], (...at) => point(...at));
   const [bar, cross] = [draw("g"), draw("g", { class: "mark" })];
   map.svg.append(bar, text(x + w / 2, y + h + 92, "key", "middle"),

@@ -92,7 +92,7 @@ define("lmviz-positions", class extends View {
       heads: slider("heads", { min: 1, max: 32, step: 1, value: 8 }, (heads) => change({ heads })),
     };
     this.canvas = make("canvas", { role: "img", tabindex: 0,
-      onpointermove: (event) => this.tell(under(event, this.canvas, this.sizes)),
+      onmousemove: (event) => this.tell(under(event, this.canvas, this.sizes)),
       onkeydown: (event) => this.tell(moved(event, this.cell, this.sizes)) });
     [this.curves, this.said, this.under, this.like] = ["div", "output", "p", "div"].map((tag) => make(tag));
     this.text = make("output");
