@@ -69,7 +69,8 @@ html_theme_options = {
         "image_dark": "_static/favicon.svg",
     },
     "show_toc_level": 2,
-    "navigation_with_keys": True,
+    # Arrow keys are for the views.
+    "navigation_with_keys": False,
     # The whole book stands in the bar at the left.
     "navbar_center": [],
     "navbar_persistent": ["search-button-field"],
