@@ -120,7 +120,7 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
         assert "revision <code>not stated</code>" in book.page(page)
         assert "<strong>gpt2</strong>" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
-    assert 'alt="A figure"' in book.page("lessons/01_one/10_lesson.html")
+    assert 'alt="A figure. A curve."' in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
 
     assert book.build()[:2] == ([], 0), "nothing changed"

@@ -119,8 +119,8 @@ for ours in (logits[-1], unembed(final_norm(end))):
     assert difference < 1e-3
 
 # %%
-# **Takeaway.** Normed once, the lens shows at what depth the answer comes forward, which
-# may be late and sudden.
+# **Takeaway.** Normed once, the lens shows at what depth the answer comes forward,
+# which may be late and sudden.
 #
 # **Try it.** Ask for something that is in the text itself: "The key is red, the door is
 # blue. The key is". Predict whether the answer comes forward earlier or later.
