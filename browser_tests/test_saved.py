@@ -88,3 +88,16 @@ def test_a_saved_drawing_stands_alone(open_page, name):
     assert width > 150 and height > 100
     assert corner == [255, 255, 255, 255]
     assert ink > 300
+
+
+def test_saved_curves_keep_their_colours_and_dashes(open_page):
+    text = saved(open_page(views.positions(n=20, d=8), dark=True))
+    lines = re.findall(
+        r'stroke="(#\w+)" class="l\d" stroke-width="1.7"(?: \S+="([\d ]+)")?', text
+    )
+    assert dict(lines) == {
+        "#0060a0": "",
+        "#a04a00": "9 3",
+        "#00664a": "4 3",
+        "#8c3f70": "10 3 2 3",
+    }

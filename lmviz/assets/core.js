@@ -59,7 +59,7 @@ const STYLE = `
 :host { display: block; margin: 1rem 0; font: 0.9rem/1.4 system-ui, sans-serif;
   color: inherit; --line: color-mix(in srgb, currentColor 25%, transparent);
   --soft: color-mix(in srgb, currentColor 8%, transparent);
-  --accent: light-dark(#0060a0, #6cb8ee); }
+  --accent: light-dark(#0060a0, #6cb8ee); --page: var(--pst-color-background, Canvas); }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
 .title { font-size: 1rem; font-weight: bold; margin: 0 0 0.5rem; }

@@ -10,7 +10,7 @@ define("lmviz-tokens", class extends View {
 .strip button:nth-child(4n + 2) { background: light-dark(#fbe3b4, #5b4310); }
 .strip button:nth-child(4n + 3) { background: light-dark(#c5e8dc, #12503d); }
 .strip button:nth-child(4n) { background: light-dark(#f1dce8, #5c3049); }
-output { position: sticky; bottom: 0; background: Canvas; color: CanvasText; padding: 0.2rem; }`;
+output { position: sticky; bottom: 0; background: var(--page); padding: 0.2rem; }`;
 
   build(root, { rows }) {
     const shown = make("output", {}, "Point at a token, or move with the arrow keys.");
