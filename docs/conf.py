@@ -15,6 +15,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
+    "bibliography_style",
     "freshness",
     "mathml",
     "model_card",
@@ -42,11 +43,14 @@ html_theme_options = {
 }
 # The theme warns in the reader's console where no mode is named.
 html_context = {"default_mode": "auto"}
+# The pages of the reference stand alone: a sidebar beside them would be empty.
+html_sidebars = {page: [] for page in ("bibliography", "glossary", "notation")}
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "as_spelled"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_raise_on_error = True
