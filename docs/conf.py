@@ -21,6 +21,7 @@ extensions = [
     "notfound.extension",
     "downloads",
     "figures",
+    "bibliography_style",
     "freshness",
     "lesson_page",
     "mathml",
@@ -81,11 +82,13 @@ html_theme_options = {
 }
 # The theme warns in the reader's console where no mode is named.
 html_context = {"default_mode": "auto"}
+# The pages of the reference stand alone: a sidebar beside them would be empty.
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "as_spelled"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_raise_on_error = True

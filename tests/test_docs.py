@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LESSON = '''"""
 A lesson
-========
+=
+
 
 A lead.
 """
@@ -167,6 +168,36 @@ def test_a_part_is_built_alone_and_the_rest_waits(book):
     ran, code, printed = book.build(only="attention")
     assert (ran, code) == ([], 1)
     assert "is called 'attention': 01_one, notebook" in printed
+
+
+def test_terms_and_titles_lead_to_the_reference(book):
+    sources = "# **Sources.** Vaswani et al., *Attention Is All You Need* (2017).\n"
+    prose = "# **Tokens**, a **token** again, and *Attention Is All You Need*.\n#\n"
+    text = book.lesson.read_text()
+    book.lesson.write_text(text.replace("# A line of prose.\n", prose + sources))
+    shutil.copy(ROOT / "docs" / "bibliography.md", book.docs)
+    glossary = book.docs / "glossary.md"
+    entry = "# Glossary\n\n```{{glossary}}\n{}\n  A piece of text.\n```\n"
+    glossary.write_text(entry.format("token"))
+    index = (book.docs / "index.md").read_text()
+    pages = "notebook\nglossary\nbibliography"
+    (book.docs / "index.md").write_text(index.replace("notebook", pages))
+    page = "lessons/01_one/10_lesson.html"
+
+    _, code, printed = book.build()
+    assert code == 0, printed
+    terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', book.page(page))
+    assert terms == ["../../glossary.html#term-token"], "the first use, and no other"
+    (title,) = re.findall(
+        r'href="../../bibliography.html#(\w+)"[^>]*><em>', book.page(page)
+    )
+    assert f'<li id="{title}"><p>Ashish Vaswani' in book.page("bibliography.html")
+
+    glossary.write_text(entry.format("piece\ntoken"))
+    assert book.build()[:2] == ([], 0), "no lesson runs for a change of the glossary"
+    glossary.write_text(entry.format("piece"))
+    assert book.build()[:2] == ([], 0)
+    assert "glossary.html#" not in book.page(page)
 
 
 def test_no_page_asks_a_third_party(book):
