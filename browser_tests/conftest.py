@@ -123,6 +123,23 @@ def open_page(browser, tmp_path, serve):
 
 
 @pytest.fixture
+def tap():
+    """Touch a page at a place, as a finger does."""
+
+    def touch(page, x, y):
+        session = page.context.new_cdp_session(page)
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+            session.send(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+            )
+        # What a tap does comes with the frames after it.
+        page.evaluate("new Promise((done) => setTimeout(done, 100))")
+
+    return touch
+
+
+@pytest.fixture
 def no_violations():
     """Assert that axe finds nothing on a page, or in one of its elements."""
     from axe_playwright_python.sync_playwright import Axe

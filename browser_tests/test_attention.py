@@ -136,6 +136,15 @@ def test_pointing_prints_query_key_and_weight(open_page):
     assert shown(page).endswith("key 4 “␣ball”: comes later, not seen")
 
 
+def test_a_finger_reads_the_map(open_page, tap):
+    page = open_page(attention(WEIGHTS, WORDS), width=390)
+    canvas = figure(page).locator("canvas").nth(1)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    tap(page, box["x"] + 1.5 / 6 * box["width"], box["y"] + 3.5 / 6 * box["height"])
+    assert "query 3 “␣the” → key 1 “␣dog”: " in shown(page)
+
+
 def test_arrow_keys_move_over_the_map(open_page):
     page = open_page(attention(WEIGHTS, WORDS))
     figure(page).locator(".wide svg").nth(1).focus()

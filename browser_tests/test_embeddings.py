@@ -94,25 +94,71 @@ def test_one_layer_has_no_slider(open_page):
     assert "layer" not in said(page)
 
 
-def test_many_points_name_only_those_that_matter(open_page):
-    x = np.random.default_rng(1).normal(size=(80, 5))
-    page = open_page(embeddings(x, [f"w{i}" for i in range(80)]))
-    shown = page.evaluate(
-        f"{VIEW}.points.filter(p => p.lastChild.style.display !== 'none').length"
+def test_arrows_on_the_drawing_lead_to_the_nearest_point(open_page, view):
+    page = open_page(view)
+    page.locator(".view svg").focus()
+    assert page.evaluate(f"{VIEW}.shadowRoot.activeElement.localName") == "svg"
+    places = np.array(page.evaluate(f"{VIEW}.places"))
+    ways = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1)}
+    ways["ArrowDown"] = (0, 1)
+    reached, at = {0}, 0
+    for key in [*ways, *reversed(ways)] * 6:
+        way = np.array(ways[key])
+        off = places - places[at]
+        along, aside = off @ way, np.abs(off @ way[::-1])
+        far = np.where((along > 0) & (along >= aside), np.hypot(along, aside), np.inf)
+        at = int(far.argmin()) if np.isfinite(far).any() else at
+        page.keyboard.press(key)
+        assert page.evaluate(f"{VIEW}.at") == at
+        reached.add(at)
+    assert len(reached) > 3
+    page.keyboard.press("Home")
+    assert page.evaluate(f"{VIEW}.at") == at
+    outline = page.locator(".view svg").evaluate(
+        "e => getComputedStyle(e).outlineStyle"
     )
-    assert shown == 6
+    assert outline == "solid"
+
+
+@pytest.mark.parametrize("n", [40, 150])
+def test_names_do_not_cover_each_other(open_page, n):
+    x = np.random.default_rng(1).normal(size=(n, 5))
+    page = open_page(embeddings(x, [f"word{i}" for i in range(n)]))
+    for at in (0, 7):
+        page.get_by_role("combobox").select_option(str(at))
+        boxes = page.evaluate(
+            f"""{VIEW}.points.map((p, i) => [i, p.lastChild]).filter(([, text]) =>
+            getComputedStyle(text).visibility === "visible").map(([i, text]) => {{
+              const {{ left, right, top, bottom }} = text.getBoundingClientRect();
+              return [i, left, right, top, bottom];
+            }})"""
+        )
+        marked = {at, *page.evaluate(f"{VIEW}.near.map(([i]) => i)")}
+        assert marked <= {box[0] for box in boxes}
+        assert len(boxes) > 12
+        # A pixel of the line's height may touch; of two that matter, both are named.
+        for i, left, right, top, bottom in boxes:
+            for k, from_, to, over, under in boxes:
+                if i < k and not {i, k} <= marked:
+                    apart = left >= to or right <= from_
+                    assert apart or top >= under - 4 or bottom <= over + 4, (i, k)
+        front = page.evaluate(
+            f"[...{VIEW}.front.children].map(g => g.lastChild.textContent)"
+        )
+        assert front[-1] == f"\u2068word{at}\u2069"
+        assert {int(name[5:-1]) for name in front} == marked
 
 
 def test_svg_is_saved(open_page, view):
     page = open_page(view)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as SVG").click()
+        page.get_by_role("button", name="save as SVG").click()
     assert saved.value.suggested_filename == "embeddings.svg"
     root = ET.fromstring(Path(saved.value.path()).read_text(encoding="utf-8"))
     space = "{http://www.w3.org/2000/svg}"
     assert (
-        len(list(root.iter(f"{space}circle"))) == T + 1
-    )  # the chosen one once more, in front
+        len(list(root.iter(f"{space}circle"))) == T + 6
+    )  # the chosen one and its neighbours once more, in front
     assert any(HOSTILE[0] in (text.text or "") for text in root.iter(f"{space}text"))
 
 

@@ -254,21 +254,104 @@ def test_the_strips_are_the_vectors_and_their_lengths(open_page, toy):
         assert float(length) == pytest.approx(np.linalg.norm(vector), abs=6e-3)
 
 
-def test_the_large_map_is_read_by_click_and_by_arrows(open_page, toy):
+def told(page):
+    said = ask(page, "x.parts.attention.querySelector('output').textContent")
+    return said.replace("\u2068", "").replace("\u2069", "")
+
+
+def test_the_large_map_is_read_by_pointer_and_by_arrows(open_page, toy):
     page = open_page(views.whole_way())
-    weights = toy.trace(text_box(page).input_value()).attentions
+    text = text_box(page).input_value()
+    words = ["<story>", *text.split()]
+    weights = toy.trace(text).attentions[1, 2]
+
+    def wanted(q, k):
+        share = f"{weights[q, k]:.4f}" if k <= q else "comes later, not seen"
+        return (
+            f"layer 1, head 2: query {q} “{words[q]}” → key {k} “{words[k]}”: {share}"
+        )
+
     page.get_by_role("button", name="layer 1, head 2", exact=True).click()
     region = page.get_by_role("region", name="attention map")
-    svg = region.locator("svg")
-    svg.click(position={"x": (5 + 3.5) * 14, "y": (5 + 9.5) * 14})
-    said = ask(page, "x.parts.attention.querySelector('output').textContent")
-    assert f"(place 3) with {weights[1, 2, 9, 3]:.3f}" in said
+    cells = region.locator("svg").last
+    last = len(words) - 1
+    for q, k in ((9, 3), (0, 0), (last, 2), (2, 5)):
+        at = {"x": (k + 0.5) * 14, "y": (q + 0.5) * 14}
+        cells.hover(position=at)
+        assert told(page) == wanted(q, k)
+        assert ask(page, "[x.at, x.key]") == [last, last]
+    page.mouse.move(0, 0)
+    assert told(page) == wanted(last, last)
+    cells.click(position={"x": 3.5 * 14, "y": 9.5 * 14})
+    page.mouse.move(0, 0)
+    assert told(page) == wanted(9, 3)
     region.focus()
     for key, q, k in (("ArrowRight", 9, 4), ("ArrowDown", 10, 4), ("ArrowUp", 9, 4)):
         page.keyboard.press(key)
-        said = ask(page, "x.parts.attention.querySelector('output').textContent")
-        assert (ask(page, "x.at"), ask(page, "x.key")) == (q, k)
-        assert f"(place {k}) with {weights[1, 2, q, k]:.3f}" in said
+        assert ask(page, "[x.at, x.key]") == [q, k]
+        assert told(page) == wanted(q, k)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_words_of_the_map_stay_where_it_scrolls(open_page, width):
+    page = open_page(views.whole_way(), width=width)
+    text_box(page).fill(" ".join(next(language.stories("long")).words[1:60]))
+    region = page.get_by_role("region", name="attention map")
+    moved = region.evaluate(
+        """(box) => {
+        const [, top, left] = box.querySelectorAll("svg");
+        const found = [];
+        for (const to of [[0, 0], [9999, 9999]]) {
+          box.scrollTo(...to);
+          const edge = box.getBoundingClientRect();
+          found.push([box.scrollLeft, left.getBoundingClientRect().left - edge.left,
+            box.scrollTop, top.getBoundingClientRect().top - edge.top]);
+        }
+        return found;
+        }"""
+    )
+    assert moved[0] == [0, 0, 0, 0]
+    right, left, down, top = moved[1]
+    assert min(right, down) > 40
+    assert (left, top) == pytest.approx((0, 0), abs=1)
+
+
+def offers(page):
+    group = page.get_by_role("group", name="Likely next")
+    return group, [
+        name.strip("\u2068\u2069")
+        for name in group.get_by_role("button").all_text_contents()
+    ]
+
+
+def test_a_word_half_typed_is_completed(open_page, toy):
+    page = open_page(views.whole_way())
+    box = text_box(page)
+    begun = f"{FACTS} the ball"
+    ranked = sorted((p := chances(toy, begun)), key=p.get, reverse=True)
+    for typed in ("", "T", "s", "xyz"):
+        box.fill(f"{begun} {typed}")
+        wanted = [w for w in ranked if w.lower().startswith(typed.lower())][:6]
+        assert offers(page)[1] == wanted
+    box.fill(f"{begun} an")
+    assert offers(page)[1][0] == "Anna"
+    page.keyboard.press("Tab")  # the field has the focus: its words come next
+    page.keyboard.press("Enter")
+    assert box.input_value() == f"{begun} Anna "
+    assert ask(page, "x.said.at(-1)") == "Anna"
+    page.keyboard.type("ha")  # the focus is in the field again
+    assert offers(page)[1][0] == "has"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    assert box.input_value() == f"{begun} an"
+
+
+def test_nothing_is_offered_where_no_word_can_follow(open_page):
+    page = open_page(views.whole_way())
+    text_box(page).fill("Anna ha has")
+    assert offers(page)[1] == []
+    text_box(page).fill("Anna " * 63)
+    assert offers(page)[1] == []
 
 
 def test_the_lens_says_what_each_layer_would(open_page, toy):

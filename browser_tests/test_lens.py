@@ -115,7 +115,7 @@ def test_keyboard_moves_and_stops_at_the_edges(open_page, view):
 def test_svg_is_saved(open_page, view):
     page = open_page(view)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as SVG").click()
+        page.get_by_role("button", name="save as SVG").click()
     text = Path(saved.value.path()).read_text(encoding="utf-8")
     root = ET.fromstring(text)
     texts = [

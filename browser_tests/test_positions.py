@@ -99,10 +99,46 @@ def test_heatmap_is_painted_with_the_table(open_page, view):
         assert abs(image[..., c] - want).max() <= 1
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("kind", ["sinusoidal", "rotary", "ALiBi"])
+def test_heatmap_tells_what_is_pointed_at(open_page, view, kind, width):
+    page = open_page(view, width=width)
+    page.get_by_label("kind").select_option(kind)
+    numbers = table(page) + 0  # no zero below zero
+    canvas, said = page.locator("canvas"), page.locator("output").nth(1)
+    names = ("head", "distance") if kind == "ALiBi" else ("dimension", "position")
+    box = canvas.bounding_box()
+    n, size = numbers.shape
+
+    def wanted(i, p):
+        return f"{names[0]} {i}, {names[1]} {p}: {numbers[p, i]:.4f}"
+
+    for p, i in [(0, 0), (n - 1, size - 1), (17, 5)]:
+        at = {
+            "x": (p + 0.5) / n * box["width"],
+            "y": (i + 0.5) / size * box["height"],
+        }
+        canvas.hover(position=at)
+        assert said.inner_text() == wanted(i, p)
+    canvas.focus()
+    for key, i, p in [("ArrowDown", 6, 17), ("ArrowLeft", 6, 16), ("End", 6, n - 1)]:
+        page.keyboard.press(key)
+        assert said.inner_text() == wanted(i, p)
+
+
+def test_heatmap_is_read_by_a_finger(open_page, view, tap):
+    page = open_page(view, width=390)
+    page.locator("canvas").scroll_into_view_if_needed()
+    box = page.locator("canvas").bounding_box()
+    tap(page, box["x"] + 10.5 / 48 * box["width"], box["y"] + 3.5 / 32 * box["height"])
+    wanted = f"dimension 3, position 10: {table(page)[10, 3]:.4f}"
+    assert page.locator("output").nth(1).inner_text() == wanted
+
+
 def test_numbers_are_said_and_drawn(open_page, view):
     page = open_page(view)
     turn(page, "position", 3)
-    said = page.locator("output").inner_text()
+    said = page.locator("output").first.inner_text()
     assert said.startswith(f"Position 3: dim 0 {np.sin(3):.4f}, dim 5 ")
     path = page.locator("path.l0").first.get_attribute("d")
     points = np.array([p.split() for p in path[1:].split("L")], float)

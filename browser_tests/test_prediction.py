@@ -51,7 +51,7 @@ def expected(row, temperature, k, p):
 @pytest.mark.parametrize("at", [0, 4, T - 1])
 def test_chances_are_those_of_the_sampler(open_page, view, logits, at):
     page = open_page(view)
-    page.locator(".tokens button").nth(at).click()
+    page.locator(".strip button").nth(at).click()
     stops = page.evaluate(f"{VIEW}.data.temperatures")
     ids = np.argsort(-logits[at], kind="stable")
     for temperature in (0.1, 0.5, 1.0, 1.7, 3.0):
@@ -100,14 +100,29 @@ def test_equally_likely_tokens_all_stay(open_page):
 
 def test_text_is_walked_by_keyboard(open_page, view):
     page = open_page(view)
-    page.locator(".tokens button").last.focus()
+    page.locator(".strip button").last.focus()
     page.keyboard.press("ArrowLeft")
     assert page.evaluate(f"{VIEW}.at") == T - 2
     assert page.evaluate(f"{VIEW}.shadowRoot.activeElement.ariaPressed") == "true"
-    assert page.locator(".tokens [tabindex='0']").count() == 1
+    assert page.locator(".strip [tabindex='0']").count() == 1
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert page.evaluate(f"{VIEW}.at") == T - 1
+    page.keyboard.press("Home")
+    assert page.evaluate(f"{VIEW}.at") == 0
+    assert page.locator(".strip [aria-pressed='true']").count() == 1
+
+
+def test_a_token_is_chosen_by_click_and_not_by_pointing(open_page, view):
+    page = open_page(view)
+    button = page.locator(".strip button").nth(2)
+    button.hover()
+    assert page.evaluate(f"{VIEW}.at") == T - 1
+    button.click()
+    assert page.evaluate(f"{VIEW}.at") == 2
+    page.get_by_role("button", name="Sample").click()
+    button.focus()  # coming back changes nothing
+    assert page.locator("tr.drawn").count() == 1
 
 
 def test_temperature_moves_by_keyboard(open_page, view):
@@ -172,7 +187,7 @@ def test_narrow_and_accessible(open_page, no_violations, view, dark):
 
 def test_hostile_tokens_are_text(open_page, view):
     page = open_page(view)
-    texts = page.locator(".tokens button").all_inner_texts()
+    texts = page.locator(".strip button").all_inner_texts()
     assert HOSTILE[0] in texts[0]
     assert "‹2028›" in texts[3] and "◌" in texts[4] and "␀" in texts[6]
     assert page.locator("img").count() == 0

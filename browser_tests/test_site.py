@@ -1,11 +1,13 @@
 """The views on the built book's own pages."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
+SCRIPTS = HTML / "_static" / "lmviz"
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,28 @@ def test_no_page_with_a_view_is_wider_than_a_phone(site, open_page):
     for name in pages_with_views():
         page = open_page(url=f"{site}/{name}", width=390, height=800)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+def imported(name):
+    """Give the scripts that a view's script is made of."""
+    text = (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
+    direct = re.findall(r'^import .* from "\./(\w+)\.js";$', text, re.MULTILINE)
+    return {name}.union(*map(imported, direct))
+
+
+def test_a_page_loads_the_scripts_of_its_views_only_and_they_are_small(site, open_page):
+    kinds = set()
+    for name in ["index.html", *pages_with_views()]:
+        shown = set(re.findall(r"<lmviz-(\w+)", (HTML / name).read_text("utf-8")))
+        kinds |= shown
+        page = open_page(url=f"{site}/{name}")
+        loaded = page.evaluate(
+            """() => performance.getEntriesByType("resource").map((entry) => entry.name)
+                .filter((name) => name.includes("/_static/lmviz/"))"""
+        )
+        loaded = {address.split("/")[-1].partition(".js")[0] for address in loaded}
+        assert loaded == {"lmviz"}.union(*map(imported, shown)), name
+        size = sum((SCRIPTS / f"{script}.js").stat().st_size for script in loaded)
+        print(f"{name}: {size:,} bytes of scripts")
+        assert size <= 40_000, name
+    assert len(kinds) == 7

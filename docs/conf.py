@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "downloads",
     "figures",
+    "bibliography_style",
     "freshness",
     "lesson_page",
     "mathml",
@@ -67,8 +68,14 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_theme_options = {
+    "logo": {
+        "text": "lmviz",
+        "image_light": "_static/favicon.svg",
+        "image_dark": "_static/favicon.svg",
+    },
     "show_toc_level": 2,
-    "navigation_with_keys": True,
+    # Arrow keys are for the views.
+    "navigation_with_keys": False,
     # The whole book stands in the bar at the left.
     "navbar_center": [],
     "navbar_persistent": ["search-button-field"],
@@ -79,11 +86,13 @@ html_theme_options = {
 }
 # The theme warns in the reader's console where no mode is named.
 html_context = {"default_mode": "auto"}
+# The pages of the reference stand alone: a sidebar beside them would be empty.
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "as_spelled"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_raise_on_error = True

@@ -64,6 +64,8 @@ class Book:
             shutil.copytree(ROOT / "docs" / name, self.docs / name)
         for name in ("conf.py", "references.bib", "book.mplstyle"):
             shutil.copy(ROOT / "docs" / name, self.docs)
+        for name in ("pyproject.toml", "README.md", "LICENSE", "model-wheels.txt"):
+            shutil.copy(ROOT / name, folder)
         # A copy of the package, which a test can change.
         shutil.copytree(ROOT / "lmviz", folder / "lmviz")
         self.lesson.parent.mkdir(parents=True)
@@ -118,7 +120,7 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
         assert "revision <code>not stated</code>" in book.page(page)
         assert "<strong>gpt2</strong>" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
-    assert 'alt="A figure"' in book.page("lessons/01_one/10_lesson.html")
+    assert 'alt="A figure. A curve."' in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
 
     assert book.build()[:2] == ([], 0), "nothing changed"
@@ -184,6 +186,36 @@ def test_the_reference_and_the_lessons_lead_to_each_other(book):
         assert "lessons/01_one/10_lesson.html" in used
         link = f'href="../../reference/positions.html#lmviz.positions.{name}"'
         assert link in book.page("lessons/01_one/10_lesson.html")
+
+
+def test_terms_and_titles_lead_to_the_reference(book):
+    sources = "# **Sources.** Vaswani et al., *Attention Is All You Need* (2017).\n"
+    prose = "# **Tokens**, a **token** again, and *Attention Is All You Need*.\n#\n"
+    text = book.lesson.read_text()
+    book.lesson.write_text(text.replace("# A line of prose.\n", prose + sources))
+    shutil.copy(ROOT / "docs" / "bibliography.md", book.docs)
+    glossary = book.docs / "glossary.md"
+    entry = "# Glossary\n\n```{{glossary}}\n{}\n  A piece of text.\n```\n"
+    glossary.write_text(entry.format("token"))
+    index = (book.docs / "index.md").read_text()
+    pages = "notebook\nglossary\nbibliography"
+    (book.docs / "index.md").write_text(index.replace("notebook", pages))
+    page = "lessons/01_one/10_lesson.html"
+
+    _, code, printed = book.build()
+    assert code == 0, printed
+    terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', book.page(page))
+    assert terms == ["../../glossary.html#term-token"], "the first use, and no other"
+    (title,) = re.findall(
+        r'href="../../bibliography.html#(\w+)"[^>]*><em>', book.page(page)
+    )
+    assert f'<li id="{title}"><p>Ashish Vaswani' in book.page("bibliography.html")
+
+    glossary.write_text(entry.format("piece\ntoken"))
+    assert book.build()[:2] == ([], 0), "no lesson runs for a change of the glossary"
+    glossary.write_text(entry.format("piece"))
+    assert book.build()[:2] == ([], 0)
+    assert "glossary.html#" not in book.page(page)
 
 
 def test_no_page_asks_a_third_party(book):

@@ -40,9 +40,9 @@ def test_every_chapter_has_exercises_and_stands_in_the_index():
     index = (ROOT / "docs/exercises/index.md").read_text(encoding="utf-8")
     for path in CHAPTERS:
         _, exercises = parts(path)
-        row = next(line for line in index.splitlines() if f"<{path.stem}>" in line)
-        assert f"| {len(exercises)} |" in row
-        assert f"{{nb-download}}`{path.stem}.ipynb`" in row
+        line = next(line for line in index.splitlines() if f"<{path.stem}>" in line)
+        assert f": {len(exercises)} exercises, " in line
+        assert f"{{nb-download}}`notebook <{path.stem}.ipynb>`" in line
         assert f"\n{path.stem}\n" in index
 
 

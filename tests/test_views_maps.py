@@ -129,6 +129,16 @@ def test_what_does_not_fit_is_refused(error, message, weights, tokens):
     assert "\n" not in str(refused.value)
 
 
+def test_a_head_that_is_switched_off_is_shown():
+    weights = GOOD.copy()
+    weights[0, 1] = 0
+    weights[0, 0, 2] = 0  # a single row may be off, too
+    data = maps.collect(weights, names(3))
+    assert data["causal"]
+    assert np.abs(decoded(data) - weights).max() < 9.5e-4
+    ET.fromstring(attention(weights, names(3)).to_svg(0, 1, scale="logarithmic"))
+
+
 def test_a_drawing_has_a_square_a_weight_and_every_label():
     weights = random_weights(2, 2, 4, 4)
     svg = attention(weights, ["the", "dog", "sat", "."], title="A").to_svg(1, 0)

@@ -65,23 +65,26 @@ def introduce(app, doctree):
     line += nodes.Text(f" · {minutes(script_of(app, lesson))} min to read")
     for i, other in enumerate(entry.get("after", [])):
         line += nodes.Text(" · after " if i == 0 else " and ")
-        line += to_page(app.env.docname, f"/{folder}/{other}")
+        line += to(app.env.docname, "doc", f"/{folder}/{other}")
+    line += nodes.Text(" · ")
+    label = f"sphx_glr_download_{app.env.docname.replace('/', '_')}.py"
+    line += to(app.env.docname, "ref", label, "download")
     title = next(doctree.findall(nodes.title))
     title.parent.insert(title.parent.index(title) + 1, line)
 
 
-def to_page(here, target, text=None):
-    link = addnodes.pending_xref(
+def to(here, kind, target, text=None):
+    """Return a link to a page (doc) or a label (ref) that Sphinx checks."""
+    return addnodes.pending_xref(
         "",
         nodes.inline(text=text or ""),
         refdomain="std",
-        reftype="doc",
+        reftype=kind,
         reftarget=target,
         refdoc=here,
         refexplicit=text is not None,
         refwarn=True,
     )
-    return link
 
 
 class ChapterCards(SphinxDirective):
@@ -106,7 +109,7 @@ class ChapterCards(SphinxDirective):
                 loading="lazy",
             )
             heading = nodes.paragraph(classes=["card-title"])
-            heading += to_page(self.env.docname, f"/{folder}/{chapter}/index", title)
+            heading += to(self.env.docname, "doc", f"/{folder}/{chapter}/index", title)
             card += heading
             card += nodes.paragraph(text=" ".join(about).strip())
             card += nodes.paragraph(
@@ -118,9 +121,9 @@ class ChapterCards(SphinxDirective):
 
 # The lesson whose thumbnail stands for its chapter.
 PICTURES = {
-    "01_tokenization": "20_basic_tokenizer",
+    "01_tokenization": "50_trained_vocabularies",
     "02_embeddings": "70_word_classes",
     "03_positions": "20_sinusoidal",
-    "04_attention": "30_all_heads",
+    "04_attention": "20_one_head",
     "05_prediction": "40_logit_lens",
 }

@@ -14,12 +14,11 @@ ourselves, so well that no text in any script shows a difference?
 import json
 
 import lmviz
-from lmviz import byte_level
-from lmviz.byte_pairs import Merge
+from lmviz import byte_level, byte_pairs
 
 real = lmviz.load_tokenizer("gpt2")
 lists = json.loads(real.to_str())["model"]
-merges = [Merge(tuple(pair)) for pair in lists["merges"]]
+merges = [byte_pairs.Merge(tuple(pair)) for pair in lists["merges"]]
 ours = byte_level.ByteLevelBPE(lists["vocab"], merges, special=["<|endoftext|>"])
 print(f"{len(ours.vocabulary):,} tokens = 256 bytes + {len(merges):,} merges + 1")
 
@@ -47,21 +46,25 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 
-from lmviz import plots, tokenization
+from lmviz import plots, tokenization, views
 
 ranks = {merge.token: rank for rank, merge in enumerate(merges)}
 steps = ours.steps(" unthinkable")
-strips = {"bytes": steps[0]}
+rows = {"bytes": steps[0]}
 for before, after in pairwise(steps):
     made = next(token for token in after if token not in before)
-    strips[f"rank {ranks[made]:,}"] = after
-strips = {
-    name: [tokenization.readable(token) for token in tokens]
-    for name, tokens in strips.items()
-}
+    rows[f"rank {ranks[made]:,}"] = after
+strips = {name: [*map(tokenization.readable, row)] for name, row in rows.items()}
 _, ax = plt.subplots(figsize=(8, 8.2), layout="constrained")
 plots.token_strips(strips, title="One word, merge after merge", width=8, ax=ax)
 plt.show()
+
+# %%
+# The same to play with. Ids 0 to 255 are the bytes, in an order of their own; then come
+# the merges by rank. Predict the id of the token that is new in a row, then point at
+# it. (The bytes beside it are written in hexadecimal.)
+ids = {name: [ours.vocabulary[token] for token in row] for name, row in rows.items()}
+views.tokens(strips, ids=ids, title="Merge after merge, to play with")
 
 # %%
 # Many tokens are hardly more than such steps on the way to a longer one: they have an
@@ -76,8 +79,6 @@ for word in (" unthinkable", "thinkable", " thinkable"):
 # merge reaches across a cut, for all of them were learned on words.
 import pydoc_data.topics
 from collections import Counter
-
-from lmviz import byte_pairs
 
 manual = "\n".join(pydoc_data.topics.topics.values())
 lines = [" ".join(line.split()) for line in manual.splitlines() if line.strip()]

@@ -59,7 +59,7 @@ for name, row in cost.items():
     print("  89401 is spelled", vocabularies[name].encode("Ġ89401"))
 
 # %%
-# Each text is cheapest in the vocabulary that was trained on its kind. Neither was
+# English and Python are each cheapest in their own vocabulary. Neither was
 # shown many numbers, so a number is spelled nearly digit by digit.
 import matplotlib.pyplot as plt
 import numpy as np

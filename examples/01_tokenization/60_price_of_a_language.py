@@ -115,8 +115,8 @@ assert ours < tokens["Greek"]
 # **Takeaway.** Bytes make every language possible; the vocabulary makes some of them
 # cheap.
 #
-# **Try it.** Use ``lmviz.load_tokenizer()``, the tokenizer of the model this book runs
-# on. Predict which languages gain.
+# **Try it.** Use ``lmviz.load_tokenizer("smollm2")``, a newer and smaller vocabulary,
+# instead of GPT-2's. Predict which languages gain, and whether one loses.
 #
 # **Sources.** Petrov, La Malfa, Torr and Bibi, *Language Model Tokenizers Introduce
 # Unfairness Between Languages* (NeurIPS 2023). The names are from Unicode's CLDR.

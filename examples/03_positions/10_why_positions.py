@@ -82,7 +82,7 @@ print(f"first two tokens swapped, the last output differs by up to {difference:.
 assert difference < 1e-4
 
 # %%
-# The remedy is to put the position into the vectors. Add a different vector to each
+# One remedy is to put the position into the vectors. Add a different vector to each
 # place, here random ones of a token's size, and the two orders come apart at once.
 torch.manual_seed(0)
 positions = torch.randn_like(x) * x.std()
@@ -101,8 +101,8 @@ for text in ("The dog chased the cat", "The cat chased the dog"):
 print("positions:", lm.card.positions)
 
 # %%
-# **Takeaway.** Attention without a mask treats a text as a bag of tokens; the order has
-# to be written into the vectors.
+# **Takeaway.** Attention without a mask treats a text as a bag of tokens; it has to be
+# told the order, in the vectors or in the scores.
 #
 # **Try it.** Swap the last two tokens instead of the first two, with the mask, and
 # compare all outputs, without the ``assert``. Predict at which places they change.

@@ -27,29 +27,30 @@ scores = queries @ keys.T
 # like best is a matter of these two vectors; a model learns its own.)
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import plots, views
 
 labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
 title = "One query and one key, at every place"
 plots.heatmap(scores, title=title, label="dot product", **labels)
 plt.show()
 
+step = float((scores[1:, 1:] - scores[:-1, :-1]).abs().max())
+print(f"one step along a diagonal, largest absolute difference: {step:.1e}")
+assert step < 1e-4
 
-def spread(scores):
-    diagonals = [scores.diagonal(i) for i in range(-99, 100)]
-    return max(float(line.max() - line.min()) for line in diagonals)
-
-
-print(f"largest absolute difference along a diagonal: {spread(scores):.1e}")
-assert spread(scores) < 1e-4
+# %%
+# To play with, for a query and a key that are equal: choose *rotary*. Move the
+# position, and the curve of the scores moves along, but keeps its form. Then turn the
+# width down to 2, which leaves one hand: which far keys score like near ones now? Hands
+# of many speeds tell them apart.
+views.positions(title="Rotary positions, to play with")
 
 # %%
 # Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2
-# with 3. GPT-NeoX, and Llama as the library ``transformers`` has it, pair the two
-# **halves**, the first of one with the first of the other. Both work, since a model
-# learns its weights for the one it was trained with. Mixing them up is the classic
-# mistake in porting a model: no shape is wrong, nothing fails, only the answers do. The
-# remedy is to sort the dimensions.
+# with 3. GPT-NeoX, and Llama as ``transformers`` has it, pair the two **halves**, the
+# first of one with the first of the other. Both work, since a model learns its weights
+# for the one it has. Mixing them up is the classic mistake in porting a model: no shape
+# is wrong, nothing fails, only the answers do. The remedy is to sort the dimensions.
 order = torch.arange(64).reshape(2, 32).T.flatten()  # 0, 32, 1, 33, 2, 34, …
 neighbours = positions.rotary(query.expand(100, -1), interleaved=True)
 resorted = positions.rotary(query[order].expand(100, -1), interleaved=True)
@@ -65,12 +66,14 @@ assert difference < 1e-4
 # after their matrices; values never, for they say what is handed over, not from where.
 to_query, to_key = torch.randn(2, 64, 64) / 8
 early = (queries @ to_query) @ (keys @ to_key).T
-print(f"turned too early, a diagonal differs by up to {spread(early):.1f}")
+step = float((early[1:, 1:] - early[:-1, :-1]).abs().max())
+print(f"turned too early, a step along a diagonal changes up to {step:.1f}")
 
 # %%
 # The check, on real layers: the attention of our own heads against the model's. First
 # for the model of this book, then for a small one of each kind, made here, with random
-# weights.
+# weights. Would the check notice a mistake? So last, Llama's weights turned in GPT-J's
+# pairs.
 from dataclasses import replace
 
 import lmviz
@@ -112,8 +115,6 @@ for name, module in models.items():
     print(f"{name}, largest absolute difference: {difference:.1e}")
     assert difference < 1e-4
 
-# %%
-# Would the check have noticed? Llama's weights, turned in GPT-J's pairs:
 wrong = off_by(models["Llama (halves)"], interleaved=True)
 print(f"with the wrong pairs, the weights differ by up to {wrong:.2f}")
 assert wrong > 0.01

@@ -112,8 +112,8 @@ print(f"{lm.card.name} has {lm.card.positions} positions")
 # **Takeaway.** ALiBi makes every step cost something; each head has its own price, and
 # so its own range.
 #
-# **Try it.** Use twelve heads. Predict how the slopes are chosen when their number is
-# no power of two, then read ``positions.alibi_slopes``.
+# **Try it.** Predict how the slopes of twelve heads are chosen, twelve being no power
+# of two. Then print ``positions.alibi_slopes(12)``, and read its code.
 #
 # **Sources.** Press, Smith and Lewis, *Train Short, Test Long: Attention with Linear
 # Biases Enables Input Length Extrapolation* (ICLR 2022), section 3.

@@ -83,7 +83,7 @@ print(f"length of its value: {length[0]:.2f}; of the others: {length[1:].mean():
 # queries and keys are turned by their position. Then scores, mask and softmax, as in
 # the lesson before. (What the heads collect is joined, multiplied by a fourth matrix,
 # and added to each token's vector. A block has a second part, a small network that
-# works on each token alone; the last lesson of the book opens it.)
+# works on each token alone; "The whole model, from our own parts" opens it.)
 print("queries:", tuple(ours.query.shape), "= (H, T, d_head)")
 difference = float((ours.weights - trace.attentions[-1]).abs().max())
 print(f"{parts.n_heads} query heads share {parts.n_kv_heads} key and value heads")

@@ -82,8 +82,8 @@ print("most like it:  layer {}, head {},".format(*nearest), f"{moved.min():.2f}"
 print("least like it: layer {}, head {},".format(*farthest), f"{moved.max():.2f}")
 
 # %%
-# The mean, and beside it the head that is least like it. Whatever that head does, it
-# cannot be seen in the average.
+# The mean, and beside it the head that is least like it. Whatever that head does, it is
+# one among many in the average, and can hardly be seen there.
 _, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
 shown = {"Mean over all heads": mean}
 shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest]

@@ -17,7 +17,7 @@ import torch
 import lmviz
 
 lm = lmviz.load()
-n = 25
+n = 20
 generator = torch.Generator().manual_seed(0)
 half = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n]
 ids = torch.cat([half, half])
@@ -28,7 +28,7 @@ print("tokens:", trace.tokens[:6], "…")
 # Does the model make use of the repetition? Compare how surprised it is in the first
 # half, where nothing can be known, and in the second. (Surprisal is minus the
 # log-probability, in nats, the unit of natural logarithms; see chapter 5.)
-from lmviz import surprise
+from lmviz import heads, surprise
 
 surprisal = surprise.surprisal(trace.logits, ids)
 print(f"first time:  {surprisal[: n - 1].mean():5.2f} nats per token")
@@ -38,8 +38,6 @@ print(f"second time: {surprisal[n:].mean():5.2f} nats per token")
 # Four scores for each head. Each is the share of its weight that it spends on one kind
 # of key, on average over the queries: the token before; the first token of the text;
 # earlier copies of the query's token; and the token after the earlier copy.
-from lmviz import heads
-
 weights = trace.attentions
 scores = {
     "previous token": heads.previous_token(weights),
@@ -59,7 +57,7 @@ for name, score in scores.items():
 # All heads at once. A row is a layer, a column a head, and the brightest is marked.
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import plots, views
 
 _, axes = plt.subplots(1, 4, figsize=(12, 5), sharey=True, layout="constrained")
 for ax, (name, score) in zip(axes, scores.items(), strict=True):
@@ -82,37 +80,40 @@ for ax, (name, (layer, head)) in zip(axes.flat, strongest.items(), strict=True):
 plt.show()
 
 # %%
-# Two ways to go wrong: to take the first-token score for importance, though on random
-# tokens nothing is important about the first; and to look for induction in a text where
-# nothing is repeated. Here is the induction head on an ordinary sentence. If its weight
-# is on the first token, that is where it rests when there is nothing to find.
+# Every head on these tokens, to play with. Choose the strongest at induction, and
+# tokens well inside the second half: the key that they look at most is named. If the
+# head has the job, it is the one after the earlier copy, n - 1 = 19 places back. Then
+# choose from the first half: where does the head look with nothing to find?
+views.attention(weights, trace.tokens, title="Heads on repeated tokens")
+
+# %%
+# Two mistakes: to take the first-token score for importance (nothing is important about
+# the first of random tokens), and to look for induction where nothing is repeated. On
+# an ordinary sentence, the induction head may do nothing but rest on the first token:
 layer, head = strongest["induction"]
 plain = lm.trace("The dog chased the ball because it was excited.").attentions
 rests = heads.first_token(plain[layer, head])
 print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first token")
 
 # %%
-# And what is a high score? The yardstick is a head that looks everywhere alike. Its
-# **entropy**, the mean surprisal of a key drawn by its weights, is the highest there
-# is: log n nats over n keys. A head with one key has none.
+# What is a high score? Compare a head that looks everywhere alike. Its **entropy**, the
+# mean surprisal of a key drawn by its weights, is the highest there is: the logarithm
+# of the number of keys. A head that looks at one key alone has none.
 even = torch.tril(torch.ones(2 * n, 2 * n))
 even = even / even.sum(-1, keepdim=True)
-print(f"an even head:       {heads.induction(even, ids):.3f}, ", end="")
-print(f"entropy {heads.entropy(even[n:]).mean():.2f} nats")
-print(f"the induction head: {scores['induction'].max():.3f}, ", end="")
-print(f"entropy {heads.entropy(weights[layer, head, n:]).mean():.2f} nats")
+for name, each in (("even", even), ("strongest at induction", weights[layer, head])):
+    entropy = heads.entropy(each[n:]).mean()
+    print(f"{name:22} {heads.induction(each, ids):.3f}, entropy {entropy:.2f} nats")
 
 # %%
-# The check: the score by hand. In the second half, the token after the earlier copy
-# stands n - 1 places back, so the score is the mean of one diagonal. And is it the luck
-# of these tokens? Others should name the same head, if it has the job.
+# The check: the score by hand, the mean of a diagonal, n - 1 places back. Is it the
+# luck of these tokens? Others should name the same head, if it has the job.
 by_hand = weights[layer, head].diagonal(1 - n)[1:].mean()
 difference = float(abs(by_hand - scores["induction"].max()))
 print(f"by hand: {by_hand:.3f}, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
-other = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n]
-again = torch.cat([other, other])
+again = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n].repeat(2)
 score = heads.induction(lm.trace(again).attentions, again)
 best = "layer {}, head {}".format(*divmod(int(score.argmax()), lm.card.n_heads))
 print(f"other tokens: {score[layer, head]:.2f}, strongest: {best}")

@@ -30,7 +30,7 @@ assert difference < 1e-4
 # settled? Here is the difference for all heads.
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import plots, views
 
 
 def leans(trace, query):
@@ -41,17 +41,10 @@ def leans(trace, query):
 lean = leans(dog, it_at)
 limit = float(lean.abs().max())
 _, ax = plt.subplots(figsize=(6, 5.4), layout="constrained")
-plots.heatmap(
-    lean,
-    title="Whom “it” looks at: the dog (blue) or the ball (red)",
-    xlabel="head",
-    ylabel="layer",
-    label="weight on dog minus weight on ball",
-    cmap="RdBu",
-    vmin=-limit,
-    vmax=limit,
-    ax=ax,
-)
+title = "Whom “it” looks at: the dog (blue) or the ball (red)"
+labels = {"xlabel": "head", "ylabel": "layer", "label": "weight on dog minus on ball"}
+colours = {"cmap": "RdBu", "vmin": -limit, "vmax": limit}
+plots.heatmap(lean, title=title, **labels, **colours, ax=ax)
 plt.show()
 strong = lean.abs() > 0.1
 print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
@@ -70,6 +63,12 @@ for name, index in (("dog", lean.argmax()), ("ball", lean.argmin())):
     print(f"lean {lean[here]:+.2f}, with the nouns swapped {lean_then[here]:+.2f}")
 stay = int((lean * lean_then > 0)[strong].sum())
 print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above")
+
+# %%
+# Try it with any head, on the swapped sentence: choose one of strong colour in the
+# picture above, then ``␣it`` in the row of tokens. If the head goes by the noun, the
+# same noun is the brighter again; if by its place, it is now the other one.
+views.attention(swapped.attentions, swapped.tokens, title="Nouns swapped, to play with")
 
 # %%
 # Does the model know, then? Ask it, after the settling word: "The excited one was the".
@@ -116,7 +115,7 @@ for order, change in turn.items():
 
 # %%
 # To settle it takes a model whose right answers are known: see "Heads on a model whose
-# answers are known", at the end of this chapter.
+# answers are known", later in this chapter.
 #
 # **Takeaway.** A pronoun cannot look at what has not been said; and what looks like
 # knowing who is meant may be the place of a noun, or which words go together anyway.

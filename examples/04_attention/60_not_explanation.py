@@ -19,7 +19,7 @@ trace = lm.trace(text)
 answer = int(trace.logits[-1].argmax())
 country = len(trace.ids) - 2
 weight = trace.attentions[:, :, -1, country]
-print(f"answer: {lm.tokens([answer])[0]}, {trace.logits[-1].softmax(-1).max():.3f}")
+print(f"answer: {lm.tokens([answer])[0]}, {trace.logits[-1].softmax(-1)[answer]:.3f}")
 print(f"heads with more than half of their weight on France: {(weight > 0.5).sum()}")
 
 # %%

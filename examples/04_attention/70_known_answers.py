@@ -118,8 +118,8 @@ assert whole["reference"] > 0.9
 # **Takeaway.** Where the truth is known, a head can be judged: by where it looks, and
 # by what is no longer right without it.
 #
-# **Try it.** Switch off two of the heads that turn, together. Each can be spared alone;
-# predict whether both can.
+# **Try it.** Switch off two of the heads that turn together, then three. Each can be
+# spared alone; predict how many it takes before answers are lost.
 #
 # **Sources.** Wang et al., *Interpretability in the Wild* (ICLR 2023), for heads of
 # GPT-2 judged by a task with known answers. Michel, Levy and Neubig, *Are Sixteen Heads

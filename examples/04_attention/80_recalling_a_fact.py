@@ -119,11 +119,11 @@ print(f"none switched off, largest absolute difference: {difference:.1e}")
 assert untouched == right > 0.99
 
 # %%
-# **Takeaway.** That one head finds the answer does not make it needed, and the needed
-# ones need not look at the answer.
+# **Takeaway.** A head that finds the answer may be spared, and one that cannot be
+# spared may look elsewhere.
 #
 # **Try it.** Ask for the thing: end the stories with "went to the park with her" or
-# "his". Predict whether the same heads find the ball and the kite.
+# "his", take "ball" and "kite" as answers and places 5 and 11. Are the finders others?
 #
 # **Sources.** Michel, Levy and Neubig, *Are Sixteen Heads Really Better than One?*
 # (NeurIPS 2019). Wang et al., *Interpretability in the Wild* (ICLR 2023), on heads that

@@ -117,8 +117,8 @@ print(f"its own vector: {same:.4f}; all of the twin's: {other:.4f}")
 assert abs(same) < 1e-4 and abs(other - 1) < 1e-4
 
 # %%
-# **Takeaway.** Where knowledge is in a model can be asked: exchange one vector, and see
-# what it says then.
+# **Takeaway.** One can ask where a model keeps what it knows: exchange one vector, and
+# see what it says then.
 #
 # **Try it.** Ask about the first one instead. Predict which colour matters now, or
 # whether both do.

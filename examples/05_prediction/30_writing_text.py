@@ -36,8 +36,9 @@ print(write(choose=prediction.sampler(seed=1))[1])
 # %%
 # Where did the probability go? At each step it is one in all: the part of the token
 # that was chosen, of the others among the five likeliest, and of the long tail. Greedy
-# takes the likeliest single token each time (a light bar is several tokens together);
-# sampling takes others too, as often as the probabilities say.
+# takes the likeliest single token each time (a light bar may be longer than the dark
+# one: it is several tokens together); sampling takes others too, as often as the
+# probabilities say.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -117,8 +118,8 @@ assert difference < 1e-4
 # **Takeaway.** A model only ever answers "what next?"; the text comes from the rule
 # that chooses, and the cache spares it from reading twice.
 #
-# **Try it.** Sample with ``prediction.sampler(temperature=0.1)``. Predict which of the
-# texts it will resemble.
+# **Try it.** Sample with ``prediction.sampler(temperature=0.1)``, with a few seeds.
+# Predict which of the texts they resemble, and where they can still part from it.
 #
 # **Sources.** Holtzman, Buys, Du, Forbes and Choi, *The Curious Case of Neural Text
 # Degeneration* (ICLR 2020), on why likely text is not good text. Pope et al.,

@@ -63,6 +63,8 @@ ax.set_xticks(range(len(trace.tokens)), trace.tokens, parse_math=False)
 ax.set_yticks(range(len(rows)), rows)
 plt.show()
 
+# %%
+# The same to play with. At which rank stands the final answer, a layer at a time?
 views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 
 # %%
@@ -89,7 +91,7 @@ ax.set(
 )
 plt.show()
 first = int((rank == 1).int().argmax())
-print(f"rank {int(rank[0]):,} before the first block; rank 1 from layer {first}")
+print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")
 
 # %%
 # The lens has a trap at its end. The last of the hidden states has been through the
@@ -117,8 +119,8 @@ for ours in (logits[-1], unembed(final_norm(end))):
     assert difference < 1e-3
 
 # %%
-# **Takeaway.** The lens shows at what depth the answer comes forward, which may be late
-# and sudden, if one does not norm twice.
+# **Takeaway.** Normed once, the lens shows at what depth the answer comes forward,
+# which may be late and sudden.
 #
 # **Try it.** Ask for something that is in the text itself: "The key is red, the door is
 # blue. The key is". Predict whether the answer comes forward earlier or later.

@@ -1,5 +1,6 @@
-import { View, define, make, draw, visible, colour, css, ink, download, svgText } from "./core.js";
-import { choice, clamp, moved, strip } from "./core.js";
+import { View, choice, clamp, colour, css, define, draw } from "./core.js";
+import { ink, make, moved, strip, told, under, visible } from "./core.js";
+import { download, saver } from "./save.js";
 
 const STEPS = 1023;
 const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
@@ -28,11 +29,7 @@ const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
       const to = moved(event, at(), sizes);
       if (`${to}` !== `${at()}`) pick(...to);
     },
-    [on]: (event) => {
-      const { left, top } = svg.getBoundingClientRect();
-      pick(...clamp([Math.floor(((event.clientY - top - y) / h) * sizes[0]),
-        Math.floor(((event.clientX - left - x) / w) * sizes[1])], sizes));
-    } });
+    [on]: (event) => pick(...under(event, canvas, sizes)) });
   const frame = make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": label },
     make("div", {}, canvas, svg));
   return { canvas, svg, frame };
@@ -47,16 +44,23 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const step = (w) => SCALES[state.scale][0](w);
   const row = (query) => view.matrix.values.subarray(query * keys, (query + 1) * keys);
 
-  // Put the largest or mean weight of `n` heads where `place` says, straight from the codes.
-  const gather = (values, from, n, mean, place) => {
+  // Put the largest or mean weight of `n` heads where `start` says of a row and `columns`
+  // of a key, straight from the codes. Plain numbers in the inner loop, for its speed.
+  const each = Uint32Array.from({ length: keys }, (_, k) => k);
+  const gather = (values, from, n, mean, start, columns = each) => {
+    const [lower, upper] = [low.values, high.values];
+    const weights = Float64Array.from(levels.values, (weight) => (mean ? weight / n : weight));
     for (let i = from * size, head = from; head < from + n; head++)
-      for (let q = 0; q < queries; q++)
+      for (let q = 0; q < queries; q++) {
+        const to = start(q, head);
         for (let k = 0, end = causal ? q + offset + 1 : keys; k < end; k++, i++) {
-          const code = low.values[i] + ((high.values[i >> 2] >> (2 * (i & 3))) & 3) * 256;
-          const weight = levels.values[code];
-          const at = place(q, k, head);
-          values[at] = mean ? Math.max(values[at], 0) + weight / n : Math.max(values[at], weight);
+          const weight = weights[lower[i] | (((upper[i >> 2] >> (2 * (i & 3))) & 3) << 8)];
+          const at = to + columns[k];
+          const was = values[at];
+          if (mean) values[at] = was > 0 ? was + weight : weight;
+          else if (weight > was) values[at] = weight;
         }
+      }
   };
 
   const paint = (canvas, values, width) => {
@@ -80,7 +84,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const cell = Math.max(1, Math.min(24, Math.round(480 / keys)));
   const [x, y, w, h] = [104, 70, cell * keys, cell * queries];
   const map = plot("One matrix: a row a query, a column a key; arrow keys move", [x, y, w, h],
-    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onpointermove",
+    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onmousemove",
     () => [state.query, state.key], (...at) => point(...at));
   const [bar, cross] = [draw("g"), draw("g", { class: "mark" })];
   map.svg.append(bar, text(x + w / 2, y + h + 92, "key", "middle"),
@@ -96,7 +100,6 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const line = strip("Tokens, coloured by the weight the query gives them", tokens, (i) =>
     i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
   const [value, said] = [make("output"), make("output", { class: "note" })];
-  const quoted = (i) => `${i} “${visible(tokens[i])}”`;
 
   const point = (query, key) => {
     Object.assign(state, { query, key });
@@ -106,9 +109,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
       button.ariaCurrent = k === query + offset;
     });
-    const weight = row(query)[key];
-    value.textContent = `${view.shown}: query ${quoted(query + offset)} → key ${quoted(key)}: ` +
-      (weight < 0 ? "comes later, not seen" : weight.toFixed(4));
+    value.textContent = `${view.shown}: ${told(tokens, query + offset, key, row(query)[key])}`;
   };
 
   const show = (change) => {
@@ -124,7 +125,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       (one ? `head ${head}` : `${fold} over ${down * right} heads (no single head)`);
     const values = new Float32Array(queries * keys).fill(-1);
     view.matrix = { values, shape: [queries, keys] };
-    gather(values, top * heads + left, down * right, fold === "mean", (q, k) => q * keys + k);
+    gather(values, top * heads + left, down * right, fold === "mean", (q) => q * keys);
     paint(map.canvas, values, keys);
     chosen.replaceChildren(box(38 + left * tile, 36 + top * tile, right * tile, down * tile));
     bar.replaceChildren(text(4, 14, view.shown), text(x, 32, `colour: weight, ${scale}`));
@@ -146,7 +147,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     }
   };
 
-  const save = () => {
+  const drawing = () => {
     const paths = {};
     view.matrix.values.forEach((weight, i) => {
       const s = step(weight);
@@ -154,10 +155,10 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     });
     const svg = map.svg.cloneNode(true);
     svg.querySelector(".mark").remove();
-    svg.prepend(box(0, 0, "100%", "100%", "#fff"), draw("g",
+    svg.prepend(draw("g",
       { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
       ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
-    download(`${view.shown}.svg`, "image/svg+xml", svgText(svg));
+    return [view.shown, svg];
   };
 
   const picked = choice("show", WHAT, state.what, (what) => show({ what }));
@@ -167,7 +168,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       paint(all.canvas, small, across);
     }),
     make("button", { onclick: copy }, "copy as CSV"),
-    make("button", { onclick: save }, "save as SVG")),
+    saver(drawing)),
   make("div", { class: "both" }, all.frame, map.frame), value, line, said,
   make("p", { class: "note" }, note));
 
@@ -177,18 +178,20 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   const gap = Math.ceil(broad / 12);
   const across = heads * (broad + gap);
   const small = new Float32Array(across * layers * (tall + gap)).fill(-1);
+  const patches = each.map((k) => Math.floor((k * broad) / keys));
   show({});
   for (let layer = 0; layer < layers; layer++) {
     await new Promise((done) => setTimeout(done));
-    gather(small, layer * heads, heads, false, (q, k, head) =>
+    gather(small, layer * heads, heads, false, (q, head) =>
       (layer * (tall + gap) + Math.floor((q * tall) / queries)) * across +
-      (head % heads) * (broad + gap) + Math.floor((k * broad) / keys));
+      (head % heads) * (broad + gap), patches);
   }
   paint(all.canvas, small, across);
 };
 
 define("lmviz-attention", class extends View {
   static css = `
+.strip { max-height: 13rem; overflow: auto; }
 .both { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
 .wide { max-width: 100%; }
 .wide div { position: relative; width: max-content; }

@@ -11,11 +11,11 @@ export const make = (tag, attributes = {}, ...children) =>
 export const draw = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-const fill = (element, attributes, children) => {
+export const fill = (element, attributes, children = []) => {
   for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children);
   return element;
@@ -27,7 +27,7 @@ export const visible = (text) =>
   "\u2068" +
   text
     .replace(/[\0-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu,
+    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]/gu,
       (c) => `‹${c.codePointAt(0).toString(16)}›`)
     .replace(/^\p{M}/u, "◌$&") +
   "\u2069";
@@ -59,7 +59,7 @@ const STYLE = `
 :host { display: block; margin: 1rem 0; font: 0.9rem/1.4 system-ui, sans-serif;
   color: inherit; --line: color-mix(in srgb, currentColor 25%, transparent);
   --soft: color-mix(in srgb, currentColor 8%, transparent);
-  --accent: light-dark(#0060a0, #6cb8ee); }
+  --accent: light-dark(#0060a0, #6cb8ee); --page: var(--pst-color-background, Canvas); }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
 .title { font-size: 1rem; font-weight: bold; margin: 0 0 0.5rem; }
@@ -76,8 +76,7 @@ output, .note { display: block; min-height: 1.4em; overflow-wrap: anywhere; }
 .note { opacity: 0.85; font-size: 0.85em; }
 svg text { fill: currentColor; }
 .mono { font-family: ui-monospace, monospace; }
-.strip { display: flex; flex-wrap: wrap; gap: 2px; padding: 4px; max-height: 13rem;
-  overflow: auto; }
+.strip { display: flex; flex-wrap: wrap; gap: 2px; padding: 4px; }
 .strip button { padding: 0 0.25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 `;
 
@@ -141,19 +140,6 @@ export const softmax = (logits) => {
   return powers.map((x) => x / sum);
 };
 
-// Hand the reader a file.
-export const download = (name, type, text) => {
-  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
-
-export const svgText = (svg) => {
-  const copy = svg.cloneNode(true);
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  return new XMLSerializer().serializeToString(copy);
-};
-
 // A slider with its value beside it.
 export const slider = (label, { min, max, step, value, show = String }, changed) => {
   const shown = make("span", { class: "mono" }, show(value));
@@ -170,7 +156,31 @@ export const choice = (label, names, value, changed) => make("label", {}, label,
   make("select", { onchange: (event) => changed(event.target.value) },
     ...names.map((name) => make("option", { selected: name === value }, name))));
 
+// A weight in words; below zero stands for a key that comes later.
+export const told = (tokens, query, key, weight) => {
+  const [q, k] = [query, key].map((i) => `${i} “${visible(tokens[i])}”`);
+  return `query ${q} → key ${k}: ${weight < 0 ? "comes later, not seen" : weight.toFixed(4)}`;
+};
+
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
+
+// The row and the column under the pointer, in a box with so many of them.
+export const under = ({ clientX, clientY }, box, sizes) => {
+  const { x, y, width, height } = box.getBoundingClientRect();
+  return clamp([(clientY - y) / height, (clientX - x) / width].map((share, i) =>
+    Math.floor(share * sizes[i])), sizes);
+};
+
+// A pixel a number, each between 0 and 1; NaN leaves it clear.
+export const paint = (canvas, rows) => {
+  const [height, width] = [rows.length, rows[0].length];
+  Object.assign(canvas, { width, height });
+  const image = new ImageData(width, height);
+  rows.forEach((row, y) => row.forEach((share, x) =>
+    isNaN(share) || image.data.set([...colour(share), 255], 4 * (y * width + x))));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+};
 
 export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   Home: [0, -1e9], End: [0, 1e9] };
@@ -184,16 +194,23 @@ export const moved = (event, at, sizes) => {
 };
 
 // Tokens as buttons in a row; one at a time can be reached by Tab, the others by arrows.
-export const strip = (label, tokens, look) => {
-  const looked = (i) => {
-    buttons.forEach((button, k) => (button.tabIndex = k === i ? 0 : -1));
-    look(i);
-  };
-  const buttons = tokens.map((token, i) => make("button", { class: "mono", tabindex: i && -1,
-    onpointerenter: () => looked(i), onfocus: () => looked(i), onclick: () => looked(i),
-    onkeydown: (event) => {
-      const [, to] = moved(event, [0, i], [1, tokens.length]);
-      if (to !== i) buttons[to].focus();
-    } }, visible(token)));
+// Where one is `chosen` to begin with, it is pressed, and pointing alone chooses no other.
+export const strip = (label, tokens, look, chosen) => {
+  const mark = (i) => buttons.forEach((button, k) => {
+    button.tabIndex = k === i ? 0 : -1;
+    if (chosen != null) button.ariaPressed = k === i;
+  });
+  const buttons = tokens.map((token, i) => {
+    const looked = () => {
+      mark(i);
+      look(i);
+    };
+    return make("button", { class: "mono", onpointerenter: chosen == null && looked, onfocus: looked,
+      onclick: looked, onkeydown: (event) => {
+        const [, to] = moved(event, [0, i], [1, tokens.length]);
+        if (to !== i) buttons[to].focus();
+      } }, visible(token));
+  });
+  mark(chosen ?? 0);
   return make("div", { class: "strip", role: "group", "aria-label": label }, ...buttons);
 };

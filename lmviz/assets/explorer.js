@@ -1,4 +1,5 @@
-import { MOVES, View, colour, css, define, draw, ink, make, softmax, visible } from "./core.js";
+import { MOVES, View, colour, css, define, draw } from "./core.js";
+import { ink, make, paint, softmax, told, under, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
 import { tour } from "./tour.js";
@@ -8,15 +9,6 @@ const button = (label, onclick, name) => make("button", { onclick, "aria-label":
 const wide = (label) =>
   make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label });
 
-// A pixel a number, each between 0 and 1; NaN leaves it clear.
-const paint = (canvas, rows) => {
-  const pixels = rows.flatMap((row) =>
-    [...row].flatMap((x) => (isNaN(x) ? [0, 0, 0, 0] : [...colour(x), 255])));
-  [canvas.width, canvas.height] = [rows[0].length, rows.length];
-  const image = new ImageData(Uint8ClampedArray.from(pixels), canvas.width);
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-};
 const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
 
 // Each part gives its nodes and what brings them up to date; x is the whole element.
@@ -52,9 +44,10 @@ const story = (x) => {
   const undo = button("Undo", () => x.write(x.past.pop()));
   const words = make("div", { class: "controls", role: "group", "aria-label": "Words of the story" });
   steer(words, (down, right) => x.look(x.at + down + right));
+  const offers = make("div", { class: "controls", role: "group", "aria-label": "Likely next" });
   const problem = make("output");
   return [[make("div", { class: "controls" }, make("label", {}, "Story", pick), undo),
-    make("label", {}, "Write in the toy's words, with spaces between", text), words, problem], () => {
+    make("label", {}, "Write in the toy's words, with spaces between", text), offers, words, problem], () => {
     if (text.value !== x.written) text.value = x.written;
     pick.value = Object.keys(stories).find((name) => stories[name] === x.written) ?? "";
     undo.disabled = !x.past.length;
@@ -67,6 +60,18 @@ const story = (x) => {
     words.replaceChildren(...buttons, ...x.rest.map((word) => make("s", {}, visible(word))));
     if (held) buttons[x.at].focus();
     problem.textContent = complaint(x);
+    // The likeliest words that begin as the last one typed does.
+    const [typed = "", ...others] = x.rest;
+    const logits = x.trace.logits.at(-1);
+    const fit = x.data.words.filter((word) => word.toLowerCase().startsWith(typed.toLowerCase()))
+      .sort((a, b) => logits[x.ids.get(b)] - logits[x.ids.get(a)]);
+    const full = others.length || x.said.length === x.model.context;
+    offers.replaceChildren("Likely next:", ...(full ? [] : fit.slice(0, 6)).map((word) =>
+      button(visible(word), () => {
+        x.tell([...x.said.slice(1), word, ""].join(" "));
+        text.focus();
+      })));
+    offers.hidden = full || !fit.length;
   }];
 };
 
@@ -85,23 +90,28 @@ const strips = (rows) => (x) => {
   }];
 };
 
-// One cell is one unit; the words stand in the margin.
+// One cell is one unit; the words stand in margins that stay where the map scrolls.
 const [MARGIN, CELL] = [5, 14];
-const map = (x) => {
+const map = (x, tell) => {
   const n = x.said.length;
+  const part = (viewBox, more, ...children) => draw("svg",
+    { viewBox, width: viewBox[2] * CELL, height: viewBox[3] * CELL, ...more }, ...children);
   const label = (word, at) => draw("text", { "text-anchor": "end", transform: at }, visible(word));
-  const under = (event) => {
-    const { left, top } = event.currentTarget.getBoundingClientRect();
-    return [event.clientY - top, event.clientX - left].map((from) => Math.floor(from / CELL) - MARGIN);
-  };
-  return draw("svg", { viewBox: [-MARGIN, -MARGIN, n + MARGIN, n + MARGIN], width: (n + MARGIN) * CELL,
-    role: "img", "aria-label": "queries down, keys across", onclick: (event) => x.look(...under(event)) },
-  label("key →", "translate(-.3 -1.4)"), label("query ↓", "translate(-.3 -.4)"),
-  draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n }),
-  ...x.said.flatMap((word, t) =>
-    [label(word, `translate(-.3 ${t + 0.8})`), label(word, `translate(${t + 0.2} -.3) rotate(90)`)]),
-  draw("rect", { y: x.at, width: x.at + 1, height: 1 }),
-  draw("rect", { x: x.key, y: x.at, width: 1, height: 1 }));
+  const at = (event) => under(event, event.currentTarget, [n, n]);
+  return make("div", { role: "img", "aria-label": "queries down, keys across" },
+    make("div", {},
+      part([-MARGIN, -MARGIN, MARGIN, MARGIN], {},
+        label("key →", "translate(-.3 -1.4)"), label("query ↓", "translate(-.3 -.4)")),
+      part([0, -MARGIN, n, MARGIN], {},
+        ...x.said.map((word, t) => label(word, `translate(${t + 0.2} -.3) rotate(90)`)))),
+    make("div", {},
+      part([-MARGIN, 0, MARGIN, n], {},
+        ...x.said.map((word, t) => label(word, `translate(-.3 ${t + 0.8})`))),
+      part([0, 0, n, n], { onclick: (event) => x.look(...at(event)),
+        onpointermove: (event) => tell(...at(event)), onpointerleave: () => tell(x.at, x.key) },
+      draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n }),
+      draw("rect", { y: x.at, width: x.at + 1, height: 1 }),
+      draw("rect", { x: x.key, y: x.at, width: 1, height: 1 }))));
 };
 
 const attention = (x) => {
@@ -114,8 +124,11 @@ const attention = (x) => {
   const grid = make("div", { class: "heads", style: `grid-template-columns: repeat(${x.model.heads}, 1fr)` },
     ...tiles.map(([, choose, toggle]) => make("div", {}, choose, toggle)));
   const large = wide("attention map: arrows move");
+  large.classList.add("map");
   steer(large, (down, right) => x.look(x.at + down, x.key + right));
   const [looks, change] = [make("output"), make("output")];
+  const tell = (query, key) => (looks.textContent = `${x.named(x.chosen)}: `
+    + told(x.said, query, key, key > query ? -1 : x.weights[query][key]));
   return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
     showPlace();
     tiles.forEach(([canvas, choose, toggle], i) => {
@@ -126,10 +139,10 @@ const attention = (x) => {
       toggle.ariaLabel = `${toggle.textContent} ${x.named(i)}`;
       canvas.style.opacity = x.off.has(i) ? 0.3 : 1;
     });
-    large.replaceChildren(map(x));
-    large.scrollLeft = (MARGIN + x.key) * CELL - large.clientWidth / 2;
-    looks.textContent = `${x.named(x.chosen)}: ${visible(x.said[x.at])} looks at ${visible(x.said[x.key])} `
-      + `(place ${x.key}) with ${x.weights[x.at][x.key].toFixed(3)} of its weight`;
+    large.replaceChildren(map(x, tell));
+    large.scrollTo((MARGIN + x.key) * CELL - large.clientWidth / 2,
+      (MARGIN + x.at) * CELL - large.clientHeight / 2);
+    tell(x.at, x.key);
     const word = best(x.whole.logits[x.at]);
     const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[word].toFixed(3));
     change.textContent = x.off.size ? `Off: ${[...x.off].map(x.named).join("; ")}. `
@@ -215,11 +228,17 @@ canvas { display: block; width: 100%; height: 1.2rem; image-rendering: pixelated
 .heads canvas { height: auto; }
 svg { display: block; font: 0.78px system-ui, sans-serif; }
 image { image-rendering: pixelated; }
+.controls[hidden] { display: none; }
+.map { max-height: 80vh; overflow-y: auto; }
+.map div { width: max-content; }
+.map div div { display: flex; }
+.map div div:first-child { position: sticky; top: 0; z-index: 1; background: var(--page); }
+.map svg:first-child { position: sticky; left: 0; background: var(--page); }
 rect { fill: none; stroke: var(--accent); stroke-width: 0.15; }
 table { border-collapse: collapse; }
 th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
 svg, td { cursor: pointer; }
-.wide th[scope="row"] { position: sticky; left: 0; background: Canvas; }
+.wide th[scope="row"] { position: sticky; left: 0; background: var(--page); }
 .bars td { min-width: min(9rem, 20vw); cursor: auto; }
 i { display: block; height: 0.45rem; background: var(--accent); }
 .truth i { background: light-dark(#b45f00, #f0a848); }

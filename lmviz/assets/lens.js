@@ -1,5 +1,5 @@
-import { View, choice, colour, css, define, download, draw } from "./core.js";
-import { ink, make, moved, svgText, visible } from "./core.js";
+import { View, choice, colour, css, define, draw, fill, ink, make, moved, visible } from "./core.js";
+import { saver } from "./save.js";
 
 const COLOURS = ["probability of the token", "rank of the final answer"];
 const [WIDTH, HEIGHT, LEFT, TOP] = [72, 24, 48, 40];
@@ -43,8 +43,7 @@ define("lmviz-lens", class extends View {
     root.append(
       make("div", { class: "controls" },
         choice("colour", COLOURS, COLOURS[0], (by) => this.paint(by)),
-        make("button", { onclick: () => download("lens.svg", "image/svg+xml", svgText(svg)) },
-          "Save as SVG")),
+        saver(() => ["lens", svg])),
       make("div", { class: "wide", tabindex: 0, role: "region", onkeydown: move,
         "aria-label": "Layers by positions: move with the arrow keys" }, svg),
       this.text,
@@ -90,8 +89,7 @@ define("lmviz-lens", class extends View {
     const { tokens, ranks, held } = this.data;
     const flat = layer * this.n + i;
     this.at = [layer, i];
-    this.ring.setAttribute("x", LEFT + i * WIDTH);
-    this.ring.setAttribute("y", TOP + (this.layers - 1 - layer) * HEIGHT);
+    fill(this.ring, { x: LEFT + i * WIDTH, y: TOP + (this.layers - 1 - layer) * HEIGHT });
     const list = this.top(layer, i).map(([name, chance]) => `${name} ${chance.toFixed(4)}`);
     this.text.textContent = `Layer ${layer}, position ${i}, after ${visible(tokens[i])}: ` +
       `${list.join(", ")}. The final answer ${this.top(this.layers - 1, i)[0][0]} has rank ` +

@@ -1,4 +1,5 @@
-import { View, choice, colour, define, draw, make, slider } from "./core.js";
+import { View, choice, define, draw, make, moved, paint, slider, under } from "./core.js";
+import { saver } from "./save.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, LOW] = [380, 150, 46, 300, 8, 114];
 
@@ -39,6 +40,9 @@ const KINDS = {
 };
 
 const some = (n) => [...new Set([0, 0.15, 0.4, 1].map((share) => Math.round(share * (n - 1))))];
+// On light, on dark, and dashes.
+const LINES = [["#0060a0", "#6cb8ee"], ["#a04a00", "#f0a830", "9 3"], ["#00664a", "#3ccfa0", "4 3"],
+  ["#8c3f70", "#e8a5cb", "10 3 2 3"]];
 const short = (x) => String(+x.toPrecision(3));
 
 const chart = (title, across, up, lines, at) => {
@@ -49,18 +53,21 @@ const chart = (title, across, up, lines, at) => {
   const x = (p) => (LEFT + p / end * (RIGHT - LEFT)).toFixed(1);
   const y = (v) => (TOP + (high - v) / (high - low) * (LOW - TOP)).toFixed(1);
   const write = (x, y, text, more) => draw("text", { x, y, ...more }, text);
+  const path = (d, more) => draw("path", { d, fill: "none", stroke: "currentColor", ...more });
   const before = { "text-anchor": "end" };
   const middle = { "text-anchor": "middle" };
   return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title,
-    "font-size": 11 },
-  draw("path", { d: `M${LEFT} ${TOP}V${LOW}H${RIGHT}` }),
-  draw("path", { d: `M${x(at)} ${TOP}V${LOW}`, class: "mark" }),
-  ...lines.flatMap(({ name, values }, i) => [
+    "font-size": 11, "font-family": "system-ui, sans-serif" },
+  path(`M${LEFT} ${TOP}V${LOW}H${RIGHT}`, {}),
+  path(`M${x(at)} ${TOP}V${LOW}`, { "stroke-width": 6, "stroke-opacity": 0.3 }),
+  ...lines.flatMap(({ name, values }, i) => {
+    const [stroke, , dashes] = LINES[i];
+    const line = { class: `l${i}`, stroke, "stroke-width": 1.7, "stroke-dasharray": dashes };
     // A whole turn begins anew: no line leads back from 1 to 0.
-    draw("path", { class: `line l${i}`, d: values.map((v, p) =>
-      `${p && !(up === "turns" && v < values[p - 1]) ? "L" : "M"}${x(p)} ${y(v)}`).join("") }),
-    draw("path", { class: `line l${i}`, d: `M306 ${name ? 14 + 18 * i : -9}h20` }),
-    write(330, 18 + 18 * i, name)]),
+    return [path(values.map((v, p) =>
+      `${p && !(up === "turns" && v < values[p - 1]) ? "L" : "M"}${x(p)} ${y(v)}`).join(""), line),
+    path(`M306 ${name ? 14 + 18 * i : -9}h20`, line), write(330, 18 + 18 * i, name)];
+  }),
   write(LEFT - 4, 18, short(high), before), write(LEFT - 4, LOW, short(low), before),
   write(LEFT, 128, "0"), write(RIGHT, 128, String(end), before), write(173, 144, across, middle),
   write(12, 61, up, { ...middle, transform: "rotate(-90 12 61)" }));
@@ -69,16 +76,11 @@ const chart = (title, across, up, lines, at) => {
 define("lmviz-positions", class extends View {
   static css = `
     label[hidden] { display: none !important; }
-    svg, canvas { display: block; width: 100%; max-width: 32rem; }
+    .box { max-width: 32rem; }
+    svg, canvas { display: block; width: 100%; }
     canvas { image-rendering: pixelated; height: 11rem; }
     p { margin: 0.3rem 0; }
-    path { fill: none; stroke: currentColor; }
-    .mark { stroke-width: 6; opacity: 0.3; }
-    .line { stroke-width: 1.7; }
-    .l0 { stroke: light-dark(#0060a0, #6cb8ee); }
-    .l1 { stroke: light-dark(#a04a00, #f0a830); stroke-dasharray: 9 3; }
-    .l2 { stroke: light-dark(#00664a, #3ccfa0); stroke-dasharray: 4 3; }
-    .l3 { stroke: light-dark(#8c3f70, #e8a5cb); stroke-dasharray: 10 3 2 3; }`;
+    ${LINES.map((line, i) => `.l${i} { stroke: light-dark(${line.slice(0, 2)}); }`).join(" ")}`;
 
   build(root, { n, d }) {
     Object.assign(this, { kind: "sinusoidal", base: 1e4, d, heads: 8, at: 0 });
@@ -89,15 +91,20 @@ define("lmviz-positions", class extends View {
       d: slider("width d", { min: 2, max: 2 * d, step: 2, value: d }, (d) => change({ d })),
       heads: slider("heads", { min: 1, max: 32, step: 1, value: 8 }, (heads) => change({ heads })),
     };
-    this.canvas = make("canvas", { role: "img" });
-    [this.curves, this.under, this.like] = ["div", "p", "div"].map((tag) => make(tag));
+    this.canvas = make("canvas", { role: "img", tabindex: 0,
+      onmousemove: (event) => this.tell(under(event, this.canvas, this.sizes)),
+      onkeydown: (event) => this.tell(moved(event, this.cell, this.sizes)) });
+    [this.curves, this.said, this.under, this.like] = ["div", "output", "p", "div"].map((tag) => make(tag));
     this.text = make("output");
+    const box = make("div", { class: "box" },
+      this.text, this.curves, this.canvas, this.said, this.under, this.like);
     root.append(
       make("div", { class: "controls" },
         choice("kind", Object.keys(KINDS), this.kind, (kind) => change({ kind })),
         ...Object.values(this.dials),
-        slider("position", { min: 0, max: n - 1, step: 1, value: 0 }, (at) => change({ at }))),
-      this.text, this.curves, this.canvas, this.under, this.like);
+        slider("position", { min: 0, max: n - 1, step: 1, value: 0 }, (at) => change({ at })),
+        saver(() => [this.kind, box])),
+      box);
     this.update();
   }
 
@@ -137,12 +144,14 @@ define("lmviz-positions", class extends View {
     // Row by row: a call takes only so many arguments.
     const low = Math.min(...table.map((row) => Math.min(...row)));
     const top = Math.max(...table.map((row) => Math.max(...row)));
-    Object.assign(canvas, { width: n, height: high });
-    const image = new ImageData(n, high);
-    table.forEach((row, p) => row.forEach((x, i) =>
-      image.data.set([...colour((x - low) / (top - low)), 255], 4 * (i * n + p))));
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    canvas.ariaLabel = `Table of ${across}s by ${down}s`;
+    paint(canvas, table[0].map((_, i) => table.map((row) => (row[i] - low) / (top - low))));
+    canvas.ariaLabel = `Table of ${across}s by ${down}s: arrow keys read it`;
+    this.sizes = [high, n];
+    this.tell = ([i, p]) => {
+      this.cell = [i, p];
+      this.said.textContent = `${down} ${i}, ${across} ${p}: ${table[p][i].toFixed(4)}`;
+    };
+    this.tell([0, this.at]);
     this.under.textContent = `Across: ${across} 0 to ${n - 1}. Down: ${down} 0 to ${high - 1}. ` +
       `Dark ${short(low)}, bright ${short(top)}.`;
   }

@@ -1,4 +1,5 @@
-import { View, define, make, slider, visible } from "./core.js";
+import { View, define, make, slider, strip, visible } from "./core.js";
+import { saver } from "./save.js";
 
 // A number from 0 to 1 for each seed (mulberry32).
 const random = (seed) => {
@@ -14,7 +15,6 @@ const ROWS = 15;
 
 define("lmviz-prediction", class extends View {
   static css = `
-    .tokens { display: flex; flex-wrap: wrap; gap: 0.25rem; }
     [aria-pressed="true"] { background: var(--accent); color: Canvas; }
     table { width: 100%; border-collapse: collapse; }
     th { font: 0.85em system-ui; text-align: start; }
@@ -32,19 +32,10 @@ define("lmviz-prediction", class extends View {
     Object.assign(this, { at: tokens.length - 1, stop: temperatures.indexOf(1), k: kept + 1,
       p: 1, seed: 0, draws: 0 });
     const set = (name) => (value) => this.change({ [name]: value });
-    this.buttons = tokens.map((token, i) => make("button", { class: "mono",
-      onclick: () => this.change({ at: i }) }, visible(token)));
-    const move = (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const button = this.buttons[this.at + step];
-      if (!button) return;
-      this.change({ at: this.at + step });
-      button.focus();
-    };
     [this.body, this.text, this.said] = ["tbody", "output", "output"].map((tag) => make(tag));
-    root.append(
-      make("div", { class: "tokens", role: "group", onkeydown: move,
-        "aria-label": "text: choose the token after which to predict" }, ...this.buttons),
+    const box = make("div", {},
+      strip("text: choose the token after which to predict", tokens,
+        (at) => at === this.at || this.change({ at }), this.at),
       make("div", { class: "controls" },
         slider("temperature", { min: 0, max: temperatures.length - 1, step: 1, value: this.stop,
           show: (i) => temperatures[i].toFixed(2) }, set("stop")),
@@ -54,12 +45,14 @@ define("lmviz-prediction", class extends View {
       this.text,
       make("table", {}, make("thead", {}, make("tr", {},
         ...["next token", "from 0 to 1 (dashed: before it was removed)", "probability"].map(
-          (name) => make("th", {}, name)))), this.body),
+          (name) => make("th", {}, name)))), this.body));
+    root.append(box,
       make("div", { class: "controls" },
         make("button", { onclick: () => this.sample() }, "Sample"),
         make("label", {}, "seed", make("input", { type: "text", inputmode: "numeric", value: 0,
           class: "seed", oninput: ({ target }) =>
-            this.change({ seed: parseInt(target.value) || 0, draws: 0 }) }))),
+            this.change({ seed: parseInt(target.value) || 0, draws: 0 }) })),
+        saver(() => ["prediction", box])),
       this.said,
       make("p", { class: "note" }, "Temperature acts first, then top-k, then top-p." +
         (rare ? ` The page knows ${kept} tokens one by one, the ${rare} rarest as a sum.` : "")));
@@ -124,10 +117,6 @@ define("lmviz-prediction", class extends View {
     const rare = chances.length - 1;
     const n = Math.min(ROWS, rare);
     const others = (list) => sum(list.slice(n));
-    this.buttons.forEach((button, i) => {
-      button.tabIndex = i === at ? 0 : -1;
-      button.ariaPressed = i === at;
-    });
     const line = (name, chance, was, stays, mark) => make("tr",
       { class: `${stays ? "" : "out"} ${mark ? "drawn" : ""}` }, make("td", { class: "mono" }, name),
       make("td", {}, make("div", { class: "bar", style: `width:${100 * (stays ? chance : was)}%` })),

@@ -61,7 +61,8 @@ def attention(weights, tokens, *, title="Attention"):
     Parameters
     ----------
     weights : array-like, shape (L, H, T_q, T_k)
-        Of L layers with H heads each; a row is one query, and sums to one.
+        Of L layers with H heads each; a row is one query, and sums to one, or is
+        all zeros, as in a head that was switched off.
     tokens : sequence of str
         Labels of the T_k keys; the last T_q of them label the queries.
     title : str, default "Attention"
@@ -76,7 +77,7 @@ def attention(weights, tokens, *, title="Attention"):
     TypeError
         If a token is not a string, or the weights are no numbers.
     ValueError
-        If the shapes do not fit, or the rows are not shares that sum to one.
+        If the shapes do not fit, or a row neither sums to one nor is all zeros.
 
     Examples
     --------
@@ -184,10 +185,12 @@ def _check(weights):
                 "weights from 0 to 1"
             )
         sums = head.sum(-1, dtype=float)
-        worst = abs(sums - 1).argmax()
-        if abs(sums[worst] - 1) > 0.02:
+        off = np.where(sums == 0, 0, abs(sums - 1))
+        worst = off.argmax()
+        if off[worst] > 0.02:
             raise ValueError(
-                f"{where}, query {worst} sums to {sums[worst]:.3f}, wanted 1"
+                f"{where}, query {worst} sums to {sums[worst]:.3f}, wanted 1 (or 0, "
+                "where it is switched off)"
             )
 
 
