@@ -19,6 +19,9 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinxext.opengraph",
     "notfound.extension",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
     "downloads",
     "figures",
     "bibliography_style",
@@ -27,6 +30,7 @@ extensions = [
     "mathml",
     "model_card",
     "reference_links",
+    "used_by",
     "views",
 ]
 exclude_patterns = [
@@ -95,6 +99,24 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+
+# The reference. What docstrings set in single backticks is a link where it is a name of
+# the package, and the name of a parameter otherwise.
+default_role = "autolink"
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "special-members": "__call__",
+}
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"
+autosummary_generate = False
+maximum_signature_line_length = 60
+toc_object_entries_show_parents = "hide"
+napoleon_google_docstring = False
+# Types are sentences here, like "torch.Tensor, shape (T, d)", and no names to look up.
+napoleon_use_param = False
+napoleon_use_rtype = False
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

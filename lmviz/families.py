@@ -16,7 +16,7 @@ class Names:
     blocks, final_norm : str
         From the model: the list of blocks, and the norm after the last.
     norm, query, key, value, output : str
-        From a block: the parts of attention. With `fused`, `query` holds all three.
+        From a block: the parts of attention. With ``fused``, ``query`` holds all three.
     mlp_norm, up, down : str
         From a block: the parts of the MLP.
     positions : str

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
+#: The functions that `MLP` names, from a tensor to one of the same shape.
+#:
+#: :meta hide-value:
 ACTIVATIONS = {
     "gelu": torch.nn.functional.gelu,
     "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),

@@ -6,7 +6,7 @@ are written as they are: a dollar sign in a text does not start mathematics.
 
 import numpy as np
 
-# Okabe and Ito's colours: told apart by readers of every kind of colour vision.
+#: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _STRIP = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
 _SCALES = {

@@ -15,6 +15,7 @@ def wavelengths(d_model, *, base=10_000.0):
     d_model : int
         Even: each pair of dimensions is one sine and one cosine.
     base : float, default 10,000
+        The longest wavelength is nearly 2 pi times this.
 
     Returns
     -------
@@ -43,6 +44,7 @@ def sinusoidal(seq_len, d_model, *, base=10_000.0):
     d_model : int
         Width; even, as sine and cosine come in pairs.
     base : float, default 10,000
+        The longest wavelength is nearly 2 pi times this.
 
     Returns
     -------
@@ -79,6 +81,7 @@ def shift_matrix(offset, d_model, *, base=10_000.0):
         How many positions to move.
     d_model : int
     base : float, default 10,000
+        The longest wavelength is nearly 2 pi times this.
 
     Returns
     -------
@@ -138,6 +141,7 @@ def frequencies(width, *, base=10_000.0):
     width : int
         Number of dimensions that turn; even.
     base : float, default 10,000
+        The longest wavelength is nearly 2 pi times this.
 
     Returns
     -------

@@ -12,8 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LESSON = '''"""
 A lesson
-=
-
+========
 
 A lead.
 """
@@ -168,6 +167,25 @@ def test_a_part_is_built_alone_and_the_rest_waits(book):
     ran, code, printed = book.build(only="attention")
     assert (ran, code) == ([], 1)
     assert "is called 'attention': 01_one, notebook" in printed
+
+
+def test_the_reference_and_the_lessons_lead_to_each_other(book):
+    reference = book.docs / "reference" / "positions.rst"
+    reference.parent.mkdir()
+    reference.write_text(":orphan:\n\nP\n=\n\n.. automodule:: lmviz.positions\n")
+    first = book.lesson.read_text()
+    for name in ("alibi_slopes", "frequencies"):
+        code = f"from lmviz import positions\n\npositions.{name}(2)\n"
+        book.lesson.write_text(first + code)
+        _, code, printed = book.build()
+        assert code == 0, printed
+        page = book.page("reference/positions.html")
+        assert page.count("Used in: ") == 1
+        _, after = page.split(f'id="lmviz.positions.{name}"')
+        used = after.split('id="lmviz', 1)[0].partition("Used in: ")[2]
+        assert "lessons/01_one/10_lesson.html" in used
+        link = f'href="../../reference/positions.html#lmviz.positions.{name}"'
+        assert link in book.page("lessons/01_one/10_lesson.html")
 
 
 def test_terms_and_titles_lead_to_the_reference(book):

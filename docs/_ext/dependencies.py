@@ -29,6 +29,11 @@ def module_uses(name):
 
 def used(code, package=""):
     """Return the modules of the package whose names stand in a module's code."""
+    return {home(name) for name in dotted(code, package)}
+
+
+def dotted(code, package=""):
+    """Return the names of the package that stand in a module's code, in full."""
     names = {}
     tree = ast.parse(code)
     for node in ast.walk(tree):
@@ -48,7 +53,7 @@ def used(code, package=""):
             root, *rest = ast.unparse(node).split(".")
             if root in names and all(map(str.isidentifier, rest)):
                 wanted.add(".".join([names[root], *rest]))
-    return {home(name) for name in wanted}
+    return wanted
 
 
 def is_ours(name):
@@ -57,12 +62,15 @@ def is_ours(name):
 
 def home(name):
     """Return the module in which something with a dotted name was made."""
-    parts = name.split(".")
-    try:
-        thing = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError):
-        return home(".".join(parts[:-1]))
-    made = inspect.getmodule(thing)
+    made = inspect.getmodule(resolve(name))
     if made is not None and is_ours(made.__name__):
         return made.__name__
-    return home(".".join(parts[:-1]))
+    return home(name.rpartition(".")[0])
+
+
+def resolve(name):
+    """Return what a dotted name stands for, or as much of it as can be read."""
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return resolve(name.rpartition(".")[0])

@@ -141,12 +141,9 @@ def forget_deleted(app, lessons):
 
 def fingerprint(app, path, common):
     """Hash what a script's output depends on; sphinx-gallery sees a lesson's text."""
-    code = path.read_text(encoding="utf-8")
+    code = code_of(path)
     digest = common.copy()
     if path.suffix == ".md":
-        cells = read_myst_markdown_notebook(code).cells
-        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        code = re.sub("^%.*", "", code, flags=re.MULTILINE)
         digest.update(code.encode())
     used = modules(code)
     for module in sorted(used):
@@ -161,6 +158,16 @@ def fingerprint(app, path, common):
             stat = file.stat()
             digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def code_of(path):
+    """Return the code of a lesson or a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".md":
+        return text
+    cells = read_myst_markdown_notebook(text).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return re.sub("^%.*", "", code, flags=re.MULTILINE)
 
 
 def fingerprint_of_the_book(app):

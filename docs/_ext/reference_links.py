@@ -1,8 +1,9 @@
-"""Terms lead to the glossary, the titles of sources to the bibliography.
+"""Terms lead to the glossary, titles of sources to the bibliography, types to classes.
 
 So a lesson's script stays plain text. On its page the first bold use of a term becomes
 a link to its entry, and in a paragraph that begins with a bold "Sources." every title
-in italics becomes one that references.bib has.
+in italics becomes one that references.bib has. In the reference of the package,
+the type of what goes in or comes out leads to our class of that name.
 """
 
 import re
@@ -16,6 +17,7 @@ from sphinx.util.nodes import make_refnode
 def setup(app):
     app.add_post_transform(LinkTerms)
     app.add_post_transform(LinkTitles)
+    app.add_post_transform(LinkTypes)
     app.connect("source-read", depend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -42,6 +44,9 @@ class Link(SphinxPostTransform):
 
 class LinkTerms(Link):
     def run(self, **kwargs):
+        # There a bold word is the name of a parameter.
+        if self.env.docname.startswith("reference/"):
+            return
         places = {
             name.casefold(): place
             for (kind, name), place in self.env.domains["std"].objects.items()
@@ -70,6 +75,22 @@ class LinkTitles(Link):
             for italics in list(paragraph.findall(nodes.emphasis)):
                 if place := places.get(words(italics.astext())):
                     self.link(italics, *place)
+
+
+class LinkTypes(Link):
+    def run(self, **kwargs):
+        if not self.env.docname.startswith("reference/"):
+            return
+        places = {}
+        for name, entry in self.env.domains["py"].objects.items():
+            if entry.objtype == "class":
+                place = entry.docname, entry.node_id
+                places[name] = places[name.rpartition(".")[2]] = place
+        for italics in list(self.document.findall(nodes.emphasis)):
+            # Types read like "list of Step" or "Norm, optional".
+            *_, kind = italics.astext().partition(",")[0].split(" ")
+            if place := places.get(kind):
+                self.link(italics, *place)
 
 
 def words(title):

@@ -58,7 +58,7 @@ def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
     Parameters
     ----------
     module : torch.nn.Module
-        A causal language model over `WORDS`.
+        A causal language model over `lmviz.toy.grammar.WORDS`.
     n_stories : int, default 2000
     seed : int or str, default "unseen"
     size : int, default 100
@@ -68,8 +68,9 @@ def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
     -------
     dict of str to float
         ``"kl"``: the Kullback-Leibler divergence of the model's distribution from
-        the true one, in nats per word; and for each of `KINDS` the share of
-        questions to which the likeliest word is the answer, NaN where none was asked.
+        the true one, in nats per word; and for each of
+        `lmviz.toy.grammar.KINDS` the share of questions to which the likeliest word
+        is the answer, NaN where none was asked.
     """
     source = stories(seed, unseen=True)
     divergence, n_words = 0.0, 0

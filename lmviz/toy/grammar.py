@@ -11,6 +11,7 @@ Read it from the bottom: a `story` is two facts, then events until it is long en
 from collections.abc import Generator
 from dataclasses import dataclass
 
+#: The token ``"<story>"``, which opens every story and closes it.
 START = "<story>"
 WOMEN = ("Anna", "Mia", "Lea")
 MEN = ("Tom", "Ben", "Max")
@@ -32,8 +33,12 @@ DAWN, WATCH = 16, 8
 MIXED = 4
 # From this place on no new sentence begins; the longest has 17 words.
 LAST_BEGINNING = 44
+#: How many tokens the toy takes at most.
 CONTEXT = 64
 
+#: The words of each class, such as ``"colours"``.
+#:
+#: :meta hide-value:
 CLASSES = {
     "women": WOMEN,
     "men": MEN,
@@ -52,8 +57,12 @@ _GLUE = (
     ". , a because has he her his is it now one she sings still the to was went with"
 )
 _CONTENT = [word for words in CLASSES.values() for word in words]
+#: The whole vocabulary; the index is the id.
+#:
+#: :meta hide-value:
 WORDS = (START, *_GLUE.split(" "), *_CONTENT)
 
+#: The kinds of questions that a story asks and answers.
 KINDS = ("agreement", "reference", "recall", "owner", "position", "song")
 
 

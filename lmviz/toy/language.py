@@ -20,7 +20,7 @@ class Story:
     Parameters
     ----------
     words : tuple of str
-        The first and the last are `START`.
+        The first and the last are ``"<story>"``.
     chances : tuple of dict
         For each word after the first, all that could have stood there.
     kinds : tuple of (str or None)
@@ -39,7 +39,7 @@ def write(generator: random.Random, *, grammar: Callable = story):
     ----------
     generator : random.Random
         Decides; the same seed writes the same stories everywhere.
-    grammar : callable, default `story`
+    grammar : callable, default `lmviz.toy.grammar.story`
         Takes the list of words so far and yields choices.
 
     Returns
@@ -73,8 +73,8 @@ def read(words: Sequence[str], *, grammar: Callable = story):
     Parameters
     ----------
     words : sequence of str
-        The first is `START`.
-    grammar : callable, default `story`
+        The first is ``"<story>"``.
+    grammar : callable, default `lmviz.toy.grammar.story`
 
     Returns
     -------
@@ -108,7 +108,7 @@ def next_token(prefix: Sequence[str]):
     Parameters
     ----------
     prefix : sequence of str
-        The beginning of a story, from `START` on.
+        The beginning of a story, from ``"<story>"`` on.
 
     Returns
     -------

@@ -25,7 +25,7 @@ def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200):
     title : str
     keep : int, default 200
         How many of the likeliest tokens of a position the page gets one by one. The
-        others are its tail, of which it gets sums: see `collect`.
+        others are its tail, of which it gets sums.
         Where top-p cuts inside the tail, the page is off by up to one rare token's
         probability: keep more if that is much.
 

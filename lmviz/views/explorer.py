@@ -69,7 +69,7 @@ def whole_way(stories=None, *, embed=None, weights_url=SITE):
     embed : bool, optional
         Whether the page carries the weights, some 0.9 MB. Default: unless the site
         serves the scripts.
-    weights_url : str, default `SITE`
+    weights_url : str, default ``"_static/toy/model.safetensors"``
         Where they are fetched from otherwise, seen from the page.
 
     Returns

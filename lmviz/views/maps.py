@@ -11,7 +11,7 @@ _FINE = 300_000
 
 
 class AttentionView(View):
-    """Attention maps, which can also be had as drawings; see `attention`."""
+    """What `lmviz.views.attention` returns: its maps can also be had as drawings."""
 
     def to_svg(self, layer, head, *, scale="linear"):
         """Draw the map of one head as SVG, with labels and a colour bar.
