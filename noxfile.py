@@ -1,6 +1,7 @@
 """Every task of the project. ``nox -l`` lists them, ``nox -s NAME`` runs one."""
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -74,6 +75,26 @@ def docs(session):
     # A part of the book points to pages that have no output yet.
     strict = () if options.only else ("-nW", "--keep-going")
     session.run("sphinx-build", *strict, "-b", "html", "docs", str(HTML))
+
+
+@nox.session(venv_location=".nox/docs")
+def linkcheck(session):
+    """Check the links of the built book: its own, and, with a network, all others."""
+    install(session, "docs")
+    address = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
+        "LMVIZ_BASEURL"
+    )
+    site = [str(HTML), address] if address else [str(HTML)]
+    session.run("python", "tools/check_site.py", *site)
+    probe = "from lmviz import sources; print(sources.hub_answers())"
+    if session.run("python", "-c", probe, silent=True).strip() != "True":
+        session.log("no network: links to other sites are not checked")
+        return
+    # What the book was read into when it was built, so that no page runs again.
+    read = ("-d", str(HTML / ".doctrees"))
+    session.run(
+        "sphinx-build", "-b", "linkcheck", *read, "docs", "docs/_build/linkcheck"
+    )
 
 
 @nox.session(name="docs-live")
