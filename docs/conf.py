@@ -86,6 +86,10 @@ html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
+# Publishers, to whom these lead, turn scripts away.
+linkcheck_ignore = [r"https://doi\.org/"]
+linkcheck_timeout = 15
+
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "as_spelled"
