@@ -43,6 +43,8 @@ html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
     "LMVIZ_BASEURL", ""
 )
 if html_baseurl:
+    # GitHub's has no slash at its end, and then the last folder would be left out.
+    html_baseurl = f"{html_baseurl.rstrip('/')}/"
     extensions.append("sphinx_sitemap")
     sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_docs import Book
 
 SCRIPT = Path(__file__).parents[1] / "tools" / "check_site.py"
 GOOD = """<h1 id="a b">Title</h1><a name="old"></a><img src="part/dot.png?v=1" srcset="
@@ -17,6 +18,11 @@ def check(folder, *address):
     command = [sys.executable, str(SCRIPT), str(folder), *address]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def book(tmp_path, tiny_folders):
+    return Book(tmp_path, tiny_folders["gpt2"])
 
 
 @pytest.fixture
@@ -68,3 +74,16 @@ def test_a_site_that_is_not_built_is_named(tmp_path):
     code, printed = check(tmp_path)
     assert code == 1
     assert "build it first: nox -s docs" in printed
+
+
+def test_a_book_that_stands_in_a_folder_of_a_site_has_right_links(book, monkeypatch):
+    home = "https://example.org/book"
+    monkeypatch.setenv("LMVIZ_BASEURL", home)
+    _, code, printed = book.build()
+    assert code == 0, printed
+    html = book.docs / "_build" / "html"
+    assert "/book/_static/" in (html / "404.html").read_text("utf-8")
+    code, printed = check(html, home)
+    assert code == 0, printed
+    notebook = next(html.rglob("10_lesson.ipynb")).read_text("utf-8")
+    assert f"{home}/downloads/lmviz-" in notebook
