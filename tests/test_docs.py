@@ -12,8 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LESSON = '''"""
 A lesson
-=
-
+========
 
 A lead.
 """
