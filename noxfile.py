@@ -1,8 +1,12 @@
 """Every task of the project. ``nox -l`` lists them, ``nox -s NAME`` runs one."""
 
 import argparse
+import os
+import re
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import nox
@@ -14,6 +18,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 HTML = Path("docs", "_build", "html")
+BIBLIOGRAPHY = Path("docs", "references.bib")
 
 
 def install(session, *groups):
@@ -74,6 +79,48 @@ def docs(session):
     # A part of the book points to pages that have no output yet.
     strict = () if options.only else ("-nW", "--keep-going")
     session.run("sphinx-build", *strict, "-b", "html", "docs", str(HTML))
+
+
+@nox.session
+def linkcheck(session):
+    """Check the built book's own links and, with a network, all others [--inside]."""
+    parser = argparse.ArgumentParser(
+        prog="nox -s linkcheck --", description=linkcheck.__doc__
+    )
+    parser.add_argument(
+        "--inside", action="store_true", help="check only links inside the book"
+    )
+    try:
+        options = parser.parse_args(session.posargs)
+    except SystemExit as end:
+        if end.code:
+            session.error("see the usage above")
+        session.skip("only help was asked for")
+    address = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
+        "LMVIZ_BASEURL"
+    )
+    site = [str(HTML), address] if address else [str(HTML)]
+    session.run("python", "tools/check_site.py", *site)
+    if options.inside:
+        return
+    if not has_network():
+        session.log("No network: links to other sites are not checked.")
+        return
+    install(session, "docs")
+    # No page runs again: what the build has computed is kept.
+    session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
+
+
+def has_network():
+    """Ask for the first page that the bibliography links to."""
+    address = re.search(r"https://[^}\s]+", BIBLIOGRAPHY.read_text(encoding="utf-8"))[0]
+    try:
+        urllib.request.urlopen(address, timeout=10)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @nox.session(name="docs-live")
@@ -145,10 +192,11 @@ def train(session):
 
 @nox.session
 def lint(session):
-    """Check style and formatting with ruff."""
-    session.install("-c", "constraints.txt", "ruff")
+    """Check style and formatting with ruff, spelling with codespell."""
+    session.install("-c", "constraints.txt", "codespell", "ruff")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
 
 
 @nox.session(name="random-gpt2")

@@ -144,9 +144,15 @@ def no_violations():
     """Assert that axe finds nothing on a page, or in one of its elements."""
     from axe_playwright_python.sync_playwright import Axe
 
-    def check(page, selector=None):
+    def check(page, selector=None, rules=None):
         # It would fetch style sheets again, and those they import from a wrong place.
-        found = Axe().run(page, selector, {"preload": False})
-        assert found.response["violations"] == []
+        options = {"preload": False}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
+        found = Axe().run(page, selector, options)
+        assert {
+            violation["id"]: [node["target"] for node in violation["nodes"]]
+            for violation in found.response["violations"]
+        } == {}
 
     return check

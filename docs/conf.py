@@ -47,6 +47,8 @@ html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
     "LMVIZ_BASEURL", ""
 )
 if html_baseurl:
+    # GitHub's has no slash at its end, and then the last folder would be left out.
+    html_baseurl = f"{html_baseurl.rstrip('/')}/"
     extensions.append("sphinx_sitemap")
     sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl
@@ -89,6 +91,10 @@ html_context = {"default_mode": "auto"}
 # The pages of the reference stand alone: a sidebar beside them would be empty.
 html_show_sourcelink = False
 html_math_renderer = "mathml"
+
+# Publishers, to whom these lead, turn scripts away.
+linkcheck_ignore = [r"https://doi\.org/"]
+linkcheck_timeout = 15
 
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]

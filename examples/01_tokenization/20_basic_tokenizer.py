@@ -64,7 +64,7 @@ print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.1
 # %%
 # GPT-2's tokenizer cuts the sentence about Fluffkins into pieces that carry their case
 # and their spaces, and what is no word of its list is put together from smaller pieces.
-# Compare the two strips: in the upper one the gray words are already lost.
+# Compare the two strips: in the upper one the grey words are already lost.
 import matplotlib.pyplot as plt
 
 import lmviz

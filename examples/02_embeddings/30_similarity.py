@@ -118,7 +118,7 @@ assert difference < 1e-4
 # same kind.
 #
 # **Try it.** Subtract the mean row, ``table - table.mean(0)``, before anything else.
-# Predict where the gray hill moves to.
+# Predict where the grey hill moves to.
 #
 # **Sources.** Mu and Viswanath, *All-but-the-Top: Simple and Effective Postprocessing
 # for Word Representations* (ICLR 2018). Ethayarajh, *How Contextual are Contextualized
