@@ -117,7 +117,6 @@ autodoc_default_options = {
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"
 autosummary_generate = False
-maximum_signature_line_length = 60
 toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = False
 # Types are sentences here, like "torch.Tensor, shape (T, d)", and no names to look up.

@@ -6,16 +6,17 @@ from html import escape
 from pathlib import Path
 
 from sphinx.util import logging
+from sphinx.util.i18n import format_date
 
 from lmviz import SourceError, sources
 
 logger = logging.getLogger(__name__)
 
 CARD = """
-<aside class="lmviz-card" aria-label="The model of this page">
-<p>This page was computed when the book was built, on <strong>{name}</strong>:
-{origin}; revision <code>{revision}</code>; licence {licence}. Where its text or code
-names another tokenizer or model, the numbers are from that.</p>
+<aside class="lmviz-card" aria-label="The model of this book">
+<p>Built on {date}, on <strong>{name}</strong>: {origin}; revision
+<code>{revision}</code>; licence {licence}. Where a text or code names another tokenizer
+or model, the numbers are from that.</p>
 </aside>
 """
 
@@ -43,6 +44,7 @@ def add_card(app, pagename, templatename, context, doctree):
     if "body" in context:
         source = app.lmviz_source
         context["body"] += CARD.format(
+            date=format_date("%-d %B %Y", language="en"),
             name=escape(source.name),
             origin=escape(source.origin),
             revision=escape(source.revision),
