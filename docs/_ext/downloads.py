@@ -83,6 +83,7 @@ def zip_lessons(app, exception):
     for chapter in chapters:
         write_zip(app, downloads / f"{chapter.name}.zip", [chapter])
     write_zip(app, downloads / "lessons.zip", chapters)
+    zip_site(Path(app.outdir), downloads / "book.zip")
 
 
 def write_zip(app, file, chapters):
@@ -97,3 +98,12 @@ def write_zip(app, file, chapters):
             for path in sorted(chapter.glob("[0-9]*")):
                 if path.suffix in (".py", ".ipynb"):
                     made.write(path, f"lmviz-lessons/{chapter.name}/{path.name}")
+
+
+def zip_site(site, file):
+    """Put the whole book into one file, to be read without a network."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for path in sorted(site.rglob("*")):
+            is_kept = path.parent != file.parent and ".doctrees" not in path.parts
+            if path.is_file() and is_kept and path.suffix != ".map":
+                made.write(path, Path("lmviz-book", path.relative_to(site)))
