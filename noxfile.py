@@ -78,7 +78,8 @@ def docs(session):
     install(session, "docs")
     # A part of the book points to pages that have no output yet.
     strict = () if options.only else ("-nW", "--keep-going")
-    session.run("sphinx-build", *strict, "-b", "html", "docs", str(HTML))
+    kept = ("-d", "docs/_build/doctrees")
+    session.run("sphinx-build", *strict, *kept, "-b", "html", "docs", str(HTML))
 
 
 @nox.session

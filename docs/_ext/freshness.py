@@ -12,6 +12,7 @@ import importlib.util
 import json
 import re
 import sys
+from html import escape
 from pathlib import Path
 
 from dependencies import modules
@@ -82,9 +83,11 @@ def choose(app, config):
         sys.exit(f"no lesson or notebook is called {config.lmviz_only!r}: {names}")
     lessons = "|".join(re.escape(f"{p.parent.name}/{p.name}") for p in chosen)
     config.sphinx_gallery_conf["filename_pattern"] = f"/({lessons})$"
-    logger.info(
-        "Only %s runs. Pages that were not computed before have no output.",
-        config.lmviz_only,
+    # Cells that did not run have no language, and prose lacks their numbers.
+    config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer"]
+    config.html_theme_options["announcement"] = (
+        f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
+        "may lack what they compute."
     )
 
 

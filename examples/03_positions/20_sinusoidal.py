@@ -26,7 +26,7 @@ print(f"slowest hand: {turns[-1]:,.0f} positions a turn")
 # they have hardly moved by the end, and sine (0) and cosine (1) alternate in columns.
 import matplotlib.pyplot as plt
 
-_, ax = plt.subplots(figsize=(11, 8), layout="constrained")
+_, ax = plt.subplots(figsize=(9.5, 7), layout="constrained")
 plots.heatmap(
     encoding,
     title="Sinusoidal encoding of 1024 positions in 768 dimensions",

@@ -271,6 +271,9 @@ i { display: block; height: 0.45rem; background: var(--accent); }
   async bytes() {
     const { weights, weights_url } = this.data;
     if (weights) return weights.values.buffer;
+    // A page that was opened from a disk must not fetch; its site may hold them ready.
+    const { lmvizWeights: held } = globalThis;
+    if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
     const answer = await fetch(weights_url);
     if (!answer.ok) throw new Error(`${weights_url}: ${answer.status}`);
     return answer.arrayBuffer();
