@@ -238,7 +238,7 @@ rect { fill: none; stroke: var(--accent); stroke-width: 0.15; }
 table { border-collapse: collapse; }
 th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
 svg, td { cursor: pointer; }
-.wide th[scope="row"] { position: sticky; left: 0; background: var(--page); }
+.wide th[scope="row"], .wide td:first-child { position: sticky; left: 0; background: var(--page); }
 .bars td { min-width: min(9rem, 20vw); cursor: auto; }
 i { display: block; height: 0.45rem; background: var(--accent); }
 .truth i { background: light-dark(#b45f00, #f0a848); }
