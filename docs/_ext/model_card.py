@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 CARD = """
 <aside class="lmviz-card" aria-label="The model of this book">
-<p>Built on {date}, on <strong>{name}</strong>: {origin}; revision
-<code>{revision}</code>; licence {licence}. Where a text or code names another tokenizer
-or model, the numbers are from that.</p>
+<p>Built on {date}, on <strong>{name}</strong>: {origin};
+revision <code>{revision}</code>; licence {licence}. Where a text or code names another
+tokenizer or model, the numbers are from that.</p>
 </aside>
 """
 
