@@ -36,6 +36,10 @@ VIEWS = {
         lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
         ["next token", "temperature", r"0\.\d{4}", *WORDS[-2:]],
     ),
+    "explorer": (
+        views.whole_way,
+        ["key →", "embeddings", "the", "Divergence of the model .*"],
+    ),
     "tokens": (
         lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
         [f"words.: {N} tokens", "b", *WORDS],

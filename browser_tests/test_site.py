@@ -78,7 +78,7 @@ def test_a_page_loads_the_scripts_of_its_views_only_and_they_are_small(site, ope
         assert loaded == {"lmviz"}.union(*map(imported, shown)), name
         size = sum((SCRIPTS / f"{script}.js").stat().st_size for script in loaded)
         print(f"{name}: {size:,} bytes of scripts")
-        assert size <= 40_000, name
+        assert size <= 40 * 1024, name
     assert len(kinds) == 7
 
 

@@ -2,6 +2,7 @@ import { MOVES, View, colour, css, define, draw } from "./core.js";
 import { ink, make, paint, softmax, told, under, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
+import { saver } from "./save.js";
 import { tour } from "./tour.js";
 
 const stage = (i) => (i ? `after layer ${i - 1}` : "embeddings");
@@ -92,11 +93,13 @@ const strips = (rows) => (x) => {
 
 // One cell is one unit; the words stand in margins that stay where the map scrolls.
 const [MARGIN, CELL] = [5, 14];
+const MARK = { stroke: "#0060a0", "stroke-width": 0.15 };
 const map = (x, tell) => {
   const n = x.said.length;
   const part = (viewBox, more, ...children) => draw("svg",
-    { viewBox, width: viewBox[2] * CELL, height: viewBox[3] * CELL, ...more }, ...children);
-  const label = (word, at) => draw("text", { "text-anchor": "end", transform: at }, visible(word));
+    { viewBox, width: viewBox[2] * CELL, height: viewBox[3] * CELL, "font-size": 0.78,
+      "font-family": "system-ui, sans-serif", fill: "none", ...more }, ...children);
+  const label = (word, at) => draw("text", { "text-anchor": "end", transform: at, fill: "currentColor" }, visible(word));
   const at = (event) => under(event, event.currentTarget, [n, n]);
   return make("div", { role: "img", "aria-label": "queries down, keys across" },
     make("div", {},
@@ -109,9 +112,10 @@ const map = (x, tell) => {
         ...x.said.map((word, t) => label(word, `translate(-.3 ${t + 0.8})`))),
       part([0, 0, n, n], { onclick: (event) => x.look(...at(event)),
         onpointermove: (event) => tell(...at(event)), onpointerleave: () => tell(x.at, x.key) },
-      draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n }),
-      draw("rect", { y: x.at, width: x.at + 1, height: 1 }),
-      draw("rect", { x: x.key, y: x.at, width: 1, height: 1 }))));
+      draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n,
+        "image-rendering": "pixelated" }),
+      draw("rect", { y: x.at, width: x.at + 1, height: 1, ...MARK }),
+      draw("rect", { x: x.key, y: x.at, width: 1, height: 1, ...MARK }))));
 };
 
 const attention = (x) => {
@@ -226,15 +230,14 @@ canvas { display: block; width: 100%; height: 1.2rem; image-rendering: pixelated
 .heads { display: grid; gap: 0.5rem; max-width: 24rem; align-self: start; }
 .heads button { width: 100%; padding: 2px; }
 .heads canvas { height: auto; }
-svg { display: block; font: 0.78px system-ui, sans-serif; }
-image { image-rendering: pixelated; }
+svg { display: block; }
 .controls[hidden] { display: none; }
 .map { max-height: 80vh; overflow-y: auto; }
 .map div { width: max-content; }
 .map div div { display: flex; }
 .map div div:first-child { position: sticky; top: 0; z-index: 1; background: var(--page); }
 .map svg:first-child { position: sticky; left: 0; background: var(--page); }
-rect { fill: none; stroke: var(--accent); stroke-width: 0.15; }
+rect { stroke: var(--accent); }
 table { border-collapse: collapse; }
 th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
 svg, td { cursor: pointer; }
@@ -264,6 +267,7 @@ i { display: block; height: 0.45rem; background: var(--accent); }
       this.shows.push(show);
       return this.parts[name] = make("section", {}, make("h2", {}, title), make("p", {}, text), ...nodes);
     }));
+    root.append(saver(() => ["whole way", root]));
     this.tell(Object.values(data.stories)[0]);
     if (data.tour.length) this.parts.story.before(tour(this, stage));
   }

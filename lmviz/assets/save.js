@@ -11,7 +11,7 @@ export const download = (name, type, text) => {
 // What stands in a box of the page: its texts, bars, pictures and drawings.
 const picture = (box) => {
   const frame = box.getBoundingClientRect();
-  const svg = draw("svg", { width: frame.width + 16, height: frame.height + 16 });
+  const svg = draw("svg", { width: (frame.width | 0) + 17, height: (frame.height | 0) + 17 });
   const place = (part) => {
     const { x, y, width, height } = part.getBoundingClientRect();
     return { x: x - frame.x + 8, y: y - frame.y + 8, width, height };
@@ -37,6 +37,7 @@ const picture = (box) => {
   const add = (node) => {
     if (node instanceof Text) return write(node);
     const at = place(node);
+    if (!at.width) return;
     if (node.localName === "svg") return svg.append(fill(node.cloneNode(true), at));
     if (node.localName === "canvas") svg.append(draw("image", { ...at, href: node.toDataURL(),
       preserveAspectRatio: "none", style: "image-rendering: pixelated" }));
