@@ -89,7 +89,6 @@ html_theme_options = {
 }
 # The theme warns in the reader's console where no mode is named.
 html_context = {"default_mode": "auto"}
-# The pages of the reference stand alone: a sidebar beside them would be empty.
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 

