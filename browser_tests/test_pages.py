@@ -43,6 +43,13 @@ def test_a_page_is_in_order(site, open_page, no_violations, name):
         == 0
     )
 
+    # The theme names its icons; book.css draws them.
+    drawn = page.eval_on_selector_all(
+        ".fa-solid", "all => all.map((icon) => getComputedStyle(icon).maskImage)"
+    )
+    assert drawn
+    assert "none" not in drawn
+
     # In the dark other colours meet, and nothing else changes.
     page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
