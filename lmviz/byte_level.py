@@ -155,9 +155,10 @@ class ByteLevelBPE:
         ValueError
             If the text is empty, or `n_merges` is negative.
         """
-        words = Counter(map(to_alphabet, split_words(text)))
-        if not words:
+        counts = Counter(split_words(text))
+        if not counts:
             raise ValueError("the text to learn from is empty; give a longer one")
+        words = {to_alphabet(word): count for word, count in counts.items()}
         merges = byte_pairs.train(words, n_merges=n_merges).merges
         tokens = [*sorted(byte_alphabet().values()), *(merge.token for merge in merges)]
         unique = dict.fromkeys(tokens)

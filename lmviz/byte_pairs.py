@@ -4,7 +4,7 @@ Plain Python: nothing here needs torch.
 """
 
 import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -151,43 +151,56 @@ def train(words: Mapping[str, int], *, n_merges: int):
     if n_merges < 0:
         raise ValueError(f"n_merges is {n_merges}, wanted 0 or more")
     alphabet = sorted({symbol for word in words for symbol in word})
+    tokens = list(alphabet)
     ids = {symbol: i for i, symbol in enumerate(alphabet)}
-    splits = {word: list(word) for word in words}
-    counts, where = Counter(), defaultdict(set)
-    for word, frequency in words.items():
-        for pair in pairwise(splits[word]):
-            counts[pair] += frequency
-            where[pair].add(word)
-
-    def entry(pair):
-        return -counts[pair], ids[pair[0]], ids[pair[1]], pair
-
-    queue = [entry(pair) for pair in counts]
+    splits = [[ids[symbol] for symbol in word] for word in words]
+    frequencies = list(words.values())
+    counts, where = defaultdict(int), defaultdict(set)
+    for index, split in enumerate(splits):
+        for pair in pairwise(split):
+            counts[pair] += frequencies[index]
+            where[pair].add(index)
+    queue = [(-count, pair) for pair, count in counts.items()]
     heapq.heapify(queue)
     merges = []
     while queue and len(merges) < n_merges:
-        negative, _, _, pair = heapq.heappop(queue)
-        if -negative != counts[pair]:
-            continue  # an old entry: its pair was counted again since
-        if negative == 0:
-            break
-        merges.append(Merge(pair, -negative))
-        ids.setdefault("".join(pair), len(ids))
-        changed = set()
-        for word in where.pop(pair):
-            before, after = splits[word], _merged(splits[word], pair)
-            splits[word] = after
-            for old in pairwise(before):
-                counts[old] -= words[word]
-                changed.add(old)
-            for new in pairwise(after):
-                counts[new] += words[word]
-                where[new].add(word)
-                changed.add(new)
-        for other in changed:
-            if counts[other] > 0:
-                heapq.heappush(queue, entry(other))
+        negative, pair = heapq.heappop(queue)
+        count = counts[pair]
+        if count == 0:
+            continue
+        if count != -negative:  # other merges took some since: back in the queue
+            heapq.heappush(queue, (-count, pair))
+            continue
+        merges.append(Merge((tokens[pair[0]], tokens[pair[1]]), count))
+        new = ids.setdefault(merges[-1].token, len(tokens))
+        if new == len(tokens):
+            tokens.append(merges[-1].token)
+        risen = set()
+        for index in where.pop(pair):
+            for change, other in _merge(splits[index], pair, new):
+                counts[other] += change * frequencies[index]
+                if change > 0:
+                    where[other].add(index)
+                    risen.add(other)
+        counts[pair] = 0
+        for other in risen:
+            heapq.heappush(queue, (-counts[other], other))
     return BytePairEncoding(tuple(alphabet), tuple(merges))
+
+
+def _merge(split, pair, new):
+    """Merge a pair in one word, in place; return which pairs went and which came."""
+    first, second = pair
+    changes, i = [], 0
+    while i < len(split) - 1:
+        if split[i] == first and split[i + 1] == second:
+            split[i : i + 2] = [new]
+            if i > 0:
+                changes += (-1, (split[i - 1], first)), (1, (split[i - 1], new))
+            if i + 1 < len(split):
+                changes += (-1, (second, split[i + 1])), (1, (new, split[i + 1]))
+        i += 1
+    return changes
 
 
 def _merged(symbols, pair):

@@ -1,0 +1,110 @@
+"""Byte pair encoding: to learn it, and to use it, on Python's own source code."""
+
+import os
+import sysconfig
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+# The Rust trainer counts words on all cores; ours runs on one.
+os.environ["RAYON_NUM_THREADS"] = "1"
+
+from measure import interleaved, row
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from lmviz import wheels
+from lmviz.byte_level import ByteLevelBPE
+
+N_MERGES = 1000
+SIZES = {"100 kB": 10**5, "1 MB": 10**6, "5 MB": 5 * 10**6}
+
+
+def some_text(size):
+    """Join files of Python's library until there is enough."""
+    parts, held = [], 0
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")) * 3:
+        parts.append(path.read_text(encoding="utf-8", errors="ignore"))
+        held += len(parts[-1])
+        if held >= size:
+            break
+    return "".join(parts)[:size]
+
+
+def rust(text):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + N_MERGES,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text], trainer)
+    return tokenizer
+
+
+def recount(text):
+    """Count all pairs of the whole text anew for each merge."""
+    ids = list(text.encode())
+    for new in range(256, 256 + N_MERGES):
+        best = Counter(pairwise(ids)).most_common(1)[0][0]
+        merged, i = [], 0
+        while i < len(ids):
+            if tuple(ids[i : i + 2]) == best:
+                merged.append(new)
+                i += 2
+            else:
+                merged.append(ids[i])
+                i += 1
+        ids = merged
+    return ids
+
+
+def learning(runs):
+    rows = []
+    for name, size in SIZES.items():
+        text = some_text(size)
+        found = interleaved(
+            {
+                "ByteLevelBPE.train": lambda text=text: ByteLevelBPE.train(
+                    text, n_merges=N_MERGES
+                ),
+                "tokenizers, one thread": lambda text=text: rust(text),
+            },
+            runs=runs,
+        )
+        if size == min(SIZES.values()):
+            found |= interleaved(
+                {"all pairs recounted": lambda text=text: recount(text)},
+                runs=1,
+                warm=False,
+            )
+        goal = "at most 1.3 of the Rust trainer, 0.005 of recounting"
+        rows.append(row(f"{N_MERGES} merges from {name}", "s", found, goal=goal))
+    return rows
+
+
+def using(runs):
+    files = wheels.gpt2_tokenizer_files()
+    text = some_text(10**6)
+    theirs = Tokenizer(models.BPE.from_file(*map(str, files)))
+    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    theirs.decoder = decoders.ByteLevel()
+    ours = ByteLevelBPE.from_files(*files)
+    assert ours.encode(text[:5000]) == theirs.encode(text[:5000]).ids
+    ways = {
+        "ByteLevelBPE.encode, warm": lambda: ours.encode(text),
+        "tokenizers": lambda: theirs.encode(text),
+    }
+    found = interleaved(ways, runs=runs)
+    rows = [row("Encode 1 MB, words known", "s", found, goal="below 1")]
+
+    def cold():
+        ours._word_ids.cache_clear()
+        theirs.model._clear_cache()
+
+    ways = {
+        "ByteLevelBPE.encode, cold": lambda: (cold(), ours.encode(text)),
+        "tokenizers, cold": lambda: (cold(), theirs.encode(text)),
+    }
+    found = interleaved(ways, runs=runs)
+    return [*rows, row("Encode 1 MB, words new", "s", found, goal="below 1")]
