@@ -1,0 +1,47 @@
+"""Measure lmviz beside what people would use instead, and keep the table."""
+
+import argparse
+import os
+from pathlib import Path
+
+# On a shared machine spinning threads would measure the others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import drawing
+import measure
+import pairs
+import startup
+import tracing
+import writing
+
+PARTS = {
+    "startup": (startup.imports, startup.first_load, startup.later_loads),
+    "trace": (tracing.of_one_text,),
+    "corpus": (tracing.of_many_texts,),
+    "pairs": (pairs.learning, pairs.using),
+    "drawing": (drawing.all_heads,),
+    "writing": (writing.with_a_cache,),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="measure this part; repeatable"
+    )
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep it as JSON")
+    options = parser.parse_args()
+    rows = []
+    for part in options.only or PARTS:
+        for benchmark in PARTS[part]:
+            found = benchmark(options.runs)
+            print(measure.table(found), flush=True)
+            rows += found
+    if options.save:
+        measure.save(rows, options.save)
+        print(f"saved in {options.save}")
+
+
+if __name__ == "__main__":
+    main()

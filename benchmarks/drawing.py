@@ -1,0 +1,36 @@
+"""All heads of all layers as one figure, beside one seaborn heatmap a head."""
+
+import io
+
+import matplotlib.pyplot as plt
+import seaborn
+import torch
+from measure import interleaved, row
+
+from lmviz import plots
+
+N_LAYERS, N_HEADS, N_TOKENS = 12, 12, 16
+
+
+def saved(figure):
+    figure.savefig(io.BytesIO(), dpi=100)
+    plt.close(figure)
+
+
+def all_heads(runs):
+    generator = torch.Generator().manual_seed(0)
+    size = (N_LAYERS, N_HEADS, N_TOKENS, N_TOKENS)
+    weights = torch.randn(size, generator=generator).softmax(-1).numpy()
+
+    def mosaic():
+        saved(plots.head_mosaic(weights).figure)
+
+    def grid():
+        figure, axes = plt.subplots(N_LAYERS, N_HEADS, figsize=(24, 24))
+        for ax, head in zip(axes.flat, weights.reshape(-1, *size[2:]), strict=True):
+            seaborn.heatmap(head, ax=ax, cbar=False)
+        saved(figure)
+
+    found = interleaved({"plots.head_mosaic": mosaic}, runs=runs)
+    found |= interleaved({"a seaborn heatmap a head": grid}, runs=1, warm=False)
+    return [row("144 heads drawn", "s", found, goal="at most 0.005")]

@@ -1,0 +1,44 @@
+"""Text, one token at a time."""
+
+import torch
+from measure import interleaved, row
+
+import lmviz
+from lmviz import prediction
+
+N_TOKENS = 40
+
+
+def with_a_cache(runs):
+    lm = lmviz.load("smollm2")
+    ids = lm.encode("Once upon a time there was a")
+
+    def bare():
+        pending, cache, ids_out = ids, None, []
+        with torch.no_grad():
+            for _ in range(N_TOKENS):
+                output = lm.module(
+                    input_ids=pending[None],
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+                cache = output.past_key_values
+                pending = output.logits[0, -1].argmax()[None]
+                ids_out.append(int(pending))
+        return ids_out
+
+    found = interleaved(
+        {
+            "prediction.generate": lambda: prediction.generate(
+                lm.module, ids, n_tokens=N_TOKENS
+            ),
+            "a bare loop": bare,
+            "without a cache": lambda: prediction.generate(
+                lm.module, ids, n_tokens=N_TOKENS, use_cache=False
+            ),
+        },
+        runs=runs,
+    )
+    goal = "at most 1.1 of the bare loop"
+    return [row(f"{N_TOKENS} tokens written", "s", found, goal=goal)]
