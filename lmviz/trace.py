@@ -24,6 +24,15 @@ class Trace:
         The attention weights; each row sums to one.
     logits : torch.Tensor, shape (T, V)
         The scores for the token that follows each position.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> trace = lmviz.load("toy").trace("Anna has a")
+    >>> trace.tokens
+    ('<story>', 'Anna', 'has', 'a')
+    >>> trace.hidden_states.shape, trace.attentions.shape, trace.logits.shape
+    (torch.Size([4, 4, 96]), torch.Size([3, 4, 4, 4]), torch.Size([4, 78]))
     """
 
     tokens: tuple[str, ...]
@@ -57,6 +66,14 @@ def trace(module, ids, tokens):
     Returns
     -------
     Trace
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> ids = torch.tensor([0, 1, 2])
+    >>> trace(lm.module, ids, lm.tokens(ids)).logits.shape
+    torch.Size([3, 78])
     """
     with torch.no_grad():
         output = module(
