@@ -3,10 +3,13 @@
 import argparse
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -19,6 +22,8 @@ nox.options.default_venv_backend = "virtualenv"
 PROJECT = nox.project.load_toml("pyproject.toml")
 HTML = Path("docs", "_build", "html")
 BIBLIOGRAPHY = Path("docs", "references.bib")
+# What runs side by side, with one thread each: a model takes 1 GB of memory and more.
+WORKERS = min(4, os.cpu_count() or 1)
 
 
 def install(session, *groups):
@@ -141,18 +146,27 @@ def docs_live(session):
     )
 
 
+def run_pytest(session, *folder):
+    """Run what was asked for as it is, else all tests, on several processors."""
+    if session.posargs:
+        session.run("pytest", *folder, *session.posargs)
+    else:
+        parallel = ("-n", str(WORKERS), "--dist", "worksteal")
+        session.run("pytest", *folder, *parallel, env={"OMP_NUM_THREADS": "1"})
+
+
 @nox.session
 def tests(session):
     """Run the tests; what stands behind -- goes to pytest."""
     install(session, "test", "docs")
-    session.run("pytest", *session.posargs)
+    run_pytest(session)
 
 
 @nox.session
 def browser(session):
     """Play with the views in a real Chromium; what stands behind -- goes to pytest."""
     install(session, "browser")
-    session.run("pytest", "browser_tests", *session.posargs)
+    run_pytest(session, "browser_tests")
 
 
 @nox.session
@@ -173,15 +187,38 @@ def examples(session):
     scripts = options.files or sorted(Path("examples").glob("*/*.py"))
     # All warnings are errors, but for plt.show(), which has no screen here.
     warnings = "error,ignore:FigureCanvasAgg is non-interactive"
-    environment = {"MPLBACKEND": "agg", "PYTHONWARNINGS": warnings}
-    for script in scripts:
+    environment = {
+        **os.environ,
+        **{name: value for name, value in session.env.items() if value is not None},
+        "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": warnings,
+    }
+    python = shutil.which("python", path=session.bin)
+
+    def run(script):
+        began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder, script.name)
-            target.write_bytes(script.read_bytes())
-            began = time.perf_counter()
-            with session.chdir(folder):
-                session.run("python", script.name, silent=True, env=environment)
-            session.log(f"{script}: {time.perf_counter() - began:.1f} s")
+            shutil.copy(script, folder)
+            done = subprocess.run(
+                [python, script.name],
+                cwd=folder,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+            )
+        return done, time.perf_counter() - began
+
+    failed = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for script, (done, took) in zip(scripts, pool.map(run, scripts), strict=True):
+            session.log(f"{script}: {took:.1f} s")
+            if done.returncode:
+                session.warn(f"{script} failed:\n{done.stdout}")
+                failed.append(str(script))
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 @nox.session

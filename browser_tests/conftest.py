@@ -58,8 +58,16 @@ def browser():
         running.close()
 
 
+@pytest.fixture(scope="session")
+def context(browser):
+    """Give what all pages share: a new one for each would double their time."""
+    running = browser.new_context(accept_downloads=True)
+    yield running
+    running.close()
+
+
 @pytest.fixture
-def open_page(browser, tmp_path, serve):
+def open_page(context, tmp_path, serve):
     """Open views (or an address) in a page that is watched until the test is over.
 
     ``open_page(view, …)`` writes the views into one page, each with its own script.
@@ -81,12 +89,9 @@ def open_page(browser, tmp_path, serve):
             )
             url = f"{serve(tmp_path)}/page.html"
         origin = "/".join(url.split("/")[:3])
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            accept_downloads=True,
-        )
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.on(
             "console",
             lambda message: (
@@ -104,7 +109,7 @@ def open_page(browser, tmp_path, serve):
         page.on(
             "dialog", lambda dialog: complaints.append(f"executed: {dialog.message}")
         )
-        opened.append(context)
+        opened.append(page)
         page.goto(url)
         page.evaluate(
             """async () => {
@@ -117,8 +122,10 @@ def open_page(browser, tmp_path, serve):
         return page
 
     yield start
-    for context in opened:
-        context.close()
+    for page in opened:
+        page.evaluate("localStorage.clear()")
+        page.close()
+    context.clear_permissions()
     assert complaints == []
 
 
@@ -146,7 +153,7 @@ def no_violations():
 
     def check(page, selector=None, rules=None):
         # It would fetch style sheets again, and those they import from a wrong place.
-        options = {"preload": False}
+        options = {"preload": False, "resultTypes": ["violations"]}
         if rules:
             options["runOnly"] = {"type": "rule", "values": rules}
         found = Axe().run(page, selector, options)

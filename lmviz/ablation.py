@@ -69,6 +69,14 @@ def mean_outputs(module, ids):
     Returns
     -------
     torch.Tensor, shape (L, H, d_head)
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> text = "Anna has a red ball . Tom has a blue kite ."
+    >>> mean_outputs(lm.module, lm.encode(text)).shape
+    torch.Size([3, 4, 24])
     """
     n_layers, n_heads = _size(module.config)
     means, handles = {}, []
@@ -110,6 +118,16 @@ def effects(module, ids, answer, *, replacement=None):
     torch.Tensor, shape (L, H)
         The change of the answer's log-probability, in nats. Negative where the
         answer becomes less likely, so where the head was of use to it.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> facts = "Anna has a red ball . Tom has a blue kite ."
+    >>> ids = lm.encode(f"{facts} the kite Tom has is")
+    >>> found = effects(lm.module, ids, lm.tokenizer.token_to_id("blue"))
+    >>> found.shape, divmod(int(found.argmin()), 4)
+    (torch.Size([3, 4]), (0, 0))
     """
     n_layers, n_heads = _size(module.config)
     with torch.no_grad():

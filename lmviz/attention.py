@@ -60,6 +60,12 @@ def scores(query, key, *, scale=None, softcap=None):
     References
     ----------
     Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1.
+
+    Examples
+    --------
+    >>> query = torch.tensor([[2.0, 0.0, 0.0, 0.0]])
+    >>> scores(query, torch.eye(4))
+    tensor([[1., 0., 0., 0.]])
     """
     if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
         raise ValueError(
@@ -135,6 +141,14 @@ def attend(query, key, value, *, mask=None):
     ------
     ValueError
         If the shapes do not go together.
+
+    Examples
+    --------
+    >>> query = key = torch.zeros(3, 8)
+    >>> attend(query, key, torch.tensor([[0.0], [2.0], [4.0]]), mask=causal_mask(3))
+    tensor([[0.],
+            [1.],
+            [2.]])
     """
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
@@ -160,6 +174,11 @@ def split_heads(x, n_heads):
     ------
     ValueError
         If the width cannot be cut into that many heads.
+
+    Examples
+    --------
+    >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
+    [[[1, 2], [5, 6]], [[3, 4], [7, 8]]]
     """
     n_tokens, width = x.shape
     if n_heads < 1 or width % n_heads:
@@ -177,6 +196,12 @@ def join_heads(x):
     Returns
     -------
     torch.Tensor, shape (T, H * d_head)
+
+    Examples
+    --------
+    >>> x = torch.arange(8.0).reshape(2, 4)
+    >>> torch.equal(join_heads(split_heads(x, 2)), x)
+    True
     """
     return x.transpose(0, 1).flatten(1)
 
@@ -203,6 +228,12 @@ def share_heads(x, n_heads):
     ----------
     Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from
     Multi-Head Checkpoints", 2023, section 2.2.
+
+    Examples
+    --------
+    >>> key = torch.tensor([[[1.0]], [[2.0]]])
+    >>> share_heads(key, 4).flatten()
+    tensor([1., 1., 2., 2.])
     """
     if n_heads % len(x):
         raise ValueError(f"{n_heads} query heads cannot share {len(x)} evenly")

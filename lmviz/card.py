@@ -22,6 +22,13 @@ class Card:
     positions : str
         How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
         or ``"unknown"``.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> card = lmviz.load("toy").card
+    >>> card.name, card.n_layers, card.context, card.positions
+    ('toy', 3, 64, 'learned')
     """
 
     name: str

@@ -86,6 +86,12 @@ def neighbours(table, id, *, k=10):
     ids : torch.Tensor, shape (k,)
         The closest first.
     cosines : torch.Tensor, shape (k,)
+
+    Examples
+    --------
+    >>> table = torch.tensor([[1.0, 0.0], [3.0, 4.0], [2.0, 0.0]])
+    >>> neighbours(table, 0, k=2)
+    (tensor([2, 1]), tensor([1.0000, 0.6000]))
     """
     similarity = cosine(lookup(table, torch.tensor([id])), table)[0]
     similarity[id] = -torch.inf
@@ -118,6 +124,12 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
     Mikolov, Yih and Zweig, "Linguistic Regularities in Continuous Space Word
     Representations", NAACL 2013, section 4. Linzen, "Issues in evaluating semantic
     spaces using word analogies", 2016, on leaving the inputs out.
+
+    Examples
+    --------
+    >>> table = torch.tensor([[1.0, 0], [1, 1], [2, 0], [2, 1], [0, 5]])
+    >>> analogy(table, 0, 1, 2, k=1)
+    (tensor([3]), tensor([1.0000]))
     """
     questions = torch.stack([torch.as_tensor(row) for row in (a, b, c)], dim=-1)
     first, second, third = lookup(table, questions).unbind(-2)
@@ -142,6 +154,11 @@ def random_pairs(table, *, n=10_000, seed=0):
     -------
     torch.Tensor, shape (n,)
         Their cosines: the baseline for any claim that two rows are close.
+
+    Examples
+    --------
+    >>> random_pairs(torch.eye(5), n=3)
+    tensor([0., 0., 0.])
     """
     generator = torch.Generator().manual_seed(seed)
     first = torch.randint(len(table), (n,), generator=generator)
@@ -171,6 +188,12 @@ def project(x, *, n=2):
     ------
     ValueError
         If there are too few vectors to have n directions.
+
+    Examples
+    --------
+    >>> coordinates, kept = project(torch.tensor([[0.0, 0], [3, 4], [6, 8]]), n=1)
+    >>> coordinates.abs().flatten(), kept
+    (tensor([5., 0., 5.]), tensor([1.]))
     """
     from sklearn.decomposition import PCA
 

@@ -37,6 +37,13 @@ class Names:
         Whether the config may leave a part of each head's dimensions unturned.
     gemma : bool, default False
         Norm weights count from one, and embeddings are scaled by the root of d.
+
+    Examples
+    --------
+    >>> FAMILIES["gpt2"].query, FAMILIES["gpt2"].fused
+    ('attn.c_attn', 'thirds')
+    >>> FAMILIES["llama"].query, FAMILIES["llama"].key, FAMILIES["llama"].value
+    ('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj')
     """
 
     blocks: str
@@ -199,6 +206,13 @@ def names(config):
     ------
     ValueError
         If the family is not known, or the model departs from its family.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> lm.module.get_submodule(names(lm.module.config).final_norm)
+    LayerNorm((96,), eps=1e-05, elementwise_affine=True, bias=True)
     """
     family = config.model_type
     if family not in FAMILIES:
@@ -243,6 +257,12 @@ def kind_of_positions(config):
     str
         ``"learned"``, ``"rotary"``, ``"ALiBi"``, or ``"unknown"`` for a family that
         has no entry and no rotary parameters.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> kind_of_positions(lmviz.load("toy").module.config)
+    'learned'
     """
     if config.model_type in FAMILIES:
         return FAMILIES[config.model_type].positions

@@ -47,6 +47,11 @@ def first_token(weights):
     ----------
     Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2023,
     section 3.1.
+
+    Examples
+    --------
+    >>> first_token(torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.75, 0.0, 0.25]]))
+    tensor(0.6250)
     """
     _checked(weights)
     return _share(weights, *_first(torch.arange(weights.shape[-1])))
@@ -73,6 +78,12 @@ def duplicate_token(weights, ids):
     References
     ----------
     Wang et al., "Interpretability in the Wild", ICLR 2023, section 3.
+
+    Examples
+    --------
+    >>> ids = torch.tensor([5, 7, 5])
+    >>> duplicate_token(torch.tensor([[1, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0]]), ids)
+    tensor(0.1000)
     """
     _check_ids(weights, ids)
     return _share(weights, *_copies(ids))
@@ -160,6 +171,13 @@ def rollout(attentions, *, residual=0.5):
     ----------
     Abnar and Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020,
     section 3.
+
+    Examples
+    --------
+    >>> layer = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    >>> rollout(layer.expand(2, 1, 2, 2))
+    tensor([[1.0000, 0.0000],
+            [0.4375, 0.5625]])
     """
     if attentions.ndim != 4 or attentions.shape[-1] != attentions.shape[-2]:
         raise ValueError(f"attentions {tuple(attentions.shape)}, wanted (L, H, T, T)")

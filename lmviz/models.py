@@ -22,6 +22,18 @@ class LanguageModel:
         eager attention so that the attention weights can be seen, and frozen.
     source : lmviz.sources.Source
         Its files on this machine.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> ids = lm.encode("Anna has a red ball")
+    >>> lm.tokens(ids)
+    ['<story>', 'Anna', 'has', 'a', 'red', 'ball']
+    >>> lm.trace(ids).logits.shape
+    torch.Size([6, 78])
+    >>> lm.tokenizer.token_to_id("<story>")
+    0
     """
 
     card: Card

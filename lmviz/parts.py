@@ -37,6 +37,12 @@ class Norm:
     ----------
     Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3; Zhang and
     Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 4.
+
+    Examples
+    --------
+    >>> norm = Norm(torch.ones(4), torch.zeros(4), eps=1e-5, centred=True)
+    >>> norm(torch.tensor([1.0, 1.0, 3.0, 3.0]))
+    tensor([-1.0000, -1.0000,  1.0000,  1.0000])
     """
 
     weight: torch.Tensor
@@ -61,6 +67,12 @@ class Linear:
     ----------
     weight : torch.Tensor, shape (d_in, d_out)
     bias : torch.Tensor, shape (d_out,), or None
+
+    Examples
+    --------
+    >>> project = Linear(torch.tensor([[1.0, 0], [2, 1]]), torch.tensor([0.0, 10]))
+    >>> project(torch.tensor([1.0, 1.0]))
+    tensor([ 3., 11.])
     """
 
     weight: torch.Tensor
@@ -82,6 +94,12 @@ class Unembedding(Linear):
     bias : torch.Tensor, shape (V,), or None
     softcap : float, optional
         Bends the logits so that none passes this size (Gemma 2).
+
+    Examples
+    --------
+    >>> unembedding = Unembedding(torch.tensor([[1.0, 50.0]]), softcap=30.0)
+    >>> unembedding(torch.ones(1))
+    tensor([ 0.9996, 27.9333])
     """
 
     softcap: float | None = None
@@ -106,6 +124,12 @@ class Rotary:
     interleaved : bool
         Whether neighbours are paired (GPT-J), or the first half with the second
         (GPT-NeoX, Llama).
+
+    Examples
+    --------
+    >>> from lmviz import positions
+    >>> Rotary(positions.frequencies(4, base=100.0))
+    Rotary(frequencies=tensor([1.0000, 0.1000], dtype=torch.float64), interleaved=False)
     """
 
     frequencies: torch.Tensor
@@ -136,6 +160,15 @@ class Attention:
         Bends the scores so that none passes this size (Gemma 2).
     window : int, optional
         How many keys a query sees at most, itself included.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.attention(lmviz.load("smollm2").module, 0)
+    >>> part.n_heads, part.n_kv_heads, part.scale
+    (9, 3, 0.125)
+    >>> tuple(part.query.weight.shape), tuple(part.key.weight.shape)
+    ((576, 576), (576, 192))
     """
 
     norm: Norm
@@ -171,6 +204,13 @@ class MLP:
     References
     ----------
     Shazeer, "GLU Variants Improve Transformer", 2020, section 2, on gates.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.block(lmviz.load("smollm2").module, 0).mlp
+    >>> part.activation, tuple(part.gate.weight.shape), tuple(part.down.weight.shape)
+    ('silu', (576, 1536), (1536, 576))
     """
 
     norm: Norm
@@ -193,6 +233,13 @@ class Block:
     parallel : bool, default False
         Whether both read the same input (GPT-J, GPT-NeoX, Phi), rather than the
         MLP what attention has written.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.block(lmviz.load("toy").module, 0)
+    >>> part.parallel, part.mlp.activation, part.mlp.gate is None
+    (False, 'gelu_tanh', True)
     """
 
     attention: Attention
@@ -218,6 +265,13 @@ class Model:
         What the embeddings are multiplied by (Gemma).
     embedding_norm : Norm, optional
         Applied to the embeddings (BLOOM).
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> model = lmviz.weights.model(lmviz.load("toy").module)
+    >>> len(model.blocks), model.token_table.shape, model.position_table.shape
+    (3, torch.Size([78, 96]), torch.Size([64, 96]))
     """
 
     token_table: torch.Tensor

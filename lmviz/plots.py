@@ -51,6 +51,12 @@ def attention_map(
     ------
     ValueError
         If the shapes do not fit, or the scale has no such name.
+
+    Examples
+    --------
+    >>> ax = attention_map([[1, 0], [0.25, 0.75]], ["the", "␣dog"], title="One head")
+    >>> ax.get_title(), [label.get_text() for label in ax.get_xticklabels()]
+    ('One head', ['the', '␣dog'])
     """
     import seaborn
 
@@ -100,6 +106,12 @@ def head_mosaic(
     matplotlib.axes.Axes
         A row a layer, a column a head; in each tile queries run down and keys
         run right.
+
+    Examples
+    --------
+    >>> ax = head_mosaic(np.full((2, 3, 4, 4), 0.25))
+    >>> ax.get_xlabel(), len(ax.get_xticks()), ax.get_ylabel(), len(ax.get_yticks())
+    ('head', 3, 'layer', 2)
     """
     attentions = np.asarray(attentions)
     if attentions.ndim != 4:
@@ -153,6 +165,13 @@ def heatmap(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> names = {"title": "Ones", "xlabel": "column", "ylabel": "row", "label": "value"}
+    >>> ax = heatmap([[1, 0], [0, 1]], **names)
+    >>> ax.get_title(), ax.images[0].get_array().tolist()
+    ('Ones', [[1, 0], [0, 1]])
     """
     ax = ax or _axes(7.0, 4.8)
     drawn = ax.imshow(
@@ -187,6 +206,12 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     -------
     matplotlib.axes.Axes
         Its x axis counts characters.
+
+    Examples
+    --------
+    >>> ax = token_strips({"words": ["the", "dog"], "letters": [*"dog"]}, title="Cut")
+    >>> ax.get_title(), [text.get_text() for text in ax.texts]
+    ('Cut', ['the', 'dog', 'd', 'o', 'g'])
     """
     sizes = {
         name: [max(map(len, token.split("\n"))) + 1 for token in tokens]
@@ -230,6 +255,13 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> names = {"title": "Two words", "xlabel": "first", "ylabel": "second"}
+    >>> ax = labelled_scatter([[0, 1], [2, 3]], ["cat", "dog"], **names)
+    >>> [text.get_text() for text in ax.texts]
+    ['cat', 'dog']
     """
     from adjustText import adjust_text
 
@@ -269,6 +301,14 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = token_bars(["␣Paris", "␣a"], [0.75, 0.125], title="Next")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['␣Paris', '␣a', 'all others']
+    >>> [text.get_text() for text in ax.texts]
+    ['0.750', '0.125', '0.125']
     """
     probabilities = np.asarray(probabilities, dtype=float)
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]

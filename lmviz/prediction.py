@@ -117,7 +117,13 @@ def keep_top_p(logits, p):
 
 
 def greedy(logits):
-    """Choose the likeliest token: the id of the largest of logits (V,)."""
+    """Choose the likeliest token: the id of the largest of logits (V,).
+
+    Examples
+    --------
+    >>> greedy(torch.tensor([0.0, 2.0, 1.0]))
+    1
+    """
     return int(logits.argmax())
 
 
@@ -144,6 +150,12 @@ def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
     ------
     ValueError
         At the first draw, if an option is out of its range.
+
+    Examples
+    --------
+    >>> choose = sampler(top_k=1)
+    >>> choose(torch.tensor([0.0, 2.0, 1.0]))
+    1
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -172,6 +184,14 @@ class Step:
     alternatives : torch.Tensor, shape (k,)
         The ids of the likeliest tokens, the likeliest first.
     alternative_probabilities : torch.Tensor, shape (k,)
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> [step] = generate(lm.module, lm.encode("Anna"), n_tokens=1, k=2)
+    >>> lm.tokens([step.id]), step.probability > 0.99, step.alternatives.shape
+    (['has'], True, torch.Size([2]))
     """
 
     id: int
@@ -207,6 +227,15 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     ------
     ValueError
         If the text would not fit the context.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> ids = lm.encode("Anna has a red ball . Tom has a blue kite . the kite Tom has")
+    >>> steps = generate(lm.module, ids, n_tokens=3)
+    >>> lm.tokens([step.id for step in steps])
+    ['is', 'blue', '.']
     """
     context = getattr(module.config, "max_position_embeddings", None)
     if context is not None and len(ids) + n_tokens > context:

@@ -107,6 +107,11 @@ def bits_per_byte(surprisals, text):
     -------
     float
         Comparable between models, whatever their tokens.
+
+    Examples
+    --------
+    >>> round(bits_per_byte(torch.tensor([4 * math.log(2)]), "dogs"), 6)
+    1.0
     """
     n_bytes = len(text.encode())
     if not n_bytes:
@@ -135,6 +140,17 @@ def logit_lens(hidden_states, final_norm, unembedding):
     References
     ----------
     nostalgebraist, "interpreting GPT: the logit lens", LessWrong, 2020.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> trace = lm.trace("Anna has a red ball")
+    >>> norm = lmviz.weights.final_norm(lm.module)
+    >>> unembedding = lmviz.weights.unembedding(lm.module)
+    >>> lens = logit_lens(trace.hidden_states, norm, unembedding)
+    >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
+    (torch.Size([4, 6, 78]), True)
     """
     *early, last = hidden_states
     return torch.stack(

@@ -29,6 +29,15 @@ def checked_text(text):
         If `text` is not a string.
     ValueError
         If it is blank, or holds half of a surrogate pair.
+
+    Examples
+    --------
+    >>> checked_text("a dog")
+    'a dog'
+    >>> checked_text("  ")
+    Traceback (most recent call last):
+        ...
+    ValueError: wanted a text with at least one word, got '  '
     """
     if isinstance(text, str) and not text.strip():
         raise ValueError(f"wanted a text with at least one word, got {text!r:.60}")
@@ -153,7 +162,13 @@ def byte_alphabet():
 
 @cache
 def stand_in_bytes():
-    """Return the byte behind each character of the byte alphabet, a dict."""
+    """Return the byte behind each character of the byte alphabet, a dict.
+
+    Examples
+    --------
+    >>> stand_in_bytes()["Ġ"]
+    32
+    """
     return {character: byte for byte, character in byte_alphabet().items()}
 
 
@@ -210,6 +225,15 @@ def check_words(tokenizer, text):
     ------
     ValueError
         If a word is not in the vocabulary.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> toy = lmviz.load_tokenizer("toy")
+    >>> check_words(toy, "Anna has a cow")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: the model knows 78 words, and 'cow' is none of them; ...
     """
     if type(tokenizer.model).__name__ != "WordLevel":
         return
@@ -251,6 +275,12 @@ def readable_tokens(tokenizer, ids):
         If `ids` is not a sequence of whole numbers.
     ValueError
         If an id is not in the vocabulary.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> readable_tokens(lmviz.load_tokenizer("gpt2"), [464, 3290, 198])
+    ['The', '␣dog', '↵']
     """
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     if not isinstance(ids, Iterable) or isinstance(ids, str):

@@ -28,6 +28,15 @@ class Trace:
         The scores for the token that follows each position.
 
     The last three are None where `keep` did not ask for them.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> trace = lmviz.load("toy").trace("Anna has a")
+    >>> trace.tokens
+    ('<story>', 'Anna', 'has', 'a')
+    >>> trace.hidden_states.shape, trace.attentions.shape, trace.logits.shape
+    (torch.Size([4, 4, 96]), torch.Size([3, 4, 4, 4]), torch.Size([4, 78]))
     """
 
     tokens: tuple[str, ...]
@@ -70,6 +79,14 @@ def trace(module, ids, tokens, *, keep=None):
     ------
     ValueError
         If `keep` names something else.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> ids = torch.tensor([0, 1, 2])
+    >>> trace(lm.module, ids, lm.tokens(ids)).logits.shape
+    torch.Size([3, 78])
     """
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):

@@ -30,6 +30,16 @@ class Heads:
     weights : torch.Tensor, shape (H, T_q, T_k)
     output : torch.Tensor, shape (H, T, d_head)
         The weighted average of the values.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.attention(lmviz.load("smollm2").module, 0)
+    >>> found = heads(part, torch.ones(4, 576))
+    >>> found.query.shape, found.weights.shape, found.output.shape
+    (torch.Size([9, 4, 64]), torch.Size([9, 4, 4]), torch.Size([9, 4, 64]))
+    >>> torch.equal(found.key[0], found.key[1])
+    True
     """
 
     query: torch.Tensor
@@ -51,6 +61,15 @@ def heads(part, x):
     Returns
     -------
     Heads
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> kept = lm.trace("Anna has a")
+    >>> found = heads(lmviz.weights.attention(lm.module, 0), kept.hidden_states[0])
+    >>> found.query.shape, torch.allclose(found.weights, kept.attentions[0], atol=1e-5)
+    (torch.Size([4, 4, 24]), True)
     """
     n_tokens, x = len(x), part.norm(x)
     query = attention.split_heads(part.query(x), part.n_heads)
@@ -92,6 +111,14 @@ def attend(part, x):
     -------
     torch.Tensor, shape (T, d)
         The outputs of all heads side by side, through the output projection.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.attention(lmviz.load("toy").module, 0)
+    >>> x = torch.randn(3, len(part.norm.weight))
+    >>> attend(part, x).shape == x.shape
+    True
     """
     return part.output(attention.join_heads(heads(part, x).output))
 
@@ -107,6 +134,15 @@ def feed_forward(part, x):
     Returns
     -------
     torch.Tensor, shape (T, d)
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.weights.block(lmviz.load("toy").module, 0).mlp
+    >>> x = torch.randn(3, len(part.norm.weight))
+    >>> alone = feed_forward(part, x[1:])
+    >>> torch.allclose(feed_forward(part, x)[1:], alone, atol=1e-5)
+    True
     """
     x = part.norm(x)
     activate = parts.ACTIVATIONS[part.activation]
@@ -128,6 +164,15 @@ def block(part, x):
     Returns
     -------
     torch.Tensor, shape (T, d)
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> states = lm.trace("Anna has a").hidden_states
+    >>> after = block(lmviz.weights.block(lm.module, 0), states[0])
+    >>> torch.allclose(after, states[1], atol=1e-4)
+    True
     """
     attended = attend(part.attention, x)
     if part.attention_after is not None:
@@ -154,6 +199,15 @@ def embed(model, ids):
     ------
     ValueError
         If an id is outside the table, or there are more tokens than places.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> kept = lm.trace("Anna has a")
+    >>> x = embed(lmviz.weights.model(lm.module), kept.ids)
+    >>> torch.equal(x, kept.hidden_states[0])
+    True
     """
     x = embeddings.lookup(model.token_table, ids) * model.embedding_scale
     if model.position_table is not None:
@@ -178,6 +232,15 @@ def stream(model, ids):
     ------
     torch.Tensor, shape (T, d)
         L + 1 times. The last one has not passed the final norm.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> kept = lm.trace("Anna has a")
+    >>> states = list(stream(lmviz.weights.model(lm.module), kept.ids))
+    >>> len(states), torch.allclose(states[1], kept.hidden_states[1], atol=1e-4)
+    (4, True)
     """
     x = embed(model, ids)
     yield x

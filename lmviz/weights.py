@@ -22,7 +22,15 @@ _ACTIVATIONS = {
 
 
 def token_table(module):
-    """Return the token embedding table, shape (V, d)."""
+    """Return the token embedding table, shape (V, d).
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> token_table(lm.module).shape == (lm.card.vocabulary, lm.card.d_model)
+    True
+    """
     return module.get_input_embeddings().weight
 
 
@@ -42,6 +50,12 @@ def position_table(module):
     ------
     ValueError
         If the model knows positions in another way, or its family is not known.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> position_table(lmviz.load("toy").module).shape
+    torch.Size([64, 96])
     """
     names = families.names(module.config)
     if not names.position_table:
@@ -70,6 +84,13 @@ def attention(module, layer):
     ------
     ValueError
         If the model has no such layer, or is of another family.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = attention(lmviz.load("toy").module, 0)
+    >>> part.n_heads, part.query.weight.shape
+    (4, torch.Size([96, 96]))
     """
     return block(module, layer).attention
 
@@ -92,6 +113,13 @@ def block(module, layer):
     ------
     ValueError
         If the model has no such layer, or is of another family.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = block(lmviz.load("toy").module, -1)
+    >>> part.mlp.up.weight.shape, part.mlp.activation
+    (torch.Size([96, 384]), 'gelu_tanh')
     """
     config, names = module.config, families.names(module.config)
     n_layers = config.num_hidden_layers
@@ -125,13 +153,30 @@ def block(module, layer):
 
 
 def final_norm(module):
-    """Return the norm that follows the last block."""
+    """Return the norm that follows the last block.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> norm = final_norm(lmviz.load("toy").module)
+    >>> norm.centred, norm.eps
+    (True, 1e-05)
+    """
     names = families.names(module.config)
     return _norm(module.get_submodule(names.final_norm), names)
 
 
 def unembedding(module):
-    """Return the projection from the last vector to the logits."""
+    """Return the projection from the last vector to the logits.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> trace = lm.trace("Anna has a")
+    >>> torch.allclose(unembedding(lm.module)(trace.hidden_states[-1]), trace.logits)
+    True
+    """
     linear = _linear(module.get_output_embeddings())
     softcap = getattr(module.config, "final_logit_softcapping", None)
     return parts.Unembedding(linear.weight, linear.bias, softcap)
@@ -153,6 +198,13 @@ def model(module):
     ------
     ValueError
         If the model is of another family.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> whole = model(lmviz.load("toy").module)
+    >>> len(whole.blocks), whole.embedding_scale
+    (3, 1.0)
     """
     config, names = module.config, families.names(module.config)
     table, norm = names.position_table, names.embedding_norm

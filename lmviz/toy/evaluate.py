@@ -23,6 +23,12 @@ def pad(texts):
     ids : torch.Tensor of int, shape (B, CONTEXT)
     mask : torch.Tensor of bool, shape (B, CONTEXT - 1)
         True where the next word is part of the story.
+
+    Examples
+    --------
+    >>> ids, mask = pad([["<story>", "Anna", "has"]])
+    >>> ids.shape, mask.shape, int(mask.sum())
+    (torch.Size([1, 64]), torch.Size([1, 63]), 2)
     """
     ids = torch.zeros(len(texts), CONTEXT, dtype=torch.int64)
     mask = torch.zeros(len(texts), CONTEXT - 1, dtype=torch.bool)
@@ -43,6 +49,12 @@ def truth(told):
     -------
     torch.Tensor, shape (B, CONTEXT - 1, V)
         Zeros where a story is over.
+
+    Examples
+    --------
+    >>> true = truth(list(itertools.islice(stories(0), 2)))
+    >>> true.shape, true[0, 0].sum()
+    (torch.Size([2, 63, 78]), tensor(1.))
     """
     true = torch.zeros(len(told), CONTEXT - 1, len(WORDS))
     for row, story in enumerate(told):
@@ -71,6 +83,13 @@ def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
         the true one, in nats per word; and for each of
         `lmviz.toy.grammar.KINDS` the share of questions to which the likeliest word
         is the answer, NaN where none was asked.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> found = evaluate(lmviz.load("toy").module, n_stories=20)
+    >>> found["kl"] < 0.1, found["recall"] > 0.9
+    (True, True)
     """
     source = stories(seed, unseen=True)
     divergence, n_words = 0.0, 0

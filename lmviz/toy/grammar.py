@@ -77,6 +77,11 @@ class Choice:
     kind : str, optional
         One of `KINDS`, where the word is the answer to a question that the story
         has decided.
+
+    Examples
+    --------
+    >>> Choice({"her": 1.0}, "agreement")
+    Choice(chances={'her': 1.0}, kind='agreement')
     """
 
     chances: dict[str, float]
@@ -87,13 +92,25 @@ Grammar = Generator[Choice, str, None]
 
 
 def one_of(words, kind=None):
-    """Each of some words, equally likely."""
+    """Each of some words, equally likely.
+
+    Examples
+    --------
+    >>> one_of(["morning", "noon"])
+    Choice(chances={'morning': 0.5, 'noon': 0.5}, kind=None)
+    """
     words = tuple(words)
     return Choice(dict.fromkeys(words, 1 / len(words)), kind)
 
 
 def phrase(text) -> Grammar:
-    """Say fixed words, each of them certain."""
+    """Say fixed words, each of them certain.
+
+    Examples
+    --------
+    >>> [choice.chances for choice in phrase("has a")]
+    [{'has': 1.0}, {'a': 1.0}]
+    """
     for word in text.split():
         yield one_of([word])
 
@@ -104,6 +121,15 @@ def fact(people) -> Grammar:
     A woman and a man are told of more often than two of a kind. Then *her* and *his*
     alone say whose a thing is, which is soon learned, and what a model builds for it
     also serves where only the name can tell.
+
+    Examples
+    --------
+    >>> import random
+    >>> from lmviz.toy.language import write
+    >>> people = {}
+    >>> told = write(random.Random(1), grammar=lambda said: fact(people))
+    >>> " ".join(told.words), people
+    ('<story> Anna has a blue cup .', {'Anna': ('blue', 'cup')})
     """
     taken = {word for person in people.items() for word in (person[0], *person[1])}
     names = [word for word in (*WOMEN, *MEN) if word not in taken]
@@ -118,7 +144,13 @@ def fact(people) -> Grammar:
 
 
 def pronouns(name):
-    """Return what stands for a name: "her" and "she", or "his" and "he"."""
+    """Return what stands for a name: "her" and "she", or "his" and "he".
+
+    Examples
+    --------
+    >>> pronouns("Anna"), pronouns("Tom")
+    (('her', 'she'), ('his', 'he'))
+    """
     return ("her", "she") if name in WOMEN else ("his", "he")
 
 
@@ -126,6 +158,15 @@ def journey(name, people) -> Grammar:
     """Agree with a name from afar: "to the park with *her* ball because *she* was sad".
 
     The name and "went" have been said; the thing is what the person has.
+
+    Examples
+    --------
+    >>> import random
+    >>> from lmviz.toy.language import write
+    >>> people = {"Anna": ("red", "ball")}
+    >>> told = write(random.Random(1), grammar=lambda said: journey("Anna", people))
+    >>> " ".join(told.words)
+    '<story> to the wood with her ball because she was happy .'
     """
     possessive, pronoun = pronouns(name)
     yield from phrase("to the")
@@ -144,6 +185,16 @@ def song() -> Grammar:
     """Repeat what has no reason: "do la mi , do la mi". The name has been said.
 
     Two to four notes, so that the first time is not always as far back.
+
+    Examples
+    --------
+    >>> import random
+    >>> from lmviz.toy.language import write
+    >>> told = write(random.Random(1), grammar=lambda said: song())
+    >>> " ".join(told.words)
+    '<story> do la fa , do la fa .'
+    >>> told.kinds[3:6]
+    (None, 'song', 'song')
     """
     notes = [(yield one_of(NOTES)), (yield one_of(NOTES))]
     while len(notes) < 4:
@@ -159,7 +210,14 @@ def song() -> Grammar:
 
 
 def reminder(name, people) -> Grammar:
-    """Tell a fact again: "Tom still has his blue kite". "Tom still" has been said."""
+    """Tell a fact again: "Tom still has his blue kite". "Tom still" has been said.
+
+    Examples
+    --------
+    >>> telling = reminder("Tom", {"Tom": ("blue", "kite")})
+    >>> [list(choice.chances) for choice in telling]
+    [['has'], ['his'], ['blue'], ['kite'], ['.']]
+    """
     yield from phrase("has")
     yield one_of([pronouns(name)[0]], "agreement")
     for word in people[name]:
@@ -171,6 +229,14 @@ def chase(animal) -> Grammar:
     """Let a later word settle a pronoun: "the dog saw the cup because it was new".
 
     "The dog" has been said. What was new was the cup; what is hungry is the dog.
+
+    Examples
+    --------
+    >>> import random
+    >>> from lmviz.toy.language import write
+    >>> told = write(random.Random(1), grammar=lambda said: chase("dog"))
+    >>> " ".join(told.words)
+    '<story> chased the bag because it was heavy . the heavy one was the bag .'
     """
     yield one_of(DEEDS)
     yield from phrase("the")
@@ -185,7 +251,14 @@ def chase(animal) -> Grammar:
 
 
 def question(thing, people) -> Grammar:
-    """Recall a fact: "the kite Tom has is blue". "The kite" has been said."""
+    """Recall a fact: "the kite Tom has is blue". "The kite" has been said.
+
+    Examples
+    --------
+    >>> telling = question("kite", {"Tom": ("blue", "kite")})
+    >>> [list(choice.chances) for choice in telling]
+    [['Tom'], ['has'], ['is'], ['blue'], ['.']]
+    """
     [(owner, colour)] = [(name, c) for name, (c, t) in people.items() if t == thing]
     yield one_of([owner], "owner")
     yield from phrase("has is")
@@ -194,7 +267,14 @@ def question(thing, people) -> Grammar:
 
 
 def event(said, people) -> Grammar:
-    """Say one sentence, or two; which one, its first words decide."""
+    """Say one sentence, or two; which one, its first words decide.
+
+    Examples
+    --------
+    >>> people = {"Anna": ("red", "ball"), "Tom": ("blue", "kite")}
+    >>> next(event([START], people)).chances
+    {'Anna': 0.2, 'Tom': 0.2, 'the': 0.5, 'now': 0.1}
+    """
     first = yield Choice({**dict.fromkeys(people, 0.2), "the": 0.5, "now": 0.1})
     if first == "now":
         yield from phrase("it is")
@@ -214,7 +294,16 @@ def event(said, people) -> Grammar:
 
 
 def story(said) -> Grammar:
-    """Write a story; `said` holds the words so far, and is filled by the caller."""
+    """Write a story; `said` holds the words so far, and is filled by the caller.
+
+    Examples
+    --------
+    >>> import random
+    >>> from lmviz.toy.language import write
+    >>> told = write(random.Random(1), grammar=story)
+    >>> told.words[0], told.words[-1], len(told.words) <= CONTEXT
+    ('<story>', '<story>', True)
+    """
     people = {}
     for _ in range(2):
         yield from fact(people)

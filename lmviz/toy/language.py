@@ -25,6 +25,12 @@ class Story:
         For each word after the first, all that could have stood there.
     kinds : tuple of (str or None)
         For each word after the first, which question it answers, if any.
+
+    Examples
+    --------
+    >>> told = write(random.Random(1))
+    >>> told.words[1], len(told.chances[0])
+    ('Anna', 6)
     """
 
     words: tuple[str, ...]
@@ -86,6 +92,16 @@ def read(words: Sequence[str], *, grammar: Callable = story):
     ------
     ValueError
         If a word could not have come where it stands.
+
+    Examples
+    --------
+    >>> choices = read("<story> Anna has a".split())
+    >>> len(choices), list(choices[-1].chances)
+    (4, ['red', 'blue', 'green', 'white', 'black', 'brown'])
+    >>> read("<story> Anna sings".split())
+    Traceback (most recent call last):
+        ...
+    ValueError: word 2 is 'sings'; wanted has
     """
     if not words or words[0] != START:
         raise ValueError(f"a story begins with {START!r}, got {list(words[:1])}")
@@ -133,7 +149,13 @@ def next_token(prefix: Sequence[str]):
 
 
 def entropy(chances):
-    """Return how uncertain a choice is, in nats."""
+    """Return how uncertain a choice is, in nats.
+
+    Examples
+    --------
+    >>> entropy({"red": 0.5, "blue": 0.5}) == math.log(2)
+    True
+    """
     return -sum(p * math.log(p) for p in chances.values())
 
 
@@ -151,6 +173,11 @@ def kept_out(words: Sequence[str]):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> kept_out("<story> Anna has a red ball . Tom has a blue kite .".split())
+    False
     """
     facts = " ".join(words[:13])
     return hashlib.sha256(facts.encode()).digest()[0] < 26
@@ -168,6 +195,12 @@ def stories(seed, *, unseen=False):
     Yields
     ------
     Story
+
+    Examples
+    --------
+    >>> told = next(stories(0, unseen=True))
+    >>> kept_out(told.words)
+    True
     """
     generator = random.Random(seed)
     while True:

@@ -36,6 +36,16 @@ class View:
         What the element shows: strings, numbers, lists, dicts and arrays.
     instead : str
         A static figure as HTML, for where scripts are off.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lmviz import views
+    >>> view = views.tokens({"words": ["the", "dog"]}, title="Two words")
+    >>> view.name, view.title, view.data["rows"][0]["tokens"]
+    ('tokens', 'Two words', ['the', 'dog'])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     view.save(Path(folder, "words.html"))
     """
 
     name: str

@@ -11,7 +11,14 @@ _FINE = 300_000
 
 
 class AttentionView(View):
-    """What `lmviz.views.attention` returns: its maps can also be had as drawings."""
+    """What `lmviz.views.attention` returns: its maps can also be had as drawings.
+
+    Examples
+    --------
+    >>> view = attention([[[[1, 0], [0.25, 0.75]]]], ["a", "b"])
+    >>> view.to_svg(0, 0)[:4]
+    '<svg'
+    """
 
     def to_svg(self, layer, head, *, scale="linear"):
         """Draw the map of one head as SVG, with labels and a colour bar.
