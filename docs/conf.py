@@ -29,6 +29,7 @@ extensions = [
     "lesson_page",
     "mathml",
     "model_card",
+    "notebooks",
     "reference_links",
     "used_by",
     "views",
