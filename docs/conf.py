@@ -31,6 +31,7 @@ extensions = [
     "model_card",
     "notebooks",
     "reference_links",
+    "search_entries",
     "used_by",
     "views",
 ]
