@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "downloads",
     "figures",
+    "first_paint",
     "bibliography_style",
     "freshness",
     "lesson_page",
