@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 def setup(app):
     app.connect("config-inited", build_wheel, priority=120)
     app.connect("html-page-context", show_line)
-    app.connect("build-finished", zip_lessons)
+    # Behind the last that writes a file of the site.
+    app.connect("build-finished", zip_lessons, priority=700)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
