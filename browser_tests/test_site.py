@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_no_page_with_a_view_is_wider_than_a_phone(site, open_page):
     for name in pages_with_views():
         page = open_page(url=f"{site}/{name}", width=390, height=800)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+def test_a_chapter_brings_its_exercises_without_roles_of_the_book(site):
+    for chapter in HTML.glob("downloads/0*.zip"):
+        with zipfile.ZipFile(chapter) as files:
+            text = files.read(f"{chapter.stem}/exercises.ipynb").decode()
+        assert "%pip install" in text
+        assert "{nb-download}" not in text
+        (alone,) = HTML.glob(f"_downloads/*/{chapter.stem}.ipynb")
+        assert alone.read_text(encoding="utf-8") == text
 
 
 def imported(name):
