@@ -120,6 +120,8 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
         assert "revision <code>not stated</code>" in book.page(page)
         assert "<strong>gpt2</strong>" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
+    for page in ("notebook.html", "lessons/01_one/10_lesson.html"):
+        assert "the model is gpt2 (chosen for this book)" in book.page(page)
     assert 'alt="A figure. A curve."' in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
 
