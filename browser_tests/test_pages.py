@@ -70,6 +70,9 @@ def test_a_lesson_reads_without_scripts_and_weighs_little(browser, site, name):
     page.on("response", lambda got: sizes.update({got.url: len(got.body())}))
     page.goto(f"{site}/{name}", wait_until="networkidle")
     assert page.locator("main h1").is_visible()
+    header = page.locator(".bd-header").first
+    clear = "(it) => getComputedStyle(it).backgroundColor"
+    assert header.evaluate(clear) == "rgb(255, 255, 255)", "text would show through"
     assert page.locator(".lesson-line + p").is_visible()
     for image in page.locator("img.figure").all():
         light = "only-light" in image.get_attribute("class")
