@@ -217,6 +217,9 @@ def test_the_attention_of_every_head_is_what_went_in(open_page, toy):
     weights = toy.trace(text).attentions.flatten(0, 1).numpy()
     drawn = pixels(page, ".heads canvas")
     assert len(drawn) == len(weights) == 12
+    names = [f"layer {i}, head {k}" for i in range(3) for k in range(4)]
+    squares = page.locator(".heads button:has(canvas)")
+    assert squares.all_inner_texts() == names
     for (width, height, *data), head in zip(drawn, weights, strict=True):
         assert (height, width) == head.shape
         image = np.array(data).reshape(height, width, 4)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_the_book_is_built_and_has_views_of_every_kind():
     assert "explorer.html" in WITH_VIEWS
     assert len(set(LESSONS) & set(WITH_VIEWS)) >= 6
     assert len(set.union(*map(shown_on, WITH_VIEWS))) == 7
+
+
+def test_a_chapter_brings_its_exercises_without_roles_of_the_book():
+    for chapter in HTML.glob("downloads/0*.zip"):
+        with zipfile.ZipFile(chapter) as files:
+            text = files.read(f"{chapter.stem}/exercises.ipynb").decode()
+        assert "%pip install" in text
+        assert "{nb-download}" not in text
+        (alone,) = HTML.glob(f"_downloads/*/{chapter.stem}.ipynb")
+        assert alone.read_text(encoding="utf-8") == text
 
 
 def imported(name):
@@ -135,6 +146,9 @@ def test_a_lesson_reads_without_scripts_and_weighs_little(no_scripts, site, name
     page.on("response", lambda got: sizes.update({got.url: len(got.body())}))
     page.goto(f"{site}/{name}", wait_until="networkidle")
     assert page.locator("main h1").is_visible()
+    header = page.locator(".bd-header").first
+    clear = "(it) => getComputedStyle(it).backgroundColor"
+    assert header.evaluate(clear) == "rgb(255, 255, 255)", "text would show through"
     assert page.locator(".lesson-line + p").is_visible()
     for image in page.locator("img.figure").all():
         light = "only-light" in image.get_attribute("class")

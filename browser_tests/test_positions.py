@@ -43,6 +43,14 @@ def test_tables_are_those_of_python(open_page, view, d, exponent):
     np.testing.assert_allclose(table(page), want, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["rotary", "ALiBi"])
+def test_it_opens_on_the_kind_that_was_chosen(open_page, kind):
+    page = open_page(positions(n=48, d=32, kind=kind))
+    assert page.get_by_label("kind").input_value() == kind
+    assert page.get_by_label("heads", exact=True).is_visible() == (kind == "ALiBi")
+    assert table(page).shape == (48, 8 if kind == "ALiBi" else 32)
+
+
 @pytest.mark.parametrize("heads", [1, 3, 8, 12, 32])
 def test_slopes_are_those_of_python(open_page, view, heads):
     page = open_page(view)

@@ -90,8 +90,8 @@ html_theme_options = {
     "primary_sidebar_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
-# The theme warns in the reader's console where no mode is named.
-html_context = {"default_mode": "auto"}
+# What the theme sets up where no script runs; _templates/layout.html knows of the dark.
+html_context = {"default_mode": "light"}
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 

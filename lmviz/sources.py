@@ -142,7 +142,9 @@ def choose(name=None, *, weights=True):
     """
     reason = "named in the call"
     if name is None:
-        name, reason = os.environ.get("LMVIZ_MODEL") or "auto", "named by LMVIZ_MODEL"
+        name = os.environ.get("LMVIZ_MODEL") or "auto"
+        # The build of the book names the model for its readers, who have named none.
+        reason = os.environ.get("LMVIZ_MODEL_REASON") or "named by LMVIZ_MODEL"
     if name != "auto":
         return find(name, weights=weights), reason
     if _cached_snapshot(GPT2_REPO, GPT2_REVISION, weights=weights):

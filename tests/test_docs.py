@@ -19,6 +19,8 @@ A lead.
 
 # %%
 # A line of prose.
+#
+# The shape of T_q is (``T_q``, d).
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -130,8 +132,14 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
         assert "revision <code>not stated</code>" in book.page(page)
         assert "<strong>gpt2</strong>" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
+    for page in ("notebook.html", "lessons/01_one/10_lesson.html"):
+        assert "the model is gpt2 (chosen for this book)" in book.page(page)
     assert 'alt="A figure. A curve."' in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
+    lesson = book.page("lessons/01_one/10_lesson.html")
+    assert "The shape of <math" in lesson
+    assert "<msub><mi>T</mi><mtext>q</mtext></msub>" in lesson
+    assert ">T_q</span>" in lesson, "code stays as it is"
     assert_no_page_asks_a_third_party(book)
 
     assert book.build()[:2] == ([], 0), "nothing changed"

@@ -132,6 +132,10 @@ def test_a_chosen_model_is_announced_and_a_named_one_is_not(
     assert lmviz.load().card.name == "gpt2"
     said = capsys.readouterr().err
     assert said == "lmviz: the model is gpt2 (named by LMVIZ_MODEL)\n"
+    monkeypatch.setenv("LMVIZ_MODEL_REASON", "chosen for this book")
+    lmviz.load()
+    said = capsys.readouterr().err
+    assert said == "lmviz: the model is gpt2 (chosen for this book)\n"
     lmviz.load(tiny_folders["gpt2"])
     assert capsys.readouterr().err == ""
 

@@ -9,9 +9,9 @@ from lmviz.views import positions
 
 
 def test_sizes_reach_the_page():
-    html = positions(n=np.int64(16), d=8, title="<b>")._repr_html_()
+    html = positions(n=np.int64(16), d=8, title="<b>", kind="rotary")._repr_html_()
     data = json.loads(re.search(r'json">(.*?)</script>', html, re.S)[1])
-    assert data == {"n": 16, "d": 8}
+    assert data == {"n": 16, "d": 8, "kind": "rotary"}
     assert "<b>" not in html
 
 
@@ -24,6 +24,17 @@ def test_still_figure_draws_the_sines():
     np.testing.assert_allclose((60 - y) / 45, np.sin((x - 40) / 400 * 4), atol=2e-2)
 
 
+def test_still_figure_is_of_the_kind_that_was_chosen():
+    turned = positions(n=5, d=8, kind="rotary").instead
+    assert "pair 0 (solid)" in turned
+    svg = re.search(r"<svg.*</svg>", positions(n=5, kind="ALiBi").instead)[0]
+    assert ">0</text>" in svg
+    assert ">-2</text>" in svg
+    ends = [line.get("points").split()[-1] for line in ET.fromstring(svg)[:3]]
+    heights = np.array([end.split(",") for end in ends], float)[:, 1]
+    np.testing.assert_allclose((heights - 15) / 45, [2, 0.5, 0.125], atol=2e-2)
+
+
 @pytest.mark.parametrize(
     "sizes, message",
     [
@@ -31,6 +42,7 @@ def test_still_figure_draws_the_sines():
         ({"n": 2.5}, "n is 2.5"),
         ({"n": 5000}, "n is 5000"),
         ({"n": "a"}, "n is a"),
+        ({"kind": "learned"}, "kind is 'learned', wanted one of sinusoidal, rotary"),
         ({"d": 3}, "d is 3, wanted an even number from 2 to 1024"),
         ({"d": 0}, "d is 0"),
         ({"d": True}, "d is True"),

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import urljoin
 
+from plain_notebook import plain
 from sphinx.util import logging
 
 import lmviz
@@ -93,6 +94,7 @@ def zip_lessons(app, exception):
         path for path in sorted(lessons.iterdir()) if list(path.glob("[0-9]*.py"))
     ]
     for chapter in chapters:
+        write_exercises(app, chapter.name)
         with zipfile.ZipFile(
             downloads / f"{chapter.name}.zip", "w", COMPRESSED
         ) as made:
@@ -107,8 +109,6 @@ def add_chapter(made, app, chapter):
     """Add one folder that has all it takes to run the chapter's lessons."""
     scripts = sorted(chapter.glob("[0-9]*.py"))
     downloads = Path(app.outdir, "downloads")
-    executed = Path(app.srcdir, "_build", "jupyter_execute", "exercises")
-    exercises = executed / f"{chapter.name}.ipynb"
     readme = zipfile.ZipInfo(f"{chapter.name}/README.txt", time.localtime()[:6])
     readme.external_attr = 0o644 << 16
     made.writestr(readme, README.format(script=scripts[0].name))
@@ -117,8 +117,29 @@ def add_chapter(made, app, chapter):
     for path in scripts:
         notebook = path.with_suffix(".ipynb")
         made.write(notebook, f"{chapter.name}/{notebook.name}")
-    if exercises.is_file():
+    if exercises := exercises_of(app, chapter.name):
         made.write(exercises, f"{chapter.name}/exercises.ipynb")
+
+
+def exercises_of(app, chapter):
+    """Return the notebook that the page of a chapter's exercises offers, or None."""
+    if f"exercises/{chapter}" not in app.env.found_docs:
+        return None
+    executed = Path("_build", "jupyter_execute", "exercises", f"{chapter}.ipynb")
+    _, name = app.env.dlfiles[executed]
+    return Path(app.outdir, "_downloads", name)
+
+
+def write_exercises(app, chapter):
+    """Let the notebook of a chapter's exercises read well alone."""
+    if file := exercises_of(app, chapter):
+        text = plain(
+            file.read_text(encoding="utf-8"),
+            f"exercises/{chapter}",
+            app.config.html_baseurl,
+            app.config.sphinx_gallery_conf["first_notebook_cell"],
+        )
+        file.write_text(text, encoding="utf-8")
 
 
 def zip_site(site, file):

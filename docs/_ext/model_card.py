@@ -37,6 +37,7 @@ def choose_model(app, config):
     logger.info("The book's model is %s (%s)", source.name, reason)
     # Lessons, notebooks and their kernels all take it from here.
     os.environ["LMVIZ_MODEL"] = source.spec
+    os.environ["LMVIZ_MODEL_REASON"] = "chosen for this book"
     app.lmviz_source = source
 
 

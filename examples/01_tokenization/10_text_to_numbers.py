@@ -60,8 +60,9 @@ print("together:  ", tokenizer.decode(ids))
 # %%
 # Decoded together the bytes meet again, and nothing is lost. That holds for a text in
 # any script, for all 256 bytes are themselves tokens: what the vocabulary has no better
-# piece for is spelled byte by byte. (The one exception is made on purpose: a text that
-# spells out the control token ``<|endoftext|>``.) The check, on some hard cases:
+# piece for is spelled byte by byte. (The one exception is made on purpose:
+# ``<|endoftext|>``, GPT-2's mark for the end of a document. A text that spells it out
+# loses it.) The check, on some hard cases:
 texts = [
     text,
     emoji,

@@ -39,11 +39,11 @@ print(f"one step along a diagonal, largest absolute difference: {step:.1e}")
 assert step < 1e-4
 
 # %%
-# To play with, for a query and a key that are equal: choose *rotary*. Move the
-# position, and the curve of the scores moves along, but keeps its form. Then turn the
-# width down to 2, which leaves one hand: which far keys score like near ones now? Hands
-# of many speeds tell them apart.
-views.positions(title="Rotary positions, to play with")
+# To play with, for a query and a key that are equal. Move the position, and the curve
+# of the scores moves along, but keeps its form. Then turn the width down to 2, which
+# leaves one hand: which far keys score like near ones now? Hands of many speeds tell
+# them apart.
+views.positions(title="Rotary positions, to play with", kind="rotary")
 
 # %%
 # Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2

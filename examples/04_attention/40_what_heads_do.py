@@ -96,9 +96,9 @@ rests = heads.first_token(plain[layer, head])
 print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first token")
 
 # %%
-# What is a high score? Compare a head that looks everywhere alike. Its **entropy**, the
-# mean surprisal of a key drawn by its weights, is the highest there is: the logarithm
-# of the number of keys. A head that looks at one key alone has none.
+# What is a high score? Compare a head that spreads its weight evenly. Its **entropy**,
+# the mean surprisal of a key drawn by its weights, is the highest there is: the
+# logarithm of the number of keys. That of a head that looks at one key alone is 0.
 even = torch.tril(torch.ones(2 * n, 2 * n))
 even = even / even.sum(-1, keepdim=True)
 for name, each in (("even", even), ("strongest at induction", weights[layer, head])):

@@ -25,7 +25,7 @@ print(f"heads with more than half of their weight on France: {(weight > 0.5).sum
 # %%
 # Now the effect. Each head is switched off on its own: zeros take the place of what it
 # would hand on, at every position. The effect is how that changes the log-probability
-# of the answer, in nats; below zero, the answer has become less likely.
+# of the answer, in nats. Below zero, the answer is less likely now: the head helped.
 import matplotlib.pyplot as plt
 
 from lmviz import ablation, plots
@@ -74,11 +74,11 @@ show("most weight on France:", looks.topk(4).indices)
 show("most effect on the answer:", strongest)
 
 # %%
-# Zeros are a mistake of their own kind: a head may always give about the same, on which
-# later layers count, and without it they stumble, whatever the text. A fairer
-# replacement is what the head gives **on average**, here over a page of Python's
-# manual. (It asks another question, and the effect may be smaller or larger.) The four
-# heads with the most effect, once more:
+# Zeros are a mistake of their own kind. A head may give about the same whatever the
+# text, and later layers count on it: with zeros they stumble, and not for want of
+# France. A fairer replacement is what the head gives **on average**, here over a page
+# of Python's manual. (It asks another question, and the effect may be smaller or
+# larger.) The four heads with the most effect, once more:
 import pydoc_data.topics
 
 page = lm.encode(pydoc_data.topics.topics["assert"])[:200]

@@ -199,7 +199,8 @@ canvas { position: absolute; image-rendering: pixelated; }
 svg { position: relative; display: block; }
 g text:first-child { font-weight: bold; }
 .mark { stroke: #fff; stroke-width: 1.5; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000); }
-[aria-current="true"] { outline: 2px dashed CanvasText; outline-offset: 1px; }`;
+svg:focus-visible { outline-offset: -2px; }
+[aria-current="true"]:not(:focus-visible) { outline: 2px dashed CanvasText; outline-offset: 1px; }`;
 
   build = (...data) => build(this, ...data);
 });

@@ -120,13 +120,11 @@ const map = (x, tell) => {
 
 const attention = (x) => {
   const [where, showPlace] = place(x);
-  const tiles = x.heads.map((_, i) => {
-    const canvas = make("canvas");
-    return [canvas, button(canvas, () => x.choose(i), x.named(i)),
-      button("", () => x.toggle(i))];
-  });
+  const tiles = x.heads.map((_, i) => [
+    make("button", { onclick: () => x.choose(i) }, make("canvas"), x.named(i)),
+    button("", () => x.toggle(i))]);
   const grid = make("div", { class: "heads", style: `grid-template-columns: repeat(${x.model.heads}, 1fr)` },
-    ...tiles.map(([, choose, toggle]) => make("div", {}, choose, toggle)));
+    ...tiles.map((pair) => make("div", {}, ...pair)));
   const large = wide("attention map: arrows move");
   large.classList.add("map");
   steer(large, (down, right) => x.look(x.at + down, x.key + right));
@@ -135,8 +133,9 @@ const attention = (x) => {
     + told(x.said, query, key, key > query ? -1 : x.weights[query][key]));
   return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
     showPlace();
-    tiles.forEach(([canvas, choose, toggle], i) => {
+    tiles.forEach(([choose, toggle], i) => {
       const [layer, head] = x.heads[i];
+      const canvas = choose.firstChild;
       paint(canvas, seen(x.trace.attentions[layer][head]));
       choose.ariaPressed = i === x.chosen;
       toggle.textContent = x.off.has(i) ? "switch on" : "switch off";
@@ -222,13 +221,13 @@ section { border-top: 1px solid var(--line); padding: 0.6rem 0; }
 h2, p { font-size: inherit; margin: 0 0 0.4rem; }
 input { width: 100%; }
 s { text-decoration: underline wavy; }
-[aria-pressed="true"], [aria-current] { outline: 2px solid var(--accent); font-weight: 600; }
+[aria-pressed="true"], [aria-current] { box-shadow: inset 0 0 0 2px var(--accent); font-weight: 600; }
 .strips { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.2rem 0.6rem; }
 canvas { display: block; width: 100%; height: 1.2rem; image-rendering: pixelated; }
 .both { display: flex; flex-wrap: wrap; gap: 1rem; }
 .both > * { flex: 1 1 20rem; min-width: 0; }
 .heads { display: grid; gap: 0.5rem; max-width: 24rem; align-self: start; }
-.heads button { width: 100%; padding: 2px; }
+.heads button { width: 100%; padding: 2px; font-size: 0.8em; text-wrap: balance; }
 .heads canvas { height: auto; }
 svg { display: block; }
 .controls[hidden] { display: none; }
@@ -241,7 +240,7 @@ rect { stroke: var(--accent); }
 table { border-collapse: collapse; }
 th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
 svg, td { cursor: pointer; }
-.wide th[scope="row"], .wide td:first-child { position: sticky; left: 0; background: var(--page); }
+th[scope="row"], td:first-child { position: sticky; left: 0; background: var(--page); }
 .bars td { min-width: min(9rem, 20vw); cursor: auto; }
 i { display: block; height: 0.45rem; background: var(--accent); }
 .truth i { background: light-dark(#b45f00, #f0a848); }

@@ -82,8 +82,8 @@ define("lmviz-positions", class extends View {
     p { margin: 0.3rem 0; }
     ${LINES.map((line, i) => `.l${i} { stroke: light-dark(${line.slice(0, 2)}); }`).join(" ")}`;
 
-  build(root, { n, d }) {
-    Object.assign(this, { kind: "sinusoidal", base: 1e4, d, heads: 8, at: 0 });
+  build(root, { n, d, kind }) {
+    Object.assign(this, { kind, base: 1e4, d, heads: 8, at: 0 });
     const change = (state) => this.update(Object.assign(this, state));
     this.dials = {
       base: slider("base", { min: 1, max: 6, step: 0.05, value: 4,

@@ -4,10 +4,11 @@ import numpy as np
 
 from .base import View
 
+_KINDS = ("sinusoidal", "rotary", "ALiBi")
 _CURVES = (0, 4, 16)
 
 
-def positions(*, title="Positions", n=128, d=64):
+def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
     """Show sinusoidal positions, rotary positions and ALiBi, with dials to turn.
 
     The page computes everything itself, by the formulas of `lmviz.positions`.
@@ -19,6 +20,8 @@ def positions(*, title="Positions", n=128, d=64):
         How many positions to show.
     d : int, default 64
         Width to begin with; even. The dial goes from 2 to twice this.
+    kind : {"sinusoidal", "rotary", "ALiBi"}, default "sinusoidal"
+        Which to show first.
 
     Returns
     -------
@@ -27,8 +30,8 @@ def positions(*, title="Positions", n=128, d=64):
     Raises
     ------
     ValueError
-        If there are fewer than 2 positions or more than 2048, or `d` is not an even
-        number from 2 to 1024.
+        If there are fewer than 2 positions or more than 2048, `d` is not an even
+        number from 2 to 1024, or `kind` is no kind.
 
     References
     ----------
@@ -39,30 +42,32 @@ def positions(*, title="Positions", n=128, d=64):
     Examples
     --------
     >>> positions(n=16, d=8).data
-    {'n': 16, 'd': 8}
+    {'n': 16, 'd': 8, 'kind': 'sinusoidal'}
     """
-    data = collect(n=n, d=d)
+    data = collect(n=n, d=d, kind=kind)
     return View("positions", title, data, _instead(data))
 
 
-def collect(*, n=128, d=64):
-    """Check the sizes.
+def collect(*, n=128, d=64, kind="sinusoidal"):
+    """Check the sizes and the kind.
 
     Parameters
     ----------
-    n, d
+    n, d, kind
         As for `positions`.
 
     Returns
     -------
     dict
-        ``n`` and ``d``.
+        ``n``, ``d`` and ``kind``.
     """
     if not _whole(n) or not 2 <= n <= 2048:
         raise ValueError(f"n is {n}, wanted a whole number from 2 to 2048")
     if not _whole(d) or not 2 <= d <= 1024 or d % 2:
         raise ValueError(f"d is {d}, wanted an even number from 2 to 1024")
-    return {"n": int(n), "d": int(d)}
+    if kind not in _KINDS:
+        raise ValueError(f"kind is {kind!r}, wanted one of {', '.join(_KINDS)}")
+    return {"n": int(n), "d": int(d), "kind": kind}
 
 
 def _whole(number):
@@ -70,12 +75,28 @@ def _whole(number):
 
 
 def _instead(data):
-    """Draw the sines of a few dimensions as SVG."""
-    n, d = data["n"], data["d"]
+    """Draw a few dimensions, or pairs of them, or heads, as SVG."""
+    n, d, kind = data["n"], data["d"], data["kind"]
     place = np.linspace(0, n - 1, min(4 * n, 400))
+    if kind == "ALiBi":
+        # The slopes of 8 heads. A height of 1 stands for no bias, -1 for the largest.
+        curves = [1 - 2 * place / (n - 1) * 2.0**-head for head in (0, 2, 4)]
+    else:
+        curves = [np.sin(place / 10_000 ** (i / d)) for i in _CURVES if i < d]
+    label, top, bottom, across = "Waves by position", 1, -1, "position"
+    if kind == "ALiBi":
+        label, top, bottom, across = "Biases by distance", 0, -(n - 1) / 2, "distance"
+    note = {
+        "sinusoidal": "The sinusoidal positions of dimensions 0 (solid), 4 (dashed) "
+        f"and 16 (dotted) of {d}: later dimensions turn more slowly.",
+        "rotary": "A pair (1, 0), turned by rotary positions, as its second number "
+        f"shows: pair 0 (solid), 2 (dashed) and 8 (dotted) of {d // 2}. Later pairs "
+        "turn more slowly.",
+        "ALiBi": "What ALiBi adds to the score of a key so many tokens back: heads 0 "
+        "(solid), 2 (dashed) and 4 (dotted) of 8. Later heads pay less for distance.",
+    }[kind]
     lines = []
-    for i, dash in zip([i for i in _CURVES if i < d], ("", "6 3", "2 2"), strict=False):
-        y = np.sin(place / 10_000 ** (i / d))
+    for y, dash in zip(curves, ("", "6 3", "2 2"), strict=False):
         points = " ".join(
             f"{40 + 400 * x / (n - 1):.1f},{60 - 45 * v:.1f}"
             for x, v in zip(place, y, strict=True)
@@ -86,11 +107,9 @@ def _instead(data):
         )
     return (
         '<svg viewBox="0 0 450 130" width="450" style="max-width:100%" role="img" '
-        'aria-label="Sines of three dimensions by position" font-size="11" '
+        f'aria-label="{label}" font-size="11" '
         f'fill="currentColor">{"".join(lines)}'
-        '<text x="0" y="19">1</text><text x="0" y="109">-1</text>'
+        f'<text x="0" y="19">{top}</text><text x="0" y="109">{bottom:g}</text>'
         f'<text x="40" y="125">0</text><text x="440" y="125" text-anchor="end">'
-        f"position {n - 1}</text></svg>"
-        "<p>The sinusoidal positions of dimensions 0 (solid), 4 (dashed) and 16 "
-        f"(dotted) of {d}: later dimensions turn more slowly.</p>"
+        f"{across} {n - 1}</text></svg><p>{note}</p>"
     )
