@@ -22,8 +22,9 @@ nox.options.default_venv_backend = "virtualenv"
 PROJECT = nox.project.load_toml("pyproject.toml")
 HTML = Path("docs", "_build", "html")
 BIBLIOGRAPHY = Path("docs", "references.bib")
-# What runs side by side, with one thread each: a model takes 1 GB of memory and more.
-WORKERS = min(4, os.cpu_count() or 1)
+# What runs side by side, with one thread each; more of them would need more memory
+# than many machines have, as one takes up to 5 GB.
+WORKERS = min(2, os.cpu_count() or 1)
 
 
 def install(session, *groups):
@@ -147,7 +148,7 @@ def docs_live(session):
 
 
 def run_pytest(session, *folder):
-    """Run what was asked for as it is, else all tests, on several processors."""
+    """Run what was asked for as it is, else all tests, on two processors."""
     if session.posargs:
         session.run("pytest", *folder, *session.posargs)
     else:
