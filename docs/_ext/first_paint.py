@@ -6,9 +6,7 @@ wait for the page (see _templates/layout.html).
 """
 
 import itertools
-import posixpath
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import tinycss2
@@ -17,6 +15,8 @@ import tinycss2
 SHEET = "styles/book-all.css"
 # These come before the sheets that extensions add.
 THEME = ["basic.css", "styles/pydata-sphinx-theme.css"]
+ATTRIBUTE = re.compile(r"""\b(?:class|id)=["']([^"']+)""")
+SCRIPT = re.compile(r"""<script [^>]*\bsrc="(?:[^"?]*/)?([^"?/]+)""")
 
 
 def setup(app):
@@ -50,31 +50,18 @@ def write_sheet(app, exception):
     (static / SHEET).write_text(text, encoding="utf-8")
 
 
-class Page(HTMLParser):
-    """The classes and ids of pages, and the scripts that they load."""
-
-    def __init__(self):
-        super().__init__()
-        self.names, self.scripts = set(), set()
-
-    def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name in ("class", "id") and value:
-                self.names.update(value.split())
-            elif (tag, name) == ("script", "src"):
-                self.scripts.add(posixpath.basename(value.partition("?")[0]))
-
-
 def names_in_use(site):
     """Return every class and id of the pages, and every word of their scripts."""
-    page = Page()
+    names, scripts = set(), set()
     for path in site.rglob("*.html"):
         if "_static" not in path.parts:
-            page.feed(path.read_text(encoding="utf-8"))
+            page = path.read_text(encoding="utf-8")
+            names.update(*map(str.split, ATTRIBUTE.findall(page)))
+            scripts.update(SCRIPT.findall(page))
     for path in site.glob("_static/**/*.js"):
-        if path.name in page.scripts:
-            page.names.update(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
-    return page.names
+        if path.name in scripts:
+            names.update(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
+    return names
 
 
 def purged(sheet, names):
