@@ -20,6 +20,9 @@ _SAVE_SECONDS = 10.0
 class Batches:
     """Texts of like length together, the longest first.
 
+    ``ids`` holds the ids of each text in turn, ``batches`` the indices of the texts in
+    each batch.
+
     Parameters
     ----------
     lm : lmviz.LanguageModel
@@ -27,13 +30,6 @@ class Batches:
         Each of two tokens or more.
     batch_tokens : int
         How many tokens a batch may have, filling included.
-
-    Attributes
-    ----------
-    ids : list of torch.Tensor of int, shape (T,)
-        Of each text in turn.
-    batches : list of list of int
-        The indices of the texts in each batch.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 Each function takes attention weights with any leading axes, ``(L, H, T_q, T_k)`` for
 a whole model, and returns one number a head. A score is the mean share of its
 weight that a query spends on some kind of key. Which keys these are says a pattern:
-`PATTERNS` has all of them, for `lmviz.corpus`, which scores many texts.
+``PATTERNS`` has all of them, for `lmviz.corpus`, which scores many texts.
 """
 
 import torch
