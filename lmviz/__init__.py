@@ -19,6 +19,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
         "byte_pairs",
         "embeddings",
         "families",
+        "glyphs",
         "heads",
         "parts",
         "plots",

@@ -1,10 +1,15 @@
 """Figures: arrays and strings in, matplotlib Axes out.
 
 Every function draws into `ax`, or into a new figure where none is given. Tokens
-are written as they are: a dollar sign in a text does not start mathematics.
+are written as they are: a dollar sign in a text does not start mathematics, and a
+character that no font of the machine has becomes a stand-in (see `lmviz.glyphs`).
 """
 
+import unicodedata
+
 import numpy as np
+
+from lmviz.glyphs import legible, write
 
 #: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -74,12 +79,12 @@ def attention_map(
         yticklabels=True,
         cbar_kws={"label": label, "shrink": 0.8},
     )
-    ax.set_xticklabels(tokens, rotation=90, parse_math=False)
+    ax.set_xticklabels(tokens, rotation=90)
     queries = tokens[len(tokens) - len(weights) :]
-    ax.set_yticklabels(queries, rotation=0, parse_math=False)
+    ax.set_yticklabels(queries, rotation=0)
     ax.set(xlabel="key: the token looked at", ylabel="query: the token that looks")
     ax.set_title(title)
-    return ax
+    return legible(ax)
 
 
 def head_mosaic(
@@ -123,7 +128,7 @@ def head_mosaic(
     ax.spines[:].set_visible(False)
     ax.set(xlabel="head", ylabel="layer", title=title)
     ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.5)
-    return ax
+    return legible(ax)
 
 
 def heatmap(
@@ -166,7 +171,7 @@ def heatmap(
     for axis in (ax.xaxis, ax.yaxis):  # there is no half row
         axis.get_major_locator().set_params(integer=True)
     ax.figure.colorbar(drawn, ax=ax, label=label)
-    return ax
+    return legible(ax)
 
 
 def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
@@ -188,33 +193,39 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     matplotlib.axes.Axes
         Its x axis counts characters.
     """
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(family=["monospace"])
+    _, families = write([token for tokens in rows.values() for token in tokens], font)
+    shown = {name: write(tokens, font)[0] for name, tokens in rows.items()}
     sizes = {
-        name: [max(map(len, token.split("\n"))) + 1 for token in tokens]
-        for name, tokens in rows.items()
+        name: [max(map(_columns, token.split("\n"))) + 1 for token in tokens]
+        for name, tokens in shown.items()
     }
     lines = max(token.count("\n") + 1 for tokens in rows.values() for token in tokens)
     longest = max(map(sum, sizes.values()))
     ax = ax or _axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
     # A monospaced character is about 0.6 as wide as it is high.
     points = min(12.0, 0.82 * width * 72 / (0.6 * longest))
-    style = {"ha": "center", "va": "center", "family": "monospace", "size": points}
+    style = {"ha": "center", "va": "center", "family": families, "size": points}
     style["parse_math"] = False
     for row, (name, tokens) in enumerate(rows.items()):
         left = 0
-        for i, (token, size) in enumerate(zip(tokens, sizes[name], strict=True)):
+        boxes = zip(tokens, shown[name], sizes[name], strict=True)
+        for i, (token, text, size) in enumerate(boxes):
             colour = "0.85" if token in faded else _STRIP[i % len(_STRIP)]
             ink = "0.45" if token in faded else "black"
             ax.barh(
                 row, size - 0.15, left=left, height=0.8, align="center", color=colour
             )
-            ax.text(left + (size - 0.15) / 2, row, token, color=ink, **style)
+            ax.text(left + (size - 0.15) / 2, row, text, color=ink, **style)
             left += size
     names = [f"{name}\n{len(tokens)} tokens" for name, tokens in rows.items()]
     ax.set_yticks(range(len(rows)), names)
     ax.set(xlim=(0, longest), ylim=(len(rows) - 0.5, -0.5), xticks=[], title=title)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    return ax
+    return legible(ax)
 
 
 def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
@@ -242,13 +253,13 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     ax = ax or _axes(6.0, 5.0)
     ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
     names = [
-        ax.text(x, y, name, parse_math=False)
-        for (x, y), name in zip(coordinates, labels, strict=True)
+        ax.text(x, y, name) for (x, y), name in zip(coordinates, labels, strict=True)
     ]
     ax.axhline(0, color="0.8", lw=0.8, zorder=1)
     ax.axvline(0, color="0.8", lw=0.8, zorder=1)
     ax.margins(0.18)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    legible(ax)
     ax.figure.draw_without_rendering()  # labels are moved where the layout puts them
     adjust_text(names, ax=ax, arrowprops={"arrowstyle": "-", "color": "0.6"})
     return ax
@@ -277,18 +288,23 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     ax = ax or _axes(6.5, 1.0 + 0.32 * len(names))
     bars = ax.barh(rows, values, color=[PALETTE[0]] * len(tokens) + ["0.6"])
     ax.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
-    ax.set_yticks(rows, names, parse_math=False)
+    ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.set(xlabel="probability", ylabel="next token", title=title)
     ax.margins(x=0.12)
     ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legible(ax)
 
 
 def _scale(name):
     if name not in _SCALES:
         raise ValueError(f"scale is {name!r}, wanted one of {', '.join(_SCALES)}")
     return _SCALES[name]
+
+
+def _columns(text):
+    """Count how many monospaced characters a text is wide."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in text)
 
 
 def _axes(width, height):
