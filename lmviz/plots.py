@@ -25,7 +25,7 @@ def attention_map(
     tokens,
     *,
     scale="linear",
-    cmap="magma",
+    cmap="viridis",
     vmin=None,
     vmax=None,
     title="Attention weights",
@@ -41,7 +41,7 @@ def attention_map(
     scale : {"linear", "log1p"}, default "linear"
         What the colour shows: the weight, or ``log(1 + weight)``, which lifts
         small weights a little. The colour bar says which.
-    cmap : str, default "magma"
+    cmap : str, default "viridis"
     vmin, vmax : float, optional
         Ends of the colour bar, in units of the scale. Default: 0 and the largest
         value.
@@ -88,7 +88,7 @@ def attention_map(
 
 
 def head_mosaic(
-    attentions, *, scale="linear", cmap="magma", title="Every head", ax=None
+    attentions, *, scale="linear", cmap="viridis", title="Every head", ax=None
 ):
     """Draw the attention maps of all heads as one image.
 
@@ -96,7 +96,7 @@ def head_mosaic(
     ----------
     attentions : array-like, shape (L, H, T_q, T_k)
     scale : {"linear", "log1p"}, default "linear"
-    cmap : str, default "magma"
+    cmap : str, default "viridis"
     title : str
     ax : matplotlib.axes.Axes, optional
 
@@ -119,7 +119,7 @@ def head_mosaic(
     )
     height, width = n_queries + gap, n_keys + gap
     image = tiles.transpose(0, 2, 1, 3).reshape(n_layers * height, n_heads * width)
-    tile = min(0.6, 7.5 / n_heads)
+    tile = min(0.6, 7.5 / n_heads, 8.0 / n_layers)  # a screen, at most
     ax = ax or _axes(n_heads * tile + 2.0, n_layers * tile + 1.4)
     drawn = ax.imshow(image, cmap=cmap, vmin=0, interpolation="nearest")
     ax.set_xticks(np.arange(n_heads) * width + (n_keys - 1) / 2, range(n_heads))

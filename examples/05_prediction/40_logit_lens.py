@@ -45,12 +45,10 @@ shown = chances[rows.tolist()].max(-1)
 _, ax = plt.subplots(figsize=(9, 5.6), layout="constrained")
 title = "The likeliest next token, seen after each layer"
 labels = {"xlabel": "token read", "ylabel": "layer", "label": "probability"}
-plots.heatmap(
-    shown.values, title=title, cmap="cividis", vmin=0, vmax=1, ax=ax, **labels
-)
+plots.heatmap(shown.values, title=title, vmin=0, vmax=1, ax=ax, **labels)
 for y, tokens in enumerate(map(lm.tokens, shown.indices)):
     for x, token in enumerate(tokens):
-        colour = "white" if shown.values[y, x] < 0.6 else "black"
+        colour = "white" if shown.values[y, x] < 0.45 else "black"
         middle = {"ha": "center", "va": "center", "color": colour}
         ax.text(x, y, token[:12], size=9, **middle)
 ax.set_xticks(range(len(trace.tokens)), trace.tokens)
