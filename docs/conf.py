@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "downloads",
-    "figures",
+    "figure_pages",
     "bibliography_style",
     "freshness",
     "lesson_page",
