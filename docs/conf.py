@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "downloads",
-    "figures",
+    "figure_pages",
     "first_paint",
     "bibliography_style",
     "freshness",

@@ -20,6 +20,7 @@ _lazy_getattr, _lazy_dir, _names = lazy_loader.attach(
         "corpus",
         "embeddings",
         "families",
+        "glyphs",
         "heads",
         "parts",
         "plots",

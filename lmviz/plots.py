@@ -1,10 +1,15 @@
 """Figures: arrays and strings in, matplotlib Axes out.
 
 Every function draws into `ax`, or into a new figure where none is given. Tokens
-are written as they are: a dollar sign in a text does not start mathematics.
+are written as they are: a dollar sign in a text does not start mathematics, and a
+character that no font of the machine has becomes a stand-in (see `lmviz.glyphs`).
 """
 
+import unicodedata
+
 import numpy as np
+
+from lmviz.glyphs import legible, write
 
 #: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -20,7 +25,7 @@ def attention_map(
     tokens,
     *,
     scale="linear",
-    cmap="magma",
+    cmap="viridis",
     vmin=None,
     vmax=None,
     title="Attention weights",
@@ -36,7 +41,7 @@ def attention_map(
     scale : {"linear", "log1p"}, default "linear"
         What the colour shows: the weight, or ``log(1 + weight)``, which lifts
         small weights a little. The colour bar says which.
-    cmap : str, default "magma"
+    cmap : str, default "viridis"
     vmin, vmax : float, optional
         Ends of the colour bar, in units of the scale. Default: 0 and the largest
         value.
@@ -80,16 +85,16 @@ def attention_map(
         yticklabels=True,
         cbar_kws={"label": label, "shrink": 0.8},
     )
-    ax.set_xticklabels(tokens, rotation=90, parse_math=False)
+    ax.set_xticklabels(tokens, rotation=90)
     queries = tokens[len(tokens) - len(weights) :]
-    ax.set_yticklabels(queries, rotation=0, parse_math=False)
+    ax.set_yticklabels(queries, rotation=0)
     ax.set(xlabel="key: the token looked at", ylabel="query: the token that looks")
     ax.set_title(title)
-    return ax
+    return legible(ax)
 
 
 def head_mosaic(
-    attentions, *, scale="linear", cmap="magma", title="Every head", ax=None
+    attentions, *, scale="linear", cmap="viridis", title="Every head", ax=None
 ):
     """Draw the attention maps of all heads as one image.
 
@@ -97,7 +102,7 @@ def head_mosaic(
     ----------
     attentions : array-like, shape (L, H, T_q, T_k)
     scale : {"linear", "log1p"}, default "linear"
-    cmap : str, default "magma"
+    cmap : str, default "viridis"
     title : str
     ax : matplotlib.axes.Axes, optional
 
@@ -126,7 +131,7 @@ def head_mosaic(
     )
     height, width = n_queries + gap, n_keys + gap
     image = tiles.transpose(0, 2, 1, 3).reshape(n_layers * height, n_heads * width)
-    tile = min(0.6, 7.5 / n_heads)
+    tile = min(0.6, 7.5 / n_heads, 8.0 / n_layers)  # a screen, at most
     ax = ax or _axes(n_heads * tile + 2.0, n_layers * tile + 1.4)
     drawn = ax.imshow(image, cmap=cmap, vmin=0, interpolation="nearest")
     ax.set_xticks(np.arange(n_heads) * width + (n_keys - 1) / 2, range(n_heads))
@@ -135,7 +140,7 @@ def head_mosaic(
     ax.spines[:].set_visible(False)
     ax.set(xlabel="head", ylabel="layer", title=title)
     ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.5)
-    return ax
+    return legible(ax)
 
 
 def heatmap(
@@ -185,7 +190,7 @@ def heatmap(
     for axis in (ax.xaxis, ax.yaxis):  # there is no half row
         axis.get_major_locator().set_params(integer=True)
     ax.figure.colorbar(drawn, ax=ax, label=label)
-    return ax
+    return legible(ax)
 
 
 def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
@@ -213,33 +218,39 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     >>> ax.get_title(), [text.get_text() for text in ax.texts]
     ('Cut', ['the', 'dog', 'd', 'o', 'g'])
     """
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(family=["monospace"])
+    _, families = write([token for tokens in rows.values() for token in tokens], font)
+    shown = {name: write(tokens, font)[0] for name, tokens in rows.items()}
     sizes = {
-        name: [max(map(len, token.split("\n"))) + 1 for token in tokens]
-        for name, tokens in rows.items()
+        name: [max(map(_columns, token.split("\n"))) + 1 for token in tokens]
+        for name, tokens in shown.items()
     }
     lines = max(token.count("\n") + 1 for tokens in rows.values() for token in tokens)
     longest = max(map(sum, sizes.values()))
     ax = ax or _axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
     # A monospaced character is about 0.6 as wide as it is high.
     points = min(12.0, 0.82 * width * 72 / (0.6 * longest))
-    style = {"ha": "center", "va": "center", "family": "monospace", "size": points}
+    style = {"ha": "center", "va": "center", "family": families, "size": points}
     style["parse_math"] = False
     for row, (name, tokens) in enumerate(rows.items()):
         left = 0
-        for i, (token, size) in enumerate(zip(tokens, sizes[name], strict=True)):
+        boxes = zip(tokens, shown[name], sizes[name], strict=True)
+        for i, (token, text, size) in enumerate(boxes):
             colour = "0.85" if token in faded else _STRIP[i % len(_STRIP)]
             ink = "0.45" if token in faded else "black"
             ax.barh(
                 row, size - 0.15, left=left, height=0.8, align="center", color=colour
             )
-            ax.text(left + (size - 0.15) / 2, row, token, color=ink, **style)
+            ax.text(left + (size - 0.15) / 2, row, text, color=ink, **style)
             left += size
     names = [f"{name}\n{len(tokens)} tokens" for name, tokens in rows.items()]
     ax.set_yticks(range(len(rows)), names)
     ax.set(xlim=(0, longest), ylim=(len(rows) - 0.5, -0.5), xticks=[], title=title)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    return ax
+    return legible(ax)
 
 
 def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
@@ -274,13 +285,13 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     ax = ax or _axes(6.0, 5.0)
     ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
     names = [
-        ax.text(x, y, name, parse_math=False)
-        for (x, y), name in zip(coordinates, labels, strict=True)
+        ax.text(x, y, name) for (x, y), name in zip(coordinates, labels, strict=True)
     ]
     ax.axhline(0, color="0.8", lw=0.8, zorder=1)
     ax.axvline(0, color="0.8", lw=0.8, zorder=1)
     ax.margins(0.18)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    legible(ax)
     ax.figure.draw_without_rendering()  # labels are moved where the layout puts them
     adjust_text(names, ax=ax, arrowprops={"arrowstyle": "-", "color": "0.6"})
     return ax
@@ -317,18 +328,23 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     ax = ax or _axes(6.5, 1.0 + 0.32 * len(names))
     bars = ax.barh(rows, values, color=[PALETTE[0]] * len(tokens) + ["0.6"])
     ax.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
-    ax.set_yticks(rows, names, parse_math=False)
+    ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.set(xlabel="probability", ylabel="next token", title=title)
     ax.margins(x=0.12)
     ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legible(ax)
 
 
 def _scale(name):
     if name not in _SCALES:
         raise ValueError(f"scale is {name!r}, wanted one of {', '.join(_SCALES)}")
     return _SCALES[name]
+
+
+def _columns(text):
+    """Count how many monospaced characters a text is wide."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in text)
 
 
 def _axes(width, height):

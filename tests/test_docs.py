@@ -50,6 +50,13 @@ print("notebook of", lmviz.load().card.name)
 with Path({log!r}).open("a") as log:
     _ = log.write("notebook ")
 ```
+
+```{{code-cell}} ipython3
+import matplotlib.pyplot as plt
+
+_ = plt.bar([0, 1], [1, 2])
+plt.title("Bars of <two>");
+```
 """
 
 
@@ -134,7 +141,6 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
     for page in ("notebook.html", "lessons/01_one/10_lesson.html"):
         assert "the model is gpt2 (chosen for this book)" in book.page(page)
-    assert 'alt="A figure. A curve."' in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
     lesson = book.page("lessons/01_one/10_lesson.html")
     assert "The shape of <math" in lesson
@@ -186,6 +192,34 @@ def test_a_part_is_built_alone_and_the_rest_waits(book):
     ran, code, printed = book.build(only="attention")
     assert (ran, code) == ([], 1)
     assert "is called 'attention': 01_one, notebook" in printed
+
+
+def test_every_figure_has_a_dark_version_a_title_and_a_description(book):
+    _, code, printed = book.build()
+    assert code == 0, printed
+    said = {
+        "notebook.html": ("Bars of &lt;two&gt;", "2 bars."),
+        "lessons/01_one/10_lesson.html": ("A figure", "A curve."),
+    }
+    for name, (title, description) in said.items():
+        page, site = book.page(name), book.docs / "_build" / "html" / name
+        assert page.count(f'alt="{description}"') == 2
+        assert page.count(f"<figcaption>{title}</figcaption>") == 1
+        for version, suffix in (("light", ""), ("dark", "_dark")):
+            figure = re.search(
+                rf'href="(.*?{suffix}_2x.png)"><img class="figure only-{version}" '
+                rf'src="(.*?{suffix}.png)" srcset="\2 1x, \1 2x"',
+                page,
+            )
+            for place in figure.groups():
+                assert (site.parent / place).is_file()
+    cards = book.page("lessons/01_one/index.html")
+    for version, suffix in (("light", ""), ("dark", "_dark")):
+        name = f"../../_images/sphx_glr_10_lesson_thumb{suffix}.png"
+        assert f'<img class="only-{version}" src="{name}"' in cards
+        assert (book.docs / "_build/html/lessons/01_one" / name).is_file()
+    preview = 'og:image" content="_images/sphx_glr_10_lesson_001.png"'
+    assert preview in book.page("lessons/01_one/10_lesson.html")
 
 
 def test_the_reference_and_the_lessons_lead_to_each_other(book):

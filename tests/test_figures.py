@@ -1,5 +1,6 @@
 """What docs/_ext/figures.py makes of a figure."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -38,6 +39,39 @@ def test_a_figure_is_described_by_what_is_drawn(figures):
         "Weights. A table of colours, across: key, up: query. "
         "Chances. 2 bars. Drawn: the model. Map. Points. Written in it: cat."
     )
+
+
+def test_the_title_is_left_to_the_page(figures):
+    figure, ax = plt.subplots()
+    ax.set_title("One\npanel")
+    assert figures.take_title(figure) == "One panel"
+    assert ax.get_title() == ""
+
+    figure, axes = plt.subplots(1, 2)
+    axes[0].set_title("Before")
+    axes[1].set_title("After")
+    assert figures.take_title(figure) == "Before; After"
+    assert axes[0].get_title() == "Before", "panels keep their names"
+    figure.suptitle("Both")
+    assert figures.take_title(figure) == "Both"
+    assert figure.get_suptitle() == ""
+    assert axes[0].get_title() == "Before"
+
+
+def test_the_figure_of_a_notebook_is_kept_under_the_name_that_myst_nb_gives(
+    figures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(figures, "KEPT", tmp_path)
+    figure, ax = plt.subplots()
+    ax.plot([1, 2])
+    ax.set_title("A line")
+    path = figures.keep(figure)
+    assert path.stem == hashlib.sha256(path.read_bytes()).hexdigest()
+    for _, _, suffix in figures.VERSIONS:
+        with Image.open(path.with_stem(path.stem + suffix)) as image:
+            assert image.info["Title"] == "A line"
+            assert image.info["Description"] == "A curve."
+    assert len(list(tmp_path.iterdir())) == len(figures.VERSIONS)
 
 
 def test_ink_turns_light_and_the_colours_of_data_stay(figures):

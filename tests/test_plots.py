@@ -43,9 +43,9 @@ def test_the_colour_bar_says_its_scale(scale, label, expected):
 
 
 def test_the_ends_of_the_colours_can_be_set():
-    ax = plots.attention_map(weights(), list("abc"), vmin=0.2, vmax=0.5, cmap="viridis")
+    ax = plots.attention_map(weights(), list("abc"), vmin=0.2, vmax=0.5, cmap="cividis")
     assert ax.collections[0].get_clim() == (0.2, 0.5)
-    assert ax.collections[0].get_cmap().name == "viridis"
+    assert ax.collections[0].get_cmap().name == "cividis"
 
 
 def test_fewer_queries_than_keys_are_the_last_ones():
@@ -73,6 +73,13 @@ def test_mosaic_puts_every_head_where_its_ticks_say():
     assert np.array_equal(tile, weights(4))
     assert labels(ax.get_xticklabels()) == ["0", "1", "2"]
     assert labels(ax.get_yticklabels()) == ["0", "1"]
+
+
+@pytest.mark.parametrize(("n_layers", "n_heads"), [(12, 12), (30, 9), (48, 25)])
+def test_mosaic_is_no_larger_than_a_screen(n_layers, n_heads):
+    ax = plots.head_mosaic(np.ones((n_layers, n_heads, 2, 2)))
+    width, height = ax.figure.get_size_inches()
+    assert width < 10 and height < 10
 
 
 def test_mosaic_wants_all_axes():

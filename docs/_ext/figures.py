@@ -1,28 +1,26 @@
 """Figures in two versions, for light and dark pages, and a description of each.
 
 The colours that carry data are the same in both: only ink, frames and grey lines
-change. A page loads the version that it shows.
+change. In each file stands what is said of the figure, for `figure_pages` to write.
 """
 
+import hashlib
 import io
 import os
-import shutil
-from html import escape
 from pathlib import Path
 
-import imagesize
-from docutils import nodes
-from docutils.parsers.rst import directives
 from matplotlib import style
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
-from PIL import Image
-from sphinx.util.docutils import SphinxDirective
+from PIL import Image, PngImagePlugin
 
-STYLE = Path(__file__).parents[1] / "book.mplstyle"
+DOCS = Path(__file__).parents[1]
+STYLE = DOCS / "book.mplstyle"
+# Where the figures of notebooks are, with the rest of their output.
+KEPT = DOCS / "_build" / "notebook-cache" / "figures"
 INK = to_rgba("#1f1f24")
 LIGHT_INK = to_rgba("#e6e6ea")
 # The colours of the theme's pages.
@@ -36,14 +34,6 @@ VERSIONS = [
 ]
 
 
-def setup(app):
-    # The notebooks' kernels read it when they start.
-    os.environ["MATPLOTLIBRC"] = str(STYLE)
-    app.add_directive("book-figure", BookFigure)
-    app.add_node(book_figure, html=(visit_html, leave))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
 def apply_style():
     style.use(STYLE)
 
@@ -54,20 +44,65 @@ def scraper(block, block_vars, gallery_conf):
 
     shown = []
     for number in plt.get_fignums():
-        figure = plt.figure(number)
         path = Path(next(block_vars["image_path_iterator"]))
-        alt = describe(figure)
-        for version, scale, suffix in VERSIONS:
-            if version == "dark" and scale == 1:
-                to_dark(figure)
-            save(figure, path.with_stem(path.stem + suffix), PAGES[version], scale)
+        save_versions(plt.figure(number), path)
+        if path.stem.endswith("_001"):
+            save_dark_thumbnail(path, gallery_conf["thumbnail_size"])
         name = path.relative_to(gallery_conf["src_dir"]).as_posix()
-        shown.append(f"\n.. book-figure:: /{name}\n   :alt: {alt}\n")
+        shown.append(f"\n.. book-figure:: /{name}\n")
     plt.close("all")
     return "".join(shown)
 
 
-def save(figure, path, page, scale):
+def keep(figure):
+    """Save a figure of a notebook in all versions; return the path of the light one."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    drawn = KEPT / f"{os.getpid()}.png"
+    save_versions(figure, drawn)
+    # What MyST-NB calls it.
+    name = hashlib.sha256(drawn.read_bytes()).hexdigest()
+    for _, _, suffix in VERSIONS:
+        version = drawn.with_stem(drawn.stem + suffix)
+        version.replace(drawn.with_stem(name + suffix))
+    return drawn.with_stem(name)
+
+
+def save_versions(figure, path):
+    """Save a figure in all versions, with what is said of it, beside a path."""
+    said = PngImagePlugin.PngInfo()
+    said.add_itxt("Title", take_title(figure))
+    said.add_itxt("Description", describe(figure))
+    for version, scale, suffix in VERSIONS:
+        if version == "dark" and scale == 1:
+            to_dark(figure)
+        save(figure, path.with_stem(path.stem + suffix), PAGES[version], scale, said)
+
+
+def take_title(figure):
+    """Return a figure's title, which the page writes below it instead.
+
+    Panels keep theirs, and where there is no other title they are named one by one.
+    """
+    panels = [ax for ax in figure.axes if ax.get_title()]
+    title = figure.get_suptitle() or "; ".join(ax.get_title() for ax in panels)
+    if figure.get_suptitle():
+        figure.suptitle("")
+    if len(panels) == 1 and panels[0].get_title() == title:
+        panels[0].set_title("")
+    return " ".join(title.split())
+
+
+def save_dark_thumbnail(path, size):
+    """Make of the dark version what sphinx-gallery makes of the light one for cards."""
+    from sphinx_gallery.utils import scale_image
+
+    name = f"{path.stem.removesuffix('_001')}_thumb_dark.png"
+    folder = path.parent / "thumb"
+    folder.mkdir(exist_ok=True)
+    scale_image(path.with_stem(f"{path.stem}_dark"), folder / name, *size)
+
+
+def save(figure, path, page, scale, said=None):
     """Save a figure on the colour of a page, in 256 colours: a quarter of the bytes."""
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=scale * figure.dpi, transparent=True)
@@ -75,7 +110,7 @@ def save(figure, path, page, scale):
     image = Image.new("RGBA", drawn.size, page)
     image.alpha_composite(drawn)
     image = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-    image.save(path, optimize=True)
+    image.save(path, optimize=True, pnginfo=said)
 
 
 def describe(figure):
@@ -104,7 +139,7 @@ def describe_axes(ax):
         for axis, label in (("across", ax.get_xlabel()), ("up", ax.get_ylabel()))
         if label
     ]
-    said = [ax.get_title() or "A panel", ", ".join([kind, *labels])]
+    said = [*filter(None, [ax.get_title()]), ", ".join([kind, *labels])]
     if names:
         said.append(f"Drawn: {', '.join(names)}")
     if not ax.images and (texts := [t.get_text() for t in ax.texts if t.get_text()]):
@@ -146,43 +181,3 @@ def turned(colour):
     if red == green == blue and 0 < red < 1:
         return (1 - red, 1 - red, 1 - red, alpha)
     return (red, green, blue, alpha)
-
-
-class book_figure(nodes.image):  # noqa: N801 (docutils's way)
-    """A figure of a lesson, in all its versions."""
-
-
-class BookFigure(SphinxDirective):
-    """``.. book-figure:: /path/to/figure.png``, with ``:alt:``."""
-
-    required_arguments = 1
-    final_argument_whitespace = True
-    option_spec = {"alt": directives.unchanged_required}  # noqa: RUF012 (docutils's way)
-
-    def run(self):
-        return [book_figure(uri=self.arguments[0], alt=self.options["alt"])]
-
-
-def visit_html(self, node):
-    source = Path(self.builder.srcdir, node["uri"].lstrip("/"))
-    images = Path(self.builder.outdir, self.builder.imagedir)
-    images.mkdir(parents=True, exist_ok=True)
-    width, height = imagesize.get(source)
-    for version in ("light", "dark"):
-        srcset = []
-        for other, scale, suffix in VERSIONS:
-            if other == version:
-                file = source.with_stem(source.stem + suffix)
-                shutil.copyfile(file, images / file.name)
-                srcset.append(f"{self.builder.imgpath}/{file.name} {scale}x")
-        src = srcset[0].split(" ")[0]
-        # One that is hidden is not loaded, as it is lazy.
-        self.body.append(
-            f'<img class="figure only-{version}" src="{src}" '
-            f'srcset="{", ".join(srcset)}" width="{width}" height="{height}" '
-            f'loading="lazy" alt="{escape(node["alt"])}">\n'
-        )
-
-
-def leave(self, node):
-    """Nothing is left to say."""

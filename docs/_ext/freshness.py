@@ -179,7 +179,8 @@ def fingerprint_of_the_book(app):
     for requirement in importlib.metadata.requires("lmviz"):
         package = re.match(r"[\w.-]+", requirement)[0]
         digest.update(f"{package} {importlib.metadata.version(package)}".encode())
-    for name in ("book.mplstyle", "_ext/figures.py", "_ext/lesson_reset.py"):
+    look = ("figures.py", "notebook_figures.py", "lesson_reset.py")
+    for name in ("book.mplstyle", *(f"_ext/{name}" for name in look)):
         digest.update(Path(app.srcdir, name).read_bytes())
     settings = app.config.sphinx_gallery_conf
     for key in sorted(settings.keys() - {"filename_pattern"}):

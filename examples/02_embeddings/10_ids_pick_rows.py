@@ -39,7 +39,7 @@ print(f"batch {n_texts}, tokens {n_tokens}, hidden size {hidden_size}")
 # it. And ``The`` is not ``␣the``: to the table, these are two separate rows.
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import glyphs, plots
 
 limit = float(x[:, :64].abs().max())
 ax = plots.heatmap(
@@ -52,7 +52,8 @@ ax = plots.heatmap(
     vmin=-limit,
     vmax=limit,
 )
-ax.set_yticks(range(len(ids)), lm.tokens(ids), parse_math=False)
+ax.set_yticks(range(len(ids)), lm.tokens(ids))
+glyphs.legible(ax)
 plt.show()
 
 # %%

@@ -21,7 +21,7 @@ print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 
 # %%
 # Read it row by row. Row i is what token i looks at, and it sums to one. The upper
-# triangle is black because of the **causal mask**: nobody looks at what comes later.
+# triangle is dark because of the **causal mask**: nobody looks at what comes later.
 # The first row has only one place to look.
 import matplotlib.pyplot as plt
 
@@ -37,7 +37,7 @@ print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 plt.show()
 
 # %%
-# Often one weight outshines all others, and the rest drowns in black. A colour scale
+# Often one weight outshines all others, and the rest drowns in the dark. A colour scale
 # that is not linear helps the eye, and misleads it unless it says so. Here are the same
 # numbers, on the left as they are, on the right as ``log(1 + weight)``. Both bars end
 # at the same weight, w on the left and log(1 + w) on the right. As weights are at most

@@ -75,7 +75,7 @@ _, axes = plt.subplots(2, 2, figsize=(9, 7.4), layout="constrained")
 for ax, (name, (layer, head)) in zip(axes.flat, strongest.items(), strict=True):
     title = f"{name}: layer {layer}, head {head}"
     labels = {"title": title, "xlabel": "key", "ylabel": "query", "label": "weight"}
-    plots.heatmap(weights[layer, head], **labels, cmap="magma", vmin=0, ax=ax)
+    plots.heatmap(weights[layer, head], **labels, vmin=0, ax=ax)
     ax.spines[:].set_visible(False)
 plt.show()
 

@@ -41,7 +41,7 @@ print(write(choose=prediction.sampler(seed=1))[1])
 # probabilities say.
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import glyphs, plots
 
 _, axes = plt.subplots(1, 2, figsize=(10, 6.5), layout="constrained")
 for ax, (name, steps) in zip(
@@ -57,9 +57,10 @@ for ax, (name, steps) in zip(
     ax.barh(rows, others, left=chosen, color=plots.PALETTE[4], label="likely others")
     ends = [a + b for a, b in zip(chosen, others, strict=True)]
     ax.barh(rows, [1 - end for end in ends], left=ends, color="0.85", label="the tail")
-    ax.set_yticks(rows, lm.tokens([step.id for step in steps]), parse_math=False)
+    ax.set_yticks(rows, lm.tokens([step.id for step in steps]))
     ax.invert_yaxis()
     ax.set(title=name, xlabel="probability", ylabel="token written", xlim=(0, 1))
+    glyphs.legible(ax)
 axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 plt.show()
 

@@ -38,29 +38,22 @@ for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lmviz import plots, views
+from lmviz import glyphs, plots, views
 
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
 _, ax = plt.subplots(figsize=(9, 5.6), layout="constrained")
-plots.heatmap(
-    shown.values,
-    title="The likeliest next token, seen after each layer",
-    xlabel="token read",
-    ylabel="layer",
-    label="probability",
-    cmap="cividis",
-    vmin=0,
-    vmax=1,
-    ax=ax,
-)
+title = "The likeliest next token, seen after each layer"
+labels = {"xlabel": "token read", "ylabel": "layer", "label": "probability"}
+plots.heatmap(shown.values, title=title, vmin=0, vmax=1, ax=ax, **labels)
 for y, tokens in enumerate(map(lm.tokens, shown.indices)):
     for x, token in enumerate(tokens):
-        colour = "white" if shown.values[y, x] < 0.6 else "black"
+        colour = "white" if shown.values[y, x] < 0.45 else "black"
         middle = {"ha": "center", "va": "center", "color": colour}
-        ax.text(x, y, token[:12], size=9, parse_math=False, **middle)
-ax.set_xticks(range(len(trace.tokens)), trace.tokens, parse_math=False)
+        ax.text(x, y, token[:12], size=9, **middle)
+ax.set_xticks(range(len(trace.tokens)), trace.tokens)
 ax.set_yticks(range(len(rows)), rows)
+glyphs.legible(ax)
 plt.show()
 
 # %%
@@ -89,6 +82,7 @@ ax.set(
     xlabel="layer",
     ylabel="rank (logarithmic)",
 )
+glyphs.legible(ax)
 plt.show()
 first = int((rank == 1).int().argmax())
 print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")

@@ -33,15 +33,16 @@ for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
 # Above the dotted line it did worse than a guess among all.
 import matplotlib.pyplot as plt
 
-from lmviz import plots
+from lmviz import glyphs, plots
 
 places = range(1, len(trace.tokens))
 _, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 ax.bar(places, surprisal.tolist(), color=plots.PALETTE[0])
 ax.axhline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="all tokens alike")
-ax.set_xticks(places, trace.tokens[1:], rotation=60, ha="right", parse_math=False)
+ax.set_xticks(places, trace.tokens[1:], rotation=60, ha="right")
 ax.set(title="How surprising was each token?", xlabel="token", ylabel="nats")
 ax.legend()
+glyphs.legible(ax)
 plt.show()
 
 # %%
