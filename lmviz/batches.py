@@ -35,6 +35,23 @@ class Batches:
     ------
     TypeError, ValueError
         If there is no text, or one cannot be used; the message says which.
+
+    Examples
+    --------
+    >>> import lmviz, torch
+    >>> texts = [torch.arange(3), torch.arange(8), torch.arange(2)]
+    >>> batches = Batches(lmviz.load("toy"), texts, 8)
+    >>> batches.batches
+    [[1], [0, 2]]
+
+    With `fold`, count what a pass computes, filling included:
+
+    >>> def area(lm, batch):
+    ...     return len(batch) * max(map(len, batch))
+    >>> start = {"places": torch.tensor(0)}
+    >>> add = lambda total, _, found: {"places": total["places"] + found}
+    >>> batches.fold(area, add, start, progress=False)
+    {'places': tensor(14)}
     """
 
     def __init__(self, lm, texts, batch_tokens):

@@ -66,6 +66,13 @@ def card_of(source, module):
     Returns
     -------
     Card
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> card_of(lm.source, lm.module) == lm.card
+    True
     """
     config = module.config
     return Card(

@@ -78,6 +78,15 @@ def legible(ax):
     -------
     matplotlib.axes.Axes
         The same.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = plt.figure().subplots()
+    >>> _ = ax.set_title("between $5 and $6")
+    >>> legible(ax).title.get_parse_math()
+    False
+    >>> plt.close()
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter
 

@@ -32,6 +32,8 @@ class LanguageModel:
     ['<story>', 'Anna', 'has', 'a', 'red', 'ball']
     >>> lm.trace(ids).logits.shape
     torch.Size([6, 78])
+    >>> lm.ids(ids) is ids, lm.ids("Anna has")
+    (True, tensor([ 0, 21,  5]))
     >>> lm.tokenizer.token_to_id("<story>")
     0
     """
