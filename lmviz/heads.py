@@ -229,12 +229,12 @@ def _share(weights, keys, queries):
 
 
 def _check_ids(weights, ids):
-    _checked(weights)
-    if weights.shape[-1] != len(ids) or weights.shape[-2] != len(ids):
+    if weights.ndim > 1 and weights.shape[-2:] != (len(ids), len(ids)):
         raise ValueError(
             f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
             "(..., T, T)"
         )
+    _checked(weights)
 
 
 def _checked(weights):

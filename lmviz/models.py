@@ -53,7 +53,8 @@ class LanguageModel:
 
     def __reduce__(self):
         """Travel to another process by name; there the model is loaded once."""
-        if any(m._forward_hooks or m._forward_pre_hooks for m in self.module.modules()):
+        # Those after a module are of no use as a sign: transformers has some itself.
+        if any(module._forward_pre_hooks for module in self.module.modules()):
             raise ValueError(
                 f"{self.card.name} has hooks (some of its heads are switched off?), "
                 "which cannot go to another process; use n_jobs=1"

@@ -179,10 +179,16 @@ def test_weights_of_another_text_are_refused(function, shape):
         lambda weights: heads.duplicate_token(weights, torch.tensor([0])),
     ],
 )
-@pytest.mark.parametrize("shape", [(1, 1), (4, 2, 1, 1), (3,), (2, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 2, 1, 1), (3,)])
 def test_less_than_two_tokens_are_refused(function, shape):
     with pytest.raises(ValueError, match="of two tokens or more"):
         function(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("function", [heads.previous_token, heads.first_token])
+def test_weights_that_are_not_square_are_refused(function):
+    with pytest.raises(ValueError, match=r"\(2, 3\), wanted \(\.\.\., T, T\)"):
+        function(torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (2, 4, 4), (2, 3, 4, 5)])

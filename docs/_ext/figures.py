@@ -109,7 +109,7 @@ def save(figure, path, page, scale, said=None):
     drawn = Image.open(drawn).convert("RGBA")
     image = Image.new("RGBA", drawn.size, page)
     image.alpha_composite(drawn)
-    image = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE)
+    image = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
     image.save(path, optimize=True, pnginfo=said)
 
 
