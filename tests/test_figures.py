@@ -44,7 +44,7 @@ def test_a_figure_is_described_by_what_is_drawn(figures):
 def test_the_title_is_left_to_the_page(figures):
     figure, ax = plt.subplots()
     ax.set_title("One\npanel")
-    assert figures.take_title(figure) == "One panel"
+    assert figures.take_title(figure) == "One, panel"
     assert ax.get_title() == ""
 
     figure, axes = plt.subplots(1, 2)

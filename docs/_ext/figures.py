@@ -89,7 +89,7 @@ def take_title(figure):
         figure.suptitle("")
     if len(panels) == 1 and panels[0].get_title() == title:
         panels[0].set_title("")
-    return " ".join(title.split())
+    return ", ".join(title.splitlines())
 
 
 def save_dark_thumbnail(path, size):

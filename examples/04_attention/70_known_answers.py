@@ -62,6 +62,7 @@ for row, (meant, weights) in zip(axes, looks.items(), strict=True):
         title = f"The {meant} is meant: on {target}"
         labels = {"xlabel": "head", "ylabel": "layer", "label": "mean weight"}
         plots.heatmap(weight, title=title, vmin=0, vmax=1, ax=ax, **labels)
+plt.suptitle("Where each head looks from the last “the”, whatever “it” was")
 plt.show()
 turn = looks["animal"] - looks["thing"]
 turn = turn[..., 0] - turn[..., 1]
