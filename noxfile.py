@@ -172,12 +172,16 @@ def browser(session):
 
 @nox.session
 def bench(session):
-    """Measure the views beside BertViz's: -- --help tells more."""
+    """Measure lmviz beside what else there is; ``-- views`` the views: -- --help."""
+    if session.posargs[:1] != ["views"]:
+        install(session)
+        session.run("python", "benchmarks", *session.posargs)
+        return
     install(session, "browser")
     # Without what it depends on, which would bring another torch.
     session.install("-c", "constraints.txt", "--no-deps", "bertviz")
     session.install("-c", "constraints.txt", "ipython")
-    session.run("python", "benchmarks/views.py", *session.posargs)
+    session.run("python", "benchmarks/views.py", *session.posargs[1:])
 
 
 @nox.session

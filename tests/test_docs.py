@@ -25,6 +25,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+print("of (T_q, T_k)")
+
 import lmviz
 
 plt.plot([1, 2])
@@ -146,6 +148,7 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
     assert "The shape of <math" in lesson
     assert "<msub><mi>T</mi><mtext>q</mtext></msub>" in lesson
     assert ">T_q</span>" in lesson, "code stays as it is"
+    assert lesson.count("of (T_q, T_k)") == 2, "the code and what it prints"
     assert_no_page_asks_a_third_party(book)
 
     assert book.build()[:2] == ([], 0), "nothing changed"

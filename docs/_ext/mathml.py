@@ -22,7 +22,8 @@ def setup(app):
 class Subscripts(SphinxPostTransform):
     """Set letters like T_q as mathematics, wherever they do not stand in code."""
 
-    default_priority = 30
+    # Before sphinx-gallery takes code apart.
+    default_priority = 4
 
     def run(self, **kwargs):
         for text in list(self.document.findall(nodes.Text)):

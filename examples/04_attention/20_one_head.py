@@ -58,6 +58,7 @@ for ax, scale, vmax in zip(
         title=f"{scale} colour",
         ax=ax,
     )
+plt.suptitle("The same weights, as they are and as log(1 + weight)")
 plt.show()
 
 # %%
