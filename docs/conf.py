@@ -33,6 +33,7 @@ extensions = [
     "notebooks",
     "reference_links",
     "search_entries",
+    "search_scorer",
     "used_by",
     "views",
 ]
@@ -70,7 +71,6 @@ html_sidebars = {"index": [], "**": ["book-nav.html"]}
 html_theme = "pydata_sphinx_theme"
 html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
-html_search_scorer = str(HERE / "_ext" / "scorer.js")
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_theme_options = {

@@ -175,7 +175,12 @@ def test_a_cluster_that_loses_a_machine_finds_the_same(
         return original(lm, batch)
 
     with (
-        LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(
+            2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
         Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):

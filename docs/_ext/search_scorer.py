@@ -1,0 +1,33 @@
+"""The search shows the lesson of a term first, as the glossary names it."""
+
+import json
+import re
+from pathlib import Path
+
+SCORER = Path(__file__).with_name("scorer.js")
+# The lines with an entry's terms, and the lesson that its text ends with.
+ENTRY = re.compile(
+    r"^((?:[^\s`].*\n)+)(?:(?:  .*)?\n)*?  Lesson: \{doc\}`/(lessons/[\w/]+)`",
+    re.MULTILINE,
+)
+
+
+def setup(app):
+    app.connect("config-inited", write_scorer)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_scorer(app, config):
+    """Write the scorer with the lesson of each term in it."""
+    glossary = Path(app.srcdir, "glossary.md")
+    text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
+    lessons = {
+        term.lower(): lesson
+        for terms, lesson in ENTRY.findall(text)
+        for term in terms.splitlines()
+    }
+    script = SCORER.read_text(encoding="utf-8")
+    made = Path(app.doctreedir, SCORER.name)
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_text(script.replace("{}", json.dumps(lessons), 1), encoding="utf-8")
+    config.html_search_scorer = str(made)
