@@ -8,9 +8,11 @@ import http.server
 import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
+HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -35,6 +37,16 @@ def serve():
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def site(serve):
+    """Serve the built book; returns its address."""
+    if not (HTML / "index.html").is_file():
+        if os.environ.get("CI"):
+            pytest.fail("the book is not built; this run has to build it before")
+        pytest.skip("the book is not built: nox -s docs")
+    return serve(HTML)
 
 
 @pytest.fixture(scope="session")

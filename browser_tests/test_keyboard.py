@@ -1,11 +1,7 @@
 """The book with the keyboard alone."""
 
-import os
-from pathlib import Path
-
 import pytest
 
-HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
 # Each kind of page, in turns wide and narrow.
 PAGES = [
     "index.html",
@@ -72,15 +68,6 @@ WALK = """() => {
             seen: shown && !cut(e) };
     };
 }"""
-
-
-@pytest.fixture(scope="module")
-def site(serve):
-    if not (HTML / "index.html").is_file():
-        if os.environ.get("CI"):
-            pytest.fail("the book is not built; this run has to build it before")
-        pytest.skip("the book is not built: nox -s docs")
-    return serve(HTML)
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,6 @@ WITH_VIEWS = [name for name in PAGES if shown_on(name)]
 
 
 @pytest.fixture(scope="module")
-def site(serve):
-    return serve(HTML)
-
-
-@pytest.fixture(scope="module")
 def no_scripts(browser):
     context = browser.new_context(java_script_enabled=False)
     yield context

@@ -1,14 +1,6 @@
 """The search of the built book: what a reader looks for comes first."""
 
-from pathlib import Path
-
 import pytest
-
-HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
-
-pytestmark = pytest.mark.skipif(
-    not (HTML / "search.html").is_file(), reason="the book is not built: nox -s docs"
-)
 
 
 @pytest.mark.parametrize(
@@ -21,10 +13,8 @@ pytestmark = pytest.mark.skipif(
         ("byte pair encoding", "01_tokenization/30_byte_pair_encoding"),
     ],
 )
-def test_the_lesson_of_a_term_is_found_first(serve, browser, words, lesson):
-    page = browser.new_page()
-    page.goto(f"{serve(HTML)}/search.html?q={words}")
+def test_the_lesson_of_a_term_is_found_first(site, open_page, words, lesson):
+    page = open_page(url=f"{site}/search.html?q={words}")
     first = page.locator("ul.search li a").first
     first.wait_for()
     assert f"lessons/{lesson}.html" in first.get_attribute("href")
-    page.close()
