@@ -173,15 +173,15 @@ def browser(session):
 @nox.session
 def bench(session):
     """Measure lmviz beside what else there is; ``-- views`` the views: -- --help."""
-    if session.posargs[:1] != ["views"]:
-        install(session)
+    views = session.posargs[:1] == ["views"]
+    install(session, "bench", "browser" if views else "docs")
+    # Without what they depend on, which would bring another torch.
+    peers = ("bertviz", "transformer-lens")
+    session.install("-c", "constraints.txt", "--no-deps", *peers)
+    if views:
+        session.run("python", "benchmarks/views.py", *session.posargs[1:])
+    else:
         session.run("python", "benchmarks", *session.posargs)
-        return
-    install(session, "browser")
-    # Without what it depends on, which would bring another torch.
-    session.install("-c", "constraints.txt", "--no-deps", "bertviz")
-    session.install("-c", "constraints.txt", "ipython")
-    session.run("python", "benchmarks/views.py", *session.posargs[1:])
 
 
 @nox.session

@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import drawing
+import growth
 import measure
 import pairs
 import startup
@@ -21,7 +22,9 @@ PARTS = {
     "pairs": (pairs.learning, pairs.using),
     "drawing": (drawing.all_heads,),
     "writing": (writing.with_a_cache,),
+    "growth": (growth.with_length, growth.with_size, growth.with_text_before),
 }
+SAVED = Path(__file__).parents[1] / "docs" / "measured.json"
 
 
 def main():
@@ -30,17 +33,23 @@ def main():
     parser.add_argument(
         "--only", choices=PARTS, action="append", help="measure this part; repeatable"
     )
-    parser.add_argument("--save", type=Path, metavar="FILE", help="keep it as JSON")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        default=SAVED,
+        help="keep it here as JSON, parts not measured as they are "
+        "(default: docs/measured.json, which a page of the book shows)",
+    )
     options = parser.parse_args()
-    rows = []
     for part in options.only or PARTS:
+        rows = []
         for benchmark in PARTS[part]:
             found = benchmark(options.runs)
             print(measure.table(found), flush=True)
             rows += found
-    if options.save:
-        measure.save(rows, options.save)
-        print(f"saved in {options.save}")
+        measure.save(part, rows, options.runs, options.save)
+    print(f"saved in {options.save}")
 
 
 if __name__ == "__main__":

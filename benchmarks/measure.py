@@ -12,13 +12,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-# What a child process says on its last line, where `peak` of its memory is asked for.
+# What a child process says on its last line. `began` its code may set anew. Its peak of
+# memory `resource` would not tell: that one begins with the parent's.
 _CHILD = """
-import json, resource, time
+import json, time
 began = time.perf_counter()
 {code}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([time.perf_counter() - began, peak]))
+took = time.perf_counter() - began
+status = open("/proc/self/status").read()
+peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+print(json.dumps({{"inside": took, "peak": peak}}))
 """
 
 
@@ -61,11 +64,11 @@ def processes(ways, *, runs, environment=None):
 
     Returns
     -------
-    seconds, megabytes : dict of str to list of float
-        Wall time of the whole process; the peak of the memory it held.
+    dict of str to dict of str to list of float
+        ``"wall"``: seconds of the whole process. ``"inside"``: seconds of the code,
+        or since it set ``began``. ``"peak"``: the most memory it held, in MB (Linux).
     """
-    seconds = {name: [] for name in ways}
-    megabytes = {name: [] for name in ways}
+    found = {kind: {name: [] for name in ways} for kind in ("wall", "inside", "peak")}
     for _ in tqdm(range(runs), unit="run", leave=False):
         for name, code in ways.items():
             began = time.perf_counter()
@@ -76,12 +79,14 @@ def processes(ways, *, runs, environment=None):
                 text=True,
                 env={**os.environ, **(environment or {})},
             )
-            seconds[name].append(time.perf_counter() - began)
-            megabytes[name].append(json.loads(done.stdout.splitlines()[-1])[1])
-    return seconds, megabytes
+            said = json.loads(done.stdout.splitlines()[-1])
+            said["wall"] = time.perf_counter() - began
+            for kind, values in found.items():
+                values[name].append(said[kind])
+    return found
 
 
-def row(what, unit, found, *, goal):
+def row(what, unit, found, *, goal=None, at=None):
     """Make one row of the table.
 
     Parameters
@@ -89,12 +94,15 @@ def row(what, unit, found, *, goal):
     what, unit : str
     found : dict of str to list of float
         First ours, then what it is measured against.
-    goal : str
+    goal : str, optional
         What is wanted, as a ratio of ours to the other.
+    at : int, optional
+        How much was worked on: rows of one name are a curve.
     """
     (ours, our_values), *others = found.items()
     return {
         "what": what,
+        "at": at,
         "unit": unit,
         "ways": {name: spread(values) for name, values in found.items()},
         "ratios": {
@@ -132,16 +140,21 @@ def table(rows):
     """Write rows as lines to be read in a terminal."""
     lines = []
     for each in rows:
-        lines.append(f"{each['what']} ({each['unit']}); wanted: {each['goal']}")
+        at = f", {each['at']:,}" if each["at"] else ""
+        goal = f"; wanted: {each['goal']}" if each["goal"] else ""
+        lines.append(f"{each['what']}{at} ({each['unit']}){goal}")
         for name, (median, least, most) in each["ways"].items():
-            lines.append(f"    {name:34} {median:10.4g}  ({least:.4g} to {most:.4g})")
-        lines.extend(f"    {k:34} {v:10.3f}" for k, v in each["ratios"].items())
+            lines.append(f"    {name:38} {median:10.4g}  ({least:.4g} to {most:.4g})")
+        lines.extend(f"    {k:38} {v:10.3f}" for k, v in each["ratios"].items())
     return "\n".join(lines)
 
 
-def save(rows, path):
-    """Keep the rows, and what they were measured on, as JSON."""
-    Path(path).write_text(
-        json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n",
-        encoding="utf-8",
-    )
+def save(part, rows, runs, path):
+    """Keep a part's rows, and what they were measured on, beside the other parts."""
+    path = Path(path)
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept[part] = {"machine": machine(), "runs": runs, "rows": rows}
+    whole = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(whole, encoding="utf-8")
+    partial.replace(path)

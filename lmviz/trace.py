@@ -102,16 +102,24 @@ def trace(module, ids, tokens, *, keep=None):
         )
         # Not the embedding layer itself: in some families it also scales the rows.
         embeddings = module.get_input_embeddings().weight[ids]
-    hidden_states, attentions, logits = (output.get(name) for name in KEEP)
+    layers = {name: list(output[name]) for name in keep - {"logits"}}
+    logits = output.logits[0].float() if "logits" in keep else None
+    del output  # so that `_stacked` holds the last reference to each layer
     return Trace(
         tokens=tuple(tokens),
         ids=ids,
         embeddings=embeddings.float(),
-        hidden_states=_stacked(hidden_states),
-        attentions=_stacked(attentions),
-        logits=logits[0].float() if "logits" in keep else None,
+        hidden_states=_stacked(layers.get("hidden_states")),
+        attentions=_stacked(layers.get("attentions")),
+        logits=logits,
     )
 
 
 def _stacked(layers):
-    return None if layers is None else torch.cat(layers).float()
+    """Join layers, and let each go once it is copied: one layer is held twice."""
+    if layers is None:
+        return None
+    stacked = torch.empty(len(layers), *layers[0].shape[1:])
+    for i in reversed(range(len(layers))):
+        stacked[i] = layers.pop()[0]
+    return stacked

