@@ -7,6 +7,7 @@ from pathlib import Path
 # On a shared machine spinning threads would measure the others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import book
 import drawing
 import growth
 import measure
@@ -23,6 +24,7 @@ PARTS = {
     "drawing": (drawing.all_heads,),
     "writing": (writing.with_a_cache,),
     "growth": (growth.with_length, growth.with_size, growth.with_text_before),
+    "book": (book.of_the_book,),
 }
 SAVED = Path(__file__).parents[1] / "docs" / "measured.json"
 

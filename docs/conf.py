@@ -8,6 +8,11 @@ from urllib.parse import urlparse
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+# So many lessons run at a time, each on one thread: so it is fast, and the numbers do
+# not hang on the machine's. More of them would need more memory than many have.
+WORKERS = min(2, os.cpu_count() or 1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
 project = "lmviz"
 author = "the lmviz authors"
 copyright = f"2026, {author}"
@@ -32,6 +37,7 @@ extensions = [
     "model_card",
     "notebooks",
     "reference_links",
+    "run_times",
     "search_entries",
     "search_scorer",
     "used_by",
@@ -136,6 +142,7 @@ sphinx_gallery_conf = {
     # The site has a better one: with the package in it.
     "download_all_examples": False,
     "image_scrapers": ("figures.scraper",),
+    "parallel": WORKERS,
     "remove_config_comments": True,
     "show_signature": False,
     "reset_modules": ("matplotlib", "lesson_reset.reset"),

@@ -56,6 +56,7 @@ with Path({log!r}).open("a") as log:
 ```{{code-cell}} ipython3
 import matplotlib.pyplot as plt
 
+# What stands in "data.json" a notebook may read.
 _ = plt.bar([0, 1], [1, 2])
 plt.title("Bars of <two>");
 ```
@@ -152,7 +153,12 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
     assert shown == 2, "the code and what it prints"
     assert_no_page_asks_a_third_party(book)
 
+    assert re.search(r"2 lessons and notebooks run for \d+ s", printed)
+    assert re.search(r"\d\.\d s  01_one/10_lesson\n", printed), "among the slowest"
+
     assert book.build()[:2] == ([], 0), "nothing changed"
+    (book.docs / "data.json").write_text("{}")
+    assert book.build()[:2] == (["notebook"], 0)
 
     book.change("prediction.py")
     assert book.build()[:2] == ([], 0), "neither imports it"

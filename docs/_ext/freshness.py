@@ -24,6 +24,8 @@ from sphinx.util import logging
 
 RAN = "**Total running time of the script:**"
 CELL = re.compile(r"^```\{code-cell\}", re.MULTILINE)
+# A file that a notebook reads.
+DATA = re.compile(r'"([\w.-]+\.json)"')
 # The modules that bring the book's model, or its tokenizer.
 MODEL = "lmviz.models"
 # The module that stands for the toy's files.
@@ -148,6 +150,8 @@ def fingerprint(app, path, common):
     digest = common.copy()
     if path.suffix == ".md":
         digest.update(code.encode())
+        for file in filter(Path.is_file, map(path.with_name, DATA.findall(code))):
+            digest.update(file.read_bytes())
     used = modules(code)
     for module in sorted(used):
         digest.update(Path(importlib.util.find_spec(module).origin).read_bytes())

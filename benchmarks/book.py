@@ -1,0 +1,60 @@
+"""The build of the book: from nothing, with nothing new, with one lesson changed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measure import row
+from tqdm import tqdm
+
+HERE = Path(__file__).parents[1]
+LESSON = Path("examples", "01_tokenization", "20_basic_tokenizer.py")
+LEFT_OUT = shutil.ignore_patterns(".*", "_build", "lessons", "toy-training")
+
+
+def build(folder):
+    """Build the book as `nox -s docs` does, and return the seconds."""
+    command = [sys.executable, "-m", "sphinx", "-nW", "--keep-going", "-q"]
+    kept = ["-d", "docs/_build/doctrees", "-b", "html", "docs", "docs/_build/html"]
+    began = time.perf_counter()
+    subprocess.run(
+        [*command, *kept],
+        cwd=folder,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(folder), "LMVIZ_MODEL": "smollm2"},
+    )
+    return time.perf_counter() - began
+
+
+def of_the_book(runs):
+    cold, same, touched, floor, lesson = [], [], [], [], []
+    for _ in tqdm(range(runs), unit="run", leave=False):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder, "book")
+            shutil.copytree(HERE, folder, ignore=LEFT_OUT)
+            cold.append(build(folder))
+            seconds = run_times(folder)
+            floor.append(sum(seconds.values()) / min(2, os.cpu_count()))
+            same.append(build(folder))
+            with (folder / LESSON).open("a", encoding="utf-8") as file:
+                file.write("#\n# One sentence more.\n")
+            touched.append(build(folder))
+            lesson.append(run_times(folder)[f"{LESSON.parent.name}/{LESSON.stem}"])
+    ways = {"build": cold, "floor: run times by workers": floor}
+    rows = [row("Build the book", "s", ways, goal="at most 1.25 of the floor")]
+    rows[0]["scripts"] = seconds
+    rows.append(row("Nothing changed", "s", {"build": same}, goal="below 10 s"))
+    ways = {"build": touched, "floor: the lesson": lesson}
+    goal = "below 10 s and the lesson"
+    return [*rows, row("One lesson changed", "s", ways, goal=goal)]
+
+
+def run_times(folder):
+    """Return what the build wrote of its lessons and notebooks, in seconds."""
+    file = folder / "docs" / "_build" / "run_times.json"
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,52 @@
+"""What the benchmarks are measured with."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import measure
+
+
+def test_ways_take_turns_and_the_first_call_of_each_is_not_measured():
+    called = []
+    ways = {"a": lambda: called.append("a"), "b": lambda: called.append("b")}
+    seconds = measure.interleaved(ways, runs=2)
+    assert called == ["a", "b"] * 3
+    assert {name: len(values) for name, values in seconds.items()} == {"a": 2, "b": 2}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this peak")
+def test_the_peak_of_a_process_is_its_own():
+    ours = np.ones(50_000_000)  # 400 MB, which a child would inherit from `resource`
+    ways = {"small": "pass", "large": "held = b'1' * 100_000_000"}
+    found = measure.processes(ways, runs=1)["peak"]
+    assert found["small"][0] < ours.nbytes / 2**20 / 4
+    assert found["large"][0] - found["small"][0] == pytest.approx(95.4, abs=5)
+
+
+def test_code_can_say_when_its_time_begins():
+    code = "time.sleep(0.2)\nbegan = time.perf_counter()"
+    found = measure.processes({"late": code}, runs=1)
+    assert found["inside"]["late"][0] < 0.1 < 0.2 < found["wall"]["late"][0]
+
+
+def test_a_row_has_medians_ranges_and_the_ratio_of_ours_to_each():
+    row = measure.row("Work", "s", {"ours": [1, 2, 9], "theirs": [4, 4, 4]}, goal="1")
+    assert row["ways"] == {"ours": [2, 1, 9], "theirs": [4, 4, 4]}
+    assert row["ratios"] == {"ours / theirs": 0.5}
+    assert "ours / theirs" in measure.table([row])
+
+
+def test_a_part_is_saved_beside_the_others(tmp_path):
+    file = tmp_path / "measured.json"
+    measure.save("one", [], 5, file)
+    measure.save("two", [measure.row("Work", "s", {"ours": [1]})], 5, file)
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert list(kept) == ["one", "two"]
+    assert kept["two"]["rows"][0]["what"] == "Work"
+    assert kept["two"]["machine"]["versions"]["torch"]
