@@ -105,3 +105,13 @@ def test_a_saved_figure_keeps_its_colours_and_is_small(figures, tmp_path):
     assert np.abs(whole - saved).max() <= 8  # of 255, in every pixel
     sizes = [(tmp_path / name).stat().st_size for name in ("saved.png", "whole.png")]
     assert sizes[0] < sizes[1]
+
+
+def test_noise_keeps_its_colours_and_the_page_its_own(figures):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    noise[:50] = noise[:, :20] = 255
+    image = Image.fromarray(noise)
+    assert image.getcolors(figures.MANY_COLOURS) is None
+    saved = np.asarray(figures.in_256_colours(image).convert("RGB")).astype(int)
+    assert (saved[:50] == 255).all()
+    assert np.abs(saved - noise).mean() < 20  # of 255: a cube has 6 steps a side

@@ -5,7 +5,7 @@ from functools import partialmethod
 from pathlib import Path
 
 import joblib
-from freshness import is_chosen, notebook_files
+from freshness import is_chosen, name, notebook_files
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
@@ -52,10 +52,14 @@ def run_ahead(app):
         )
         for path, notebook in todo
     )
-    results = status_iterator(
-        results, "running notebooks... ", length=len(todo), verbosity=app.verbosity
+    finished = status_iterator(
+        zip(todo, results, strict=True),
+        "running notebooks... ",
+        length=len(todo),
+        verbosity=app.verbosity,
+        stringify_func=lambda done: name(app, done[0][0]),
     )
-    for (path, notebook), result in zip(todo, results, strict=True):
+    for (path, notebook), result in finished:
         if result.err is None:
             cache.cache_notebook_bundle(
                 CacheBundleIn(
