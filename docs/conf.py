@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -12,6 +13,8 @@ sys.path.insert(0, str(HERE / "_ext"))
 # not hang on the machine's. More of them would need more memory than many have.
 WORKERS = min(2, os.cpu_count() or 1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# One that has grown is replaced, and nothing is lost.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
 
 project = "lmviz"
 author = "the lmviz authors"

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import re
 import sys
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def setup(app):
     app.add_config_value("lmviz_model", "", "html")
     app.connect("config-inited", choose, priority=150)
     app.connect("config-inited", forget_stale, priority=200)
+    app.connect("builder-inited", choose_workers, priority=400)
     app.connect("env-get-outdated", reread)
     app.connect("env-check-consistency", check_notebooks)
     app.connect("build-finished", check_lessons, priority=900)
@@ -103,10 +105,12 @@ def forget_stale(app, config):
     common = fingerprint_of_the_book(app)
     app.lmviz_stale = set()
     not_now = []
+    app.lmviz_n_stale = 0
     for path in lesson_files(app):
         key, now = name(app, path), fingerprint(app, path, common)
         if known.get(key) != now:
             (lessons / f"{key}.py.md5").unlink(missing_ok=True)
+            app.lmviz_n_stale += is_chosen(app, path)
         known[key] = now
     for path in notebook_files(app):
         key, now = name(app, path), fingerprint(app, path, common)
@@ -121,6 +125,13 @@ def forget_stale(app, config):
     # MyST-NB keeps no output for what it leaves out, so only these.
     config.nb_execution_excludepatterns = not_now
     file.write_text(json.dumps(known, indent=1))
+
+
+def choose_workers(app):
+    """Run a single lesson here: to start a worker takes longer than most lessons."""
+    # Not earlier: Sphinx would take it for a new setting and write all pages anew.
+    if app.lmviz_n_stale < 2:
+        app.config.sphinx_gallery_conf["parallel"] = False
 
 
 def forget_notebook(config, path):
@@ -145,11 +156,11 @@ def forget_deleted(app, lessons):
 
 
 def fingerprint(app, path, common):
-    """Hash what a script's output depends on; sphinx-gallery sees a lesson's text."""
+    """Hash what a script's output depends on."""
     code = code_of(path)
     digest = common.copy()
+    digest.update(code.encode())
     if path.suffix == ".md":
-        digest.update(code.encode())
         for file in filter(Path.is_file, map(path.with_name, DATA.findall(code))):
             digest.update(file.read_bytes())
     used = modules(code)
@@ -167,6 +178,7 @@ def fingerprint(app, path, common):
     return digest.hexdigest()
 
 
+@cache
 def code_of(path):
     """Return the code of a lesson or a notebook."""
     text = path.read_text(encoding="utf-8")
@@ -187,7 +199,7 @@ def fingerprint_of_the_book(app):
     for name in ("book.mplstyle", *(f"_ext/{name}" for name in look)):
         digest.update(Path(app.srcdir, name).read_bytes())
     settings = app.config.sphinx_gallery_conf
-    for key in sorted(settings.keys() - {"filename_pattern"}):
+    for key in sorted(settings.keys() - {"filename_pattern", "parallel"}):
         digest.update(f"{key} {settings[key]!r}".encode())
     return digest
 
