@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from measure import interleaved, processes, row
+from measure import MEMORY_RUNS, interleaved, processes, row
 from tracing import bare
 
 import lmviz
@@ -67,7 +67,7 @@ def with_length(runs):
             "attentions and hidden states kept": _PASS.format(n=n, keep=True),
             "nothing kept": _PASS.format(n=n, keep=False),
         }
-        found = processes(ways, runs=runs)["peak"]
+        found = processes(ways, runs=min(runs, MEMORY_RUNS))["peak"]
         rows.append(row("Peak memory of a pass", "MB", found, at=n))
     return rows
 

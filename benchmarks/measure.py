@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+# Peaks of memory hardly differ from run to run, and each takes a process.
+MEMORY_RUNS = 2
 # What a child process says on its last line. `began` its code may set anew. Its peak of
 # memory `resource` would not tell: that one begins with the parent's.
 _CHILD = """

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from measure import interleaved, processes, row
+from measure import MEMORY_RUNS, interleaved, processes, row
 
 import lmviz
 from lmviz import corpus
@@ -69,7 +69,7 @@ def of_one_text(runs):
             "with torch.no_grad(): kept = lens.run_with_cache(ids[None])"
         )
     ways = {name: _ONE_TEXT + code for name, code in ways.items()}
-    found = processes(ways, runs=runs)["peak"]
+    found = processes(ways, runs=min(runs, MEMORY_RUNS))["peak"]
     goal = "below TransformerLens"
     what = f"Peak memory of a trace of {max(LENGTHS)} tokens"
     return [*rows, row(what, "MB", found, goal=goal)]
@@ -126,6 +126,5 @@ def of_many_texts(runs):
     goal = "at most 0.59 of one core"
     rows.append(row(f"{what}, two processes", "s", found, goal=goal))
     ways = {f"{n:,} texts": _MANY_TEXTS.format(n=n) for n in (1000, 10)}
-    # It takes a minute, and is the same each time.
-    found = processes(ways, runs=min(runs, 2))["peak"]
+    found = processes(ways, runs=min(runs, MEMORY_RUNS))["peak"]
     return [*rows, row("Peak memory of head scores", "MB", found, goal="at most 1.05")]

@@ -130,6 +130,7 @@ def forget_stale(app, config):
 def choose_workers(app):
     """Run a single lesson here: to start a worker takes longer than most lessons."""
     # Not earlier: Sphinx would take it for a new setting and write all pages anew.
+    app.lmviz_workers = app.config.sphinx_gallery_conf["parallel"] or 1
     if app.lmviz_n_stale < 2:
         app.config.sphinx_gallery_conf["parallel"] = False
 

@@ -43,7 +43,7 @@ def run_ahead(app):
     timeout = app.config.nb_execution_timeout
     # Each thread waits for a kernel, which is a process of its own.
     results = joblib.Parallel(
-        n_jobs=app.config.sphinx_gallery_conf["parallel"] or 1,
+        n_jobs=app.lmviz_workers,
         prefer="threads",
         return_as="generator",
     )(
