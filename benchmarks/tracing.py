@@ -88,7 +88,7 @@ from lmviz import corpus
 lm = lmviz.load("smollm2")
 g = torch.Generator().manual_seed(0)
 texts = [torch.randint(0, 49152, (32,), generator=g) for _ in range({n})]
-corpus.head_scores(lm, texts, progress=False)
+corpus.head_scores(lm, texts, batch_tokens=256, progress=False)
 """
 
 
