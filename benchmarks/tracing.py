@@ -48,7 +48,7 @@ def of_one_text(runs):
         ways = {
             "lm.trace": lambda ids=ids: lm.trace(ids),
             "bare forward pass": lambda ids=ids: bare(lm.module, ids),
-            'keep="attentions"': lambda ids=ids: lm.trace(ids, keep="attentions"),
+            "only attentions kept": lambda ids=ids: lm.trace(ids, keep="attentions"),
             "floor: nothing kept": lambda ids=ids: bare(lm.module, ids, keep=False),
         }
         if lens:
@@ -60,7 +60,7 @@ def of_one_text(runs):
     ways = {
         "lm.trace": "kept = lm.trace(ids)",
         "bare forward pass": "kept = tracing.bare(lm.module, ids)",
-        'keep="attentions"': 'kept = lm.trace(ids, keep="attentions")',
+        "only attentions kept": 'kept = lm.trace(ids, keep="attentions")',
         "floor: nothing kept": "kept = tracing.bare(lm.module, ids, keep=False)",
     }
     if lens:

@@ -103,6 +103,7 @@ def test_a_saved_figure_keeps_its_colours_and_is_small(figures, tmp_path):
     )
     assert drawn.get_clim() == (0, 1)
     assert np.abs(whole - saved).max() <= 8  # of 255, in every pixel
+    assert saved[0, 0].tolist() == [255] * 3  # the page's own white
     sizes = [(tmp_path / name).stat().st_size for name in ("saved.png", "whole.png")]
     assert sizes[0] < sizes[1]
 

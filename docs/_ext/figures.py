@@ -125,12 +125,12 @@ def save(figure, path, page, scale, said=None):
 
 def in_256_colours(image):
     """Choose 256 colours that leave none of an image's far from what it was."""
-    sample = image
-    if image.getcolors(MANY_COLOURS) is None:
-        # To choose among a quarter of a million takes as long as a whole lesson.
-        size = image.width // 3, image.height // 3
-        sample = image.resize(size, Image.Resampling.NEAREST)
-    chosen = sample.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    method = Image.Quantize.MAXCOVERAGE
+    if image.getcolors(MANY_COLOURS):
+        return image.quantize(256, method=method)
+    # To choose among a quarter of a million takes as long as a whole lesson.
+    size = image.width // 3, image.height // 3
+    chosen = image.resize(size, Image.Resampling.NEAREST).quantize(256, method=method)
     return image.quantize(palette=chosen, dither=Image.Dither.NONE)
 
 
