@@ -50,7 +50,7 @@ def main():
             found = benchmark(options.runs)
             print(measure.table(found), flush=True)
             rows += found
-        measure.save(part, rows, options.runs, options.save)
+        measure.save(part, rows, options.save)
     print(f"saved in {options.save}")
 
 

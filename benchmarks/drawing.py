@@ -28,7 +28,9 @@ def all_heads(runs):
     def grid():
         figure, axes = plt.subplots(N_LAYERS, N_HEADS, figsize=(24, 24))
         for ax, head in zip(axes.flat, weights.reshape(-1, *size[2:]), strict=True):
-            seaborn.heatmap(head, ax=ax, cbar=False)
+            seaborn.heatmap(
+                head, ax=ax, cbar=False, xticklabels=False, yticklabels=False
+            )
         saved(figure)
 
     ways = {"plots.head_mosaic": mosaic, "a seaborn heatmap a head": grid}

@@ -1,13 +1,18 @@
 """How cost grows: with the length of the text, with the size of the model."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import torch
 from measure import MEMORY_RUNS, interleaved, processes, row
-from tracing import bare
+from tracing import bare, some_ids
 
 import lmviz
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from random_gpt2 import save_random_gpt2
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 # The toy holds no more, so that all models can be compared.
@@ -18,27 +23,11 @@ _PASS = f"""
 import sys
 import torch, lmviz
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from growth import some_ids
-from tracing import bare
+from tracing import bare, some_ids
 lm = lmviz.load("smollm2")
-bare(lm.module, some_ids(lm, 8), keep=False)
-kept = bare(lm.module, some_ids(lm, {{n}}), keep={{keep}})
+bare(lm.module, some_ids(8), keep=False)
+kept = bare(lm.module, some_ids({{n}}), keep={{keep}})
 """
-
-
-def some_ids(lm, n):
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, lm.card.vocabulary, (n,), generator=generator)
-
-
-def random_gpt2(folder):
-    """Make a full-size GPT-2 that knows nothing; its passes cost the same."""
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    torch.manual_seed(0)
-    GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
-    lmviz.load_tokenizer("gpt2").save(str(Path(folder, "tokenizer.json")))
-    return lmviz.load(folder)
 
 
 def with_length(runs):
@@ -47,7 +36,7 @@ def with_length(runs):
     config = lm.module.config
     rows = []
     for n in LENGTHS:
-        ids = some_ids(lm, n)
+        ids = some_ids(n)
         generator = torch.Generator().manual_seed(0)
         shape = (config.num_attention_heads, n, config.head_dim)
         query, key, value = torch.randn(3, *shape, generator=generator)
@@ -76,13 +65,14 @@ def with_size(runs):
     """Time a pass of the same length against the number of weights."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        save_random_gpt2(folder)
         models = {
             "toy": lmviz.load("toy"),
-            "random GPT-2": random_gpt2(folder),
+            "random GPT-2": lmviz.load(folder),
             "smollm2": lmviz.load("smollm2"),
         }
         for name, lm in models.items():
-            ids = some_ids(lm, SHORT)
+            ids = some_ids(SHORT, vocabulary=lm.card.vocabulary)
             ways = {name: lambda lm=lm, ids=ids: bare(lm.module, ids, keep=False)}
             found = interleaved(ways, runs=runs)
             n = sum(weight.numel() for weight in lm.module.parameters())
@@ -95,7 +85,7 @@ def with_text_before(runs):
     lm = lmviz.load("smollm2")
     rows = []
     for n in LENGTHS[:-1]:
-        ids = some_ids(lm, n + 1)[None]
+        ids = some_ids(n + 1)[None]
         with torch.no_grad():
             cache = lm.module(input_ids=ids[:, :-1], use_cache=True).past_key_values
 

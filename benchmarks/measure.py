@@ -106,6 +106,7 @@ def row(what, unit, found, *, goal=None, at=None):
         "what": what,
         "at": at,
         "unit": unit,
+        "runs": len(our_values),
         "ways": {name: spread(values) for name, values in found.items()},
         "ratios": {
             f"{ours} / {other}": statistics.median(our_values)
@@ -151,11 +152,11 @@ def table(rows):
     return "\n".join(lines)
 
 
-def save(part, rows, runs, path):
+def save(part, rows, path):
     """Keep a part's rows, and what they were measured on, beside the other parts."""
     path = Path(path)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    kept[part] = {"machine": machine(), "runs": runs, "rows": rows}
+    kept[part] = {"machine": machine(), "rows": rows}
     whole = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(whole, encoding="utf-8")

@@ -21,9 +21,9 @@ def bare(module, ids, keep=True):
         )
 
 
-def some_ids(n, seed=0):
+def some_ids(n, seed=0, vocabulary=49152):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 49152, (n,), generator=generator)
+    return torch.randint(0, vocabulary, (n,), generator=generator)
 
 
 def transformer_lens(lm):
@@ -75,20 +75,18 @@ def of_one_text(runs):
     return [*rows, row(what, "MB", found, goal=goal)]
 
 
-_ONE_TEXT = f"""
+_START = f"""
 import sys, torch, lmviz
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import tracing
 lm = lmviz.load("smollm2")
+"""
+_ONE_TEXT = f"""{_START}
 ids = tracing.some_ids({max(LENGTHS)})
 """
-_MANY_TEXTS = """
-import torch, lmviz
-from lmviz import corpus
-lm = lmviz.load("smollm2")
-g = torch.Generator().manual_seed(0)
-texts = [torch.randint(0, 49152, (32,), generator=g) for _ in range({n})]
-corpus.head_scores(lm, texts, batch_tokens=256, progress=False)
+_MANY_TEXTS = f"""{_START}
+texts = [tracing.some_ids(32, seed) for seed in range({{n}})]
+tracing.corpus.head_scores(lm, texts, batch_tokens=256, progress=False)
 """
 
 

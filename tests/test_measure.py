@@ -38,14 +38,15 @@ def test_code_can_say_when_its_time_begins():
 def test_a_row_has_medians_ranges_and_the_ratio_of_ours_to_each():
     row = measure.row("Work", "s", {"ours": [1, 2, 9], "theirs": [4, 4, 4]}, goal="1")
     assert row["ways"] == {"ours": [2, 1, 9], "theirs": [4, 4, 4]}
+    assert row["runs"] == 3
     assert row["ratios"] == {"ours / theirs": 0.5}
     assert "ours / theirs" in measure.table([row])
 
 
 def test_a_part_is_saved_beside_the_others(tmp_path):
     file = tmp_path / "measured.json"
-    measure.save("one", [], 5, file)
-    measure.save("two", [measure.row("Work", "s", {"ours": [1]})], 5, file)
+    measure.save("one", [], file)
+    measure.save("two", [measure.row("Work", "s", {"ours": [1]})], file)
     kept = json.loads(file.read_text(encoding="utf-8"))
     assert list(kept) == ["one", "two"]
     assert kept["two"]["rows"][0]["what"] == "Work"
