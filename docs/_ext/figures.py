@@ -129,7 +129,7 @@ def in_256_colours(image):
     if image.getcolors(MANY_COLOURS):
         return image.quantize(256, method=method)
     # To choose among a quarter of a million takes as long as a whole lesson.
-    size = image.width // 3, image.height // 3
+    size = image.width // 4, image.height // 4
     chosen = image.resize(size, Image.Resampling.NEAREST).quantize(256, method=method)
     return image.quantize(palette=chosen, dither=Image.Dither.NONE)
 
