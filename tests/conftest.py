@@ -15,7 +15,7 @@ import tiny_families
 from random_gpt2 import save_random_gpt2
 
 import lmviz
-from lmviz import sources
+from lmviz import hub
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def no_hub(monkeypatch, tmp_path_factory):
 
     empty = tmp_path_factory.mktemp("hub")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(empty))
-    sources.hub_answers.cache_clear()
+    hub.hub_answers.cache_clear()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 import lmviz
-from lmviz import sources
+from lmviz import hub, sources
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_the_hub_is_asked_only_once(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(huggingface_hub, "get_session", no_session)
-    assert not sources.hub_answers()
-    assert not sources.hub_answers()
+    assert not hub.hub_answers()
+    assert not hub.hub_answers()
     assert len(asked) == 1
 
 
@@ -134,11 +134,12 @@ def hub_cache(monkeypatch, tmp_path):
 def test_gpt2_comes_from_the_cache_without_a_network(
     hub_cache, random_gpt2_folder, monkeypatch, capsys
 ):
-    cached(hub_cache, sources.GPT2_REPO, sources.GPT2_REVISION, random_gpt2_folder)
-    monkeypatch.setattr(sources, "hub_answers", lambda: pytest.fail("asked the hub"))
+    cached(hub_cache, hub.GPT2_REPO, hub.GPT2_REVISION, random_gpt2_folder)
+    monkeypatch.setattr(hub, "hub_answers", lambda: pytest.fail("asked the hub"))
+    monkeypatch.setattr(hub, "GPT2_FILES", {})  # of a GPT-2 that has learned
     for lm in (lmviz.load("gpt2"), lmviz.load("auto"), lmviz.load()):
         card = lm.card
-        assert (card.name, card.revision) == ("gpt2", sources.GPT2_REVISION)
+        assert (card.name, card.revision) == ("gpt2", hub.GPT2_REVISION)
         # GPT-2 small, as its paper has it: 12 layers, width 768, 1,024 positions.
         assert (card.n_layers, card.n_heads, card.d_model) == (12, 12, 768)
         assert (card.context, card.positions) == (1024, "learned")
@@ -149,7 +150,7 @@ def test_gpt2_comes_from_the_cache_without_a_network(
 
 
 def test_another_revision_in_the_cache_is_not_gpt2(hub_cache, tiny_folders, refusal):
-    cached(hub_cache, sources.GPT2_REPO, "0" * 40, tiny_folders["gpt2"])
+    cached(hub_cache, hub.GPT2_REPO, "0" * 40, tiny_folders["gpt2"])
     assert "not in the local cache" in refusal(lmviz.load, "gpt2")
 
 

@@ -50,7 +50,8 @@ def test_a_killed_conversion_leaves_nothing_behind(empty_cache):
     folder = sources.find("smollm2").folder
     assert not list(empty_cache.glob("*.partial-*"))
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json"}
+    files = {"config.json", "model.safetensors", "tokenizer.json"}
+    assert names == {*files, "sha256.json"}
 
 
 def test_a_conversion_that_fails_leaves_no_model(empty_cache, monkeypatch):

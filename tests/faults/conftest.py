@@ -13,7 +13,7 @@ LOST = ("failed", "error")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        row = item.module.__doc__.partition("\n")[0].rstrip(".")
+        row = (item.module.__doc__ or "Other tests").partition("\n")[0].rstrip(".")
         item.user_properties.append(("row", row))
 
 
