@@ -30,7 +30,7 @@ def check_folder(folder, origin, *, weights):
             f"{origin} has no config.json, so it is not a model's folder; give the "
             "folder that save_pretrained wrote"
         )
-    if not (any(folder.glob("tokenizer*")) or any(folder.glob("vocab*"))):
+    if not (_files(folder, "tokenizer*") or _files(folder, "vocab*")):
         raise SourceError(
             f"{origin} has no tokenizer.json; save the model's tokenizer there too"
         )
@@ -40,10 +40,10 @@ def check_folder(folder, origin, *, weights):
         raise SourceError(
             f"{origin} lacks {missing[0]}, which its index names; fetch it again"
         )
-    if any(folder.glob("*.safetensors")):
+    if _files(folder, "*.safetensors"):
         _check_layers(folder, origin)
         return
-    pickled = sorted(path.name for kind in _PICKLED for path in folder.glob(kind))
+    pickled = sorted(path.name for kind in _PICKLED for path in _files(folder, kind))
     if pickled:
         raise SourceError(
             f"{origin} has its weights only as {pickled[0]}, and a pickle can run "
@@ -101,6 +101,11 @@ def licence(folder):
     return str((metadata or {}).get("license", "not stated"))
 
 
+def _files(folder, pattern):
+    """Return the files of a pattern; a link whose target is gone is none."""
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
+
+
 def _missing_shards(folder, origin):
     index = folder / _INDEX
     if not index.is_file():
@@ -127,7 +132,7 @@ def _check_layers(folder, origin):
     config = _read_json(folder / "config.json", origin)
     layers = next((config[key] for key in _LAYERS if key in config), 0)
     tensors = 0
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in _files(folder, "*.safetensors"):
         try:
             with safe_open(path, framework="numpy") as file:
                 tensors += len(file.keys())
