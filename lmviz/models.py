@@ -154,8 +154,8 @@ class LanguageModel:
         Raises
         ------
         TypeError, ValueError
-            If the text does not suit the model (as for `ids`), or `keep` names
-            something else.
+            If the text does not suit the model (as for `ids`), `keep` names something
+            else, or what it names does not fit into the memory of this machine.
         """
         from .trace import trace
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from . import checks
+from . import checks, memory
 
 KEEP = ("hidden_states", "attentions", "logits")
 
@@ -81,7 +81,7 @@ def trace(module, ids, tokens, *, keep=None):
     ------
     TypeError, ValueError
         If `ids` is no such tensor or too long for the model, there are not as many
-        tokens, or `keep` names something else.
+        tokens, `keep` names something else, or what it names does not fit into memory.
 
     Examples
     --------
@@ -97,6 +97,7 @@ def trace(module, ids, tokens, *, keep=None):
     ids = checks.text(ids, module.config)
     if len(tokens := tuple(tokens)) != len(ids):
         raise ValueError(f"{len(tokens)} tokens, wanted one for each of {len(ids)} ids")
+    memory.check(module.config, len(ids), keep)
     with torch.no_grad():
         output = module(
             input_ids=ids[None],

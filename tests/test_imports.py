@@ -23,6 +23,7 @@ VIEWS = ("bars", "clouds", "grid", "waves")
 ALLOWED = {
     "__init__": set(),
     "checks": set(),
+    "memory": set(),
     "inputs": set(),
     **{chapter: {"checks"} for chapter in CHAPTERS},
     "byte_level": {"byte_pairs", "tokenization"},
@@ -33,7 +34,7 @@ ALLOWED = {
     "transformer": {"attention", "checks", "embeddings", "parts", "positions"},
     "glyphs": set(),
     "plots": {"glyphs", "inputs"},
-    "trace": {"checks"},
+    "trace": {"checks", "memory"},
     "conversion": set(),
     "errors": set(),
     "cache": {"errors"},
