@@ -15,7 +15,8 @@ def attack(make):
 
 @attack
 def empty(case):
-    for axis in {axis for name in case.shapes for axis in case.axes(name)}:
+    axes = [axis for name in case.shapes for axis in case.axes(name)]
+    for axis in dict.fromkeys(axes):
         yield f"no {axis}", case.arrays(**{axis: 0}), nothing
 
 
@@ -51,10 +52,10 @@ def mismatched_lengths(case):
                 yield f"{name}, one {axis} less", {**good, name: short}, None
 
 
-def _with(case, name, number, **dtype):
-    good = {**case.arrays()}
-    good[name] = good[name].to(**dtype) if dtype else good[name].clone()
-    good[name].view(-1)[0] = number
+def _with(case, name, number, *, place=0, **dtype):
+    good = case.arrays()
+    good[name] = good[name].to(**dtype)
+    good[name].view(-1)[place] = number
     return good
 
 
@@ -63,7 +64,9 @@ def nan(case):
     whole = case.run(case.arrays())[0]
     for name in case.of_kind(*FLOATS):
         stays = equal(whole, spared=lambda found, _: np.isnan(found))
-        yield name, _with(case, name, torch.nan), stays
+        for place in (0, -1):
+            with_nan = _with(case, name, torch.nan, place=place)
+            yield f"{name} {place}", with_nan, stays
 
 
 @attack
