@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from . import checks, families
+from . import checks, families, memory
 
 
 @contextmanager
@@ -130,8 +130,8 @@ def effects(module, ids, answer, *, replacement=None):
     Raises
     ------
     TypeError, ValueError
-        If `ids` or `replacement` is no such tensor, the text is too long for the model,
-        or the answer not in its vocabulary.
+        If `ids` or `replacement` is no such tensor, the text is too long for the model
+        or for the memory of this machine, or the answer not in its vocabulary.
 
     Examples
     --------
@@ -147,6 +147,7 @@ def effects(module, ids, answer, *, replacement=None):
     checks.ids(torch.tensor(answer), "answer", (), size=module.config.vocab_size)
     replacement = _fitting(replacement, module)
     n_layers, n_heads = _size(module.config)
+    memory.check(module.config, len(ids), (), n_texts=n_heads)
     with torch.no_grad():
         whole = _log_probability(module, ids[None], answer)
         found = []

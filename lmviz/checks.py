@@ -202,11 +202,14 @@ def tensor(x, name, shape):
     ValueError: x (2, 3), wanted (T, 4), none of them empty
     """
     if not isinstance(x, torch.Tensor):
-        raise TypeError(f"{name} of type {type(x).__name__}, wanted a torch.Tensor")
+        kind = type(x).__name__
+        raise TypeError(
+            f"{name} of type {kind}, wanted a torch.Tensor (torch.as_tensor)"
+        )
     if x.is_complex():
         raise TypeError(f"{name} of {x.dtype}, wanted real numbers")
     if not x.is_cpu:
-        raise ValueError(f"{name} is on the device {x.device}, wanted it on the CPU")
+        raise ValueError(f"{name} is on the device {x.device}, wanted the CPU (.cpu())")
     open_ended = shape[:1] == ("...",)
     axes = shape[1:] if open_ended else shape
     sizes = x.shape[x.ndim - len(axes) :] if open_ended else x.shape

@@ -39,8 +39,8 @@ def available():
         return None
 
 
-def needed(config, n_tokens, keep):
-    """Count the bytes that a pass over one text takes at least, beside the model.
+def needed(config, n_tokens, keep, *, n_texts=1):
+    """Count the bytes that a pass takes at least, beside the model.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ def needed(config, n_tokens, keep):
     n_tokens : int
     keep : collection of str
         As for `lmviz.trace.trace`.
+    n_texts : int, default 1
+        How many texts of this length are in the batch.
 
     Returns
     -------
@@ -68,15 +70,15 @@ def needed(config, n_tokens, keep):
         numbers += config.num_hidden_layers * layer
     if "hidden_states" in keep:
         numbers += states
-    return _FLOAT32 * numbers
+    return _FLOAT32 * numbers * n_texts
 
 
-def check(config, n_tokens, keep):
+def check(config, n_tokens, keep, *, n_texts=1):
     """Refuse a pass that does not fit into memory.
 
     Parameters
     ----------
-    config, n_tokens, keep
+    config, n_tokens, keep, n_texts
         As for `needed`.
 
     Raises
@@ -90,19 +92,23 @@ def check(config, n_tokens, keep):
     >>> import lmviz
     >>> check(lmviz.load("toy").module.config, 64, ("attentions", "logits"))
     """
-    wanted, left = needed(config, n_tokens, keep), available()
+    wanted, left = needed(config, n_tokens, keep, n_texts=n_texts), available()
     if left is None or wanted <= left:
         return
     instead = "shorten the text"
-    if "attentions" in keep:
+    if n_texts > 1:
+        instead = "take fewer at a time, or shorter ones"
+    elif "attentions" in keep:
         less = _gigabytes(needed(config, n_tokens, ("logits",)))
         instead = (
             f'take keep="logits" ({less}), lmviz.corpus, which holds one layer\'s '
             "attentions at a time, or a shorter text"
         )
+    texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(
-        f"keeping {', '.join(sorted(keep)) or 'nothing'} of {n_tokens:,} tokens takes "
-        f"{_gigabytes(wanted)}, and {_gigabytes(left)} of memory are left; {instead}"
+        f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
+        f"takes {_gigabytes(wanted)}, and {_gigabytes(left)} of memory are left; "
+        f"{instead}"
     )
 
 

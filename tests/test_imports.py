@@ -27,7 +27,7 @@ ALLOWED = {
     "inputs": set(),
     **{chapter: {"checks"} for chapter in CHAPTERS},
     "byte_level": {"byte_pairs", "tokenization"},
-    "ablation": {"checks", "families"},
+    "ablation": {"checks", "families", "memory"},
     "families": set(),
     "parts": {"checks"},
     "weights": {"families", "parts", "positions"},
@@ -51,7 +51,7 @@ ALLOWED = {
     "toy.__main__": {"models", "toy"},
     "card": {"families"},
     "batches": set(),
-    "corpus": {"batches", "families", "heads", "surprise"},
+    "corpus": {"batches", "families", "heads", "memory", "surprise"},
     "reading": {"errors"},
     "models": {
         "card",

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import lmviz
-from lmviz import corpus, memory
+from lmviz import ablation, corpus, memory
 
 ROOT = Path(__file__).parents[2]
 # | model | tokens | kept | stays below |
@@ -143,6 +143,21 @@ def test_what_is_offered_instead_works(toy, left):
     assert torch.equal(toy.trace(whole.ids, keep="logits").logits, whole.logits)
     scores = corpus.head_scores(toy, [whole.ids], progress=False)
     assert scores["entropy"].shape == (3, 4)
+
+
+def test_batches_and_heads_that_do_not_fit_are_refused(toy, monkeypatch, left):
+    no_pass(toy, monkeypatch)
+    texts = [torch.arange(64)] * 20
+    left(900)
+    said = "of 16 texts of 64 tokens takes 0.0 GB.*; take fewer at a time"
+    for function in (corpus.head_scores, corpus.surprisals):
+        with pytest.raises(ValueError, match=said):
+            function(toy, texts, progress=False)
+        with pytest.raises(AssertionError, match="the pass began"):
+            function(toy, texts, batch_tokens=64, progress=False)
+    left(400)
+    with pytest.raises(ValueError, match="of 4 texts of 64 tokens takes"):
+        ablation.effects(toy.module, texts[0], 0)
 
 
 def test_a_machine_that_says_nothing_of_its_memory_is_trusted(toy, monkeypatch):
