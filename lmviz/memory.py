@@ -99,7 +99,7 @@ def check(config, n_tokens, keep, *, n_texts=1):
     if n_texts > 1:
         instead = "take fewer at a time, or shorter ones"
     elif "attentions" in keep:
-        less = _gigabytes(needed(config, n_tokens, ("logits",)))
+        less = _written(needed(config, n_tokens, ("logits",)))
         instead = (
             f'take keep="logits" ({less}), lmviz.corpus, which holds one layer\'s '
             "attentions at a time, or a shorter text"
@@ -107,10 +107,10 @@ def check(config, n_tokens, keep, *, n_texts=1):
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
-        f"takes {_gigabytes(wanted)}, and {_gigabytes(left)} of memory are left; "
+        f"takes {_written(wanted)}, and {_written(left)} of memory are left; "
         f"{instead}"
     )
 
 
-def _gigabytes(size):
-    return f"{size / 1e9:.1f} GB"
+def _written(size):
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
