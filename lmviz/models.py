@@ -91,12 +91,25 @@ class LanguageModel:
         import torch
 
         tokenization.check_words(self.tokenizer, tokenization.checked_text(text))
-        ids = torch.tensor(self.tokenizer.encode(text).ids)
-        self._check_ids(ids)
-        return ids
+        ids = self.tokenizer.encode(text).ids
+        return self._checked(torch.tensor(ids, dtype=torch.int64))
 
     def tokens(self, ids):
-        """Name each id as a reader can see it, spaces and bytes included."""
+        """Name each id as a reader can see it, spaces and bytes included.
+
+        Parameters
+        ----------
+        ids : iterable of int
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no sequence of whole numbers, or an id is not in the vocabulary.
+        """
         return tokenization.readable_tokens(self.tokenizer, ids)
 
     def ids(self, text):
@@ -120,13 +133,7 @@ class LanguageModel:
 
         if not isinstance(text, torch.Tensor):
             return self.encode(text)
-        if text.ndim != 1 or not len(text) or text.dtype != torch.int64:
-            raise ValueError(
-                f"ids of shape {tuple(text.shape)} and type {text.dtype}, wanted "
-                "(T,) and torch.int64, one or more"
-            )
-        self._check_ids(text)
-        return text
+        return self._checked(text)
 
     def trace(self, text, *, keep=None):
         """Run the model once on a text and keep what it computed.
@@ -147,25 +154,24 @@ class LanguageModel:
         Raises
         ------
         TypeError, ValueError
-            If the text does not suit the model (as for `ids`), or `keep` names
-            something else.
+            If the text does not suit the model (as for `ids`), `keep` names something
+            else, or what it names does not fit into the memory of this machine.
         """
         from .trace import trace
 
         ids = self.ids(text)
         return trace(self.module, ids, self.tokens(ids), keep=keep)
 
-    def _check_ids(self, ids):
+    def _checked(self, ids):
+        from . import checks
+
+        ids = checks.ids(ids, "ids", ("T",), size=self.card.vocabulary)
         if self.card.context is not None and len(ids) > self.card.context:
             raise ValueError(
                 f"the text is {len(ids)} tokens long, and {self.card.name} holds "
                 f"{self.card.context}; shorten it or trace it in pieces"
             )
-        for i in (int(ids.min()), int(ids.max())):
-            if not 0 <= i < self.card.vocabulary:
-                raise ValueError(
-                    f"id {i} is not in the vocabulary of {self.card.vocabulary} tokens"
-                )
+        return ids
 
 
 def load(name=None):

@@ -10,9 +10,12 @@ import unicodedata
 import numpy as np
 
 from lmviz.glyphs import legible, write
+from lmviz.inputs import as_array, check, numbers
 
 #: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+# More of them take minutes, and make a figure that no program opens.
+_LABELS = 256
 _STRIP = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
 _SCALES = {
     "linear": (lambda weights: weights, "weight"),
@@ -54,8 +57,9 @@ def attention_map(
 
     Raises
     ------
-    ValueError
-        If the shapes do not fit, or the scale has no such name.
+    TypeError, ValueError
+        If the weights are no finite numbers, the shapes do not fit, there are more
+        tokens than can be read, or the scale has no such name.
 
     Examples
     --------
@@ -65,13 +69,14 @@ def attention_map(
     """
     import seaborn
 
-    weights = np.asarray(weights)
-    if weights.ndim != 2 or weights.shape[1] != len(tokens):
+    weights = numbers(weights, "weights", ("T_q", "T_k"))
+    if weights.shape[1] != len(tokens) or len(weights) > len(tokens):
         raise ValueError(
             f"weights {weights.shape} do not fit {len(tokens)} tokens: wanted "
             "(T_q, T_k) with one token a key"
         )
     colour, label = _scale(scale)
+    _check_labels(tokens, "use head_mosaic, which has no labels")
     side = 2.2 + 0.36 * len(tokens)
     ax = ax or _axes(side + 0.8, side)
     seaborn.heatmap(
@@ -112,20 +117,24 @@ def head_mosaic(
         A row a layer, a column a head; in each tile queries run down and keys
         run right.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `attentions` is no such array, or the scale has no such name.
+
     Examples
     --------
     >>> ax = head_mosaic(np.full((2, 3, 4, 4), 0.25))
     >>> ax.get_xlabel(), len(ax.get_xticks()), ax.get_ylabel(), len(ax.get_yticks())
     ('head', 3, 'layer', 2)
     """
-    attentions = np.asarray(attentions)
-    if attentions.ndim != 4:
-        raise ValueError(f"attentions {attentions.shape}, wanted (L, H, T_q, T_k)")
+    attentions = as_array(attentions, "attentions", ("L", "H", "T_q", "T_k"))
+    check(attentions, "attentions", ~np.isfinite(attentions))
     n_layers, n_heads, n_queries, n_keys = attentions.shape
     colour, label = _scale(scale)
     gap = max(1, n_keys // 10)
     tiles = np.pad(
-        colour(attentions),
+        colour(attentions.astype(float, copy=False)),
         [(0, 0), (0, 0), (0, gap), (0, gap)],
         constant_values=np.nan,
     )
@@ -160,6 +169,7 @@ def heatmap(
     Parameters
     ----------
     matrix : array-like, shape (rows, columns)
+        NaN is left blank.
     title, xlabel, ylabel : str
     label : str
         What the colour shows.
@@ -171,6 +181,11 @@ def heatmap(
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `matrix` is no such array, or has infinity.
+
     Examples
     --------
     >>> names = {"title": "Ones", "xlabel": "column", "ylabel": "row", "label": "value"}
@@ -178,9 +193,11 @@ def heatmap(
     >>> ax.get_title(), ax.images[0].get_array().tolist()
     ('Ones', [[1, 0], [0, 1]])
     """
+    matrix = as_array(matrix, "matrix", ("rows", "columns"))
+    check(matrix, "matrix", np.isinf(matrix))
     ax = ax or _axes(7.0, 4.8)
     drawn = ax.imshow(
-        np.asarray(matrix),
+        matrix,
         aspect="auto",
         cmap=cmap,
         vmin=vmin,
@@ -267,6 +284,11 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `coordinates` is no such array, or there are more labels than can be read.
+
     Examples
     --------
     >>> names = {"title": "Two words", "xlabel": "first", "ylabel": "second"}
@@ -276,12 +298,13 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     """
     from adjustText import adjust_text
 
-    coordinates = np.asarray(coordinates)
+    coordinates = numbers(coordinates, "coordinates", ("T", 2))
     if coordinates.shape != (len(labels), 2):
         raise ValueError(
             f"coordinates {coordinates.shape} do not fit {len(labels)} labels: "
             "wanted (T, 2)"
         )
+    _check_labels(labels, "draw some of the points")
     ax = ax or _axes(6.0, 5.0)
     ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
     names = [
@@ -313,6 +336,12 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `probabilities` is no such array, or there are not as many tokens, or more
+        than can be read.
+
     Examples
     --------
     >>> ax = token_bars(["␣Paris", "␣a"], [0.75, 0.125], title="Next")
@@ -321,7 +350,10 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['0.750', '0.125', '0.125']
     """
-    probabilities = np.asarray(probabilities, dtype=float)
+    probabilities = numbers(probabilities, "probabilities", ("k",))
+    if len(probabilities) != len(tokens):
+        raise ValueError(f"{len(probabilities)} probabilities of {len(tokens)} tokens")
+    _check_labels(tokens, "draw the likeliest")
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
     names = [*tokens, "all others"]
     rows = range(len(names))
@@ -334,6 +366,13 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     ax.margins(x=0.12)
     ax.spines[["top", "right"]].set_visible(False)
     return legible(ax)
+
+
+def _check_labels(labels, instead):
+    if len(labels) > _LABELS:
+        raise ValueError(
+            f"{len(labels)} labels, wanted at most {_LABELS} to be read; {instead}"
+        )
 
 
 def _scale(name):

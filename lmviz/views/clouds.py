@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..inputs import numbers, strings
 from .base import View, visible
-from .inputs import numbers, strings
 
 _SIZE = 320
 
