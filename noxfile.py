@@ -199,6 +199,15 @@ def faults(session):
 
 
 @nox.session
+def coverage(session):
+    """Measure which branches of the package the tests and the faults reach."""
+    install(session, "test", "docs", "browser")
+    folders = ("tests", "lmviz", "tests/faults")
+    parallel = ("-n", str(WORKERS), "--dist", "worksteal")
+    session.run("pytest", *folders, *parallel, "--cov", env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def mutations(session):
     """Take out guard after guard; each time a test has to fail [-- NAME]."""
     install(session, "test", "docs", "browser")
