@@ -39,6 +39,7 @@ extensions = [
     "mathml",
     "model_card",
     "notebooks",
+    "policy",
     "reference_links",
     "run_times",
     "search_entries",
