@@ -7,7 +7,7 @@ rank. Plain Python: nothing here needs torch.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import regex
@@ -113,7 +113,7 @@ class ByteLevelBPE:
                 f"may need, the first of them {missing[0]!r}"
             )
         self._tokens = {i: token for token, i in self.vocabulary.items()}
-        self._word_ids = cache(self._encode_word)
+        self._word_ids = lru_cache(2**16)(self._encode_word)
 
     @classmethod
     def from_files(cls, encoder, merges, *, special=("<|endoftext|>",)):
@@ -242,6 +242,13 @@ class ByteLevelBPE:
         list of list of str
             In the byte alphabet: first the single bytes, last the tokens.
 
+        Raises
+        ------
+        TypeError
+            If `word` is not a string.
+        ValueError
+            If it holds half of a surrogate pair, or has more than 1,000 bytes.
+
         Examples
         --------
         >>> ByteLevelBPE.train("low lower lowest", n_merges=2).steps(" low")
@@ -250,7 +257,7 @@ class ByteLevelBPE:
         return self.pairs.steps(to_alphabet(word))
 
     def _encode_word(self, word):
-        return [self.vocabulary[token] for token in self.steps(word)[-1]]
+        return [self.vocabulary[t] for t in self.pairs.encode(to_alphabet(word))]
 
     def _cut_out_special(self, text):
         if not self.special:
