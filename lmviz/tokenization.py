@@ -240,8 +240,9 @@ def check_words(tokenizer, text):
     missing = [word for word in text.split() if tokenizer.token_to_id(word) is None]
     if missing:
         raise ValueError(
-            f"the model knows {tokenizer.get_vocab_size()} words, and {missing[0]!r} "
-            "is none of them; use its own words, set apart by spaces"
+            f"the model knows {tokenizer.get_vocab_size()} words, and "
+            f"{missing[0]!r:.60} is none of them; use its own words, set apart by "
+            "spaces"
         )
 
 
@@ -284,7 +285,9 @@ def readable_tokens(tokenizer, ids):
     """
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     if not isinstance(ids, Iterable) or isinstance(ids, str):
-        raise TypeError(f"wanted a sequence of ids, got {type(ids).__name__}: {ids!r}")
+        raise TypeError(
+            f"wanted a sequence of ids, got {type(ids).__name__}: {ids!r:.60}"
+        )
     tokens = [_token(tokenizer, i) for i in ids]
     if type(tokenizer.decoder).__name__ == "ByteLevel":
         return [readable(token) for token in tokens]

@@ -90,7 +90,9 @@ def trace(module, ids, tokens, *, keep=None):
     """
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):
-        raise ValueError(f"keep has {min(unknown)!r}, wanted some of {', '.join(KEEP)}")
+        raise ValueError(
+            f"keep has {min(unknown)!r:.60}, wanted some of {', '.join(KEEP)}"
+        )
     with torch.no_grad():
         output = module(
             input_ids=ids[None],

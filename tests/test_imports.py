@@ -56,7 +56,7 @@ ALLOWED = {
     **{f"views.{view}": {"views.base", "views.inputs"} for view in VIEWS},
     "views.matrices": set(),
     "views.maps": {"views.base", "views.inputs", "views.matrices"},
-    "views.strips": {"tokenization", "views.base"},
+    "views.strips": {"tokenization", "views.base", "views.inputs"},
     "views.tour": set(),
     "views.explorer": {"toy", "views.base", "views.tour"},
 }

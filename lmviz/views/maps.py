@@ -3,7 +3,7 @@
 import numpy as np
 
 from .base import View, visible
-from .inputs import strings
+from .inputs import fits_a_page, strings
 from .matrices import SCALES, draw
 
 # Up to this many weights, small ones are kept finely too.
@@ -118,6 +118,7 @@ def collect(weights, tokens):
     """
     weights = _array(weights)
     _check(weights)
+    fits_a_page(weights.shape[3], "tokens")
     tokens = strings(tokens, weights.shape[3], "tokens")
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
