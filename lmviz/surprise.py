@@ -108,6 +108,11 @@ def bits_per_byte(surprisals, text):
     float
         Comparable between models, whatever their tokens.
 
+    Raises
+    ------
+    ValueError
+        If the text is empty, or cannot be written as UTF-8.
+
     Examples
     --------
     >>> round(bits_per_byte(torch.tensor([4 * math.log(2)]), "dogs"), 6)
