@@ -12,6 +12,7 @@ import re
 import time
 import unicodedata
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import hostile
 import matplotlib.pyplot as plt
@@ -33,7 +34,7 @@ from lmviz import (
     views,
 )
 from lmviz.toy import evaluate, language
-from lmviz.views import base, inputs, matrices, strips
+from lmviz.views import base, inputs, strips
 
 ANY = st.characters(exclude_categories=())
 WHOLE = st.characters(exclude_categories=["Cs"])
@@ -371,6 +372,15 @@ class Shape(HTMLParser):
             self.data.append(data)
 
 
+def strings_in(data):
+    """Give every string of some JSON, the names of its parts too."""
+    if isinstance(data, dict):
+        data = [*data, *data.values()]
+    if isinstance(data, list):
+        return {string for part in data for string in strings_in(part)}
+    return {data} if isinstance(data, str) else set()
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
     wanted = Shape(VIEWS[name]("a")._repr_html_())
@@ -383,11 +393,8 @@ def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
         got = Shape(written)
         assert got.tags == wanted.tags
         assert got.runs == []
-        if name != "positions":
-            assert text in json.dumps(json.loads(got.data[0]), ensure_ascii=False) or (
-                json.dumps(text, ensure_ascii=False)[1:-1]
-                in json.dumps(json.loads(got.data[0]), ensure_ascii=False)
-            )
+        if name != "positions":  # it shows no words
+            assert text in strings_in(json.loads(got.data[0]))
         view.save(tmp_path / "page.html")
         saved = (tmp_path / "page.html").read_text(encoding="utf-8")
         assert saved.endswith("</html>\n")
@@ -408,9 +415,7 @@ def test_what_views_write_hides_nothing(tried):
 
 
 def test_a_drawing_of_a_head_is_whole_whatever_the_text(tried):
-    from xml.etree import ElementTree
-
     for text in (*hostile.SHORT, *hostile.HALVES):
         svg = VIEWS["attention"](text).to_svg(0, 0)
-        assert matrices.draw.__name__ and ElementTree.fromstring(svg) is not None
+        ElementTree.fromstring(svg)
     tried(len(hostile.SHORT) + 3)
