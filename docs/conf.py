@@ -39,6 +39,7 @@ extensions = [
     "mathml",
     "model_card",
     "notebooks",
+    "outputs",
     "policy",
     "reference_links",
     "run_times",
