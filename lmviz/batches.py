@@ -5,7 +5,6 @@ What is done with a batch, and what the results add up to, `lmviz.corpus` says.
 
 import hashlib
 import json
-import pickle
 import time
 from pathlib import Path
 
@@ -107,7 +106,7 @@ class Batches:
             model cannot go to another process.
         """
         if joblib.effective_n_jobs(n_jobs) != 1:
-            pickle.dumps(self.lm)  # says what keeps it here; joblib would not
+            self.lm.__reduce__()  # says what keeps it here; joblib would not
         kept = _Kept(file, self._key(work), start)
         todo = self.batches[kept.done :]
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(

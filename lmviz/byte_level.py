@@ -14,7 +14,7 @@ from pathlib import Path
 import regex
 
 from . import byte_pairs
-from .tokenization import byte_alphabet, stand_in_bytes, utf8
+from .tokenization import byte_alphabet, listed, stand_in_bytes, utf8
 
 # English endings; letters; digits; other signs; spaces. Letters, digits and signs
 # take one space in front of them along; the last of several spaces is left to them.
@@ -225,11 +225,11 @@ class ByteLevelBPE:
 
         Raises
         ------
-        ValueError
-            If an id is not in the vocabulary.
+        TypeError, ValueError
+            If it is no sequence of whole numbers, or an id is not in the vocabulary.
         """
         raw = bytearray()
-        for i in ids:
+        for i in listed(ids):
             token = self._tokens.get(i)
             if token is None:
                 size = len(self._tokens)

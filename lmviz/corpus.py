@@ -8,7 +8,7 @@ up at the end, where a causal model never looks.
 
 import torch
 
-from . import families, heads, surprise
+from . import families, heads, memory, surprise
 from .batches import Batches
 
 
@@ -42,8 +42,8 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     Raises
     ------
     TypeError, ValueError
-        If a text cannot be traced or has one token, or `file` holds the sums of
-        another call.
+        If a text cannot be traced or has one token, a batch does not fit into memory,
+        or `file` holds the sums of another call.
 
     Examples
     --------
@@ -65,7 +65,9 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     def add(total, _, found):
         return {name: total[name] + found[name] for name in total}
 
-    total = Batches(lm, texts, batch_tokens).fold(
+    batches = Batches(lm, texts, batch_tokens)
+    _check_memory(batches, ())
+    total = batches.fold(
         _head_sums, add, start, n_jobs=n_jobs, file=file, progress=progress
     )
     means = total["sums"] / total["queries"]
@@ -101,6 +103,7 @@ def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress
     [False, True]
     """
     batches = Batches(lm, texts, batch_tokens)
+    _check_memory(batches, ("logits",))
     lengths = [len(ids) - 1 for ids in batches.ids]
 
     def add(total, batch, found):
@@ -160,6 +163,15 @@ def _surprisals(lm, batch):
         surprise.surprisal(of_text[: len(ids)].float(), ids)
         for of_text, ids in zip(logits, batch, strict=True)
     ]
+
+
+def _check_memory(batches, keep):
+    config = batches.lm.module.config
+    sizes = ((len(batches.ids[batch[0]]), len(batch)) for batch in batches.batches)
+    n_tokens, n_texts = max(
+        sizes, key=lambda size: memory.needed(config, size[0], keep, n_texts=size[1])
+    )
+    memory.check(config, n_tokens, keep, n_texts=n_texts)
 
 
 def _padded(batch):

@@ -4,7 +4,11 @@ Looking rows up, comparing them, finding neighbours, and flattening many
 dimensions to the two of a page.
 """
 
+from numbers import Integral
+
 import torch
+
+from . import checks
 
 
 def lookup(table, ids):
@@ -21,8 +25,8 @@ def lookup(table, ids):
 
     Raises
     ------
-    ValueError
-        If an id is outside the table.
+    TypeError, ValueError
+        If they are no such tensors, or an id is outside the table.
 
     Examples
     --------
@@ -30,13 +34,8 @@ def lookup(table, ids):
     tensor([[2., 3.],
             [2., 3.]])
     """
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= len(table):
-        wrong = low if low < 0 else high
-        raise ValueError(
-            f"id {wrong} is not in the table: wanted 0 to {len(table) - 1}"
-        )
-    return table[ids]
+    checks.tensor(table, "table", ("V", "d"))
+    return table[checks.ids(ids, "ids", ("...",), size=len(table))]
 
 
 def cosine(a, b):
@@ -54,18 +53,21 @@ def cosine(a, b):
 
     Raises
     ------
-    ValueError
-        If the two have different widths.
+    TypeError, ValueError
+        If they are no such tensors, or have different widths.
 
     Examples
     --------
     >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
     tensor([[1., 0.]])
     """
+    a = checks.numbers(a, "a", ("n", "d"))
+    b = checks.numbers(b, "b", ("m", "d"))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"vectors of different width: {tuple(a.shape)} and {tuple(b.shape)}"
         )
+    a, b = checks.promoted(a, b)
     normalize = torch.nn.functional.normalize
     return normalize(a, dim=-1) @ normalize(b, dim=-1).T
 
@@ -87,6 +89,12 @@ def neighbours(table, id, *, k=10):
         The closest first.
     cosines : torch.Tensor, shape (k,)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `table` is no such tensor or has NaN, there is no such row, or there are not
+        k others.
+
     Examples
     --------
     >>> table = torch.tensor([[1.0, 0.0], [3.0, 4.0], [2.0, 0.0]])
@@ -94,6 +102,7 @@ def neighbours(table, id, *, k=10):
     (tensor([2, 1]), tensor([1.0000, 0.6000]))
     """
     similarity = cosine(lookup(table, torch.tensor([id])), table)[0]
+    _check_answers(k, len(table) - 1, similarity, table)
     similarity[id] = -torch.inf
     cosines, ids = similarity.topk(k)
     return ids, cosines
@@ -119,6 +128,12 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
         The closest first.
     cosines : torch.Tensor, shape (k,) or (n, k)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If something is no such tensor, `table` has NaN, a row is not there, or there
+        are not k answers.
+
     References
     ----------
     Mikolov, Yih and Zweig, "Linguistic Regularities in Continuous Space Word
@@ -131,13 +146,33 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
     >>> analogy(table, 0, 1, 2, k=1)
     (tensor([3]), tensor([1.0000]))
     """
-    questions = torch.stack([torch.as_tensor(row) for row in (a, b, c)], dim=-1)
+    rows = [_rows(row, name) for row, name in ((a, "a"), (b, "b"), (c, "c"))]
+    if len(shapes := {tuple(row.shape) for row in rows}) > 1:
+        raise ValueError(f"a, b and c have the shapes {shapes}, wanted the same")
+    questions = torch.stack(rows, dim=-1)
+    table = checks.numbers(table, "table", ("V", "d"))
     first, second, third = lookup(table, questions).unbind(-2)
     similarity = cosine(torch.atleast_2d(second - first + third), table)
+    left = len(table) - 3 if without_inputs else len(table)
+    _check_answers(k, left, similarity, table)
     if without_inputs:
         similarity.scatter_(1, torch.atleast_2d(questions), -torch.inf)
     cosines, ids = similarity.reshape(*questions.shape[:-1], -1).topk(k)
     return ids, cosines
+
+
+def _rows(row, name):
+    row = torch.tensor(int(row)) if isinstance(row, Integral) else row
+    shape = () if isinstance(row, torch.Tensor) and not row.ndim else ("n",)
+    return checks.ids(row, name, shape)
+
+
+def _check_answers(k, n, similarity, table):
+    if not 1 <= k <= n:
+        raise ValueError(f"k is {k}, wanted 1 to {n}: there are no more other rows")
+    # NaN would come out as the closest. Only then the whole table is looked through.
+    if similarity.isnan().any():
+        checks.finite(table, "table")
 
 
 def random_pairs(table, *, n=10_000, seed=0):
@@ -155,11 +190,19 @@ def random_pairs(table, *, n=10_000, seed=0):
     torch.Tensor, shape (n,)
         Their cosines: the baseline for any claim that two rows are close.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `table` is no such tensor, or has fewer than two rows.
+
     Examples
     --------
     >>> random_pairs(torch.eye(5), n=3)
     tensor([0., 0., 0.])
     """
+    table = checks.numbers(table, "table", ("V", "d"))
+    if len(table) < 2 or n < 1:
+        raise ValueError(f"{n} pairs of {len(table)} rows: wanted 1 or more, of 2 rows")
     generator = torch.Generator().manual_seed(seed)
     first = torch.randint(len(table), (n,), generator=generator)
     step = torch.randint(1, len(table), (n,), generator=generator)
@@ -186,8 +229,9 @@ def project(x, *, n=2):
 
     Raises
     ------
-    ValueError
-        If there are too few vectors to have n directions.
+    TypeError, ValueError
+        If `x` is no such tensor, has NaN or infinity, or does not spread in n
+        directions.
 
     Examples
     --------
@@ -197,8 +241,17 @@ def project(x, *, n=2):
     """
     from sklearn.decomposition import PCA
 
+    x = checks.numbers(x, "x", ("T", "d")).detach()
+    checks.finite(x, "x")
     if len(x) <= n:
         raise ValueError(f"{len(x)} vectors cannot spread in {n} directions: give more")
-    pca = PCA(n, svd_solver="full").fit(x.numpy())
-    coordinates = torch.from_numpy(pca.transform(x.numpy()))
-    return coordinates, torch.from_numpy(pca.explained_variance_ratio_)
+    if not 1 <= n <= x.shape[1] or x.eq(x[0]).all():
+        raise ValueError(
+            f"vectors {tuple(x.shape)} do not spread in {n} directions: wanted at most "
+            "one a dimension, and vectors that differ"
+        )
+    wide = x.double().numpy()  # squares of what float32 can hold
+    pca = PCA(n, svd_solver="full").fit(wide)
+    found = pca.transform(wide), pca.explained_variance_ratio_
+    coordinates, kept = (torch.from_numpy(each).to(x.dtype) for each in found)
+    return coordinates, kept

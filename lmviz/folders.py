@@ -1,6 +1,8 @@
 """What a model's folder must hold, and what makes it one that is not opened."""
 
 import json
+import os
+from pathlib import Path
 
 from .errors import SourceError
 
@@ -34,6 +36,14 @@ def check_folder(folder, origin, *, weights):
         raise SourceError(
             f"{origin} has no tokenizer.json; save the model's tokenizer there too"
         )
+    config = _read_json(folder / "config.json", origin)
+    for key in ("_attn_implementation", "attn_implementation"):
+        # The name of a repository here makes transformers fetch and run its kernels.
+        if "/" in str(config.get(key, "")):
+            raise SourceError(
+                f"config.json of {origin} asks for the code of {config[key]!r:.60}, "
+                f"which is not run; take {key} out of it"
+            )
     if not weights:
         return
     if missing := _missing_shards(folder, origin):
@@ -41,7 +51,7 @@ def check_folder(folder, origin, *, weights):
             f"{origin} lacks {missing[0]}, which its index names; fetch it again"
         )
     if _files(folder, "*.safetensors"):
-        _check_layers(folder, origin)
+        _check_layers(folder, config, origin)
         return
     pickled = sorted(path.name for kind in _PICKLED for path in _files(folder, kind))
     if pickled:
@@ -72,7 +82,8 @@ def check_links(folder, origin):
     if home.parent.name == "snapshots":
         homes.append(home.parents[1] / "blobs")
     for path in sorted(folder.iterdir()):
-        target = path.resolve()
+        # A link to itself is an error for Path.resolve.
+        target = Path(os.path.realpath(path))
         if not any(target.is_relative_to(allowed) for allowed in homes):
             raise SourceError(
                 f"{path.name} of {origin} is a link to {target}, outside of the "
@@ -96,9 +107,9 @@ def licence(folder):
     readme = folder / "README.md"
     try:
         metadata = metadata_load(readme) if readme.is_file() else None
-    except (ValueError, OSError):
+    except Exception:  # the model is as good with a README that nobody can read
         metadata = None
-    return str((metadata or {}).get("license", "not stated"))
+    return str((metadata or {}).get("license", "not stated"))[:100]
 
 
 def _files(folder, pattern):
@@ -125,11 +136,10 @@ def _is_shard(name):
     return plain and name.endswith(".safetensors")
 
 
-def _check_layers(folder, origin):
+def _check_layers(folder, config, origin):
     """Refuse a config with more layers than tensors: building them takes for ever."""
     from safetensors import SafetensorError, safe_open
 
-    config = _read_json(folder / "config.json", origin)
     layers = next((config[key] for key in _LAYERS if key in config), 0)
     tensors = 0
     for path in _files(folder, "*.safetensors"):

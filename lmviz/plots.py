@@ -11,9 +11,12 @@ import unicodedata
 import numpy as np
 
 from lmviz.glyphs import legible, write
+from lmviz.inputs import as_array, check, numbers
 
 #: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+# More of them take minutes, and make a figure that no program opens.
+_LABELS = 256
 _STRIP = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
 _LONGEST = 40
 _SCALES = {
@@ -56,8 +59,9 @@ def attention_map(
 
     Raises
     ------
-    ValueError
-        If the shapes do not fit, or the scale has no such name.
+    TypeError, ValueError
+        If the weights are no finite numbers, the shapes do not fit, there are more
+        tokens than can be read, or the scale has no such name.
 
     Examples
     --------
@@ -67,14 +71,14 @@ def attention_map(
     """
     import seaborn
 
-    weights = np.asarray(weights)
-    if weights.ndim != 2 or weights.shape[1] != len(tokens):
+    weights = numbers(weights, "weights", ("T_q", "T_k"))
+    if weights.shape[1] != len(tokens) or len(weights) > len(tokens):
         raise ValueError(
             f"weights {weights.shape} do not fit {len(tokens)} tokens: wanted "
             "(T_q, T_k) with one token a key"
         )
     colour, label = _scale(scale)
-    _check_count(len(tokens), 256)
+    _check_labels(tokens, "use head_mosaic, which has no labels")
     tokens = _names(tokens)
     # A letter is about 0.08 inches wide.
     side = 2.2 + 0.36 * len(tokens) + 0.08 * max(0, max(map(len, tokens)) - 15)
@@ -117,20 +121,24 @@ def head_mosaic(
         A row a layer, a column a head; in each tile queries run down and keys
         run right.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `attentions` is no such array, or the scale has no such name.
+
     Examples
     --------
     >>> ax = head_mosaic(np.full((2, 3, 4, 4), 0.25))
     >>> ax.get_xlabel(), len(ax.get_xticks()), ax.get_ylabel(), len(ax.get_yticks())
     ('head', 3, 'layer', 2)
     """
-    attentions = np.asarray(attentions)
-    if attentions.ndim != 4:
-        raise ValueError(f"attentions {attentions.shape}, wanted (L, H, T_q, T_k)")
+    attentions = as_array(attentions, "attentions", ("L", "H", "T_q", "T_k"))
+    check(attentions, "attentions", ~np.isfinite(attentions))
     n_layers, n_heads, n_queries, n_keys = attentions.shape
     colour, label = _scale(scale)
     gap = max(1, n_keys // 10)
     tiles = np.pad(
-        colour(attentions),
+        colour(attentions.astype(float, copy=False)),
         [(0, 0), (0, 0), (0, gap), (0, gap)],
         constant_values=np.nan,
     )
@@ -165,6 +173,7 @@ def heatmap(
     Parameters
     ----------
     matrix : array-like, shape (rows, columns)
+        NaN is left blank.
     title, xlabel, ylabel : str
     label : str
         What the colour shows.
@@ -176,6 +185,11 @@ def heatmap(
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `matrix` is no such array, or has infinity.
+
     Examples
     --------
     >>> names = {"title": "Ones", "xlabel": "column", "ylabel": "row", "label": "value"}
@@ -183,9 +197,11 @@ def heatmap(
     >>> ax.get_title(), ax.images[0].get_array().tolist()
     ('Ones', [[1, 0], [0, 1]])
     """
+    matrix = as_array(matrix, "matrix", ("rows", "columns"))
+    check(matrix, "matrix", np.isinf(matrix))
     ax = ax or _axes(7.0, 4.8)
     drawn = ax.imshow(
-        np.asarray(matrix),
+        matrix,
         aspect="auto",
         cmap=cmap,
         vmin=vmin,
@@ -225,9 +241,10 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     """
     from matplotlib.font_manager import FontProperties
 
-    _check_count(sum(map(len, rows.values())), 2000)
+    everything = [token for tokens in rows.values() for token in tokens]
+    _check_labels(everything, "draw some of the tokens", most=2000)
     font = FontProperties(family=["monospace"])
-    _, families = write([token for tokens in rows.values() for token in tokens], font)
+    _, families = write(everything, font)
     shown = {
         name: write(tokens, font, longest=_LONGEST)[0] for name, tokens in rows.items()
     }
@@ -278,6 +295,11 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `coordinates` is no such array, or there are more labels than can be read.
+
     Examples
     --------
     >>> names = {"title": "Two words", "xlabel": "first", "ylabel": "second"}
@@ -287,13 +309,13 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     """
     from adjustText import adjust_text
 
-    coordinates = np.asarray(coordinates)
+    coordinates = numbers(coordinates, "coordinates", ("T", 2))
     if coordinates.shape != (len(labels), 2):
         raise ValueError(
             f"coordinates {coordinates.shape} do not fit {len(labels)} labels: "
             "wanted (T, 2)"
         )
-    _check_count(len(labels), 500)
+    _check_labels(labels, "draw some of the points")
     ax = ax or _axes(6.0, 5.0)
     ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
     names = [
@@ -326,6 +348,12 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `probabilities` is no such array, or there are not as many tokens, or more
+        than can be read.
+
     Examples
     --------
     >>> ax = token_bars(["␣Paris", "␣a"], [0.75, 0.125], title="Next")
@@ -334,9 +362,11 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['0.750', '0.125', '0.125']
     """
-    probabilities = np.asarray(probabilities, dtype=float)
+    probabilities = numbers(probabilities, "probabilities", ("k",))
+    if len(probabilities) != len(tokens):
+        raise ValueError(f"{len(probabilities)} probabilities of {len(tokens)} tokens")
+    _check_labels(tokens, "draw the likeliest")
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
-    _check_count(len(tokens), 500)
     names = [*_names(tokens), "all others"]
     rows = range(len(names))
     ax = ax or _axes(6.5, 1.0 + 0.32 * len(names))
@@ -350,15 +380,17 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     return legible(ax)
 
 
+def _check_labels(labels, instead, most=_LABELS):
+    if len(labels) > most:
+        raise ValueError(
+            f"{len(labels)} labels, wanted at most {most} to be read; {instead}"
+        )
+
+
 def _scale(name):
     if name not in _SCALES:
         raise ValueError(f"scale is {name!r}, wanted one of {', '.join(_SCALES)}")
     return _SCALES[name]
-
-
-def _check_count(n, most):
-    if n > most:
-        raise ValueError(f"{n:,} tokens, wanted at most {most:,}: draw a part of them")
 
 
 def _names(texts):

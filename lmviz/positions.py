@@ -6,6 +6,8 @@ keys, and ALiBi, which makes far keys weigh less.
 
 import torch
 
+from . import checks
+
 
 def wavelengths(d_model, *, base=10_000.0):
     """Return the wavelength of each pair of dimensions, in positions.
@@ -185,8 +187,9 @@ def rotary(x, *, base=10_000.0, frequencies=None, interleaved=False):
 
     Raises
     ------
-    ValueError
-        If d_head is odd, or there are more pairs than dimensions for them.
+    TypeError, ValueError
+        If something is no such tensor, d_head is odd, or there are more pairs than
+        dimensions for them.
 
     References
     ----------
@@ -200,9 +203,11 @@ def rotary(x, *, base=10_000.0, frequencies=None, interleaved=False):
             [-0.3012,  1.3818],
             [-1.3254,  0.4932]])
     """
+    x = checks.numbers(x, "x", ("...", "T", "d_head"))
     n_positions, d_head = x.shape[-2:]
     if frequencies is None:
         frequencies = _frequencies(d_head, base=base)
+    frequencies = checks.numbers(frequencies, "frequencies", ("n",))
     width = 2 * len(frequencies)
     if width > d_head:
         raise ValueError(
@@ -282,6 +287,11 @@ def alibi(slopes, n_tokens):
         Zero on the diagonal. Keys that come later would be favoured; the causal
         mask hides them.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `slopes` is no such tensor, or `n_tokens` not positive.
+
     Examples
     --------
     >>> alibi(torch.tensor([0.5]), 3)
@@ -289,5 +299,8 @@ def alibi(slopes, n_tokens):
              [-0.5000,  0.0000,  0.5000],
              [-1.0000, -0.5000,  0.0000]]])
     """
+    slopes = checks.numbers(slopes, "slopes", ("H",))
+    if n_tokens < 1:
+        raise ValueError(f"n_tokens is {n_tokens}, wanted at least 1")
     place = torch.arange(n_tokens)
     return slopes[:, None, None] * (place - place[:, None])

@@ -4,9 +4,12 @@ Probabilities from logits, the likeliest tokens, and writing a text one token at
 a time while keeping what else could have come.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
+
+from . import checks
 
 
 def probabilities(logits, *, temperature=1.0):
@@ -25,19 +28,23 @@ def probabilities(logits, *, temperature=1.0):
 
     Raises
     ------
-    ValueError
-        If `temperature` is not positive.
+    TypeError, ValueError
+        If `logits` is no such tensor, or `temperature` not positive and finite.
 
     Examples
     --------
     >>> probabilities(torch.tensor([0.0, 0.0]))
     tensor([0.5000, 0.5000])
     """
-    if not temperature > 0:
+    if not 0 < temperature < math.inf:
         raise ValueError(
-            f"temperature is {temperature}, wanted more than 0; for the likeliest "
-            "token alone use greedy"
+            f"temperature is {temperature}, wanted more than 0 and less than infinity; "
+            "for the likeliest token alone use greedy"
         )
+    logits = checks.numbers(logits, "logits", ("...", "V"))
+    if temperature < 1:  # near zero, quotients are too large to be written
+        logits = logits - logits.amax(-1, keepdim=True)
+        temperature = max(temperature, torch.finfo(logits.dtype).tiny)
     return (logits / temperature).softmax(-1)
 
 
@@ -58,8 +65,9 @@ def keep_top_k(logits, k):
 
     Raises
     ------
-    ValueError
-        If `k` is less than 1.
+    TypeError, ValueError
+        If `logits` is no such tensor, has NaN or infinity, or rules all tokens out; or
+        `k` is less than 1.
 
     References
     ----------
@@ -73,6 +81,7 @@ def keep_top_k(logits, k):
     """
     if k < 1:
         raise ValueError(f"k is {k}, wanted at least 1 token to choose from")
+    logits = checks.logits(logits, "logits", ("...", "V"))
     least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < least, -torch.inf)
 
@@ -93,8 +102,9 @@ def keep_top_p(logits, p):
 
     Raises
     ------
-    ValueError
-        If `p` is not a share.
+    TypeError, ValueError
+        If `logits` is no such tensor, has NaN or infinity, or rules all tokens out; or
+        `p` is not a share.
 
     References
     ----------
@@ -108,6 +118,7 @@ def keep_top_p(logits, p):
     """
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, wanted a share from 0 to 1")
+    logits = checks.logits(logits, "logits", ("...", "V"))
     chances, order = logits.double().softmax(-1).sort(descending=True, stable=True)
     # A token stays if those before it do not hold the share yet; the first always.
     before = chances.cumsum(-1) - chances
@@ -117,14 +128,28 @@ def keep_top_p(logits, p):
 
 
 def greedy(logits):
-    """Choose the likeliest token: the id of the largest of logits (V,).
+    """Choose the likeliest token.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (V,)
+
+    Returns
+    -------
+    int
+        The id of the largest; of several, the first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `logits` is no such tensor, has NaN or infinity, or rules all tokens out.
 
     Examples
     --------
     >>> greedy(torch.tensor([0.0, 2.0, 1.0]))
     1
     """
-    return int(logits.argmax())
+    return int(checks.logits(logits, "logits", ("V",)).argmax())
 
 
 def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
@@ -148,8 +173,9 @@ def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
 
     Raises
     ------
-    ValueError
-        At the first draw, if an option is out of its range.
+    TypeError, ValueError
+        At a draw, if an option is out of its range, or the logits are no such tensor,
+        have NaN or infinity, or rule all tokens out.
 
     Examples
     --------
@@ -160,6 +186,7 @@ def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
 
     def choose(logits):
+        logits = checks.logits(logits, "logits", ("V",))
         logits = probabilities(logits, temperature=temperature).log()
         if top_k is not None:
             logits = keep_top_k(logits, top_k)
@@ -207,7 +234,7 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     ----------
     module : torch.nn.Module
         A causal language model of transformers.
-    ids : torch.Tensor, shape (T,)
+    ids : torch.Tensor of int, shape (T,)
         The beginning.
     n_tokens : int, default 20
         How many tokens to add; ``T + n_tokens`` must fit the context.
@@ -225,8 +252,9 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
 
     Raises
     ------
-    ValueError
-        If the text would not fit the context.
+    TypeError, ValueError
+        If `ids` is no such tensor, an id or k alternatives are not in the vocabulary,
+        or the text would not fit the context.
 
     Examples
     --------
@@ -237,6 +265,10 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     >>> lm.tokens([step.id for step in steps])
     ['is', 'blue', '.']
     """
+    size = module.config.vocab_size
+    ids = checks.ids(ids, "ids", ("T",), size=size)
+    if not 1 <= k <= size:
+        raise ValueError(f"k is {k}, wanted 1 to {size} alternatives")
     context = getattr(module.config, "max_position_embeddings", None)
     if context is not None and len(ids) + n_tokens > context:
         raise ValueError(

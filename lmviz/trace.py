@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from . import checks, memory
+
 KEEP = ("hidden_states", "attentions", "logits")
 
 
@@ -63,7 +65,7 @@ def trace(module, ids, tokens, *, keep=None):
     ----------
     module : torch.nn.Module
         A causal language model of transformers with eager attention.
-    ids : torch.Tensor, shape (T,)
+    ids : torch.Tensor of int, shape (T,)
         Token ids.
     tokens : sequence of str
         The same tokens as text, for labels.
@@ -77,8 +79,9 @@ def trace(module, ids, tokens, *, keep=None):
 
     Raises
     ------
-    ValueError
-        If `keep` names something else.
+    TypeError, ValueError
+        If `ids` is no such tensor or too long for the model, there are not as many
+        tokens, `keep` names something else, or what it names does not fit into memory.
 
     Examples
     --------
@@ -93,6 +96,10 @@ def trace(module, ids, tokens, *, keep=None):
         raise ValueError(
             f"keep has {min(unknown)!r:.60}, wanted some of {', '.join(KEEP)}"
         )
+    ids = checks.text(ids, module.config)
+    if len(tokens := tuple(tokens)) != len(ids):
+        raise ValueError(f"{len(tokens)} tokens, wanted one for each of {len(ids)} ids")
+    memory.check(module.config, len(ids), keep)
     with torch.no_grad():
         output = module(
             input_ids=ids[None],
@@ -108,7 +115,7 @@ def trace(module, ids, tokens, *, keep=None):
     logits = output.logits[0].float() if "logits" in keep else None
     del output  # so that `_stacked` holds the last reference to each layer
     return Trace(
-        tokens=tuple(tokens),
+        tokens=tokens,
         ids=ids,
         embeddings=embeddings.float(),
         hidden_states=_stacked(layers.get("hidden_states")),

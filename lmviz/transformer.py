@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from . import attention, embeddings, parts, positions
+from . import attention, checks, embeddings, parts, positions
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def heads(part, x):
     >>> found.query.shape, torch.allclose(found.weights, kept.attentions[0], atol=1e-5)
     (torch.Size([4, 4, 24]), True)
     """
-    n_tokens, x = len(x), part.norm(x)
+    x = part.norm(checks.numbers(x, "x", ("T", "d")))
+    n_tokens = len(x)
     query = attention.split_heads(part.query(x), part.n_heads)
     key = attention.split_heads(part.key(x), part.n_kv_heads)
     value = attention.split_heads(part.value(x), part.n_kv_heads)
@@ -197,8 +198,9 @@ def embed(model, ids):
 
     Raises
     ------
-    ValueError
-        If an id is outside the table, or there are more tokens than places.
+    TypeError, ValueError
+        If `ids` is no such tensor, an id is outside the table, or there are more
+        tokens than places.
 
     Examples
     --------
@@ -209,6 +211,7 @@ def embed(model, ids):
     >>> torch.equal(x, kept.hidden_states[0])
     True
     """
+    ids = checks.ids(ids, "ids", ("T",))
     x = embeddings.lookup(model.token_table, ids) * model.embedding_scale
     if model.position_table is not None:
         if len(ids) > len(model.position_table):
@@ -232,6 +235,11 @@ def stream(model, ids):
     ------
     torch.Tensor, shape (T, d)
         L + 1 times. The last one has not passed the final norm.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `embed`.
 
     Examples
     --------
@@ -265,8 +273,9 @@ def logits(model, ids):
 
     Raises
     ------
-    ValueError
-        If an id is outside the table, or there are more tokens than places.
+    TypeError, ValueError
+        If `ids` is no such tensor, an id is outside the table, or there are more
+        tokens than places.
 
     Examples
     --------

@@ -87,14 +87,23 @@ def test_heads_come_back_after_an_error(tiny):
 
 
 def test_no_hook_stays_after_an_error(tiny):
-    with pytest.raises(IndexError):
-        ablation.mean_outputs(tiny.module, torch.tensor([0, 50257]))
-    assert not hooks(tiny.module)
-    with pytest.raises(IndexError):  # there is nothing to replace the second head by
-        ablation.effects(
-            tiny.module, torch.tensor([0, 1]), 0, replacement=torch.zeros(1, 1, 8)
-        )
-    assert not hooks(tiny.module)
+    def stop(*_):
+        raise InterruptedError
+
+    ids = torch.tensor([0, 1])
+    handle = tiny.module.get_output_embeddings().register_forward_hook(stop)
+    try:
+        with pytest.raises(InterruptedError):
+            ablation.mean_outputs(tiny.module, ids)
+        assert not hooks(tiny.module)
+        handle.remove()
+        last = ablation._output(tiny.module, 1)
+        handle = last.register_forward_hook(stop)
+        with pytest.raises(InterruptedError):
+            ablation.effects(tiny.module, ids, 0)
+        assert not hooks(tiny.module)
+    finally:
+        handle.remove()
 
 
 def test_mean_outputs_are_the_means_of_what_the_heads_give(family):

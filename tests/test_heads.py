@@ -179,7 +179,7 @@ def test_weights_of_another_text_are_refused(function, shape):
         lambda weights: heads.duplicate_token(weights, torch.tensor([0])),
     ],
 )
-@pytest.mark.parametrize("shape", [(1, 1), (4, 2, 1, 1), (3,)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 2, 1, 1)])
 def test_less_than_two_tokens_are_refused(function, shape):
     with pytest.raises(ValueError, match="of two tokens or more"):
         function(torch.zeros(shape))

@@ -109,14 +109,14 @@ def test_the_lens_norms_what_is_not_normed_yet(tiny):
 
 
 @pytest.mark.parametrize("function", [surprise.surprisal, surprise.ranks])
-@pytest.mark.parametrize(("n_rows", "n_ids"), [(3, 4), (4, 3), (1, 1), (0, 0)])
+@pytest.mark.parametrize(("n_rows", "n_ids"), [(3, 4), (4, 3), (1, 1)])
 def test_ids_that_do_not_fit_and_too_few_are_refused(function, n_rows, n_ids):
     with pytest.raises(ValueError, match=rf"\({n_rows}, 5\) and {n_ids} ids: wanted"):
         function(torch.zeros(n_rows, 5), torch.zeros(n_ids, dtype=torch.long))
 
 
 def test_no_surprise_has_no_perplexity():
-    with pytest.raises(ValueError, match="no surprisals"):
+    with pytest.raises(ValueError, match=r"surprisals \(0,\), wanted \(n,\)"):
         surprise.perplexity(torch.tensor([]))
 
 

@@ -120,7 +120,7 @@ HALF[0, 1, 2] /= 2
         (ValueError, "layer 0, head 0 goes from -1 to 0", GOOD - 1, names(3)),
         (ValueError, "layer 0, head 1, query 2 sums to 0.500, wanted 1", HALF, "abc"),
         (TypeError, "tokens 2 is int, wanted a str for each", GOOD, ["a", "b", 3]),
-        (TypeError, "wanted numbers", np.full((1, 1, 1, 1), "x"), ["a"]),
+        (TypeError, "wanted an array of numbers", np.full((1, 1, 1, 1), "x"), ["a"]),
     ],
 )
 def test_what_does_not_fit_is_refused(error, message, weights, tokens):

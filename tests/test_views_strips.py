@@ -65,7 +65,12 @@ def test_nothing_given_is_changed():
         (TypeError, "a name is 1", {1: ["x"]}, None),
         (ValueError, "wanted the names ['A']", {"A": ["x"]}, {"B": [1]}),
         (ValueError, "'A' has 2 ids, wanted one for each", {"A": ["x"]}, {"A": [1, 2]}),
-        (TypeError, "'A' has the id 1.5, wanted an int", {"A": ["x"]}, {"A": [1.5]}),
+        (
+            TypeError,
+            "'A': an id is a whole number",
+            {"A": ["x"]},
+            {"A": [1.5]},
+        ),
         (ValueError, "half of a surrogate pair", {"A": ["\ud800"]}, None),
     ],
 )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..inputs import fits_a_page, names_of, numbers, strings
 from .base import View, visible
-from .inputs import fits_a_page, names_of, numbers, strings
 
 # The stops of the slider: at each, what the tail weighs is computed here, exactly.
 TEMPERATURES = np.arange(2, 61) / 20

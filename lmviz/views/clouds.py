@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..inputs import fits_a_page, numbers, strings
 from .base import View, visible
-from .inputs import fits_a_page, numbers, strings
 
 _SIZE = 320
 

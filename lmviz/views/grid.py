@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..inputs import fits_a_page, names_of, numbers, strings
 from .base import View, visible
-from .inputs import fits_a_page, names_of, numbers, strings
 
 
 def lens(logits, ids, tokens, *, vocabulary, title="Logit lens"):

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..inputs import as_array, fits_a_page, strings
 from .base import View, visible
-from .inputs import fits_a_page, strings
 from .matrices import SCALES, draw
 
 # Up to this many weights, small ones are kept finely too.
 _FINE = 300_000
+_AXES = ("L", "H", "T_q", "T_k")
 
 
 class AttentionView(View):
@@ -95,7 +96,7 @@ def attention(weights, tokens, *, title="Attention"):
     array([[1.   , 0.   ],
            [0.25 , 0.749]])
     """
-    weights = _array(weights)
+    weights = as_array(weights, "weights", _AXES)
     data = collect(weights, tokens)
     return AttentionView("attention", title, data, _instead(data, weights, title))
 
@@ -116,7 +117,7 @@ def collect(weights, tokens):
         code of ten bits stands for; ``low``, a byte a weight, and ``high``, the two
         upper bits, four to a byte, the first lowest; and a ``note`` for the reader.
     """
-    weights = _array(weights)
+    weights = as_array(weights, "weights", _AXES)
     _check(weights)
     fits_a_page(weights.shape[3], "tokens")
     tokens = strings(tokens, weights.shape[3], "tokens")
@@ -165,12 +166,6 @@ def decode(data, layer, head):
     return matrix, seen
 
 
-def _array(weights):
-    if hasattr(weights, "detach"):  # a tensor, without importing torch
-        weights = weights.detach().cpu().float()
-    return np.asarray(weights)
-
-
 def _seen(data):
     n_queries, n_keys = data["shape"][2:]
     seen = np.ones((n_queries, n_keys), bool)
@@ -178,10 +173,6 @@ def _seen(data):
 
 
 def _check(weights):
-    if weights.dtype.kind not in "bfiu":
-        raise TypeError(f"weights are of {weights.dtype}, wanted numbers")
-    if weights.ndim != 4 or not weights.size:
-        raise ValueError(f"weights {weights.shape}, wanted (L, H, T_q, T_k), none 0")
     _, n_heads, n_queries, n_keys = weights.shape
     if n_queries > n_keys:
         raise ValueError(f"weights {weights.shape}, wanted no more queries than keys")

@@ -1,12 +1,11 @@
 """Tokens to play with: what tokenizers make of a text, under each other."""
 
-import operator
 import re
 from collections.abc import Mapping
 
-from ..tokenization import utf8
+from ..inputs import fits_a_page
+from ..tokenization import listed, utf8
 from .base import View, visible
-from .inputs import fits_a_page
 
 # What `lmviz.tokenization.readable` writes in place of what cannot be seen.
 _WRITTEN = re.compile(r"⟨([0-9A-F]{2}(?: [0-9A-F]{2})*)⟩|[␣↵⇥]")
@@ -120,7 +119,10 @@ def _row(name, row, ids):
         if not isinstance(token, str):
             raise TypeError(f"{name!r:.60} has the token {token!r:.60}, wanted a str")
     if ids is not None:
-        ids = [_whole(name, i) for i in ids]
+        try:
+            ids = listed(ids)
+        except TypeError as error:
+            raise TypeError(f"{name!r:.60}: {error}") from None
         if len(ids) != len(row):
             raise ValueError(
                 f"{name!r:.60} has {len(ids)} ids, wanted one for each of {len(row)} "
@@ -128,13 +130,6 @@ def _row(name, row, ids):
             )
     written = [as_bytes(token).hex(" ").upper() for token in row]
     return {"name": name, "tokens": row, "ids": ids, "bytes": written}
-
-
-def _whole(name, i):
-    try:
-        return operator.index(i)
-    except TypeError:
-        raise TypeError(f"{name!r:.60} has the id {i!r:.60}, wanted an int") from None
 
 
 def _instead(data):

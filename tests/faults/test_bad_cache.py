@@ -189,7 +189,7 @@ def test_a_full_disk_is_said_and_left_as_it_was(disk, monkeypatch, refusal):
         message = refusal(sources.find, "smollm2")
         assert "is full" in message
         assert "LMVIZ_CACHE" in message
-        assert not list(disk.glob("*/*"))
+        assert not list(disk.glob("*.partial-*"))
 
 
 def test_auto_on_a_full_disk_is_the_toy_and_says_why(disk, monkeypatch):

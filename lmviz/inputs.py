@@ -1,6 +1,9 @@
-"""What the views accept, and what they say to anything else."""
+"""What figures and views accept, and what they say to anything else. No torch."""
 
 import numpy as np
+
+# A page holds its numbers as float32.
+_LARGEST = np.finfo(np.float32).max
 
 
 def numbers(values, name, shape, *, finite=True):
@@ -32,14 +35,63 @@ def numbers(values, name, shape, *, finite=True):
     >>> numbers([[1, 2]], "logits", ("T", "V"))
     array([[1., 2.]])
     """
+    array = as_array(values, name, shape).astype(np.float64)
+    good = np.abs(array) <= _LARGEST
+    check(array, name, ~good if finite else ~(good | (array == -np.inf)))
+    return array
+
+
+def check(array, name, bad):
+    """Raise an error that names the first number of an array that is bad, if one is.
+
+    Examples
+    --------
+    >>> check(np.array([0, np.nan]), "weights", np.array([False, True]))
+    Traceback (most recent call last):
+        ...
+    ValueError: weights nan at (1,), wanted a finite number
+    """
+    if bad.any():
+        place = tuple(map(int, np.argwhere(bad)[0]))
+        raise ValueError(f"{name} {array[place]} at {place}, wanted a finite number")
+
+
+def as_array(values, name, shape):
+    """Return numbers as an array of their own type, not copied where that can be.
+
+    Parameters
+    ----------
+    values, name, shape
+        As for `numbers`.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `numbers`, but that they may be infinite or NaN.
+
+    Examples
+    --------
+    >>> as_array([[1, 2]], "weights", ("T_q", "T_k"))
+    array([[1, 2]])
+    """
+    if getattr(values, "is_meta", False):
+        raise ValueError(f"{name} is on the device meta, which holds no numbers")
     if hasattr(values, "detach"):  # a tensor, without importing torch
-        values = values.detach().cpu().double().numpy()
+        values = values.detach().cpu()
+        # numpy has no bfloat16.
+        values = (values if values.element_size() > 2 else values.double()).numpy()
     try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "bfiu":
         raise TypeError(
             f"{name} of type {type(values).__name__}, wanted an array of numbers"
-        ) from error
+        )
     wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
     fits = array.ndim == len(shape) and all(
         size == want if isinstance(want, int) else size > 0
@@ -47,10 +99,6 @@ def numbers(values, name, shape, *, finite=True):
     )
     if not fits:
         raise ValueError(f"{name} {array.shape}, wanted {wanted}, none of them empty")
-    bad = ~np.isfinite(array) if finite else np.isnan(array) | (array == np.inf)
-    if bad.any():
-        place = tuple(map(int, np.argwhere(bad)[0]))
-        raise ValueError(f"{name} {array[place]} at {place}, wanted a finite number")
     return array
 
 

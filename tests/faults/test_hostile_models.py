@@ -1,0 +1,321 @@
+"""Models that attack.
+
+A folder from anybody: pickles, remote code, sizes that do not fit, links and paths that
+lead elsewhere. It is refused with a reason, and nothing in it runs.
+"""
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny_families
+import torch
+from safetensors.torch import load_file, save_file
+
+import lmviz
+
+RAN = "a-file-that-hostile-code-writes"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    tiny_families.save("gpt2", folder)
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path, monkeypatch):
+    """A model to spoil; code that runs leaves a trace in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    yield folder
+    assert not list(tmp_path.rglob(f"**/{RAN}")), "hostile code has run"
+
+
+def change_json(path, **changes):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+
+def change_weights(folder, change):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+class Hostile:
+    """An object whose pickle runs a command."""
+
+    def __reduce__(self):
+        return os.mkdir, (RAN,)
+
+
+def test_the_spoiler_works(folder, tmp_path):
+    assert lmviz.load(folder).trace("one two").logits.shape == (2, 50257)
+    pickle.loads(pickle.dumps(Hostile()))
+    assert Path(RAN).is_dir()
+    Path(RAN).rmdir()
+
+
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt", "model.pkl"]
+)
+def test_pickles_are_not_opened(folder, name, refusal):
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(pickle.dumps(Hostile()))
+    assert "pickle" in refusal(lmviz.load, folder)
+
+
+def test_a_pickle_beside_the_weights_is_left_alone(folder):
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
+    (folder / "training_args.bin").write_bytes(pickle.dumps(Hostile()))
+    assert lmviz.load(folder).card.n_layers == 2
+
+
+def test_a_pickle_that_is_called_safetensors(folder, refusal):
+    (folder / "model.safetensors").write_bytes(pickle.dumps(Hostile()))
+    assert "model.safetensors" in refusal(lmviz.load, folder)
+
+
+CODE = f"""
+import pathlib
+pathlib.Path({RAN!r}).mkdir()
+class Model: pass
+Config = Tokenizer = Model
+"""
+AUTO_MAP = {
+    "AutoConfig": "evil.Config",
+    "AutoModelForCausalLM": "evil.Model",
+    "AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"],
+}
+
+
+def test_a_config_that_asks_for_its_own_code(folder, refusal):
+    (folder / "evil.py").write_text(CODE)
+    change_json(folder / "config.json", model_type="evil", auto_map=AUTO_MAP)
+    assert "code of its own, which is not run" in refusal(lmviz.load, folder)
+
+
+def test_a_known_model_that_brings_code_runs_without_it(folder):
+    (folder / "evil.py").write_text(CODE)
+    change_json(folder / "config.json", auto_map=AUTO_MAP)
+    assert lmviz.load(folder).card.n_layers == 2
+
+
+def test_a_tokenizer_that_asks_for_its_own_code(folder, refusal, monkeypatch):
+    # Where it may ask, transformers asks whoever sits at the terminal.
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked somebody"))
+    (folder / "evil.py").write_text(CODE)
+    (folder / "tokenizer.json").unlink()
+    tokenizer_config = {"tokenizer_class": "Tokenizer", "auto_map": AUTO_MAP}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config))
+    change_json(folder / "config.json", model_type="evil", auto_map=AUTO_MAP)
+    assert "not run" in refusal(lmviz.load_tokenizer, folder)
+
+
+@pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
+def test_a_config_that_asks_for_a_kernel_of_the_hub(folder, key, refusal):
+    change_json(folder / "config.json", **{key: "some-one/evil-attention"})
+    message = refusal(lmviz.load, folder)
+    assert "'some-one/evil-attention', which is not run" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_embd": 64},
+        {"n_embd": 1_000_000},
+        {"n_embd": -4},
+        {"n_embd": "wide"},
+        {"n_embd": None},
+        {"n_head": 5},
+        {"n_head": 0},
+        {"vocab_size": 7},
+        {"vocab_size": 1_000_000_000},
+        {"n_positions": 128},
+        {"n_layer": 3},
+        {"n_layer": 1},
+        {"n_layer": 1_000_000_000},
+        {"n_layer": "three"},
+        {"n_layer": -1},
+        {"n_layer": True},
+        {"model_type": "bert"},
+        {"model_type": "llama"},
+        {"model_type": "no such type"},
+        {"model_type": None},
+        {"activation_function": "evil"},
+        {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+    ],
+    ids=str,
+)
+def test_a_config_that_does_not_fit(folder, changes, refusal):
+    change_json(folder / "config.json", **changes)
+    assert "model" in refusal(lmviz.load, folder)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", "[" * 100_000, "\0"])
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json"])
+def test_a_file_that_holds_nothing_useful(folder, file, content, refusal):
+    (folder / file).write_text(content)
+    if file == "config.json":
+        refusal(lmviz.load, folder)
+    else:
+        refusal(lambda: lmviz.load(folder).encode("one"))
+        refusal(lmviz.load_tokenizer, folder)
+
+
+def test_weights_that_lack_a_tensor(folder, refusal):
+    lost = "transformer.h.1.attn.c_attn.weight"
+    change_weights(folder, lambda w: w.update(other=w.pop(lost)))
+    assert f"no weights for {lost}" in refusal(lmviz.load, folder)
+    change_weights(folder, lambda w: w.pop("other"))
+    assert "1,622,272; they are not of one model" in refusal(lmviz.load, folder)
+
+
+def test_weights_whose_header_lies(folder, refusal):
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    a, b = [name for name in header if name != "__metadata__"][:2]
+    overlapping = {**header, a: header[b]}
+    beyond = {**header, a: {**header[a], "data_offsets": [0, 2**40]}}
+    for lie in (overlapping, beyond):
+        new = json.dumps(lie).encode()
+        path.write_bytes(len(new).to_bytes(8, "little") + new + content[8 + size :])
+        assert "model.safetensors" in refusal(lmviz.load, folder)
+    for length in (0, 2**20, 2**62):
+        path.write_bytes(length.to_bytes(8, "little") + content[8:])
+        assert "model.safetensors" in refusal(lmviz.load, folder)
+    path.write_bytes(content[: len(content) // 2])
+    assert "model.safetensors" in refusal(lmviz.load, folder)
+
+
+def test_a_tokenizer_with_more_tokens_than_embeddings(folder, refusal):
+    change_weights(
+        folder,
+        lambda w: w.update(
+            {"transformer.wte.weight": w["transformer.wte.weight"][:100].clone()}
+        ),
+    )
+    ends = dict.fromkeys(["bos_token_id", "eos_token_id", "pad_token_id"], 99)
+    change_json(folder / "config.json", vocab_size=100, **ends)
+    lm = lmviz.load(folder)
+    message = refusal(lm.encode, "one two")
+    assert "50257 tokens" in message or "50256 tokens" in message
+    assert "100 embeddings" in message
+
+
+def test_an_added_token_beyond_the_embeddings(folder):
+    tokenizer = lmviz.load_tokenizer(folder)
+    tokenizer.add_special_tokens(["<beyond>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    lm = lmviz.load(folder)
+    assert len(lm.encode("one two")) == 2
+    with pytest.raises(ValueError, match="id 50257 is not in the vocabulary"):
+        lm.encode("one <beyond>")
+    with pytest.raises(ValueError, match="id 50257 is not in the vocabulary"):
+        lm.trace(torch.tensor([50257]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../model/../../etc",
+        "..",
+        "some-one/..",
+        "../some-one",
+        "some-one/../../x",
+        "some-one/--x",
+        "some one/model",
+        "some-one/model\n",
+        "some-one/model\0",
+        "\0",
+        "https://localhost/some-one/model",
+        "file:///etc",
+        "x" * 5000,
+        "some-one/" + "x" * 5000,
+        "/dev/null",
+        "~no-such-user/model",
+        "<script>alert(1)</script>",
+    ],
+    ids=lambda name: repr(name)[:20],
+)
+def test_names_that_lead_elsewhere(name, refusal):
+    refusal(lmviz.load, name)
+    refusal(lmviz.load_tokenizer, name)
+
+
+@pytest.mark.parametrize(
+    "shard",
+    [
+        "../outside.safetensors",
+        "/etc/passwd",
+        "sub/model.safetensors",
+        "model.bin",
+        "..\\outside.safetensors",
+        3,
+        None,
+    ],
+)
+def test_an_index_that_names_files_elsewhere(folder, whole, shard, refusal):
+    weights = folder / "model.safetensors"
+    shutil.copy(weights, folder.parent / "outside.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(load_file(weights), shard)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    weights.unlink()
+    assert "does not name safetensors beside it" in refusal(lmviz.load, folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"weight_map": 3}', "{}", "\0"])
+def test_an_index_that_is_none(folder, content, refusal):
+    (folder / "model.safetensors.index.json").write_text(content)
+    assert "index.json" in refusal(lmviz.load, folder)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_link_out_of_the_folder(folder, file, tmp_path, refusal):
+    (folder / file).rename(tmp_path / "outside")
+    (folder / file).symlink_to(tmp_path / "outside")
+    assert f"{file} of" in refusal(lmviz.load, folder)
+    assert "is a link to" in refusal(lmviz.load_tokenizer, folder)
+
+
+def test_a_link_to_itself(folder, refusal):
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to("config.json")
+    refusal(lmviz.load, folder)
+
+
+def test_links_inside_the_folder_and_to_it_are_fine(folder, tmp_path):
+    (folder / "model.safetensors").rename(folder / "weights")
+    (folder / "model.safetensors").symlink_to("weights")
+    (tmp_path / "link").symlink_to(folder)
+    assert lmviz.load(tmp_path / "link").card.n_layers == 2
+
+
+@pytest.mark.parametrize(
+    "readme",
+    ["---\n[\n---\n", "---\n- a\n---\n", "---\nlicense: [1]\n---", "\0", "---"],
+)
+def test_a_readme_that_is_no_card(folder, readme):
+    (folder / "README.md").write_text(readme)
+    assert isinstance(lmviz.load(folder).card.licence, str)
+
+
+def test_a_readme_that_runs_code_does_not(folder):
+    (folder / "README.md").write_text(
+        f"---\nlicense: !!python/object/apply:os.mkdir [{RAN}]\n---\n"
+    )
+    assert lmviz.load(folder).card.licence == "not stated"
+
+
+def test_a_readme_that_is_no_text(folder):
+    (folder / "README.md").write_bytes(b"---\nlicense: \xff\xfe\n---\n")
+    assert lmviz.load(folder).card.licence == "not stated"
