@@ -13,7 +13,12 @@ LOST = ("failed", "error")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        row = (item.module.__doc__ or "Other tests").partition("\n")[0].rstrip(".")
+        module = getattr(item, "module", None)  # a doctest has none
+        row = (
+            (getattr(module, "__doc__", None) or "Other tests")
+            .partition("\n")[0]
+            .rstrip(".")
+        )
         item.user_properties.append(("row", row))
 
 
@@ -42,6 +47,7 @@ def pytest_terminal_summary(terminalreporter):
     for row, counts in sorted(rows.items()):
         lost = sum(counts[outcome] for outcome in LOST)
         total = counts["passed"] + lost
-        share = f"{counts['passed'] / total:.0%}" if total else "-"
+        # Rounded down: one that is lost must be seen.
+        share = f"{100 * counts['passed'] // total} %" if total else "-"
         numbers = (total, counts["passed"], lost, counts["skipped"])
         terminalreporter.line(line(row, *numbers, share))
