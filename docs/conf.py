@@ -39,6 +39,8 @@ extensions = [
     "mathml",
     "model_card",
     "notebooks",
+    "outputs",
+    "policy",
     "reference_links",
     "run_times",
     "search_entries",

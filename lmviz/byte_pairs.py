@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+# Of the words whose steps are kept, in characters.
+LONGEST = 1000
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -79,7 +82,8 @@ class BytePairEncoding:
         Parameters
         ----------
         word : str
-            Over the alphabet; what is not in it stays a symbol of its own.
+            Over the alphabet; what is not in it stays a symbol of its own. At most
+            1,000 characters: there may be as many steps, and all are kept.
         n_merges : int, optional
             Use the first merges only. Default: all.
 
@@ -88,12 +92,22 @@ class BytePairEncoding:
         list of list of str
             First the single symbols, last the tokens.
 
+        Raises
+        ------
+        ValueError
+            If the word is longer.
+
         Examples
         --------
         >>> bpe = BytePairEncoding(("a", "b"), (Merge(("a", "b")), Merge(("ab", "a"))))
         >>> bpe.steps("aba")
         [['a', 'b', 'a'], ['ab', 'a'], ['aba']]
         """
+        if len(word) > LONGEST:
+            raise ValueError(
+                f"a word of {len(word):,} characters, wanted at most {LONGEST:,}, as "
+                "every step is kept; `encode` splits longer ones"
+            )
         limit = len(self.merges) if n_merges is None else n_merges
         steps = [list(word)]
         while len(steps[-1]) > 1:
@@ -106,7 +120,10 @@ class BytePairEncoding:
         return steps
 
     def encode(self, word, *, n_merges=None):
-        """Split one word into tokens: the last of its `steps`.
+        """Split one word into tokens: the last of its `steps`, also of a long word.
+
+        A list of places is kept for each merge that fits, so that no step looks at
+        the whole word again.
 
         Parameters
         ----------
@@ -118,7 +135,37 @@ class BytePairEncoding:
         -------
         list of str
         """
-        return self.steps(word, n_merges=n_merges)[-1]
+        limit = len(self.merges) if n_merges is None else n_merges
+        # A token stands where its first symbol stood, and the other places are None.
+        symbols, n = [*word, None], len(word)
+        before, after = [*range(-1, n)], [*range(1, n + 2)]
+        queue, places = [], {}
+
+        def look(i):
+            rank = self._ranks.get((symbols[i], symbols[after[i]]), limit)
+            if rank < limit and rank not in places:
+                heapq.heappush(queue, rank)
+                places[rank] = []
+            if rank < limit:
+                places[rank].append(i)
+
+        for i in range(n):
+            look(i)
+        while queue:
+            rank = heapq.heappop(queue)
+            pair = self.merges[rank].pair
+            for i in sorted(places.pop(rank)):
+                second = after[i]
+                # Another merge may have taken one of the two since.
+                if symbols[i] is None or (symbols[i], symbols[second]) != pair:
+                    continue
+                symbols[i], symbols[second] = self.merges[rank].token, None
+                after[i] = after[second]
+                before[after[i]] = i
+                look(i)
+                if before[i] >= 0:
+                    look(before[i])
+        return [symbol for symbol in symbols if symbol is not None]
 
 
 def train(words: Mapping[str, int], *, n_merges: int):
@@ -204,15 +251,19 @@ def train(words: Mapping[str, int], *, n_merges: int):
 def _merge(split, pair, new):
     """Merge a pair in one word, in place; return which pairs went and which came."""
     first, second = pair
-    changes, i = [], 0
-    while i < len(split) - 1:
-        if split[i] == first and split[i + 1] == second:
-            split[i : i + 2] = [new]
-            if i > 0:
-                changes += (-1, (split[i - 1], first)), (1, (split[i - 1], new))
-            if i + 1 < len(split):
-                changes += (-1, (second, split[i + 1])), (1, (new, split[i + 1]))
-        i += 1
+    changes, merged, i = [], [], 0
+    while i < len(split):
+        if split[i] == first and i + 1 < len(split) and split[i + 1] == second:
+            if merged:
+                changes += (-1, (merged[-1], first)), (1, (merged[-1], new))
+            if i + 2 < len(split):
+                changes += (-1, (second, split[i + 2])), (1, (new, split[i + 2]))
+            merged.append(new)
+            i += 2
+        else:
+            merged.append(split[i])
+            i += 1
+    split[:] = merged
     return changes
 
 

@@ -7,6 +7,10 @@ of the machine are asked, and where none has it, its number in Unicode is writte
 import itertools
 import unicodedata
 
+# Characters of these kinds are seen by nobody, though some turn their neighbours round.
+_HIDDEN = ("Cc", "Cf", "Zl", "Zp")
+# A figure with texts of more lines has no room for anything else.
+_LINES = 5
 # Draws a box with the name of a script for every character there is.
 _BOXES = "Last Resort High-Efficiency"
 # The family that has each character, of those looked for so far; None if none has it.
@@ -24,7 +28,7 @@ def stand_in(character):
     return f"⟨U+{ord(character):04X}⟩"
 
 
-def write(texts, font=None):
+def write(texts, font=None, *, longest=300):
     """Return what can be drawn of some texts, and the font families it takes.
 
     Parameters
@@ -32,11 +36,14 @@ def write(texts, font=None):
     texts : sequence of str
     font : matplotlib.font_manager.FontProperties, optional
         The font that is asked first. Default: that of all figures.
+    longest : int, default 300
+        In characters; and there are at most 5 lines.
 
     Returns
     -------
     texts : list of str
-        The same, with a stand-in like ``⟨U+732B⟩`` for each character that no font has.
+        The same, with a stand-in like ``⟨U+732B⟩`` for each character that no font has
+        or that nobody sees, such as U+200B, and ``…`` in place of what is too long.
     families : list of str
         Those of `font`, and those that have the other characters.
 
@@ -44,6 +51,8 @@ def write(texts, font=None):
     --------
     >>> write(["naïve ␣café"])
     (['naïve ␣café'], ['sans-serif'])
+    >>> write(["gnu" * 100], longest=7)[0]
+    ['gnugnu…']
     """
     from matplotlib.font_manager import FontProperties
 
@@ -53,21 +62,22 @@ def write(texts, font=None):
     missing = {
         character
         for character in {*"".join(texts), *"⟨⟩"} - {"\n"}
-        if not any(_draws(face, character) for face in faces)
+        if unicodedata.category(character) in _HIDDEN
+        or not any(_draws(face, character) for face in faces)
     }
     _search(missing - _found.keys())
     others = {character: _found[character] for character in sorted(missing)}
     table = str.maketrans({c: stand_in(c) for c, other in others.items() if not other})
     more = dict.fromkeys(other for other in others.values() if other)
-    return [text.translate(table) for text in texts], [*families, *more]
+    return [_cut(text, table, longest) for text in texts], [*families, *more]
 
 
 def legible(ax):
     """Write every text of an axes as it is, in letters that the machine has.
 
-    The title, the names of the axes and of their ticks, the legend and what is written
-    inside: a dollar sign does not start mathematics, and what no font has becomes a
-    stand-in (see `write`).
+    The title, the names of the axes, of their ticks and of the colour bar, the legend
+    and what is written inside: a dollar sign does not start mathematics, and what no
+    font has, nobody sees or is too long becomes what `write` makes of it.
 
     Parameters
     ----------
@@ -91,7 +101,12 @@ def legible(ax):
     from matplotlib.ticker import FixedLocator, FuncFormatter
 
     legend = ax.get_legend().get_texts() if ax.get_legend() else []
-    texts = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts, *legend]
+    bars = [
+        drawn.colorbar.ax for drawn in (*ax.images, *ax.collections) if drawn.colorbar
+    ]
+    axes = [ax, *bars]
+    texts = [ax.title, *ax.texts, *legend]
+    texts += [axis.label for each in axes for axis in (each.xaxis, each.yaxis)]
     named = [
         axis
         for axis in (ax.xaxis, ax.yaxis)
@@ -125,6 +140,9 @@ def _search(left):
     """Look through the fonts of the machine once, for all these characters."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
 
+    shown = {c for c in left if unicodedata.category(c) not in _HIDDEN}
+    _found.update(dict.fromkeys(left - shown))
+    left = shown
     entries = [
         entry
         for entry in fontManager.ttflist
@@ -142,6 +160,22 @@ def _search(left):
             _found.update(dict.fromkeys(has, entry.name))
             left = left - has
     _found.update(dict.fromkeys(left))
+
+
+def _cut(text, table, longest):
+    """Write a text with its stand-ins, none of them in part."""
+    *lines, _ = text.split("\n", _LINES)
+    if len(lines) == _LINES:
+        text = "\n".join([*lines, "…"])
+    if len(text) <= longest and len(whole := text.translate(table)) <= longest:
+        return whole
+    written, length = [], 0
+    for character in text:
+        written.append(character.translate(table))
+        length += len(written[-1])
+        if length >= longest:
+            break
+    return "".join([*written[:-1], "…"])
 
 
 def _face(font, family):

@@ -123,6 +123,35 @@ def strings(texts, n, name):
     return texts
 
 
+def fits_a_page(n, name, most=10_000):
+    """Refuse more tokens than a page can show.
+
+    Parameters
+    ----------
+    n : int
+    name : str
+        For the message.
+    most : int, default 10000
+
+    Raises
+    ------
+    ValueError
+        If there are more.
+
+    Examples
+    --------
+    >>> fits_a_page(100_000, "tokens")
+    Traceback (most recent call last):
+        ...
+    ValueError: 100,000 tokens, wanted at most 10,000: a page shows no more, so show a part
+    """  # noqa: E501
+    if n > most:
+        raise ValueError(
+            f"{n:,} {name}, wanted at most {most:,}: a page shows no more, so "
+            "show a part"
+        )
+
+
 def names_of(ids, vocabulary, n):
     """Return the strings of some ids, in a vocabulary of n.
 

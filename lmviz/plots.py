@@ -2,7 +2,8 @@
 
 Every function draws into `ax`, or into a new figure where none is given. Tokens
 are written as they are: a dollar sign in a text does not start mathematics, and a
-character that no font of the machine has becomes a stand-in (see `lmviz.glyphs`).
+character that no font of the machine has becomes a stand-in (see `lmviz.glyphs`). A
+name of more than 40 characters ends in ``…``.
 """
 
 import unicodedata
@@ -17,6 +18,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 # More of them take minutes, and make a figure that no program opens.
 _LABELS = 256
 _STRIP = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
+_LONGEST = 40
 _SCALES = {
     "linear": (lambda weights: weights, "weight"),
     "log1p": (np.log1p, "log(1 + weight)"),
@@ -77,7 +79,9 @@ def attention_map(
         )
     colour, label = _scale(scale)
     _check_labels(tokens, "use head_mosaic, which has no labels")
-    side = 2.2 + 0.36 * len(tokens)
+    tokens = _names(tokens)
+    # A letter is about 0.08 inches wide.
+    side = 2.2 + 0.36 * len(tokens) + 0.08 * max(0, max(map(len, tokens)) - 15)
     ax = ax or _axes(side + 0.8, side)
     seaborn.heatmap(
         colour(weights),
@@ -237,14 +241,18 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     """
     from matplotlib.font_manager import FontProperties
 
+    everything = [token for tokens in rows.values() for token in tokens]
+    _check_labels(everything, "draw some of the tokens", most=2000)
     font = FontProperties(family=["monospace"])
-    _, families = write([token for tokens in rows.values() for token in tokens], font)
-    shown = {name: write(tokens, font)[0] for name, tokens in rows.items()}
+    _, families = write(everything, font)
+    shown = {
+        name: write(tokens, font, longest=_LONGEST)[0] for name, tokens in rows.items()
+    }
     sizes = {
         name: [max(map(_columns, token.split("\n"))) + 1 for token in tokens]
         for name, tokens in shown.items()
     }
-    lines = max(token.count("\n") + 1 for tokens in rows.values() for token in tokens)
+    lines = max(token.count("\n") + 1 for tokens in shown.values() for token in tokens)
     longest = max(map(sum, sizes.values()))
     ax = ax or _axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
     # A monospaced character is about 0.6 as wide as it is high.
@@ -262,7 +270,10 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
             )
             ax.text(left + (size - 0.15) / 2, row, text, color=ink, **style)
             left += size
-    names = [f"{name}\n{len(tokens)} tokens" for name, tokens in rows.items()]
+    counts = [len(tokens) for tokens in rows.values()]
+    names = [
+        f"{name}\n{n} tokens" for name, n in zip(_names(rows), counts, strict=True)
+    ]
     ax.set_yticks(range(len(rows)), names)
     ax.set(xlim=(0, longest), ylim=(len(rows) - 0.5, -0.5), xticks=[], title=title)
     ax.spines[:].set_visible(False)
@@ -308,7 +319,8 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     ax = ax or _axes(6.0, 5.0)
     ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
     names = [
-        ax.text(x, y, name) for (x, y), name in zip(coordinates, labels, strict=True)
+        ax.text(x, y, name)
+        for (x, y), name in zip(coordinates, _names(labels), strict=True)
     ]
     ax.axhline(0, color="0.8", lw=0.8, zorder=1)
     ax.axvline(0, color="0.8", lw=0.8, zorder=1)
@@ -355,7 +367,7 @@ def token_bars(tokens, probabilities, *, title, ax=None):
         raise ValueError(f"{len(probabilities)} probabilities of {len(tokens)} tokens")
     _check_labels(tokens, "draw the likeliest")
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
-    names = [*tokens, "all others"]
+    names = [*_names(tokens), "all others"]
     rows = range(len(names))
     ax = ax or _axes(6.5, 1.0 + 0.32 * len(names))
     bars = ax.barh(rows, values, color=[PALETTE[0]] * len(tokens) + ["0.6"])
@@ -368,10 +380,10 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     return legible(ax)
 
 
-def _check_labels(labels, instead):
-    if len(labels) > _LABELS:
+def _check_labels(labels, instead, most=_LABELS):
+    if len(labels) > most:
         raise ValueError(
-            f"{len(labels)} labels, wanted at most {_LABELS} to be read; {instead}"
+            f"{len(labels)} labels, wanted at most {most} to be read; {instead}"
         )
 
 
@@ -379,6 +391,11 @@ def _scale(name):
     if name not in _SCALES:
         raise ValueError(f"scale is {name!r}, wanted one of {', '.join(_SCALES)}")
     return _SCALES[name]
+
+
+def _names(texts):
+    """Write tokens, or names, so that they leave room for the rest of the figure."""
+    return write(list(texts), longest=_LONGEST)[0]
 
 
 def _columns(text):

@@ -125,7 +125,8 @@ def bits_per_byte(surprisals, text):
     Raises
     ------
     TypeError, ValueError
-        If `surprisals` is no such tensor, or `text` is empty.
+        If `surprisals` is no such tensor, or `text` is empty or no UTF-8 can be made
+        of it.
 
     Examples
     --------

@@ -230,18 +230,19 @@ def _as_hex(raw):
 
 
 def check_words(tokenizer, text):
-    """Refuse a text that a tokenizer of whole words has no words for.
+    """Refuse a text that a tokenizer would lose something of.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
-        Any but one of whole words can take every text.
+        One of whole words knows no others. One of bytes may lack those of rare
+        characters, as SmolLM2's does, and leaves them out without a word.
     text : str
 
     Raises
     ------
     ValueError
-        If a word is not in the vocabulary.
+        If a word, or a byte, is not in the vocabulary.
 
     Examples
     --------
@@ -252,13 +253,27 @@ def check_words(tokenizer, text):
         ...
     ValueError: the model knows 78 words, and 'cow' is none of them; ...
     """
+    if type(tokenizer.decoder).__name__ == "ByteLevel":
+        return _check_bytes(tokenizer, text)
     if type(tokenizer.model).__name__ != "WordLevel":
         return
     missing = [word for word in text.split() if tokenizer.token_to_id(word) is None]
     if missing:
         raise ValueError(
-            f"the model knows {tokenizer.get_vocab_size()} words, and {missing[0]!r} "
-            "is none of them; use its own words, set apart by spaces"
+            f"the model knows {tokenizer.get_vocab_size()} words, and "
+            f"{missing[0]!r:.60} is none of them; use its own words, set apart by "
+            "spaces"
+        )
+
+
+def _check_bytes(tokenizer, text):
+    alphabet = byte_alphabet()
+    missing = [b for b in set(utf8(text)) if tokenizer.token_to_id(alphabet[b]) is None]
+    if missing:
+        character = next(c for c in text if set(c.encode()) & set(missing))
+        raise ValueError(
+            f"the model has no token for a byte of {character!r} "
+            f"({character.encode().hex(' ').upper()}); leave the character out"
         )
 
 

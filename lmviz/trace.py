@@ -93,7 +93,9 @@ def trace(module, ids, tokens, *, keep=None):
     """
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):
-        raise ValueError(f"keep has {min(unknown)!r}, wanted some of {', '.join(KEEP)}")
+        raise ValueError(
+            f"keep has {min(unknown)!r:.60}, wanted some of {', '.join(KEEP)}"
+        )
     ids = checks.text(ids, module.config)
     if len(tokens := tuple(tokens)) != len(ids):
         raise ValueError(f"{len(tokens)} tokens, wanted one for each of {len(ids)} ids")

@@ -68,7 +68,7 @@ ALLOWED = {
     **{f"views.{view}": {"inputs", "views.base"} for view in VIEWS},
     "views.matrices": set(),
     "views.maps": {"inputs", "views.base", "views.matrices"},
-    "views.strips": {"tokenization", "views.base"},
+    "views.strips": {"inputs", "tokenization", "views.base"},
     "views.tour": set(),
     "views.explorer": {"toy", "views.base", "views.tour"},
 }

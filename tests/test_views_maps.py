@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 import zlib
 
+import hostile
 import matplotlib
 import numpy as np
 import pytest
@@ -11,8 +12,7 @@ import torch
 
 from lmviz.views import attention, maps, matrices
 
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "-->", "${x}", "\u2028", "\u0301"]
-HOSTILE += ["שלום", "\0"]
+HOSTILE = list(hostile.TOKENS)
 
 
 def random_weights(*shape, sharpness=3.0, causal=True, seed=0):

@@ -27,7 +27,7 @@ export const visible = (text) =>
   "\u2068" +
   text
     .replace(/[\0-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]/gu,
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffe\uffff]/gu,
       (c) => `‹${c.codePointAt(0).toString(16)}›`)
     .replace(/^\p{M}/u, "◌$&") +
   "\u2069";

@@ -24,6 +24,11 @@ def pad(texts):
     mask : torch.Tensor of bool, shape (B, CONTEXT - 1)
         True where the next word is part of the story.
 
+    Raises
+    ------
+    ValueError
+        If a story has a word that the toy does not know, or too many words.
+
     Examples
     --------
     >>> ids, mask = pad([["<story>", "Anna", "has"]])
@@ -33,6 +38,12 @@ def pad(texts):
     ids = torch.zeros(len(texts), CONTEXT, dtype=torch.int64)
     mask = torch.zeros(len(texts), CONTEXT - 1, dtype=torch.bool)
     for row, words in enumerate(texts):
+        if unknown := [word for word in words if word not in IDS]:
+            raise ValueError(f"story {row}: {unknown[0]!r:.60} is no word of the toy's")
+        if len(words) > CONTEXT:
+            raise ValueError(
+                f"story {row} has {len(words)} words, wanted at most {CONTEXT}"
+            )
         ids[row, : len(words)] = torch.tensor([IDS[word] for word in words])
         mask[row, : len(words) - 1] = True
     return ids, mask

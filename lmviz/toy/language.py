@@ -104,7 +104,7 @@ def read(words: Sequence[str], *, grammar: Callable = story):
     ValueError: word 2 is 'sings'; wanted has
     """
     if not words or words[0] != START:
-        raise ValueError(f"a story begins with {START!r}, got {list(words[:1])}")
+        raise ValueError(f"a story begins with {START!r}, got {list(words[:1])!s:.60}")
     said = [START]
     telling = grammar(said)
     choices = [next(telling)]
@@ -113,7 +113,7 @@ def read(words: Sequence[str], *, grammar: Callable = story):
             wanted = "nothing: the story is over"
             if choices[-1] is not None:
                 wanted = ", ".join(choices[-1].chances)
-            raise ValueError(f"word {place} is {word!r}; wanted {wanted}")
+            raise ValueError(f"word {place} is {word!r:.60}; wanted {wanted}")
         choices.append(_tell(telling, said, word))
     return [choice for choice in choices if choice is not None]
 

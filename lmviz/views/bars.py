@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..inputs import names_of, numbers, strings
+from ..inputs import fits_a_page, names_of, numbers, strings
 from .base import View, visible
 
 # The stops of the slider: at each, what the tail weighs is computed here, exactly.
@@ -80,6 +80,7 @@ def collect(logits, tokens, *, vocabulary, keep=200):
     """
     logits = numbers(logits, "logits", ("T", "V"), finite=False)
     n, size = logits.shape
+    fits_a_page(n, "tokens")
     tokens = strings(tokens, n, "tokens")
     if not isinstance(keep, (int, np.integer)) or keep < 1:
         raise ValueError(f"keep is {keep}, wanted a whole number from 1")

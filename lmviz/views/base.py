@@ -32,6 +32,7 @@ class View:
     name : str
         Of the script in the assets, and of the element: ``lmviz-<name>``.
     title : str
+        What nobody sees in it is written as `visible` writes it.
     data : dict
         What the element shows: strings, numbers, lists, dicts and arrays.
     instead : str
@@ -67,12 +68,11 @@ class View:
         """
         element = render(self.name, self.title, self.data, self.instead)
         page = _PAGE.format(
-            title=html.escape(self.title),
+            title=html.escape(written(self.title)),
             element=element,
             script=script_tag(self.name),
         )
-        # Encoded first, so that a title that cannot be leaves no empty file behind.
-        Path(path).write_bytes(page.encode("utf-8", "replace"))
+        Path(path).write_bytes(page.encode())
 
 
 def render(name, title, data, instead):
@@ -88,7 +88,7 @@ def render(name, title, data, instead):
     str
     """
     return (
-        f'<lmviz-{name} data-title="{html.escape(title)}">'
+        f'<lmviz-{name} data-title="{html.escape(written(title))}">'
         f'<script type="application/json">{to_json(data)}</script>'
         f'<div class="lmviz-instead">{instead}<p>With scripts, this figure can be '
         f"played with.</p></div></lmviz-{name}>"
@@ -115,11 +115,35 @@ def visible(text):
     -------
     str
     """
-    pictures = text.translate({i: 0x2400 + i for i in range(0x20)})
-    shown = "".join(c if c.isprintable() else f"‹{ord(c):x}›" for c in pictures)
+    shown = written(text)
     if unicodedata.category(shown[:1] or " ").startswith("M"):
         shown = f"◌{shown}"
     return html.escape(f"\u2068{shown}\u2069")
+
+
+def written(text):
+    r"""Write what nobody sees as a picture of it or as its number, as core.js does.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> written("a\0b"), written("\u202eabc"), written("\ud800")
+    ('a␀b', '‹202e›abc', '‹d800›')
+    """
+    pictures = text.translate({i: 0x2400 + i for i in range(0x20)})
+    return "".join(f"‹{ord(c):x}›" if _is_hidden(c) else c for c in pictures)
+
+
+def _is_hidden(character):
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return character in "\ufffe\uffff" or unicodedata.category(character) in hidden
 
 
 def script_tag(name):

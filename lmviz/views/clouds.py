@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..inputs import numbers, strings
+from ..inputs import fits_a_page, numbers, strings
 from .base import View, visible
 
 _SIZE = 320
@@ -76,6 +76,7 @@ def collect(vectors, labels, *, k=5):
             f"{n} vectors of {width} dimensions, wanted 3 of 2 or more: fewer do not "
             "spread on a plane"
         )
+    fits_a_page(n, "vectors", 3000)  # each is compared with each
     labels = strings(labels, n, "labels")
     points, kept = [], []
     for x in layers:

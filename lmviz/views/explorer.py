@@ -133,17 +133,19 @@ def _checked(stories):
         raise ValueError("no stories: wanted one or more")
     for name, text in stories.items():
         if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(f"story {name!r} is {text!r}, wanted a str for a str")
+            raise TypeError(
+                f"story {name!r:.60} is {text!r:.60}, wanted a str for a str"
+            )
         words = text.split()
         unknown = [word for word in words if word not in grammar.WORDS]
         if unknown:
             raise ValueError(
-                f"story {name!r}: the toy knows {len(grammar.WORDS)} words, and "
-                f"{unknown[0]!r} is none"
+                f"story {name!r:.60}: the toy knows {len(grammar.WORDS)} words, and "
+                f"{unknown[0]!r:.60} is none"
             )
         if len(words) >= grammar.CONTEXT:
             raise ValueError(
-                f"story {name!r} has {len(words)} words, wanted at most "
+                f"story {name!r:.60} has {len(words)} words, wanted at most "
                 f"{grammar.CONTEXT - 1}"
             )
     return dict(stories)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..inputs import names_of, numbers, strings
+from ..inputs import fits_a_page, names_of, numbers, strings
 from .base import View, visible
 
 
@@ -74,6 +74,7 @@ def collect(logits, ids, tokens, *, vocabulary, k=5):
     """
     logits = numbers(logits, "logits", ("L + 1", "T", "V"), finite=False)
     _, n, size = logits.shape
+    fits_a_page(n, "tokens")
     tokens = strings(tokens, n, "tokens")
     ids = numbers(ids, "ids", (n,))
     wrong = ids[(ids != np.round(ids)) | (ids < 0) | (ids >= size)]

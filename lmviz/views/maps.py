@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..inputs import as_array, strings
+from ..inputs import as_array, fits_a_page, strings
 from .base import View, visible
 from .matrices import SCALES, draw
 
@@ -119,6 +119,7 @@ def collect(weights, tokens):
     """
     weights = as_array(weights, "weights", _AXES)
     _check(weights)
+    fits_a_page(weights.shape[3], "tokens")
     tokens = strings(tokens, weights.shape[3], "tokens")
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])

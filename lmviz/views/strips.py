@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from ..inputs import fits_a_page
 from ..tokenization import listed, utf8
 from .base import View, visible
 
@@ -65,13 +66,15 @@ def collect(rows, *, ids=None):
     if not rows:
         raise ValueError(f"rows is {rows!r}, wanted at least one tokenizer's tokens")
     if ids is not None and set(ids) != set(rows):
-        raise ValueError(f"ids are of {list(ids)}, wanted the names {list(rows)}")
-    return {
-        "rows": [
-            _row(name, row, None if ids is None else ids[name])
-            for name, row in rows.items()
-        ]
-    }
+        raise ValueError(
+            f"ids are of {list(ids)!s:.60}, wanted the names {list(rows)!s:.60}"
+        )
+    gathered = [
+        _row(name, row, None if ids is None else ids[name])
+        for name, row in rows.items()
+    ]
+    fits_a_page(sum(len(row["tokens"]) for row in gathered), "tokens")
+    return {"rows": gathered}
 
 
 def as_bytes(token):
@@ -106,21 +109,24 @@ def _row(name, row, ids):
     if not isinstance(name, str):
         raise TypeError(f"a name is {name!r:.60}, wanted a str")
     if isinstance(row, str):
-        raise TypeError(f"{name!r} has the str {row!r:.60}, wanted a sequence of str")
+        raise TypeError(
+            f"{name!r:.60} has the str {row!r:.60}, wanted a sequence of str"
+        )
     row = list(row)
     if not row:
-        raise ValueError(f"{name!r} has no tokens, wanted at least one")
+        raise ValueError(f"{name!r:.60} has no tokens, wanted at least one")
     for token in row:
         if not isinstance(token, str):
-            raise TypeError(f"{name!r} has the token {token!r:.60}, wanted a str")
+            raise TypeError(f"{name!r:.60} has the token {token!r:.60}, wanted a str")
     if ids is not None:
         try:
             ids = listed(ids)
         except TypeError as error:
-            raise TypeError(f"{name!r}: {error}") from None
+            raise TypeError(f"{name!r:.60}: {error}") from None
         if len(ids) != len(row):
             raise ValueError(
-                f"{name!r} has {len(ids)} ids, wanted one for each of {len(row)} tokens"
+                f"{name!r:.60} has {len(ids)} ids, wanted one for each of {len(row)} "
+                "tokens"
             )
     written = [as_bytes(token).hex(" ").upper() for token in row]
     return {"name": name, "tokens": row, "ids": ids, "bytes": written}

@@ -1,0 +1,120 @@
+"""The policy of the pages: what is not the theme's or the book's own script never runs.
+
+Each page carries it, since those who host the site may have no say in its headers. The
+file `_headers`, which some hosts read, has it as a header, which no frame escapes.
+"""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from sphinx.util.logging import getLogger
+
+logger = getLogger(__name__)
+
+# These hold nothing that a lesson wrote, so every script in them is the theme's.
+THEMES_OWN = ("genindex.html", "search.html")
+# In some browsers a page that is opened from a disk is no origin, and has no self.
+OWN = "'self' file:"
+# Styles stand in attributes, of tables, drawings and code, and cannot do much.
+POLICY = (
+    "default-src 'none'; "
+    f"script-src {OWN} {{hashes}}; "
+    f"style-src {OWN} 'unsafe-inline'; "
+    f"img-src {OWN} data:; "
+    f"font-src {OWN}; "
+    "connect-src 'self'; "
+    "object-src 'none'; "
+    "base-uri 'self'; "
+    f"form-action {OWN}"
+)
+META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
+# What stands before it is not under the policy.
+CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
+
+
+def setup(app):
+    app.add_config_value("lmviz_policy", True, "", bool)
+    app.connect("html-page-context", leave_page_name_out, priority=900)
+    # When nothing else writes to pages.
+    app.connect("build-finished", write_policy, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def leave_page_name_out(app, pagename, templatename, context, doctree):
+    """Drop a script that differs from page to page: only a switch of versions asks."""
+    name = "DOCUMENTATION_OPTIONS.pagename"
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if not script.attributes.get("body", "").startswith(name)
+    ]
+
+
+def write_policy(app, exception):
+    if exception is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    hashes = sorted(
+        {hash_of(script) for name in THEMES_OWN for script in Page(site / name).scripts}
+    )
+    policy = POLICY.format(hashes=" ".join(hashes))
+    meta = f'\n    <meta http-equiv="Content-Security-Policy" content="{policy}" />'
+    for path in site.rglob("*.html"):
+        if "_static" in path.parts:
+            continue
+        page = Page(path)
+        refused = [s for s in page.scripts if hash_of(s) not in hashes] + page.handlers
+        if refused:
+            # So it is found by who wrote it, and not by readers.
+            logger.warning(
+                "%s: the policy of the pages lets no script stand in them, but here "
+                "is %r; put it in a file that `app.add_js_file` names",
+                path.relative_to(site),
+                refused[0].strip()[:60],
+            )
+        text = META.sub("", page.text)
+        if app.config.lmviz_policy:
+            text = CHARSET.sub(rf"\g<0>{meta}", text, count=1)
+        if text != page.text:
+            path.write_text(text, encoding="utf-8")
+    header = f"/*\n  Content-Security-Policy: {policy}; frame-ancestors 'self'\n"
+    Path(site, "_headers").write_text(header, encoding="utf-8")
+
+
+def hash_of(script):
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+class Page(HTMLParser):
+    """The scripts that stand in a page, and the attributes that are scripts."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.text = path.read_text(encoding="utf-8")
+        self.scripts, self.handlers = [], []
+        self.inside = False
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        data = (attributes.get("type") or "").endswith("json")
+        self.inside = tag == "script" and "src" not in attributes and not data
+        if self.inside:
+            self.scripts.append("")
+        self.handlers += [
+            f'{name}="{value}"'
+            for name, value in attrs
+            if name.startswith("on")
+            or (value or "").strip().lower().startswith("javascript:")
+        ]
+
+    def handle_endtag(self, tag):
+        self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.scripts[-1] += data
