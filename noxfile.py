@@ -162,6 +162,8 @@ def docs_live(session):
         "--ignore=docs/lessons",
         "--ignore=docs/_build",
         "--re-ignore=__pycache__|sg_execution_times",
+        # The script that reloads a page stands in it, and a policy would not let it.
+        "-Dlmviz_policy=0",
         "docs",
         str(HTML),
     )
