@@ -1,12 +1,21 @@
 """Notebooks run side by side, and come out the same in every build."""
 
+import base64
+import hashlib
 import json
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 
-import joblib
-from freshness import is_chosen, name, notebook_files
-from jupyter_cache import get_cache
+from apart import Job, ScriptError, check_length, run
+from figures import KEPT
+from freshness import (
+    is_chosen,
+    keep,
+    name,
+    notebook_cache,
+    notebook_files,
+    tell_fault,
+)
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import read_myst_markdown_notebook
@@ -25,49 +34,73 @@ def setup(app):
 
 
 def run_ahead(app):
-    """Put into MyST-NB's cache what it would run later, one notebook at a time.
-
-    A notebook that fails is left to it: it tells well what went wrong.
-    """
+    """Put into MyST-NB's cache what it would run later, one notebook at a time."""
     if app.config.nb_execution_mode != "cache":
         return
-    cache = get_cache(app.config.nb_execution_cache_path)
-    todo = []
-    for path in notebook_files(app):
+    cache = notebook_cache(app)
+    jobs = []
+    for path in filter(partial(is_chosen, app), notebook_files(app)):
         notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"))
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:
-            if is_chosen(app, path):
-                todo.append((path, notebook))
-    timeout = app.config.nb_execution_timeout
-    # Each thread waits for a kernel, which is a process of its own.
-    results = joblib.Parallel(
-        n_jobs=app.lmviz_workers,
-        prefer="threads",
-        return_as="generator",
-    )(
-        joblib.delayed(single_nb_execution)(
-            notebook, cwd=str(path.parent), timeout=timeout, allow_errors=False
-        )
-        for path, notebook in todo
-    )
-    finished = status_iterator(
-        zip(todo, results, strict=True),
+            asked = notebook.metadata.get("mystnb", {}).get("execution_timeout", 0)
+            seconds = max(asked, app.config.lmviz_seconds)
+            most = app.config.lmviz_characters
+            arguments = (notebook, str(path.parent), seconds, most)
+            # A cell that hangs is named by what runs it. The kernel takes time, too.
+            jobs.append(Job(str(path), execute, arguments, seconds + 20))
+    ended = status_iterator(
+        run(jobs, app.config.lmviz_workers, app.config.lmviz_gigabytes),
         "running notebooks... ",
-        length=len(todo),
+        length=len(jobs),
         verbosity=app.verbosity,
-        stringify_func=lambda done: name(app, done[0][0]),
+        stringify_func=lambda ended: name(app, Path(ended[0].name)),
     )
-    for (path, notebook), result in finished:
-        if result.err is None:
-            cache.cache_notebook_bundle(
-                CacheBundleIn(
-                    notebook, str(path), data={"execution_seconds": result.time}
-                ),
-                check_validity=False,
-                overwrite=True,
-            )
+    failed = []
+    for job, made, fault in ended:
+        key = name(app, Path(job.name))
+        # Its page was read with other outputs, or none.
+        app.lmviz_stale.add(key)
+        if fault is not None:
+            failed.append(job.name)
+            tell_fault(key, fault)
+            continue
+        notebook, seconds = made
+        record = cache.cache_notebook_bundle(
+            CacheBundleIn(notebook, job.name, data={"execution_seconds": seconds}),
+            check_validity=False,
+            overwrite=True,
+        )
+        kept = cache.path / "executed" / record.hashkey / "base.ipynb"
+        keep(app, key, [kept, *figures_of(notebook)])
+    # Their pages have no outputs.
+    known = app.env.mystnb_config
+    app.env.mystnb_config = known.copy(
+        execution_excludepatterns=[*known.execution_excludepatterns, *failed]
+    )
+
+
+def execute(notebook, folder, seconds, characters):
+    """Run a notebook, with a kernel of this process; return it, and how long it ran."""
+    result = single_nb_execution(
+        notebook, cwd=folder, timeout=seconds, allow_errors=False
+    )
+    if result.err is not None:
+        raise ScriptError(result.exc_string)
+    check_length(
+        json.dumps([cell.get("outputs") for cell in notebook.cells]), characters
+    )
+    return notebook, result.time
+
+
+def figures_of(notebook):
+    """Return all versions of the figures that a notebook shows."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if picture := output.get("data", {}).get("image/png"):
+                name = hashlib.sha256(base64.b64decode(picture)).hexdigest()
+                yield from KEPT.glob(f"{name}*.png")
 
 
 def number_cells(app, doctree):
