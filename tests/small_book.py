@@ -67,6 +67,7 @@ class Book:
         self.folder, self.model = folder, model
         self.docs, self.log = folder / "docs", folder / "log"
         self.html = self.docs / "_build" / "html"
+        self.doctrees = self.html.with_name("doctrees")
         self.lesson = folder / "examples" / "01_one" / "10_lesson.py"
         self.notebook = self.docs / "notebook.md"
         shutil.copytree(ROOT / "docs" / "_ext", self.docs / "_ext")
@@ -91,6 +92,7 @@ class Book:
         """Begin a build, and return its process."""
         strict = [] if only else ["-n", "-W", "--keep-going"]
         command = ["-m", "sphinx", *strict, *options, "-b", "html"]
+        command += ["-d", str(self.doctrees)]
         return subprocess.Popen(
             [sys.executable, *command, "docs", str(self.html)],
             cwd=self.folder,
@@ -126,9 +128,9 @@ class Book:
             f"```{{code-cell}} ipython3\n{code}\n```\n"
         )
         index = self.docs / "index.md"
-        index.write_text(
-            index.read_text().replace("\nnotebook\n", f"\nnotebook\n{place}\n")
-        )
+        if f"\n{place}\n" not in index.read_text():
+            listed = index.read_text().replace("\nlessons", f"\n{place}\nlessons")
+            index.write_text(listed)
 
     def change(self, module):
         path = self.folder / "lmviz" / module

@@ -10,6 +10,7 @@ they do not run again.
 import hashlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -55,13 +56,12 @@ def forget_pages(app, config):
     pages = [*Path(app.doctreedir).rglob("*.doctree")]
     if pages:
         logger.info("The last build was not finished: all pages are written anew.")
-    for path in (
-        *pages,
-        Path(app.doctreedir, "environment.pickle"),
-        Path(app.outdir, ".buildinfo"),
-        Path(app.outdir, "searchindex.js"),
-        record,
-    ):
+        # Some of what stands there is never written over.
+        for folder in ("_downloads", "_images", "_static"):
+            shutil.rmtree(Path(app.outdir, folder), ignore_errors=True)
+    kept = [Path(app.doctreedir, "environment.pickle"), record]
+    index = [Path(app.outdir, name) for name in (".buildinfo", "searchindex.js")]
+    for path in (*pages, *kept, *index):
         path.unlink(missing_ok=True)
 
 

@@ -169,7 +169,7 @@ def notebook_cache(app):
     place = app.config.nb_execution_cache_path
     try:
         get_cache(place).list_cache_records()
-    except DatabaseError:
+    except (DatabaseError, RuntimeError):
         shutil.rmtree(place)
     return get_cache(place)
 

@@ -52,9 +52,12 @@ def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed") / "book"
     folder.mkdir()
     book = Book(folder, "toy")
-    for number, place in enumerate(["01_one/20_more", "02_two/10_a", "02_two/20_b"]):
-        book.add(place, LESSON.format(number=number), title=f"Lesson {number}")
-    book.add("more", LESSON.format(number=7).replace("# %%\n# And more.\n", ""))
+    lessons = ["01_one/10_lesson", "01_one/20_more", "02_two/10_a", "02_two/20_b"]
+    for number, place in enumerate([*lessons, "notebook", "more"]):
+        code = LESSON.format(number=number)
+        if "/" not in place:
+            code = code.replace("# %%\n", "")
+        book.add(place, code, title=f"Lesson {number}")
     began = time.monotonic()
     _, code, printed = book.build()
     book.took = time.monotonic() - began
@@ -146,20 +149,21 @@ def test_each_file_of_the_site_is_missed(undisturbed, finished, tried):
     """One alone, of each kind; what Sphinx read of the pages is thrown away then."""
     book = undisturbed
     assert_same(book)
-    app = SimpleNamespace(outdir=book.html, doctreedir=book.html / ".doctrees")
+    app = SimpleNamespace(outdir=book.html, doctreedir=book.doctrees)
     pickle = app.doctreedir / "environment.pickle"
-    kept = app.doctreedir.parent.with_name("kept")
-    shutil.copytree(book.html, kept)
-    files = [path for path in kept.rglob("*.*") if path.is_file()]
-    kinds = {path.suffix or path.name: path for path in files}
+    build, kept = book.html.parent, book.folder / "kept"
+    shutil.copytree(build, kept)
+    folders = (kept / "html", kept / "doctrees", kept / "jupyter_execute")
+    files = [path for folder in folders for path in folder.rglob("*.*")]
+    kinds = {path.suffix or path.name: path for path in files if path.is_file()}
     tried(len(kinds))
     assert {".html", ".png", ".css", ".zip", ".doctree", ".pickle"} <= kinds.keys()
     for path in kinds.values():
-        shutil.copytree(kept, book.html, dirs_exist_ok=True)
-        cut(book.html / path.relative_to(kept))
+        shutil.copytree(kept, build, dirs_exist_ok=True)
+        cut(build / path.relative_to(kept))
         finished.forget_pages(app, None)
         assert not pickle.exists(), path
-    shutil.copytree(kept, book.html, dirs_exist_ok=True)
+    shutil.copytree(kept, build, dirs_exist_ok=True)
     finished.forget_pages(app, None)
     assert pickle.exists()
     shutil.rmtree(kept)
