@@ -88,7 +88,7 @@ class Book:
         self.lesson.write_text(LESSON.format(log=str(self.log)))
         self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
 
-    def start(self, *options, only=""):
+    def start(self, *options, only="", **variables):
         """Begin a build, and return its process."""
         strict = [] if only else ["-n", "-W", "--keep-going"]
         command = ["-m", "sphinx", *strict, *options, "-b", "html"]
@@ -101,16 +101,17 @@ class Book:
                 "PYTHONPATH": str(self.folder),
                 "LMVIZ_MODEL": str(self.model),
                 "LMVIZ_ONLY": only,
+                **variables,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def build(self, *options, only=""):
+    def build(self, *options, **variables):
         """Build it, and return what ran, the exit code and what was printed."""
         self.log.write_text("")
-        with self.start(*options, only=only) as process:
+        with self.start(*options, **variables) as process:
             printed, _ = process.communicate()
         return self.log.read_text().split(), process.returncode, printed
 

@@ -31,7 +31,7 @@ generate = gen_rst.generate_file_rst
 def setup(app):
     app.add_config_value("lmviz_workers", 1, "")
     app.add_config_value("lmviz_seconds", 60.0, "")
-    app.add_config_value("lmviz_gigabytes", 8, "", float)
+    app.add_config_value("lmviz_gigabytes", 8, "")
     app.add_config_value("lmviz_characters", 1_000_000, "")
     # Before sphinx-gallery makes the pages.
     app.connect("builder-inited", run_ahead, priority=450)

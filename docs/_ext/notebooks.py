@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from functools import partial, partialmethod
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
 from sphinx.util.display import status_iterator
 
+# What a kernel writes into a traceback for a terminal.
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+# A kernel sends what a cell prints in pieces, cut where its clock says.
+begin = NotebookClient.__init__
+NotebookClient.__init__ = partialmethod(begin, coalesce_streams=True)
+
 
 def setup(app):
-    # A kernel sends what a cell prints in pieces, cut where its clock says.
-    begin = NotebookClient.__init__
-    NotebookClient.__init__ = partialmethod(begin, coalesce_streams=True)
     # Behind the gallery, which runs as many lessons at a time.
     app.connect("builder-inited", run_ahead, priority=550)
     app.connect("doctree-read", number_cells)
@@ -87,7 +91,7 @@ def execute(notebook, folder, seconds, characters):
         notebook, cwd=folder, timeout=seconds, allow_errors=False
     )
     if result.err is not None:
-        raise ScriptError(result.exc_string)
+        raise ScriptError(COLOURS.sub("", result.exc_string))
     check_length(
         json.dumps([cell.get("outputs") for cell in notebook.cells]), characters
     )
