@@ -38,6 +38,7 @@ extensions = [
     "first_paint",
     "bibliography_style",
     "freshness",
+    "how_built",
     "lesson_page",
     "lesson_runs",
     "mathml",

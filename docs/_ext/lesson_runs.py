@@ -44,8 +44,7 @@ def run_ahead(app):
     gen_rst.generate_file_rst = functools.partial(outcome, outcomes)
     jobs = [job_of(app, path) for path in stale_lessons(app)]
     if len(jobs) > 1:
-        # What most of them need is imported once.
-        lmviz.load("toy")
+        prepare(app)
     ended = status_iterator(
         run(jobs, app.config.lmviz_workers, app.config.lmviz_gigabytes),
         "running lessons... ",
@@ -65,6 +64,17 @@ def run_ahead(app):
         else:
             tell_fault(job.name, fault)
         outcomes[job.name] = made
+
+
+def prepare(app):
+    """Do once what most lessons need."""
+    lmviz.load("toy")
+    # They look up rows here and there. If the file is not in memory yet, that takes a
+    # slow disk a minute, and to read it from end to end a few seconds.
+    for path in app.lmviz_source.folder.iterdir():
+        with path.open("rb") as file:
+            while file.read(2**24):
+                pass
 
 
 def job_of(app, path):
