@@ -1,5 +1,6 @@
 """A book of one lesson and one notebook, built as the real one is built."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+compare_builds = importlib.import_module("compare_builds")
 LESSON = '''"""
 A lesson
 ========
@@ -132,6 +135,11 @@ class Book:
         if f"\n{place}\n" not in index.read_text():
             listed = index.read_text().replace("\nlessons", f"\n{place}\nlessons")
             index.write_text(listed)
+
+    def differences(self, other):
+        """Say where another build differs, but for dates and run times."""
+        builds = map(compare_builds.files, (other, self.html))
+        return list(compare_builds.compare(*builds))
 
     def change(self, module):
         path = self.folder / "lmviz" / module

@@ -78,9 +78,7 @@ def facts(app):
         "Processor": processor(),
         "Instructions that torch uses": torch.backends.cpu.get_cpu_capability(),
         "Threads of each lesson": os.environ["OMP_NUM_THREADS"],
-        "Packages": ", ".join(
-            f"{name} {version}" for name, version in versions.items()
-        ),
+        "Packages": ", ".join(versions),
     }
     if commit := commit_of(root):
         told["Commit"] = commit

@@ -6,7 +6,6 @@ same book as one that nothing disturbed.
 
 import contextlib
 import importlib
-import importlib.util
 import random
 import shutil
 import time
@@ -34,16 +33,6 @@ plt.imshow([[1, {number}]])
 plt.title("Figure {number}")
 plt.show()
 """
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-compare_builds = load("compare_builds")
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +65,7 @@ def finished(monkeypatch):
 def assert_same(book):
     _, code, printed = book.build()
     assert code == 0, printed
-    html = map(compare_builds.files, (book.whole, book.html))
-    assert list(compare_builds.compare(*html)) == [], printed
+    assert book.differences(book.whole) == [], printed
 
 
 def kill(processes):
