@@ -20,7 +20,12 @@ plt.title("A figure")
 plt.show()
 print("all", "is", "well")
 """
-EATS = "kept = []\nwhile True:\n    kept.append(bytearray(10**8))\n"
+# Ten times as much as the build allows.
+EATS = """
+kept = []
+for i in range(300):
+    kept.append(bytearray(10**8))
+"""
 # What each does, and what the build says of it.
 BAD = {
     "raises": ("raise RuntimeError('it ' + 'broke')", "RuntimeError: it broke"),
