@@ -12,8 +12,8 @@ sys.path.insert(0, str(HERE / "_ext"))
 # not hang on the machine's. More of them would need more memory than many have.
 lmviz_workers = min(2, os.cpu_count() or 1)
 os.environ["OMP_NUM_THREADS"] = "1"
-# What a lesson or a notebook may take: many times what any of them needs. For a large
-# model, or a slow machine, the environment allows more time.
+# What a lesson or a notebook may take: many times what any of them needs, beside the
+# memory for its model. The environment allows a slow machine more time.
 lmviz_seconds = float(os.environ.get("LMVIZ_SECONDS", "60"))
 lmviz_gigabytes = 8
 lmviz_characters = 1_000_000

@@ -17,6 +17,8 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
+from sphinx.util.display import status_iterator
+
 # A fork has all that is imported, and costs nothing. Elsewhere it is not safe.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
@@ -33,6 +35,20 @@ class Job:
     function: object
     arguments: tuple
     seconds: float
+
+
+def run_all(app, what, jobs):
+    """Do jobs as the book's settings say, and tell how far it is."""
+    model = sum(path.stat().st_size for path in app.lmviz_source.folder.iterdir())
+    # A model is larger in memory, and there is more than one copy while it is loaded.
+    gigabytes = app.config.lmviz_gigabytes + 4 * model / 2**30
+    return status_iterator(
+        run(jobs, app.config.lmviz_workers, gigabytes),
+        f"running {what}... ",
+        length=len(jobs),
+        verbosity=app.verbosity,
+        stringify_func=lambda ended: ended[0].name,
+    )
 
 
 def run(jobs, workers, gigabytes):

@@ -7,7 +7,7 @@ the others are built.
 import functools
 from pathlib import Path
 
-from apart import Job, ScriptError, check_length, run
+from apart import Job, ScriptError, check_length, run_all
 from freshness import (
     files_of_lesson,
     forget_lesson,
@@ -18,7 +18,6 @@ from freshness import (
     tell_fault,
 )
 from lesson_page import shrink
-from sphinx.util.display import status_iterator
 from sphinx_gallery import gen_rst
 
 import lmviz
@@ -45,14 +44,7 @@ def run_ahead(app):
     jobs = [job_of(app, path) for path in stale_lessons(app)]
     if len(jobs) > 1:
         prepare(app)
-    ended = status_iterator(
-        run(jobs, app.config.lmviz_workers, app.config.lmviz_gigabytes),
-        "running lessons... ",
-        length=len(jobs),
-        verbosity=app.verbosity,
-        stringify_func=lambda ended: ended[0].name,
-    )
-    for job, made, fault in ended:
+    for job, made, fault in run_all(app, "lessons", jobs):
         if fault is None:
             # Where it stands on the page, too.
             fault = made[-1].pop("formatted_exception", None)

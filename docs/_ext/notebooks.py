@@ -7,7 +7,7 @@ import re
 from functools import partial, partialmethod
 from pathlib import Path
 
-from apart import Job, ScriptError, check_length, run
+from apart import Job, ScriptError, check_length, run_all
 from figures import KEPT
 from freshness import (
     is_chosen,
@@ -21,7 +21,6 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
-from sphinx.util.display import status_iterator
 
 # What a kernel writes into a traceback for a terminal.
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
@@ -53,31 +52,24 @@ def run_ahead(app):
             most = app.config.lmviz_characters
             arguments = (notebook, str(path.parent), seconds, most)
             # A cell that hangs is named by what runs it. The kernel takes time, too.
-            jobs.append(Job(str(path), execute, arguments, seconds + 20))
-    ended = status_iterator(
-        run(jobs, app.config.lmviz_workers, app.config.lmviz_gigabytes),
-        "running notebooks... ",
-        length=len(jobs),
-        verbosity=app.verbosity,
-        stringify_func=lambda ended: name(app, Path(ended[0].name)),
-    )
+            jobs.append(Job(name(app, path), execute, arguments, seconds + 20))
     failed = []
-    for job, made, fault in ended:
-        key = name(app, Path(job.name))
+    for job, made, fault in run_all(app, "notebooks", jobs):
+        path = str(Path(app.srcdir, f"{job.name}.md"))
         # Its page was read with other outputs, or none.
-        app.lmviz_stale.add(key)
+        app.lmviz_stale.add(job.name)
         if fault is not None:
-            failed.append(job.name)
-            tell_fault(key, fault)
+            failed.append(path)
+            tell_fault(job.name, fault)
             continue
         notebook, seconds = made
         record = cache.cache_notebook_bundle(
-            CacheBundleIn(notebook, job.name, data={"execution_seconds": seconds}),
+            CacheBundleIn(notebook, path, data={"execution_seconds": seconds}),
             check_validity=False,
             overwrite=True,
         )
         kept = cache.path / "executed" / record.hashkey / "base.ipynb"
-        keep(app, key, [kept, *figures_of(notebook)])
+        keep(app, job.name, [kept, *figures_of(notebook)])
     # Their pages have no outputs.
     known = app.env.mystnb_config
     app.env.mystnb_config = known.copy(
