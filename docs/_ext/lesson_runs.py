@@ -63,7 +63,7 @@ def prepare(app):
     lmviz.load("toy")
     # They look up rows here and there. If the file is not in memory yet, that takes a
     # slow disk a minute, and to read it from end to end a few seconds.
-    for path in app.lmviz_source.folder.iterdir():
+    for path in filter(Path.is_file, app.lmviz_source.folder.iterdir()):
         with path.open("rb") as file:
             while file.read(2**24):
                 pass
