@@ -66,7 +66,7 @@ import torch
 
 import lmviz
 
-child = subprocess.Popen(["sleep", "600"])
+child = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=-3)
 pathlib.Path({file!r}).write_text(str(child.pid))
 threading.Thread(target=time.sleep, args=[600]).start()
 os.chdir("/")
