@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -11,10 +10,13 @@ sys.path.insert(0, str(HERE / "_ext"))
 
 # So many lessons run at a time, each on one thread: so it is fast, and the numbers do
 # not hang on the machine's. More of them would need more memory than many have.
-WORKERS = min(2, os.cpu_count() or 1)
+lmviz_workers = min(2, os.cpu_count() or 1)
 os.environ["OMP_NUM_THREADS"] = "1"
-# One that has grown is replaced, and nothing is lost.
-warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+# What a lesson or a notebook may take: many times what any of them needs, beside the
+# memory for its model. The environment allows a slow machine more time.
+lmviz_seconds = float(os.environ.get("LMVIZ_SECONDS", "60"))
+lmviz_gigabytes = 8
+lmviz_characters = 1_000_000
 
 project = "lmviz"
 author = "the lmviz authors"
@@ -32,10 +34,13 @@ extensions = [
     "sphinx.ext.napoleon",
     "downloads",
     "figure_pages",
+    "finished",
     "first_paint",
     "bibliography_style",
     "freshness",
+    "how_built",
     "lesson_page",
+    "lesson_runs",
     "mathml",
     "model_card",
     "notebooks",
@@ -115,9 +120,6 @@ bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "as_spelled"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
-nb_execution_raise_on_error = True
-nb_execution_show_tb = True
-nb_execution_timeout = 300
 nb_merge_streams = True
 
 # The reference. What docstrings set in single backticks is a link where it is a name of
@@ -147,7 +149,6 @@ sphinx_gallery_conf = {
     # The site has a better one: with the package in it.
     "download_all_examples": False,
     "image_scrapers": ("figures.scraper",),
-    "parallel": WORKERS,
     "remove_config_comments": True,
     "show_signature": False,
     "reset_modules": ("matplotlib", "lesson_reset.reset"),

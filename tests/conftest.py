@@ -13,6 +13,7 @@ os.environ.pop("LMVIZ_MODEL", None)
 import pytest
 import tiny_families
 from random_gpt2 import save_random_gpt2
+from small_book import Book
 
 import lmviz
 from lmviz import hub
@@ -99,3 +100,9 @@ def tiny(request, tiny_folders):
 @pytest.fixture(scope="session", params=sorted(tiny_families.FAMILIES))
 def family(request, tiny_folders):
     return lmviz.load(tiny_folders[request.param])
+
+
+@pytest.fixture
+def book(tmp_path, tiny_folders):
+    """A small book, which a test may change and build."""
+    return Book(tmp_path, tiny_folders["gpt2"])

@@ -11,7 +11,9 @@ CONF = f"""import sys
 sys.path.insert(0, {str(EXTENSIONS)!r})
 extensions = ["search_entries"]
 """
-PAGE = ".. index:: single: {name} entry\n\n{name}\n=======\n\n{text}\n"
+PAGE = (
+    ".. index:: single: {name} entry\n.. index:: shared\n\n{name}\n=======\n\n{text}\n"
+)
 
 
 def entries(folder):
@@ -33,10 +35,11 @@ def test_entries_stay_until_their_page_changes_or_goes(tmp_path):
         page = PAGE.format(name=name, text="Text.")
         (tmp_path / f"{name}.rst").write_text(page)
     whole = entries(tmp_path)
-    assert set(whole) == {"pa entry", "pb entry", "pc entry"}
+    assert set(whole) == {"pa entry", "pb entry", "pc entry", "shared"}
+    assert [place[0] for place in whole["shared"]] == ["pa", "pb", "pc"]
 
-    (tmp_path / "pa.rst").write_text(PAGE.format(name="pa", text="More."))
+    (tmp_path / "pb.rst").write_text(PAGE.format(name="pb", text="More."))
     assert entries(tmp_path) == whole
     (tmp_path / "pa.rst").write_text("pa\n==\n")
     (tmp_path / "pb.rst").unlink()
-    assert set(entries(tmp_path)) == {"pc entry"}
+    assert set(entries(tmp_path)) == {"pc entry", "shared"}

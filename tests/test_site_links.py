@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_docs import Book
 
 SCRIPT = Path(__file__).parents[1] / "tools" / "check_site.py"
 GOOD = """<h1 id="a b">Title</h1><a name="old"></a><img src="part/dot.png?v=1" srcset="
@@ -18,11 +17,6 @@ def check(folder, *address):
     command = [sys.executable, str(SCRIPT), str(folder), *address]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture
-def book(tmp_path, tiny_folders):
-    return Book(tmp_path, tiny_folders["gpt2"])
 
 
 @pytest.fixture

@@ -9,21 +9,24 @@ kept a script from running, the build does not pass without its output.
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import re
+import shutil
 import sys
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 
 from dependencies import modules
+from finished import are_whole, hashes, read, write
 from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
 from myst_nb.core.read import read_myst_markdown_notebook
 from myst_nb.sphinx_ import NbMetadataCollector
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sqlalchemy.exc import DatabaseError
 
-RAN = "**Total running time of the script:**"
+# What ran to its end, beside the lessons' pages.
+RECORD = ".ran.json"
 CELL = re.compile(r"^```\{code-cell\}", re.MULTILINE)
 # A file that a notebook reads.
 DATA = re.compile(r'"([\w.-]+\.json)"')
@@ -40,10 +43,8 @@ def setup(app):
     app.add_config_value("lmviz_model", "", "html")
     app.connect("config-inited", choose, priority=150)
     app.connect("config-inited", forget_stale, priority=200)
-    app.connect("builder-inited", choose_workers, priority=400)
     app.connect("env-get-outdated", reread)
-    app.connect("env-check-consistency", check_notebooks)
-    app.connect("build-finished", check_lessons, priority=900)
+    app.connect("build-finished", check, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -99,47 +100,83 @@ def forget_stale(app, config):
     """Throw away what is kept of each script that would not come out the same."""
     lessons = lessons_folder(app)
     lessons.mkdir(parents=True, exist_ok=True)
-    file = lessons / ".fingerprints.json"
-    known = json.loads(file.read_text()) if file.is_file() else {}
     forget_deleted(app, lessons)
     common = fingerprint_of_the_book(app)
-    app.lmviz_stale = set()
+    scripts = [*lesson_files(app), *notebook_files(app)]
+    app.lmviz_prints = {name(app, p): fingerprint(app, p, common) for p in scripts}
+    # Those that ran to their end, and whose files are all what they were.
+    app.lmviz_ran = {
+        key: ran
+        for key, ran in read(lessons / RECORD).items()
+        if app.lmviz_prints.get(key) == ran["fingerprint"]
+        and are_whole(ran["files"], app.srcdir)
+    }
+    app.lmviz_stale = app.lmviz_prints.keys() - app.lmviz_ran.keys()
     not_now = []
-    app.lmviz_n_stale = 0
-    for path in lesson_files(app):
-        key, now = name(app, path), fingerprint(app, path, common)
-        if known.get(key) != now:
-            (lessons / f"{key}.py.md5").unlink(missing_ok=True)
-            app.lmviz_n_stale += is_chosen(app, path)
-        known[key] = now
-    for path in notebook_files(app):
-        key, now = name(app, path), fingerprint(app, path, common)
-        if known.get(key) == now:
+    for path in scripts:
+        key = name(app, path)
+        if key not in app.lmviz_stale:
             continue
-        forget_notebook(config, path)
-        app.lmviz_stale.add(key)
-        if is_chosen(app, path):
-            known[key] = now
+        if path.suffix == ".md":
+            forget_notebook(app, path)
+            if not is_chosen(app, path):
+                not_now.append(str(path))
         else:
-            not_now.append(str(path))
+            forget_lesson(app, key)
     # MyST-NB keeps no output for what it leaves out, so only these.
     config.nb_execution_excludepatterns = not_now
-    file.write_text(json.dumps(known, indent=1))
+    write(lessons / RECORD, app.lmviz_ran)
 
 
-def choose_workers(app):
-    """Run a single lesson here: to start a worker takes longer than most lessons."""
-    # Not earlier: Sphinx would take it for a new setting and write all pages anew.
-    app.lmviz_workers = app.config.sphinx_gallery_conf["parallel"] or 1
-    if app.lmviz_n_stale < 2:
-        app.config.sphinx_gallery_conf["parallel"] = False
+def keep(app, key, files):
+    """Write down that a lesson or notebook ran to its end, and what it left."""
+    app.lmviz_ran[key] = {
+        "fingerprint": app.lmviz_prints[key],
+        "files": hashes(files, app.srcdir),
+    }
+    write(lessons_folder(app) / RECORD, app.lmviz_ran)
 
 
-def forget_notebook(config, path):
-    cache = get_cache(config.nb_execution_cache_path)
+def keep_lesson(app, key):
+    keep(app, key, files_of_lesson(lessons_folder(app) / key))
+
+
+def files_of_lesson(page):
+    """Return all files that sphinx-gallery and `figures` made for one lesson."""
+    picture = re.compile(rf"sphx_glr_{re.escape(page.name)}_(\d{{3}}|thumb)\D.*")
+    pictures = page.parent.glob("images/**/*.png")
+    files = page.parent.glob(f"{page.name}.*")
+    return [*files, *(path for path in pictures if picture.fullmatch(path.name))]
+
+
+def forget_lesson(app, key):
+    for path in files_of_lesson(lessons_folder(app) / key):
+        path.unlink()
+
+
+def forget_notebook(app, path):
+    cache = notebook_cache(app)
     for record in cache.list_cache_records():
         if Path(record.uri) == path:
-            cache.remove_cache(record.pk)
+            # Not `remove_cache`, which wants the file to be there.
+            NbCacheRecord.remove_records([record.pk], cache.db)
+            folder = cache.path / "executed" / record.hashkey
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def notebook_cache(app):
+    """Return MyST-NB's cache, an empty one if it cannot be read."""
+    place = app.config.nb_execution_cache_path
+    try:
+        get_cache(place).list_cache_records()
+    except (DatabaseError, RuntimeError):
+        shutil.rmtree(place)
+    return get_cache(place)
+
+
+def tell_fault(key, fault):
+    """Let a lesson or notebook fail the build, which goes on."""
+    logger.warning("%s did not run to its end: %s", key, fault)
 
 
 def reread(app, env, added, changed, removed):
@@ -147,13 +184,12 @@ def reread(app, env, added, changed, removed):
 
 
 def forget_deleted(app, lessons):
-    """Remove the pages of lessons whose script is no longer there."""
-    present = {(path.parent.name, path.stem) for path in lesson_files(app)}
-    for page in lessons.glob("*/[0-9]*.rst"):
-        if (page.parent.name, page.stem) not in present:
-            html = Path(app.outdir, lessons.name, page.parent.name, f"{page.stem}.html")
-            for path in (html, *page.parent.glob(f"{page.stem}.*")):
-                path.unlink(missing_ok=True)
+    """Remove what was made of lessons whose script is no longer there."""
+    present = {name(app, path) for path in lesson_files(app)}
+    made = lessons.glob("*/[0-9]*.*")
+    for key in {f"{p.parent.name}/{p.name.split('.')[0]}" for p in made} - present:
+        Path(app.outdir, lessons.name, f"{key}.html").unlink(missing_ok=True)
+        forget_lesson(app, key)
 
 
 def fingerprint(app, path, common):
@@ -200,30 +236,28 @@ def fingerprint_of_the_book(app):
     for name in ("book.mplstyle", *(f"_ext/{name}" for name in look)):
         digest.update(Path(app.srcdir, name).read_bytes())
     settings = app.config.sphinx_gallery_conf
-    for key in sorted(settings.keys() - {"filename_pattern", "parallel"}):
+    for key in sorted(settings.keys() - {"filename_pattern"}):
         digest.update(f"{key} {settings[key]!r}".encode())
     return digest
 
 
-def check_lessons(app, exception):
+def check(app, exception):
+    """Let the build pass only if all that was chosen ran to its end."""
     if exception is not None:
         return
-    not_run = []
-    for path in filter(lambda path: is_chosen(app, path), lesson_files(app)):
-        page = lessons_folder(app) / path.parent.name / f"{path.stem}.rst"
-        if not page.is_file() or RAN not in page.read_text(encoding="utf-8"):
-            not_run.append(f"{path.parent.name}/{path.name}")
-    if not_run:
-        raise ExtensionError(
-            f"these lessons did not run: {', '.join(not_run)}; a lesson's name starts "
-            "with a number, like 40_name.py"
-        )
-
-
-def check_notebooks(app, env):
-    for path in filter(lambda path: is_chosen(app, path), notebook_files(app)):
-        ran = NbMetadataCollector.get_exec_data(env, name(app, path))
+    chosen = partial(is_chosen, app)
+    missing = {name(app, p) for p in filter(chosen, lesson_files(app))}
+    missing -= app.lmviz_ran.keys()
+    for key in (name(app, path) for path in filter(chosen, notebook_files(app))):
+        ran = NbMetadataCollector.get_exec_data(app.env, key)
         if not ran or not ran["succeeded"]:
-            raise ExtensionError(
-                f"the notebook {name(app, path)}.md did not run to its end"
-            )
+            missing.add(key)
+    if missing:
+        logger.error("These did not run to their end: %s", ", ".join(sorted(missing)))
+        app.statuscode = 1
+
+
+def stale_lessons(app):
+    """Return the lessons that have to run now."""
+    stale = [path for path in lesson_files(app) if name(app, path) in app.lmviz_stale]
+    return [path for path in stale if is_chosen(app, path)]

@@ -18,8 +18,6 @@ PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 
 def setup(app):
     app.connect("config-inited", read_table)
-    # Behind sphinx-gallery, which makes them.
-    app.connect("builder-inited", shrink_thumbnails, priority=600)
     app.connect("doctree-read", introduce)
     app.add_directive("chapter-cards", ChapterCards)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -90,15 +88,11 @@ def to(here, kind, target, text=None):
     )
 
 
-def shrink_thumbnails(app):
-    """Save thumbnails in 256 colours: a third of the bytes."""
-    lessons = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
-    for path in lessons.glob("*/images/thumb/*.png"):
-        with Image.open(path) as image:
-            if image.mode == "P":
-                continue
-            small = image.convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE)
-        small.save(path, optimize=True)
+def shrink(thumbnail):
+    """Save a thumbnail in 256 colours: a third of the bytes."""
+    with Image.open(thumbnail) as image:
+        small = image.convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE)
+    small.save(thumbnail, optimize=True)
 
 
 class ChapterCards(SphinxDirective):

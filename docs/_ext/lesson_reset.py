@@ -18,12 +18,6 @@ def reset(gallery_conf, fname, when):
     np.random.seed(0)
     torch.manual_seed(0)
     apply_style()
-    if gallery_conf["parallel"] and when == "before":
-        # A worker that grows by 300 MB after its first lesson is taken to leak, and
-        # replaced. So it imports at once what all others will need.
-        import lmviz
-
-        lmviz.load("toy")
     if when == "before":
         _strict = warnings.catch_warnings(action="error")
         _strict.__enter__()

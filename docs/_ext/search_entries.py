@@ -26,4 +26,6 @@ def restore_entries(app):
                 if (page := frozen["docnames"][number]) in left:
                     found = (entry, anchor, "main" if is_main else "")
                     known.setdefault(page, []).append(found)
+        # As they stand when all pages are written.
+        app.builder.indexer._index_entries = dict(sorted(known.items()))
     return []

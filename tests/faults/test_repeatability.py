@@ -1,0 +1,194 @@
+"""Repeatability.
+
+The same machine gives the same numbers: in every process, after any lesson, and with
+one thread or more.
+"""
+
+import importlib
+import json
+import os
+import platform
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_book import ROOT, Book
+
+# Prints the hash of each tensor of a trace, for one thread, for two, and for one again;
+# and how far the numbers of the threads are apart, beside the largest of them.
+TRACES = """
+import hashlib, json
+
+import torch
+
+import lmviz
+
+TEXT = "The dog chased the ball because it was excited, and the cat sat on the mat."
+PARTS = ("embeddings", "hidden_states", "attentions", "logits")
+said = {}
+for name in ("toy", "smollm2"):
+    lm = lmviz.load(name)
+    text = TEXT if name == "smollm2" else "the dog chased the ball"
+    found = {}
+    for threads in (1, 2, 1):
+        torch.set_num_threads(threads)
+        trace = lm.trace(text)
+        parts = {part: getattr(trace, part) for part in PARTS}
+        hashes = {
+            part: hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
+            for part, tensor in parts.items()
+        }
+        assert found.setdefault(threads, (hashes, parts))[0] == hashes
+    one, two = found[1], found[2]
+    said[name] = {
+        "hashes": {threads: hashes for threads, (hashes, _) in found.items()},
+        "apart": max(
+            ((first - second).abs().max() / first.abs().max()).item()
+            for first, second in zip(one[1].values(), two[1].values(), strict=True)
+        ),
+    }
+print(json.dumps(said))
+"""
+# Runs some lessons with a number of threads, and prints what they print.
+LESSONS = """
+import runpy, sys
+
+import torch
+
+threads, *lessons = sys.argv[1:]
+torch.set_num_threads(int(threads))
+for lesson in lessons:
+    print("lesson", lesson)
+    torch.manual_seed(0)
+    runpy.run_path(lesson, run_name="__main__")
+"""
+CHOSEN = (
+    "02_embeddings/30_similarity",
+    "03_positions/50_rotary",
+    "04_attention/20_one_head",
+    "05_prediction/10_next_token",
+    "05_prediction/50_surprise",
+)
+
+
+def run(code, *arguments, **variables):
+    """Run code in a process of its own, and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def traces():
+    """What two processes say of the same traces; one has other hashes of strings."""
+    return [
+        json.loads(run(TRACES, PYTHONHASHSEED=seed).splitlines()[-1])
+        for seed in ("1", "2")
+    ]
+
+
+@pytest.mark.parametrize("name", ["toy", "smollm2"])
+def test_two_processes_give_the_same_bits(traces, name, tried):
+    tried(2)
+    first, second = (said[name]["hashes"] for said in traces)
+    for threads in ("1", "2"):
+        assert first[threads] == second[threads]
+        assert len(set(first[threads].values())) == 4, "different tensors"
+
+
+@pytest.mark.parametrize("name", ["toy", "smollm2"])
+def test_one_thread_or_two_differ_by_rounding_alone(traces, name):
+    # A float32 has 24 bits; sums over a few hundred terms, in 30 layers, lose some.
+    assert traces[0][name]["apart"] < 2**-24 * 600
+
+
+def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
+    tried(len(CHOSEN))
+    paths = [ROOT / "examples" / f"{lesson}.py" for lesson in CHOSEN]
+    printed = [
+        run(LESSONS, threads, *paths, LMVIZ_MODEL="smollm2", OMP_NUM_THREADS=threads)
+        for threads in ("1", "2")
+    ]
+    # Nothing but rounding stands in these lines.
+    rounding = re.compile(r"^(.*difference.*: )\d[\d.e-]*$", re.MULTILINE)
+    first, second = (rounding.sub(r"\\1rounding", text) for text in printed)
+    assert first.count("lesson ") == len(CHOSEN)
+    assert len(re.findall(r"\d\.\d\d", first)) > 50, "numbers to compare"
+    assert first == second
+
+
+@pytest.fixture
+def extensions(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+
+
+def test_each_lesson_starts_with_the_same_random_numbers(extensions, tried):
+    tried(3)
+    reset = importlib.import_module("lesson_reset").reset
+    draws = []
+    for seed in (1, 2):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        reset({}, "a lesson", "before")
+        draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
+        reset({}, "a lesson", "after")
+    assert draws[0] == draws[1]
+
+
+def test_the_book_says_how_it_was_built_and_comes_out_the_same(
+    tmp_path, extensions, tried
+):
+    tried(3)
+    folder = tmp_path / "someone" / "books"
+    folder.mkdir(parents=True)
+    book = Book(folder, "toy")
+    for place in ("01_one/10_lesson", "notebook", "built"):
+        book.add(place, "print(2)", title=place)
+    text = (ROOT / "docs" / "built.md").read_text()
+    # A page that the small book does not have.
+    (book.docs / "built.md").write_text(text.replace("{doc}`your_model`", "there"))
+    _, code, printed = book.build(OMP_NUM_THREADS="1")
+    assert code == 0, printed
+    page = book.page("built.html").partition("<article")[2].partition("</article")[0]
+    for said in (
+        platform.python_version(),
+        platform.machine(),
+        torch.__version__,
+        torch.backends.cpu.get_cpu_capability(),
+        f"numpy {np.__version__}",
+        "shipped with lmviz",
+    ):
+        assert said in page, said
+    names = (str(Path.home()), platform.node(), "someone", sys.prefix)
+    for unsaid in filter(None, names):
+        assert unsaid not in page, unsaid
+
+    first = folder / "first"
+    shutil.copytree(book.html, first)
+    for name in ("_build", "lessons"):
+        shutil.rmtree(book.docs / name)
+    _, code, printed = book.build(OMP_NUM_THREADS="2", PYTHONHASHSEED="7")
+    assert code == 0, printed
+    assert book.differences(first) == []
+    assert "0 added, 0 changed, 0 removed" in book.build()[2]
+
+
+def test_a_table_of_another_machine_is_not_kept(extensions, monkeypatch):
+    how_built = importlib.import_module("how_built")
+    env = type("Env", (), {"lmviz_how_built": {"built": {"Processor": "of old"}}})
+    monkeypatch.setattr(how_built, "facts", lambda app: {"Processor": "of now"})
+    assert how_built.reread(None, env, None, None, None) == ["built"]
+    env.lmviz_how_built["built"] = {"Processor": "of now"}
+    assert how_built.reread(None, env, None, None, None) == []

@@ -1,0 +1,149 @@
+"""A book of one lesson and one notebook, built as the real one is built."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+compare_builds = importlib.import_module("compare_builds")
+LESSON = '''"""
+A lesson
+========
+
+A lead.
+"""
+
+# %%
+# A line of prose.
+#
+# The shape of T_q is (``T_q``, d).
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+print("of (T_q, T_k)")
+
+import lmviz
+
+plt.plot([1, 2])
+plt.title("A figure")
+print("lesson of", lmviz.load().card.name)
+with Path({log!r}).open("a") as log:
+    log.write("lesson ")
+'''
+NOTEBOOK = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+
+# A notebook
+
+```{{code-cell}} ipython3
+from pathlib import Path
+
+import lmviz
+
+print("notebook of", lmviz.load().card.name)
+with Path({log!r}).open("a") as log:
+    _ = log.write("notebook ")
+```
+
+```{{code-cell}} ipython3
+import matplotlib.pyplot as plt
+
+# What stands in "data.json" a notebook may read.
+_ = plt.bar([0, 1], [1, 2])
+plt.title("Bars of <two>");
+```
+"""
+
+
+class Book:
+    """A book of one lesson and one notebook, built as the real one is built."""
+
+    def __init__(self, folder, model):
+        self.folder, self.model = folder, model
+        self.docs, self.log = folder / "docs", folder / "log"
+        self.html = self.docs / "_build" / "html"
+        self.doctrees = self.html.with_name("doctrees")
+        self.lesson = folder / "examples" / "01_one" / "10_lesson.py"
+        self.notebook = self.docs / "notebook.md"
+        shutil.copytree(ROOT / "docs" / "_ext", self.docs / "_ext")
+        for name in ("_static", "_templates"):
+            shutil.copytree(ROOT / "docs" / name, self.docs / name)
+        for name in ("conf.py", "references.bib", "book.mplstyle"):
+            shutil.copy(ROOT / "docs" / name, self.docs)
+        for name in ("pyproject.toml", "README.md", "LICENSE", "model-wheels.txt"):
+            shutil.copy(ROOT / name, folder)
+        # A copy of the package, which a test can change.
+        shutil.copytree(ROOT / "lmviz", folder / "lmviz")
+        self.lesson.parent.mkdir(parents=True)
+        for place in (self.lesson.parent, self.lesson.parents[1]):
+            (place / "GALLERY_HEADER.rst").write_text("Title\n=====\n\nText.\n")
+        (self.docs / "index.md").write_text(
+            "# Index\n\n```{toctree}\nnotebook\nlessons/index\n```\n\n$$ x^2 $$\n"
+        )
+        self.lesson.write_text(LESSON.format(log=str(self.log)))
+        self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
+
+    def start(self, *options, only="", **variables):
+        """Begin a build, and return its process."""
+        strict = [] if only else ["-n", "-W", "--keep-going"]
+        command = ["-m", "sphinx", *strict, *options, "-b", "html"]
+        command += ["-d", str(self.doctrees)]
+        return subprocess.Popen(
+            [sys.executable, *command, "docs", str(self.html)],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.folder),
+                "LMVIZ_MODEL": str(self.model),
+                "LMVIZ_ONLY": only,
+                **variables,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def build(self, *options, **variables):
+        """Build it, and return what ran, the exit code and what was printed."""
+        self.log.write_text("")
+        with self.start(*options, **variables) as process:
+            printed, _ = process.communicate()
+        return self.log.read_text().split(), process.returncode, printed
+
+    def add(self, place, code, title="A lesson"):
+        """Write one more lesson, like 01_one/20_more, or a notebook, like more."""
+        if "/" in place:
+            path = self.lesson.parents[1] / f"{place}.py"
+            path.parent.mkdir(exist_ok=True)
+            header = path.with_name("GALLERY_HEADER.rst")
+            header.write_text("Title\n=====\n\nText.\n")
+            path.write_text(f'"""\n{title}\n{"=" * len(title)}\n\nA lead.\n"""\n{code}')
+            return
+        self.docs.joinpath(f"{place}.md").write_text(
+            f"{NOTEBOOK.partition('#')[0]}# {title}\n\n"
+            f"```{{code-cell}} ipython3\n{code}\n```\n"
+        )
+        index = self.docs / "index.md"
+        if f"\n{place}\n" not in index.read_text():
+            listed = index.read_text().replace("\nlessons", f"\n{place}\nlessons")
+            index.write_text(listed)
+
+    def differences(self, other):
+        """Say where another build differs, but for dates and run times."""
+        builds = map(compare_builds.files, (other, self.html))
+        return list(compare_builds.compare(*builds))
+
+    def change(self, module):
+        path = self.folder / "lmviz" / module
+        path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n")
+
+    def page(self, name):
+        return (self.html / name).read_text(encoding="utf-8")
