@@ -39,7 +39,7 @@ def setup(app):
     app.add_config_value("lmviz_policy", True, "", bool)
     app.connect("html-page-context", leave_page_name_out, priority=900)
     # When nothing else writes to pages.
-    app.connect("build-finished", write_policy, priority=800)
+    app.connect("build-finished", write_policy, priority=650)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
