@@ -270,26 +270,34 @@ def examples(session):
     }
     python = shutil.which("python", path=session.bin)
 
+    limit = float(os.environ.get("LMVIZ_SECONDS", "120"))
+
     def run(script):
+        """Return the seconds that it took, and what is wrong with it."""
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(script, folder)
-            done = subprocess.run(
-                [python, script.name],
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-            )
-        return done, time.perf_counter() - began
+            try:
+                done = subprocess.run(
+                    [python, script.name],
+                    cwd=folder,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    encoding="utf-8",
+                    timeout=limit,
+                )
+            except subprocess.TimeoutExpired:
+                return limit, "it has not ended; LMVIZ_SECONDS=300 gives it more time"
+        fault = f"exit code {done.returncode}\n{done.stdout}" if done.returncode else ""
+        return time.perf_counter() - began, fault
 
     failed = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        for script, (done, took) in zip(scripts, pool.map(run, scripts), strict=True):
+        for script, (took, fault) in zip(scripts, pool.map(run, scripts), strict=True):
             session.log(f"{script}: {took:.1f} s")
-            if done.returncode:
-                session.warn(f"{script} failed:\n{done.stdout}")
+            if fault:
+                session.warn(f"{script} failed: {fault}")
                 failed.append(str(script))
     if failed:
         session.error(f"failed: {', '.join(failed)}")

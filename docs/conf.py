@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 # So many lessons run at a time, each on one thread: so it is fast, and the numbers do
-# not hang on the machine's. More of them would need more memory than many have.
+# not depend on the machine's. More of them would need more memory than many have.
 lmviz_workers = min(2, os.cpu_count() or 1)
 os.environ["OMP_NUM_THREADS"] = "1"
 # What a lesson or a notebook may take: many times what any of them needs, beside the

@@ -14,7 +14,7 @@ import torch
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-# Whose versions a number or a page may hang on.
+# On whose versions a number or a page may depend.
 PACKAGES = (
     "lmviz",
     "torch",
@@ -106,7 +106,7 @@ def commit_of(root):
         ).stdout
 
     try:
-        commit = git("rev-parse", "HEAD").strip()
+        commit = git("rev-parse", "--short=12", "HEAD").strip()
         changed = git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return ""
