@@ -204,9 +204,10 @@ def faults(session):
 def coverage(session):
     """Measure which branches of the package the tests and the faults reach."""
     install(session, "test", "docs", "browser")
-    folders = ("tests", "lmviz", "tests/faults")
-    parallel = ("-n", str(WORKERS), "--dist", "worksteal")
-    session.run("pytest", *folders, *parallel, "--cov", env={"OMP_NUM_THREADS": "1"})
+    measured = ("-n", str(WORKERS), "--dist", "worksteal", "--cov")
+    one_thread = {"OMP_NUM_THREADS": "1"}
+    session.run("pytest", *measured, "--cov-fail-under=0", env=one_thread)
+    session.run("pytest", *measured, "--cov-append", "tests/faults", env=one_thread)
 
 
 @nox.session
