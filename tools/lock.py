@@ -35,7 +35,7 @@ def read_blocks(text):
 
 
 def pick(report, blocks):
-    """Return the lines that install what pip has chosen, with their hashes.
+    """Return the lines that install just the files that pip has chosen.
 
     Parameters
     ----------
@@ -47,18 +47,19 @@ def pick(report, blocks):
     Raises
     ------
     ValueError
-        If a package or its release has no hashes.
+        If a file's hash is not among those of its release.
     """
     lines = []
     for item in report["install"]:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
+        found = item["download_info"]["archive_info"]["hashes"]["sha256"]
         known, block = blocks.get(normal(name), (None, ""))
-        if known != version.partition("+")[0]:
+        if found not in block:
             raise ValueError(
-                f"{name} {version} has no hashes (those of {known} are known); run: "
-                "python -m nox -s lock"
+                f"the file of {name} {version} has a hash that is not in hashes.txt "
+                f"(which has those of {known}); run: python -m nox -s lock"
             )
-        lines.append(block)
+        lines.append(f"{name}=={version} --hash=sha256:{found}\n")
     return "".join(lines)
 
 

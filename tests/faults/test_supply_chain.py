@@ -69,17 +69,21 @@ def test_all_that_the_project_asks_for_is_locked(lock, blocks):
     assert set(project["build-system"]["requires"]) <= set(blocks)
 
 
-def chosen(name, version):
-    return {"install": [{"metadata": {"name": name, "version": version}}]}
+def chosen(name, version, sha256):
+    """What pip reports of a file that it would install."""
+    metadata = {"name": name, "version": version}
+    archive = {"archive_info": {"hashes": {"sha256": sha256}}}
+    return {"install": [{"metadata": metadata, "download_info": archive}]}
 
 
 def test_only_what_has_a_hash_is_installed(lock, blocks):
     version, block = blocks["numpy"]
-    assert lock.pick(chosen("NumPy", version), blocks) == block
-    assert lock.pick(chosen("torch", f"{blocks['torch'][0]}+cpu"), blocks)
-    for name, other in (("numpy", "0.1"), ("no-such-package", "1.0")):
-        with pytest.raises(ValueError, match="has no hashes.* nox -s lock"):
-            lock.pick(chosen(name, other), blocks)
+    known = re.search(r"sha256:(\w+)", block)[1]
+    line = f"NumPy=={version} --hash=sha256:{known}\n"
+    assert lock.pick(chosen("NumPy", version, known), blocks) == line
+    for name, sha256 in (("numpy", "0" * 64), ("no-such-package", known)):
+        with pytest.raises(ValueError, match="hash that is not in .* nox -s lock"):
+            lock.pick(chosen(name, version, sha256), blocks)
 
 
 def test_pip_refuses_another_file(tmp_path, blocks):
