@@ -25,6 +25,8 @@ BIBLIOGRAPHY = Path("docs", "references.bib")
 # What runs side by side, with one thread each; more of them would need more memory
 # than many machines have, as one takes up to 5 GB.
 WORKERS = min(2, os.cpu_count() or 1)
+# These tests need a browser, and are among the faults.
+HOSTILE_PAGES = ("browser_tests/test_hostile_page.py", "browser_tests/test_policy.py")
 # Licences that go with ours, as their packages spell them.
 FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Foundation"
 
@@ -189,15 +191,15 @@ def tests(session):
 def browser(session):
     """Play with the views in a real Chromium; what stands behind -- goes to pytest."""
     install(session, "browser")
-    run_pytest(session, "browser_tests")
+    others = [f"--ignore={page}" for page in HOSTILE_PAGES]
+    run_pytest(session, "browser_tests", *others)
 
 
 @nox.session
 def faults(session):
     """Break what can break: hubs, caches, texts, arrays, models, builds, pages."""
     install(session, "test", "docs", "browser")
-    pages = [f"browser_tests/test_{name}.py" for name in ("hostile_page", "policy")]
-    run_pytest(session, "tests/faults", *pages)
+    run_pytest(session, "tests/faults", *HOSTILE_PAGES)
 
 
 @nox.session

@@ -74,12 +74,14 @@ def main():
     parser = argparse.ArgumentParser(
         prog="nox -s mutations --", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("part", nargs="?", default="", help="of the guards' names")
+    parser.add_argument(
+        "part", nargs="?", default="", help="of the names of guards, or of their tests"
+    )
     options = parser.parse_args()
     guards = tomllib.loads(LIST.read_text(encoding="utf-8"))["guard"]
-    chosen = [guard for guard in guards if options.part in guard["name"]]
+    chosen = [g for g in guards if options.part in f"{g['name']} {g['test']}"]
     if not chosen:
-        parser.error(f"no guard's name has {options.part!r}")
+        parser.error(f"no guard has {options.part!r} in its name or its test")
     survived = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         for guard, (end, took) in zip(chosen, pool.map(try_guard, chosen), strict=True):

@@ -68,7 +68,9 @@ def reread(app, env, added, changed, removed):
 def facts(app):
     """Return what stands in the table."""
     source, root = app.lmviz_source, Path(app.srcdir).parent
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    # With the name of the build: another one has other instructions.
+    versions["torch"] = torch.__version__
     told = {
         "Model": f"{source.name}: {source.origin}",
         "Its revision": source.revision,
@@ -78,7 +80,7 @@ def facts(app):
         "Processor": processor(),
         "Instructions that torch uses": torch.backends.cpu.get_cpu_capability(),
         "Threads of each lesson": os.environ["OMP_NUM_THREADS"],
-        "Packages": ", ".join(versions),
+        "Packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
     }
     if commit := commit_of(root):
         told["Commit"] = commit
