@@ -101,6 +101,7 @@ class Book:
             cwd=self.folder,
             env={
                 **os.environ,
+                "NO_COLOR": "1",
                 "PYTHONPATH": str(self.folder),
                 "LMVIZ_MODEL": str(self.model),
                 "LMVIZ_ONLY": only,
