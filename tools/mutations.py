@@ -9,6 +9,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tests" / "faults" / "mutations.toml"
 COPIED = ("browser_tests", "docs", "examples", "lmviz", "tests", "tools")
 WORKERS = min(2, os.cpu_count() or 1)
+SECONDS = 180
 FAILED = 1  # pytest's exit code where tests have run and some failed
 
 
@@ -39,15 +41,23 @@ def copy_sources(folder):
 
 def run_test(folder, test):
     """Run tests on the sources in a folder; return pytest's exit code and output."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *test],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
-    return done.returncode, done.stdout
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        # Where a guard keeps something from taking for ever, this is how it is seen.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return FAILED, f"it has not ended after {SECONDS} s"
+    return process.returncode, output
 
 
 def try_guard(guard):
