@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error
 
 HTML = Path(__file__).parents[1] / "docs" / "_build" / "html"
 LESSON = "lessons/04_attention/20_one_head.html"
@@ -164,12 +165,15 @@ def test_what_is_put_into_a_page_does_not_run(site, context, refused, kind):
         for button in page.locator("#press").all():
             button.click(no_wait_after=True)
         page.wait_for_timeout(100)
-        return page.evaluate("window.ran")
+        try:
+            return page.evaluate("window.ran")
+        except Error:
+            return "the page was left"
 
     assert visit() is None
     assert directive in [what for what, _ in refused], refused
     assert not asked
 
     bad = POLICY.sub("<meta content='", bad)
-    assert visit() == 1 or asked, "no attack"
+    assert visit() is not None or asked, "no attack"
     page.close()
