@@ -12,3 +12,22 @@ class SourceError(ValueError):
         ...
     lmviz.errors.SourceError: no model 'smolm2': did you mean 'smollm2'? ...
     """
+
+
+def first_line(error):
+    r"""Return the beginning of what an error says, to be told in a line of ours.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> first_line(OSError("the disk is full\nand more"))
+    'the disk is full'
+    """
+    return str(error).partition("\n")[0][:120]

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from .errors import SourceError
+from .errors import SourceError, first_line
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
@@ -148,7 +148,7 @@ def _check_layers(folder, config, origin):
                 tensors += len(file.keys())
         except (SafetensorError, OSError) as error:
             raise SourceError(
-                f"{path.name} of {origin} is damaged ({_first_line(error)}); fetch or "
+                f"{path.name} of {origin} is damaged ({first_line(error)}); fetch or "
                 "save it again"
             ) from error
     if not isinstance(layers, int) or not 0 <= layers <= tensors:
@@ -163,7 +163,7 @@ def _read_json(path, origin):
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(
-            f"{path.name} of {origin} is damaged ({_first_line(error)}); fetch or save "
+            f"{path.name} of {origin} is damaged ({first_line(error)}); fetch or save "
             "it again"
         ) from error
     if not isinstance(content, dict):
@@ -171,7 +171,3 @@ def _read_json(path, origin):
             f"{path.name} of {origin} holds no JSON object; save it again"
         )
     return content
-
-
-def _first_line(error):
-    return str(error).partition("\n")[0][:100]

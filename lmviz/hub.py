@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import cache, folders
-from .errors import SourceError
+from .errors import SourceError, first_line
 
 GPT2_REPO = "openai-community/gpt2"
 GPT2_REVISION = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
@@ -202,7 +202,7 @@ def _download(repo, revision, *, weights):
         if isinstance(error, SourceError):
             raise
         raise SourceError(
-            f"{repo} could not be downloaded ({_first_line(error)}); try again, or "
+            f"{repo} could not be downloaded ({first_line(error)}); try again, or "
             'load "smollm2"'
         ) from error
 
@@ -249,7 +249,3 @@ def _patience(repo):
     finally:
         hooks["request"].remove(ask)
         hooks["response"].remove(answer)
-
-
-def _first_line(error):
-    return str(error).partition("\n")[0][:120]

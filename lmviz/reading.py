@@ -8,7 +8,7 @@ import contextlib
 import math
 import re
 
-from .errors import SourceError
+from .errors import SourceError, first_line
 
 
 def read_module(source):
@@ -143,7 +143,7 @@ def _explained(source):
         elif "custom code" in said or "trust_remote_code" in said:
             reason = "it brings code of its own, which is not run"
         else:
-            reason = f"{type(error).__name__}: {said.partition(chr(10))[0][:120]}"
+            reason = f"{type(error).__name__}: {first_line(error)}"
         raise SourceError(
             f"{source.name} cannot be loaded ({reason}); save it again with a release "
             "of transformers that knows it, or load another model"
