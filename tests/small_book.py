@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT / "scripts"))
 compare_builds = importlib.import_module("compare_builds")
 LESSON = '''"""
 A lesson
@@ -78,8 +78,9 @@ class Book:
             shutil.copytree(ROOT / "docs" / name, self.docs / name)
         for name in ("conf.py", "references.bib", "book.mplstyle"):
             shutil.copy(ROOT / "docs" / name, self.docs)
-        for name in ("pyproject.toml", "README.md", "LICENSE", "model-wheels.txt"):
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, folder)
+        shutil.copytree(ROOT / "requirements", folder / "requirements")
         # A copy of the package, which a test can change.
         shutil.copytree(ROOT / "lmviz", folder / "lmviz")
         self.lesson.parent.mkdir(parents=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "changed_pages.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "changed_pages.py"
 LESSON = "examples/04_attention/20_one_head.py"
 
 

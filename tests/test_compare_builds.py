@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "compare_builds.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_builds.py"
 PAGE = "<p>Built on {date}, on toy</p>\nran (0 minutes {seconds} seconds)\n<p>{n}</p>"
 
 

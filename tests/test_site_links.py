@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "check_site.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "check_links.py"
 GOOD = """<h1 id="a b">Title</h1><a name="old"></a><img src="part/dot.png?v=1" srcset="
 part/dot.png 1x, part/dot.png 2x"><a href="#">up</a><a href="#a%20b">here</a>
 <a href="part/">in</a><a href="https://example.org/no">out</a><a href="data:,">d</a>

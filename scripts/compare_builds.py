@@ -1,6 +1,6 @@
 """Compare two builds of the book, file by file: only dates and run times may differ.
 
-    python tools/compare_builds.py FOLDER OTHER
+    python scripts/compare_builds.py FOLDER OTHER
 
 Archives are compared by what is in them, pictures and all else byte for byte.
 """

@@ -1,6 +1,6 @@
 """List, as Markdown, the pages of the book whose own text a change touches.
 
-python tools/changed_pages.py BASE
+python scripts/changed_pages.py BASE
 """
 
 import re

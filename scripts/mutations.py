@@ -20,7 +20,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tests" / "faults" / "mutations.toml"
-COPIED = ("browser_tests", "docs", "examples", "lmviz", "tests", "tools")
+COPIED = (
+    "browser_tests",
+    "docs",
+    "examples",
+    "lmviz",
+    "requirements",
+    "scripts",
+    "tests",
+)
 WORKERS = min(2, os.cpu_count() or 1)
 SECONDS = 180
 FAILED = 1  # pytest's exit code where tests have run and some failed

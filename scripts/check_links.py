@@ -3,7 +3,7 @@
 Sphinx warns of what its own references miss, but does not read what templates,
 extensions and raw HTML write, nor the anchors in it.
 
-    python tools/check_site.py docs/_build/html [address of the site]
+    python scripts/check_links.py docs/_build/html [address of the site]
 """
 
 import sys

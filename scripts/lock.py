@@ -1,0 +1,117 @@
+"""Resolve what the project installs into requirements/*.txt, with all hashes.
+
+    python scripts/lock.py [--upgrade]
+
+Each file is complete, for all platforms and for every Python that the project supports.
+Only torch is left out, with the packages that its CUDA builds depend on: which build is
+right depends on the machine. `requirements/torch.txt` holds its release, and
+`noxfile.py` chooses the build.
+"""
+
+import argparse
+import re
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "requirements"
+TORCH = FOLDER / "torch.txt"
+HEADER = "# Written by: python -m nox -s lock\n"
+# What each file is resolved from: the package with all extras, dependency groups.
+FILES = {
+    "audit": "--group audit",
+    "lint": "--group lint",
+    "lock": "--group lock",
+    "dev": "pyproject.toml --all-extras --group docs --group test --group browser",
+    "bench": "pyproject.toml --all-extras --group docs --group browser --group bench",
+    # Without their dependencies, which include packages that have no wheel.
+    "peers": "--no-deps --group peers",
+}
+_LEFT_OUT = re.compile(r"(torch|triton|nvidia-[\w-]+|cuda-[\w-]+)==([^\s;]+)")
+
+
+def split_torch(text):
+    r"""Return a lock file's text without torch, and torch's release or None.
+
+    Parameters
+    ----------
+    text : str
+        As ``uv pip compile`` writes it: a line for each package, followed by indented
+        ones with its hashes and with the packages that need it.
+
+    Examples
+    --------
+    >>> split_torch("numpy==2.4.6\n    # via lmviz\ntorch==2.13.0\n    # via lmviz\n")
+    ('numpy==2.4.6\n    # via lmviz\n', '2.13.0')
+    """
+    kept, release, keep = [], None, True
+    for line in text.splitlines(keepends=True):
+        if not line.startswith(" "):
+            left_out = _LEFT_OUT.match(line)
+            keep = left_out is None
+            if left_out and left_out[1] == "torch":
+                release = left_out[2]
+        if keep:
+            kept.append(line)
+    return "".join(kept), release
+
+
+def compile_requirements(file, arguments, *options):
+    """Resolve into a file, which keeps what it has; return torch's release or None."""
+    command = ["uv", "pip", "compile", "--quiet", "--no-header", "--no-build"]
+    command += [*options, "--output-file", str(file), *arguments.split()]
+    subprocess.run(command, cwd=ROOT, check=True)
+    text, release = split_torch(file.read_text(encoding="utf-8"))
+    file.write_text(HEADER + text.removeprefix(HEADER), encoding="utf-8")
+    return release
+
+
+def lock(upgrade):
+    """Write all files; keep the releases that they have unless told to upgrade."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    options = ["--universal", "--python-version", oldest, "--generate-hashes"]
+    options += ["--upgrade"] if upgrade else ["--constraint", str(TORCH)]
+    for name, arguments in FILES.items():
+        file = FOLDER / f"{name}.txt"
+        if release := compile_requirements(file, arguments, *options):
+            TORCH.write_text(f"{HEADER}torch=={release}\n", encoding="utf-8")
+
+
+def resolve(resolution, file, torch):
+    """Resolve the package for this Python, then what tests need beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        release, package = Path(name, "torch.txt"), Path(name, "package.txt")
+        release.write_text(f"torch=={torch}\n" if torch else TORCH.read_text())
+        options = ("--upgrade", "--constraint", str(release))
+        own = "pyproject.toml --all-extras"
+        compile_requirements(package, own, *options, "--resolution", resolution)
+        options += ("--constraint", str(package))
+        compile_requirements(file, FILES["dev"], *options)
+
+
+def main():
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--upgrade", action="store_true", help="take the newest releases"
+    )
+    parser.add_argument(
+        "--resolve",
+        nargs=2,
+        metavar=("RESOLUTION", "FILE"),
+        help="write only FILE, for this Python: lowest-direct or highest",
+    )
+    parser.add_argument("--torch", help="the release of torch to resolve with")
+    options = parser.parse_args()
+    if options.resolve:
+        resolution, file = options.resolve
+        resolve(resolution, Path(file), options.torch)
+    else:
+        lock(options.upgrade)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Which build of torch nox installs, and what it says without a network."""
+
+import sys
+from pathlib import Path
+
+import nox
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+import environments  # noqa: E402 (it is no package)
+
+CPU = "https://download.pytorch.org/whl/cpu"
+
+
+class Session:
+    """What a session of nox does here: it notes what it would install."""
+
+    def __init__(self, present="", works=True):
+        self.present, self.works = present, works
+        self.installed, self.logged = [], []
+
+    def run_install(self, *command, **options):
+        return self.present
+
+    def install(self, *arguments):
+        self.installed.append(arguments)
+        if not self.works:
+            raise nox.command.CommandFailed()
+
+    def log(self, message):
+        self.logged.append(message)
+
+    def error(self, message):
+        raise SystemExit(message)
+
+
+@pytest.fixture(autouse=True)
+def linux_without_a_device(monkeypatch):
+    """A Linux machine without an NVIDIA device, on which every server answers."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("LMVIZ_TORCH_INDEX", raising=False)
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    monkeypatch.delenv("PIP_NO_INDEX", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(environments, "has_nvidia_device", lambda: False)
+    monkeypatch.setattr(environments, "answers", lambda address: True)
+
+
+def install_torch(**options):
+    session = Session(**options)
+    environments.install_torch(session, "2.13.0")
+    return session
+
+
+def test_without_a_device_torch_is_the_cpu_build():
+    session = install_torch()
+    assert session.installed == [("--no-deps", "--index-url", CPU, "torch==2.13.0")]
+    assert CPU in session.logged[0]
+    assert "200 MB" in session.logged[0]
+
+
+@pytest.mark.parametrize("reason", ["device", "platform", "no answer", "setting"])
+def test_else_torch_is_what_pip_finds(monkeypatch, reason):
+    if reason == "device":
+        monkeypatch.setattr(environments, "has_nvidia_device", lambda: True)
+    elif reason == "platform":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    elif reason == "no answer":
+        monkeypatch.setattr(environments, "answers", lambda address: False)
+    else:
+        monkeypatch.setenv("LMVIZ_TORCH_INDEX", "pip")
+    session = install_torch()
+    assert session.installed == [("torch==2.13.0",)]
+    assert "2.7 GB" in session.logged[0]
+
+
+def test_a_setting_names_another_index(monkeypatch):
+    monkeypatch.setenv("LMVIZ_TORCH_INDEX", "https://example.org/cu130")
+    monkeypatch.setattr(environments, "has_nvidia_device", lambda: True)
+    (arguments,) = install_torch().installed
+    # A CUDA build has dependencies that are not locked.
+    assert arguments == ("--index-url", "https://example.org/cu130", "torch==2.13.0")
+
+
+@pytest.mark.parametrize("present", ["2.13.0\n", "2.13.0+cpu\n", None])
+def test_an_installed_torch_stays(present):
+    # nox answers None with -R, which installs nothing.
+    assert not install_torch(present=present).installed
+
+
+def test_another_release_of_torch_is_replaced():
+    assert install_torch(present="2.12.1+cpu\n").installed
+
+
+@pytest.mark.parametrize("reason", ["no answer", "setting"])
+def test_without_a_network_a_failure_is_explained(monkeypatch, reason):
+    if reason == "setting":
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+    else:
+        monkeypatch.setattr(environments, "answers", lambda address: False)
+    with pytest.raises(SystemExit, match="the first run of a session needs a network"):
+        environments.install(Session(works=False), "numpy")
+
+
+def test_with_a_network_a_failure_is_pips():
+    with pytest.raises(nox.command.CommandFailed):
+        environments.install(Session(works=False), "numpy")
+
+
+def test_locked_packages_are_wheels_with_hashes():
+    session = Session()
+    environments.install_locked(session, "lint")
+    (arguments,) = session.installed
+    assert {"--require-hashes", "--only-binary=:all:"} < set(arguments)
+    assert arguments[-2:] == ("-r", "requirements/lint.txt")
