@@ -4,6 +4,7 @@ Probabilities from logits, the likeliest tokens, and writing a text one token at
 a time while keeping what else could have come.
 """
 
+import inspect
 import math
 from dataclasses import dataclass
 
@@ -275,14 +276,17 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
             f"{len(ids)} tokens and {n_tokens} more do not fit the model's context "
             f"of {context}"
         )
+    # transformers 5.24 renamed it.
+    names = inspect.signature(module.forward).parameters
+    name = "cache" if "cache" in names else "past_key_values"
     steps, cache, pending = [], None, ids
     with torch.no_grad():
         for _ in range(n_tokens):
             output = module(
                 input_ids=pending[None],
-                past_key_values=cache,
                 use_cache=use_cache,
                 logits_to_keep=1,
+                **{name: cache},
             )
             logits = output.logits[0, -1]
             chosen = choose(logits)
@@ -290,6 +294,6 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
             top = chances.topk(k)
             steps.append(Step(chosen, float(chances[chosen]), top.indices, top.values))
             new = torch.tensor([chosen])
-            cache = output.past_key_values
+            cache = getattr(output, name)
             pending = new if use_cache else torch.cat([pending, new])
     return steps

@@ -23,8 +23,8 @@ def install(session, *arguments):
         if answers(f"{index.rstrip('/')}/pip/") and not os.environ.get("PIP_NO_INDEX"):
             raise
         session.error(
-            f"packages are missing (see above) and {index} does not answer: the first "
-            "run of a session needs a network, later runs do not"
+            f"packages are missing (see above), and no index answers ({index}): the "
+            "first run of a session needs a network, later runs do not"
         )
 
 
