@@ -32,7 +32,7 @@ OUTSIDE = "https://doi.org"
 WORKERS = min(2, os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of the faults that need a browser.
-HOSTILE_PAGES = ("browser_tests/test_hostile_page.py", "browser_tests/test_policy.py")
+HOSTILE_PAGES = ("tests/browser/test_hostile_page.py", "tests/browser/test_policy.py")
 # Licences compatible with ours, as packages spell them.
 FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Foundation"
 
@@ -155,19 +155,19 @@ def tests(session):
 def browser(session):
     """Test views and pages in a real Chromium; arguments after -- go to pytest."""
     others = [f"--ignore={page}" for page in HOSTILE_PAGES]
-    run_pytest(session, "browser_tests", *others)
+    run_pytest(session, "tests/browser", *others)
 
 
 @in_dev
 def faults(session):
     """Test faults and attacks: hubs, caches, texts, arrays, models, builds, pages."""
-    run_pytest(session, "tests/faults", *HOSTILE_PAGES)
+    run_pytest(session, "tests/robustness", *HOSTILE_PAGES)
 
 
 @in_dev
 def nightly(session):
     """Run what is slow and rare: killed builds, repeatability, mutations, examples."""
-    run(session, "pytest", "-m", "nightly", "tests", "tests/faults")
+    run(session, "pytest", "-m", "nightly", "tests", "tests/robustness")
     run(session, "python", "scripts/run_examples.py")
     run(session, "python", "scripts/mutations.py")
 
@@ -184,7 +184,7 @@ def coverage(session):
     measured = ("pytest", *PARALLEL, "--cov")
     one_thread = {"OMP_NUM_THREADS": "1"}
     run(session, *measured, "--cov-fail-under=0", env=one_thread)
-    run(session, *measured, "--cov-append", "tests/faults", env=one_thread)
+    run(session, *measured, "--cov-append", "tests/robustness", env=one_thread)
 
 
 @in_dev

@@ -12,8 +12,8 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 from measure import interleaved, row
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lmviz import wheels
-from lmviz.byte_level import ByteLevelBPE
+from lmviz.models import _wheels as wheels
+from lmviz.tokenization import ByteLevelBPE
 
 N_MERGES = 1000
 SIZES = (10**5, 10**6, 5 * 10**6)

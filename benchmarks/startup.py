@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 import lmviz
-from lmviz import sources
+from lmviz.models import _resolve as sources
 
 _OURS = """
 import lmviz

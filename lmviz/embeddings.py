@@ -8,7 +8,7 @@ from numbers import Integral
 
 import torch
 
-from . import checks
+from . import _validation as checks
 
 
 def lookup(table, ids):

@@ -1,6 +1,6 @@
 """Take out guard after guard, and see that a test fails each time.
 
-The guards stand in `tests/faults/mutations.toml`. Each is taken out of a copy of the
+The guards are in `tests/robustness/mutations.toml`. Each is taken out of a copy of the
 sources, so that nothing here changes; a test that passes all the same guards nothing.
 That all tests pass with their guards is what `nox -s faults` sees.
 """
@@ -19,9 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIST = ROOT / "tests" / "faults" / "mutations.toml"
+LIST = ROOT / "tests" / "robustness" / "mutations.toml"
 COPIED = (
-    "browser_tests",
     "docs",
     "examples",
     "lmviz",

@@ -16,7 +16,7 @@ from random_gpt2 import save_random_gpt2
 from small_book import Book
 
 import lmviz
-from lmviz import hub
+from lmviz.models import _hub as hub
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +48,11 @@ def no_wheels(monkeypatch):
 
 @pytest.fixture
 def refusal():
-    """Call a function, and return its message of a SourceError: soon, and short."""
+    """Call a function, and return its message of a ModelError: soon, and short."""
 
     def message_of(function, *arguments):
         began = time.monotonic()
-        with pytest.raises(lmviz.SourceError) as error:
+        with pytest.raises(lmviz.ModelError) as error:
             function(*arguments)
         assert time.monotonic() - began < 10
         message = str(error.value)

@@ -1,4 +1,4 @@
-"""A tiny random model of each family that `lmviz.families` knows."""
+"""A tiny random model of each family that `lmviz.transformer.architectures` knows."""
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM

@@ -8,7 +8,8 @@ from pathlib import Path
 from sphinx.util import logging
 from sphinx.util.i18n import format_date
 
-from lmviz import SourceError, sources
+from lmviz import ModelError
+from lmviz.models import _resolve as sources
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def setup(app):
 def choose_model(app, config):
     try:
         source, reason = sources.choose()
-    except SourceError as error:
+    except ModelError as error:
         # Not an exception of Sphinx's: it would print a page of its own state.
         sys.exit(f"The book has no model: {error}")
     logger.info("The book's model is %s (%s)", source.name, reason)

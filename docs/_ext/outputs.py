@@ -7,7 +7,7 @@ import re
 
 from docutils import nodes
 
-from lmviz.views.base import written
+from lmviz.views._view import written
 
 # All but the ends of lines, tabs, and colours, which the pages of notebooks show.
 CONTROLS = re.compile(

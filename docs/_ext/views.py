@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from lmviz.toy import WEIGHTS
-from lmviz.views import base
+from lmviz.views import _view as base
 
 # Browsers load no modules from a disk, so there each view has a plain script.
 FROM_DISK = """\
@@ -38,7 +38,7 @@ def serve(app, config):
     """Lay out what has to stand beside the pages, as one more static folder."""
     served = Path(app.srcdir, "_build", "served")
     shutil.rmtree(served, ignore_errors=True)
-    shutil.copytree(base.ASSETS, served / "lmviz")
+    shutil.copytree(base.STATIC, served / "lmviz")
     toy = served / "toy"
     toy.mkdir()
     shutil.copy(WEIGHTS / "model.safetensors", toy)
@@ -50,7 +50,7 @@ def serve_from_disk(served):
     (served / "from-disk").mkdir()
     names = sorted(
         path.stem
-        for path in base.ASSETS.glob("*.js")
+        for path in base.STATIC.glob("*.js")
         if f'define("lmviz-{path.stem}"' in path.read_text(encoding="utf-8")
     )
     for name in names:

@@ -29,9 +29,9 @@ print(words.most_common(6))
 # neighbours becomes a new token, everywhere at once. The first rounds learn the habits
 # of English spelling; whole words come out without anyone asking for them. (None
 # counts the whole text again: the page "How cost grows" says what that would take.)
-from lmviz import byte_pairs
+from lmviz import tokenization
 
-bpe = byte_pairs.train(words, n_merges=1000)
+bpe = tokenization.train_bpe(words, n_merges=1000)
 print("alphabet:", len(bpe.alphabet), "bytes that occur")
 for rank in (*range(6), 30, 100, 300, 999):
     merge = bpe.merges[rank]

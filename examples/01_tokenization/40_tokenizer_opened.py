@@ -14,12 +14,12 @@ ourselves, so well that no text in any script shows a difference?
 import json
 
 import lmviz
-from lmviz import byte_level, byte_pairs
+from lmviz import tokenization
 
 real = lmviz.load_tokenizer("gpt2")
 lists = json.loads(real.to_str())["model"]
-merges = [byte_pairs.Merge(tuple(pair)) for pair in lists["merges"]]
-ours = byte_level.ByteLevelBPE(lists["vocab"], merges, special=["<|endoftext|>"])
+merges = [tokenization.Merge(tuple(pair)) for pair in lists["merges"]]
+ours = tokenization.ByteLevelBPE(lists["vocab"], merges, special=["<|endoftext|>"])
 print(f"{len(ours.vocabulary):,} tokens = 256 bytes + {len(merges):,} merges + 1")
 
 # %%
@@ -27,7 +27,7 @@ print(f"{len(ours.vocabulary):,} tokens = 256 bytes + {len(merges):,} merges + 1
 # English endings, letters, digits and other signs are kept apart, and each word takes
 # one space in front of it along. One regular expression does it.
 text = "It's 1984 again,   isn't it? naïve"
-print(byte_level.split_words(text))
+print(tokenization.split_words(text))
 
 # %%
 # **Step two** writes each word as bytes. The vocabulary is a text file, and many of the
@@ -36,7 +36,7 @@ print(byte_level.split_words(text))
 # the alphabet is 256 **bytes**, not 256 characters. The ``ï`` is two of them, and
 # neither of the two signs that stand for it is an ``ï``.
 for word in (" naïve", " 数量"):
-    print(repr(word), "->", byte_level.to_alphabet(word))
+    print(repr(word), "->", tokenization.to_alphabet(word))
 
 # %%
 # **Step three** merges neighbours, the merge of lowest rank first, until none applies.
@@ -90,8 +90,8 @@ print(f"other ids without step one: {changed} of 500 lines")
 # It is needed when the merges are **learned**. Without cuts, training joins whatever is
 # frequent: the end of one word with the beginning of the next, and whole phrases. Each
 # takes a place in the vocabulary that a word could have had.
-whole = Counter(map(byte_level.to_alphabet, lines[:1000]))
-learned = [merge.token for merge in byte_pairs.train(whole, n_merges=500).merges]
+whole = Counter(map(tokenization.to_alphabet, lines[:1000]))
+learned = [merge.token for merge in tokenization.train_bpe(whole, n_merges=500).merges]
 across = [token for token in learned if "Ġ" in token[1:-1]]
 print(f"tokens with parts of two words: {len(across)} of {len(learned)}")
 print("the longest:", [tokenization.readable(t) for t in sorted(across, key=len)[-4:]])

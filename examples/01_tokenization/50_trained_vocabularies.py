@@ -20,7 +20,7 @@ from collections import Counter
 
 from tokenizers import pre_tokenizers
 
-from lmviz import byte_pairs
+from lmviz import tokenization
 
 code = inspect.getsource(argparse)
 code = " ".join(code.split())
@@ -47,7 +47,7 @@ def count_tokens(bpe, text):
 # three texts, and the table shows how many tokens it spends on a word (here: a run of
 # letters, digits or signs between spaces).
 vocabularies = {
-    f"trained on {name}": byte_pairs.train(count_words(text), n_merges=1000)
+    f"trained on {name}": tokenization.train_bpe(count_words(text), n_merges=1000)
     for name, text in trained_on.items()
 }
 cost = {
@@ -91,7 +91,7 @@ lines = "\n".join(topics[i] for i in range(len(topics)) if i % 10).splitlines()
 
 
 def bytes_per_token(sample):
-    bpe = byte_pairs.train(count_words("\n".join(sample)), n_merges=1000)
+    bpe = tokenization.train_bpe(count_words("\n".join(sample)), n_merges=1000)
     size = len(unseen.encode()) / count_tokens(bpe, unseen)
     return f"{len(bpe.merges)} merges, {size:.2f} bytes per token"
 
@@ -104,7 +104,7 @@ for step in (100, 10, 1):
 # first tenth of a corpus is about something, and the vocabulary with it.
 front = lines[: len(lines) // 10]
 print(f"first tenth:   {bytes_per_token(front)}")
-words = byte_pairs.train(count_words("\n".join(front)), n_merges=1000).vocabulary
+words = tokenization.train_bpe(count_words("\n".join(front)), n_merges=1000).vocabulary
 letters = {word.strip("ĠĊ") for word in words}
 whole = sorted(word for word in letters if word.isascii() and word.isalpha())
 print("its longest tokens:", sorted(whole, key=len)[-6:])

@@ -88,7 +88,7 @@ from collections import Counter
 
 from tokenizers import pre_tokenizers
 
-from lmviz import byte_pairs
+from lmviz import tokenization
 
 greek = babel.Locale("el")
 splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -99,7 +99,7 @@ def split(texts):
 
 
 words = Counter(split(greek.languages.values()))
-bpe = byte_pairs.train(words, n_merges=1000)
+bpe = tokenization.train_bpe(words, n_merges=1000)
 ours = sum(len(bpe.encode(word)) for word in split(names["Greek"])) / len(countries)
 print(f"tokens per Greek name: GPT-2 {tokens['Greek']:.1f}, Greek BPE {ours:.1f}")
 

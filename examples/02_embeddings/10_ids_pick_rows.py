@@ -12,7 +12,8 @@ is the vector found, and what is in it before and after learning?
 # **embed** a text is to pick the rows of its ids: no arithmetic at all. The book calls
 # the number of tokens T, the size of the vocabulary V and the width of a vector d.
 import lmviz
-from lmviz import embeddings, weights
+from lmviz import embeddings
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 text = "The dog chased the ball because the dog was excited."
@@ -39,7 +40,7 @@ print(f"batch {n_texts}, tokens {n_tokens}, hidden size {hidden_size}")
 # it. And ``The`` is not ``␣the``: to the table, these are two separate rows.
 import matplotlib.pyplot as plt
 
-from lmviz import glyphs, plots
+from lmviz import plots
 
 limit = float(x[:, :64].abs().max())
 ax = plots.heatmap(
@@ -53,7 +54,7 @@ ax = plots.heatmap(
     vmax=limit,
 )
 ax.set_yticks(range(len(ids)), lm.tokens(ids))
-glyphs.legible(ax)
+plots.make_legible(ax)
 plt.show()
 
 # %%

@@ -14,7 +14,8 @@ get, where does it turn, and how much does each block write?
 import torch
 
 import lmviz
-from lmviz import transformer, weights
+from lmviz import transformer
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 trace = lm.trace("The dog chased the ball because it was excited.")

@@ -12,7 +12,7 @@ whose language has known classes, that can be counted.
 # few dozen words. Their grammar has classes, such as names, colours and animals: words
 # of one class can stand in each other's place. The model was never shown the classes.
 import lmviz
-from lmviz import weights
+from lmviz.transformer import _extract as weights
 from lmviz.toy.evaluate import IDS
 from lmviz.toy.grammar import CLASSES
 

@@ -16,7 +16,8 @@ compares vectors and averages them. Can it tell the two apart?
 import torch
 
 import lmviz
-from lmviz import attention, embeddings, plots, weights
+from lmviz import attention, embeddings, plots
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 layer = weights.attention(lm.module, 0)
@@ -33,7 +34,7 @@ def attend(x, mask=None):  # the helpers cut into heads: see chapter 4
         for part in (layer.key, layer.value)
     )
     output = attention.attend(query, key, value, mask=mask)
-    return output, attention.weights(query, key, mask=mask)
+    return output, attention.attention_weights(query, key, mask=mask)
 
 
 # %%

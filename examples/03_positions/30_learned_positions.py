@@ -104,7 +104,7 @@ print(f"moved by training, place 20: {moved[20]:.2f}, the last place: {moved[-1]
 # so that their dot product knows the distance. Where there is a table, here is its
 # similarity.
 import lmviz
-from lmviz import weights
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 if lm.card.positions != "learned":

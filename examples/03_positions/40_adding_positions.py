@@ -12,7 +12,8 @@ in the model does the sum belong?
 # model at hand adds positions, it must be token plus position; if it has rotary
 # positions, which act inside attention, it must be the tokens alone.
 import lmviz
-from lmviz import transformer, weights
+from lmviz import transformer
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 text = "The capital of France is"

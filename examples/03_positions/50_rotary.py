@@ -77,8 +77,9 @@ print(f"turned too early, a step along a diagonal changes up to {step:.1f}")
 from dataclasses import replace
 
 import lmviz
-from lmviz import transformer, weights
-from lmviz.trace import trace
+from lmviz import transformer
+from lmviz.transformer import _extract as weights
+from lmviz.models._trace import trace
 from transformers import AutoConfig, AutoModelForCausalLM
 
 

@@ -30,7 +30,7 @@ from lmviz import attention, plots
 
 same = torch.zeros(100, 64)
 mask = attention.causal_mask(100)
-weights = attention.weights(
+weights = attention.attention_weights(
     same.expand(8, -1, -1),
     same.expand(8, -1, -1),
     mask=mask,
@@ -70,10 +70,10 @@ for head in (0, 7):
 # row of scores (chapter 4), does not see what is added to the whole row.
 place_of_key = slopes[:, None, None] * torch.arange(100).expand(100, -1)
 query, key = torch.randn(2, 8, 100, 64, generator=torch.Generator().manual_seed(0))
-by_distance = attention.weights(
+by_distance = attention.attention_weights(
     query, key, mask=mask, bias=positions.alibi(slopes, 100)
 )
-by_place = attention.weights(query, key, mask=mask, bias=place_of_key)
+by_place = attention.attention_weights(query, key, mask=mask, bias=place_of_key)
 rows = (place_of_key - positions.alibi(slopes, 100))[0, :4, 0].tolist()
 print("what is added to each row besides:", rows, "…")
 difference = float((by_distance - by_place).abs().max())
@@ -86,8 +86,8 @@ assert difference < 1e-4
 from transformers import BloomConfig, BloomForCausalLM
 
 from lmviz import transformer
-from lmviz import weights as model_weights
-from lmviz.trace import trace
+from lmviz.transformer import _extract as model_weights
+from lmviz.models._trace import trace
 
 config = BloomConfig(
     vocab_size=50, hidden_size=32, n_layer=1, n_head=4, attn_implementation="eager"

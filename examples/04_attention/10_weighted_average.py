@@ -37,7 +37,7 @@ print(mask.int())
 # divided by the sum of them all. So no weight is negative, each row sums to one, and
 # the hidden places get exactly zero. The first token can only look at itself, so its
 # weight is 1, whatever its score.
-weights = attention.weights(query, key, mask=mask)
+weights = attention.attention_weights(query, key, mask=mask)
 print(weights)
 print("sum of each row:", weights.sum(-1).tolist())
 

@@ -67,7 +67,8 @@ plt.show()
 # how much it gets, and what it gives: where its **value** is short, to look at it is to
 # look away. A softmax must spend its sum of one somewhere; this is where it goes when
 # there is nothing to do. Here are both numbers for this head.
-from lmviz import transformer, weights
+from lmviz import transformer
+from lmviz.transformer import _extract as weights
 
 parts = weights.attention(lm.module, -1)
 ours = transformer.heads(parts, trace.hidden_states[-2])

@@ -28,9 +28,9 @@ print("tokens:", trace.tokens[:6], "…")
 # Does the model make use of the repetition? Compare how surprised it is in the first
 # half, where nothing can be known, and in the second. (Surprisal is minus the
 # log-probability, in nats, the unit of natural logarithms; see chapter 5.)
-from lmviz import heads, surprise
+from lmviz import attention, prediction
 
-surprisal = surprise.surprisal(trace.logits, ids)
+surprisal = prediction.surprisal(trace.logits, ids)
 print(f"first time:  {surprisal[: n - 1].mean():5.2f} nats per token")
 print(f"second time: {surprisal[n:].mean():5.2f} nats per token")
 
@@ -40,10 +40,10 @@ print(f"second time: {surprisal[n:].mean():5.2f} nats per token")
 # earlier copies of the query's token; and the token after the earlier copy.
 weights = trace.attentions
 scores = {
-    "previous token": heads.previous_token(weights),
-    "first token": heads.first_token(weights),
-    "duplicate token": heads.duplicate_token(weights, ids),
-    "induction": heads.induction(weights, ids),
+    "previous token": attention.previous_token_score(weights),
+    "first token": attention.first_token_score(weights),
+    "duplicate token": attention.duplicate_token_score(weights, ids),
+    "induction": attention.induction_score(weights, ids),
 }
 strongest = {
     name: divmod(int(score.argmax()), lm.card.n_heads) for name, score in scores.items()
@@ -92,7 +92,7 @@ views.attention(weights, trace.tokens, title="Heads on repeated tokens")
 # an ordinary sentence, the induction head may do nothing but rest on the first token:
 layer, head = strongest["induction"]
 plain = lm.trace("The dog chased the ball because it was excited.").attentions
-rests = heads.first_token(plain[layer, head])
+rests = attention.first_token_score(plain[layer, head])
 print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first token")
 
 # %%
@@ -102,8 +102,11 @@ print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first toke
 even = torch.tril(torch.ones(2 * n, 2 * n))
 even = even / even.sum(-1, keepdim=True)
 for name, each in (("even", even), ("strongest at induction", weights[layer, head])):
-    entropy = heads.entropy(each[n:]).mean()
-    print(f"{name:22} {heads.induction(each, ids):.3f}, entropy {entropy:.2f} nats")
+    entropy = attention.entropy(each[n:]).mean()
+    print(
+        f"{name:22} {attention.induction_score(each, ids):.3f}, "
+        f"entropy {entropy:.2f} nats"
+    )
 
 # %%
 # The check: the score by hand, the mean of a diagonal, n - 1 places back. Is it the
@@ -114,7 +117,7 @@ print(f"by hand: {by_hand:.3f}, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 again = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n].repeat(2)
-score = heads.induction(lm.trace(again).attentions, again)
+score = attention.induction_score(lm.trace(again).attentions, again)
 best = "layer {}, head {}".format(*divmod(int(score.argmax()), lm.card.n_heads))
 print(f"other tokens: {score[layer, head]:.2f}, strongest: {best}")
 

@@ -28,9 +28,9 @@ print(f"heads with more than half of their weight on France: {(weight > 0.5).sum
 # of the answer, in nats. Below zero, the answer is less likely now: the head helped.
 import matplotlib.pyplot as plt
 
-from lmviz import ablation, plots
+from lmviz import attention, plots
 
-effect = ablation.effects(lm.module, trace.ids, answer)
+effect = attention.head_effects(lm.module, trace.ids, answer)
 marked = {"most weight": weight.argmax(), "most effect": effect.argmin()}
 looks, colours = weight.flatten(), plots.PALETTE[1::4]
 _, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
@@ -82,11 +82,11 @@ show("most effect on the answer:", strongest)
 import pydoc_data.topics
 
 page = lm.encode(pydoc_data.topics.topics["assert"])[:200]
-average = ablation.mean_outputs(lm.module, page)
+average = attention.mean_head_outputs(lm.module, page)
 whole = trace.logits[-1].log_softmax(-1)[answer]
 for i in strongest.tolist():
     head = divmod(i, lm.card.n_heads)
-    with ablation.switched_off(lm.module, [head], replacement=average):
+    with attention.ablate_heads(lm.module, [head], replacement=average):
         without = lm.trace(text).logits[-1].log_softmax(-1)[answer]
     print("layer {:2}, head {:2}:".format(*head), end=" ")
     print(f"zeros {effect[head]:+.2f}, average {without - whole:+.2f} nats")
@@ -96,9 +96,9 @@ for i in strongest.tolist():
 # them half and half with "each token keeps itself", and multiply the layers' results.
 # Where heads rest on the first token, it gets everything. Beside the share of each
 # token in the last vector stands what the answer does if that token is another one.
-from lmviz import heads
+from lmviz import attention
 
-shares = heads.rollout(trace.attentions)[-1]
+shares = attention.rollout(trace.attentions)[-1]
 for i, other in enumerate(("A", " city", " in", " Italy"), len(trace.ids) - 5):
     ids = trace.ids.clone()
     ids[i] = lm.encode(other)[-1]
@@ -110,10 +110,10 @@ for i, other in enumerate(("A", " city", " in", " Italy"), len(trace.ids) - 5):
 # The check: ``effects`` tries the heads of a layer side by side; one by one must give
 # the same. And with no head switched off, nothing may change.
 head = divmod(int(strongest[0]), lm.card.n_heads)
-with ablation.switched_off(lm.module, [head]):
+with attention.ablate_heads(lm.module, [head]):
     alone = lm.trace(text).logits[-1].log_softmax(-1)[answer] - whole
 print(f"one by one, largest absolute difference: {abs(alone - effect[head]):.1e}")
-with ablation.switched_off(lm.module, []):
+with attention.ablate_heads(lm.module, []):
     difference = (lm.trace(text).logits - trace.logits).abs().max()
 print(f"none switched off, largest absolute difference: {difference:.1e}")
 assert abs(alone - effect[head]) < 1e-4

@@ -71,14 +71,16 @@ print("find its colour (layer, head):", finders)
 # So these heads recall the fact? Switch heads off, with the average over all stories in
 # their place: each on its own (those are shown without which something is lost), then
 # all finders together, and, to compare, all others after layer 0.
-from lmviz import ablation
+from lmviz import attention
 
 heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
-average = torch.stack([ablation.mean_outputs(toy.module, row) for row in ids]).mean(0)
+average = torch.stack(
+    [attention.mean_head_outputs(toy.module, row) for row in ids]
+).mean(0)
 
 
 def without(off):
-    with ablation.switched_off(toy.module, off, replacement=average):
+    with attention.ablate_heads(toy.module, off, replacement=average):
         return run()[0]
 
 
@@ -112,7 +114,7 @@ plt.show()
 
 # %%
 # The check: with no head off, all is as before; and a guess would be far worse.
-with ablation.switched_off(toy.module, []):
+with attention.ablate_heads(toy.module, []):
     untouched, again = run()
 difference = float((again - attentions).abs().max())
 print(f"none switched off, largest absolute difference: {difference:.1e}")

@@ -24,7 +24,8 @@ print("last vector:", tuple(last.shape))
 # The **unembedding** compares that vector with one row for each token: a dot product
 # each. The results are the **logits**. The larger, the better the fit, but they are no
 # probabilities: they may be negative, and their sum means nothing.
-from lmviz import prediction, weights
+from lmviz import prediction
+from lmviz.transformer import _extract as weights
 
 unembed = weights.unembedding(lm.module)
 logits = unembed(last)
@@ -91,7 +92,7 @@ for start in ([], [] if mark is None else [mark]):
 # From scratch, the first two steps: a hook (a function that PyTorch calls on the way)
 # catches the vectors before the final norm, as the last block left them. Normalise,
 # unembed, and compare with the model's own logits.
-from lmviz import families
+from lmviz.transformer import architectures as families
 
 norm = lm.module.get_submodule(families.names(lm.module.config).final_norm)
 caught = []

@@ -46,8 +46,8 @@ dials = {
     "as it is": logits,
     "T = 0.5": logits / 0.5,
     "T = 2": logits / 2,
-    "top-k, k = 3": prediction.keep_top_k(logits, 3),
-    "top-p, p = 0.5": prediction.keep_top_p(logits, 0.5),
+    "top-k, k = 3": prediction.top_k_filter(logits, 3),
+    "top-p, p = 0.5": prediction.top_p_filter(logits, 0.5),
 }
 
 # %%
@@ -73,7 +73,7 @@ for text in (
     "My favourite thing to eat for breakfast is",
     "Monday, Tuesday, Wednesday,",
 ):
-    kept = prediction.keep_top_p(lm.trace(text).logits[-1], 0.9).isfinite().sum()
+    kept = prediction.top_p_filter(lm.trace(text).logits[-1], 0.9).isfinite().sum()
     print(f"p = 0.9 keeps {int(kept):5} tokens after {text!r}")
 
 # %%
@@ -87,8 +87,8 @@ views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Three 
 # order. A temperature above one, put before top-p, flattens the distribution first, so
 # that more tokens are needed to hold the share; after it, the choice is made already.
 # Libraries differ in this, and the same settings then mean different things.
-hot = prediction.keep_top_p(logits / 2, 0.9).isfinite().sum()
-cold = (prediction.keep_top_p(logits, 0.9) / 2).isfinite().sum()
+hot = prediction.top_p_filter(logits / 2, 0.9).isfinite().sum()
+cold = (prediction.top_p_filter(logits, 0.9) / 2).isfinite().sum()
 print(f"T = 2, then p = 0.9: {int(hot):6} tokens can be drawn")
 print(f"p = 0.9, then T = 2: {int(cold):6} tokens can be drawn")
 
@@ -99,8 +99,8 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 pairs = {
     "T = 0.7": (logits / 0.7, TemperatureLogitsWarper(0.7)),
-    "k = 50": (prediction.keep_top_k(logits, 50), TopKLogitsWarper(50)),
-    "p = 0.9": (prediction.keep_top_p(logits, 0.9), TopPLogitsWarper(0.9)),
+    "k = 50": (prediction.top_k_filter(logits, 50), TopKLogitsWarper(50)),
+    "p = 0.9": (prediction.top_p_filter(logits, 0.9), TopPLogitsWarper(0.9)),
 }
 for name, (ours, warper) in pairs.items():
     theirs = warper(None, logits[None])[0]

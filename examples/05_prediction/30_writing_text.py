@@ -41,7 +41,7 @@ print(write(choose=prediction.sampler(seed=1))[1])
 # probabilities say.
 import matplotlib.pyplot as plt
 
-from lmviz import glyphs, plots
+from lmviz import plots
 
 _, axes = plt.subplots(1, 2, figsize=(10, 6.5), layout="constrained")
 for ax, (name, steps) in zip(
@@ -60,7 +60,7 @@ for ax, (name, steps) in zip(
     ax.set_yticks(rows, lm.tokens([step.id for step in steps]))
     ax.invert_yaxis()
     ax.set(title=name, xlabel="probability", ylabel="token written", xlim=(0, 1))
-    glyphs.legible(ax)
+    plots.make_legible(ax)
 axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 plt.show()
 

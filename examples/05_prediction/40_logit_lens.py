@@ -11,13 +11,14 @@ there: the **logit lens**. When does the model know, and what does it think befo
 # The lens is the end of the model, put behind each block: final norm, unembedding,
 # softmax. It needs nothing that we have not met.
 import lmviz
-from lmviz import prediction, surprise, weights
+from lmviz import prediction
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 text = "The capital of France is"
 trace = lm.trace(text)
 final_norm, unembed = weights.final_norm(lm.module), weights.unembedding(lm.module)
-logits = surprise.logit_lens(trace.hidden_states, final_norm, unembed)
+logits = prediction.logit_lens(trace.hidden_states, final_norm, unembed)
 chances = prediction.probabilities(logits)
 print("lens:", tuple(logits.shape), "= (L + 1, T, V)")
 
@@ -38,7 +39,7 @@ for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lmviz import glyphs, plots, views
+from lmviz import plots, views
 
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
@@ -53,7 +54,7 @@ for y, tokens in enumerate(map(lm.tokens, shown.indices)):
         ax.text(x, y, token[:12], size=9, **middle)
 ax.set_xticks(range(len(trace.tokens)), trace.tokens)
 ax.set_yticks(range(len(rows)), rows)
-glyphs.legible(ax)
+plots.make_legible(ax)
 plt.show()
 
 # %%
@@ -82,7 +83,7 @@ ax.set(
     xlabel="layer",
     ylabel="rank (logarithmic)",
 )
-glyphs.legible(ax)
+plots.make_legible(ax)
 plt.show()
 first = int((rank == 1).int().argmax())
 print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")

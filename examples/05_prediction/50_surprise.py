@@ -16,13 +16,13 @@ perplexity depend on besides the model?
 import math
 
 import lmviz
-from lmviz import surprise
+from lmviz import prediction
 
 lm = lmviz.load()
 text = "The capital of France is Paris. The capital of France is Berlin."
 trace = lm.trace(text)
-surprisal = surprise.surprisal(trace.logits, trace.ids)
-ranks = surprise.ranks(trace.logits, trace.ids)
+surprisal = prediction.surprisal(trace.logits, trace.ids)
+ranks = prediction.ranks(trace.logits, trace.ids)
 print(f"a guess among all: {math.log(lm.card.vocabulary):.2f} nats")
 for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
     print(f"{token:9} {nats:6.2f} nats, rank {int(rank):,}")
@@ -33,7 +33,7 @@ for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
 # Above the dotted line it did worse than a guess among all.
 import matplotlib.pyplot as plt
 
-from lmviz import glyphs, plots
+from lmviz import plots
 
 places = range(1, len(trace.tokens))
 _, ax = plt.subplots(figsize=(9, 4), layout="constrained")
@@ -42,7 +42,7 @@ ax.axhline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="all tokens 
 ax.set_xticks(places, trace.tokens[1:], rotation=60, ha="right")
 ax.set(title="How surprising was each token?", xlabel="token", ylabel="nats")
 ax.legend()
-glyphs.legible(ax)
+plots.make_legible(ax)
 plt.show()
 
 # %%
@@ -55,7 +55,7 @@ probability = math.prod((-surprisal).exp().tolist())
 by_hand = (1 / probability) ** (1 / len(surprisal))
 print(f"probability of the text: {probability:.1e}")
 print(f"perplexity by hand {by_hand:.2f}, ", end="")
-print(f"from the mean {surprise.perplexity(surprisal):.2f}")
+print(f"from the mean {prediction.perplexity(surprisal):.2f}")
 
 # %%
 # The classic mistake is to compare perplexities of models with different tokenizers.
@@ -71,7 +71,7 @@ counts = {
 }
 for name, n in counts.items():
     print(f"among {n:3} {name:7} perplexity {math.exp(surprisal.sum() / n):8.2f}")
-print(f"bits per byte: {surprise.bits_per_byte(surprisal, rest):.2f}")
+print(f"bits per byte: {prediction.bits_per_byte(surprisal, rest):.2f}")
 
 # %%
 # Does the way of spelling matter to the model itself? A text can be written in many
@@ -83,7 +83,7 @@ import torch
 spelled = torch.tensor(
     [i for c in text for i in lm.tokenizer.encode(c, add_special_tokens=False).ids]
 )
-slow = surprise.surprisal(lm.trace(spelled).logits, spelled)
+slow = prediction.surprisal(lm.trace(spelled).logits, spelled)
 print("the same text:", lm.tokenizer.decode(spelled.tolist()) == text)
 for nats in (surprisal, slow):
     print(
@@ -98,7 +98,7 @@ difference = float(abs(loss - surprisal.mean()))
 print(f"mean surprisal {surprisal.mean():.4f}, loss {loss:.4f}, ", end="")
 print(f"largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
-assert abs(by_hand / surprise.perplexity(surprisal) - 1) < 1e-3
+assert abs(by_hand / prediction.perplexity(surprisal) - 1) < 1e-3
 
 # %%
 # **Takeaway.** Surprisal says what a model knew, token by token; perplexity is the

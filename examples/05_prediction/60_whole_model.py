@@ -12,7 +12,7 @@ do the numbers agree to the end?
 # table, a stack of blocks built alike, a norm and an unembedding; where positions are
 # learned, also a table of those.
 import lmviz
-from lmviz import weights
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 model = weights.model(lm.module)

@@ -12,7 +12,8 @@ remains of an answer when one kind of part is taken out?
 import torch
 
 import lmviz
-from lmviz import transformer, weights
+from lmviz import transformer
+from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 model = weights.model(lm.module)
@@ -24,7 +25,7 @@ from dataclasses import fields, is_dataclass, replace
 
 import matplotlib.pyplot as plt
 
-from lmviz import parts
+from lmviz.transformer import components as parts
 
 
 def count(part):

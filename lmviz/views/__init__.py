@@ -1,17 +1,22 @@
-"""Figures to play with: arrays and strings in, objects that show themselves out."""
+"""Interactive figures: arrays and strings in, HTML that needs no server out."""
 
-import lazy_loader
+from ._view import View
+from .attention import AttentionView, attention
+from .embeddings import embeddings
+from .explorer import explorer
+from .lens import lens
+from .positions import positions
+from .prediction import prediction
+from .tokens import tokens
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "bars": ["prediction"],
-        "base": ["View"],
-        "clouds": ["embeddings"],
-        "explorer": ["whole_way"],
-        "grid": ["lens"],
-        "maps": ["attention"],
-        "strips": ["tokens"],
-        "waves": ["positions"],
-    },
-)
+__all__ = [
+    "AttentionView",
+    "View",
+    "attention",
+    "embeddings",
+    "explorer",
+    "lens",
+    "positions",
+    "prediction",
+    "tokens",
+]

@@ -1,7 +1,7 @@
 """The whole way through the toy, from the words to the next one, run in the page.
 
 The weights, the words and the lists of the grammar go into the page; the model and
-the language are run there (``assets/model.js``, ``assets/language.js``).
+the language are run there (``static/model.js``, ``static/language.js``).
 """
 
 import html
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..toy import WEIGHTS, grammar, language
-from .base import LINKED, View
-from .tour import TOUR
+from ._tour import TOUR
+from ._view import LINKED, View
 
 _FACTS = "Anna has a red ball . Tom has a blue kite ."
 STORIES = {
@@ -58,7 +58,7 @@ _LISTS = (
 SITE = "_static/toy/model.safetensors"
 
 
-def whole_way(stories=None, *, embed=None, weights_url=SITE):
+def explorer(stories=None, *, embed=None, weights_url=SITE):
     """Show the whole way through the toy, with a model that runs in the page.
 
     Parameters
@@ -85,7 +85,7 @@ def whole_way(stories=None, *, embed=None, weights_url=SITE):
 
     Examples
     --------
-    >>> view = whole_way({"Mine": "Mia has a green hat ."}, embed=False)
+    >>> view = explorer({"Mine": "Mia has a green hat ."}, embed=False)
     >>> view.data["weights_url"]
     '_static/toy/model.safetensors'
     """
@@ -100,7 +100,7 @@ def collect(stories=None, *, embed=None, weights_url=SITE):
     Parameters
     ----------
     stories, embed, weights_url
-        As for `whole_way`.
+        As for `explorer`.
 
     Returns
     -------

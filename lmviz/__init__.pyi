@@ -1,0 +1,42 @@
+from . import (
+    attention,
+    corpus,
+    embeddings,
+    models,
+    plots,
+    positions,
+    prediction,
+    tokenization,
+    toy,
+    transformer,
+    views,
+)
+from .models import (
+    LanguageModel,
+    ModelCard,
+    ModelError,
+    Trace,
+    load,
+    load_tokenizer,
+)
+
+__all__ = [
+    "LanguageModel",
+    "ModelCard",
+    "ModelError",
+    "Trace",
+    "attention",
+    "corpus",
+    "embeddings",
+    "load",
+    "load_tokenizer",
+    "models",
+    "plots",
+    "positions",
+    "prediction",
+    "tokenization",
+    "toy",
+    "transformer",
+    "views",
+]
+__version__: str

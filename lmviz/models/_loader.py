@@ -1,0 +1,184 @@
+"""Read a model and its tokenizer from a folder, or say what is wrong with it.
+
+The folder may come from anybody: nothing in it is run, and a model whose weights are
+not all there is none, however well the rest of it loads.
+"""
+
+import contextlib
+import math
+import re
+
+from .errors import ModelError, first_line
+
+
+def read_module(source):
+    """Read a causal model: float32, on the CPU, frozen, with eager attention.
+
+    Parameters
+    ----------
+    source : lmviz.models._resolve.Source
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    ModelError
+        If transformers cannot load it, or its weights do not fit its config.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with _silence(), _explained(source):
+        if not source.pinned:
+            _check_size(source)
+        module, found = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            attn_implementation="eager",  # the others do not return their weights
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    # transformers gives random numbers to weights that are missing, and goes on.
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"{source.name} has no weights for {missing[0]} and {len(missing) - 1} "
+            "others that its config.json asks for; save or fetch it again"
+        )
+    if left_out := _layers_left_out(module, found["unexpected_keys"]):
+        raise ModelError(
+            f"{source.name} has weights for {left_out}, a layer that its config.json "
+            "leaves out; save or fetch it again"
+        )
+    return module.eval().requires_grad_(False)
+
+
+def read_tokenizer(source):
+    """Read a tokenizer, by itself if it has a file of its own.
+
+    Parameters
+    ----------
+    source : lmviz.models._resolve.Source
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, or not be written as a ``tokenizer.json``.
+    """
+    file = source.folder / "tokenizer.json"
+    if file.is_file():
+        from tokenizers import Tokenizer
+
+        with _explained(source):
+            return Tokenizer.from_file(str(file))
+    from transformers import AutoTokenizer
+
+    with _explained(source):
+        tokenizer = AutoTokenizer.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"{source.name} has no tokenizer.json and its tokenizer cannot be "
+            "converted to one; save it again with a fast tokenizer"
+        )
+    return tokenizer.backend_tokenizer
+
+
+def gpt2_tokenizer(encoder, merges):
+    """Build GPT-2's tokenizer from OpenAI's own two files.
+
+    Parameters
+    ----------
+    encoder, merges : path-like
+        ``encoder.json`` and ``vocab.bpe``.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
+    return tokenizer
+
+
+@contextlib.contextmanager
+def _silence():
+    """Load without a progress bar, and without a table of what does not fit."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _explained(source):
+    """Make whatever a folder's content brings down an error that names the folder."""
+    try:
+        yield
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:
+        said = str(error)
+        if "ignore_mismatched_sizes" in said:
+            reason = "the sizes in its config.json are not those of its weights"
+        elif "custom code" in said or "trust_remote_code" in said:
+            reason = "it brings code of its own, which is not run"
+        else:
+            reason = f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(
+            f"{source.name} cannot be loaded ({reason}); save it again with a release "
+            "of transformers that knows it, or load another model"
+        ) from error
+
+
+def _check_size(source):
+    """Refuse a config of more weights than there are, before room is made for them."""
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(
+        source.folder, local_files_only=True, trust_remote_code=False
+    )
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    wanted = sum(weight.numel() for weight in empty.parameters())
+    found = 0
+    for path in source.folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no dict)
+                found += math.prod(file.get_slice(name).get_shape())
+    if wanted > found and not hasattr(config, "quantization_config"):
+        raise ModelError(
+            f"config.json of {source.name} asks for {wanted:,} weights, and there are "
+            f"{found:,}; they are not of one model"
+        )
+
+
+def _layers_left_out(module, unexpected):
+    """Return the first weight that differs from the model's in its number alone."""
+
+    def pattern(name):
+        return re.sub(r"\.\d+\.", ".N.", name)
+
+    known = {pattern(name) for name, _ in module.named_parameters()}
+    return min((name for name in unexpected if pattern(name) in known), default=None)

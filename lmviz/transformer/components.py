@@ -1,0 +1,298 @@
+"""What a transformer is made of: plain records that hold the model's own tensors.
+
+The smallest ones can be called; how the larger ones work together is in
+`lmviz.transformer`. Axes: d is the width of the residual stream, d_head that of a
+head, H and H_kv count query heads and key/value heads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from .. import _validation as checks
+
+#: The functions that `MLP` names, from a tensor to one of the same shape.
+#:
+#: :meta hide-value:
+ACTIVATIONS = {
+    "gelu": torch.nn.functional.gelu,
+    "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "relu": torch.relu,
+    "silu": torch.nn.functional.silu,
+}
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A normalisation: LayerNorm, or RMSNorm where nothing is subtracted.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d,)
+    bias : torch.Tensor, shape (d,), or None
+    eps : float
+        Added under the root, so that a vector of zeros stays one.
+    centred : bool
+        Whether the mean is subtracted first (LayerNorm).
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3; Zhang and
+    Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 4.
+
+    Examples
+    --------
+    >>> norm = Norm(torch.ones(4), torch.zeros(4), eps=1e-5, centred=True)
+    >>> norm(torch.tensor([1.0, 1.0, 3.0, 3.0]))
+    tensor([-1.0000, -1.0000,  1.0000,  1.0000])
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    eps: float
+    centred: bool
+
+    def __post_init__(self):
+        checks.numbers(self.weight, "weight", ("d",))
+        if self.bias is not None:
+            checks.numbers(self.bias, "bias", (len(self.weight),))
+
+    def __call__(self, x):
+        """Normalise the last axis of x (..., d)."""
+        x = checks.numbers(x, "x", ("...", len(self.weight)))
+        if self.centred:
+            x = x - x.mean(-1, keepdim=True)
+        x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
+        x = x * self.weight
+        return x if self.bias is None else x + self.bias
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A projection: ``x @ weight + bias``.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d_in, d_out)
+    bias : torch.Tensor, shape (d_out,), or None
+
+    Examples
+    --------
+    >>> project = Linear(torch.tensor([[1.0, 0], [2, 1]]), torch.tensor([0.0, 10]))
+    >>> project(torch.tensor([1.0, 1.0]))
+    tensor([ 3., 11.])
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+
+    def __post_init__(self):
+        checks.numbers(self.weight, "weight", ("d_in", "d_out"))
+        if self.bias is not None:
+            checks.numbers(self.bias, "bias", (self.weight.shape[1],))
+
+    def __call__(self, x):
+        """Project the last axis of x (..., d_in) to (..., d_out)."""
+        x = checks.numbers(x, "x", ("...", len(self.weight)))
+        x, weight = checks.promoted(x, self.weight)
+        x = x @ weight
+        return x if self.bias is None else x + self.bias
+
+
+@dataclass(frozen=True)
+class Unembedding(Linear):
+    """The projection from the last vector to the logits.
+
+    Parameters
+    ----------
+    weight : torch.Tensor, shape (d, V)
+    bias : torch.Tensor, shape (V,), or None
+    softcap : float, optional
+        Bends the logits so that none passes this size (Gemma 2).
+
+    Examples
+    --------
+    >>> unembedding = Unembedding(torch.tensor([[1.0, 50.0]]), softcap=30.0)
+    >>> unembedding(torch.ones(1))
+    tensor([ 0.9996, 27.9333])
+    """
+
+    softcap: float | None = None
+
+    def __call__(self, x):
+        """Turn vectors x (..., d) into logits (..., V)."""
+        logits = super().__call__(x)
+        if self.softcap is None:
+            return logits
+        return self.softcap * (logits / self.softcap).tanh()
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """How queries and keys are turned by their position.
+
+    Parameters
+    ----------
+    frequencies : torch.Tensor, shape (n,)
+        Radians per position of each pair of dimensions. The first 2n dimensions
+        of a head are turned, the others left alone.
+    interleaved : bool
+        Whether neighbours are paired (GPT-J), or the first half with the second
+        (GPT-NeoX, Llama).
+
+    Examples
+    --------
+    >>> from lmviz import positions
+    >>> Rotary(positions.inverse_frequencies(4, base=100.0))
+    Rotary(frequencies=tensor([1.0000, 0.1000], dtype=torch.float64), interleaved=False)
+    """
+
+    frequencies: torch.Tensor
+    interleaved: bool = False
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One attention layer.
+
+    Parameters
+    ----------
+    norm : Norm
+        Applied to the residual stream before the projections.
+    query, key, value, output : Linear
+        The four projections.
+    n_heads, n_kv_heads : int
+        Query heads, and the key/value heads that they share.
+    scale : float
+        What the dot products of queries and keys are multiplied by.
+    query_norm, key_norm : Norm, optional
+        Applied to each head's query and key (Qwen3).
+    rotary : Rotary, optional
+        Positions as rotations, where they are not added to the embeddings.
+    slopes : torch.Tensor, shape (H,), optional
+        Positions as a penalty on distance (ALiBi).
+    softcap : float, optional
+        Bends the scores so that none passes this size (Gemma 2).
+    window : int, optional
+        How many keys a query sees at most, itself included.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.transformer._extract.attention(lmviz.load("smollm2").module, 0)
+    >>> part.n_heads, part.n_kv_heads, part.scale
+    (9, 3, 0.125)
+    >>> tuple(part.query.weight.shape), tuple(part.key.weight.shape)
+    ((576, 576), (576, 192))
+    """
+
+    norm: Norm
+    query: Linear
+    key: Linear
+    value: Linear
+    output: Linear
+    n_heads: int
+    n_kv_heads: int
+    scale: float
+    query_norm: Norm | None = None
+    key_norm: Norm | None = None
+    rotary: Rotary | None = None
+    slopes: torch.Tensor | None = None
+    softcap: float | None = None
+    window: int | None = None
+
+
+@dataclass(frozen=True)
+class MLP:
+    """The small network that works on every token alone.
+
+    Parameters
+    ----------
+    norm : Norm
+    up, down : Linear
+        To the wider inner layer and back.
+    activation : str
+        A key of `ACTIVATIONS`.
+    gate : Linear, optional
+        Where there is one, the activation is applied to it and multiplies `up`.
+
+    References
+    ----------
+    Shazeer, "GLU Variants Improve Transformer", 2020, section 2, on gates.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.transformer._extract.block(lmviz.load("smollm2").module, 0).mlp
+    >>> part.activation, tuple(part.gate.weight.shape), tuple(part.down.weight.shape)
+    ('silu', (576, 1536), (1536, 576))
+    """
+
+    norm: Norm
+    up: Linear
+    down: Linear
+    activation: str
+    gate: Linear | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer: attention, then the MLP, each added to the residual stream.
+
+    Parameters
+    ----------
+    attention : Attention
+    mlp : MLP
+    attention_after, mlp_after : Norm, optional
+        Applied to what is added (Gemma 2).
+    parallel : bool, default False
+        Whether both read the same input (GPT-J, GPT-NeoX, Phi), rather than the
+        MLP what attention has written.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> part = lmviz.transformer._extract.block(lmviz.load("toy").module, 0)
+    >>> part.parallel, part.mlp.activation, part.mlp.gate is None
+    (False, 'gelu_tanh', True)
+    """
+
+    attention: Attention
+    mlp: MLP
+    attention_after: Norm | None = None
+    mlp_after: Norm | None = None
+    parallel: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole causal language model.
+
+    Parameters
+    ----------
+    token_table : torch.Tensor, shape (V, d)
+    blocks : tuple of Block
+    final_norm : Norm
+    unembedding : Unembedding
+    position_table : torch.Tensor, shape (context, d), optional
+        Learned positions.
+    embedding_scale : float, default 1.0
+        What the embeddings are multiplied by (Gemma).
+    embedding_norm : Norm, optional
+        Applied to the embeddings (BLOOM).
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> model = lmviz.transformer._extract.model(lmviz.load("toy").module)
+    >>> len(model.blocks), model.token_table.shape, model.position_table.shape
+    (3, torch.Size([78, 96]), torch.Size([64, 96]))
+    """
+
+    token_table: torch.Tensor
+    blocks: tuple[Block, ...]
+    final_norm: Norm
+    unembedding: Unembedding
+    position_table: torch.Tensor | None = None
+    embedding_scale: float = 1.0
+    embedding_norm: Norm | None = None

@@ -1,0 +1,227 @@
+"""Attention to play with: every layer, every head, every token."""
+
+import numpy as np
+
+from .._arrays import as_array, fits_a_page, strings
+from ._svg import SCALES, draw
+from ._view import View, visible
+
+# Up to this many weights, small ones are kept finely too.
+_FINE = 300_000
+_AXES = ("L", "H", "T_q", "T_k")
+
+
+class AttentionView(View):
+    """What `lmviz.views.attention` returns: its maps can also be had as drawings.
+
+    Examples
+    --------
+    >>> view = attention([[[[1, 0], [0.25, 0.75]]]], ["a", "b"])
+    >>> view.to_svg(0, 0)[:4]
+    '<svg'
+    """
+
+    def to_svg(self, layer, head, *, scale="linear"):
+        """Draw the map of one head as SVG, with labels and a colour bar.
+
+        Parameters
+        ----------
+        layer, head : int
+            From 0 on.
+        scale : {"linear", "logarithmic"}, default "linear"
+            Logarithmic colours begin at 0.0001.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, head or scale.
+        """
+        n_layers, n_heads, n_queries, _ = self.data["shape"]
+        for name, i, n in (("layer", layer, n_layers), ("head", head, n_heads)):
+            if i not in range(n):
+                raise ValueError(f"{name} is {i!r}, wanted 0 to {n - 1}")
+        if scale not in SCALES:
+            wanted = ", ".join(SCALES)
+            raise ValueError(f"scale is {scale!r}, wanted one of {wanted}")
+        labels = _labels(self.data)
+        return draw(
+            *decode(self.data, layer, head),
+            labels[-n_queries:],
+            labels,
+            title=f"{visible(self.title)}, layer {layer}, head {head}",
+            scale=scale,
+            background="#fff",
+        )
+
+
+def attention(weights, tokens, *, title="Attention"):
+    """Show what every head of every layer looks at.
+
+    Weights are stored in about a byte each, with an error below 0.001: numbers and
+    linear colours are right to that. Up to 300,000 weights, the logarithmic colours
+    (from 0.0001 to 1) are right to 1/255 too; with more of them, a weight below 0.01
+    takes the nearest of the steps (0, 1, …, 8)² / 8,100, which colours it roughly.
+
+    Parameters
+    ----------
+    weights : array-like, shape (L, H, T_q, T_k)
+        Of L layers with H heads each; a row is one query, and sums to one, or is
+        all zeros, as in a head that was switched off.
+    tokens : sequence of str
+        Labels of the T_k keys; the last T_q of them label the queries.
+    title : str, default "Attention"
+
+    Returns
+    -------
+    AttentionView
+        Its `to_svg` draws one head.
+
+    Raises
+    ------
+    TypeError
+        If a token is not a string, or the weights are no numbers.
+    ValueError
+        If the shapes do not fit, or a row neither sums to one nor is all zeros.
+
+    Examples
+    --------
+    >>> view = attention([[[[1, 0], [0.25, 0.75]]]], ["a", "b"])
+    >>> view.data["shape"], view.data["causal"]
+    ((1, 1, 2, 2), True)
+    >>> decode(view.data, 0, 0)[0].round(3)
+    array([[1.   , 0.   ],
+           [0.25 , 0.749]])
+    """
+    weights = as_array(weights, "weights", _AXES)
+    data = collect(weights, tokens)
+    return AttentionView("attention", title, data, _instead(data, weights, title))
+
+
+def collect(weights, tokens):
+    """Pack attention weights.
+
+    Parameters
+    ----------
+    weights, tokens
+        As for `attention`.
+
+    Returns
+    -------
+    dict
+        With ``shape``; ``tokens``; ``causal``, true where no query sees a later
+        key, and then only what is seen is stored; ``levels``, the values that a
+        code of ten bits stands for; ``low``, a byte a weight, and ``high``, the two
+        upper bits, four to a byte, the first lowest; and a ``note`` for the reader.
+    """
+    weights = as_array(weights, "weights", _AXES)
+    _check(weights)
+    fits_a_page(weights.shape[3], "tokens")
+    tokens = strings(tokens, weights.shape[3], "tokens")
+    heads = weights.reshape(-1, *weights.shape[2:])
+    below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
+    causal = not any(head[~below].any() for head in heads)
+    seen = below if causal else np.ones_like(below)
+    levels = _levels(fine=len(heads) * seen.sum() <= _FINE)
+    middles = (levels[1:] + levels[:-1]) / 2
+    codes = [np.searchsorted(middles, head[seen]).astype("u2") for head in heads]
+    high = np.concatenate([(code >> 8).astype("u1") for code in codes])
+    high = np.pad(high, (0, -len(high) % 4)).reshape(-1, 4)
+    return {
+        "shape": weights.shape,
+        "tokens": tokens,
+        "causal": causal,
+        "levels": levels.astype("f4"),
+        "low": np.concatenate([code.astype("u1") for code in codes]),
+        "high": high @ np.array([1, 4, 16, 64], "u1"),
+        "note": "Weights are stored with an error below 0.001."
+        + (" Queries do not see later keys." if causal else ""),
+    }
+
+
+def decode(data, layer, head):
+    """Unpack the weights of one head, as the figure does.
+
+    Parameters
+    ----------
+    data : dict
+        As `collect` returns it.
+    layer, head : int
+
+    Returns
+    -------
+    matrix : ndarray of float, shape (T_q, T_k)
+    seen : ndarray of bool, shape (T_q, T_k)
+        False where a key comes after its query.
+    """
+    n_heads, seen = data["shape"][1], _seen(data)
+    size = seen.sum()
+    at = (layer * n_heads + head) * size + np.arange(size)
+    high = data["high"][at >> 2].astype(int) >> (2 * (at & 3)) & 3
+    matrix = np.zeros(seen.shape)
+    matrix[seen] = data["levels"][data["low"][at] + 256 * high]
+    return matrix, seen
+
+
+def _seen(data):
+    n_queries, n_keys = data["shape"][2:]
+    seen = np.ones((n_queries, n_keys), bool)
+    return np.tril(seen, n_keys - n_queries) if data["causal"] else seen
+
+
+def _check(weights):
+    _, n_heads, n_queries, n_keys = weights.shape
+    if n_queries > n_keys:
+        raise ValueError(f"weights {weights.shape}, wanted no more queries than keys")
+    for i, head in enumerate(weights.reshape(-1, n_queries, n_keys)):
+        where = f"layer {i // n_heads}, head {i % n_heads}"
+        if not (head.min() >= 0 and head.max() <= 1.02):  # NaN fails as well
+            raise ValueError(
+                f"{where} goes from {head.min():.3g} to {head.max():.3g}, wanted "
+                "weights from 0 to 1"
+            )
+        sums = head.sum(-1, dtype=float)
+        off = np.where(sums == 0, 0, abs(sums - 1))
+        worst = off.argmax()
+        if off[worst] > 0.02:
+            raise ValueError(
+                f"{where}, query {worst} sums to {sums[worst]:.3f}, wanted 1 (or 0, "
+                "where it is switched off)"
+            )
+
+
+def _levels(*, fine):
+    # No step is above 0.0019: half of it, and what is lost by printing four digits,
+    # stay below 0.001 together.
+    if fine:
+        small, n = np.append(0, 1e-4 * 1.06 ** np.arange(99)), 512
+    else:
+        small, n = (np.arange(9) / 90) ** 2, 524
+    return np.append(small[:-1], np.linspace(small[-1], 1, n))
+
+
+def _labels(data):
+    cut = (token if len(token) <= 12 else f"{token[:11]}…" for token in data["tokens"])
+    return [visible(token) for token in cut]
+
+
+def _instead(data, weights, title):
+    n_layers, n_heads, n_queries, n_keys = data["shape"]
+    mean, seen = weights.mean((0, 1), dtype=float), _seen(data)
+    rows, columns = _labels(data)[-n_queries:], _labels(data)
+    patch = -(-n_keys // 32)
+    n = n_layers * n_heads
+    said = f"The mean over all {n} heads ({n_layers} layers of {n_heads})."
+    if patch > 1:
+        rows, columns = range(0, n_queries, patch), range(0, n_keys, patch)
+        for axis, starts in enumerate((rows, columns)):
+            mean = np.maximum.reduceat(mean, starts, axis)
+            seen = np.maximum.reduceat(seen, starts, axis)
+        rows = [i + n_keys - n_queries for i in rows]
+        said += f" A square is the largest of {patch} × {patch} tokens."
+    look = {"title": visible(title), "scale": "logarithmic"}
+    drawn = draw(mean, seen, rows, columns, **look)
+    return f'<div style="overflow-x:auto">{drawn}</div><p>{said}</p>'

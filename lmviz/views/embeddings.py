@@ -1,0 +1,139 @@
+"""A cloud of vectors on a plane, and who is close to whom in the whole space."""
+
+import numpy as np
+
+from .._arrays import fits_a_page, numbers, strings
+from ._view import View, visible
+
+_SIZE = 320
+
+
+def embeddings(vectors, labels, *, title="Embeddings"):
+    """Show vectors as points on a plane, each with its nearest neighbours.
+
+    Parameters
+    ----------
+    vectors : array-like, shape (L + 1, T, d) or (T, d)
+        Of T things, at each layer or once. At least 3 things of 2 dimensions.
+    labels : sequence of T str
+    title : str
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    TypeError
+        If something is not made of numbers, or of strings, where it should be.
+    ValueError
+        If the shapes do not fit, or a number is NaN or infinite.
+
+    Examples
+    --------
+    >>> embeddings([[1, 0], [0, 1], [1, 1]], ["a", "b", "c"]).name
+    'embeddings'
+    """
+    data = collect(vectors, labels)
+    return View("embeddings", title, data, _instead(data))
+
+
+def collect(vectors, labels, *, k=5):
+    """Flatten each layer to two directions and find everyone's neighbours.
+
+    Parameters
+    ----------
+    vectors, labels
+        As for `embeddings`.
+    k : int, default 5
+        How many neighbours.
+
+    Returns
+    -------
+    dict
+        ``labels``; ``points`` (L + 1, T, 2), the two directions in which a layer's
+        vectors differ most (PCA), turned so that the first does not mirror the
+        layer before; ``kept`` (L + 1, 2), the share of the variance along each;
+        ``near`` (L + 1, T, k), the neighbours by cosine in the whole space, the
+        closest first, and their ``cosines``. A vector of zeros has cosine 0 with all.
+
+    Examples
+    --------
+    >>> data = collect([[1, 0], [0, 1], [2, 0.1]], ["a", "b", "c"], k=1)
+    >>> data["near"][0, :, 0].tolist()
+    [2, 2, 0]
+    """
+    try:
+        flat = np.ndim(vectors) == 2
+    except ValueError:  # rows of different lengths; what comes next says so
+        flat = False
+    shape = ("T", "d") if flat else ("L + 1", "T", "d")
+    layers = numbers(vectors, "vectors", shape)
+    layers = layers[None] if flat else layers
+    _, n, width = layers.shape
+    if n < 3 or width < 2:
+        raise ValueError(
+            f"{n} vectors of {width} dimensions, wanted 3 of 2 or more: fewer do not "
+            "spread on a plane"
+        )
+    fits_a_page(n, "vectors", 3000)  # each is compared with each
+    labels = strings(labels, n, "labels")
+    points, kept = [], []
+    for x in layers:
+        place, share = _flatten(x)
+        if points:  # mirrored would fit as well, and everything would jump
+            place *= np.where((place * points[-1]).sum(0) < 0, -1, 1)
+        points.append(place)
+        kept.append(share)
+    near, cosines = zip(*(_neighbours(x, min(k, n - 1)) for x in layers), strict=True)
+    return {
+        "labels": labels,
+        "points": np.array(points, np.float32),
+        "kept": np.array(kept, np.float32),
+        "near": np.array(near, np.uint32),
+        "cosines": np.array(cosines, np.float32),
+    }
+
+
+def _flatten(x):
+    """Return coordinates (T, 2) and the shares of the variance (2,)."""
+    from sklearn.decomposition import PCA
+
+    if not np.ptp(x, axis=0).any():  # all in one place, with no variance to share
+        return np.zeros((len(x), 2)), np.zeros(2)
+    pca = PCA(2, svd_solver="full").fit(x)
+    return pca.transform(x), pca.explained_variance_ratio_
+
+
+def _neighbours(x, k):
+    """Return the k closest to each row by cosine, and the cosines."""
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    unit = x / np.where(length > 0, length, 1)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    near = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+    return near, np.take_along_axis(cosines, near, 1).clip(-1, 1)
+
+
+def _instead(data):
+    """Draw the last layer's points as SVG."""
+    points = data["points"][-1].astype(float)
+    spread = np.abs(points).max() or 1
+    half = _SIZE / 2
+    marks = []
+    for (x, y), label in zip(
+        points / spread * (half - 30), data["labels"], strict=True
+    ):
+        x, y = half + x, half - y
+        marks.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
+            f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{visible(label)}</text>'
+        )
+    last, share = len(data["points"]) - 1, data["kept"][-1].sum()
+    return (
+        f'<svg viewBox="0 0 {_SIZE + 60} {_SIZE}" width="{_SIZE + 60}" role="img" '
+        'style="max-width:100%" font-size="10" fill="currentColor" '
+        f'aria-label="{len(points)} vectors on a plane">{"".join(marks)}</svg>'
+        f"<p>The two directions in which the vectors of layer {last} differ most: "
+        f"{share:.0%} of the variance.</p>"
+    )

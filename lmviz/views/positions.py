@@ -1,0 +1,115 @@
+"""How a text's positions are told to a model: sines, turns, and slopes."""
+
+import numpy as np
+
+from ._view import View
+
+_KINDS = ("sinusoidal", "rotary", "ALiBi")
+_CURVES = (0, 4, 16)
+
+
+def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
+    """Show sinusoidal positions, rotary positions and ALiBi, with dials to turn.
+
+    The page computes everything itself, by the formulas of `lmviz.positions`.
+
+    Parameters
+    ----------
+    title : str
+    n : int, default 128
+        How many positions to show.
+    d : int, default 64
+        Width to begin with; even. The dial goes from 2 to twice this.
+    kind : {"sinusoidal", "rotary", "ALiBi"}, default "sinusoidal"
+        Which to show first.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 positions or more than 2048, `d` is not an even
+        number from 2 to 1024, or `kind` is no kind.
+
+    References
+    ----------
+    Vaswani et al., "Attention Is All You Need", 2017, section 3.5. Su et al.,
+    "RoFormer", 2021, section 3.2. Press, Smith and Lewis, "Train Short, Test Long",
+    ICLR 2022, section 3.
+
+    Examples
+    --------
+    >>> positions(n=16, d=8).data
+    {'n': 16, 'd': 8, 'kind': 'sinusoidal'}
+    """
+    data = collect(n=n, d=d, kind=kind)
+    return View("positions", title, data, _instead(data))
+
+
+def collect(*, n=128, d=64, kind="sinusoidal"):
+    """Check the sizes and the kind.
+
+    Parameters
+    ----------
+    n, d, kind
+        As for `positions`.
+
+    Returns
+    -------
+    dict
+        ``n``, ``d`` and ``kind``.
+    """
+    if not _whole(n) or not 2 <= n <= 2048:
+        raise ValueError(f"n is {n}, wanted a whole number from 2 to 2048")
+    if not _whole(d) or not 2 <= d <= 1024 or d % 2:
+        raise ValueError(f"d is {d}, wanted an even number from 2 to 1024")
+    if kind not in _KINDS:
+        raise ValueError(f"kind is {kind!r}, wanted one of {', '.join(_KINDS)}")
+    return {"n": int(n), "d": int(d), "kind": kind}
+
+
+def _whole(number):
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+
+
+def _instead(data):
+    """Draw a few dimensions, or pairs of them, or heads, as SVG."""
+    n, d, kind = data["n"], data["d"], data["kind"]
+    place = np.linspace(0, n - 1, min(4 * n, 400))
+    if kind == "ALiBi":
+        # The slopes of 8 heads. A height of 1 stands for no bias, -1 for the largest.
+        curves = [1 - 2 * place / (n - 1) * 2.0**-head for head in (0, 2, 4)]
+    else:
+        curves = [np.sin(place / 10_000 ** (i / d)) for i in _CURVES if i < d]
+    label, top, bottom, across = "Waves by position", 1, -1, "position"
+    if kind == "ALiBi":
+        label, top, bottom, across = "Biases by distance", 0, -(n - 1) / 2, "distance"
+    note = {
+        "sinusoidal": "The sinusoidal positions of dimensions 0 (solid), 4 (dashed) "
+        f"and 16 (dotted) of {d}: later dimensions turn more slowly.",
+        "rotary": "A pair (1, 0), turned by rotary positions, as its second number "
+        f"shows: pair 0 (solid), 2 (dashed) and 8 (dotted) of {d // 2}. Later pairs "
+        "turn more slowly.",
+        "ALiBi": "What ALiBi adds to the score of a key so many tokens back: heads 0 "
+        "(solid), 2 (dashed) and 4 (dotted) of 8. Later heads pay less for distance.",
+    }[kind]
+    lines = []
+    for y, dash in zip(curves, ("", "6 3", "2 2"), strict=False):
+        points = " ".join(
+            f"{40 + 400 * x / (n - 1):.1f},{60 - 45 * v:.1f}"
+            for x, v in zip(place, y, strict=True)
+        )
+        lines.append(
+            f'<polyline points="{points}" fill="none" stroke="currentColor" '
+            f'stroke-dasharray="{dash}"/>'
+        )
+    return (
+        '<svg viewBox="0 0 450 130" width="450" style="max-width:100%" role="img" '
+        f'aria-label="{label}" font-size="11" '
+        f'fill="currentColor">{"".join(lines)}'
+        f'<text x="0" y="19">{top}</text><text x="0" y="109">{bottom:g}</text>'
+        f'<text x="40" y="125">0</text><text x="440" y="125" text-anchor="end">'
+        f"{across} {n - 1}</text></svg><p>{note}</p>"
+    )

@@ -1,0 +1,177 @@
+"""A real browser, and pages that must neither complain nor reach out.
+
+These tests stand apart from `tests`, which have to pass where no browser is.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a folder on localhost; returns its address."""
+    servers = []
+
+    def start(folder):
+        handler = functools.partial(_Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def site(serve):
+    """Serve the built book; returns its address."""
+    if not (HTML / "index.html").is_file():
+        if os.environ.get("CI"):
+            pytest.fail("the book is not built; this run has to build it before")
+        pytest.skip("the book is not built: nox -s docs")
+    return serve(HTML)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("LMVIZ_BROWSER") or next(
+        filter(None, map(shutil.which, NAMES)), None
+    )
+    if path is None:
+        pytest.exit(
+            "no browser found: install Debian's chromium, or name a Chromium's "
+            "program in LMVIZ_BROWSER",
+            returncode=2,
+        )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def context(browser):
+    """Give what all pages share: a new one for each would double their time."""
+    running = browser.new_context(accept_downloads=True)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(context, tmp_path, serve):
+    """Open views (or an address) in a page that is watched until the test is over.
+
+    ``open_page(view, …)`` writes the views into one page, each with its own script.
+    """
+    opened, complaints = [], []
+
+    def start(*views, url=None, width=1280, height=900, dark=False):
+        if url is None:
+            body = "".join(view._repr_html_() for view in views)
+            page_file = tmp_path / "page.html"
+            page_file.write_text(
+                '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+                '<link rel="icon" href="data:,">'
+                '<meta name="viewport" content="width=device-width">'
+                '<meta name="color-scheme" content="light dark">'
+                f"<title>views</title></head><body><main><h1>Views</h1>{body}</main>"
+                "</body></html>",
+                encoding="utf-8",
+            )
+            url = f"{serve(tmp_path)}/page.html"
+        origin = "/".join(url.split("/")[:3])
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.on(
+            "console",
+            lambda message: (
+                message.type in ("error", "warning") and complaints.append(message.text)
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((origin, "data:", "blob:"))
+                or complaints.append(f"left the page: {request.url}")
+            ),
+        )
+        page.on(
+            "dialog", lambda dialog: complaints.append(f"executed: {dialog.message}")
+        )
+        opened.append(page)
+        page.goto(url)
+        page.evaluate(
+            """async () => {
+                for (const element of document.querySelectorAll("[data-title]")) {
+                    await customElements.whenDefined(element.localName);
+                    await element.ready;
+                }
+            }"""
+        )
+        return page
+
+    yield start
+    for page in opened:
+        page.evaluate("localStorage.clear()")
+        page.close()
+    context.clear_permissions()
+    assert complaints == []
+
+
+@pytest.fixture
+def tap():
+    """Touch a page at a place, as a finger does."""
+
+    def touch(page, x, y):
+        session = page.context.new_cdp_session(page)
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+            session.send(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+            )
+        # What a tap does comes with the frames after it.
+        page.evaluate("new Promise((done) => setTimeout(done, 100))")
+
+    return touch
+
+
+@pytest.fixture
+def no_violations():
+    """Assert that axe finds nothing on a page, or in one of its elements."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def check(page, selector=None, rules=None):
+        # It would fetch style sheets again, and those they import from a wrong place.
+        options = {"preload": False, "resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
+        found = Axe().run(page, selector, options)
+        assert {
+            violation["id"]: [node["target"] for node in violation["nodes"]]
+            for violation in found.response["violations"]
+        } == {}
+
+    return check

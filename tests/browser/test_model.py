@@ -1,0 +1,211 @@
+"""The toy in the page against torch, and its language against the grammar."""
+
+import copy
+import itertools
+import json
+import random
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import lmviz
+from lmviz import attention, prediction
+from lmviz.toy import WEIGHTS, grammar, language
+from lmviz.transformer import _extract as weights
+from lmviz.views._view import STATIC
+from lmviz.views.explorer import collect
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return lmviz.load("toy")
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Give a folder with the scripts, the weights and an empty page."""
+    folder = tmp_path / "site"
+    shutil.copytree(STATIC, folder)
+    shutil.copy(WEIGHTS / "model.safetensors", folder)
+    shutil.copy(WEIGHTS / "config.json", folder)
+    icon = '<link rel="icon" href="data:,">'
+    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
+    return folder
+
+
+@pytest.fixture
+def page(site, open_page, serve):
+    return open_page(url=f"{serve(site)}/index.html")
+
+
+def told(n):
+    return list(itertools.islice(language.stories("browser"), n))
+
+
+RUN = """async ({texts, off}) => {
+    const { Model } = await import("./model.js");
+    const get = async (name) => (await fetch(name)).arrayBuffer();
+    const config = await (await fetch("config.json")).json();
+    const model = new Model(await get("model.safetensors"), config);
+    const wanted = new Float32Array(await get("wanted.bin"));
+    let at = 0, most = 0, seen = 0;
+    for (const ids of texts) {
+        for (const row of model.forward(ids, {off}).logits) {
+            for (const x of row) {
+                const far = Math.abs(x - wanted[at++]);
+                most = far <= most ? most : far;  // NaN is kept
+                seen += 1;
+            }
+        }
+    }
+    return {most, seen, wanted: wanted.length};
+}"""
+
+
+def compare(page, site, toy, texts, off=()):
+    # Without some heads, rounding to 32 bits alone moves torch's logits by 2e-4.
+    module = copy.deepcopy(toy.module).double() if len(off) > 1 else toy.module
+    with torch.no_grad(), attention.ablate_heads(module, off):
+        rows = [module(torch.tensor([ids])).logits[0] for ids in texts]
+    wanted = torch.cat(rows).numpy().astype("<f4")
+    (site / "wanted.bin").write_bytes(wanted.tobytes())
+    found = page.evaluate(RUN, {"texts": texts, "off": [list(head) for head in off]})
+    assert found["seen"] == found["wanted"] == wanted.size
+    assert found["most"] <= 1e-4
+
+
+def test_the_logits_are_those_of_torch(page, site, toy):
+    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(500)]
+    compare(page, site, toy, texts)
+
+
+@pytest.mark.parametrize("off", [[(0, 3)], [(1, 2)], [(2, 0), (0, 1), (2, 3)]])
+def test_without_a_head_they_are_those_of_torch_without_it(page, site, toy, off):
+    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(20)]
+    compare(page, site, toy, texts, off)
+
+
+def test_words_in_any_order_and_of_any_number_are_read(page, site, toy):
+    source = random.Random(0)
+    size = toy.card.vocabulary
+    texts = [[source.randrange(size) for _ in range(n)] for n in (1, 2, 33, 64)]
+    compare(page, site, toy, texts)
+
+
+def test_all_that_the_page_shows_is_what_torch_computes(page, toy):
+    text = "Anna has a red ball . Tom has a blue kite . now it is"
+    trace = toy.trace(text)
+    module = toy.module.transformer
+    ids = trace.ids
+    found = page.evaluate(
+        """async (ids) => {
+            const { Model } = await import("./model.js");
+            const bytes = await (await fetch("model.safetensors")).arrayBuffer();
+            const config = await (await fetch("config.json")).json();
+            const all = new Model(bytes, config).forward(ids);
+            const plain = (x) => x.length === undefined ? x : Array.from(x, plain);
+            const entries = Object.entries(all).map(([k, v]) => [k, plain(v)]);
+            return Object.fromEntries(entries);
+        }""",
+        ids.tolist(),
+    )
+    seen = []
+    hook = module.ln_f.register_forward_pre_hook(lambda _, x: seen.append(x[0][0]))
+    with torch.no_grad():
+        toy.module(ids[None])
+        hook.remove()
+        residual = torch.stack([*trace.hidden_states[:-1], seen[0]])
+        lens = prediction.logit_lens(
+            trace.hidden_states,
+            weights.final_norm(toy.module),
+            weights.unembedding(toy.module),
+        )
+    wanted = {
+        "tokens": module.wte.weight[ids],
+        "positions": module.wpe.weight[: len(ids)],
+        "residual": residual,
+        "attentions": trace.attentions,
+        "lens": lens,
+        "logits": trace.logits,
+    }
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_allclose(
+            np.array(found[name]), values.detach().numpy(), atol=1e-4, err_msg=name
+        )
+
+
+def test_every_half_and_every_float_is_read(page, site):
+    halves = torch.arange(65536, dtype=torch.int32).to(torch.uint16).view(torch.float16)
+    floats = torch.randn(3, 5)
+    save_file({"halves": halves, "floats": floats}, site / "numbers.safetensors")
+    found = page.evaluate(
+        """async () => {
+            const { readTensors } = await import("./model.js");
+            const bytes = await (await fetch("numbers.safetensors")).arrayBuffer();
+            const { halves, floats } = readTensors(bytes);
+            return [Array.from(halves), floats.map((row) => Array.from(row))];
+        }"""
+    )
+    np.testing.assert_array_equal(np.array(found[0], float), halves.float().numpy())
+    np.testing.assert_array_equal(np.array(found[1]), floats.numpy())
+
+
+def test_numbers_of_another_type_are_refused_by_name(page, site):
+    save_file({"whole": torch.ones(2, dtype=torch.int64)}, site / "numbers.safetensors")
+    found = page.evaluate(
+        """async () => {
+            const { readTensors } = await import("./model.js");
+            const bytes = await (await fetch("numbers.safetensors")).arrayBuffer();
+            try { readTensors(bytes); } catch (error) { return error.message; }
+        }"""
+    )
+    assert found == "whole is I64: wanted F16 or F32"
+
+
+READ = """async ({lists, texts}) => {
+    const { Language } = await import("./language.js");
+    const language = new Language(lists);
+    return texts.map((words) => {
+        const { chances, kind, wrong } = language.nextToken(words);
+        return [chances && [...chances], kind, wrong];
+    });
+}"""
+
+
+def read(page, texts):
+    lists = json.loads(json.dumps(collect(embed=False)["language"]))
+    return page.evaluate(READ, {"lists": lists, "texts": texts})
+
+
+def test_the_chances_are_those_of_the_grammar_at_every_prefix(page):
+    stories = told(100)
+    assert {kind for story in stories for kind in story.kinds} >= set(grammar.KINDS)
+    texts = [s.words[: n + 1] for s in stories for n in range(len(s.words))]
+    for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
+        wanted = language.next_token(words)
+        assert wrong is None
+        assert chances == [list(pair) for pair in wanted.items()]
+        choices = language.read(words)
+        assert kind == (choices[-1].kind if wanted else None)
+
+
+def test_a_word_that_cannot_come_is_placed_as_the_grammar_places_it(page):
+    source = random.Random(1)
+    texts = [["Anna"], ["<story>", "<story>"]]
+    for story in told(100):
+        words = list(story.words)
+        words[source.randrange(len(words))] = source.choice(grammar.WORDS)
+        texts += [words, [*story.words, source.choice(grammar.WORDS)]]
+    for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
+        try:
+            language.read(words)
+        except ValueError as error:
+            place = 0 if words[0] != "<story>" else int(str(error).split()[1])
+            assert (chances, kind, wrong) == (None, None, place)
+        else:
+            assert wrong is None
+    assert read(page, [[]])[0] == [[["<story>", 1]], None, None]

@@ -1,0 +1,176 @@
+"""Every page of the built book: no complaint, no stranger, wide and narrow."""
+
+import itertools
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
+SCRIPTS = HTML / "_static" / "lmviz"
+PAGES = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts
+)
+LESSONS = [p for p in PAGES if p.startswith("lessons/") and "index" not in p]
+MEGABYTE = 1_000_000
+
+
+def shown_on(name):
+    """Name the kinds of views on a page."""
+    return set(re.findall(r"<lmviz-(\w+)", (HTML / name).read_text("utf-8")))
+
+
+# Gallery pages and notebook pages alike.
+WITH_VIEWS = [name for name in PAGES if shown_on(name)]
+
+
+@pytest.fixture(scope="module")
+def no_scripts(browser):
+    context = browser.new_context(java_script_enabled=False)
+    yield context
+    context.close()
+
+
+def test_the_book_is_built_and_has_views_of_every_kind():
+    if not PAGES and not os.environ.get("CI"):
+        pytest.skip("the book is not built: nox -s docs")
+    assert len(PAGES) > 50
+    assert "explorer.html" in WITH_VIEWS
+    assert len(set(LESSONS) & set(WITH_VIEWS)) >= 6
+    assert len(set.union(*map(shown_on, WITH_VIEWS))) == 7
+
+
+def test_a_chapter_brings_its_exercises_without_roles_of_the_book():
+    for chapter in HTML.glob("downloads/0*.zip"):
+        with zipfile.ZipFile(chapter) as files:
+            text = files.read(f"{chapter.stem}/exercises.ipynb").decode()
+        assert "%pip install" in text
+        assert "{nb-download}" not in text
+        (alone,) = HTML.glob(f"_downloads/*/{chapter.stem}.ipynb")
+        assert alone.read_text(encoding="utf-8") == text
+
+
+def imported(name):
+    """Give the scripts that a view's script is made of."""
+    text = (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
+    direct = re.findall(r'^import .* from "\./(\w+)\.js";$', text, re.MULTILINE)
+    return {name}.union(*map(imported, direct))
+
+
+def assert_views_live(page, name):
+    drawn = page.evaluate(
+        """() => [...document.querySelectorAll("*")]
+            .filter((e) => e.localName.startsWith("lmviz-"))
+            .map((e) => e.shadowRoot?.firstElementChild?.childElementCount ?? 0)"""
+    )
+    assert bool(drawn) == (name in WITH_VIEWS)
+    assert all(count > 1 for count in drawn), f"a view is empty: {drawn}"
+
+
+def too_wide(page):
+    """Name what scrolls sideways: the page, or the article, which is its own box."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("html, .bd-article-container")]
+            .filter((e) => e.scrollWidth > Math.min(e.clientWidth, 390))
+            .map((e) => `${e.localName}.${e.className}: ${e.scrollWidth}`)"""
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_in_order(site, open_page, no_violations, name):
+    page = open_page(url=f"{site}/{name}")
+    no_violations(page)
+    assert_views_live(page, name)
+    levels = page.eval_on_selector_all(
+        "main h1, main h2, main h3, main h4", "all => all.map((h) => +h.tagName[1])"
+    )
+    assert levels.count(1) == 1, "one title"
+    steps = itertools.pairwise(levels)
+    assert all(after <= before + 1 for before, after in steps), levels
+    nameless = "img:not([alt]), main img.figure[alt='']"
+    assert page.locator(nameless).count() == 0
+    assert (
+        page.locator("script[src^='http'], link[href^='http'][rel=stylesheet]").count()
+        == 0
+    )
+
+    # The theme names its icons; book.css draws them.
+    drawn = page.eval_on_selector_all(
+        ".fa-solid", "all => all.map((icon) => getComputedStyle(icon).maskImage)"
+    )
+    assert drawn
+    assert "none" not in drawn
+
+    # The scripts of its views only, and they are small.
+    loaded = page.evaluate(
+        """() => performance.getEntriesByType("resource").map((entry) => entry.name)
+            .filter((name) => name.includes("/_static/lmviz/"))"""
+    )
+    loaded = {address.split("/")[-1].partition(".js")[0] for address in loaded}
+    assert loaded == {"lmviz"}.union(*map(imported, shown_on(name)))
+    size = sum((SCRIPTS / f"{script}.js").stat().st_size for script in loaded)
+    assert size <= 40 * 1024, f"{size:,} bytes of scripts"
+
+    # In the dark other colours meet, and nothing else changes.
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    no_violations(page, rules=["color-contrast"])
+
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert too_wide(page) == []
+
+
+@pytest.mark.parametrize("name", WITH_VIEWS)
+def test_views_are_in_order_on_a_phone_in_the_dark(
+    site, open_page, no_violations, name
+):
+    page = open_page(url=f"{site}/{name}", width=390, height=800, dark=True)
+    assert_views_live(page, name)
+    no_violations(page, f"lmviz-{shown_on(name).pop()}")  # one kind on a page
+    assert too_wide(page) == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_reads_without_scripts_and_weighs_little(no_scripts, site, name):
+    page = no_scripts.new_page()
+    sizes = {}
+    page.on("response", lambda got: sizes.update({got.url: len(got.body())}))
+    page.goto(f"{site}/{name}", wait_until="networkidle")
+    assert page.locator("main h1").is_visible()
+    header = page.locator(".bd-header").first
+    clear = "(it) => getComputedStyle(it).backgroundColor"
+    assert header.evaluate(clear) == "rgb(255, 255, 255)", "text would show through"
+    assert page.locator(".lesson-line + p").is_visible()
+    for image in page.locator("img.figure").all():
+        light = "only-light" in image.get_attribute("class")
+        assert image.is_visible() == light
+        if not light:  # without scripts nothing is lazy
+            del sizes[
+                page.evaluate("(image) => image.currentSrc", image.element_handle())
+            ]
+    data = page.locator("[data-title] > script[type='application/json']")
+    sheets = [url for url in sizes if ".css" in url]
+    assert len(sheets) == 1, "the first text waits for one file only"
+    assert not [url for url in sizes if ".woff" in url]
+    interactive = sum(len(text) for text in data.all_text_contents())
+    page.close()
+    assert sum(sizes.values()) - interactive < MEGABYTE, sizes
+
+
+@pytest.mark.parametrize("name", WITH_VIEWS[:4])
+def test_the_views_live_on_pages_that_are_opened_from_a_disk(browser, name):
+    page = browser.new_page()
+    page.goto((HTML / name).as_uri())
+    page.wait_for_function(
+        """async () => {
+            const view = document.querySelector("[data-title]");
+            await customElements.whenDefined(view.localName);
+            await view.ready;
+            return view.shadowRoot.firstElementChild.childElementCount > 1;
+        }"""
+    )
+    page.close()

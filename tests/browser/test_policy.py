@@ -1,0 +1,179 @@
+"""Content-Security-Policy.
+
+The pages work under theirs, in use as at rest, and what is put into them does not run.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error
+
+HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
+LESSON = "lessons/04_attention/20_one_head.html"
+PAGES = (
+    "index.html",
+    LESSON,
+    "explorer.html",
+    "search.html",
+    "exercises/01_tokenization.html",
+    "glossary.html",
+    "reference/tokenization.html",
+    "404.html",
+)
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    """Note what the policy refuses on each page, whichever way it came there."""
+    running = browser.new_context(accept_downloads=True)
+    running.grant_permissions(["clipboard-read", "clipboard-write"])
+    # Beside a picture that is opened alone, a browser looks for one.
+    running.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    running.refused = []
+    running.expose_function("refuse", lambda *what: running.refused.append(what))
+    running.add_init_script(
+        """addEventListener("securitypolicyviolation", (event) =>
+            refuse(event.effectiveDirective, event.blockedURI))"""
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def refused(context):
+    """Return what was refused since the test began, as (directive, what)."""
+    context.refused.clear()
+    return context.refused
+
+
+def use(page):
+    """Do with a page what readers do with it."""
+    page.locator(".theme-switch-button:visible").first.click()
+    for copy in page.locator(".copybtn").all()[:1]:
+        copy.click()
+    for figure in page.locator("a.only-light:visible, a.only-dark:visible").all()[:1]:
+        figure.click()
+        page.wait_for_url("**.png")
+        page.go_back()
+        page.evaluate("document.querySelector('[data-title]')?.ready")
+    for save in page.get_by_role("button", name="save as SVG").all()[:1]:
+        with page.expect_download():
+            save.click()
+    for words in page.locator("lmviz-explorer input[type=text]").all()[:1]:
+        words.fill("the old dog sleeps")
+        words.press("Enter")
+    page.keyboard.press("Control+k")
+    page.locator("input[type=search]:visible").fill("softmax")
+    page.keyboard.press("Enter")
+    page.locator("ul.search li a").first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def test_every_page_has_the_same_policy(site):
+    pages = [p for p in HTML.rglob("*.html") if "_static" not in p.parts]
+    (policy,) = {POLICY.search(page.read_text("utf-8"))[1] for page in pages}
+    scripts = policy.partition("script-src ")[2].partition(";")[0]
+    assert "unsafe" not in scripts
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_use_asks_for_nothing_that_is_refused(
+    site, open_page, refused, name, dark
+):
+    page = open_page(url=f"{site}/{name}", dark=dark)
+    use(page)
+    assert refused == []
+
+
+@pytest.mark.parametrize("name", [LESSON, "explorer.html", "search.html?q=softmax"])
+def test_a_page_under_the_header_works_too(site, open_page, context, refused, name):
+    header = (HTML / "_headers").read_text("utf-8").splitlines()[1].partition(":")
+
+    def with_header(route):
+        answer = route.fetch()
+        headers = {**answer.headers, header[0].strip(): header[2].strip()}
+        route.fulfill(response=answer, headers=headers)
+
+    context.route("**/*.html*", with_header)
+    page = open_page(url=f"{site}/{name}")
+    use(page)
+    context.unroute("**/*.html*", with_header)
+    assert refused == []
+
+
+@pytest.mark.parametrize("name", [LESSON, "explorer.html", "search.html?q=softmax"])
+def test_a_page_from_a_disk_works_too(context, refused, name):
+    page = context.new_page()
+    page.goto(f"{HTML.as_uri()}/{name}")
+    use(page)
+    page.close()
+    assert refused == []
+
+
+INJECTED = {
+    "script": ("script-src-elem", "<script>{run}</script>"),
+    "module": ("script-src-elem", "<script type=module>{run}</script>"),
+    "script of another": ("script-src-elem", "<script src='{other}/x.js'></script>"),
+    "script in data": ("script-src-elem", "<script src='data:,{run}'></script>"),
+    "script in SVG": ("script-src-elem", "<svg><script>{run}</script></svg>"),
+    "handler": ("script-src-attr", '<img src="data:," onerror="{run}">'),
+    "handler of SVG": ("script-src-attr", '<svg onload="{run}"></svg>'),
+    "link": ("script-src-elem", '<a id=press href="javascript:{run}">x</a>'),
+    "frame": (
+        "script-src-elem",
+        "<iframe srcdoc='<script>parent.ran=1</script>'></iframe>",
+    ),
+    "frame of another": ("frame-src", "<iframe src='{other}/x.html'></iframe>"),
+    "object": ("object-src", "<object data='{other}/x.svg'></object>"),
+    "base": ("base-uri", "<base href='{other}/'>"),
+    "form": (
+        "form-action",
+        "<form action='{other}/'><button id=press>x</button></form>",
+    ),
+    "image of another": ("img-src", "<img src='{other}/x.png'>"),
+    "style of another": (
+        "style-src-elem",
+        "<link rel=stylesheet href='{other}/x.css'>",
+    ),
+    "font of another": (
+        "font-src",
+        "<style>@font-face {{ font-family: x; src: url({other}/x.woff2) }} "
+        "p {{ font-family: x }}</style>",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", INJECTED)
+def test_what_is_put_into_a_page_does_not_run(site, context, refused, kind):
+    directive, markup = INJECTED[kind]
+    text = (HTML / LESSON).read_text("utf-8")
+    other = "http://other.invalid"
+    markup = markup.format(run="window.ran=1", other=other)
+    assert "<article" in text
+    bad = re.sub("<article[^>]*>", lambda found: found[0] + markup, text, count=1)
+    page = context.new_page()
+    asked = []
+    page.route(f"{other}/**", lambda route: asked.append(route.abort()))
+    page.route(f"**/{LESSON}", lambda route: route.fulfill(body=bad))
+
+    def visit():
+        page.goto(f"{site}/{LESSON}")
+        for button in page.locator("#press").all():
+            button.click(no_wait_after=True)
+        page.wait_for_timeout(100)
+        try:
+            return page.evaluate("window.ran")
+        except Error:
+            return "the page was left"
+
+    assert visit() is None
+    assert directive in [what for what, _ in refused], refused
+    assert not asked
+
+    bad = POLICY.sub("<meta content='", bad)
+    assert visit() is not None or asked, "no attack"
+    page.close()

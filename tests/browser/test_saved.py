@@ -1,0 +1,107 @@
+"""Drawings that views save: each has to stand alone."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import hostile
+import numpy as np
+import pytest
+
+from lmviz import views
+
+WORDS = [*hostile.TOKENS, "currentColor", "␣the"]
+N = len(WORDS)
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(3, N, N)) * 3
+WEIGHTS = np.exp(LOGITS[:1, None]) * np.tri(N)
+VIEWS = {
+    "attention": (
+        lambda: views.attention(WEIGHTS / WEIGHTS.sum(-1, keepdims=True), WORDS),
+        ["query", "key", "layer 0, head 0", *WORDS[-2:]],
+    ),
+    "embeddings": (
+        lambda: views.embeddings(RNG.normal(size=(N, 6)), WORDS),
+        [r"first direction: [\d.]+% of the variance", *WORDS[-2:]],
+    ),
+    "lens": (
+        lambda: views.lens(LOGITS, range(N), WORDS, vocabulary=WORDS),
+        ["layer", "position: the last token read", *WORDS[-2:]],
+    ),
+    "positions": (
+        lambda: views.positions(n=20, d=8),
+        ["Some dimensions", "dim 0", "similarity", "Position 0: dim 0 .*"],
+    ),
+    "prediction": (
+        lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
+        ["next token", "temperature", r"0\.\d{4}", *WORDS[-2:]],
+    ),
+    "explorer": (
+        views.explorer,
+        ["key →", "embeddings", "the", "Divergence of the model .*"],
+    ),
+    "tokens": (
+        lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
+        [f"words.: {N} tokens", "b", *WORDS],
+    ),
+}
+
+
+def saved(page):
+    with page.expect_download() as file:
+        page.get_by_role("button", name="save as SVG").click()
+    return Path(file.value.path()).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_saved_drawing_stands_alone(open_page, name):
+    make, labels = VIEWS[name]
+    view = make()
+    text = saved(open_page(view))
+    assert saved(open_page(view, dark=True)) == text
+    texts = [
+        "".join(element.itertext()).strip("\u2068\u2069")
+        for element in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")
+    ]
+    for label in labels:
+        label = label if label not in WORDS else re.escape(label)
+        if label not in map(re.escape, hostile.TOKENS):
+            assert any(re.fullmatch(label, found) for found in texts), label
+    marks = re.sub(r">[^<]*<", "><", text)
+    for word in ("var(", "light-dark", "Canvas", "color-mix", "color(", "url("):
+        assert word not in marks
+    # As an image it has nothing of the page, and no scripts.
+    page = open_page(view)
+    width, height, corner, ink = page.evaluate(
+        """async (text) => {
+        const image = new Image();
+        image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+        await image.decode();
+        const canvas = document.createElement("canvas");
+        const [width, height] = [image.naturalWidth, image.naturalHeight];
+        Object.assign(canvas, { width, height });
+        const context = canvas.getContext("2d");
+        context.drawImage(image, 0, 0);
+        const { data } = context.getImageData(0, 0, width, height);
+        let ink = 0;
+        for (let i = 0; i < data.length; i += 4) ink += data[i] + data[i + 1] < 200;
+        return [width, height, [...data.slice(-4)], ink];
+        }""",
+        text,
+    )
+    assert width > 150 and height > 100
+    assert corner == [255, 255, 255, 255]
+    assert ink > 300
+
+
+def test_saved_curves_keep_their_colours_and_dashes(open_page):
+    text = saved(open_page(views.positions(n=20, d=8), dark=True))
+    lines = re.findall(
+        r'stroke="(#\w+)" class="l\d" stroke-width="1.7"(?: \S+="([\d ]+)")?', text
+    )
+    assert dict(lines) == {
+        "#0060a0": "",
+        "#a04a00": "9 3",
+        "#00664a": "4 3",
+        "#8c3f70": "10 3 2 3",
+    }

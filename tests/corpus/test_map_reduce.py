@@ -1,0 +1,191 @@
+import itertools
+import os
+import pickle
+import signal
+
+import joblib
+import pytest
+import torch
+from distributed import Client, LocalCluster
+
+import lmviz
+from lmviz import attention, corpus
+from lmviz.corpus import Batches, _statistics
+from lmviz.models import _language_model
+
+
+@pytest.fixture
+def texts():
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(2, 20, (30,), generator=generator).tolist()
+    return [torch.randint(0, 78, (n,), generator=generator) for n in lengths]
+
+
+def scores(lm, texts, **options):
+    options = {"batch_tokens": 64, "progress": False, **options}
+    return corpus.head_scores(lm, texts, **options)
+
+
+def equal(ours, theirs):
+    return all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def close(ours, theirs):
+    return all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in theirs)
+
+
+def test_every_text_is_in_one_batch_and_no_batch_is_too_large(toy, texts):
+    batches = Batches(toy, texts, 50).batches
+    assert sorted(itertools.chain(*batches)) == list(range(len(texts)))
+    for batch in batches:
+        lengths = [len(texts[i]) for i in batch]
+        assert max(lengths) * len(batch) <= 50
+        assert lengths == sorted(lengths, reverse=True)
+
+
+def test_a_text_that_is_longer_than_a_batch_goes_alone(toy, texts):
+    assert Batches(toy, texts, 1).batches == [
+        [i] for i in sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    ]
+
+
+class Breaking:
+    """A model whose forward pass is interrupted after some batches."""
+
+    def __init__(self, monkeypatch, lm, passes):
+        self.done, original = 0, type(lm.module).forward
+
+        def forward(module, **inputs):
+            if self.done == passes:
+                raise KeyboardInterrupt
+            self.done += 1
+            return original(module, **inputs)
+
+        monkeypatch.setattr(type(lm.module), "forward", forward)
+
+
+@pytest.mark.parametrize("work", [corpus.head_scores, corpus.surprisals])
+def test_an_interrupted_call_goes_on_where_it_was(
+    toy, texts, tmp_path, monkeypatch, work
+):
+    options = {"batch_tokens": 64, "progress": False}
+    n_batches = len(Batches(toy, texts, 64).batches)
+    whole = work(toy, texts, **options)
+    file = tmp_path / "sums.safetensors"
+    with monkeypatch.context() as patch:
+        Breaking(patch, toy, 3)
+        with pytest.raises(KeyboardInterrupt):
+            work(toy, texts, file=file, **options)
+    with monkeypatch.context() as patch:
+        rest = Breaking(patch, toy, n_batches)
+        again = work(toy, texts, file=file, **options)
+    assert rest.done == n_batches - 3
+    if isinstance(whole, dict):
+        assert equal(again, whole)
+    else:
+        assert all(map(torch.equal, again, whole))
+    with monkeypatch.context() as patch:
+        none = Breaking(patch, toy, 0)
+        work(toy, texts, file=file, **options)
+    assert none.done == 0, "all is in the file"
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda toy, texts, file: scores(toy, texts[1:], file=file),
+        lambda toy, texts, file: scores(toy, texts, file=file, batch_tokens=65),
+        lambda toy, texts, file: corpus.surprisals(toy, texts, file=file),
+    ],
+)
+def test_what_another_call_has_done_is_not_added(toy, texts, tmp_path, change):
+    file = tmp_path / "sums"
+    scores(toy, texts, file=file)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="another call.*name another file or delete"):
+        change(toy, texts, file)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\xff" * 100])
+def test_a_broken_file_is_refused_and_kept(toy, texts, tmp_path, content):
+    file = tmp_path / "sums"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="sums cannot be read .*; delete it"):
+        scores(toy, texts, file=file)
+    assert file.read_bytes() == content
+
+
+def test_two_processes_find_the_same(toy, texts):
+    assert close(scores(toy, texts, n_jobs=2), scores(toy, texts))
+
+
+def test_a_model_travels_by_name_and_is_loaded_once(toy):
+    there, again = (pickle.loads(pickle.dumps(toy)) for _ in range(2))
+    assert there is again
+    assert there.card == toy.card
+    assert len(pickle.dumps(toy)) < 500
+
+
+def test_a_model_of_another_revision_is_refused(toy):
+    with pytest.raises(lmviz.ModelError, match="revision weights.*has another"):
+        _language_model._arrive("toy", "another")
+
+
+def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
+    with (
+        attention.ablate_heads(toy.module, [(0, 0)]),
+        pytest.raises(ValueError, match=r"has hooks .*use n_jobs=1"),
+    ):
+        scores(toy, texts, n_jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "said"),
+    [
+        ("one string", TypeError, "one string, wanted several"),
+        ([], ValueError, "no texts"),
+        (["red fox", 7], TypeError, "text 1: wanted a text"),
+        (["red fox", ""], ValueError, "text 1: .*at least one word"),
+        ([torch.tensor([3])], ValueError, "text 0 is one token long"),
+        ([torch.zeros(65, dtype=torch.long)], ValueError, "text 0: .*65 tokens long"),
+        ([torch.tensor([0, 78])], ValueError, "text 0: id 78 is not in the vocab"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_named(toy, texts, kind, said):
+    with pytest.raises(kind, match=said):
+        scores(toy, texts)
+
+
+def test_a_batch_of_no_tokens_is_refused(toy, texts):
+    with pytest.raises(ValueError, match="batch_tokens is 0"):
+        scores(toy, texts, batch_tokens=0)
+
+
+def test_a_cluster_that_loses_a_machine_finds_the_same(
+    toy, texts, tmp_path, monkeypatch
+):
+    expected = scores(toy, texts, batch_tokens=20)
+    killed, original = tmp_path / "killed", _statistics._head_sums
+
+    def work(lm, batch):
+        if len(batch[0]) == 10 and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(lm, batch)
+
+    with (
+        LocalCluster(
+            2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        monkeypatch.setattr(_statistics, "_head_sums", work)
+        found = scores(toy, texts, batch_tokens=20)
+    assert killed.exists()
+    assert close(found, expected)

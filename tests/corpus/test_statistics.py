@@ -1,0 +1,92 @@
+import weakref
+
+import pytest
+import torch
+
+from lmviz import attention, corpus, prediction
+
+
+@pytest.fixture
+def texts():
+    """Twenty texts of 2 to 20 tokens, with many repetitions; as ids."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = [2, 20, *torch.randint(2, 20, (18,), generator=generator).tolist()]
+    return [torch.randint(0, 9, (n,), generator=generator) for n in lengths]
+
+
+def from_full_traces(lm, texts):
+    """The same means, by the functions of a kept trace."""
+    sums, queries = {}, {}
+    for ids in texts:
+        attentions = lm.trace(ids).attentions.double()
+        repeats = len(set(ids.tolist())) < len(ids)
+        found = {
+            "previous token": (
+                attention.previous_token_score(attentions),
+                len(ids) - 1,
+            ),
+            "first token": (attention.first_token_score(attentions), len(ids) - 1),
+            "entropy": (attention.entropy(attentions)[..., 1:].mean(-1), len(ids) - 1),
+        }
+        if repeats:
+            n = len(ids) - len(set(ids.tolist()))
+            found["duplicate token"] = (
+                attention.duplicate_token_score(attentions, ids),
+                n,
+            )
+            found["induction"] = attention.induction_score(attentions, ids), n
+        for name, (mean, n) in found.items():
+            sums[name] = sums.get(name, 0) + mean * n
+            queries[name] = queries.get(name, 0) + n
+    return {name: sums[name] / queries[name] for name in sums}
+
+
+def test_head_scores_are_those_of_full_traces(family, texts):
+    expected = from_full_traces(family, texts)
+    found = corpus.head_scores(family, texts, batch_tokens=64, progress=False)
+    assert found.keys() == expected.keys()
+    for name, mean in expected.items():
+        assert torch.allclose(found[name].double(), mean, atol=1e-6), name
+
+
+def test_surprisals_are_those_of_full_traces_in_the_order_of_the_texts(family, texts):
+    found = corpus.surprisals(family, texts, batch_tokens=64, progress=False)
+    assert len(found) == len(texts)
+    for ours, ids in zip(found, texts, strict=True):
+        expected = prediction.surprisal(family.trace(ids).logits, ids)
+        assert torch.allclose(ours, expected, atol=1e-5)
+
+
+def test_texts_can_be_strings(tiny):
+    text = "The dog chased the dog"
+    (of_text,) = corpus.surprisals(tiny, [text], progress=False)
+    (of_ids,) = corpus.surprisals(tiny, [tiny.encode(text)], progress=False)
+    assert torch.equal(of_text, of_ids)
+
+
+def test_a_score_that_no_text_has_is_not_a_number(tiny):
+    scores = corpus.head_scores(tiny, [torch.arange(5)], progress=False)
+    assert scores["induction"].isnan().all()
+    assert scores["previous token"].isfinite().all()
+
+
+def test_weights_of_one_layer_alone_are_held(tiny, texts, monkeypatch):
+    seen = []
+
+    def entropy(weights):
+        assert not [old for old in seen if old() is not None]
+        seen.append(weakref.ref(weights))
+        return torch.special.entr(weights).sum(-1)
+
+    monkeypatch.setattr("lmviz.attention._head_scores.entropy", entropy)
+    corpus.head_scores(tiny, texts, progress=False)
+    assert len(seen) >= tiny.card.n_layers
+
+
+def test_nothing_stays_in_the_model(tiny, texts):
+    def hooks():  # some are transformers' own, from an earlier trace
+        return [[*module._forward_hooks] for module in tiny.module.modules()]
+
+    before = hooks()
+    corpus.head_scores(tiny, texts, progress=False)
+    assert hooks() == before

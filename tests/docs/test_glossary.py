@@ -1,0 +1,91 @@
+"""The glossary has every term that a page introduces in bold, and only real lessons."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from lmviz.toy import evaluate
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+PAGES = [*sorted(ROOT.glob("examples/*/*.py")), *sorted(ROOT.glob("docs/*.md"))]
+# Bold that is no term: words that are stressed, steps, what to press.
+STRESSED = {
+    *("add", "after", "case", "comes next", "distance alone", "every", "halves"),
+    *("in the order in which they were learned", "is", "learned", "neighbours"),
+    *("on average", "pick a story", "place of the key", "press a head"),
+    *("press a next word", "press a word", "random", "rotation", "spaces"),
+    *("spelling", "step one", "step three", "step two", "switch the head off"),
+    *("unknown words", *evaluate.KINDS),
+}
+
+
+def entries():
+    """Return the entries: a list of terms, and the text below them."""
+    block = re.search(r"```\{glossary\}\n(.*?)\n```", GLOSSARY, re.S)[1]
+    return [
+        (terms.splitlines(), text)
+        for terms, text in re.findall(
+            r"^((?:\S.*\n)+)((?:(?:  .*)?(?:\n|\Z))+)", block, re.M
+        )
+    ]
+
+
+def prose(page):
+    """Return what a page says, without its code."""
+    text = page.read_text("utf-8")
+    if page.suffix == ".md":
+        return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    blocks = re.findall(r"^# %%\n((?:#.*\n)+)", text, re.M)
+    lead = ast.get_docstring(ast.parse(text))
+    return "\n".join([lead, *(re.sub(r"^# ?", "", b, flags=re.M) for b in blocks)])
+
+
+def bold(page):
+    """Return the bold words of a page but for those that end like a heading."""
+    found = (
+        " ".join(words.split()) for words in re.findall(r"\*\*([^*]+)\*\*", prose(page))
+    )
+    return {words.casefold() for words in found if words[-1] not in ".:?"}
+
+
+def test_the_pages_have_bold_terms():
+    assert {"tokenizer", "tokens", "id", "vocabulary", "bytes"} == bold(PAGES[0])
+    assert {"agreement", "toy", "entropy"} < bold(ROOT / "docs" / "toy.md")
+
+
+@pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}"
+)
+def test_every_bold_term_is_in_the_glossary(page):
+    terms = {term.casefold() for names, _ in entries() for term in names}
+    missing = {
+        words
+        for words in bold(page) - STRESSED
+        if not {words, words.removesuffix("s")} & terms
+    }
+    assert not missing, (
+        "define them in docs/glossary.md; a word that is only stressed is in *italics*"
+    )
+
+
+def test_the_glossary_is_sorted_and_names_no_term_twice():
+    first = [terms[0].casefold() for terms, _ in entries()]
+    assert len(first) > 80
+    assert first == sorted(first)
+    terms = [term.casefold() for names, _ in entries() for term in names]
+    assert len(terms) == len(set(terms))
+
+
+def test_every_entry_is_short_and_leads_to_a_page():
+    for terms, text in entries():
+        sentences, link = text.strip().split("\n\n")
+        assert 1 <= len(re.findall(r"[.?”](?=\s|\Z)", sentences)) <= 4, terms
+        kind, target = re.fullmatch(r"  (Lesson|Page): \{doc\}`/(.+)`", link).groups()
+        if kind == "Lesson":
+            source = ROOT / "examples" / f"{target.removeprefix('lessons/')}.py"
+        else:
+            source = ROOT / "docs" / f"{target}.md"
+        assert source.is_file(), terms

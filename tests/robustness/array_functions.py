@@ -1,0 +1,250 @@
+"""Every public function that takes arrays, and good ones to call it with."""
+
+from functools import cache
+
+from array_cases import Case
+
+import lmviz
+from lmviz import attention, corpus, prediction, tokenization, transformer
+from lmviz.corpus._map_reduce import Batches
+from lmviz.models._trace import trace
+from lmviz.tokenization import BasicTokenizer, listed, readable_tokens
+from lmviz.transformer import components as parts
+
+_AXES = {"title": "title", "xlabel": "x", "ylabel": "y"}
+_PAIRS = {"wide": ("T", 1000)}  # a matrix of all pairs of tokens is not wider
+
+
+@cache
+def toy():
+    return lmviz.load("toy")
+
+
+@cache
+def toy_parts():
+    return lmviz.transformer._extract.model(toy().module)
+
+
+@cache
+def byte_pairs():
+    return tokenization.ByteLevelBPE.train("low lower lowest", n_merges=3)
+
+
+def text(name, call, *, labels=None, size=78):
+    """Make the case of a function that takes the ids of a text, such as the toy's."""
+    wide = ("T", 10_000)
+    return Case(name, {"ids": "ids: T"}, call, labels or {}, vocabulary=size, wide=wide)
+
+
+def stream(function, call, **more):
+    """Make the case of a function that takes the toy's residual stream."""
+    return Case(f"transformer.{function}", {"x": "T d"}, call, sizes={"d": 96}, **more)
+
+
+def _block():
+    return toy_parts().blocks[0]
+
+
+def _norm(weight, bias, x):
+    return parts.Norm(weight, bias, eps=1e-5, centred=True)(x)
+
+
+def _lens(hidden_states):
+    model = toy_parts()
+    return prediction.logit_lens(hidden_states, model.final_norm, model.unembedding)
+
+
+def _switched_off(replacement):
+    with attention.ablate_heads(toy().module, [(0, 1)], replacement=replacement):
+        return toy().trace("Anna has a red ball").logits
+
+
+def _effects(ids, replacement):
+    return attention.head_effects(toy().module, ids, 5, replacement=replacement)
+
+
+_HEADS = {"L": 3, "H": 4, "u": 24}
+_QUERY_KEY = {"query": "T d", "key": "T d"}
+_MASK = {"mask": "mask: T T"}
+_CHAPTERS = [
+    Case("attention.scores", {"query": "S d", "key": "T d"}),
+    Case("attention.weights", {**_QUERY_KEY, **_MASK, "bias": "T T"}),
+    Case("attention.attend", {**_QUERY_KEY, "value": "T u", **_MASK}),
+    Case("attention.split_heads", {"x": "T d"}, options={"n_heads": 2}),
+    Case("attention.join_heads", {"x": "H T d"}),
+    Case("attention.share_heads", {"x": "H T d"}, options={"n_heads": 4}),
+    Case("embeddings.lookup", {"table": "V d", "ids": "ids: T"}, vocabulary=9),
+    Case("embeddings.cosine", {"a": "S d", "b": "T d"}),
+    Case("embeddings.neighbours", {"table": "V d"}, options={"id": 1, "k": 3}),
+    Case(
+        "embeddings.analogy",
+        {"table": "V d", "a": "ids: T", "b": "ids: T", "c": "ids: T"},
+        options={"k": 2},
+        vocabulary=9,
+    ),
+    Case("embeddings.random_pairs", {"table": "V d"}, options={"n": 20}),
+    Case("embeddings.project", {"x": "T d"}),
+    Case("positions.rotary", {"x": "T d", "frequencies": "n"}, wide=("T", 10_000)),
+    Case("positions.alibi", {"slopes": "d"}, options={"n_tokens": 4}),
+    Case("prediction.probabilities", {"logits": "d"}),
+    Case("prediction.top_k_filter", {"logits": "d"}, options={"k": 2}),
+    Case("prediction.top_p_filter", {"logits": "d"}, options={"p": 0.5}),
+    Case("prediction.greedy", {"logits": "d"}),
+    Case(
+        "prediction.sampler",
+        {"logits": "d"},
+        lambda logits: prediction.sampler(top_k=3, top_p=0.9)(logits),
+    ),
+    text("prediction.generate", lambda ids: prediction.generate(toy().module, ids)),
+    Case("surprise.surprisal", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
+    Case("surprise.ranks", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
+    Case("surprise.perplexity", {"surprisals": "d"}),
+    Case("surprise.bits_per_byte", {"surprisals": "d"}, options={"text": "dogs"}),
+    Case(
+        "surprise.logit_lens",
+        {"hidden_states": "L T d"},
+        _lens,
+        sizes={"d": 96},
+        **_PAIRS,
+    ),
+]
+
+_WEIGHTS = {"weights": "shares: T T"}
+_HEAD_MEASURES = [
+    Case("heads.previous_token", _WEIGHTS, **_PAIRS),
+    Case("heads.first_token", _WEIGHTS, **_PAIRS),
+    Case("heads.duplicate_token", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
+    Case("heads.induction", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
+    Case("heads.entropy", {"weights": "shares: S T"}, **_PAIRS),
+    Case("heads.rollout", {"attentions": "shares: L H T T"}, **_PAIRS),
+    Case(
+        "ablation.ablate_heads",
+        {"replacement": "L H u"},
+        _switched_off,
+        sizes=_HEADS,
+        wide=("u", 10_000),
+    ),
+    text(
+        "ablation.mean_head_outputs",
+        lambda ids: attention.mean_head_outputs(toy().module, ids),
+    ),
+    Case(
+        "ablation.effects",
+        {"ids": "ids: T", "replacement": "L H u"},
+        _effects,
+        sizes=_HEADS,
+        vocabulary=78,
+        wide=("T", 10_000),
+    ),
+]
+
+_REBUILT = [
+    Case("parts.Norm", {"weight": "d", "bias": "d", "x": "T d"}, _norm),
+    Case(
+        "parts.Linear",
+        {"weight": "d u", "bias": "u", "x": "T d"},
+        lambda weight, bias, x: parts.Linear(weight, bias)(x),
+    ),
+    Case(
+        "parts.Unembedding",
+        {"weight": "d V", "bias": "V", "x": "T d"},
+        lambda weight, bias, x: parts.Unembedding(weight, bias, 30.0)(x),
+    ),
+    stream("heads", lambda x: transformer.heads(_block().attention, x), **_PAIRS),
+    stream("attend", lambda x: transformer.attend(_block().attention, x), **_PAIRS),
+    stream(
+        "feed_forward",
+        lambda x: transformer.feed_forward(_block().mlp, x),
+        wide=("T", 10_000),
+    ),
+    stream("block", lambda x: transformer.block(_block(), x), **_PAIRS),
+    text("transformer.embed", lambda ids: transformer.embed(toy_parts(), ids)),
+    text("transformer.stream", lambda ids: [*transformer.stream(toy_parts(), ids)]),
+    text("transformer.logits", lambda ids: transformer.logits(toy_parts(), ids)),
+]
+
+_TEXTS = [
+    text(
+        "trace.trace",
+        lambda ids, tokens: trace(toy().module, ids, tokens),
+        labels={"tokens": "T"},
+    ),
+    text("models.LanguageModel.ids", lambda ids: toy().ids(ids)),
+    text("models.LanguageModel.trace", lambda ids: toy().trace(ids)),
+    text("models.LanguageModel.tokens", lambda ids: toy().tokens(ids)),
+    text("tokenization.listed", listed, size=None),
+    text(
+        "tokenization.readable_tokens",
+        lambda ids: readable_tokens(toy().tokenizer, ids),
+    ),
+    text(
+        "tokenization.BasicTokenizer.decode",
+        lambda ids: BasicTokenizer("abc").decode(ids),
+        size=4,
+    ),
+    text(
+        "byte_level.ByteLevelBPE.decode",
+        lambda ids: byte_pairs().decode(ids),
+        size=259,
+    ),
+    text("batches.Batches", lambda ids: Batches(toy(), [ids], 8).ids),
+    text(
+        "corpus.head_scores",
+        lambda ids: corpus.head_scores(toy(), [ids, ids], progress=False),
+    ),
+    text(
+        "corpus.surprisals",
+        lambda ids: corpus.surprisals(toy(), [ids, ids], progress=False),
+    ),
+]
+
+_FIGURES = [
+    Case(
+        "plots.attention_map",
+        {"weights": "shares: S T"},
+        labels={"tokens": "T"},
+        **_PAIRS,
+    ),
+    Case("plots.head_mosaic", {"attentions": "shares: L H S T"}, **_PAIRS),
+    Case("plots.heatmap", {"matrix": "T d"}, options={**_AXES, "label": "value"}),
+    Case(
+        "plots.labelled_scatter",
+        {"coordinates": "T n"},
+        labels={"labels": "T"},
+        options=_AXES,
+        sizes={"n": 2},
+        wide=("T", 10_000),
+    ),
+    Case(
+        "plots.token_bars",
+        {"probabilities": "chances: d"},
+        labels={"tokens": "d"},
+        options={"title": "Next"},
+    ),
+    Case(
+        "views.maps.attention",
+        {"weights": "shares: L H S T"},
+        labels={"tokens": "T"},
+        **_PAIRS,
+    ),
+    Case("views.clouds.embeddings", {"vectors": "L T d"}, labels={"labels": "T"}),
+    Case(
+        "views.bars.prediction",
+        {"logits": "T d"},
+        labels={"tokens": "T", "vocabulary": "d"},
+    ),
+    Case(
+        "views.grid.lens",
+        {"logits": "L T d", "ids": "ids: T"},
+        labels={"tokens": "T", "vocabulary": "d"},
+        vocabulary=6,
+    ),
+    text(
+        "views.strips.tokens",
+        lambda ids, words: lmviz.views.tokens({"A": words}, ids={"A": ids}),
+        labels={"words": "T"},
+        size=None,
+    ),
+]
+
+CASES = [*_CHAPTERS, *_HEAD_MEASURES, *_REBUILT, *_TEXTS, *_FIGURES]

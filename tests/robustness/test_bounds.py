@@ -1,0 +1,174 @@
+"""Memory and time bounds.
+
+What a trace takes stays below what the book states, and what cannot fit is refused
+before anything is allocated.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import lmviz
+from lmviz import attention, corpus
+from lmviz.models import _memory as memory
+
+ROOT = Path(__file__).parents[2]
+# | model | tokens | kept | stays below |
+BOUNDS = re.findall(
+    r"^\| (\S+) .*?\| (\d+,\d+).*? \| (\w+) \| ([\d.]+) GB \|$",
+    (ROOT / "docs" / "cost.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+SECONDS = 60
+ONE_TEXT = """
+import torch, lmviz
+lm = lmviz.load({name!r})
+lm.trace(torch.arange(2))  # reads the weights
+began = time.perf_counter()
+kept = lm.trace(torch.arange({n}), keep={keep})
+"""
+
+
+def no_pass(lm, monkeypatch):
+    """Let no forward pass begin."""
+
+    def stop(*_, **__):
+        raise AssertionError("the pass began")
+
+    monkeypatch.setattr(lm.module, "forward", stop)
+
+
+@pytest.fixture
+def left(monkeypatch, tmp_path):
+    """Say how much memory this machine has left."""
+
+    def say(kilobytes):
+        file = tmp_path / "meminfo"
+        said = (
+            f"MemTotal: 99999999 kB\nMemAvailable:   {kilobytes} kB\nSwapFree: 0 kB\n"
+        )
+        file.write_text(said)
+        monkeypatch.setattr(memory, "MEMINFO", file)
+
+    return say
+
+
+@pytest.fixture(scope="module")
+def measured(random_gpt2_folder):
+    """Measure the peak of each pass, in MB, and its seconds, in new processes."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import measure
+
+    names = {"GPT-2": str(random_gpt2_folder), "SmolLM2": "smollm2"}
+    keep = {"all": None, "logits": "logits"}
+    ways = {
+        (model, kept): ONE_TEXT.format(
+            name=names[model], n=int(n.replace(",", "")), keep=repr(keep[kept])
+        )
+        for model, n, kept, _ in BOUNDS
+    }
+    for model, name in names.items():
+        ways[model, "nothing"] = ONE_TEXT.format(name=name, n=2, keep=())
+    return measure.processes(ways, runs=1)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this peak")
+
+
+@linux
+@pytest.mark.parametrize(("model", "n", "kept", "bound"), BOUNDS)
+def test_a_pass_stays_below_what_the_book_states(measured, model, n, kept, bound):
+    (peak,), (seconds,) = (measured[what][model, kept] for what in ("peak", "inside"))
+    assert peak * 2**20 < float(bound) * 1e9
+    assert seconds < SECONDS
+
+
+@linux
+def test_the_book_states_bounds_of_both_sizes_and_of_a_whole_context():
+    assert {model for model, *_ in BOUNDS} == {"GPT-2", "SmolLM2"}
+    assert ("GPT-2", "1,024", "all", "2.5") in BOUNDS
+
+
+@linux
+@pytest.mark.parametrize("model", ["GPT-2", "SmolLM2"])
+def test_a_pass_takes_what_is_counted_before(
+    measured, model, random_gpt2_folder, smollm2
+):
+    lm = smollm2 if model == "SmolLM2" else lmviz.load(random_gpt2_folder)
+    peak, start = (measured["peak"][model, kept][0] for kept in ("all", "nothing"))
+    kept = ("hidden_states", "attentions", "logits")
+    counted = memory.needed(lm.module.config, 1024, kept) / 2**20
+    assert 0.8 < (peak - start) / counted < 1.6
+
+
+def test_a_trace_that_does_not_fit_is_refused_before_it_begins(
+    smollm2, monkeypatch, left
+):
+    no_pass(smollm2, monkeypatch)
+    left(20_000_000)
+    pairs = 30 * 9 * 8192**2 * 4 / 1e9
+    began = time.monotonic()
+    with pytest.raises(ValueError) as error:
+        smollm2.trace(torch.zeros(8192, dtype=torch.int64))
+    assert time.monotonic() - began < 5
+    said = str(error.value)
+    takes = float(re.search(r"takes ([\d.]+) GB", said)[1])
+    assert pairs < takes < 1.2 * pairs
+    assert "20.5 GB of memory are left" in said
+    assert 'keep="logits" (4.8 GB)' in said
+    assert "lmviz.corpus" in said
+    assert "\n" not in said
+    assert len(said) < 300
+
+
+def test_without_attentions_the_same_text_is_let_through(smollm2, monkeypatch, left):
+    no_pass(smollm2, monkeypatch)
+    left(20_000_000)
+    ids = torch.zeros(8192, dtype=torch.int64)
+    with pytest.raises(AssertionError, match="the pass began"):
+        smollm2.trace(ids, keep="logits")
+    left(4_000_000)
+    with pytest.raises(ValueError, match="keeping logits .* shorten the text"):
+        smollm2.trace(ids, keep="logits")
+
+
+def test_what_is_offered_instead_works(toy, left):
+    whole = toy.trace(torch.arange(64))
+    left(300)  # enough for the pass, not for the attentions of all layers
+    with pytest.raises(ValueError, match="lmviz.corpus"):
+        toy.trace(whole.ids)
+    assert torch.equal(toy.trace(whole.ids, keep="logits").logits, whole.logits)
+    scores = corpus.head_scores(toy, [whole.ids], progress=False)
+    assert scores["entropy"].shape == (3, 4)
+
+
+def test_batches_and_heads_that_do_not_fit_are_refused(toy, monkeypatch, left):
+    no_pass(toy, monkeypatch)
+    texts = [torch.arange(64)] * 20
+    left(900)
+    said = "of 16 texts of 64 tokens takes [1-9] MB, and 1 MB .*; take fewer at a time"
+    for function in (corpus.head_scores, corpus.surprisals):
+        with pytest.raises(ValueError, match=said):
+            function(toy, texts, progress=False)
+        with pytest.raises(AssertionError, match="the pass began"):
+            function(toy, texts, batch_tokens=64, progress=False)
+    left(400)
+    with pytest.raises(ValueError, match="of 4 texts of 64 tokens takes"):
+        attention.head_effects(toy.module, texts[0], 0)
+
+
+def test_a_machine_that_says_nothing_of_its_memory_is_trusted(toy, monkeypatch):
+    monkeypatch.setattr(memory, "MEMINFO", Path("nowhere"))
+    assert memory.available() > 2**28, "all of it, where the free part is not told"
+    monkeypatch.delattr("os.sysconf")
+    assert memory.available() is None
+    assert toy.trace("Anna has a").attentions is not None
+
+
+def test_memory_is_told_as_the_system_tells_it(left):
+    left(1234)
+    assert memory.available() == 1234 * 1024

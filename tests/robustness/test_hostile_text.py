@@ -1,0 +1,422 @@
+"""Text that attacks.
+
+Through everything that takes text: it comes back as it was, or is refused in a line.
+"""
+
+import html
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import time
+import unicodedata
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import hostile
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lmviz
+from lmviz import _arrays as inputs
+from lmviz import corpus, plots, prediction, tokenization, views
+from lmviz.toy import evaluate, language
+from lmviz.views import _view as base
+
+strips = importlib.import_module("lmviz.views.tokens")
+
+ANY = st.characters(exclude_categories=())
+WHOLE = st.characters(exclude_categories=["Cs"])
+ATTACKS = (*hostile.SHORT, *hostile.HALVES, *hostile.LONG)
+BPE = tokenization.ByteLevelBPE.train("low lower lowest", n_merges=3)
+BASIC = tokenization.BasicTokenizer.train(["low lower"])
+HALF = "half of a surrogate pair"
+
+
+def texts(characters, n=100):
+    """Try n texts over some characters, and those of the list mixed in."""
+    some = st.lists(
+        st.text(characters, max_size=20) | st.sampled_from(hostile.SHORT), max_size=4
+    )
+    tries = settings(derandomize=True, max_examples=n, deadline=None, database=None)
+    return lambda test: tries(given(some.map("".join))(test))
+
+
+def refusal(function, *arguments):
+    """Call a function; return None, or what it said in one short line of its own."""
+    try:
+        function(*arguments)
+    except (TypeError, ValueError) as error:
+        said = str(error)
+        assert said
+        assert said.isprintable(), "one line, with nothing to run in a terminal"
+        assert len(said) < 300, said[:300]
+        return said
+
+
+# Everything public that takes text, called with one that the attacker chose.
+TAKES_TEXT = {
+    "batches.Batches": lambda t, lm: corpus.Batches(lm, [t], 64),
+    "byte_level.split_words": lambda t, _: tokenization.split_words(t),
+    "byte_level.to_alphabet": lambda t, _: tokenization.to_alphabet(t),
+    "byte_level.ByteLevelBPE": lambda t, _: tokenization.ByteLevelBPE(
+        {**BPE.vocabulary, t: 999}, BPE.pairs.merges, special=[t]
+    ).encode(f"a{t}b"),
+    "byte_level.ByteLevelBPE.train": lambda t, _: tokenization.ByteLevelBPE.train(
+        t, n_merges=5
+    ),
+    "byte_level.ByteLevelBPE.encode": lambda t, _: BPE.encode(t),
+    "byte_level.ByteLevelBPE.steps": lambda t, _: BPE.steps(t),
+    "byte_pairs.Merge": lambda t, _: tokenization.Merge((t, t)).token,
+    "byte_pairs.BytePairEncoding": lambda t, _: (
+        tokenization.BytePairEncoding((t,), (tokenization.Merge((t, t)),)).vocabulary
+    ),
+    "byte_pairs.BytePairEncoding.steps": lambda t, _: BPE.pairs.steps(t),
+    "byte_pairs.BytePairEncoding.encode": lambda t, _: BPE.pairs.encode(t),
+    "byte_pairs.train": lambda t, _: tokenization.train_bpe({t: 1}, n_merges=5),
+    "corpus.head_scores": lambda t, lm: corpus.head_scores(lm, [t], progress=False),
+    "corpus.surprisals": lambda t, lm: corpus.surprisals(lm, [t], progress=False),
+    "glyphs.stand_in": lambda t, _: plots.stand_in(t),
+    "glyphs.write": lambda t, _: plots.write([t]),
+    "models.LanguageModel.encode": lambda t, lm: lm.encode(t),
+    "models.LanguageModel.ids": lambda t, lm: lm.ids(t),
+    "models.LanguageModel.tokens": lambda t, lm: lm.tokens(t),
+    "models.LanguageModel.trace": lambda t, lm: lm.trace(t, keep=[t]),
+    "surprise.bits_per_byte": lambda t, _: prediction.bits_per_byte(torch.ones(3), t),
+    "tokenization.checked_text": lambda t, _: tokenization.checked_text(t),
+    "tokenization.utf8": lambda t, _: tokenization.utf8(t),
+    "tokenization.basic_tokenize": lambda t, _: tokenization.basic_tokenize(t),
+    "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
+    "tokenization.BasicTokenizer.train": lambda t, _: BASIC.train([t]),
+    "tokenization.BasicTokenizer.encode": lambda t, _: BASIC.encode(t),
+    "tokenization.readable": lambda t, _: tokenization.readable(t),
+    "tokenization.check_words": lambda t, lm: tokenization.check_words(lm.tokenizer, t),
+    "toy.evaluate.pad": lambda t, _: evaluate.pad([[t]]),
+    "toy.language.read": lambda t, _: language.read(["<story>", t]),
+    "toy.language.next_token": lambda t, _: language.next_token(["<story>", t]),
+    "toy.language.kept_out": lambda t, _: language.kept_out([t]),
+    "toy.language.stories": lambda t, _: next(language.stories(t)),
+    "trace.trace": lambda t, lm: lm.trace(t),
+    "views.base.visible": lambda t, _: base.visible(t),
+    "views.base.written": lambda t, _: base.written(t),
+    "inputs.strings": lambda t, _: inputs.strings([t], 1, "tokens"),
+    "inputs.names_of": lambda t, _: inputs.names_of(np.array([0]), [t], 1),
+    "views.strips.as_bytes": lambda t, _: strips.as_bytes(t),
+}
+N = 3
+LOGITS = np.random.default_rng(0).normal(size=(2, N, N))
+EYE = np.eye(N)[None, None]
+VIEWS = {
+    "attention": lambda t: views.attention(EYE, [t, "b", "c"], title=t),
+    "embeddings": lambda t: views.embeddings(np.eye(N), [t, "b", "c"], title=t),
+    "lens": lambda t: views.lens(
+        LOGITS, range(N), [t, "b", "c"], vocabulary=[t, "b", "c"], title=t
+    ),
+    "prediction": lambda t: views.prediction(
+        LOGITS[0], [t, "b", "c"], vocabulary=[t, "b", "c"], title=t
+    ),
+    "positions": lambda t: views.positions(n=4, d=2, title=t),
+    "tokens": lambda t: views.tokens({t: [t, "b"]}, title=t),
+    "explorer": lambda t: views.explorer({t: "Anna has a"}, embed=False),
+}
+PLOTS = {
+    "attention_map": lambda t: plots.attention_map(EYE[0, 0], [t, "b", "c"], title=t),
+    "head_mosaic": lambda t: plots.head_mosaic(EYE, title=t),
+    "heatmap": lambda t: plots.heatmap(EYE[0, 0], title=t, xlabel=t, ylabel=t, label=t),
+    "token_strips": lambda t: plots.token_strips({t: [t, "b"]}, title=t, faded=[t]),
+    "labelled_scatter": lambda t: plots.labelled_scatter(
+        [[0, 1], [2, 3]], [t, "b"], title=t, xlabel=t, ylabel=t
+    ),
+    "token_bars": lambda t: plots.token_bars([t, "b"], [0.5, 0.2], title=t),
+}
+# Text in the views' own parts comes through the views.
+THROUGH_VIEWS = re.compile(
+    r"views\.\w+\.(collect|\w*View|render|draw|\w*\.to_svg)$|views\.base\.script_tag$"
+)
+# Names of models, parts and files, which the code looks up; and records of what is
+# known. The attacks on those are in other rows.
+NO_TEXT = {
+    *("batches.Batches.fold", "byte_level.ByteLevelBPE.from_files", "card.Card"),
+    *("families.Names", "models.load", "models.load_tokenizer", "parts.MLP"),
+    *("toy.evaluate.evaluate", "toy.grammar.Choice", "toy.language.Story"),
+    *("toy.grammar.one_of", "toy.grammar.phrase", "trace.Trace"),
+    *("views.base.bundle", "inputs.numbers", "inputs.fits_a_page"),
+}
+# They find models and their files, or look at arrays, whose names they are told.
+WITHOUT_TEXT = {"cache", "checks", "conversion", "folders", "hub", "memory", "sources"}
+WITHOUT_TEXT |= {"reading", "wheels"}
+NAMES = {"text", "texts", "word", "words", "token", "tokens", "title", "label"}
+NAMES |= {"labels", "vocabulary", "rows", "stories", "prefix", "special", "character"}
+
+
+def takes_text():
+    """Give everything public with a parameter that is, or is called, a text."""
+    for info in pkgutil.walk_packages(lmviz.__path__, "lmviz."):
+        if info.name.endswith("__main__") or info.name[6:] in WITHOUT_TEXT:
+            continue
+        module = importlib.import_module(info.name)
+        for name, thing in vars(module).items():
+            if getattr(thing, "__module__", "") != info.name or name[0] == "_":
+                continue
+            parts = vars(thing) if inspect.isclass(thing) else {}
+            found = {name: thing} | {
+                f"{name}.{part}": getattr(thing, part)
+                for part in parts
+                if part[0] != "_"
+            }
+            for full, one in found.items():
+                if callable(one) and _has_text(one):
+                    yield f"{info.name.removeprefix('lmviz.')}.{full}"
+
+
+def _has_text(thing):
+    doc = inspect.getdoc(thing) or ""
+    given = re.search(r"Parameters\n-+\n(.*?)(?:\n\n\w[\w ]*\n---|\Z)", doc, re.DOTALL)
+    typed = given and re.search(r"^\S.* : .*\bstr\b", given[1], re.MULTILINE)
+    if inspect.isclass(thing) and issubclass(thing, Exception):
+        return False
+    return bool(typed) or bool(NAMES & set(inspect.signature(thing).parameters))
+
+
+def test_nothing_that_takes_text_is_left_out():
+    known = set(TAKES_TEXT) | NO_TEXT
+    known |= {f"plots.{name}" for name in PLOTS}
+    modules = {"attention": "maps", "embeddings": "clouds", "lens": "grid"}
+    modules |= {"prediction": "bars", "positions": "waves", "tokens": "strips"}
+    modules |= {"explorer": "explorer"}
+    known |= {f"views.{modules[name]}.{name}" for name in VIEWS}
+    found = set(takes_text())
+    assert len(found) > 50
+    assert {name for name in found - known if not THROUGH_VIEWS.match(name)} == set()
+    assert {name for name in TAKES_TEXT if name not in found} <= {
+        "models.LanguageModel.tokens"
+    }
+
+
+@pytest.mark.parametrize("name", TAKES_TEXT)
+def test_every_function_takes_it_or_refuses_it_in_a_line(tried, toy, name):
+    began = time.monotonic()
+    for text in ATTACKS:
+        refusal(TAKES_TEXT[name], text, toy)
+    tried(len(ATTACKS))
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("model", ["toy", "smollm2"])
+def test_a_model_says_of_half_a_character_where_it_is(request, model):
+    lm = request.getfixturevalue(model)
+    for half in hostile.HALVES:
+        for function in (lm.encode, lm.ids, lm.trace):
+            assert HALF in refusal(function, half)
+        assert HALF in refusal(corpus.surprisals, lm, [half])
+
+
+@pytest.mark.parametrize("name", ["gpt2", "smollm2"])
+def test_what_is_encoded_is_decoded_to_the_same_text(tried, name):
+    tokenizer = lmviz.load_tokenizer(name)
+    ours = tokenization.ByteLevelBPE.from_files(
+        *lmviz.models._wheels.gpt2_tokenizer_files()
+    )
+
+    def check(text):
+        ids = tokenizer.encode(text).ids
+        if refusal(tokenization.check_words, tokenizer, text):  # rightly
+            assert tokenizer.decode(ids, skip_special_tokens=False) != text
+            return
+        assert tokenizer.decode(ids, skip_special_tokens=False) == text
+        if name == "gpt2":
+            assert ours.decode(ours.encode(text)) == text
+        # A reader can tell every byte from what is shown.
+        shown = tokenization.readable_tokens(tokenizer, ids)
+        assert all(token.isprintable() for token in shown)
+        if not set(text) & set("␣↵⇥⟨⟩"):
+            assert b"".join(map(strips.as_bytes, shown)) == text.encode()
+
+    for text in (*hostile.SHORT, *hostile.LONG):
+        check(text)
+    texts(WHOLE)(check)()
+    tried(100 + len(hostile.SHORT) + len(hostile.LONG))
+
+
+@pytest.mark.parametrize("letters", ["x", "ab", "dwtgmqe", "é", "🦜", "\u0301", "-"])
+def test_a_word_of_100_000_letters_is_split_as_tokenizers_splits_it(letters):
+    ours = tokenization.ByteLevelBPE.from_files(
+        *lmviz.models._wheels.gpt2_tokenizer_files()
+    )
+    rng = np.random.default_rng(0)
+    word = "".join(rng.choice([*letters], 100_000))
+    began = time.monotonic()
+    ids = ours.encode(word)
+    assert time.monotonic() - began < 10
+    assert ids == lmviz.load_tokenizer("gpt2").encode(word).ids
+
+
+def test_a_long_word_is_split_as_its_steps_say():
+    gpt2 = tokenization.ByteLevelBPE.from_files(
+        *lmviz.models._wheels.gpt2_tokenizer_files()
+    )
+
+    def check(text):
+        for pairs in (BPE.pairs, gpt2.pairs):
+            word = tokenization.to_alphabet(text)[:1000]
+            assert pairs.encode(word) == pairs.steps(word)[-1]
+
+    texts(WHOLE)(check)()
+    assert "wanted at most 1,000" in refusal(gpt2.steps, "x" * 1001)
+
+
+def test_training_on_one_long_word_ends():
+    rng = np.random.default_rng(0)
+    word = "".join(rng.choice([*"abcdefgh"], 100_000))
+    began = time.monotonic()
+    bpe = tokenization.ByteLevelBPE.train(word, n_merges=50)
+    assert time.monotonic() - began < 20
+    assert bpe.decode(bpe.encode(word)) == word
+
+
+def test_a_vocabulary_with_a_token_that_spells_nothing_is_refused():
+    for token in ("猫", "a b", "\n", "\ud800"):
+        vocabulary = {**BPE.vocabulary, token: 999}
+        said = refusal(tokenization.ByteLevelBPE, vocabulary, ())
+        assert "is not written in the byte alphabet" in said
+    with pytest.raises(ValueError, match="a special token is empty"):
+        tokenization.ByteLevelBPE({**BPE.vocabulary, "": 9}, (), special=[""])
+
+
+def test_the_basic_tokenizer_loses_only_spaces_and_capitals(tried):
+    def check(text):
+        if text.strip():
+            words = tokenization.basic_tokenize(text)
+            assert "".join(words) == re.sub(r"\s", "", text.lower())
+
+    texts(WHOLE)(check)()
+    tried(100)
+
+
+def test_what_figures_write_can_be_read_back(tried):
+    def check(text):
+        text = text.replace("\n", " ")  # lines are cut
+        (written,), _ = plots.write([text], longest=10**6)
+        hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        assert not {unicodedata.category(c) for c in written.replace("\n", "")} & hidden
+        back = re.sub(r"⟨U\+(\w+)⟩", lambda code: chr(int(code[1], 16)), written)
+        assert back == text
+
+    texts(ANY, 60)(check)()
+    tried(60)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_figure_writes_it_as_it_is(tried, caplog, name):
+    # Those with most in them: one drawing for each would take a minute.
+    for text in (*hostile.SHORT, *hostile.HALVES, hostile.LONG[0], hostile.LONG[3]):
+        ax = PLOTS[name](text)
+        ax.figure.draw_without_rendering()  # warnings are errors here
+        drawn = ax.figure.findobj(plt.Text)
+        (written,), _ = plots.write([text], longest=30)
+        start = written.removesuffix("…").rstrip("\n")
+        assert any(label.get_text().startswith(start) for label in drawn), text[:60]
+        assert not [
+            label
+            for label in drawn
+            if "$" in label.get_text() and label.get_parse_math()
+        ]
+        plt.close("all")
+    assert not caplog.records
+    tried(len(hostile.SHORT) + 5)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda n: plots.attention_map(np.ones((1, n)) / n, ["x"] * n),
+        lambda n: plots.token_strips({"a": ["x"] * n}, title=""),
+        lambda n: plots.token_bars(["x"] * n, [1 / n] * n, title=""),
+        lambda n: plots.labelled_scatter(
+            np.zeros((n, 2)), ["x"] * n, title="", xlabel="", ylabel=""
+        ),
+        lambda n: views.attention(np.ones((1, 1, 1, n)) / n, ["x"] * n),
+        lambda n: views.embeddings(np.ones((n, 2)), ["x"] * n),
+        lambda n: views.lens(np.ones((1, n, 1)), [0] * n, ["x"] * n, vocabulary=["x"]),
+        lambda n: views.prediction(np.ones((n, 1)), ["x"] * n, vocabulary=["x"]),
+        lambda n: views.tokens({"a": ["x"] * n}),
+    ],
+)
+def test_100_000_tokens_are_too_many_and_it_is_said_how_many_are_not(draw):
+    began = time.monotonic()
+    said = refusal(draw, 100_000)
+    assert re.match(r"100,?000 \w+, wanted at most [\d,]+\b", said)
+    assert time.monotonic() - began < 5
+    plt.close("all")
+
+
+class Shape(HTMLParser):
+    """The elements of a page, the attributes that could run, and its data."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.runs, self.data, self.inside = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.inside = dict(attrs).get("type") or tag
+        self.runs += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data):
+        if self.inside == "application/json":
+            self.data.append(data)
+
+
+def strings_in(data):
+    """Give every string of some JSON, the names of its parts too."""
+    if isinstance(data, dict):
+        data = [*data, *data.values()]
+    if isinstance(data, list):
+        return {string for part in data for string in strings_in(part)}
+    return {data} if isinstance(data, str) else set()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
+    wanted = Shape(VIEWS[name]("a")._repr_html_())
+    for text in (*hostile.SHORT, *hostile.LONG, *hostile.HALVES):
+        if name == "tokens" and text in hostile.HALVES:  # it shows bytes, and has none
+            assert HALF in refusal(VIEWS[name], text)
+            continue
+        view = VIEWS[name](text)
+        written = view._repr_html_()
+        got = Shape(written)
+        assert got.tags == wanted.tags
+        assert got.runs == []
+        if name != "positions":  # it shows no words
+            assert text in strings_in(json.loads(got.data[0]))
+        view.save(tmp_path / "page.html")
+        saved = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert saved.endswith("</html>\n")
+        if name != "explorer":  # its title is its own
+            assert html.escape(base.written(text)) in saved
+    tried(len(ATTACKS))
+
+
+def test_what_views_write_hides_nothing(tried):
+    def check(text):
+        shown = html.unescape(base.visible(text)).removeprefix("\u2068")[:-1]
+        hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        assert not {unicodedata.category(c) for c in shown} & hidden
+        assert "<" not in base.visible(text)
+
+    texts(ANY)(check)()
+    tried(100)
+
+
+def test_a_drawing_of_a_head_is_whole_whatever_the_text(tried):
+    for text in (*hostile.SHORT, *hostile.HALVES):
+        svg = VIEWS["attention"](text).to_svg(0, 0)
+        ElementTree.fromstring(svg)
+    tried(len(hostile.SHORT) + 3)

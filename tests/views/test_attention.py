@@ -1,0 +1,216 @@
+import base64
+import importlib
+import json
+import re
+import xml.etree.ElementTree as ET
+import zlib
+
+import hostile
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+from lmviz.views import _svg as matrices
+from lmviz.views import attention
+
+maps = importlib.import_module("lmviz.views.attention")
+
+HOSTILE = list(hostile.TOKENS)
+
+
+def random_weights(*shape, sharpness=3.0, causal=True, seed=0):
+    scores = np.random.default_rng(seed).normal(size=shape) * sharpness
+    if causal:
+        seen = np.tril(np.ones(shape[2:], bool), shape[3] - shape[2])
+        scores = np.where(seen, scores, -np.inf)
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def names(n):
+    return [f"w{i}" for i in range(n)]
+
+
+def decoded(data):
+    n_layers, n_heads = data["shape"][:2]
+    return np.array(
+        [
+            [maps.decode(data, layer, head)[0] for head in range(n_heads)]
+            for layer in range(n_layers)
+        ]
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 5), (1, 2, 3, 7), (1, 1, 1, 1)])
+@pytest.mark.parametrize("causal", [True, False])
+def test_weights_come_back_within_a_thousandth(shape, causal):
+    weights = random_weights(*shape, causal=causal)
+    data = maps.collect(weights, names(shape[3]))
+    assert data["shape"] == shape
+    assert data["causal"] == (causal or shape[3] == 1)
+    assert np.abs(decoded(data) - weights).max() < 9.5e-4
+    if causal:
+        size = np.tril(np.ones(shape[2:]), shape[3] - shape[2]).sum()
+        assert len(data["low"]) == shape[0] * shape[1] * size
+
+
+def test_many_weights_take_coarser_steps_within_a_thousandth():
+    weights = random_weights(6, 7, 128, 128)
+    data = maps.collect(weights, names(128))
+    assert data["low"].dtype == np.uint8
+    assert len(data["levels"]) < 600
+    assert np.abs(decoded(data) - weights).max() < 9.5e-4
+
+
+def test_few_weights_keep_their_colour_on_a_logarithmic_scale():
+    weights = random_weights(2, 2, 24, 24, sharpness=6)
+    share = matrices.SCALES["logarithmic"][0]
+    close = decoded(maps.collect(weights, names(24)))
+    assert (weights[weights > 0] < 1e-3).sum() > 100
+    assert np.abs(share(close) - share(weights)).max() <= 1 / 255
+
+
+@pytest.mark.parametrize("fine", [True, False])
+def test_levels_rise_from_0_to_1_in_small_steps(fine):
+    levels = maps._levels(fine=fine)
+    assert levels[0] == 0
+    assert levels[-1] == 1
+    assert 0 < np.diff(levels).min() <= np.diff(levels).max() <= 0.0019
+    assert len(levels) <= 1024
+
+
+def test_packed_arrays_come_back():
+    view = attention(random_weights(1, 2, 4, 4), names(4))
+    written = re.search(r'json">(.*?)</script>', view._repr_html_(), re.DOTALL)[1]
+    packed = json.loads(written)["low"]
+    raw = zlib.decompress(base64.b64decode(packed["array"]))
+    low = np.frombuffer(raw, packed["type"]).reshape(packed["shape"])
+    assert np.array_equal(low, view.data["low"])
+
+
+def test_144_heads_of_128_tokens_stay_below_a_megabyte():
+    weights = random_weights(12, 12, 128, 128).astype("f4")
+    assert len(attention(weights, names(128))._repr_html_()) < 1_000_000
+
+
+def test_tensors_are_taken_and_nothing_is_changed():
+    weights = torch.tensor(random_weights(1, 1, 3, 3), requires_grad=True)
+    before = weights.detach().clone()
+    for given in (weights, weights.to(torch.bfloat16)):
+        data = maps.collect(given, names(3))
+        assert np.abs(decoded(data) - before.numpy()).max() < 5e-3
+    assert torch.equal(weights, before)
+    array = random_weights(1, 1, 3, 3)
+    array.flags.writeable = False
+    maps.collect(array, names(3))
+
+
+GOOD = random_weights(1, 2, 3, 3)
+BAD = GOOD.copy()
+BAD[0, 1, 2, 0] = np.nan
+HALF = GOOD.copy()
+HALF[0, 1, 2] /= 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "weights", "tokens"),
+    [
+        (ValueError, "weights (3, 3), wanted (L, H, T_q, T_k)", GOOD[0, 0], names(3)),
+        (ValueError, "weights (0, 2, 3, 3), wanted", GOOD[:0], names(3)),
+        (ValueError, "wanted no more queries than keys", GOOD[..., :2], names(2)),
+        (ValueError, "2 tokens, wanted 3", GOOD, names(2)),
+        (ValueError, "layer 0, head 1 goes from nan to nan", BAD, names(3)),
+        (ValueError, "layer 0, head 0 goes from -1 to 0", GOOD - 1, names(3)),
+        (ValueError, "layer 0, head 1, query 2 sums to 0.500, wanted 1", HALF, "abc"),
+        (TypeError, "tokens 2 is int, wanted a str for each", GOOD, ["a", "b", 3]),
+        (TypeError, "wanted an array of numbers", np.full((1, 1, 1, 1), "x"), ["a"]),
+    ],
+)
+def test_what_does_not_fit_is_refused(error, message, weights, tokens):
+    with pytest.raises(error, match=re.escape(message)) as refused:
+        attention(weights, tokens)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_head_that_is_switched_off_is_shown():
+    weights = GOOD.copy()
+    weights[0, 1] = 0
+    weights[0, 0, 2] = 0  # a single row may be off, too
+    data = maps.collect(weights, names(3))
+    assert data["causal"]
+    assert np.abs(decoded(data) - weights).max() < 9.5e-4
+    ET.fromstring(attention(weights, names(3)).to_svg(0, 1, scale="logarithmic"))
+
+
+def test_a_drawing_has_a_square_a_weight_and_every_label():
+    weights = random_weights(2, 2, 4, 4)
+    svg = attention(weights, ["the", "dog", "sat", "."], title="A").to_svg(1, 0)
+    tree = ET.fromstring(svg)
+    texts = [text.text.strip("\u2068\u2069") for text in tree.iter(_tag("text"))]
+    for label in ("the", "dog", "sat", ".", "key", "query", "colour: weight, linear"):
+        assert label in texts
+    assert texts[0].endswith("layer 1, head 0")
+    paths = list(tree.iter(_tag("path")))
+    drawn = {}
+    for path in paths:
+        for column, row in re.findall(r"M(\d+) (\d+)", path.get("d")):
+            drawn[int(row), int(column)] = path.get("fill")
+    seen = [(row, column) for row in range(4) for column in range(row + 1)]
+    assert sorted(drawn) == seen
+    for at in seen:  # one step of 255 is at most 3 in a channel
+        shown, wanted = _rgb(drawn[at]), _rgb(matrices.colour(weights[1, 0][at]))
+        assert np.abs(shown - wanted).max() <= 4
+
+
+def test_a_drawing_of_fewer_queries_labels_the_last_tokens():
+    svg = attention(random_weights(1, 1, 2, 4), list("abcd")).to_svg(0, 0)
+    texts = [
+        text.text.strip("\u2068\u2069")
+        for text in ET.fromstring(svg).iter()
+        if text.text
+    ]
+    assert [label for label in texts if label in "abcd"] == list("cdabcd")
+
+
+def test_no_such_head_or_scale():
+    view = attention(GOOD, names(3))
+    with pytest.raises(ValueError, match="head is 2, wanted 0 to 1"):
+        view.to_svg(0, 2)
+    with pytest.raises(ValueError, match="layer is -1, wanted 0 to 0"):
+        view.to_svg(-1, 0)
+    with pytest.raises(ValueError, match="scale is 'log', wanted one of linear, log"):
+        view.to_svg(0, 0, scale="log")
+
+
+def test_hostile_tokens_are_text():
+    n = len(HOSTILE)
+    view = attention(random_weights(1, 1, n, n), HOSTILE, title="<i>")
+    written = view._repr_html_().split('<script type="module">')[0]
+    assert "<img" not in written
+    assert "<i>" not in written
+    for svg in (view.to_svg(0, 0), view.to_svg(0, 0, scale="logarithmic")):
+        ET.fromstring(svg)
+    assert "◌\u0301" in view.instead
+
+
+def test_long_texts_are_pooled_where_scripts_are_off():
+    weights = random_weights(1, 2, 100, 100)
+    instead = attention(weights, names(100)).instead
+    assert len(instead) < 40_000
+    assert "largest of 4 × 4" in instead
+    assert "mean over all 2 heads" in instead
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99, 1.0])
+def test_colours_are_viridis(share):
+    wanted = np.array(matplotlib.colormaps["viridis"](share)[:3]) * 255
+    assert np.abs(_rgb(matrices.colour(share)) - wanted).max() < 6
+
+
+def _tag(name):
+    return f"{{http://www.w3.org/2000/svg}}{name}"
+
+
+def _rgb(colour):
+    return np.array(list(bytes.fromhex(colour[1:])), int)

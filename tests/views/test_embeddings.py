@@ -1,0 +1,75 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+
+from lmviz.embeddings import neighbours, project
+from lmviz.views import embeddings
+from lmviz.views.embeddings import collect
+
+X = np.random.default_rng(0).normal(size=(3, 8, 6))
+LABELS = [f"w{i}" for i in range(8)]
+
+
+def test_points_are_the_projection_up_to_mirroring():
+    data = collect(X, LABELS)
+    for x, points, kept in zip(X, data["points"], data["kept"], strict=True):
+        want, share = project(torch.tensor(x))
+        np.testing.assert_allclose(abs(points), abs(want.numpy()), atol=1e-5)
+        np.testing.assert_allclose(kept, share, atol=1e-6)
+
+
+def test_neighbours_are_those_of_the_whole_space():
+    data = collect(X, LABELS)
+    for i in range(8):
+        ids, cosines = neighbours(torch.tensor(X[1]), i, k=5)
+        assert data["near"][1, i].tolist() == ids.tolist()
+        np.testing.assert_allclose(data["cosines"][1, i], cosines, atol=1e-6)
+
+
+def test_layers_do_not_mirror_each_other():
+    flip = np.diag([-1.0, 1, -1, 1, -1, 1])
+    data = collect(np.stack([X[0], X[0] @ flip, -X[0]]), LABELS)
+    points = data["points"]
+    np.testing.assert_allclose(points[1], points[0], atol=1e-5)
+    np.testing.assert_allclose(points[2], points[0], atol=1e-5)
+
+
+def test_one_layer_zeros_and_points_in_one_place():
+    data = collect(torch.tensor(X[0], requires_grad=True), tuple(LABELS))
+    assert data["points"].shape == (1, 8, 2)
+    data = collect(np.zeros((3, 2)), ["a", "b", "c"])
+    assert not data["points"].any() and not data["kept"].any()
+    assert not data["cosines"].any() and data["near"].shape == (1, 3, 2)
+
+
+def test_input_is_left_alone_and_labels_are_escaped():
+    before = X.copy()
+    view = embeddings(X, ["</script><img>", "\ud800", "\0", *LABELS[3:]])
+    np.testing.assert_array_equal(X, before)
+    html = view._repr_html_().encode().decode()
+    assert "<img>" not in html and "\0" not in html
+    svg = ET.fromstring(re.search(r"<svg.*</svg>", view.instead)[0])
+    assert svg.find("text").text == "\u2068</script><img>\u2069"
+
+
+@pytest.mark.parametrize(
+    "vectors, labels, error, message",
+    [
+        (X[0, 0], LABELS, ValueError, r"vectors \(6,\), wanted \(L \+ 1, T, d\)"),
+        (X[None], LABELS, ValueError, "vectors"),
+        (X * np.inf, LABELS, ValueError, r"vectors -?inf at \(0, 0, 0\)"),
+        (X * np.nan, LABELS, ValueError, "vectors nan"),
+        (X[:, :2], LABELS[:2], ValueError, "2 vectors of 6 dimensions, wanted 3"),
+        (X[:, :, :1], LABELS, ValueError, "8 vectors of 1 dimensions"),
+        (X[:0], LABELS, ValueError, "none of them empty"),
+        (X, LABELS[1:], ValueError, "7 labels, wanted 8"),
+        (X, "abcdefgh", TypeError, "labels is one str"),
+        ([[1, 2], [3]], LABELS, TypeError, "wanted an array of numbers"),
+    ],
+)
+def test_bad_input_is_named(vectors, labels, error, message):
+    with pytest.raises(error, match=message):
+        embeddings(vectors, labels)

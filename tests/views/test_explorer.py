@@ -1,0 +1,125 @@
+"""What goes into the page that runs the toy."""
+
+import base64
+import importlib
+import json
+import re
+import zlib
+from types import MappingProxyType
+
+import pytest
+
+from lmviz import views
+from lmviz.toy import WEIGHTS, grammar, language
+from lmviz.views import _view as base
+
+explorer = importlib.import_module("lmviz.views.explorer")
+
+
+def read(view):
+    """Give the data as the page gets it."""
+    found = re.search(
+        r'<script type="application/json">(.*?)</script>', view._repr_html_()
+    )
+    return json.loads(found[1])
+
+
+def test_the_weights_arrive_byte_for_byte():
+    packed = read(views.explorer())["weights"]
+    data = zlib.decompress(base64.b64decode(packed["array"]))
+    assert packed["type"] == "uint8"
+    assert data == (WEIGHTS / "model.safetensors").read_bytes()
+
+
+def test_a_page_of_the_site_fetches_them(monkeypatch):
+    monkeypatch.setenv(base.LINKED, "1")
+    data = read(views.explorer())
+    assert data["weights"] is None
+    assert data["weights_url"] == "_static/toy/model.safetensors"
+    assert len(views.explorer()._repr_html_()) < 12_000
+    assert read(views.explorer(embed=True))["weights"] is not None
+    assert read(views.explorer(weights_url="w.bin"))["weights_url"] == "w.bin"
+
+
+def test_the_words_of_the_page_are_those_of_the_grammar():
+    data = read(views.explorer(embed=False))
+    vocabulary = json.loads((WEIGHTS / "tokenizer.json").read_text("utf-8"))
+    assert vocabulary["model"]["vocab"] == {w: i for i, w in enumerate(data["words"])}
+    words = [
+        w for kind in data["language"].values() if type(kind) is list for w in kind
+    ]
+    assert sorted(words) == sorted(w for ws in grammar.CLASSES.values() for w in ws)
+    for name in ("START", "DAWN", "WATCH", "LAST_BEGINNING", "MIXED"):
+        assert data["language"][name] == getattr(grammar, name)
+
+
+def test_every_story_to_pick_is_one_and_asks_something():
+    kinds = set()
+    for text in explorer.STORIES.values():
+        choices = language.read([grammar.START, *text.split()])
+        kinds.add(choices[-1].kind)
+    assert kinds == set(grammar.KINDS)
+
+
+def test_the_tour_speaks_of_what_is_there():
+    data = read(views.explorer(embed=False))
+    assert len(data["tour"]) == 10
+    known = {"top", "told", "word", "head", "share", "model", "since", "first", "last"}
+    for step in data["tour"]:
+        assert step["part"] in data["parts"]
+        length = len(data["stories"][step["story"]].split()) + 1
+        assert -length <= step["at"] < 0
+        assert set(re.findall(r"\{(\w+)\}", step["text"])) <= known
+    has = data["tour"][1]
+    assert data["stories"][has["story"]].split()[has["at"]] == "has"
+    assert read(views.explorer({"a": "Mia"}, embed=False))["tour"] == []
+
+
+def test_what_went_in_stays_as_it_was():
+    stories = MappingProxyType({"b": "Mia has", "a": "Tom"})
+    data = views.explorer(stories, embed=False).data
+    assert list(data["stories"].items()) == [("b", "Mia has"), ("a", "Tom")]
+    assert data["stories"] is not stories
+
+
+@pytest.mark.parametrize(
+    ("stories", "error", "message"),
+    [
+        ("Anna", TypeError, "stories is str, wanted names to texts"),
+        ({}, ValueError, "no stories: wanted one or more"),
+        ({"a": 3}, TypeError, "story 'a' is 3, wanted a str for a str"),
+        ({2: "Anna"}, TypeError, "story 2 is 'Anna', wanted a str for a str"),
+        (
+            {"a": "Anna went to London"},
+            ValueError,
+            "story 'a': the toy knows 78 words, and 'London' is none",
+        ),
+        ({"a": "Anna " * 64}, ValueError, "story 'a' has 64 words, wanted at most 63"),
+    ],
+)
+def test_what_the_toy_cannot_read_is_refused(stories, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        views.explorer(stories)
+
+
+def test_without_scripts_the_truth_is_printed():
+    view = views.explorer({"a": "Anna has a red ball ."}, embed=False)
+    assert "<q>Anna has a red ball .</q>" in view.instead
+    assert view.instead.count("<td>0.286</td>") == 3  # 4 / 14, the other kind
+    assert view.instead.count("<td>0.071</td>") == 2  # 1 / 14
+    assert "<td>Anna</td>" not in view.instead
+    no_story = views.explorer({"a": "ball ball"}, embed=False)
+    assert no_story.instead == "<p>The toy reads: <q>ball ball</q></p>"
+    start = views.explorer({"a": "<story>"}, embed=False)
+    assert "&lt;story&gt;" in start.instead
+
+
+def test_a_script_comes_after_what_it_imports_and_once():
+    script = base.bundle("explorer", "model")
+    order = ("const define", "class Language", "class Model", "const tour", "PARTS =")
+    places = [script.index(text) for text in order]
+    assert places == sorted(places)
+    assert script.count("class Model") == 1
+    assert "const { readTensors, best, Model } = (() => {" in script
+    assert "import " not in re.sub(r"//.*", "", script)
+    assert not re.search("^export", script, re.MULTILINE)

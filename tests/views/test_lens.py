@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from lmviz.prediction import probabilities
+from lmviz.views import lens
+from lmviz.views.lens import collect
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(4, 3, 20))
+IDS, TOKENS = [4, 2, 9], ["a", "b", "c"]
+WORDS = [f"w{i}" for i in range(20)]
+
+
+def test_top_tokens_are_the_likeliest():
+    data = collect(LOGITS, IDS, TOKENS, vocabulary=WORDS)
+    top = probabilities(torch.tensor(LOGITS)).topk(5)
+    np.testing.assert_allclose(data["chances"], top.values, rtol=1e-5)
+    names = np.array(data["names"])[data["which"]]
+    np.testing.assert_array_equal(names, np.array(WORDS)[top.indices])
+
+
+def test_final_answer_is_ranked_everywhere():
+    data = collect(LOGITS, IDS, TOKENS, vocabulary=WORDS)
+    chances = probabilities(torch.tensor(LOGITS)).numpy()
+    final = chances[-1].argmax(-1)
+    for i, answer in enumerate(final):
+        order = np.argsort(-chances[:, i], axis=-1)
+        np.testing.assert_array_equal(
+            data["ranks"][:, i], (order == answer).argmax(-1) + 1
+        )
+        np.testing.assert_allclose(data["held"][:, i], chances[:, i, answer], rtol=1e-5)
+    assert (data["ranks"][-1] == 1).all()
+
+
+def test_cells_that_say_the_next_token_are_marked():
+    logits = np.zeros((1, 3, 20))
+    logits[0, 0, 2] = logits[0, 1, 3] = logits[0, 2, 9] = 1
+    data = collect(logits, IDS, TOKENS, vocabulary=WORDS)
+    assert data["next"].tolist() == [[True, False, False]]
+
+
+def test_small_vocabulary_ruled_out_tokens_and_tensors():
+    logits = torch.tensor([[[0.0, -torch.inf, 1.0]]], requires_grad=True)
+    data = collect(logits, torch.tensor([0]), ["a"], vocabulary=lambda ids: ["w"] * 3)
+    assert data["chances"].shape == (1, 1, 3) and data["chances"][0, 0, 2] == 0
+
+
+def test_input_is_left_alone_and_tokens_are_escaped():
+    before = LOGITS.copy()
+    html = lens(
+        LOGITS, IDS, ["a", "b", "<img>"], vocabulary=["</script>"] * 20
+    )._repr_html_()
+    np.testing.assert_array_equal(LOGITS, before)
+    assert "<img>" not in html and html.count("</script>") == 2
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        (
+            {"logits": LOGITS[0]},
+            ValueError,
+            r"logits \(3, 20\), wanted \(L \+ 1, T, V\)",
+        ),
+        ({"logits": LOGITS * np.nan}, ValueError, "logits nan"),
+        ({"logits": np.full((4, 3, 20), -np.inf)}, ValueError, "all -inf"),
+        ({"ids": [1, 2]}, ValueError, r"ids \(2,\), wanted \(3,\)"),
+        ({"ids": [1, 2, 20]}, ValueError, "id 20, wanted whole numbers from 0 to 19"),
+        ({"ids": [1, 2, 0.5]}, ValueError, "id 0.5"),
+        ({"tokens": ["a"]}, ValueError, "1 tokens, wanted 3"),
+        ({"tokens": [1, 2, 3]}, TypeError, "tokens 0 is int"),
+        ({"vocabulary": ["a"]}, ValueError, "vocabulary of 1, wanted 20"),
+    ],
+)
+def test_bad_input_is_named(change, error, message):
+    given = {"logits": LOGITS, "ids": IDS, "tokens": TOKENS, "vocabulary": WORDS}
+    given |= change
+    with pytest.raises(error, match=message):
+        lens(
+            given["logits"],
+            given["ids"],
+            given["tokens"],
+            vocabulary=given["vocabulary"],
+        )
