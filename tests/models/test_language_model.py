@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 import shutil
 
 import pytest
@@ -52,9 +53,9 @@ def test_blank_text_is_refused(tiny, text):
         tiny.trace(text)
 
 
-@pytest.mark.parametrize("text", [None, 7, ["The", "dog"]])
+@pytest.mark.parametrize("text", [None, 7, ["The", "dog"], [1.5], [True]])
 def test_what_is_no_text_is_refused(tiny, text):
-    with pytest.raises(TypeError, match="wanted a text"):
+    with pytest.raises(TypeError, match="`text` must be a string"):
         tiny.trace(text)
 
 
@@ -145,3 +146,28 @@ def test_cards_and_models_cannot_be_changed(tiny):
         tiny.card = None
     assert isinstance(tiny, LanguageModel)
     assert repr(tiny).startswith("LanguageModel(")
+
+
+@pytest.mark.parametrize("ids", [[4, 2], (4, 2), torch.tensor([4, 2])])
+def test_ids_are_taken_as_a_list_a_tuple_or_a_tensor(tiny, ids):
+    assert torch.equal(tiny.ids(ids), torch.tensor([4, 2]))
+    assert tiny.trace(ids).tokens == tuple(tiny.tokens([4, 2]))
+
+
+def test_a_model_made_in_memory_can_be_traced(toy):
+    lm = LanguageModel.from_module(toy.module, toy.tokenizer, name="mine")
+    assert lm.card.name == "mine"
+    assert torch.equal(lm.trace("Anna has").logits, toy.trace("Anna has").logits)
+
+
+def test_a_model_without_a_tokenizer_takes_ids_only(toy):
+    lm = LanguageModel.from_module(toy.module)
+    assert lm.trace([0, 21, 5]).tokens == ("0", "21", "5")
+    with pytest.raises(ValueError, match="custom has no tokenizer; pass ids"):
+        lm.trace("Anna has")
+
+
+def test_a_model_made_in_memory_stays_in_its_process(toy):
+    lm = LanguageModel.from_module(toy.module, toy.tokenizer)
+    with pytest.raises(ValueError, match="custom was made in memory"):
+        pickle.dumps(lm)
