@@ -1,225 +1,312 @@
-"""What the chapters accept, and what they say to anything else.
+"""Validation of arguments, for torch and numpy, with one wording of the errors.
 
-Numbers of integers or of 16 bits count as float32: they are too coarse to be added up.
-A tensor that suits already is returned as it is, in a few microseconds.
+A function takes a value, the argument's name for the message, and what is accepted;
+it returns the value in the form to compute with. A shape is a tuple of sizes, with a
+letter for an axis of any length but zero and ``"..."`` first for any further axes. A
+tensor that is suitable already is returned as it is, within a few microseconds.
+
+Chapters, which compute with torch, use the functions on tensors; figures and views use
+those on arrays, which don't import torch.
 """
 
-import torch
+import operator
+
+import numpy as np
+
+_LARGEST = np.finfo(np.float32).max  # figures and views store float32
 
 
-def numbers(x, name, shape):
-    """Return a tensor of numbers to compute with: float32, or float64 if it is.
-
-    Parameters
-    ----------
-    x : torch.Tensor
-    name : str
-        For the messages.
-    shape : tuple of str or int
-        A letter for an axis of any length but zero; ``"..."`` first for any axes.
-
-    Returns
-    -------
-    torch.Tensor
-
-    Raises
-    ------
-    TypeError
-        If it is no tensor, or of complex numbers.
-    ValueError
-        If its shape is another, it is empty, or it is not on the CPU.
+def tensor(x, name, shape):
+    """Return a tensor of real numbers on the CPU, of any type and the given shape.
 
     Examples
     --------
-    >>> numbers(torch.tensor([[1, 2]]), "logits", ("...", "V"))
+    >>> import torch
+    >>> tensor(torch.zeros(2, 3), "x", ("T", 4))
+    Traceback (most recent call last):
+        ...
+    ValueError: `x` must have shape (T, 4), got (2, 3)
+    """
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(
+            f"`{name}` must be a tensor (see torch.as_tensor), got {_kind(x)}"
+        )
+    if x.is_complex():
+        raise TypeError(f"`{name}` must hold real numbers, got {_dtype(x)}")
+    if not x.is_cpu:
+        raise ValueError(f"`{name}` must be on the CPU (see .cpu()), got {x.device}")
+    _check_shape(x.shape, x.numel(), name, shape)
+    return x
+
+
+def float_tensor(x, name, shape):
+    """Return a tensor to compute with: float64 if it is, float32 otherwise.
+
+    Integers and 16-bit floats are converted, since sums of them lose precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> float_tensor(torch.tensor([[1, 2]]), "logits", ("...", "V"))
     tensor([[1., 2.]])
     """
+    import torch
+
     x = tensor(x, name, shape)
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def ids(x, name, shape, *, size=None):
-    """Return a tensor of ids as int64.
-
-    Parameters
-    ----------
-    x : torch.Tensor of int
-    name : str
-    shape : tuple of str or int
-        As for `numbers`.
-    size : int, optional
-        The rows that they choose from. Default: any number is an id.
-
-    Returns
-    -------
-    torch.Tensor of int64
-
-    Raises
-    ------
-    TypeError
-        If it is no tensor of whole numbers.
-    ValueError
-        If its shape is another, it is empty or not on the CPU, or there is no such row.
+    """Return a tensor of int64 ids, each below `size` if it is given.
 
     Examples
     --------
+    >>> import torch
     >>> ids(torch.tensor([3, 1], dtype=torch.uint8), "ids", ("T",), size=4)
     tensor([3, 1])
     """
+    import torch
+
     x = tensor(x, name, shape)
     if x.is_floating_point() or x.dtype == torch.bool:
-        raise TypeError(f"{name} of {x.dtype}, wanted whole numbers")
+        raise TypeError(f"`{name}` must hold integers, got {_dtype(x)}")
     if size is not None:
         low, high = map(int, x.aminmax())
         if low < 0 or high >= size:
             wrong = low if low < 0 else high
-            raise ValueError(
-                f"id {wrong} is not in the vocabulary of {size}: wanted 0 to {size - 1}"
-            )
+            raise ValueError(f"`{name}` must be from 0 to {size - 1}, got {wrong}")
     return x.long()
 
 
-def logits(x, name, shape):
-    """Return logits to choose by: each row has one that is the largest, and finite.
-
-    NaN and infinity would vanish in a choice. Minus infinity is a ruled-out token.
+def text_ids(x, config):
+    """Return the ids of one text that a model can take, as int64.
 
     Parameters
     ----------
-    x, name, shape
-        As for `numbers`.
-
-    Returns
-    -------
-    torch.Tensor
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `numbers`, or if a row has NaN, infinity, or nothing that is finite.
-
-    Examples
-    --------
-    >>> logits(torch.tensor([0.0, torch.nan]), "logits", ("V",))
-    Traceback (most recent call last):
-        ...
-    ValueError: the largest of logits is nan, wanted a finite number
-    """
-    x = numbers(x, name, shape)
-    largest = x.amax(-1)  # NaN, where there is one
-    if not largest.isfinite().all():
-        wrong = float(largest[~largest.isfinite()].flatten()[0])
-        raise ValueError(f"the largest of {name} is {wrong}, wanted a finite number")
-    return x
-
-
-def finite(x, name):
-    """Raise an error that says where a tensor has no finite number of float32.
-
-    Examples
-    --------
-    >>> finite(torch.tensor([0.0, torch.inf]), "x")
-    Traceback (most recent call last):
-        ...
-    ValueError: x has inf at (1,), wanted finite numbers
-    """
-    if not (good := x.abs() <= torch.finfo(torch.float32).max).all():
-        place = tuple((~good).nonzero()[0].tolist())
-        raise ValueError(
-            f"{name} has {float(x[place])} at {place}, wanted finite numbers"
-        )
-
-
-def text(x, config):
-    """Return the ids of a text, once it is clear that a model can take them.
-
-    Parameters
-    ----------
-    x : torch.Tensor of int, shape (T,)
     config : transformers.PretrainedConfig
 
-    Returns
-    -------
-    torch.Tensor of int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `ids`, or if the text is longer than the context.
-
     Examples
     --------
-    >>> import lmviz
-    >>> text(torch.arange(3), lmviz.load("toy").module.config)
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> text_ids(torch.arange(3), SimpleNamespace(vocab_size=3))
     tensor([0, 1, 2])
     """
     x = ids(x, "ids", ("T",), size=config.vocab_size)
-    context = getattr(config, "max_position_embeddings", None)
-    if context is not None and len(x) > context:
-        raise ValueError(
-            f"the text is {len(x)} tokens long, and the model holds {context}; shorten "
-            "it or take it in pieces"
-        )
+    check_context(len(x), getattr(config, "max_position_embeddings", None))
     return x
 
 
-def promoted(*tensors):
-    """Return tensors in the type that holds the numbers of all of them.
+def check_context(n, context):
+    """Refuse a text of more tokens than the context, if that is limited.
 
     Examples
     --------
-    >>> [x.dtype for x in promoted(torch.ones(1), torch.ones(1).double())]
+    >>> check_context(65, 64)
+    Traceback (most recent call last):
+        ...
+    ValueError: the text is 65 tokens long, but the model's context holds 64; shorten or split it
+    """  # noqa: E501
+    if context is not None and n > context:
+        raise ValueError(
+            f"the text is {n} tokens long, but the model's context holds {context}; "
+            "shorten or split it"
+        )
+
+
+def logits(x, name, shape):
+    """Return logits to choose from: the largest of each row is finite.
+
+    NaN and infinity would go unnoticed in a choice; minus infinity excludes a token.
+
+    Examples
+    --------
+    >>> import torch
+    >>> logits(torch.tensor([0.0, torch.nan]), "logits", ("V",))
+    Traceback (most recent call last):
+        ...
+    ValueError: the largest of `logits` must be finite, got nan
+    """
+    x = float_tensor(x, name, shape)
+    largest = x.amax(-1)  # NaN if the row has one
+    if not largest.isfinite().all():
+        wrong = float(largest[~largest.isfinite()].flatten()[0])
+        raise ValueError(f"the largest of `{name}` must be finite, got {wrong}")
+    return x
+
+
+def promote(*tensors):
+    """Return tensors in the smallest type that holds the numbers of all of them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> [x.dtype for x in promote(torch.ones(1), torch.ones(1).double())]
     [torch.float64, torch.float64]
     """
+    import torch
+
     first, *others = (x.dtype for x in tensors)
     for other in others:
         first = torch.promote_types(first, other)
     return [x.to(first) for x in tensors]
 
 
-def tensor(x, name, shape):
-    """Return a tensor, once it is clear that it is one and of this shape.
+def array(values, name, shape):
+    """Return real numbers as a numpy array of their own type, not copied if possible.
 
     Parameters
     ----------
-    x, name, shape
-        As for `numbers`.
-
-    Returns
-    -------
-    torch.Tensor
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `numbers`; any type of number will do.
+    values : array-like or torch.Tensor
 
     Examples
     --------
-    >>> tensor(torch.zeros(2, 3), "x", ("T", 4))
+    >>> array([[1, 2]], "weights", ("T_q", "T_k"))
+    array([[1, 2]])
+    """
+    if getattr(values, "is_meta", False):
+        raise ValueError(f"`{name}` must hold numbers, got a tensor on the meta device")
+    kind = _kind(values)
+    if hasattr(values, "detach"):  # a tensor, without importing torch
+        values = values.detach().cpu()
+        # numpy has no bfloat16.
+        values = (values if values.element_size() > 2 else values.double()).numpy()
+    try:
+        values = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        values = np.array(None)
+    if values.dtype.kind not in "bfiu":
+        raise TypeError(f"`{name}` must be an array of real numbers, got {kind}")
+    _check_shape(values.shape, values.size, name, shape)
+    return values
+
+
+def float_array(values, name, shape, *, allowed=None):
+    """Return a float64 copy of numbers that are finite, or ``"nan"`` or ``"-inf"``.
+
+    Examples
+    --------
+    >>> float_array([[1, 2]], "logits", ("T", "V"))
+    array([[1., 2.]])
+    """
+    values = array(values, name, shape).astype(np.float64)
+    check_finite(values, name, allowed=allowed)
+    return values
+
+
+def check_finite(x, name, *, allowed=None):
+    """Refuse a tensor or an array with a number that float32 can't hold.
+
+    Parameters
+    ----------
+    allowed : {"nan", "-inf"}, optional
+        An exception.
+
+    Examples
+    --------
+    >>> check_finite(np.array([0, np.nan]), "weights")
     Traceback (most recent call last):
         ...
-    ValueError: x (2, 3), wanted (T, 4), none of them empty
+    ValueError: `weights` must be finite (in float32), got nan at (1,)
     """
-    if not isinstance(x, torch.Tensor):
-        kind = type(x).__name__
-        raise TypeError(
-            f"{name} of type {kind}, wanted a torch.Tensor (torch.as_tensor)"
-        )
-    if x.is_complex():
-        raise TypeError(f"{name} of {x.dtype}, wanted real numbers")
-    if not x.is_cpu:
-        raise ValueError(f"{name} is on the device {x.device}, wanted the CPU (.cpu())")
-    open_ended = shape[:1] == ("...",)
-    axes = shape[1:] if open_ended else shape
-    sizes = x.shape[x.ndim - len(axes) :] if open_ended else x.shape
-    fits = len(sizes) == len(axes) and all(
-        isinstance(want, str) or size == want
-        for size, want in zip(sizes, axes, strict=True)
-    )
-    if not fits or not x.numel():
-        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    good = abs(x) <= _LARGEST
+    if allowed == "nan":
+        good |= x != x
+    elif allowed == "-inf":
+        good |= x == -np.inf
+    if not good.all():
+        index = tuple(map(int, np.argwhere(~np.asarray(good))[0]))
+        accepted = f" or {allowed}" if allowed else ""
         raise ValueError(
-            f"{name} {tuple(x.shape)}, wanted {wanted}, none of them empty"
+            f"`{name}` must be finite (in float32){accepted}, got {float(x[index])} "
+            f"at {index}"
         )
-    return x
+
+
+def strings(texts, name, n):
+    """Return a sequence of `n` strings as a list.
+
+    Examples
+    --------
+    >>> strings(("a", "b"), "tokens", 2)
+    ['a', 'b']
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"`{name}` must be a sequence of {n} strings, got one str")
+    texts = list(texts)
+    if len(texts) != n:
+        raise ValueError(f"`{name}` must have length {n}, got {len(texts)}")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"`{name}[{i}]` must be a str, got {_kind(text)}")
+    return texts
+
+
+def integer(value, name, low, high=None):
+    """Return an integer of at least `low` and, if it is given, at most `high`.
+
+    Examples
+    --------
+    >>> integer(0, "k", 1)
+    Traceback (most recent call last):
+        ...
+    ValueError: `k` must be at least 1, got 0
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an integer, got {value!r:.60}")
+    if number < low or (high is not None and number > high):
+        accepted = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"`{name}` must be {accepted}, got {number}")
+    return number
+
+
+def choice(value, name, options):
+    """Return one of some names.
+
+    Examples
+    --------
+    >>> choice("log", "scale", ["linear", "log1p"])
+    Traceback (most recent call last):
+        ...
+    ValueError: `scale` must be one of 'linear', 'log1p', got 'log'
+    """
+    if not isinstance(value, str) or value not in options:
+        accepted = ", ".join(map(repr, options))
+        raise ValueError(f"`{name}` must be one of {accepted}, got {value!r:.60}")
+    return value
+
+
+def _check_shape(sizes, n, name, shape):
+    """Refuse an array of another shape, or one without numbers."""
+    if shape[:1] == ("...",):
+        axes = shape[1:]
+        last = sizes[max(0, len(sizes) - len(axes)) :]
+    else:
+        axes, last = shape, sizes
+    if len(last) != len(axes) or any(
+        size != axis and not isinstance(axis, str)
+        for size, axis in zip(last, axes, strict=True)
+    ):
+        raise ValueError(
+            f"`{name}` must have shape {_written(shape)}, got {_written(sizes)}"
+        )
+    if not n:
+        raise ValueError(f"`{name}` must not be empty, got shape {_written(sizes)}")
+
+
+def _written(shape):
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _kind(value):
+    return type(value).__name__
+
+
+def _dtype(x):
+    return str(x.dtype).removeprefix("torch.")

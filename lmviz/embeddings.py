@@ -8,7 +8,7 @@ from numbers import Integral
 
 import torch
 
-from . import _validation as checks
+from . import _validation
 
 
 def lookup(table, ids):
@@ -34,8 +34,8 @@ def lookup(table, ids):
     tensor([[2., 3.],
             [2., 3.]])
     """
-    checks.tensor(table, "table", ("V", "d"))
-    return table[checks.ids(ids, "ids", ("...",), size=len(table))]
+    _validation.tensor(table, "table", ("V", "d"))
+    return table[_validation.ids(ids, "ids", ("...",), size=len(table))]
 
 
 def cosine(a, b):
@@ -61,13 +61,13 @@ def cosine(a, b):
     >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
     tensor([[1., 0.]])
     """
-    a = checks.numbers(a, "a", ("n", "d"))
-    b = checks.numbers(b, "b", ("m", "d"))
+    a = _validation.float_tensor(a, "a", ("n", "d"))
+    b = _validation.float_tensor(b, "b", ("m", "d"))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"vectors of different width: {tuple(a.shape)} and {tuple(b.shape)}"
         )
-    a, b = checks.promoted(a, b)
+    a, b = _validation.promote(a, b)
     normalize = torch.nn.functional.normalize
     return normalize(a, dim=-1) @ normalize(b, dim=-1).T
 
@@ -150,7 +150,7 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
     if len(shapes := {tuple(row.shape) for row in rows}) > 1:
         raise ValueError(f"a, b and c have the shapes {shapes}, wanted the same")
     questions = torch.stack(rows, dim=-1)
-    table = checks.numbers(table, "table", ("V", "d"))
+    table = _validation.float_tensor(table, "table", ("V", "d"))
     first, second, third = lookup(table, questions).unbind(-2)
     similarity = cosine(torch.atleast_2d(second - first + third), table)
     left = len(table) - 3 if without_inputs else len(table)
@@ -164,7 +164,7 @@ def analogy(table, a, b, c, *, k=5, without_inputs=True):
 def _rows(row, name):
     row = torch.tensor(int(row)) if isinstance(row, Integral) else row
     shape = () if isinstance(row, torch.Tensor) and not row.ndim else ("n",)
-    return checks.ids(row, name, shape)
+    return _validation.ids(row, name, shape)
 
 
 def _check_answers(k, n, similarity, table):
@@ -172,7 +172,7 @@ def _check_answers(k, n, similarity, table):
         raise ValueError(f"k is {k}, wanted 1 to {n}: there are no more other rows")
     # NaN would come out as the closest. Only then the whole table is looked through.
     if similarity.isnan().any():
-        checks.finite(table, "table")
+        _validation.check_finite(table, "table")
 
 
 def random_pairs(table, *, n=10_000, seed=0):
@@ -200,7 +200,7 @@ def random_pairs(table, *, n=10_000, seed=0):
     >>> random_pairs(torch.eye(5), n=3)
     tensor([0., 0., 0.])
     """
-    table = checks.numbers(table, "table", ("V", "d"))
+    table = _validation.float_tensor(table, "table", ("V", "d"))
     if len(table) < 2 or n < 1:
         raise ValueError(f"{n} pairs of {len(table)} rows: wanted 1 or more, of 2 rows")
     generator = torch.Generator().manual_seed(seed)
@@ -241,8 +241,8 @@ def project(x, *, n=2):
     """
     from sklearn.decomposition import PCA
 
-    x = checks.numbers(x, "x", ("T", "d")).detach()
-    checks.finite(x, "x")
+    x = _validation.float_tensor(x, "x", ("T", "d")).detach()
+    _validation.check_finite(x, "x")
     if len(x) <= n:
         raise ValueError(f"{len(x)} vectors cannot spread in {n} directions: give more")
     if not 1 <= n <= x.shape[1] or x.eq(x[0]).all():

@@ -19,7 +19,7 @@ def test_lookup_is_what_torch_embedding_does(table):
 
 @pytest.mark.parametrize("wrong", [-1, 50])
 def test_lookup_names_the_id_that_is_not_there(table, wrong):
-    with pytest.raises(ValueError, match=f"id {wrong} .* 0 to 49"):
+    with pytest.raises(ValueError, match=f"`ids` must be from 0 to 49, got {wrong}"):
         embeddings.lookup(table, torch.tensor([0, wrong]))
 
 
@@ -94,7 +94,7 @@ def test_many_analogies_are_answered_as_one_by_one(table, without_inputs):
 
 
 def test_an_analogy_names_the_id_that_is_not_there(table):
-    with pytest.raises(ValueError, match="id 50 .* 0 to 49"):
+    with pytest.raises(ValueError, match="`ids` must be from 0 to 49, got 50"):
         embeddings.analogy(table, 0, 50, 2)
 
 

@@ -35,6 +35,19 @@ print(*sys.modules)
     assert not HEAVY & set(run(code))
 
 
+def test_drawing_arrays_does_not_load_torch():
+    code = """
+import sys
+import matplotlib
+matplotlib.use("agg")
+from lmviz import plots, views
+plots.attention_map([[1]], ["a"])
+views.attention([[[[1]]]], ["a"])
+print(*sys.modules)
+"""
+    assert not {"torch", "transformers"} & set(run(code))
+
+
 def test_every_public_name_is_there():
     for name in lmviz.__all__:
         assert getattr(lmviz, name) is not None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 from ..models import _memory as memory
 from ..transformer import architectures as families
 
@@ -87,7 +87,7 @@ def mean_head_outputs(module, ids):
     >>> mean_head_outputs(lm.module, lm.encode(text)).shape
     torch.Size([3, 4, 24])
     """
-    ids = checks.text(ids, module.config)
+    ids = _validation.text_ids(ids, module.config)
     n_layers, n_heads = _size(module.config)
     means, handles = {}, []
 
@@ -145,8 +145,8 @@ def head_effects(module, ids, answer, *, replacement=None):
     >>> found.shape, divmod(int(found.argmin()), 4)
     (torch.Size([3, 4]), (0, 0))
     """
-    ids = checks.text(ids, module.config)
-    checks.ids(torch.tensor(answer), "answer", (), size=module.config.vocab_size)
+    ids = _validation.text_ids(ids, module.config)
+    _validation.ids(torch.tensor(answer), "answer", (), size=module.config.vocab_size)
     replacement = _fitting(replacement, module)
     n_layers, n_heads = _size(module.config)
     memory.check(module.config, len(ids), (), n_texts=n_heads)
@@ -191,7 +191,7 @@ def _fitting(replacement, module):
     # The projection leads from all heads, side by side, to the residual stream.
     width = _output(module, 0).weight.numel() // module.config.hidden_size
     shape = n_layers, n_heads, width // n_heads
-    return checks.numbers(replacement, "replacement", shape)
+    return _validation.float_tensor(replacement, "replacement", shape)
 
 
 def _output(module, layer):

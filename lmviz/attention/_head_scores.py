@@ -8,7 +8,7 @@ weight that a query spends on some kind of key. Which keys these are says a patt
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 
 def previous_token_score(weights):
@@ -160,7 +160,7 @@ def entropy(weights):
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
-    weights = checks.numbers(weights, "weights", ("...", "T_q", "T_k"))
+    weights = _validation.float_tensor(weights, "weights", ("...", "T_q", "T_k"))
     return torch.special.entr(weights).sum(-1)
 
 
@@ -200,9 +200,13 @@ def rollout(attentions, *, residual=0.5):
     tensor([[1.0000, 0.0000],
             [0.4375, 0.5625]])
     """
-    attentions = checks.numbers(attentions, "attentions", ("L", "H", "T", "T"))
+    attentions = _validation.float_tensor(
+        attentions, "attentions", ("L", "H", "T", "T")
+    )
     if attentions.shape[-1] != attentions.shape[-2]:
-        raise ValueError(f"attentions {tuple(attentions.shape)}, wanted (L, H, T, T)")
+        raise ValueError(
+            f"`attentions` must have shape (L, H, T, T), got {tuple(attentions.shape)}"
+        )
     if not 0 <= residual <= 1:
         raise ValueError(f"residual is {residual}, wanted a share from 0 to 1")
     total = torch.eye(attentions.shape[-1], dtype=attentions.dtype)
@@ -251,8 +255,8 @@ def _share(weights, keys, queries):
 
 
 def _of_text(weights, ids):
-    ids = checks.ids(ids, "ids", ("T",))
-    weights = checks.numbers(weights, "weights", ("...", "T", "T"))
+    ids = _validation.ids(ids, "ids", ("T",))
+    weights = _validation.float_tensor(weights, "weights", ("...", "T", "T"))
     if weights.shape[-2:] != (len(ids), len(ids)):
         raise ValueError(
             f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
@@ -262,7 +266,7 @@ def _of_text(weights, ids):
 
 
 def _checked(weights):
-    weights = checks.numbers(weights, "weights", ("...", "T", "T"))
+    weights = _validation.float_tensor(weights, "weights", ("...", "T", "T"))
     n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
         raise ValueError(

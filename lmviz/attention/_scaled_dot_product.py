@@ -5,7 +5,7 @@ Scores, mask, softmax, and the weighted average of the values.
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 
 def causal_mask(n_tokens, *, window=None):
@@ -70,15 +70,15 @@ def scores(query, key, *, scale=None, softcap=None):
     >>> scores(query, torch.eye(4))
     tensor([[1., 0., 0., 0.]])
     """
-    query = checks.numbers(query, "query", ("...", "T_q", "d_head"))
-    key = checks.numbers(key, "key", ("...", "T_k", "d_head"))
+    query = _validation.float_tensor(query, "query", ("...", "T_q", "d_head"))
+    key = _validation.float_tensor(key, "key", ("...", "T_k", "d_head"))
     if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
         raise ValueError(
             f"query {tuple(query.shape)} and key {tuple(key.shape)} do not go "
             "together: wanted (..., T_q, d_head) and (..., T_k, d_head), equal in "
             "all but T"
         )
-    query, key = checks.promoted(query, key)
+    query, key = _validation.promote(query, key)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     raw = query @ key.transpose(-1, -2) * scale
     return raw if softcap is None else softcap * (raw / softcap).tanh()
@@ -120,7 +120,7 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
     if bias is not None:
         raw = raw + _fitting(bias, raw.shape)
     if mask is not None:
-        mask = checks.tensor(mask, "mask", ("T_q", "T_k"))
+        mask = _validation.tensor(mask, "mask", ("T_q", "T_k"))
         if mask.dtype != torch.bool:
             raise TypeError(f"mask of {mask.dtype}, wanted torch.bool: True is seen")
         if mask.shape != raw.shape[-2:]:
@@ -133,7 +133,7 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
 
 
 def _fitting(bias, shape):
-    bias = checks.numbers(bias, "bias", ("...", *shape[-2:]))
+    bias = _validation.float_tensor(bias, "bias", ("...", *shape[-2:]))
     both = zip(reversed(bias.shape), reversed(shape), strict=False)
     if not all(a == b or 1 in (a, b) for a, b in both):
         raise ValueError(f"bias {tuple(bias.shape)} does not fit scores {tuple(shape)}")
@@ -168,13 +168,13 @@ def attend(query, key, value, *, mask=None):
             [2.]])
     """
     found = attention_weights(query, key, mask=mask)
-    value = checks.numbers(value, "value", ("...", "T_k", "d_value"))
+    value = _validation.float_tensor(value, "value", ("...", "T_k", "d_value"))
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
             f"key {tuple(key.shape)} and value {tuple(value.shape)} do not go "
             "together: every key needs one value"
         )
-    found, value = checks.promoted(found, value)
+    found, value = _validation.promote(found, value)
     return found @ value
 
 
@@ -200,7 +200,7 @@ def split_heads(x, n_heads):
     >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
     [[[1, 2], [5, 6]], [[3, 4], [7, 8]]]
     """
-    n_tokens, width = checks.tensor(x, "x", ("T", "H * d_head")).shape
+    n_tokens, width = _validation.tensor(x, "x", ("T", "H * d_head")).shape
     if n_heads < 1 or width % n_heads:
         raise ValueError(f"a width of {width} cannot be cut into {n_heads} heads")
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
@@ -228,7 +228,7 @@ def join_heads(x):
     >>> torch.equal(join_heads(split_heads(x, 2)), x)
     True
     """
-    return checks.tensor(x, "x", ("H", "T", "d_head")).transpose(0, 1).flatten(1)
+    return _validation.tensor(x, "x", ("H", "T", "d_head")).transpose(0, 1).flatten(1)
 
 
 def share_heads(x, n_heads):
@@ -260,7 +260,7 @@ def share_heads(x, n_heads):
     >>> share_heads(key, 4).flatten()
     tensor([1., 1., 2., 2.])
     """
-    checks.tensor(x, "x", ("H_kv", "T", "d_head"))
+    _validation.tensor(x, "x", ("H_kv", "T", "d_head"))
     if n_heads < 1 or n_heads % len(x):
         raise ValueError(f"{n_heads} query heads cannot share {len(x)} evenly")
     return x.repeat_interleave(n_heads // len(x), dim=0)

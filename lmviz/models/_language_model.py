@@ -214,9 +214,9 @@ class LanguageModel:
         return trace(self.module, ids, self.tokens(ids), keep=keep)
 
     def _checked(self, ids):
-        from .. import _validation as checks
+        from .. import _validation
 
-        ids = checks.ids(ids, "ids", ("T",), size=self.card.vocabulary)
+        ids = _validation.ids(ids, "ids", ("T",), size=self.card.vocabulary)
         if self.card.context is not None and len(ids) > self.card.context:
             raise ValueError(
                 f"the text is {len(ids)} tokens long, and {self.card.name} holds "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 from . import _memory as memory
 
 KEEP = ("hidden_states", "attentions", "logits")
@@ -97,7 +97,7 @@ def trace(module, ids, tokens, *, keep=None):
         raise ValueError(
             f"keep has {min(unknown)!r:.60}, wanted some of {', '.join(KEEP)}"
         )
-    ids = checks.text(ids, module.config)
+    ids = _validation.text_ids(ids, module.config)
     if len(tokens := tuple(tokens)) != len(ids):
         raise ValueError(f"{len(tokens)} tokens, wanted one for each of {len(ids)} ids")
     memory.check(module.config, len(ids), keep)

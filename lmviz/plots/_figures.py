@@ -10,7 +10,7 @@ import unicodedata
 
 import numpy as np
 
-from .._arrays import as_array, check, numbers
+from .._validation import array, check_finite, choice, float_array
 from ._fonts import make_legible, write
 
 #: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
@@ -71,11 +71,11 @@ def attention_map(
     """
     import seaborn
 
-    weights = numbers(weights, "weights", ("T_q", "T_k"))
+    weights = float_array(weights, "weights", ("T_q", "T_k"))
     if weights.shape[1] != len(tokens) or len(weights) > len(tokens):
         raise ValueError(
-            f"weights {weights.shape} do not fit {len(tokens)} tokens: wanted "
-            "(T_q, T_k) with one token a key"
+            f"`tokens` must have one label a key, got {len(tokens)} for weights of "
+            f"shape {weights.shape}"
         )
     colour, label = _scale(scale)
     _check_labels(tokens, "use head_mosaic, which has no labels")
@@ -132,8 +132,8 @@ def head_mosaic(
     >>> ax.get_xlabel(), len(ax.get_xticks()), ax.get_ylabel(), len(ax.get_yticks())
     ('head', 3, 'layer', 2)
     """
-    attentions = as_array(attentions, "attentions", ("L", "H", "T_q", "T_k"))
-    check(attentions, "attentions", ~np.isfinite(attentions))
+    attentions = array(attentions, "attentions", ("L", "H", "T_q", "T_k"))
+    check_finite(attentions, "attentions")
     n_layers, n_heads, n_queries, n_keys = attentions.shape
     colour, label = _scale(scale)
     gap = max(1, n_keys // 10)
@@ -197,8 +197,8 @@ def heatmap(
     >>> ax.get_title(), ax.images[0].get_array().tolist()
     ('Ones', [[1, 0], [0, 1]])
     """
-    matrix = as_array(matrix, "matrix", ("rows", "columns"))
-    check(matrix, "matrix", np.isinf(matrix))
+    matrix = array(matrix, "matrix", ("rows", "columns"))
+    check_finite(matrix, "matrix", allowed="nan")
     ax = ax or _axes(7.0, 4.8)
     drawn = ax.imshow(
         matrix,
@@ -309,11 +309,11 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     """
     from adjustText import adjust_text
 
-    coordinates = numbers(coordinates, "coordinates", ("T", 2))
+    coordinates = float_array(coordinates, "coordinates", ("T", 2))
     if coordinates.shape != (len(labels), 2):
         raise ValueError(
-            f"coordinates {coordinates.shape} do not fit {len(labels)} labels: "
-            "wanted (T, 2)"
+            f"`labels` must have one entry a point, got {len(labels)} for "
+            f"{len(coordinates)} points"
         )
     _check_labels(labels, "draw some of the points")
     ax = ax or _axes(6.0, 5.0)
@@ -362,9 +362,12 @@ def token_bars(tokens, probabilities, *, title, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['0.750', '0.125', '0.125']
     """
-    probabilities = numbers(probabilities, "probabilities", ("k",))
+    probabilities = float_array(probabilities, "probabilities", ("k",))
     if len(probabilities) != len(tokens):
-        raise ValueError(f"{len(probabilities)} probabilities of {len(tokens)} tokens")
+        raise ValueError(
+            f"`tokens` must have one entry a probability, got {len(tokens)} for "
+            f"{len(probabilities)} probabilities"
+        )
     _check_labels(tokens, "draw the likeliest")
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
     names = [*_names(tokens), "all others"]
@@ -383,14 +386,12 @@ def token_bars(tokens, probabilities, *, title, ax=None):
 def _check_labels(labels, instead, most=_LABELS):
     if len(labels) > most:
         raise ValueError(
-            f"{len(labels)} labels, wanted at most {most} to be read; {instead}"
+            f"a figure has room for at most {most} labels, got {len(labels)}; {instead}"
         )
 
 
 def _scale(name):
-    if name not in _SCALES:
-        raise ValueError(f"scale is {name!r}, wanted one of {', '.join(_SCALES)}")
-    return _SCALES[name]
+    return _SCALES[choice(name, "scale", _SCALES)]
 
 
 def _names(texts):

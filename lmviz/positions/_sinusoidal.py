@@ -6,7 +6,7 @@ keys, and ALiBi, which makes far keys weigh less.
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 
 def wavelengths(d_model, *, base=10_000.0):
@@ -203,11 +203,11 @@ def rotary(x, *, base=10_000.0, frequencies=None, interleaved=False):
             [-0.3012,  1.3818],
             [-1.3254,  0.4932]])
     """
-    x = checks.numbers(x, "x", ("...", "T", "d_head"))
+    x = _validation.float_tensor(x, "x", ("...", "T", "d_head"))
     n_positions, d_head = x.shape[-2:]
     if frequencies is None:
         frequencies = inverse_frequencies(d_head, base=base)
-    frequencies = checks.numbers(frequencies, "frequencies", ("n",))
+    frequencies = _validation.float_tensor(frequencies, "frequencies", ("n",))
     width = 2 * len(frequencies)
     if width > d_head:
         raise ValueError(
@@ -296,7 +296,7 @@ def alibi(slopes, n_tokens):
              [-0.5000,  0.0000,  0.5000],
              [-1.0000, -0.5000,  0.0000]]])
     """
-    slopes = checks.numbers(slopes, "slopes", ("H",))
+    slopes = _validation.float_tensor(slopes, "slopes", ("H",))
     if n_tokens < 1:
         raise ValueError(f"n_tokens is {n_tokens}, wanted at least 1")
     place = torch.arange(n_tokens)

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 
 def surprisal(logits, ids):
@@ -41,7 +41,7 @@ def surprisal(logits, ids):
     >>> surprisal(torch.zeros(3, 4), torch.tensor([0, 1, 2]))
     tensor([1.3863, 1.3863])
     """
-    logits = checks.numbers(logits, "logits", ("T", "V"))
+    logits = _validation.float_tensor(logits, "logits", ("T", "V"))
     ids = _fitting(ids, logits)
     logs = logits[:-1].log_softmax(-1)
     return -logs.gather(1, ids[1:, None])[:, 0]
@@ -70,7 +70,7 @@ def ranks(logits, ids):
     >>> ranks(torch.tensor([[0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]), torch.tensor([0, 2]))
     tensor([2])
     """
-    logits = checks.logits(logits, "logits", ("T", "V"))
+    logits = _validation.logits(logits, "logits", ("T", "V"))
     ids = _fitting(ids, logits)
     true = logits[:-1].gather(1, ids[1:, None])
     return (logits[:-1] > true).sum(-1) + 1
@@ -177,18 +177,20 @@ def logit_lens(hidden_states, final_norm, unembedding):
     >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
     (torch.Size([4, 6, 78]), True)
     """
-    *early, last = checks.numbers(hidden_states, "hidden_states", ("L + 1", "T", "d"))
+    *early, last = _validation.float_tensor(
+        hidden_states, "hidden_states", ("L + 1", "T", "d")
+    )
     return torch.stack(
         [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
     )
 
 
 def _nats(surprisals):
-    return checks.numbers(surprisals, "surprisals", ("n",)).detach()
+    return _validation.float_tensor(surprisals, "surprisals", ("n",)).detach()
 
 
 def _fitting(ids, logits):
-    ids = checks.ids(ids, "ids", ("T",), size=logits.shape[-1])
+    ids = _validation.ids(ids, "ids", ("T",), size=logits.shape[-1])
     if len(logits) != len(ids) or len(ids) < 2:
         raise ValueError(
             f"logits {tuple(logits.shape)} and {len(ids)} ids: wanted (T, V) and T, of "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 
 def probabilities(logits, *, temperature=1.0):
@@ -42,7 +42,7 @@ def probabilities(logits, *, temperature=1.0):
             f"temperature is {temperature}, wanted more than 0 and less than infinity; "
             "for the likeliest token alone use greedy"
         )
-    logits = checks.numbers(logits, "logits", ("...", "V"))
+    logits = _validation.float_tensor(logits, "logits", ("...", "V"))
     if temperature < 1:  # near zero, quotients are too large to be written
         logits = logits - logits.amax(-1, keepdim=True)
         temperature = max(temperature, torch.finfo(logits.dtype).tiny)
@@ -82,7 +82,7 @@ def top_k_filter(logits, k):
     """
     if k < 1:
         raise ValueError(f"k is {k}, wanted at least 1 token to choose from")
-    logits = checks.logits(logits, "logits", ("...", "V"))
+    logits = _validation.logits(logits, "logits", ("...", "V"))
     least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < least, -torch.inf)
 
@@ -119,7 +119,7 @@ def top_p_filter(logits, p):
     """
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}, wanted a share from 0 to 1")
-    logits = checks.logits(logits, "logits", ("...", "V"))
+    logits = _validation.logits(logits, "logits", ("...", "V"))
     chances, order = logits.double().softmax(-1).sort(descending=True, stable=True)
     # A token stays if those before it do not hold the share yet; the first always.
     before = chances.cumsum(-1) - chances
@@ -150,7 +150,7 @@ def greedy(logits):
     >>> greedy(torch.tensor([0.0, 2.0, 1.0]))
     1
     """
-    return int(checks.logits(logits, "logits", ("V",)).argmax())
+    return int(_validation.logits(logits, "logits", ("V",)).argmax())
 
 
 def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
@@ -187,7 +187,7 @@ def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
 
     def choose(logits):
-        logits = checks.logits(logits, "logits", ("V",))
+        logits = _validation.logits(logits, "logits", ("V",))
         logits = probabilities(logits, temperature=temperature).log()
         if top_k is not None:
             logits = top_k_filter(logits, top_k)
@@ -267,7 +267,7 @@ def generate(module, ids, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     ['is', 'blue', '.']
     """
     size = module.config.vocab_size
-    ids = checks.ids(ids, "ids", ("T",), size=size)
+    ids = _validation.ids(ids, "ids", ("T",), size=size)
     if not 1 <= k <= size:
         raise ValueError(f"k is {k}, wanted 1 to {size} alternatives")
     context = getattr(module.config, "max_position_embeddings", None)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import _validation as checks
-from .. import embeddings
+from .. import _validation, embeddings
 from ..attention import _scaled_dot_product as attention
 from ..positions import _sinusoidal as positions
 from . import components as parts
@@ -76,7 +75,7 @@ def heads(part, x):
     >>> found.query.shape, torch.allclose(found.weights, kept.attentions[0], atol=1e-5)
     (torch.Size([4, 4, 24]), True)
     """
-    x = part.norm(checks.numbers(x, "x", ("T", "d")))
+    x = part.norm(_validation.float_tensor(x, "x", ("T", "d")))
     n_tokens = len(x)
     query = attention.split_heads(part.query(x), part.n_heads)
     key = attention.split_heads(part.key(x), part.n_kv_heads)
@@ -216,7 +215,7 @@ def embed(model, ids):
     >>> torch.equal(x, kept.hidden_states[0])
     True
     """
-    ids = checks.ids(ids, "ids", ("T",))
+    ids = _validation.ids(ids, "ids", ("T",))
     x = embeddings.lookup(model.token_table, ids) * model.embedding_scale
     if model.position_table is not None:
         if len(ids) > len(model.position_table):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import _validation as checks
+from .. import _validation
 
 #: The functions that `MLP` names, from a tensor to one of the same shape.
 #:
@@ -53,13 +53,13 @@ class Norm:
     centred: bool
 
     def __post_init__(self):
-        checks.numbers(self.weight, "weight", ("d",))
+        _validation.float_tensor(self.weight, "weight", ("d",))
         if self.bias is not None:
-            checks.numbers(self.bias, "bias", (len(self.weight),))
+            _validation.float_tensor(self.bias, "bias", (len(self.weight),))
 
     def __call__(self, x):
         """Normalise the last axis of x (..., d)."""
-        x = checks.numbers(x, "x", ("...", len(self.weight)))
+        x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
@@ -87,14 +87,14 @@ class Linear:
     bias: torch.Tensor | None = None
 
     def __post_init__(self):
-        checks.numbers(self.weight, "weight", ("d_in", "d_out"))
+        _validation.float_tensor(self.weight, "weight", ("d_in", "d_out"))
         if self.bias is not None:
-            checks.numbers(self.bias, "bias", (self.weight.shape[1],))
+            _validation.float_tensor(self.bias, "bias", (self.weight.shape[1],))
 
     def __call__(self, x):
         """Project the last axis of x (..., d_in) to (..., d_out)."""
-        x = checks.numbers(x, "x", ("...", len(self.weight)))
-        x, weight = checks.promoted(x, self.weight)
+        x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
+        x, weight = _validation.promote(x, self.weight)
         x = x @ weight
         return x if self.bias is None else x + self.bias
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._arrays import as_array, fits_a_page, strings
+from .._validation import array, choice, integer, strings
+from ._payload import check_size
 from ._svg import SCALES, draw
 from ._view import View, visible
 
@@ -41,12 +42,9 @@ class AttentionView(View):
             If there is no such layer, head or scale.
         """
         n_layers, n_heads, n_queries, _ = self.data["shape"]
-        for name, i, n in (("layer", layer, n_layers), ("head", head, n_heads)):
-            if i not in range(n):
-                raise ValueError(f"{name} is {i!r}, wanted 0 to {n - 1}")
-        if scale not in SCALES:
-            wanted = ", ".join(SCALES)
-            raise ValueError(f"scale is {scale!r}, wanted one of {wanted}")
+        layer = integer(layer, "layer", 0, n_layers - 1)
+        head = integer(head, "head", 0, n_heads - 1)
+        choice(scale, "scale", SCALES)
         labels = _labels(self.data)
         return draw(
             *decode(self.data, layer, head),
@@ -96,7 +94,7 @@ def attention(weights, tokens, *, title="Attention"):
     array([[1.   , 0.   ],
            [0.25 , 0.749]])
     """
-    weights = as_array(weights, "weights", _AXES)
+    weights = array(weights, "weights", _AXES)
     data = collect(weights, tokens)
     return AttentionView("attention", title, data, _instead(data, weights, title))
 
@@ -117,10 +115,10 @@ def collect(weights, tokens):
         code of ten bits stands for; ``low``, a byte a weight, and ``high``, the two
         upper bits, four to a byte, the first lowest; and a ``note`` for the reader.
     """
-    weights = as_array(weights, "weights", _AXES)
+    weights = array(weights, "weights", _AXES)
     _check(weights)
-    fits_a_page(weights.shape[3], "tokens")
-    tokens = strings(tokens, weights.shape[3], "tokens")
+    check_size(weights.shape[3])
+    tokens = strings(tokens, "tokens", weights.shape[3])
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
     causal = not any(head[~below].any() for head in heads)
@@ -175,21 +173,23 @@ def _seen(data):
 def _check(weights):
     _, n_heads, n_queries, n_keys = weights.shape
     if n_queries > n_keys:
-        raise ValueError(f"weights {weights.shape}, wanted no more queries than keys")
+        raise ValueError(
+            f"`weights` must have no more queries than keys, got shape {weights.shape}"
+        )
     for i, head in enumerate(weights.reshape(-1, n_queries, n_keys)):
         where = f"layer {i // n_heads}, head {i % n_heads}"
         if not (head.min() >= 0 and head.max() <= 1.02):  # NaN fails as well
             raise ValueError(
-                f"{where} goes from {head.min():.3g} to {head.max():.3g}, wanted "
-                "weights from 0 to 1"
+                f"`weights` must be from 0 to 1, got {head.min():.3g} to "
+                f"{head.max():.3g} in {where}"
             )
         sums = head.sum(-1, dtype=float)
         off = np.where(sums == 0, 0, abs(sums - 1))
         worst = off.argmax()
         if off[worst] > 0.02:
             raise ValueError(
-                f"{where}, query {worst} sums to {sums[worst]:.3f}, wanted 1 (or 0, "
-                "where it is switched off)"
+                f"each row of `weights` must sum to 1 (or to 0, if the head is "
+                f"ablated), got {sums[worst]:.3f} in {where}, query {worst}"
             )
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._arrays import fits_a_page, numbers, strings
+from .._validation import float_array, strings
+from ._payload import check_size
 from ._view import View, visible
 
 _SIZE = 320
@@ -68,7 +69,7 @@ def collect(vectors, labels, *, k=5):
     except ValueError:  # rows of different lengths; what comes next says so
         flat = False
     shape = ("T", "d") if flat else ("L + 1", "T", "d")
-    layers = numbers(vectors, "vectors", shape)
+    layers = float_array(vectors, "vectors", shape)
     layers = layers[None] if flat else layers
     _, n, width = layers.shape
     if n < 3 or width < 2:
@@ -76,8 +77,8 @@ def collect(vectors, labels, *, k=5):
             f"{n} vectors of {width} dimensions, wanted 3 of 2 or more: fewer do not "
             "spread on a plane"
         )
-    fits_a_page(n, "vectors", 3000)  # each is compared with each
-    labels = strings(labels, n, "labels")
+    check_size(n, "vectors", 3000)  # each is compared with each
+    labels = strings(labels, "labels", n)
     points, kept = [], []
     for x in layers:
         place, share = _flatten(x)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._arrays import fits_a_page, names_of, numbers, strings
+from .._validation import float_array, strings
+from ._payload import check_size, vocabulary_names
 from ._view import View, visible
 
 
@@ -72,16 +73,18 @@ def collect(logits, ids, tokens, *, vocabulary, k=5):
     >>> collect(logits, [0], ["a"], vocabulary=["a", "b"])["ranks"].tolist()
     [[2], [1]]
     """
-    logits = numbers(logits, "logits", ("L + 1", "T", "V"), finite=False)
+    logits = float_array(logits, "logits", ("L + 1", "T", "V"), allowed="-inf")
     _, n, size = logits.shape
-    fits_a_page(n, "tokens")
-    tokens = strings(tokens, n, "tokens")
-    ids = numbers(ids, "ids", (n,))
+    check_size(n)
+    tokens = strings(tokens, "tokens", n)
+    ids = float_array(ids, "ids", (n,))
     wrong = ids[(ids != np.round(ids)) | (ids < 0) | (ids >= size)]
     if wrong.size:
-        raise ValueError(f"id {wrong[0]:g}, wanted whole numbers from 0 to {size - 1}")
+        raise ValueError(
+            f"`ids` must be integers from 0 to {size - 1}, got {wrong[0]:g}"
+        )
     if not np.isfinite(logits).any(-1).all():
-        raise ValueError("logits of a cell are all -inf, wanted one finite or more")
+        raise ValueError("each row of `logits` must have a finite number, got -inf")
     k = min(k, size)
     top = np.argpartition(-logits, k - 1, axis=-1)[..., :k]
     top.sort(-1)
@@ -97,7 +100,7 @@ def collect(logits, ids, tokens, *, vocabulary, k=5):
     return {
         "tokens": tokens,
         "size": size,
-        "names": names_of(used, vocabulary, size),
+        "names": vocabulary_names(used, vocabulary, size),
         "which": which.reshape(top.shape).astype(np.uint32),
         "chances": np.exp(np.take_along_axis(logits, top, -1) - total).astype(
             np.float32

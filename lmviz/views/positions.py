@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._validation import choice, integer
 from ._view import View
 
 _KINDS = ("sinusoidal", "rotary", "ALiBi")
@@ -61,17 +62,10 @@ def collect(*, n=128, d=64, kind="sinusoidal"):
     dict
         ``n``, ``d`` and ``kind``.
     """
-    if not _whole(n) or not 2 <= n <= 2048:
-        raise ValueError(f"n is {n}, wanted a whole number from 2 to 2048")
-    if not _whole(d) or not 2 <= d <= 1024 or d % 2:
-        raise ValueError(f"d is {d}, wanted an even number from 2 to 1024")
-    if kind not in _KINDS:
-        raise ValueError(f"kind is {kind!r}, wanted one of {', '.join(_KINDS)}")
-    return {"n": int(n), "d": int(d), "kind": kind}
-
-
-def _whole(number):
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    n, d = integer(n, "n", 2, 2048), integer(d, "d", 2, 1024)
+    if d % 2:
+        raise ValueError(f"`d` must be even, got {d}")
+    return {"n": n, "d": d, "kind": choice(kind, "kind", _KINDS)}
 
 
 def _instead(data):

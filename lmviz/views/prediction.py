@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._arrays import fits_a_page, names_of, numbers, strings
+from .._validation import float_array, integer, strings
+from ._payload import check_size, vocabulary_names
 from ._view import View, visible
 
 # The stops of the slider: at each, what the tail weighs is computed here, exactly.
@@ -78,14 +79,13 @@ def collect(logits, tokens, *, vocabulary, keep=200):
     >>> data["ids"].tolist(), data["names"], data["count"]
     ([[1, 2]], ['y', 'z'], 1)
     """
-    logits = numbers(logits, "logits", ("T", "V"), finite=False)
+    logits = float_array(logits, "logits", ("T", "V"), allowed="-inf")
     n, size = logits.shape
-    fits_a_page(n, "tokens")
-    tokens = strings(tokens, n, "tokens")
-    if not isinstance(keep, (int, np.integer)) or keep < 1:
-        raise ValueError(f"keep is {keep}, wanted a whole number from 1")
+    check_size(n)
+    tokens = strings(tokens, "tokens", n)
+    keep = integer(keep, "keep", 1)
     if not np.isfinite(logits).any(1).all():
-        raise ValueError("logits of a position are all -inf, wanted one finite or more")
+        raise ValueError("each row of `logits` must have a finite number, got -inf")
     order = np.argsort(-logits, axis=1, kind="stable")
     ids, rest = order[:, :keep], order[:, keep:]
     used, which = np.unique(ids, return_inverse=True)
@@ -94,7 +94,7 @@ def collect(logits, tokens, *, vocabulary, keep=200):
     last = kept[:, -1:]
     return {
         "tokens": tokens,
-        "names": names_of(used, vocabulary, size),
+        "names": vocabulary_names(used, vocabulary, size),
         "which": which.reshape(ids.shape).astype(np.uint32),
         "ids": ids.astype(np.uint32),
         "logits": kept.astype(np.float32),

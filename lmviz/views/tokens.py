@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from .._arrays import fits_a_page
 from ..tokenization._basic import listed, utf8
+from ._payload import check_size
 from ._view import View, visible
 
 # What `lmviz.tokenization.readable` writes in place of what cannot be seen.
@@ -73,7 +73,7 @@ def collect(rows, *, ids=None):
         _row(name, row, None if ids is None else ids[name])
         for name, row in rows.items()
     ]
-    fits_a_page(sum(len(row["tokens"]) for row in gathered), "tokens")
+    check_size(sum(len(row["tokens"]) for row in gathered))
     return {"rows": gathered}
 
 

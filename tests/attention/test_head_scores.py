@@ -214,7 +214,7 @@ def test_weights_that_are_not_square_are_refused(function):
 
 @pytest.mark.parametrize("shape", [(4, 4), (2, 4, 4), (2, 3, 4, 5)])
 def test_rollout_of_another_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"wanted \(L, H, T, T\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(L, H, T, T\), got"):
         attention.rollout(torch.zeros(shape))
 
 

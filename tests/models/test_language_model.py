@@ -76,10 +76,16 @@ def test_ids_are_traced_like_the_text_that_they_spell(tiny):
 @pytest.mark.parametrize(
     ("ids", "said"),
     [
-        (torch.zeros(1, 3, dtype=torch.long), r"ids \(1, 3\), wanted \(T,\)"),
-        (torch.zeros(0, dtype=torch.long), r"ids \(0,\), wanted .* none of them empty"),
-        (torch.zeros(3), "ids of torch.float32, wanted whole numbers"),
-        (torch.tensor([0, 50257]), "id 50257 is not in the vocabulary"),
+        (
+            torch.zeros(1, 3, dtype=torch.long),
+            r"`ids` must have shape \(T,\), got \(1, 3\)",
+        ),
+        (
+            torch.zeros(0, dtype=torch.long),
+            "`ids` must not be empty",
+        ),
+        (torch.zeros(3), "`ids` must hold integers, got float32"),
+        (torch.tensor([0, 50257]), "`ids` must be from 0 to 50256, got 50257"),
         (torch.zeros(65, dtype=torch.long), "65 tokens long, and .* holds 64"),
     ],
 )

@@ -218,9 +218,9 @@ def test_an_added_token_beyond_the_embeddings(folder):
     tokenizer.save(str(folder / "tokenizer.json"))
     lm = lmviz.load(folder)
     assert len(lm.encode("one two")) == 2
-    with pytest.raises(ValueError, match="id 50257 is not in the vocabulary"):
+    with pytest.raises(ValueError, match="`ids` must be from 0 to 50256, got 50257"):
         lm.encode("one <beyond>")
-    with pytest.raises(ValueError, match="id 50257 is not in the vocabulary"):
+    with pytest.raises(ValueError, match="`ids` must be from 0 to 50256, got 50257"):
         lm.trace(torch.tensor([50257]))
 
 

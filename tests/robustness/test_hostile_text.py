@@ -23,9 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lmviz
-from lmviz import _arrays as inputs
-from lmviz import corpus, plots, prediction, tokenization, views
+from lmviz import _validation, corpus, plots, prediction, tokenization, views
 from lmviz.toy import evaluate, language
+from lmviz.views import _payload
 from lmviz.views import _view as base
 
 strips = importlib.import_module("lmviz.views.tokens")
@@ -104,8 +104,10 @@ TAKES_TEXT = {
     "trace.trace": lambda t, lm: lm.trace(t),
     "views.base.visible": lambda t, _: base.visible(t),
     "views.base.written": lambda t, _: base.written(t),
-    "inputs.strings": lambda t, _: inputs.strings([t], 1, "tokens"),
-    "inputs.names_of": lambda t, _: inputs.names_of(np.array([0]), [t], 1),
+    "_validation.strings": lambda t, _: _validation.strings([t], "tokens", 1),
+    "views._payload.vocabulary_names": lambda t, _: _payload.vocabulary_names(
+        np.array([0]), [t], 1
+    ),
     "views.strips.as_bytes": lambda t, _: strips.as_bytes(t),
 }
 N = 3

@@ -100,13 +100,17 @@ def test_top_p_ends_at_one_token_and_at_all(p):
 def test_no_token_is_drawn_where_a_number_is_lost(bad):
     logits = torch.tensor([0.0, bad, 1.0])
     for choose in (prediction.greedy, prediction.sampler()):
-        with pytest.raises(ValueError, match=f"largest of logits is {bad}"):
+        with pytest.raises(
+            ValueError, match=f"largest of `logits` must be finite, got {bad}"
+        ):
             choose(logits)
 
 
 def test_no_token_is_drawn_where_all_are_ruled_out():
     for choose in (prediction.greedy, prediction.sampler()):
-        with pytest.raises(ValueError, match="largest of logits is -inf"):
+        with pytest.raises(
+            ValueError, match="largest of `logits` must be finite, got -inf"
+        ):
             choose(torch.full((4,), -math.inf))
 
 

@@ -151,7 +151,7 @@ def test_what_a_config_may_change_is_followed(family, changes):
 @pytest.mark.parametrize("wrong", [-1, 50257])
 def test_an_id_that_is_not_in_the_table_is_refused(family, wrong):
     model = weights.model(family.module)
-    with pytest.raises(ValueError, match=f"id {wrong} .* 0 to 50256"):
+    with pytest.raises(ValueError, match=f"`ids` must be .* 0 to 50256, got {wrong}"):
         transformer.logits(model, torch.tensor([0, wrong]))
 
 

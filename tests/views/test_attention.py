@@ -116,15 +116,35 @@ HALF[0, 1, 2] /= 2
 @pytest.mark.parametrize(
     ("error", "message", "weights", "tokens"),
     [
-        (ValueError, "weights (3, 3), wanted (L, H, T_q, T_k)", GOOD[0, 0], names(3)),
-        (ValueError, "weights (0, 2, 3, 3), wanted", GOOD[:0], names(3)),
-        (ValueError, "wanted no more queries than keys", GOOD[..., :2], names(2)),
-        (ValueError, "2 tokens, wanted 3", GOOD, names(2)),
-        (ValueError, "layer 0, head 1 goes from nan to nan", BAD, names(3)),
-        (ValueError, "layer 0, head 0 goes from -1 to 0", GOOD - 1, names(3)),
-        (ValueError, "layer 0, head 1, query 2 sums to 0.500, wanted 1", HALF, "abc"),
-        (TypeError, "tokens 2 is int, wanted a str for each", GOOD, ["a", "b", 3]),
-        (TypeError, "wanted an array of numbers", np.full((1, 1, 1, 1), "x"), ["a"]),
+        (
+            ValueError,
+            "`weights` must have shape (L, H, T_q, T_k), got (3, 3)",
+            GOOD[0, 0],
+            names(3),
+        ),
+        (
+            ValueError,
+            "`weights` must not be empty, got shape (0, 2, 3, 3)",
+            GOOD[:0],
+            names(3),
+        ),
+        (
+            ValueError,
+            "`weights` must have no more queries than keys",
+            GOOD[..., :2],
+            names(2),
+        ),
+        (ValueError, "`tokens` must have length 3, got 2", GOOD, names(2)),
+        (ValueError, "from 0 to 1, got nan to nan in layer 0, head 1", BAD, names(3)),
+        (ValueError, "from 0 to 1, got -1 to 0 in layer 0, head 0", GOOD - 1, names(3)),
+        (ValueError, "got 0.500 in layer 0, head 1, query 2", HALF, "abc"),
+        (TypeError, "`tokens[2]` must be a str, got int", GOOD, ["a", "b", 3]),
+        (
+            TypeError,
+            "`weights` must be an array of real numbers",
+            np.full((1, 1, 1, 1), "x"),
+            ["a"],
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(error, message, weights, tokens):
@@ -175,11 +195,11 @@ def test_a_drawing_of_fewer_queries_labels_the_last_tokens():
 
 def test_no_such_head_or_scale():
     view = attention(GOOD, names(3))
-    with pytest.raises(ValueError, match="head is 2, wanted 0 to 1"):
+    with pytest.raises(ValueError, match="`head` must be from 0 to 1, got 2"):
         view.to_svg(0, 2)
-    with pytest.raises(ValueError, match="layer is -1, wanted 0 to 0"):
+    with pytest.raises(ValueError, match="`layer` must be from 0 to 0, got -1"):
         view.to_svg(-1, 0)
-    with pytest.raises(ValueError, match="scale is 'log', wanted one of linear, log"):
+    with pytest.raises(ValueError, match="`scale` must be one of 'linear', 'log"):
         view.to_svg(0, 0, scale="log")
 
 

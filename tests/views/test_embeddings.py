@@ -58,16 +58,21 @@ def test_input_is_left_alone_and_labels_are_escaped():
 @pytest.mark.parametrize(
     "vectors, labels, error, message",
     [
-        (X[0, 0], LABELS, ValueError, r"vectors \(6,\), wanted \(L \+ 1, T, d\)"),
+        (X[0, 0], LABELS, ValueError, r"must have shape \(L \+ 1, T, d\), got \(6,\)"),
         (X[None], LABELS, ValueError, "vectors"),
-        (X * np.inf, LABELS, ValueError, r"vectors -?inf at \(0, 0, 0\)"),
-        (X * np.nan, LABELS, ValueError, "vectors nan"),
+        (X * np.inf, LABELS, ValueError, r"must be finite .* got -?inf at \(0, 0, 0\)"),
+        (X * np.nan, LABELS, ValueError, "must be finite .* got nan"),
         (X[:, :2], LABELS[:2], ValueError, "2 vectors of 6 dimensions, wanted 3"),
         (X[:, :, :1], LABELS, ValueError, "8 vectors of 1 dimensions"),
-        (X[:0], LABELS, ValueError, "none of them empty"),
-        (X, LABELS[1:], ValueError, "7 labels, wanted 8"),
-        (X, "abcdefgh", TypeError, "labels is one str"),
-        ([[1, 2], [3]], LABELS, TypeError, "wanted an array of numbers"),
+        (X[:0], LABELS, ValueError, "`vectors` must not be empty"),
+        (X, LABELS[1:], ValueError, "`labels` must have length 8, got 7"),
+        (X, "abcdefgh", TypeError, "`labels` must be .* got one str"),
+        (
+            [[1, 2], [3]],
+            LABELS,
+            TypeError,
+            "must be an array of real numbers, got list",
+        ),
     ],
 )
 def test_bad_input_is_named(vectors, labels, error, message):

@@ -61,16 +61,24 @@ def test_input_is_left_alone_and_tokens_are_escaped():
         (
             {"logits": LOGITS[0]},
             ValueError,
-            r"logits \(3, 20\), wanted \(L \+ 1, T, V\)",
+            r"`logits` must have shape \(L \+ 1, T, V\), got \(3, 20\)",
         ),
-        ({"logits": LOGITS * np.nan}, ValueError, "logits nan"),
-        ({"logits": np.full((4, 3, 20), -np.inf)}, ValueError, "all -inf"),
-        ({"ids": [1, 2]}, ValueError, r"ids \(2,\), wanted \(3,\)"),
-        ({"ids": [1, 2, 20]}, ValueError, "id 20, wanted whole numbers from 0 to 19"),
-        ({"ids": [1, 2, 0.5]}, ValueError, "id 0.5"),
-        ({"tokens": ["a"]}, ValueError, "1 tokens, wanted 3"),
-        ({"tokens": [1, 2, 3]}, TypeError, "tokens 0 is int"),
-        ({"vocabulary": ["a"]}, ValueError, "vocabulary of 1, wanted 20"),
+        ({"logits": LOGITS * np.nan}, ValueError, "`logits` must be finite .* got nan"),
+        (
+            {"logits": np.full((4, 3, 20), -np.inf)},
+            ValueError,
+            "must have a finite number, got -inf",
+        ),
+        ({"ids": [1, 2]}, ValueError, r"`ids` must have shape \(3,\), got \(2,\)"),
+        (
+            {"ids": [1, 2, 20]},
+            ValueError,
+            "`ids` must be integers from 0 to 19, got 20",
+        ),
+        ({"ids": [1, 2, 0.5]}, ValueError, "`ids` must be integers .* got 0.5"),
+        ({"tokens": ["a"]}, ValueError, "`tokens` must have length 3, got 1"),
+        ({"tokens": [1, 2, 3]}, TypeError, r"`tokens\[0\]` must be a str, got int"),
+        ({"vocabulary": ["a"]}, ValueError, "`vocabulary` must have length 20, got 1"),
     ],
 )
 def test_bad_input_is_named(change, error, message):

@@ -91,19 +91,43 @@ def test_tokens_are_escaped():
 @pytest.mark.parametrize(
     "change, error, message",
     [
-        ({"logits": LOGITS[0]}, ValueError, r"logits \(4,\), wanted \(T, V\)"),
-        ({"logits": np.zeros((2, 0))}, ValueError, "none of them empty"),
-        ({"logits": LOGITS * np.nan}, ValueError, r"logits nan at \(0, 0\)"),
-        ({"logits": np.full((2, 4), np.inf)}, ValueError, "wanted a finite number"),
-        ({"logits": np.full((2, 4), -np.inf)}, ValueError, "all -inf"),
-        ({"logits": [["a"]]}, TypeError, "wanted an array of numbers"),
-        ({"tokens": ["x"]}, ValueError, "1 tokens, wanted 2"),
-        ({"tokens": "xy"}, TypeError, "tokens is one str"),
-        ({"tokens": ["x", 3]}, TypeError, "tokens 1 is int"),
-        ({"vocabulary": WORDS[:3]}, ValueError, "vocabulary of 3, wanted 4"),
-        ({"vocabulary": lambda ids: ["a"]}, ValueError, "1 names from the vocab"),
-        ({"keep": 0}, ValueError, "keep is 0, wanted a whole number from 1"),
-        ({"keep": 1.5}, ValueError, "keep is 1.5"),
+        (
+            {"logits": LOGITS[0]},
+            ValueError,
+            r"`logits` must have shape \(T, V\), got \(4,\)",
+        ),
+        ({"logits": np.zeros((2, 0))}, ValueError, "`logits` must not be empty"),
+        (
+            {"logits": LOGITS * np.nan},
+            ValueError,
+            r"finite \(in float32\) or -inf, got nan at \(0, 0\)",
+        ),
+        (
+            {"logits": np.full((2, 4), np.inf)},
+            ValueError,
+            "`logits` must be finite .* got inf",
+        ),
+        (
+            {"logits": np.full((2, 4), -np.inf)},
+            ValueError,
+            "must have a finite number, got -inf",
+        ),
+        ({"logits": [["a"]]}, TypeError, "must be an array of real numbers"),
+        ({"tokens": ["x"]}, ValueError, "`tokens` must have length 2, got 1"),
+        ({"tokens": "xy"}, TypeError, "`tokens` must be .* got one str"),
+        ({"tokens": ["x", 3]}, TypeError, r"`tokens\[1\]` must be a str, got int"),
+        (
+            {"vocabulary": WORDS[:3]},
+            ValueError,
+            "`vocabulary` must have length 4, got 3",
+        ),
+        (
+            {"vocabulary": lambda ids: ["a"]},
+            ValueError,
+            r"`vocabulary\(ids\)` must have length 4, got 1",
+        ),
+        ({"keep": 0}, ValueError, "`keep` must be at least 1, got 0"),
+        ({"keep": 1.5}, TypeError, "`keep` must be an integer, got 1.5"),
     ],
 )
 def test_bad_input_is_named(change, error, message):
