@@ -4,7 +4,8 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from ..tokenization import _basic as tokenization
+from ..tokenization import checked_text, readable_tokens
+from ..tokenization._coverage import check_coverage
 from . import _loader as reading
 from . import _resolve as sources
 from . import _wheels as wheels
@@ -137,7 +138,7 @@ class LanguageModel:
         """
         import torch
 
-        tokenization.check_words(self.tokenizer, tokenization.checked_text(text))
+        check_coverage(self.tokenizer, checked_text(text))
         ids = self.tokenizer.encode(text).ids
         return self._checked(torch.tensor(ids, dtype=torch.int64))
 
@@ -159,7 +160,7 @@ class LanguageModel:
         """
         if self.source is None and self._tokenizer is None:
             return [str(int(i)) for i in ids]
-        return tokenization.readable_tokens(self.tokenizer, ids)
+        return readable_tokens(self.tokenizer, ids)
 
     def ids(self, text):
         """Return the ids of a text, or ids once it is checked that the model takes them.

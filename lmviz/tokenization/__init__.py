@@ -1,23 +1,18 @@
-"""Chapter 1: text becomes tokens, tokens become ids."""
+"""Chapter 1: text becomes tokens, tokens become ids.
 
-from ._basic import (
-    UNKNOWN,
-    BasicTokenizer,
-    basic_tokenize,
-    byte_alphabet,
-    check_words,
-    checked_text,
-    listed,
-    readable,
-    readable_tokens,
-    stand_in_bytes,
-    utf8,
-)
-from ._bpe import LONGEST, BytePairEncoding, Merge, train_bpe
-from ._byte_level import ByteLevelBPE, split_words, to_alphabet
+The files form a ladder, to be read in this order: ``_basic.py`` (one token per word),
+``_naive_bpe.py`` (byte pair encoding in 15 lines), ``_bpe.py`` (the same, fast) and
+``_byte_level.py`` (a complete tokenizer, equal to GPT-2's). ``_display.py`` shows
+tokens in readable form.
+"""
+
+from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize, checked_text, utf8
+from ._bpe import BytePairEncoding, Merge, train_bpe
+from ._byte_level import ByteLevelBPE, byte_alphabet, split_words, to_alphabet
+from ._display import readable, readable_tokens
+from ._naive_bpe import merge_pair, naive_encode_bpe, naive_train_bpe
 
 __all__ = [
-    "LONGEST",
     "UNKNOWN",
     "BasicTokenizer",
     "ByteLevelBPE",
@@ -25,13 +20,13 @@ __all__ = [
     "Merge",
     "basic_tokenize",
     "byte_alphabet",
-    "check_words",
     "checked_text",
-    "listed",
+    "merge_pair",
+    "naive_encode_bpe",
+    "naive_train_bpe",
     "readable",
     "readable_tokens",
     "split_words",
-    "stand_in_bytes",
     "to_alphabet",
     "train_bpe",
     "utf8",

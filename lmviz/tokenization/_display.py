@@ -1,0 +1,78 @@
+"""Chapter 1: tokens in readable form.
+
+A vocabulary spells its tokens for the machine: GPT-2's ``Ġdog`` is a space and "dog",
+and a token may be half of a character. The functions here show a space as ``␣``, a
+newline as ``↵``, a tab as ``⇥``, and bytes that can't be printed as ``⟨E2 82⟩``.
+"""
+
+from ._byte_level import alphabet_bytes
+from ._ids import id_list, id_to_token
+
+_SYMBOLS = {" ": "␣", "\n": "↵", "\t": "⇥"}
+
+
+def readable(token):
+    r"""Return one token of a byte-level vocabulary in readable form.
+
+    Parameters
+    ----------
+    token : str
+        As spelled in the vocabulary, in the byte alphabet.
+
+    Returns
+    -------
+    str
+        A space is shown as ``␣``, a newline as ``↵``, a tab as ``⇥``. Bytes that
+        don't form whole characters and unprintable characters are shown in
+        hexadecimal, as ``⟨E2 82⟩``. A special token is returned as it is.
+
+    Examples
+    --------
+    >>> readable("Ġdog"), readable("Ċ"), readable("âĤ")
+    ('␣dog', '↵', '⟨E2 82⟩')
+    """
+    byte_of = alphabet_bytes()
+    if not all(character in byte_of for character in token):
+        return token  # a special token
+    raw = bytes(byte_of[character] for character in token)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return _hexadecimal(raw)
+    return "".join(map(_visible, text))
+
+
+def readable_tokens(tokenizer, ids):
+    """Return the tokens of some ids in readable form.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Byte-level (as GPT-2's), or one that marks spaces with ``▁``.
+    ids : iterable of int
+
+    Returns
+    -------
+    list of str
+        One string per id, as `readable` shows it.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> readable_tokens(lmviz.load_tokenizer("gpt2"), [464, 3290, 198])
+    ['The', '␣dog', '↵']
+    """
+    tokens = [id_to_token(tokenizer, i) for i in id_list(ids)]
+    if type(tokenizer.decoder).__name__ == "ByteLevel":
+        return [readable(token) for token in tokens]
+    return ["".join(map(_visible, token.replace("▁", " "))) for token in tokens]
+
+
+def _visible(character):
+    if symbol := _SYMBOLS.get(character):
+        return symbol
+    return character if character.isprintable() else _hexadecimal(character.encode())
+
+
+def _hexadecimal(raw):
+    return f"⟨{raw.hex(' ').upper()}⟩"
