@@ -1,8 +1,11 @@
 """Models for the tests, and a machine on which no hub answers."""
 
+import functools
 import importlib.metadata
 import os
+import tempfile
 import time
+from pathlib import Path
 
 # Before anything imports huggingface_hub: nothing listens on this port, so every test
 # sees a machine without a hub, also where there is one.
@@ -10,9 +13,10 @@ os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
 os.environ["MPLBACKEND"] = "agg"
 os.environ.pop("LMVIZ_MODEL", None)
 
+import filelock
 import pytest
 import tiny_families
-from random_gpt2 import save_random_gpt2
+from random_gpt2 import NARROW, save_random_gpt2
 from small_book import Book
 
 import lmviz
@@ -75,20 +79,63 @@ def toy():
 
 
 @pytest.fixture(scope="session")
-def random_gpt2_folder(tmp_path_factory):
-    """The full-size GPT-2 with random weights, about 500 MB."""
-    folder = tmp_path_factory.mktemp("random") / "random-gpt2"
-    save_random_gpt2(folder)
-    return folder
+def made_once(tmp_path_factory):
+    """Make a folder that all processes of a run share: the first one fills it.
+
+    ``made_once(name, make)`` calls ``make(folder)`` unless the folder is there; a
+    ``make`` that fails leaves nothing to share.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    root = root / "shared"
+    root.mkdir(exist_ok=True)
+
+    def folder_of(name, make):
+        folder = root / name
+        with filelock.FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                with tempfile.TemporaryDirectory(dir=root) as partial:
+                    make(Path(partial, name))
+                    Path(partial, name).rename(folder)
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture(scope="session")
-def tiny_folders(tmp_path_factory):
+def random_gpt2_folder(made_once):
+    """A GPT-2 with random weights, all its layers, heads and positions, but narrow."""
+    return made_once("random-gpt2", lambda folder: save_random_gpt2(folder, **NARROW))
+
+
+@pytest.fixture(scope="session")
+def model_named(made_once, random_gpt2_folder):
+    """Return what `lmviz.load` takes for a model that tests know by a short name.
+
+    A family's model has room for a page of text.
+    """
+
+    def find(name):
+        if name == "random-gpt2":
+            return random_gpt2_folder
+        if name not in tiny_families.FAMILIES:
+            return name
+        room = {} if name == "bloom" else {"max_position_embeddings": 512}
+        return made_once(
+            f"{name}-512", lambda folder: tiny_families.save(name, folder, **room)
+        )
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(made_once):
     """A tiny random model of each family, with GPT-2's tokenizer."""
-    root = tmp_path_factory.mktemp("tiny")
-    for name in tiny_families.FAMILIES:
-        tiny_families.save(name, root / name)
-    return {name: root / name for name in tiny_families.FAMILIES}
+    return {
+        name: made_once(name, functools.partial(tiny_families.save, name))
+        for name in tiny_families.FAMILIES
+    }
 
 
 @pytest.fixture(scope="session", params=["gpt2", "llama"])

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import test_lessons
+import run_lessons
 
 from lmviz.transformer import architectures as families
 
@@ -21,17 +21,14 @@ def shown(tmp_path):
 
 
 def test_the_shown_lesson_has_the_form(shown):
-    test_lessons.test_a_lesson_has_its_form(shown)
+    run_lessons.check_form(shown)
 
 
 @pytest.mark.parametrize("model", ["smollm2", "random-gpt2"])
-def test_the_shown_lesson_runs(shown, model, monkeypatch, capsys, random_gpt2_folder):
-    model = random_gpt2_folder if model == "random-gpt2" else model
-    printed, axes = test_lessons.run(shown, model, monkeypatch, capsys)
-    assert [ax.get_title() for ax in axes] == [
-        "How unsure the model is after each token"
-    ]
-    difference = test_lessons.DIFFERENCE.search(printed)
+def test_the_shown_lesson_runs(shown, model, run_lesson):
+    result = run_lesson(shown, model)
+    assert result["titles"] == ["How unsure the model is after each token"]
+    difference = run_lessons.DIFFERENCE.search(result["printed"])
     assert float(difference[1]) < 1e-4
 
 

@@ -128,10 +128,9 @@ def spoilt(answer):
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 @pytest.mark.parametrize("model", ["toy", "smollm2", "random-gpt2"])
 def test_the_checks_take_the_solutions_and_nothing_else(
-    path, model, monkeypatch, capsys, random_gpt2_folder
+    path, model, monkeypatch, capsys, model_named
 ):
-    model = random_gpt2_folder if model == "random-gpt2" else model
-    monkeypatch.setenv("LMVIZ_MODEL", str(model))
+    monkeypatch.setenv("LMVIZ_MODEL", str(model_named(model)))
     names = {}
     head, exercises = parts(path)
     for cell in code(head):

