@@ -1,15 +1,14 @@
 """A book of one lesson and one notebook, built as the real one is built."""
 
-import importlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import compare_builds
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-compare_builds = importlib.import_module("compare_builds")
 LESSON = '''"""
 A lesson
 ========

@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
+import environments
 import nox
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-import environments  # noqa: E402 (it is no package)
 
 CPU = "https://download.pytorch.org/whl/cpu"
 

@@ -2,14 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import measure
+from benchmarks import measure
 
 
 def test_ways_take_turns_and_the_first_call_of_each_is_not_measured():
