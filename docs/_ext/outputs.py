@@ -7,7 +7,7 @@ import re
 
 from docutils import nodes
 
-from lmviz.views._view import written
+from lmviz._text import visible
 
 # All but the ends of lines, tabs, and colours, which the pages of notebooks show.
 CONTROLS = re.compile(
@@ -25,9 +25,9 @@ def setup(app):
 
 
 def show_controls(app, doctree):
-    """Write control characters of code and output as the views write them."""
+    """Write control characters of code and output as the package writes them."""
     for block in doctree.findall(nodes.literal_block):
-        readable = CONTROLS.sub(lambda control: written(control[0]), block.rawsource)
+        readable = CONTROLS.sub(lambda control: visible(control[0]), block.rawsource)
         if readable != block.rawsource:
             block.rawsource = readable
             block[:] = [nodes.Text(readable)]

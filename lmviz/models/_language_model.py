@@ -4,7 +4,8 @@ import functools
 import sys
 from dataclasses import dataclass
 
-from ..tokenization import checked_text, readable_tokens
+from .._text import checked_text
+from ..tokenization import readable_tokens
 from ..tokenization._coverage import check_coverage
 from . import _loader as reading
 from . import _resolve as sources

@@ -9,7 +9,7 @@ from ._figures import (
     token_bars,
     token_strips,
 )
-from ._fonts import make_legible, stand_in, write
+from ._fonts import make_legible, write
 
 __all__ = [
     "PALETTE",
@@ -18,7 +18,6 @@ __all__ = [
     "heatmap",
     "labelled_scatter",
     "make_legible",
-    "stand_in",
     "token_bars",
     "token_strips",
     "write",

@@ -7,25 +7,14 @@ of the machine are asked, and where none has it, its number in Unicode is writte
 import itertools
 import unicodedata
 
-# Characters of these kinds are seen by nobody, though some turn their neighbours round.
-_HIDDEN = ("Cc", "Cf", "Zl", "Zp")
+from .._text import code_point, is_invisible
+
 # A figure with texts of more lines has no room for anything else.
 _LINES = 5
 # Draws a box with the name of a script for every character there is.
 _BOXES = "Last Resort High-Efficiency"
 # The family that has each character, of those looked for so far; None if none has it.
 _found = {}
-
-
-def stand_in(character):
-    """Write a character that cannot be drawn by its number in Unicode.
-
-    Examples
-    --------
-    >>> stand_in("猫")
-    '⟨U+732B⟩'
-    """
-    return f"⟨U+{ord(character):04X}⟩"
 
 
 def write(texts, font=None, *, longest=300):
@@ -62,12 +51,13 @@ def write(texts, font=None, *, longest=300):
     missing = {
         character
         for character in {*"".join(texts), *"⟨⟩"} - {"\n"}
-        if unicodedata.category(character) in _HIDDEN
-        or not any(_draws(face, character) for face in faces)
+        if is_invisible(character) or not any(_draws(face, character) for face in faces)
     }
     _search(missing - _found.keys())
     others = {character: _found[character] for character in sorted(missing)}
-    table = str.maketrans({c: stand_in(c) for c, other in others.items() if not other})
+    table = str.maketrans(
+        {c: code_point(c) for c, other in others.items() if not other}
+    )
     more = dict.fromkeys(other for other in others.values() if other)
     return [_cut(text, table, longest) for text in texts], [*families, *more]
 
@@ -140,7 +130,7 @@ def _search(left):
     """Look through the fonts of the machine once, for all these characters."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-    shown = {c for c in left if unicodedata.category(c) not in _HIDDEN}
+    shown = {c for c in left if not is_invisible(c)}
     _found.update(dict.fromkeys(left - shown))
     left = shown
     entries = [

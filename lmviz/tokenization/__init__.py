@@ -6,7 +6,7 @@ The files form a ladder, to be read in this order: ``_basic.py`` (one token per 
 tokens in readable form.
 """
 
-from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize, checked_text, utf8
+from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize
 from ._bpe import BytePairEncoding, Merge, train_bpe
 from ._byte_level import ByteLevelBPE, byte_alphabet, split_words, to_alphabet
 from ._display import readable, readable_tokens
@@ -20,7 +20,6 @@ __all__ = [
     "Merge",
     "basic_tokenize",
     "byte_alphabet",
-    "checked_text",
     "merge_pair",
     "naive_encode_bpe",
     "naive_train_bpe",
@@ -29,5 +28,4 @@ __all__ = [
     "split_words",
     "to_alphabet",
     "train_bpe",
-    "utf8",
 ]

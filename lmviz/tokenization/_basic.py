@@ -9,77 +9,11 @@ learns pieces of words instead. Plain Python: no module of this chapter imports 
 import re
 from collections.abc import Iterable
 
+from .._text import checked_text
 from ._ids import id_list
 
 #: The token that stands for every word outside the vocabulary of a `BasicTokenizer`.
 UNKNOWN = "[UNK]"
-
-
-def checked_text(text):
-    """Return `text` if a tokenizer can take it, else say what is wrong.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    TypeError
-        If `text` is not a string.
-    ValueError
-        If it is blank, or holds half of a surrogate pair.
-
-    Examples
-    --------
-    >>> checked_text("a dog")
-    'a dog'
-    >>> checked_text("  ")
-    Traceback (most recent call last):
-        ...
-    ValueError: wanted a text with at least one word, got '  '
-    """
-    if isinstance(text, str) and not text.strip():
-        raise ValueError(f"wanted a text with at least one word, got {text!r:.60}")
-    utf8(text)
-    return text
-
-
-def utf8(text):
-    r"""Return the bytes of a text, or say what is wrong with it.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    TypeError
-        If `text` is not a string.
-    ValueError
-        If it holds half of a surrogate pair.
-
-    Examples
-    --------
-    >>> utf8("é")
-    b'\xc3\xa9'
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"wanted a text (str), got {type(text).__name__}: {text!r:.60}")
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"character {error.start} is {text[error.start]!r}, half of a surrogate "
-            "pair, which UTF-8 cannot write; repair the text where it was decoded"
-        ) from None
 
 
 def basic_tokenize(text):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import regex
 
-from ._basic import utf8
+from .._text import utf8
 from ._bpe import BytePairEncoding, Merge, train_bpe
 from ._ids import id_list
 

@@ -1,6 +1,6 @@
 """Whether a tokenizer can represent a text without losing part of it."""
 
-from ._basic import utf8
+from .._text import utf8
 from ._byte_level import byte_alphabet
 
 

@@ -2,13 +2,13 @@
 
 A vocabulary spells its tokens for the machine: GPT-2's ``Ġdog`` is a space and "dog",
 and a token may be half of a character. The functions here show a space as ``␣``, a
-newline as ``↵``, a tab as ``⇥``, and bytes that can't be printed as ``⟨E2 82⟩``.
+newline as ``↵``, a tab as ``⇥``, an unprintable character as ``⟨U+200B⟩``, and bytes
+that don't form whole characters as ``⟨E2 82⟩``.
 """
 
+from .._text import visible, visible_bytes
 from ._byte_level import alphabet_bytes
 from ._ids import id_list, id_to_token
-
-_SYMBOLS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 
 
 def readable(token):
@@ -22,9 +22,9 @@ def readable(token):
     Returns
     -------
     str
-        A space is shown as ``␣``, a newline as ``↵``, a tab as ``⇥``. Bytes that
-        don't form whole characters and unprintable characters are shown in
-        hexadecimal, as ``⟨E2 82⟩``. A special token is returned as it is.
+        A space is shown as ``␣``, a newline as ``↵``, a tab as ``⇥``, an unprintable
+        character by its code point, as ``⟨U+200B⟩``, and bytes that don't form whole
+        characters in hexadecimal, as ``⟨E2 82⟩``. A special token is returned as it is.
 
     Examples
     --------
@@ -35,11 +35,7 @@ def readable(token):
     if not all(character in byte_of for character in token):
         return token  # a special token
     raw = bytes(byte_of[character] for character in token)
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return _hexadecimal(raw)
-    return "".join(map(_visible, text))
+    return visible_bytes(raw)
 
 
 def readable_tokens(tokenizer, ids):
@@ -65,14 +61,4 @@ def readable_tokens(tokenizer, ids):
     tokens = [id_to_token(tokenizer, i) for i in id_list(ids)]
     if type(tokenizer.decoder).__name__ == "ByteLevel":
         return [readable(token) for token in tokens]
-    return ["".join(map(_visible, token.replace("▁", " "))) for token in tokens]
-
-
-def _visible(character):
-    if symbol := _SYMBOLS.get(character):
-        return symbol
-    return character if character.isprintable() else _hexadecimal(character.encode())
-
-
-def _hexadecimal(raw):
-    return f"⟨{raw.hex(' ').upper()}⟩"
+    return [visible(token.replace("▁", " "), spaces=True) for token in tokens]

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._text import visible
+
 STATIC = Path(__file__).parent / "static"
 # Set by a site that serves the scripts itself, so that no page carries its own copy.
 LINKED = "LMVIZ_VIEWS_LINKED"
@@ -32,7 +34,7 @@ class View:
     name : str
         Of the script in the assets, and of the element: ``lmviz-<name>``.
     title : str
-        What nobody sees in it is written as `visible` writes it.
+        Invisible characters in it are written as code points.
     data : dict
         What the element shows: strings, numbers, lists, dicts and arrays.
     instead : str
@@ -68,7 +70,7 @@ class View:
         """
         element = render(self.name, self.title, self.data, self.instead)
         page = _PAGE.format(
-            title=html.escape(written(self.title)),
+            title=html.escape(visible(self.title)),
             element=element,
             script=script_tag(self.name),
         )
@@ -88,7 +90,7 @@ def render(name, title, data, instead):
     str
     """
     return (
-        f'<lmviz-{name} data-title="{html.escape(written(title))}">'
+        f'<lmviz-{name} data-title="{html.escape(visible(title))}">'
         f'<script type="application/json">{to_json(data)}</script>'
         f'<div class="lmviz-instead">{instead}<p>With scripts, this figure can be '
         f"played with.</p></div></lmviz-{name}>"
@@ -104,25 +106,8 @@ def to_json(data):
     return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
 
 
-def visible(text):
-    """Write a token so that it can stand in HTML or SVG, escaped, as core.js does.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
-    shown = written(text)
-    if unicodedata.category(shown[:1] or " ").startswith("M"):
-        shown = f"◌{shown}"
-    return html.escape(f"\u2068{shown}\u2069")
-
-
-def written(text):
-    r"""Write what nobody sees as a picture of it or as its number, as core.js does.
+def as_html(text):
+    """Return a token as HTML: visible, isolated and escaped, as core.js does.
 
     Parameters
     ----------
@@ -134,16 +119,13 @@ def written(text):
 
     Examples
     --------
-    >>> written("a\0b"), written("\u202eabc"), written("\ud800")
-    ('a␀b', '‹202e›abc', '‹d800›')
+    >>> as_html("<b>")
+    '\u2068&lt;b&gt;\u2069'
     """
-    pictures = text.translate({i: 0x2400 + i for i in range(0x20)})
-    return "".join(f"‹{ord(c):x}›" if _is_hidden(c) else c for c in pictures)
-
-
-def _is_hidden(character):
-    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return character in "\ufffe\uffff" or unicodedata.category(character) in hidden
+    shown = visible(text)
+    if unicodedata.category(shown[:1] or " ").startswith("M"):
+        shown = f"◌{shown}"  # a combining character needs a base
+    return html.escape(f"\u2068{shown}\u2069")
 
 
 def script_tag(name):

@@ -5,7 +5,7 @@ import numpy as np
 from .._validation import array, choice, integer, strings
 from ._payload import check_size
 from ._svg import SCALES, draw
-from ._view import View, visible
+from ._view import View, as_html
 
 # Up to this many weights, small ones are kept finely too.
 _FINE = 300_000
@@ -50,7 +50,7 @@ class AttentionView(View):
             *decode(self.data, layer, head),
             labels[-n_queries:],
             labels,
-            title=f"{visible(self.title)}, layer {layer}, head {head}",
+            title=f"{as_html(self.title)}, layer {layer}, head {head}",
             scale=scale,
             background="#fff",
         )
@@ -205,7 +205,7 @@ def _levels(*, fine):
 
 def _labels(data):
     cut = (token if len(token) <= 12 else f"{token[:11]}…" for token in data["tokens"])
-    return [visible(token) for token in cut]
+    return [as_html(token) for token in cut]
 
 
 def _instead(data, weights, title):
@@ -222,6 +222,6 @@ def _instead(data, weights, title):
             seen = np.maximum.reduceat(seen, starts, axis)
         rows = [i + n_keys - n_queries for i in rows]
         said += f" A square is the largest of {patch} × {patch} tokens."
-    look = {"title": visible(title), "scale": "logarithmic"}
+    look = {"title": as_html(title), "scale": "logarithmic"}
     drawn = draw(mean, seen, rows, columns, **look)
     return f'<div style="overflow-x:auto">{drawn}</div><p>{said}</p>'

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import float_array, strings
 from ._payload import check_size
-from ._view import View, visible
+from ._view import View, as_html
 
 _SIZE = 320
 
@@ -128,7 +128,7 @@ def _instead(data):
         x, y = half + x, half - y
         marks.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
-            f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{visible(label)}</text>'
+            f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{as_html(label)}</text>'
         )
     last, share = len(data["points"]) - 1, data["kept"][-1].sum()
     return (

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import float_array, strings
 from ._payload import check_size, vocabulary_names
-from ._view import View, visible
+from ._view import View, as_html
 
 
 def lens(logits, ids, tokens, *, vocabulary, title="Logit lens"):
@@ -115,11 +115,11 @@ def _instead(data):
     """Tabulate the top token of each layer after the last position."""
     tops, held = data["which"][:, -1, 0], data["chances"][:, -1, 0]
     rows = "".join(
-        f"<tr><td>{layer}</td><td>{visible(data['names'][tops[layer]])}</td>"
+        f"<tr><td>{layer}</td><td>{as_html(data['names'][tops[layer]])}</td>"
         f"<td>{held[layer]:.3f}</td></tr>"
         for layer in reversed(range(len(tops)))
     )
-    after = visible(data["tokens"][-1])
+    after = as_html(data["tokens"][-1])
     return (
         f"<table><caption>What each layer would say after “{after}”</caption>"
         "<tr><th>layer</th><th>top token</th><th>probability</th></tr>"

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import float_array, integer, strings
 from ._payload import check_size, vocabulary_names
-from ._view import View, visible
+from ._view import View, as_html
 
 # The stops of the slider: at each, what the tail weighs is computed here, exactly.
 TEMPERATURES = np.arange(2, 61) / 20
@@ -135,10 +135,10 @@ def _instead(data):
     at = data["temperatures"].index(1.0)
     total = np.logaddexp.reduce([*head, data["sums"][-1][at]])
     rows = "".join(
-        f"<tr><td>{visible(data['names'][i])}</td><td>{np.exp(x - total):.3f}</td>"
+        f"<tr><td>{as_html(data['names'][i])}</td><td>{np.exp(x - total):.3f}</td>"
         for i, x in zip(data["which"][-1][:5], head[:5], strict=True)
     )
-    after = visible(data["tokens"][-1])
+    after = as_html(data["tokens"][-1])
     return (
         f"<table><caption>The likeliest tokens after “{after}”</caption>"
         f"<tr><th>token</th><th>probability</th></tr>{rows}</table>"

@@ -1,16 +1,11 @@
 """Tokens to play with: what tokenizers make of a text, under each other."""
 
-import re
 from collections.abc import Mapping
 
-from ..tokenization._basic import utf8
+from .._text import bytes_of
 from ..tokenization._ids import id_list
 from ._payload import check_size
-from ._view import View, visible
-
-# What `lmviz.tokenization.readable` writes in place of what cannot be seen.
-_WRITTEN = re.compile(r"⟨([0-9A-F]{2}(?: [0-9A-F]{2})*)⟩|[␣↵⇥]")
-_MARKS = {"␣": b" ", "↵": b"\n", "⇥": b"\t"}
+from ._view import View, as_html
 
 
 def tokens(rows, *, ids=None, title="Tokens"):
@@ -78,34 +73,6 @@ def collect(rows, *, ids=None):
     return {"rows": gathered}
 
 
-def as_bytes(token):
-    r"""Return the bytes of a readable token.
-
-    ``␣``, ``↵`` and ``⇥`` stand for a space, a newline and a tab, and ``⟨E2 82⟩`` for
-    bytes, as `lmviz.tokenization.readable` writes them; all else is UTF-8. A text that
-    has these very characters cannot be told from one that is written with them.
-
-    Parameters
-    ----------
-    token : str
-
-    Returns
-    -------
-    bytes
-
-    Examples
-    --------
-    >>> as_bytes("␣é"), as_bytes("⟨E2 82⟩")
-    (b' \xc3\xa9', b'\xe2\x82')
-    """
-    raw, end = b"", 0
-    for found in _WRITTEN.finditer(token):
-        raw += utf8(token[end : found.start()])
-        raw += _MARKS.get(found[0]) or bytes.fromhex(found[1])
-        end = found.end()
-    return raw + utf8(token[end:])
-
-
 def _row(name, row, ids):
     if not isinstance(name, str):
         raise TypeError(f"a name is {name!r:.60}, wanted a str")
@@ -129,7 +96,7 @@ def _row(name, row, ids):
                 f"{name!r:.60} has {len(ids)} ids, wanted one for each of {len(row)} "
                 "tokens"
             )
-    written = [as_bytes(token).hex(" ").upper() for token in row]
+    written = [bytes_of(token).hex(" ").upper() for token in row]
     return {"name": name, "tokens": row, "ids": ids, "bytes": written}
 
 
@@ -137,9 +104,9 @@ def _instead(data):
     lines = []
     for row in data["rows"]:
         count = len(row["tokens"])
-        shown = " ".join(f"<code>{visible(token)}</code>" for token in row["tokens"])
+        shown = " ".join(f"<code>{as_html(token)}</code>" for token in row["tokens"])
         plural = "" if count == 1 else "s"
         lines.append(
-            f"<p><b>{visible(row['name'])}</b>, {count} token{plural}: {shown}</p>"
+            f"<p><b>{as_html(row['name'])}</b>, {count} token{plural}: {shown}</p>"
         )
     return "".join(lines)

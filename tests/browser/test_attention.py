@@ -335,9 +335,9 @@ def test_hostile_tokens_are_text(open_page):
     buttons = figure(page).locator(".strip button")
     assert buttons.first.inner_text().strip("\u2068\u2069") == HOSTILE[0]
     buttons.nth(6).hover()
-    assert "query 6 “␀”" in shown(page)
+    assert "query 6 “⟨U+0000⟩”" in shown(page)
     labels = figure(page).locator(".wide svg").nth(1).inner_html()
-    assert "‹2028›" in labels
+    assert "⟨U+2028⟩" in labels
     assert "◌\u0301" in labels
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import hostile
 import pytest
 
-from lmviz.views import _view as base
+from lmviz._text import visible
 
 ROOT = Path(__file__).parents[2]
 # What a lesson does with the words of readers, for each kind of output.
@@ -121,7 +121,7 @@ def test_a_page_is_built_as_with_any_other_words(
 
 def read(text):
     """Give a text as it is printed, whatever its spaces: some of them end a line."""
-    return re.sub(r"(\s|‹85›)+", " ", text)
+    return re.sub(r"(\s|⟨U\+0085⟩)+", " ", text)
 
 
 @pytest.mark.parametrize("kind", PAGES)
@@ -132,12 +132,12 @@ def test_what_is_printed_reads_as_it_was_typed(
     output = page.locator(".sphx-glr-script-out pre, .cell_output pre").first
     shown = read(output.text_content())
     printed = {
-        f"{i}: {HIDING.sub(lambda hidden: base.written(hidden[0]), word)} :{i}"
+        f"{i}: {HIDING.sub(lambda hidden: visible(hidden[0]), word)} :{i}"
         for i, word in enumerate(WORDS["hostile"])
         if word != "\r"  # a notebook starts its line anew
     }
     for line in printed:
-        line = line.replace("␛[31m", "")  # a colour
+        line = line.replace("⟨U+001B⟩[31m", "")  # a colour
         assert read(line) in shown
     record_property("tried", len(printed))
 
@@ -155,6 +155,6 @@ def test_a_view_shows_every_word(books, serve, open_page, record_property, kind)
     buttons = page.locator(".strip button").all_text_contents()
     words = [word for word in WORDS["hostile"] if word or kind == "lesson"]
     assert [b.strip("\u2068\u2069").removeprefix("◌") for b in buttons] == [
-        base.written(word) for word in words
+        visible(word) for word in words
     ]
     record_property("tried", len(words))

@@ -189,7 +189,7 @@ def test_hostile_tokens_are_text(open_page, view):
     page = open_page(view)
     texts = page.locator(".strip button").all_inner_texts()
     assert HOSTILE[0] in texts[0]
-    assert "‹2028›" in texts[3] and "◌" in texts[4] and "␀" in texts[6]
+    assert "⟨U+2028⟩" in texts[3] and "◌" in texts[4] and "⟨U+0000⟩" in texts[6]
     assert page.locator("img").count() == 0
 
 

@@ -1,6 +1,9 @@
+import unicodedata
+
 import hostile
 import pytest
 
+from lmviz._text import visible
 from lmviz.views import tokens
 
 HOSTILE = list(hostile.TOKENS)
@@ -73,14 +76,28 @@ def test_hostile_tokens_are_text(open_page):
     assert buttons.count() == len(HOSTILE)
     assert buttons.first.inner_text().strip("\u2068\u2069") == HOSTILE[0]
     assert page.locator("img").count() == 0
-    for i, (seen, raw) in enumerate([("‹2028›", "E2 80 A8"), ("◌\u0301", "CC 81")], 3):
+    written = [("⟨U+2028⟩", "E2 80 A8"), ("◌\u0301", "CC 81")]
+    for i, (seen, raw) in enumerate(written, 3):
         buttons.nth(i).hover()
         assert f"“{seen}”, bytes {raw}" in shown(page)
     buttons.nth(6).hover()
-    assert "“␀”, bytes 00" in shown(page)
+    assert "“⟨U+0000⟩”, bytes 00" in shown(page)
     # A right-to-left token leaves its neighbours in place.
     left = [buttons.nth(i).bounding_box()["x"] for i in (4, 5, 6)]
     assert left == sorted(left)
+
+
+def test_python_and_the_page_write_invisible_characters_alike(open_page):
+    # Without those that this Python's Unicode has not assigned, but a browser's may.
+    text = [chr(i) for i in range(0x30000) if not 0xD800 <= i < 0xE000]
+    text = [c for c in text if unicodedata.category(c) != "Cn" or c in "\ufffe\uffff"]
+    assert len(text) > 100_000
+    # A button a character is too many. At the start, a combining character gets a base.
+    parts = ["x" + "".join(text[i : i + 1000]) for i in range(0, len(text), 1000)]
+    page = open_page(tokens({"A": parts}))
+    buttons = strip(page).locator("button")
+    shown = buttons.evaluate_all("all => all.map((button) => button.textContent)")
+    assert shown == [f"\u2068{visible(part)}\u2069" for part in parts]
 
 
 def test_a_narrow_page_does_not_scroll_sideways(open_page):

@@ -146,7 +146,7 @@ def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
     [
         ("one string", TypeError, "one string, wanted several"),
         ([], ValueError, "no texts"),
-        (["red fox", 7], TypeError, "text 1: wanted a text"),
+        (["red fox", 7], TypeError, "text 1: `text` must be a"),
         (["red fox", ""], ValueError, "text 1: .*at least one word"),
         ([torch.tensor([3])], ValueError, "text 0 is one token long"),
         ([torch.zeros(65, dtype=torch.long)], ValueError, "text 0: .*65 tokens long"),

@@ -49,7 +49,7 @@ def test_the_cards_of_all_families(family):
 
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_blank_text_is_refused(tiny, text):
-    with pytest.raises(ValueError, match="wanted a text with at least one word"):
+    with pytest.raises(ValueError, match="`text` must have at least one word"):
         tiny.trace(text)
 
 

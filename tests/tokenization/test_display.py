@@ -13,7 +13,7 @@ from lmviz.tokenization._coverage import check_coverage
         ("\t", ["⇥"]),
         ("é", ["é"]),
         ("🦜", ["⟨F0 9F⟩", "⟨A6⟩", "⟨9C⟩"]),
-        ("\x07", ["⟨07⟩"]),
+        ("\x07", ["⟨U+0007⟩"]),
         ("<|endoftext|>", ["<|endoftext|>"]),
     ],
 )

@@ -21,14 +21,15 @@ export const fill = (element, attributes, children = []) => {
   return element;
 };
 
-// Text as it can be seen: pictures for control characters, a ring for a lone mark to
-// stand on, and isolated, so that a right-to-left token leaves its neighbours in place.
+// Text with its invisible characters written as lmviz/_text.py writes them. A combining
+// character gets a base, and the text is isolated, so that a right-to-left token leaves its
+// neighbours in place.
 export const visible = (text) =>
   "\u2068" +
   text
-    .replace(/[\0-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+    .replace(/\n/g, "↵").replace(/\t/g, "⇥")
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffe\uffff]/gu,
-      (c) => `‹${c.codePointAt(0).toString(16)}›`)
+      (c) => `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`)
     .replace(/^\p{M}/u, "◌$&") +
   "\u2069";
 
