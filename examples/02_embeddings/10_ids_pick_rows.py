@@ -96,7 +96,7 @@ for pair, before, after in zip(pairs, cosines(untrained), cosines(table), strict
 # the second column yet: how high is it for two tokens taken at random? A number without
 # its baseline says nothing, and the lesson on similarity starts from there.
 for name, vectors in (("untrained", untrained), ("the model's", table)):
-    print(f"random pairs, {name}: {embeddings.random_pairs(vectors).mean():.2f}")
+    print(f"random pairs, {name}: {embeddings.random_pair_cosines(vectors).mean():.2f}")
 
 # %%
 # **Takeaway.** Embedding is picking rows from a table; what makes the rows worth

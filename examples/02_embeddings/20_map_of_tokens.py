@@ -27,8 +27,8 @@ from lmviz import embeddings
 
 first, last = trace.hidden_states[0], trace.hidden_states[-1]
 maps = {
-    "before the first block": embeddings.project(first),
-    "after the last block and the norm": embeddings.project(last),
+    "before the first block": embeddings.pca(first),
+    "after the last block and the norm": embeddings.pca(last),
 }
 for name, (_, kept) in maps.items():
     print(f"{name}: {kept[0]:.0%} + {kept[1]:.0%} of the variance is on the map")
@@ -92,7 +92,7 @@ views.embeddings(trace.hidden_states, trace.tokens, title="The map after every l
 # the map no pair may be further apart than in truth, and the variances of all
 # directions together must give the variance there is.
 n = min(last.shape) - 1
-_, all_kept = embeddings.project(last, n=n)
+_, all_kept = embeddings.pca(last, n_components=n)
 print("no pair further apart than in truth:", bool((flat <= true + 1e-3).all()))
 print(f"variance in all {n} directions: {float(all_kept.sum()):.6f}")
 assert (flat <= true + 1e-3).all()

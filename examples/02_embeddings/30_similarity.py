@@ -36,7 +36,7 @@ for pair, value in related.items():
 # cosines. In many models nearly all are well above zero: the whole table leans to one
 # side, as if one vector had been added to every row. A value that looks high may then
 # mean nothing at all.
-everything = embeddings.random_pairs(table)
+everything = embeddings.random_pair_cosines(table)
 print(f"random pairs: mean {everything.mean():.2f}, sd {everything.std():.2f}")
 
 # %%
@@ -48,7 +48,7 @@ print(f"random pairs: mean {everything.mean():.2f}, sd {everything.std():.2f}")
 tokens = lm.tokens(range(5000))
 common = [i for i, t in enumerate(tokens) if t[0] == "␣" and t[1:].isalpha()]
 common = [i for i in common if len(tokens[i]) > 3]
-words = embeddings.random_pairs(table[common])
+words = embeddings.random_pair_cosines(table[common])
 print(f"{len(common)} common words: mean {words.mean():.2f}, sd {words.std():.2f}")
 
 # %%
@@ -92,7 +92,7 @@ for pair, value in related.items():
 # without the space, in the plural. The table has a row for each, and they are used
 # alike.
 for word in ("king", "dog", "run"):
-    ids, cosines = embeddings.neighbours(table, row(word), k=8)
+    ids, cosines = embeddings.nearest_neighbors(table, row(word), k=8)
     shown = zip(lm.tokens(ids), cosines.tolist(), strict=True)
     print(f"{word}:", ", ".join(f"{token} {cosine:.2f}" for token, cosine in shown))
 
@@ -100,7 +100,7 @@ for word in ("king", "dog", "run"):
 # Count it: of the nearest eight, how many are the same letters but for case, space and
 # a final s?
 for word in ("king", "dog", "run"):
-    ids, _ = embeddings.neighbours(table, row(word), k=8)
+    ids, _ = embeddings.nearest_neighbors(table, row(word), k=8)
     stems = [token.strip("␣").lower().removesuffix("s") for token in lm.tokens(ids)]
     print(f"{word}: {stems.count(word)} of {len(stems)} are spellings of {word!r}")
 

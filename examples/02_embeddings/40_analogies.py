@@ -33,7 +33,7 @@ show(*embeddings.analogy(table, man, woman, king))
 # %%
 # That list had help. By custom the three words of the question are left out of the
 # answers. Let them in: has the walk led anywhere, or is *king* still close by?
-show(*embeddings.analogy(table, man, woman, king, without_inputs=False))
+show(*embeddings.analogy(table, man, woman, king, exclude_inputs=False))
 
 # %%
 # One example is an anecdote. Here are four kinds of relation with five pairs each. Any
@@ -71,7 +71,7 @@ from lmviz import plots
 
 def shares_right(table, pairs):
     a, b, c, d = questions(pairs)
-    every = embeddings.analogy(table, a, b, c, k=1, without_inputs=False)
+    every = embeddings.analogy(table, a, b, c, k=1, exclude_inputs=False)
     answers = [
         ("the sum", embeddings.analogy(table, a, b, c, k=1)),
         ("the neighbour, no step", embeddings.analogy(table, a, a, c, k=1)),

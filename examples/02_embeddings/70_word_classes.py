@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import embeddings, plots
 
-coordinates, kept = embeddings.project(rows)
+coordinates, kept = embeddings.pca(rows)
 _, ax = plt.subplots(figsize=(9.5, 6), layout="constrained")
 for i, name in enumerate(CLASSES):
     where = [j for j, other in enumerate(classes) if other == name]

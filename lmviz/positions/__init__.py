@@ -1,15 +1,14 @@
-"""Chapter 3: how a model knows the order of its tokens."""
+"""Chapter 3: how a model represents the order of its tokens.
 
-from ._sinusoidal import (
-    LearnedPositionalEmbedding,
-    alibi,
-    alibi_slopes,
-    inverse_frequencies,
-    rotary,
-    shift_matrix,
-    sinusoidal,
-    wavelengths,
-)
+One file per kind: sinusoidal encodings and learned embeddings are added to the token
+embeddings, rotary embeddings rotate queries and keys, and biases (ALiBi) are added to
+the attention scores.
+"""
+
+from ._biases import alibi, alibi_slopes
+from ._learned import LearnedPositionalEmbedding
+from ._rotary import rotary
+from ._sinusoidal import inverse_frequencies, shift_matrix, sinusoidal, wavelengths
 
 __all__ = [
     "LearnedPositionalEmbedding",

@@ -100,7 +100,7 @@ def heads(part, x):
 
 def _turned(rotary, vectors):
     return positions.rotary(
-        vectors, frequencies=rotary.frequencies, interleaved=rotary.interleaved
+        vectors, inverse_frequencies=rotary.frequencies, interleaved=rotary.interleaved
     )
 
 

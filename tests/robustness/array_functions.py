@@ -75,16 +75,18 @@ _CHAPTERS = [
     Case("attention.share_heads", {"x": "H T d"}, options={"n_heads": 4}),
     Case("embeddings.lookup", {"table": "V d", "ids": "ids: T"}, vocabulary=9),
     Case("embeddings.cosine", {"a": "S d", "b": "T d"}),
-    Case("embeddings.neighbours", {"table": "V d"}, options={"id": 1, "k": 3}),
+    Case("embeddings.nearest_neighbors", {"table": "V d"}, options={"id": 1, "k": 3}),
     Case(
         "embeddings.analogy",
         {"table": "V d", "a": "ids: T", "b": "ids: T", "c": "ids: T"},
         options={"k": 2},
         vocabulary=9,
     ),
-    Case("embeddings.random_pairs", {"table": "V d"}, options={"n": 20}),
-    Case("embeddings.project", {"x": "T d"}),
-    Case("positions.rotary", {"x": "T d", "frequencies": "n"}, wide=("T", 10_000)),
+    Case("embeddings.random_pair_cosines", {"table": "V d"}, options={"n": 20}),
+    Case("embeddings.pca", {"x": "T d"}),
+    Case(
+        "positions.rotary", {"x": "T d", "inverse_frequencies": "n"}, wide=("T", 10_000)
+    ),
     Case("positions.alibi", {"slopes": "d"}, options={"n_tokens": 4}),
     Case("prediction.probabilities", {"logits": "d"}),
     Case("prediction.top_k_filter", {"logits": "d"}, options={"k": 2}),

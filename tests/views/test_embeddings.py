@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmviz.embeddings import neighbours, project
+from lmviz.embeddings import nearest_neighbors, pca
 from lmviz.views import embeddings
 from lmviz.views.embeddings import collect
 
@@ -16,7 +16,7 @@ LABELS = [f"w{i}" for i in range(8)]
 def test_points_are_the_projection_up_to_mirroring():
     data = collect(X, LABELS)
     for x, points, kept in zip(X, data["points"], data["kept"], strict=True):
-        want, share = project(torch.tensor(x))
+        want, share = pca(torch.tensor(x))
         np.testing.assert_allclose(abs(points), abs(want.numpy()), atol=1e-5)
         np.testing.assert_allclose(kept, share, atol=1e-6)
 
@@ -24,7 +24,7 @@ def test_points_are_the_projection_up_to_mirroring():
 def test_neighbours_are_those_of_the_whole_space():
     data = collect(X, LABELS)
     for i in range(8):
-        ids, cosines = neighbours(torch.tensor(X[1]), i, k=5)
+        ids, cosines = nearest_neighbors(torch.tensor(X[1]), i, k=5)
         assert data["near"][1, i].tolist() == ids.tolist()
         np.testing.assert_allclose(data["cosines"][1, i], cosines, atol=1e-6)
 

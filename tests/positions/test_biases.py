@@ -1,0 +1,47 @@
+import pytest
+import torch
+from transformers.models.bloom import modeling_bloom
+
+from lmviz import positions
+
+
+@pytest.mark.parametrize("n_heads", range(1, 21))
+def test_alibi_slopes_equal_those_of_bloom(n_heads):
+    theirs = modeling_bloom._get_alibi_slopes(n_heads, torch.device("cpu"))
+    assert torch.allclose(positions.alibi_slopes(n_heads), theirs, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 4, 8, 16, 64])
+def test_alibi_slopes_equal_the_series_of_the_paper(n_heads):
+    # "a geometric sequence that starts at 2 ** (-8 / n) and uses that same value as
+    # its ratio"; for 8 heads: 1/2, 1/4, ..., 1/256.
+    expected = [2 ** (-8 / n_heads * i) for i in range(1, n_heads + 1)]
+    assert positions.alibi_slopes(n_heads).tolist() == pytest.approx(expected, rel=1e-6)
+    if n_heads == 8:
+        assert expected == [1 / 2**i for i in range(1, 9)]
+
+
+@pytest.mark.parametrize("n_heads", [0, -1])
+def test_zero_heads_are_an_error(n_heads):
+    with pytest.raises(
+        ValueError, match=f"`n_heads` must be at least 1, got {n_heads}"
+    ):
+        positions.alibi_slopes(n_heads)
+
+
+def test_alibi_equals_the_bias_of_bloom():
+    # BLOOM adds the slope times the position of the key, the same to every query. Each
+    # row differs from the penalty by a constant, to which softmax is invariant.
+    scores = torch.randn(6, 9, 9, generator=torch.Generator().manual_seed(0))
+    places = torch.ones(1, 9, dtype=torch.long)
+    theirs = modeling_bloom.build_alibi_tensor(places, 6, torch.float32)
+    hidden = torch.ones(9, 9, dtype=torch.bool).triu(1)
+    ours = positions.alibi(positions.alibi_slopes(6), 9)
+    assert ours.shape == (6, 9, 9)
+    found, expected = (
+        (scores + bias).masked_fill(hidden, -torch.inf).softmax(-1)
+        for bias in (ours, theirs)
+    )
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.equal(ours.diagonal(dim1=-2, dim2=-1), torch.zeros(6, 9))
+    assert ours[2, 7, 3] == pytest.approx(-4 * positions.alibi_slopes(6)[2].item())
