@@ -91,7 +91,9 @@ def nearest_neighbors(table, id, *, k=10):
     >>> nearest_neighbors(table, 0, k=2)
     (tensor([2, 1]), tensor([1.0000, 0.6000]))
     """
-    similarity = cosine(lookup(table, torch.tensor([id])), table)[0]
+    table = _validation.float_tensor(table, "table", ("V", "d"))
+    id = _validation.integer(id, "id", 0, len(table) - 1)
+    similarity = cosine(table[[id]], table)[0]
     _check_k(k, len(table) - 1, similarity, table)
     similarity[id] = -torch.inf
     cosines, ids = similarity.topk(k)
@@ -132,13 +134,15 @@ def analogy(table, a, b, c, *, k=5, exclude_inputs=True):
     >>> analogy(table, 0, 1, 2, k=1)
     (tensor([3]), tensor([1.0000]))
     """
-    rows = [_rows(row, name) for row, name in ((a, "a"), (b, "b"), (c, "c"))]
+    table = _validation.float_tensor(table, "table", ("V", "d"))
+    rows = [
+        _rows(row, name, len(table)) for row, name in zip((a, b, c), "abc", strict=True)
+    ]
     if len({row.shape for row in rows}) > 1:
         shapes = ", ".join(str(tuple(row.shape)) for row in rows)
         raise ValueError(f"`a`, `b` and `c` must have the same shape, got {shapes}")
     questions = torch.stack(rows, dim=-1)
-    table = _validation.float_tensor(table, "table", ("V", "d"))
-    first, second, third = lookup(table, questions).unbind(-2)
+    first, second, third = table[questions].unbind(-2)
     similarity = cosine(torch.atleast_2d(second - first + third), table)
     n_candidates = len(table) - 3 if exclude_inputs else len(table)
     _check_k(k, n_candidates, similarity, table)
@@ -228,10 +232,10 @@ def pca(x, *, n_components=2):
     return coordinates, explained
 
 
-def _rows(row, name):
+def _rows(row, name, size):
     row = torch.tensor(int(row)) if isinstance(row, Integral) else row
     shape = () if isinstance(row, torch.Tensor) and not row.ndim else ("n",)
-    return _validation.ids(row, name, shape)
+    return _validation.ids(row, name, shape, size=size)
 
 
 def _check_k(k, n_candidates, similarity, table):

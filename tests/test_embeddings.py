@@ -94,7 +94,7 @@ def test_many_analogies_at_once_equal_one_at_a_time(table, exclude_inputs):
 
 
 def test_an_analogy_with_an_id_outside_the_table_is_an_error(table):
-    with pytest.raises(ValueError, match="`ids` must be from 0 to 49, got 50"):
+    with pytest.raises(ValueError, match="`b` must be from 0 to 49, got 50"):
         embeddings.analogy(table, 0, 50, 2)
 
 
@@ -137,3 +137,9 @@ def test_pca_to_more_directions_than_dimensions_is_an_error(table):
 def test_more_neighbors_than_other_rows_are_an_error(table, k):
     with pytest.raises(ValueError, match=f"`k` must be from 1 to 49, .* got {k}"):
         embeddings.nearest_neighbors(table, 3, k=k)
+
+
+@pytest.mark.parametrize("wrong", [-1, 50])
+def test_neighbors_of_an_id_outside_the_table_are_an_error(table, wrong):
+    with pytest.raises(ValueError, match=f"`id` must be from 0 to 49, got {wrong}"):
+        embeddings.nearest_neighbors(table, wrong)
