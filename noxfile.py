@@ -212,11 +212,12 @@ def bench(session):
 
 @nox.session
 def lint(session):
-    """Check style and formatting with ruff, spelling with codespell."""
+    """Check style, formatting, spelling and which module imports which."""
     install_locked(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("codespell")
+    session.run("lint-imports", env={"PYTHONPATH": "."})
 
 
 @nox.session

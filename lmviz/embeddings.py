@@ -10,6 +10,7 @@ from numbers import Integral
 import torch
 
 from . import _validation
+from ._extras import needs
 
 
 def lookup(table, ids):
@@ -213,7 +214,8 @@ def pca(x, *, n_components=2):
     >>> coordinates.abs().flatten(), explained
     (tensor([5., 0., 5.]), tensor([1.]))
     """
-    from sklearn.decomposition import PCA
+    with needs("plots", "principal components"):
+        from sklearn.decomposition import PCA
 
     x = _validation.float_tensor(x, "x", ("T", "d")).detach()
     _validation.check_finite(x, "x")

@@ -8,10 +8,14 @@ import json
 import time
 from pathlib import Path
 
-import joblib
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
+
+from .._extras import needs
+
+with needs("corpus", "statistics over many texts"):
+    import joblib
 
 _SAVE_SECONDS = 10.0
 

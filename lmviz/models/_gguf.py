@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._extras import needs
+
 # The names of llama.cpp, and what transformers calls the same tensors.
 _TENSORS = {
     "token_embd": "model.embed_tokens",
@@ -64,7 +66,8 @@ def convert(gguf_file, folder):
 
 def _reader(gguf_file):
     """Read a GGUF through a plain array: slices of a memmap cost twice the time."""
-    import gguf
+    with needs("smollm2", "reading GGUF files"):
+        import gguf
 
     class Reader(gguf.GGUFReader):
         @property

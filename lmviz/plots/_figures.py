@@ -10,6 +10,7 @@ import unicodedata
 
 import numpy as np
 
+from .._extras import needs
 from .._validation import array, check_finite, choice, float_array
 from ._fonts import make_legible, write
 
@@ -69,7 +70,8 @@ def attention_map(
     >>> ax.get_title(), [label.get_text() for label in ax.get_xticklabels()]
     ('One head', ['the', '␣dog'])
     """
-    import seaborn
+    with needs("plots", "figures"):
+        import seaborn
 
     weights = float_array(weights, "weights", ("T_q", "T_k"))
     if weights.shape[1] != len(tokens) or len(weights) > len(tokens):
@@ -239,7 +241,8 @@ def token_strips(rows, *, title, faded=(), width=9.0, ax=None):
     >>> ax.get_title(), [text.get_text() for text in ax.texts]
     ('Cut', ['the', 'dog', 'd', 'o', 'g'])
     """
-    from matplotlib.font_manager import FontProperties
+    with needs("plots", "figures"):
+        from matplotlib.font_manager import FontProperties
 
     everything = [token for tokens in rows.values() for token in tokens]
     _check_labels(everything, "draw some of the tokens", most=2000)
@@ -307,7 +310,8 @@ def labelled_scatter(coordinates, labels, *, title, xlabel, ylabel, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['cat', 'dog']
     """
-    from adjustText import adjust_text
+    with needs("plots", "figures"):
+        from adjustText import adjust_text
 
     coordinates = float_array(coordinates, "coordinates", ("T", 2))
     if coordinates.shape != (len(labels), 2):
@@ -405,6 +409,7 @@ def _columns(text):
 
 
 def _axes(width, height):
-    import matplotlib.pyplot as plt
+    with needs("plots", "figures"):
+        import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._extras import needs
 from .._validation import float_array, strings
 from ._payload import check_size
 from ._view import View, as_html
@@ -98,7 +99,8 @@ def collect(vectors, labels, *, k=5):
 
 def _flatten(x):
     """Return coordinates (T, 2) and the shares of the variance (2,)."""
-    from sklearn.decomposition import PCA
+    with needs("plots", "principal components"):
+        from sklearn.decomposition import PCA
 
     if not np.ptp(x, axis=0).any():  # all in one place, with no variance to share
         return np.zeros((len(x), 2)), np.zeros(2)
