@@ -9,6 +9,7 @@ import pytest
 EXTRAS = ("adjustText", "gguf", "joblib", "matplotlib", "pandas", "scipy", "seaborn")
 WITHOUT = f"""
 import sys
+import torch
 for name in {(*EXTRAS, "sklearn")!r}:
     sys.modules[name] = None  # so its import fails
 import lmviz
@@ -41,7 +42,7 @@ views.attention(trace.attentions, trace.tokens).save({str(file)!r})
     [
         ("lmviz.plots.attention_map([[1.0]], ['a'])", "seaborn", "plots"),
         ("lmviz.plots.token_bars(['a'], [1.0], title='t')", "matplotlib", "plots"),
-        ("lmviz.embeddings.project([[1.0, 2], [3, 4]])", "sklearn", "plots"),
+        ("lmviz.embeddings.pca(torch.ones(2, 2))", "sklearn", "plots"),
         ("import lmviz.corpus", "joblib", "corpus"),
         ("lmviz.load('smollm2')", "gguf", "smollm2"),
     ],

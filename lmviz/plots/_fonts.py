@@ -7,6 +7,7 @@ of the machine are asked, and where none has it, its number in Unicode is writte
 import itertools
 import unicodedata
 
+from .._extras import needs
 from .._text import code_point, is_invisible
 
 # A figure with texts of more lines has no room for anything else.
@@ -43,7 +44,8 @@ def write(texts, font=None, *, longest=300):
     >>> write(["gnu" * 100], longest=7)[0]
     ['gnugnu…']
     """
-    from matplotlib.font_manager import FontProperties
+    with needs("plots", "figures"):
+        from matplotlib.font_manager import FontProperties
 
     font = font or FontProperties()
     families = font.get_family()
@@ -128,7 +130,8 @@ def make_legible(ax):
 
 def _search(left):
     """Look through the fonts of the machine once, for all these characters."""
-    from matplotlib.font_manager import FontProperties, fontManager, get_font
+    with needs("plots", "figures"):
+        from matplotlib.font_manager import FontProperties, fontManager, get_font
 
     shown = {c for c in left if not is_invisible(c)}
     _found.update(dict.fromkeys(left - shown))
