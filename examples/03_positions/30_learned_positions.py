@@ -34,7 +34,7 @@ print(f"cosine of places 100 apart: {similarity.diagonal(100).mean():.3f}")
 # check", comes after the lessons.)
 from lmviz.toy import history
 
-tables = history.positions()
+tables = history.position_tables()
 steps = list(tables)
 print("kept at steps:", steps)
 print("each table:", tuple(tables[steps[-1]].shape))

@@ -18,10 +18,10 @@ import lmviz
 from lmviz.toy import evaluate, language
 
 toy = lmviz.load("toy")
-told = list(itertools.islice(language.stories("lesson", unseen=True), 150))
+told = list(itertools.islice(language.stories("lesson", held_out=True), 150))
 for story in told[:2]:
     print(" ".join(story.words[1:-1]))
-whole = evaluate.evaluate(toy.module, n_stories=200)
+whole = evaluate.evaluate(toy, n_stories=200)
 print("right:", {kind: f"{whole[kind]:.1%}" for kind in evaluate.KINDS})
 
 # %%
@@ -82,7 +82,7 @@ heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)
 right = torch.zeros(len(heads), len(evaluate.KINDS))
 for row, head in enumerate(heads):
     with attention.ablate_heads(toy.module, [head], replacement=average):
-        found = evaluate.evaluate(toy.module, n_stories=100)
+        found = evaluate.evaluate(toy, n_stories=100)
     right[row] = torch.tensor([found[kind] for kind in evaluate.KINDS])
 
 _, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
@@ -103,14 +103,14 @@ for head, share in zip(heads, pronouns.tolist(), strict=True):
     if turn[head] > 0.5 or share < 0.95:
         print(f"{head} turns by {turn[head]:+.2f}; without it {share:.0%} right")
 with attention.ablate_heads(toy.module, turners, replacement=average):
-    share = evaluate.evaluate(toy.module, n_stories=100)["reference"]
+    share = evaluate.evaluate(toy, n_stories=100)["reference"]
 print(f"without all that turn: {share:.0%} right")
 
 # %%
 # The check: with no head off nothing changes; and a guess between the two nouns would
 # be right half of the time.
 with attention.ablate_heads(toy.module, []):
-    untouched = evaluate.evaluate(toy.module, n_stories=200)
+    untouched = evaluate.evaluate(toy, n_stories=200)
 print("nothing switched off, nothing changed:", untouched == whole)
 assert untouched == whole
 assert whole["reference"] > 0.9

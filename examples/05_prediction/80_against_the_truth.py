@@ -19,7 +19,7 @@ from lmviz.toy import evaluate, language
 
 toy = lmviz.load("toy")
 start = "Anna has a red ball . Tom has a blue kite ."
-true = language.next_token(["<story>", *start.split()])
+true = language.next_word_probs(["<story>", *start.split()])
 chances = prediction.probabilities(toy.trace(start).logits[-1])
 words = sorted(true, key=true.get, reverse=True)
 model = [chances[evaluate.IDS[word]].item() for word in words]
@@ -47,9 +47,9 @@ import itertools
 
 import torch
 
-told = list(itertools.islice(language.stories("lesson", unseen=True), 300))
+told = list(itertools.islice(language.stories("lesson", held_out=True), 300))
 ids, there = evaluate.pad([story.words for story in told])
-truth = evaluate.truth(told)[there]  # (words, V)
+truth = evaluate.true_probs(told)[there]  # (words, V)
 with torch.no_grad():
     logits = toy.module(ids).logits[:, :-1][there]
 logs = logits.log_softmax(-1)
@@ -73,7 +73,7 @@ print(f"and to one who knows the truth:        {knowing_all:.4f}")
 # %%
 # One story, word by word. A high bar above is no mistake: which name, colour or thing
 # comes, nobody can know. Below is the model's own part, on a scale of its own.
-n = len(told[0].chances)
+n = len(told[0].probs)
 _, axes = plt.subplots(2, figsize=(11, 5), sharex=True, layout="constrained")
 parts = {"Entropy of the truth": entropy, "Divergence of the model": divergence}
 for ax, (title, values) in zip(axes, parts.items(), strict=True):
@@ -122,7 +122,7 @@ assert found[temperatures.index(1.0)] < min(found[0], found[-1])
 # **Takeaway.** Expected loss is entropy plus divergence: what the language leaves open,
 # and what the model has not learned.
 #
-# **Try it.** Take stories of the training, ``unseen=False``. Predict whether the
+# **Try it.** Take stories of the training, ``held_out=False``. Predict whether the
 # divergence is smaller there.
 #
 # **Sources.** Kullback and Leibler, *On Information and Sufficiency* (1951). Shannon,

@@ -1,4 +1,4 @@
-"""``python -m lmviz.toy``: train the toy, or evaluate the one that is there."""
+"""``python -m lmviz.toy``: train the toy, or evaluate the one that exists."""
 
 import argparse
 import sys
@@ -14,13 +14,13 @@ def main(arguments=None):
     parser.add_argument(
         "--evaluate",
         action="store_true",
-        help="train nothing: measure the toy on unseen stories and print the figures",
+        help="only evaluate the toy on held-out stories, and print the results",
     )
     parser.add_argument(
         "--state",
         type=Path,
         default=Path("toy-training"),
-        help="folder with the state of the training; a killed run goes on from there "
+        help="folder for checkpoints, from which an interrupted run resumes "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -31,12 +31,12 @@ def main(arguments=None):
     )
     options = parser.parse_args(arguments)
     if options.evaluate:
-        found = evaluate.evaluate(load(options.out).module)
+        result = evaluate.evaluate(load(options.out))
     else:
-        found = train.export(options.out, *_train(options.state))
-    print(f"KL(true || model): {found.pop('kl'):.4f} nats per word")
-    for kind, share in found.items():
-        print(f"{kind}: {share:.2%} right")
+        result = train.export(options.out, *_train(options.state))
+    print(f"KL(true || model): {result.pop('kl'):.4f} nats per word")
+    for kind, accuracy in result.items():
+        print(f"{kind}: {accuracy:.2%} correct")
 
 
 def _train(state):
@@ -44,11 +44,13 @@ def _train(state):
 
     with tqdm(total=train.STEPS, unit="step", disable=not sys.stderr.isatty()) as bar:
 
-        def watch(found):
-            bar.update(found["step"] - bar.n)
-            bar.set_postfix_str(f"loss {found['loss']:.3f}, floor {found['floor']:.3f}")
+        def on_step(status):
+            bar.update(status["step"] - bar.n)
+            bar.set_postfix_str(
+                f"loss {status['loss']:.3f}, entropy {status['entropy']:.3f}"
+            )
 
-        return train.train(state, steps=train.STEPS, watch=watch)
+        return train.train(state, steps=train.STEPS, on_step=on_step)
 
 
 if __name__ == "__main__":

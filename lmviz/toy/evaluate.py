@@ -1,4 +1,4 @@
-"""Hold the toy against the truth: every figure on stories that it has not seen."""
+"""Compare the toy with the true distribution, on stories held out from training."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ IDS = {word: i for i, word in enumerate(WORDS)}
 
 
 def pad(texts):
-    """Turn stories into one batch.
+    """Pad stories to the context and stack them into one batch.
 
     Parameters
     ----------
@@ -24,11 +24,6 @@ def pad(texts):
     mask : torch.Tensor of bool, shape (B, CONTEXT - 1)
         True where the next word is part of the story.
 
-    Raises
-    ------
-    ValueError
-        If a story has a word that the toy does not know, or too many words.
-
     Examples
     --------
     >>> ids, mask = pad([["<story>", "Anna", "has"]])
@@ -39,86 +34,90 @@ def pad(texts):
     mask = torch.zeros(len(texts), CONTEXT - 1, dtype=torch.bool)
     for row, words in enumerate(texts):
         if unknown := [word for word in words if word not in IDS]:
-            raise ValueError(f"story {row}: {unknown[0]!r:.60} is no word of the toy's")
+            raise ValueError(
+                f"story {row} must have words of the toy's vocabulary only, got "
+                f"{unknown[0]!r:.60}"
+            )
         if len(words) > CONTEXT:
             raise ValueError(
-                f"story {row} has {len(words)} words, wanted at most {CONTEXT}"
+                f"story {row} must have at most {CONTEXT} words, got {len(words)}"
             )
         ids[row, : len(words)] = torch.tensor([IDS[word] for word in words])
         mask[row, : len(words) - 1] = True
     return ids, mask
 
 
-def truth(told):
-    """Write the true distributions of some stories as a tensor.
+def true_probs(batch):
+    """Return the true distributions of some stories as a tensor.
 
     Parameters
     ----------
-    told : list of Story
+    batch : list of Story
 
     Returns
     -------
     torch.Tensor, shape (B, CONTEXT - 1, V)
-        Zeros where a story is over.
+        Zeros after the end of a story.
 
     Examples
     --------
-    >>> true = truth(list(itertools.islice(stories(0), 2)))
-    >>> true.shape, true[0, 0].sum()
+    >>> probs = true_probs(list(itertools.islice(stories(0), 2)))
+    >>> probs.shape, probs[0, 0].sum()
     (torch.Size([2, 63, 78]), tensor(1.))
     """
-    true = torch.zeros(len(told), CONTEXT - 1, len(WORDS))
-    for row, story in enumerate(told):
-        for place, chances in enumerate(story.chances):
-            for word, p in chances.items():
-                true[row, place, IDS[word]] = p
-    return true
+    tensor = torch.zeros(len(batch), CONTEXT - 1, len(WORDS))
+    for row, story in enumerate(batch):
+        for position, probs in enumerate(story.probs):
+            for word, p in probs.items():
+                tensor[row, position, IDS[word]] = p
+    return tensor
 
 
-def evaluate(module, *, n_stories=2000, seed="unseen", size=100):
-    """Measure a model on stories whose combinations were kept out of training.
+def evaluate(lm, *, n_stories=2000, seed="unseen", batch_size=100):
+    r"""Evaluate a model on stories whose combinations were held out from training.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    lm : LanguageModel or torch.nn.Module
         A causal language model over `lmviz.toy.grammar.WORDS`.
     n_stories : int, default 2000
     seed : int or str, default "unseen"
-    size : int, default 100
-        Stories in a batch.
+    batch_size : int, default 100
+        In stories.
 
     Returns
     -------
     dict of str to float
-        ``"kl"``: the Kullback-Leibler divergence of the model's distribution from
-        the true one, in nats per word; and for each of
-        `lmviz.toy.grammar.KINDS` the share of questions to which the likeliest word
-        is the answer, NaN where none was asked.
+        ``"kl"``: the Kullback-Leibler divergence
+        :math:`D(p_\text{true} \,\|\, p_\text{model})` in nats per word, averaged over
+        positions; and for each of `lmviz.toy.grammar.KINDS` the accuracy, the fraction
+        of questions to which the most likely word is the answer (NaN without any).
 
     Examples
     --------
     >>> import lmviz
-    >>> found = evaluate(lmviz.load("toy").module, n_stories=20)
-    >>> found["kl"] < 0.1, found["recall"] > 0.9
+    >>> result = evaluate(lmviz.load("toy"), n_stories=20)
+    >>> result["kl"] < 0.1, result["recall"] > 0.9
     (True, True)
     """
-    source = stories(seed, unseen=True)
+    module = getattr(lm, "module", lm)
+    source = stories(seed, held_out=True)
     divergence, n_words = 0.0, 0
-    right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
-    for done in range(0, n_stories, size):
-        told = list(itertools.islice(source, min(size, n_stories - done)))
-        ids, mask = pad([story.words for story in told])
+    n_correct, n_asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    for done in range(0, n_stories, batch_size):
+        batch = list(itertools.islice(source, min(batch_size, n_stories - done)))
+        ids, mask = pad([story.words for story in batch])
         with torch.no_grad():
-            logs = module(input_ids=ids).logits[:, :-1].log_softmax(-1)
-        true = truth(told)
-        terms = torch.xlogy(true, true) - true * logs
+            log_probs = module(input_ids=ids).logits[:, :-1].log_softmax(-1)
+        true = true_probs(batch)
+        terms = torch.xlogy(true, true) - true * log_probs
         divergence += float(terms.sum(-1)[mask].sum())
         n_words += int(mask.sum())
-        hits = logs.argmax(-1) == ids[:, 1:]
-        for row, story in enumerate(told):
-            for place, kind in enumerate(story.kinds):
+        correct = log_probs.argmax(-1) == ids[:, 1:]
+        for row, story in enumerate(batch):
+            for position, kind in enumerate(story.kinds):
                 if kind is not None:
-                    asked[kind] += 1
-                    right[kind] += int(hits[row, place])
-    shares = {kind: right[kind] / (asked[kind] or math.nan) for kind in KINDS}
-    return {"kl": divergence / n_words, **shares}
+                    n_asked[kind] += 1
+                    n_correct[kind] += int(correct[row, position])
+    accuracy = {kind: n_correct[kind] / (n_asked[kind] or math.nan) for kind in KINDS}
+    return {"kl": divergence / n_words, **accuracy}

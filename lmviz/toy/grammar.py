@@ -1,17 +1,18 @@
-"""The grammar of the toy's language: its words, and how they make stories.
+"""The grammar of the toy's language: its words, and how they form stories.
 
-A story is told one word at a time, and every choice in it **is** a word. For each
-place the grammar yields the words that may stand there, with their probabilities,
-and is told which one was taken. So what writes the stories is also their exact
-language model (see `lmviz.toy.language`).
+A story is generated one word at a time, and every decision in it **is** a word. At each
+position the grammar (a Python generator) yields the words that are possible there with
+their probabilities, and is sent the word that was chosen. The code that generates the
+stories is therefore also their exact language model (see `lmviz.toy.language`).
 
 Read it from the bottom: a `story` is two facts, then events until it is long enough.
+``views/static/language.js`` is the same grammar for the page, with these word lists.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 
-#: The token ``"<story>"``, which opens every story and closes it.
+#: The token ``"<story>"``, with which every story begins and ends.
 START = "<story>"
 WOMEN = ("Anna", "Mia", "Lea")
 MEN = ("Tom", "Ben", "Max")
@@ -21,19 +22,19 @@ ANIMALS = ("dog", "cat", "fox", "goat", "bird", "horse")
 PLACES = ("park", "lake", "town", "wood", "farm")
 DEEDS = ("chased", "found", "pushed", "saw")
 MOODS = ("happy", "sad", "tired", "late")
-# What an animal can be, and what a thing can be: no word is in both.
+# Adjectives for animals and adjectives for things; no word is in both.
 OF_ANIMALS = ("hungry", "excited", "angry", "scared")
 OF_THINGS = ("round", "heavy", "broken", "new")
 NOTES = ("do", "re", "mi", "fa", "so", "la")
-# The time of day goes by the place of the word in the text: places 16 to 23 are
+# The time of day depends on the position of the word alone: positions 16 to 23 are
 # morning, the next eight noon, and so on. (Before 16 there are only facts.)
 TIMES = ("morning", "noon", "evening", "night")
 DAWN, WATCH = 16, 8
-# How much likelier the second one told of is of the other kind than of the same.
+# How much more likely the second person is of the other sex than of the same.
 MIXED = 4
-# From this place on no new sentence begins; the longest has 17 words.
+# No sentence begins at this position or later; the longest has 17 words.
 LAST_BEGINNING = 44
-#: How many tokens the toy takes at most.
+#: The context of the toy, in tokens.
 CONTEXT = 64
 
 #: The words of each class, such as ``"colours"``.
@@ -53,14 +54,14 @@ CLASSES = {
     "notes": NOTES,
     "times": TIMES,
 }
-_GLUE = (
+_FUNCTION_WORDS = (
     ". , a because has he her his is it now one she sings still the to was went with"
 )
-_CONTENT = [word for words in CLASSES.values() for word in words]
+_CONTENT_WORDS = [word for words in CLASSES.values() for word in words]
 #: The whole vocabulary; the index is the id.
 #:
 #: :meta hide-value:
-WORDS = (START, *_GLUE.split(" "), *_CONTENT)
+WORDS = (START, *_FUNCTION_WORDS.split(" "), *_CONTENT_WORDS)
 
 #: The kinds of questions that a story asks and answers.
 KINDS = ("agreement", "reference", "recall", "owner", "position", "song")
@@ -68,23 +69,23 @@ KINDS = ("agreement", "reference", "recall", "owner", "position", "song")
 
 @dataclass(frozen=True)
 class Choice:
-    """What may stand at one place of a story.
+    """The words that are possible at one position of a story.
 
     Parameters
     ----------
-    chances : dict of str to float
-        Each word that may come, and its probability; they sum to one.
+    probs : dict of str to float
+        Each possible word and its probability; they sum to one.
     kind : str, optional
-        One of `KINDS`, where the word is the answer to a question that the story
-        has decided.
+        One of `KINDS` if the word answers a question, and so is determined by the
+        words before it.
 
     Examples
     --------
     >>> Choice({"her": 1.0}, "agreement")
-    Choice(chances={'her': 1.0}, kind='agreement')
+    Choice(probs={'her': 1.0}, kind='agreement')
     """
 
-    chances: dict[str, float]
+    probs: dict[str, float]
     kind: str | None = None
 
 
@@ -92,23 +93,23 @@ Grammar = Generator[Choice, str, None]
 
 
 def one_of(words, kind=None):
-    """Each of some words, equally likely.
+    """Return the choice of some words that are equally likely.
 
     Examples
     --------
     >>> one_of(["morning", "noon"])
-    Choice(chances={'morning': 0.5, 'noon': 0.5}, kind=None)
+    Choice(probs={'morning': 0.5, 'noon': 0.5}, kind=None)
     """
     words = tuple(words)
     return Choice(dict.fromkeys(words, 1 / len(words)), kind)
 
 
 def phrase(text) -> Grammar:
-    """Say fixed words, each of them certain.
+    """Generate fixed words, each with probability one.
 
     Examples
     --------
-    >>> [choice.chances for choice in phrase("has a")]
+    >>> [choice.probs for choice in phrase("has a")]
     [{'has': 1.0}, {'a': 1.0}]
     """
     for word in text.split():
@@ -116,35 +117,35 @@ def phrase(text) -> Grammar:
 
 
 def fact(people) -> Grammar:
-    """Say who has what: "Anna has a red ball". Nobody and nothing comes twice.
+    """Generate who has what, as "Anna has a red ball", and add it to `people`.
 
-    A woman and a man are told of more often than two of a kind. Then *her* and *his*
-    alone say whose a thing is, which is soon learned, and what a model builds for it
-    also serves where only the name can tell.
+    No name, colour or thing occurs twice. A woman and a man are more likely than two
+    of a sex: then *her* and *his* alone determine the owner, which is learned early,
+    and the circuit that it builds also helps where only the name determines it.
 
     Examples
     --------
     >>> import random
-    >>> from lmviz.toy.language import write
+    >>> from lmviz.toy.language import sample_story
     >>> people = {}
-    >>> told = write(random.Random(1), grammar=lambda said: fact(people))
-    >>> " ".join(told.words), people
+    >>> story = sample_story(random.Random(1), grammar=lambda prefix: fact(people))
+    >>> " ".join(story.words), people
     ('<story> Anna has a blue cup .', {'Anna': ('blue', 'cup')})
     """
-    taken = {word for person in people.items() for word in (person[0], *person[1])}
-    names = [word for word in (*WOMEN, *MEN) if word not in taken]
-    alike = {word for kind in (WOMEN, MEN) if taken & {*kind} for word in kind}
-    weights = {word: 1 if word in alike else MIXED for word in names}
+    used = {word for person in people.items() for word in (person[0], *person[1])}
+    names = [word for word in (*WOMEN, *MEN) if word not in used]
+    same_sex = {word for sex in (WOMEN, MEN) if used & {*sex} for word in sex}
+    weights = {word: 1 if word in same_sex else MIXED for word in names}
     name = yield Choice({w: x / sum(weights.values()) for w, x in weights.items()})
     yield from phrase("has a")
-    colour = yield one_of(word for word in COLOURS if word not in taken)
-    thing = yield one_of(word for word in THINGS if word not in taken)
+    colour = yield one_of(word for word in COLOURS if word not in used)
+    thing = yield one_of(word for word in THINGS if word not in used)
     people[name] = (colour, thing)
     yield from phrase(".")
 
 
 def pronouns(name):
-    """Return what stands for a name: "her" and "she", or "his" and "he".
+    """Return the pronouns of a name: "her" and "she", or "his" and "he".
 
     Examples
     --------
@@ -155,17 +156,19 @@ def pronouns(name):
 
 
 def journey(name, people) -> Grammar:
-    """Agree with a name from afar: "to the park with *her* ball because *she* was sad".
+    """Generate agreement at a distance: "with *her* ball because *she* was sad".
 
-    The name and "went" have been said; the thing is what the person has.
+    It follows the name and "went"; the thing is the one that the person has.
 
     Examples
     --------
     >>> import random
-    >>> from lmviz.toy.language import write
+    >>> from lmviz.toy.language import sample_story
     >>> people = {"Anna": ("red", "ball")}
-    >>> told = write(random.Random(1), grammar=lambda said: journey("Anna", people))
-    >>> " ".join(told.words)
+    >>> story = sample_story(
+    ...     random.Random(1), grammar=lambda prefix: journey("Anna", people)
+    ... )
+    >>> " ".join(story.words)
     '<story> to the wood with her ball because she was happy .'
     """
     possessive, pronoun = pronouns(name)
@@ -182,18 +185,18 @@ def journey(name, people) -> Grammar:
 
 
 def song() -> Grammar:
-    """Repeat what has no reason: "do la mi , do la mi". The name has been said.
+    """Generate an arbitrary repetition: "do la mi , do la mi". It follows "sings".
 
-    Two to four notes, so that the first time is not always as far back.
+    Two to four notes, so that the distance to the first occurrence varies.
 
     Examples
     --------
     >>> import random
-    >>> from lmviz.toy.language import write
-    >>> told = write(random.Random(1), grammar=lambda said: song())
-    >>> " ".join(told.words)
+    >>> from lmviz.toy.language import sample_story
+    >>> story = sample_story(random.Random(1), grammar=lambda prefix: song())
+    >>> " ".join(story.words)
     '<story> do la fa , do la fa .'
-    >>> told.kinds[3:6]
+    >>> story.kinds[3:6]
     (None, 'song', 'song')
     """
     notes = [(yield one_of(NOTES)), (yield one_of(NOTES))]
@@ -210,12 +213,12 @@ def song() -> Grammar:
 
 
 def reminder(name, people) -> Grammar:
-    """Tell a fact again: "Tom still has his blue kite". "Tom still" has been said.
+    """Generate a fact again: "Tom still has his blue kite". It follows "Tom still".
 
     Examples
     --------
-    >>> telling = reminder("Tom", {"Tom": ("blue", "kite")})
-    >>> [list(choice.chances) for choice in telling]
+    >>> choices = reminder("Tom", {"Tom": ("blue", "kite")})
+    >>> [list(choice.probs) for choice in choices]
     [['has'], ['his'], ['blue'], ['kite'], ['.']]
     """
     yield from phrase("has")
@@ -226,16 +229,17 @@ def reminder(name, people) -> Grammar:
 
 
 def chase(animal) -> Grammar:
-    """Let a later word settle a pronoun: "the dog saw the cup because it was new".
+    """Generate a pronoun that a later word resolves: "... because it was new".
 
-    "The dog" has been said. What was new was the cup; what is hungry is the dog.
+    It follows "the dog". Only a thing can be new and only an animal hungry, so the
+    adjective determines whether "it" is the animal or the thing.
 
     Examples
     --------
     >>> import random
-    >>> from lmviz.toy.language import write
-    >>> told = write(random.Random(1), grammar=lambda said: chase("dog"))
-    >>> " ".join(told.words)
+    >>> from lmviz.toy.language import sample_story
+    >>> story = sample_story(random.Random(1), grammar=lambda prefix: chase("dog"))
+    >>> " ".join(story.words)
     '<story> chased the bag because it was heavy . the heavy one was the bag .'
     """
     yield one_of(DEEDS)
@@ -251,12 +255,12 @@ def chase(animal) -> Grammar:
 
 
 def question(thing, people) -> Grammar:
-    """Recall a fact: "the kite Tom has is blue". "The kite" has been said.
+    """Generate the recall of a fact: "the kite Tom has is blue". It follows "the kite".
 
     Examples
     --------
-    >>> telling = question("kite", {"Tom": ("blue", "kite")})
-    >>> [list(choice.chances) for choice in telling]
+    >>> choices = question("kite", {"Tom": ("blue", "kite")})
+    >>> [list(choice.probs) for choice in choices]
     [['Tom'], ['has'], ['is'], ['blue'], ['.']]
     """
     [(owner, colour)] = [(name, c) for name, (c, t) in people.items() if t == thing]
@@ -266,19 +270,19 @@ def question(thing, people) -> Grammar:
     yield from phrase(".")
 
 
-def event(said, people) -> Grammar:
-    """Say one sentence, or two; which one, its first words decide.
+def event(prefix, people) -> Grammar:
+    """Generate one sentence, or two; its first words decide which.
 
     Examples
     --------
     >>> people = {"Anna": ("red", "ball"), "Tom": ("blue", "kite")}
-    >>> next(event([START], people)).chances
+    >>> next(event([START], people)).probs
     {'Anna': 0.2, 'Tom': 0.2, 'the': 0.5, 'now': 0.1}
     """
     first = yield Choice({**dict.fromkeys(people, 0.2), "the": 0.5, "now": 0.1})
     if first == "now":
         yield from phrase("it is")
-        yield one_of([TIMES[(len(said) - DAWN) // WATCH]], "position")
+        yield one_of([TIMES[(len(prefix) - DAWN) // WATCH]], "position")
         yield from phrase(".")
     elif first == "the":
         of_animals = dict.fromkeys(ANIMALS, 0.4 / len(ANIMALS))
@@ -286,27 +290,27 @@ def event(said, people) -> Grammar:
         noun = yield Choice({**of_animals, **dict.fromkeys(things, 0.3)})
         yield from chase(noun) if noun in ANIMALS else question(noun, people)
     else:
-        what = yield Choice({"went": 0.4, "sings": 0.3, "still": 0.3})
-        if what == "sings":
+        verb = yield Choice({"went": 0.4, "sings": 0.3, "still": 0.3})
+        if verb == "sings":
             yield from song()
         else:
-            yield from (journey if what == "went" else reminder)(first, people)
+            yield from (journey if verb == "went" else reminder)(first, people)
 
 
-def story(said) -> Grammar:
-    """Write a story; `said` holds the words so far, and is filled by the caller.
+def story(prefix) -> Grammar:
+    """Generate a story; `prefix` is the list of words so far, kept by the caller.
 
     Examples
     --------
     >>> import random
-    >>> from lmviz.toy.language import write
-    >>> told = write(random.Random(1), grammar=story)
-    >>> told.words[0], told.words[-1], len(told.words) <= CONTEXT
+    >>> from lmviz.toy.language import sample_story
+    >>> words = sample_story(random.Random(1), grammar=story).words
+    >>> words[0], words[-1], len(words) <= CONTEXT
     ('<story>', '<story>', True)
     """
     people = {}
     for _ in range(2):
         yield from fact(people)
-    while len(said) < LAST_BEGINNING:
-        yield from event(said, people)
+    while len(prefix) < LAST_BEGINNING:
+        yield from event(prefix, people)
     yield one_of([START])

@@ -1,4 +1,4 @@
-"""What the toy knew at which step of its training, as it was looked at then."""
+"""The history of the toy's training: evaluations and position tables at some steps."""
 
 import json
 
@@ -7,36 +7,36 @@ from safetensors import safe_open
 from . import WEIGHTS
 
 
-def curve():
-    """Return what was measured during the training.
+def learning_curve():
+    """Return the evaluations that were made during training.
 
     Returns
     -------
     list of dict
-        For each look the step, the divergence from the truth (``"kl"``, in nats per
-        word) and the share of right answers of each kind.
+        For each evaluation the ``"step"``, the divergence from the true distribution
+        (``"kl"``, in nats per word), and the accuracy for each kind of question.
 
     Examples
     --------
-    >>> looks = curve()
-    >>> looks[0]["step"], looks[0]["kl"] > looks[-1]["kl"]
+    >>> curve = learning_curve()
+    >>> curve[0]["step"], curve[0]["kl"] > curve[-1]["kl"]
     (0, True)
     """
     with _open() as file:
         return json.loads(file.metadata()["curve"])
 
 
-def positions():
-    """Return the position table at each look.
+def position_tables():
+    """Return the table of position embeddings at each evaluation.
 
     Returns
     -------
     dict of int to torch.Tensor, shape (CONTEXT, d)
-        By step, the first of them before any training.
+        By step, in order; step 0 is before any training.
 
     Examples
     --------
-    >>> tables = positions()
+    >>> tables = position_tables()
     >>> next(iter(tables)), tables[0].shape
     (0, torch.Size([64, 96]))
     """

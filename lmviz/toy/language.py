@@ -1,7 +1,7 @@
 """The toy's language: stories, and the exact probability of every word in them.
 
-Nothing is estimated. The grammar yields the chances of each word before it is
-chosen; to know what may follow a beginning, it is told that beginning.
+Nothing is estimated. The grammar yields the probabilities of each word before it is
+chosen; the distribution after any prefix is found by sending the prefix through it.
 """
 
 import hashlib
@@ -15,36 +15,36 @@ from .grammar import START, story
 
 @dataclass(frozen=True)
 class Story:
-    """A story and what is true of it.
+    """A story with the true distribution at every position.
 
     Parameters
     ----------
     words : tuple of str
         The first and the last are ``"<story>"``.
-    chances : tuple of dict
-        For each word after the first, all that could have stood there.
+    probs : tuple of dict of str to float
+        For each word after the first, the possible words and their probabilities.
     kinds : tuple of (str or None)
-        For each word after the first, which question it answers, if any.
+        For each word after the first, the kind of question that it answers, if any.
 
     Examples
     --------
-    >>> told = write(random.Random(1))
-    >>> told.words[1], len(told.chances[0])
+    >>> story = sample_story(random.Random(1))
+    >>> story.words[1], len(story.probs[0])
     ('Anna', 6)
     """
 
     words: tuple[str, ...]
-    chances: tuple[dict[str, float], ...]
+    probs: tuple[dict[str, float], ...]
     kinds: tuple[str | None, ...]
 
 
-def write(generator: random.Random, *, grammar: Callable = story):
-    """Write one story.
+def sample_story(generator: random.Random, *, grammar: Callable = story):
+    """Sample one story.
 
     Parameters
     ----------
     generator : random.Random
-        Decides; the same seed writes the same stories everywhere.
+        The same seed gives the same stories on every machine.
     grammar : callable, default `lmviz.toy.grammar.story`
         Takes the list of words so far and yields choices.
 
@@ -54,27 +54,27 @@ def write(generator: random.Random, *, grammar: Callable = story):
 
     Examples
     --------
-    >>> " ".join(write(random.Random(1)).words[:7])
+    >>> " ".join(sample_story(random.Random(1)).words[:7])
     '<story> Anna has a blue cup .'
     """
-    said = [START]
+    prefix = [START]
     choices = []
-    telling = grammar(said)
-    choice = next(telling)
+    rules = grammar(prefix)
+    choice = next(rules)
     while choice is not None:
         choices.append(choice)
-        words, chances = zip(*choice.chances.items(), strict=True)
-        [word] = generator.choices(words, chances)
-        choice = _tell(telling, said, word)
+        words, probs = zip(*choice.probs.items(), strict=True)
+        [word] = generator.choices(words, probs)
+        choice = _advance(rules, prefix, word)
     return Story(
-        words=tuple(said),
-        chances=tuple(choice.chances for choice in choices),
+        words=tuple(prefix),
+        probs=tuple(choice.probs for choice in choices),
         kinds=tuple(choice.kind for choice in choices),
     )
 
 
-def read(words: Sequence[str], *, grammar: Callable = story):
-    """Follow a beginning of a story through the grammar.
+def parse(words: Sequence[str], *, grammar: Callable = story):
+    """Return the choices that the grammar makes along a prefix of a story.
 
     Parameters
     ----------
@@ -85,90 +85,95 @@ def read(words: Sequence[str], *, grammar: Callable = story):
     Returns
     -------
     list of Choice
-        What could stand at each place after the first, and after the last word
-        unless the story is over.
-
-    Raises
-    ------
-    ValueError
-        If a word could not have come where it stands.
+        One for each word after the first, and one for the word after the last unless
+        the story is over.
 
     Examples
     --------
-    >>> choices = read("<story> Anna has a".split())
-    >>> len(choices), list(choices[-1].chances)
+    >>> choices = parse("<story> Anna has a".split())
+    >>> len(choices), list(choices[-1].probs)
     (4, ['red', 'blue', 'green', 'white', 'black', 'brown'])
-    >>> read("<story> Anna sings".split())
+    >>> parse("<story> Anna sings".split())
     Traceback (most recent call last):
         ...
-    ValueError: word 2 is 'sings'; wanted has
+    ValueError: word 2 of the story must be has, got 'sings'
     """
     if not words or words[0] != START:
-        raise ValueError(f"a story begins with {START!r}, got {list(words[:1])!s:.60}")
-    said = [START]
-    telling = grammar(said)
-    choices = [next(telling)]
-    for place, word in enumerate(words[1:], 1):
-        if choices[-1] is None or word not in choices[-1].chances:
-            wanted = "nothing: the story is over"
-            if choices[-1] is not None:
-                wanted = ", ".join(choices[-1].chances)
-            raise ValueError(f"word {place} is {word!r:.60}; wanted {wanted}")
-        choices.append(_tell(telling, said, word))
+        raise ValueError(
+            f"a story must begin with {START!r}, got {list(words[:1])!s:.60}"
+        )
+    prefix = [START]
+    rules = grammar(prefix)
+    choices = [next(rules)]
+    for position, word in enumerate(words[1:], 1):
+        if choices[-1] is None:
+            raise ValueError(
+                f"word {position} is {word!r:.60}, but the story is over before it"
+            )
+        if word not in choices[-1].probs:
+            possible = " or ".join(choices[-1].probs)
+            raise ValueError(
+                f"word {position} of the story must be {possible}, got {word!r:.60}"
+            )
+        choices.append(_advance(rules, prefix, word))
     return [choice for choice in choices if choice is not None]
 
 
-def next_token(prefix: Sequence[str]):
-    """Say what comes next, exactly.
+def next_word_probs(prefix: Sequence[str]):
+    """Return the exact distribution of the next word.
 
     Parameters
     ----------
     prefix : sequence of str
-        The beginning of a story, from ``"<story>"`` on.
+        The beginning of a story, starting with ``"<story>"``.
 
     Returns
     -------
     dict of str to float
-        Each word that may come, and its probability; empty where the story is over.
-
-    Raises
-    ------
-    ValueError
-        If the prefix is not the beginning of a story.
+        Each possible word and its probability; empty if the story is over.
 
     Examples
     --------
-    >>> next_token("<story> Anna has a".split())["red"] == 1 / 6
+    >>> next_word_probs("<story> Anna has a".split())["red"] == 1 / 6
     True
     >>> facts = "<story> Anna has a red ball . Tom has a blue kite ."
-    >>> next_token(f"{facts} the kite Tom has is".split())
+    >>> next_word_probs(f"{facts} the kite Tom has is".split())
     {'blue': 1.0}
     """
-    choices = read(prefix)
-    return choices[-1].chances if len(choices) == len(prefix) else {}
+    choices = parse(prefix)
+    return choices[-1].probs if len(choices) == len(prefix) else {}
 
 
-def entropy(chances):
-    """Return how uncertain a choice is, in nats.
+def entropy(probs):
+    r"""Return the entropy of a distribution, in nats.
+
+    .. math:: H(p) = -\sum_w p(w) \ln p(w)
+
+    Parameters
+    ----------
+    probs : dict of str to float
+
+    Returns
+    -------
+    float
 
     Examples
     --------
     >>> entropy({"red": 0.5, "blue": 0.5}) == math.log(2)
     True
     """
-    return -sum(p * math.log(p) for p in chances.values())
+    return -sum(p * math.log(p) for p in probs.values())
 
 
-def kept_out(words: Sequence[str]):
-    """Say whether a story is kept out of training, by who has what in it.
+def is_held_out(words: Sequence[str]):
+    """Return whether a story is held out from training, which its two facts decide.
 
-    One in ten combinations of two names, colours and things is; a model that was
-    trained has met each of the six words, but never all of them together.
+    One in ten combinations of two names, colours and things is. In training the model
+    has met each of the six words, but never this combination of them.
 
     Parameters
     ----------
     words : sequence of str
-        A story; its two facts decide.
 
     Returns
     -------
@@ -176,21 +181,21 @@ def kept_out(words: Sequence[str]):
 
     Examples
     --------
-    >>> kept_out("<story> Anna has a red ball . Tom has a blue kite .".split())
+    >>> is_held_out("<story> Anna has a red ball . Tom has a blue kite .".split())
     False
     """
     facts = " ".join(words[:13])
     return hashlib.sha256(facts.encode()).digest()[0] < 26
 
 
-def stories(seed, *, unseen=False):
-    """Write stories without end.
+def stories(seed, *, held_out=False):
+    """Sample stories without end.
 
     Parameters
     ----------
     seed : int or str
-    unseen : bool, default False
-        Only those that are kept out of training, instead of only the others.
+    held_out : bool, default False
+        Only stories that are held out from training, instead of only the others.
 
     Yields
     ------
@@ -198,20 +203,21 @@ def stories(seed, *, unseen=False):
 
     Examples
     --------
-    >>> told = next(stories(0, unseen=True))
-    >>> kept_out(told.words)
+    >>> story = next(stories(0, held_out=True))
+    >>> is_held_out(story.words)
     True
     """
     generator = random.Random(seed)
     while True:
-        told = write(generator)
-        if kept_out(told.words) == unseen:
-            yield told
+        story = sample_story(generator)
+        if is_held_out(story.words) == held_out:
+            yield story
 
 
-def _tell(telling, said, word):
-    said.append(word)
+def _advance(rules, prefix, word):
+    """Send a word to the grammar; return its next choice, or None after the last."""
+    prefix.append(word)
     try:
-        return telling.send(word)
+        return rules.send(word)
     except StopIteration:
         return None

@@ -1,7 +1,7 @@
 """Train the toy: a small GPT-2 on the stories of `lmviz.toy.language`.
 
-What is needed to go on is saved as it goes, so a run that was killed is taken up by
-the same command. The stories of a step depend on the step alone.
+Checkpoints are saved regularly, so that the same command resumes an interrupted run.
+The stories of a step depend only on the step.
 """
 
 import hashlib
@@ -19,34 +19,36 @@ from .grammar import CONTEXT, START, WORDS
 from .language import entropy, stories
 
 SIZES = {"n_layer": 3, "n_head": 4, "n_embd": 96, "n_positions": CONTEXT}
-# Wide enough that a head hands on from the start which word it has read; with the
-# customary 0.02, made for a larger model, it took many times as long to bind a fact.
-FIRST_WEIGHTS = 0.1
+# Standard deviation of the initial weights. It is large enough that a head passes on
+# from the start which word it has read; with the usual 0.02, chosen for larger models,
+# learning to bind a fact to its owner took many times as long.
+INIT_STD = 0.1
 STEPS = 6_000
 BATCH = 32
-LEARNING_RATES, WARM_UP = {"muon": 0.01, "adam": 3e-3}, 300
-ANSWERS = 4.0
+LEARNING_RATES, WARMUP_STEPS = {"muon": 0.01, "adam": 3e-3}, 300
+# Weight of an answer to a question in the loss; other words weigh 1.
+ANSWER_WEIGHT = 4.0
 SEED = 0
 SAVE_EVERY = 200
 
 
 def new_model():
-    """Make the toy with random weights: a standard GPT-2, without dropout."""
+    """Return an untrained toy: a standard GPT-2 without dropout."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(SEED)
     dropout = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     start = {"bos_token_id": IDS[START], "eos_token_id": IDS[START]}
-    sizes = {"vocab_size": len(WORDS), "initializer_range": FIRST_WEIGHTS, **SIZES}
+    sizes = {"vocab_size": len(WORDS), "initializer_range": INIT_STD, **SIZES}
     return GPT2LMHeadModel(GPT2Config(**sizes, **dropout, **start))
 
 
 def new_optimizers(module):
-    """Make the optimizers: Muon for the matrices of the blocks, Adam for the rest.
+    """Return the optimizers: Muon for the matrices of the blocks, AdamW for the rest.
 
-    Muon makes all directions of a step equally large. Most of the gradient is about
-    what is easily learned, such as whether a name is a woman's; *which* name it was
-    is a small part of it, and what binds a fact to its owner.
+    Muon makes the update equally large in all directions. Most of the gradient concerns
+    what is learned easily, such as the sex of a name; *which* name it was, which binds
+    a fact to its owner, is a small part of it.
 
     References
     ----------
@@ -66,8 +68,8 @@ def new_optimizers(module):
     }
 
 
-def write_batch(step):
-    """Write the stories of one step.
+def make_batch(step):
+    """Return the training batch of one step.
 
     Parameters
     ----------
@@ -77,46 +79,43 @@ def write_batch(step):
     -------
     ids : torch.Tensor of int, shape (BATCH, CONTEXT)
     weights : torch.Tensor, shape (BATCH, CONTEXT - 1)
-        How much each word counts: nothing after the end of a story, and an answer
-        to a question more than other words. What is asked follows from the words
-        before, so this changes how soon a distribution is learned, and not which.
-    floor : float
-        The true entropy in nats per word: no model can have a smaller loss for long.
+        Weight of each word in the loss: zero after the end of a story, and larger for
+        answers to questions. Whether a word is an answer follows from the words before
+        it, so the weights change how fast the distribution is learned, not which.
+    entropy : float
+        The entropy of the language in nats per word, a lower bound on the expected
+        loss.
     """
-    told = _told(step)
-    ids, mask = pad([story.words for story in told])
+    batch = _stories_of(step)
+    ids, mask = pad([story.words for story in batch])
     weights = mask.float()
-    for row, story in enumerate(told):
-        for place, kind in enumerate(story.kinds):
+    for row, story in enumerate(batch):
+        for position, kind in enumerate(story.kinds):
             if kind is not None:
-                weights[row, place] = ANSWERS
-    chances = [entropy(chances) for story in told for chances in story.chances]
-    return ids, weights, sum(chances) / len(chances)
+                weights[row, position] = ANSWER_WEIGHT
+    entropies = [entropy(probs) for story in batch for probs in story.probs]
+    return ids, weights, sum(entropies) / len(entropies)
 
 
-def train(folder, *, steps=STEPS, watch=lambda found: None):
-    """Train the toy, or go on where an earlier run has stopped.
+def train(folder, *, steps=STEPS, on_step=lambda status: None):
+    """Train the toy, or resume an interrupted training.
 
     Parameters
     ----------
     folder : path-like
-        Where the state is kept.
+        Where the checkpoint is saved.
     steps : int, default `STEPS`
-    watch : callable, optional
-        Called after every step with a dict: step, loss and floor.
+    on_step : callable, optional
+        Called after every step with a dict of ``"step"``, ``"loss"`` and
+        ``"entropy"``.
 
     Returns
     -------
     module : transformers.GPT2LMHeadModel
     history : list of dict
-        What an evaluation found at the steps of `looks`.
+        The evaluations at the `evaluation_steps`.
     tables : dict of int to torch.Tensor, shape (CONTEXT, d)
-        The position table at these steps.
-
-    Raises
-    ------
-    ValueError
-        If the state in `folder` is of a training with other settings.
+        The position embeddings at these steps.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,9 +124,9 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
     first, history, tables, settings = 0, [], {}, _settings(steps)
     if state.is_file():
         first, history, tables = _restore(state, settings, module, optimizers)
-    watched = looks(steps)
+    evaluated = evaluation_steps(steps)
     for step in range(first, steps + 1):
-        if step in watched and step not in tables:
+        if step in evaluated and step not in tables:
             history.append({"step": step, **evaluate(module, n_stories=300)})
             tables[step] = module.transformer.wpe.weight.detach().clone()
         if step == steps or (step % SAVE_EVERY == 0 and step > first):
@@ -136,7 +135,7 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
             _save(state, metadata, module, optimizers, tables)
         if step == steps:
             break
-        ids, weights, floor = write_batch(step)
+        ids, weights, true_entropy = make_batch(step)
         for name, optimizer in optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = LEARNING_RATES[name] * _schedule(step, steps)
@@ -150,18 +149,18 @@ def train(folder, *, steps=STEPS, watch=lambda found: None):
         for optimizer in optimizers.values():
             optimizer.step()
         loss = losses[weights > 0].mean().item()
-        watch({"step": step + 1, "loss": loss, "floor": floor})
+        on_step({"step": step + 1, "loss": loss, "entropy": true_entropy})
     return module.eval(), history, tables
 
 
-def looks(steps):
-    """Return the steps at which the learning is looked at: often in the beginning."""
+def evaluation_steps(steps):
+    """Return the steps at which the toy is evaluated, more often at first: a set."""
     every = {25, 50, *range(0, 1000, 100), *range(1000, steps, 500)}
     return {0, steps} | {step for step in every if step < steps}
 
 
 def export(folder, module, history, tables):
-    """Write the weights, the tokenizer and the history of learning.
+    """Save the weights, the tokenizer and the history of the training.
 
     Parameters
     ----------
@@ -171,21 +170,21 @@ def export(folder, module, history, tables):
 
     Returns
     -------
-    dict
-        What the final evaluation found.
+    dict of str to float
+        The final evaluation, as `lmviz.toy.evaluate.evaluate` returns it.
     """
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found = evaluate(module)
+    result = evaluate(module)
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     metadata = {
         "format": "pt",
         "training": _settings(STEPS),
         "versions": json.dumps(versions | {"python": platform.python_version()}),
-        "figures": json.dumps({name: round(x, 5) for name, x in found.items()}),
+        "figures": json.dumps({name: round(x, 5) for name, x in result.items()}),
     }
     weights = {
         name: weight.half().contiguous()
@@ -203,29 +202,30 @@ def export(folder, module, history, tables):
     )
     tokenizer.add_special_tokens([START])
     tokenizer.save(str(folder / "tokenizer.json"))
-    return found
+    return result
 
 
 def corpus_hash():
-    """Return a fingerprint of the stories: the SHA-256 of those of two steps."""
-    text = "\n".join(" ".join(story.words) for i in (0, 1) for story in _told(i))
+    """Return the SHA-256 of the stories of two steps, a fingerprint of the grammar."""
+    text = "\n".join(" ".join(story.words) for i in (0, 1) for story in _stories_of(i))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _told(step):
+def _stories_of(step):
     return list(itertools.islice(stories(f"train {SEED} {step}"), BATCH))
 
 
+# The keys are those in the metadata of the published weights.
 def _settings(steps):
     return json.dumps(
         {
             "sizes": SIZES,
             "steps": steps,
             "batch": BATCH,
-            "answers": ANSWERS,
-            "first_weights": FIRST_WEIGHTS,
+            "answers": ANSWER_WEIGHT,
+            "first_weights": INIT_STD,
             "learning_rates": LEARNING_RATES,
-            "warm_up": WARM_UP,
+            "warm_up": WARMUP_STEPS,
             "seed": SEED,
             "corpus": corpus_hash(),
         }
@@ -233,20 +233,20 @@ def _settings(steps):
 
 
 def _schedule(step, steps):
-    """Rise at first, fall to zero over the last third, stay between."""
-    return min(1.0, (step + 1) / WARM_UP, 3 * (1 - step / steps))
+    """Return the factor of the learning rate: warm-up, constant, linear decay."""
+    return min(1.0, (step + 1) / WARMUP_STEPS, 3 * (1 - step / steps))
 
 
 def _save(path, metadata, module, optimizers, tables):
     tensors = {f"model.{k}": v for k, v in module.state_dict().items()}
     del tensors["model.lm_head.weight"]
     for name, optimizer in optimizers.items():
-        for i, kept in optimizer.state_dict()["state"].items():
-            tensors |= {f"{name}.{i}.{key}": value for key, value in kept.items()}
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}.{i}.{key}": value for key, value in state.items()}
     tensors |= {f"positions.{i}": table for i, table in tables.items()}
-    whole = path.with_suffix(".new")
-    save_file(tensors, whole, metadata)
-    whole.replace(path)  # so that a kill leaves the old state or the new one
+    new = path.with_suffix(".new")
+    save_file(tensors, new, metadata)
+    new.replace(path)  # atomic: an interruption leaves the old file or the new one
 
 
 def _restore(path, settings, module, optimizers):
@@ -254,11 +254,11 @@ def _restore(path, settings, module, optimizers):
         metadata = file.metadata()
         if metadata.get("settings") != settings:
             raise ValueError(
-                f"{path} is of a training with other settings; remove it to start "
-                "anew, or name another folder with --state"
+                f"{path} is a checkpoint of a training with other settings; delete it "
+                "to start again, or choose another folder with --state"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    weights, tables, kept = {}, {}, {name: {} for name in optimizers}
+    weights, tables, states = {}, {}, {name: {} for name in optimizers}
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "model":
@@ -267,9 +267,9 @@ def _restore(path, settings, module, optimizers):
             tables[int(rest)] = tensor
         else:
             i, _, key = rest.partition(".")
-            kept[kind].setdefault(int(i), {})[key] = tensor
+            states[kind].setdefault(int(i), {})[key] = tensor
     module.load_state_dict(weights, strict=False)
     module.tie_weights()
     for name, optimizer in optimizers.items():
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": kept[name]})
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": states[name]})
     return int(metadata["step"]), json.loads(metadata["history"]), tables

@@ -155,7 +155,7 @@ def _instead(text):
     """Say what truly follows a story, as a table."""
     shown = html.escape(text)
     try:
-        chances = language.next_token([grammar.START, *text.split()])
+        chances = language.next_word_probs([grammar.START, *text.split()])
     except ValueError:
         return f"<p>The toy reads: <q>{shown}</q></p>"
     rows = "".join(

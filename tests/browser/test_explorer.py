@@ -68,7 +68,7 @@ def test_the_bars_are_the_model_and_the_truth(open_page, toy):
         shown = table(page)
         model, true = (
             chances(toy, text),
-            language.next_token(["<story>", *text.split()]),
+            language.next_word_probs(["<story>", *text.split()]),
         )
         assert set(true) <= set(shown)
         for word, numbers in shown.items():

@@ -186,10 +186,10 @@ def test_the_chances_are_those_of_the_grammar_at_every_prefix(page):
     assert {kind for story in stories for kind in story.kinds} >= set(grammar.KINDS)
     texts = [s.words[: n + 1] for s in stories for n in range(len(s.words))]
     for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
-        wanted = language.next_token(words)
+        wanted = language.next_word_probs(words)
         assert wrong is None
         assert chances == [list(pair) for pair in wanted.items()]
-        choices = language.read(words)
+        choices = language.parse(words)
         assert kind == (choices[-1].kind if wanted else None)
 
 
@@ -202,7 +202,7 @@ def test_a_word_that_cannot_come_is_placed_as_the_grammar_places_it(page):
         texts += [words, [*story.words, source.choice(grammar.WORDS)]]
     for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
         try:
-            language.read(words)
+            language.parse(words)
         except ValueError as error:
             place = 0 if words[0] != "<story>" else int(str(error).split()[1])
             assert (chances, kind, wrong) == (None, None, place)

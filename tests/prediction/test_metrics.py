@@ -62,10 +62,10 @@ def test_smollm2_is_less_surprised_by_sense(smollm2):
 
 
 def test_the_toy_is_as_surprised_as_one_who_knows_the_grammar(toy):
-    story = next(language.stories("surprise", unseen=True))
+    story = next(language.stories("surprise", held_out=True))
     trace = toy.trace(" ".join(story.words[1:]))
     ours = prediction.surprisal(trace.logits, trace.ids)
-    pairs = zip(story.words[1:], story.chances, strict=True)
+    pairs = zip(story.words[1:], story.probs, strict=True)
     known = torch.tensor([-math.log(chances[word]) for word, chances in pairs])
     assert torch.allclose(ours, known, atol=0.25)
     mean = prediction.perplexity(known)

@@ -53,7 +53,7 @@ def test_what_the_toy_writes_is_a_story(toy):
         )
         words = ["<story>"]
         for step in steps:
-            if (chances := language.next_token(words)) == {}:
+            if (chances := language.next_word_probs(words)) == {}:
                 break
             [word] = toy.tokens([step.id])
             n_words += 1

@@ -108,9 +108,11 @@ TAKES_TEXT = {
     "tokenization.to_alphabet": lambda t, _: tokenization.to_alphabet(t),
     "tokenization.train_bpe": lambda t, _: tokenization.train_bpe({t: 1}, n_merges=5),
     "toy.evaluate.pad": lambda t, _: evaluate.pad([[t]]),
-    "toy.language.kept_out": lambda t, _: language.kept_out([t]),
-    "toy.language.next_token": lambda t, _: language.next_token(["<story>", t]),
-    "toy.language.read": lambda t, _: language.read(["<story>", t]),
+    "toy.language.is_held_out": lambda t, _: language.is_held_out([t]),
+    "toy.language.next_word_probs": lambda t, _: language.next_word_probs(
+        ["<story>", t]
+    ),
+    "toy.language.parse": lambda t, _: language.parse(["<story>", t]),
     "toy.language.stories": lambda t, _: next(language.stories(t)),
 }
 N = 3

@@ -1,4 +1,4 @@
-"""The exact distribution, against counting every story of a cut-down grammar."""
+"""The exact distribution, compared with counting every story of a reduced grammar."""
 
 import collections
 import itertools
@@ -14,8 +14,8 @@ FACTS = "<story> Anna has a red ball . Tom has a blue kite ."
 
 
 @pytest.fixture
-def cut_down(monkeypatch):
-    """The same sentences with so few words that every story can be listed."""
+def reduced(monkeypatch):
+    """The same sentences with so few words that all stories can be enumerated."""
     few = {
         "WOMEN": ("Anna",),
         "MEN": ("Tom",),
@@ -35,26 +35,26 @@ def cut_down(monkeypatch):
 
 
 def every_story():
-    """List all stories with their probabilities, by telling each from the start."""
+    """Enumerate all stories with their probabilities, each generated from the start."""
     unfinished = [((grammar.START,), 1.0)]
     while unfinished:
         words, p = unfinished.pop()
-        said = [grammar.START]
-        telling = grammar.story(said)
-        choice = next(telling)
+        prefix = [grammar.START]
+        rules = grammar.story(prefix)
+        choice = next(rules)
         for word in words[1:]:
-            said.append(word)
+            prefix.append(word)
             try:
-                choice = telling.send(word)
+                choice = rules.send(word)
             except StopIteration:
                 choice = None
         if choice is None:
             yield words, p
         else:
-            unfinished += [((*words, w), p * q) for w, q in choice.chances.items()]
+            unfinished += [((*words, w), p * q) for w, q in choice.probs.items()]
 
 
-def test_the_distribution_is_the_one_of_counting_all_stories(cut_down):
+def test_next_word_probs_equal_counts_over_all_stories(reduced):
     mass = collections.Counter()
     total = 0.0
     for words, p in every_story():
@@ -68,22 +68,22 @@ def test_the_distribution_is_the_one_of_counting_all_stories(cut_down):
             followers[prefix[:-1]][prefix[-1]] = p / mass[prefix[:-1]]
     assert len(followers) > 1000
     for prefix, expected in followers.items():
-        assert language.next_token(prefix) == pytest.approx(expected)
+        assert language.next_word_probs(prefix) == pytest.approx(expected)
 
 
-def test_stories_are_drawn_from_the_distribution(cut_down):
+def test_sampled_stories_follow_the_distribution(reduced):
     generator = random.Random(0)
     followed = collections.defaultdict(collections.Counter)
     for _ in range(4000):
-        words = language.write(generator).words
+        words = language.sample_story(generator).words
         for end in range(1, len(words)):
             followed[words[:end]][words[end]] += 1
     p_values = []
-    for prefix, seen in followed.items():
-        chances = language.next_token(prefix)
-        if len(chances) > 1 and seen.total() >= 100:
-            expected = [p * seen.total() for p in chances.values()]
-            observed = [seen[word] for word in chances]
+    for prefix, counts in followed.items():
+        probs = language.next_word_probs(prefix)
+        if len(probs) > 1 and counts.total() >= 100:
+            expected = [p * counts.total() for p in probs.values()]
+            observed = [counts[word] for word in probs]
             p_values.append(stats.chisquare(observed, expected).pvalue)
     assert len(p_values) > 20
     assert min(p_values) > 0.001 / len(p_values)
@@ -91,21 +91,21 @@ def test_stories_are_drawn_from_the_distribution(cut_down):
 
 def test_every_choice_sums_to_one():
     for story in itertools.islice(language.stories(1), 200):
-        for chances in story.chances:
-            assert sum(chances.values()) == pytest.approx(1)
-            assert set(chances) <= set(grammar.WORDS)
+        for probs in story.probs:
+            assert sum(probs.values()) == pytest.approx(1)
+            assert set(probs) <= set(grammar.WORDS)
 
 
-def test_stories_fit_the_context_and_say_what_is_true():
+def test_stories_fit_the_context_and_answers_are_certain():
     for story in itertools.islice(language.stories(2), 500):
         assert len(story.words) <= grammar.CONTEXT
-        assert len(story.words) - 1 == len(story.chances) == len(story.kinds)
-        for word, chances, kind in zip(
-            story.words[1:], story.chances, story.kinds, strict=True
+        assert len(story.words) - 1 == len(story.probs) == len(story.kinds)
+        for word, probs, kind in zip(
+            story.words[1:], story.probs, story.kinds, strict=True
         ):
-            assert chances[word] > 0
+            assert probs[word] > 0
             if kind is not None:
-                assert chances == {word: 1.0}
+                assert probs == {word: 1.0}
 
 
 @pytest.mark.parametrize(
@@ -131,28 +131,30 @@ def test_stories_fit_the_context_and_say_what_is_true():
         (f"{FACTS} Tom sings do la mi , do", "la"),
     ],
 )
-def test_what_a_reader_would_say(prefix, answer):
+def test_the_next_word_is_the_one_that_a_reader_expects(prefix, answer):
     if answer is None:
-        with pytest.raises(ValueError, match="word 21 is 'sad'; wanted hungry"):
-            language.next_token(prefix.split())
+        with pytest.raises(
+            ValueError, match="word 21 of the story must be hungry or .*, got 'sad'"
+        ):
+            language.next_word_probs(prefix.split())
     else:
-        assert language.next_token(prefix.split()) == {answer: 1.0}
+        assert language.next_word_probs(prefix.split()) == {answer: 1.0}
 
 
 @pytest.mark.parametrize("words", [[], ["Anna"], ["<story>", "the"]])
-def test_what_is_no_story_is_refused(words):
-    with pytest.raises(ValueError, match="story begins with|word 1 is 'the'"):
-        language.next_token(words)
+def test_words_that_are_not_a_story_are_an_error(words):
+    with pytest.raises(ValueError, match="story must begin with|word 1 .*, got 'the'"):
+        language.next_word_probs(words)
 
 
-def test_a_story_that_is_over_has_nothing_to_come():
+def test_no_word_follows_the_end_of_a_story():
     story = next(language.stories(3))
-    assert language.next_token(story.words) == {}
+    assert language.next_word_probs(story.words) == {}
     with pytest.raises(ValueError, match="the story is over"):
-        language.next_token([*story.words, "the"])
+        language.next_word_probs([*story.words, "the"])
 
 
-def test_the_same_seed_writes_the_same_stories():
+def test_stories_are_reproducible():
     first, again = (
         [story.words for story in itertools.islice(language.stories("x"), 20)]
         for _ in range(2)
@@ -160,15 +162,15 @@ def test_the_same_seed_writes_the_same_stories():
     assert first == again
 
 
-def test_what_is_kept_out_never_stands_in_training():
-    seen = {s.words[:13] for s in itertools.islice(language.stories(4), 2000)}
-    unseen = [
-        s.words[:13] for s in itertools.islice(language.stories(4, unseen=True), 200)
+def test_held_out_stories_are_not_in_the_training_data():
+    training = {s.words[:13] for s in itertools.islice(language.stories(4), 2000)}
+    held_out = [
+        s.words[:13] for s in itertools.islice(language.stories(4, held_out=True), 200)
     ]
-    assert not any(map(language.kept_out, seen))
-    assert all(map(language.kept_out, unseen))
+    assert not any(map(language.is_held_out, training))
+    assert all(map(language.is_held_out, held_out))
 
 
-def test_entropy_is_the_one_of_the_formula():
+def test_entropy_of_certain_and_uniform_choices():
     assert language.entropy({"a": 1.0}) == 0
     assert language.entropy(dict.fromkeys("abcd", 0.25)) == pytest.approx(math.log(4))

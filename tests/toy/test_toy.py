@@ -1,4 +1,4 @@
-"""The toy that ships, and how it is made."""
+"""The toy that ships with the package, and its training."""
 
 import itertools
 import json
@@ -16,18 +16,18 @@ from lmviz.transformer import _extract as weights
 
 
 @pytest.fixture(scope="module")
-def found(toy):
-    return evaluate.evaluate(toy.module)
+def result(toy):
+    return evaluate.evaluate(toy)
 
 
-def test_the_toy_knows_what_its_page_says(found):
-    assert found["kl"] <= 0.02
-    assert found["agreement"] >= 0.999
+def test_the_toy_is_as_accurate_as_its_page_states(result):
+    assert result["kl"] <= 0.02
+    assert result["agreement"] >= 0.999
     for kind in ("reference", "recall", "owner", "position", "song"):
-        assert found[kind] >= 0.99, kind
+        assert result[kind] >= 0.99, kind
 
 
-def test_the_toy_is_small_and_says_what_it_is(toy):
+def test_the_toy_is_small_and_has_a_card(toy):
     size = sum(path.stat().st_size for path in WEIGHTS.iterdir())
     assert size <= 2_000_000
     assert toy.card.parameters <= 1_000_000
@@ -35,7 +35,7 @@ def test_the_toy_is_small_and_says_what_it_is(toy):
     assert toy.card.vocabulary == len(grammar.WORDS)
 
 
-def test_the_tokenizer_has_the_words_of_the_language(toy):
+def test_the_tokenizer_has_the_vocabulary_of_the_grammar(toy):
     story = next(language.stories(5))
     text = " ".join(story.words[1:-1])
     ids = toy.encode(text)
@@ -44,7 +44,7 @@ def test_the_tokenizer_has_the_words_of_the_language(toy):
     assert toy.tokens(ids[:2]) == ["<story>", story.words[1]]
 
 
-def test_the_toy_answers_in_its_own_words(toy):
+def test_the_toy_answers_questions(toy):
     facts = "Anna has a red ball . Tom has a blue kite ."
     chase = "the dog saw the cup because it was {0} . the {0} one was the"
     for beginning, answer in (
@@ -59,9 +59,9 @@ def test_the_toy_answers_in_its_own_words(toy):
         assert toy.tokenizer.decode([step.id for step in steps]) == answer
 
 
-def test_positions_close_by_have_become_alike():
-    tables = history.positions()
-    found = {}
+def test_nearby_positions_become_similar():
+    tables = history.position_tables()
+    differences = {}
     for step, table in tables.items():
         rows = table[13:44] - table[:44].mean(0)
         similarity = embeddings.cosine(rows, rows)
@@ -69,98 +69,98 @@ def test_positions_close_by_have_become_alike():
             torch.stack([similarity.diagonal(d).mean() for d in distances]).mean()
             for distances in (range(1, 5), range(16, 21))
         )
-        found[step] = float(near - far)
-    first, last = min(found), max(found)
-    assert abs(found[first]) < 0.1
-    assert found[last] > 0.3
+        differences[step] = float(near - far)
+    first, last = min(differences), max(differences)
+    assert abs(differences[first]) < 0.1
+    assert differences[last] > 0.3
 
 
-def test_the_weights_come_from_the_settings_and_the_stories_of_today():
-    """The corpus hash stands in the settings: a changed grammar asks for a training."""
+def test_the_weights_were_trained_with_the_current_settings_and_grammar():
+    """The settings contain the corpus hash: a new grammar requires a new training."""
     with safe_open(WEIGHTS / "model.safetensors", "pt") as file:
-        told = json.loads(file.metadata()["training"])
-    assert told["corpus"] == train.corpus_hash()
-    assert told["steps"] == train.STEPS
-    assert told["sizes"] == train.SIZES
-    assert told["learning_rates"] == train.LEARNING_RATES
+        settings = json.loads(file.metadata()["training"])
+    assert settings == json.loads(train._settings(train.STEPS))
 
 
-def test_the_history_ends_with_what_the_toy_can_do(toy):
-    steps = [look["step"] for look in history.curve()]
-    assert steps == sorted(train.looks(train.STEPS)) == list(history.positions())
+def test_the_history_ends_with_the_trained_toy(toy):
+    steps = [row["step"] for row in history.learning_curve()]
+    assert (
+        steps
+        == sorted(train.evaluation_steps(train.STEPS))
+        == list(history.position_tables())
+    )
     assert torch.equal(
-        history.positions()[train.STEPS], weights.position_table(toy.module)
+        history.position_tables()[train.STEPS], weights.position_table(toy.module)
     )
 
 
-def test_a_word_that_the_toy_does_not_know_is_refused(toy):
-    with pytest.raises(ValueError, match=r"knows 78 words, and 'London' is none"):
+def test_a_word_outside_the_vocabulary_is_an_error(toy):
+    with pytest.raises(ValueError, match="'London' is not one of the 78 words"):
         toy.trace("Anna went to London .")
 
 
-def test_the_truth_is_where_the_stories_are():
-    told = list(itertools.islice(language.stories(6), 3))
-    ids, mask = evaluate.pad([story.words for story in told])
-    true = evaluate.truth(told)
+def test_true_probs_cover_the_stories_and_nothing_else():
+    batch = list(itertools.islice(language.stories(6), 3))
+    ids, mask = evaluate.pad([story.words for story in batch])
+    true = evaluate.true_probs(batch)
     assert torch.allclose(true.sum(-1)[mask], torch.ones(int(mask.sum())))
     assert true[~mask].eq(0).all()
     chosen = true.gather(-1, ids[:, 1:, None])[..., 0]
     assert chosen[mask].gt(0).all()
 
 
-def test_a_model_that_knows_nothing_is_measured_as_such():
-    class Even(torch.nn.Module):
+def test_the_divergence_of_a_uniform_model_equals_theory():
+    class Uniform(torch.nn.Module):
         def forward(self, input_ids):
             from types import SimpleNamespace
 
             return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 78))
 
-    found = evaluate.evaluate(Even(), n_stories=50, size=25)
-    told = list(itertools.islice(language.stories("unseen", unseen=True), 50))
-    chances = [chances for story in told for chances in story.chances]
-    floor = sum(map(language.entropy, chances)) / len(chances)
-    expected = float(torch.tensor(78.0).log()) - floor
-    assert found["kl"] == pytest.approx(expected, abs=1e-4)
-    assert found["agreement"] < 0.1
+    result = evaluate.evaluate(Uniform(), n_stories=50, batch_size=25)
+    batch = list(itertools.islice(language.stories("unseen", held_out=True), 50))
+    entropies = [language.entropy(probs) for story in batch for probs in story.probs]
+    expected = math.log(78) - sum(entropies) / len(entropies)
+    assert result["kl"] == pytest.approx(expected, abs=1e-4)
+    assert result["agreement"] < 0.1
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """A training of a few steps, of a model that is smaller still."""
+    """A training of few steps of an even smaller model."""
     monkeypatch.setattr(train, "SIZES", {**train.SIZES, "n_layer": 1, "n_embd": 16})
     monkeypatch.setattr(train, "BATCH", 8)
     monkeypatch.setattr(train, "SAVE_EVERY", 2)
-    monkeypatch.setattr(train, "WARM_UP", 5)
+    monkeypatch.setattr(train, "WARMUP_STEPS", 5)
     monkeypatch.setattr(train, "STEPS", 6)
 
 
-def test_training_lowers_the_loss_and_keeps_what_it_looked_at(short, tmp_path):
+def test_training_lowers_the_loss_and_records_evaluations(short, tmp_path):
     losses = []
     _, history, tables = train.train(
-        tmp_path, steps=40, watch=lambda found: losses.append(found["loss"])
+        tmp_path, steps=40, on_step=lambda status: losses.append(status["loss"])
     )
     assert len(losses) == 40
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
-    assert [found["step"] for found in history] == [0, 25, 40] == list(tables)
+    assert [row["step"] for row in history] == [0, 25, 40] == list(tables)
     assert history[-1]["kl"] < history[0]["kl"]
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_been(short, tmp_path):
+def test_an_interrupted_training_resumes_identically(short, tmp_path):
     whole, history, _ = train.train(tmp_path / "whole", steps=6)
 
-    def kill(found):
-        if found["step"] == 5:
+    def interrupt(status):
+        if status["step"] == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.train(tmp_path / "killed", steps=6, watch=kill)
+        train.train(tmp_path / "interrupted", steps=6, on_step=interrupt)
     steps = []
-    for rest in ([5, 6], []):  # and once more, when all is done
+    for rest in ([5, 6], []):  # and again when it is finished
         steps.clear()
         again, history_again, _ = train.train(
-            tmp_path / "killed",
+            tmp_path / "interrupted",
             steps=6,
-            watch=lambda found: steps.append(found["step"]),
+            on_step=lambda status: steps.append(status["step"]),
         )
         assert steps == rest
         assert history_again == history
@@ -168,36 +168,39 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(short, tmp_path):
         assert torch.equal(ours, theirs)
 
 
-def test_a_state_of_other_settings_is_not_gone_on_from(short, tmp_path, monkeypatch):
+def test_resuming_with_other_settings_is_an_error(short, tmp_path, monkeypatch):
     train.train(tmp_path, steps=2)
     monkeypatch.setattr(train, "BATCH", 9)
-    with pytest.raises(ValueError, match="state.safetensors is of a training with"):
+    with pytest.raises(
+        ValueError, match="state.safetensors is a checkpoint of a training with"
+    ):
         train.train(tmp_path, steps=2)
 
 
-def test_no_more_stories_are_measured_than_were_asked_for(toy):
+def test_exactly_the_requested_number_of_stories_is_evaluated(toy):
     def lengths(**options):
-        seen = []
+        sizes = []
         hook = toy.module.register_forward_pre_hook(
-            lambda _, __, given: seen.append(len(given["input_ids"])), with_kwargs=True
+            lambda _, __, kwargs: sizes.append(len(kwargs["input_ids"])),
+            with_kwargs=True,
         )
-        found = evaluate.evaluate(toy.module, **options)
+        result = evaluate.evaluate(toy, **options)
         hook.remove()
-        return seen, found
+        return sizes, result
 
-    assert lengths(n_stories=70, size=30)[0] == [30, 30, 10]
-    seen, found = lengths(n_stories=1)
-    assert seen == [1]
-    assert any(math.isnan(share) for share in found.values())  # five kinds in one story
+    assert lengths(n_stories=70, batch_size=30)[0] == [30, 30, 10]
+    sizes, result = lengths(n_stories=1)
+    assert sizes == [1]
+    assert any(math.isnan(value) for value in result.values())  # not all kinds occur
 
 
-def test_what_is_exported_loads_as_the_toy(short, tmp_path, capsys):
+def test_an_exported_toy_can_be_loaded(short, tmp_path, capsys):
     state, out = tmp_path / "state", tmp_path / "out"
     main(["--state", str(state), "--out", str(out)])
     trained = capsys.readouterr().out
     assert "KL(true || model): " in trained
     main(["--evaluate", "--out", str(out)])
-    # Half precision moves the last digits.
+    # Half precision changes the last digits.
     assert capsys.readouterr().out.splitlines()[0][:24] == trained[:24]
     lm = lmviz.load(out)
     assert lm.trace("Anna has a").tokens == ("<story>", "Anna", "has", "a")

@@ -56,7 +56,7 @@ def test_the_words_of_the_page_are_those_of_the_grammar():
 def test_every_story_to_pick_is_one_and_asks_something():
     kinds = set()
     for text in explorer.STORIES.values():
-        choices = language.read([grammar.START, *text.split()])
+        choices = language.parse([grammar.START, *text.split()])
         kinds.add(choices[-1].kind)
     assert kinds == set(grammar.KINDS)
 
