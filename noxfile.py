@@ -206,8 +206,8 @@ def bench(session):
     install_locked(session, "bench", "peers")
     install_package(session)
     views = session.posargs[:1] == ["views"]
-    script = ("benchmarks/views.py",) if views else ("benchmarks",)
-    session.run("python", *script, *session.posargs[views:])
+    module = "benchmarks.views" if views else "benchmarks"
+    session.run("python", "-m", module, *session.posargs[views:])
 
 
 @nox.session

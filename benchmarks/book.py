@@ -1,4 +1,4 @@
-"""The build of the book: from nothing, with nothing new, with one lesson changed."""
+"""Build the book: from scratch, without changes, and with one lesson changed."""
 
 import json
 import os
@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import row
 from tqdm import tqdm
+
+from .measure import row
 
 HERE = Path(__file__).parents[1]
 LESSON = Path("examples", "01_tokenization", "20_basic_tokenizer.py")
@@ -33,7 +34,7 @@ def build(folder):
 
 def of_the_book(runs):
     cold, same, touched, floor, lesson = [], [], [], [], []
-    # A run takes three minutes.
+    # One run takes three minutes.
     for _ in tqdm(range(min(runs, 2)), unit="run", leave=False):
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder, "book")
@@ -43,7 +44,7 @@ def of_the_book(runs):
             floor.append(sum(seconds.values()) / min(2, os.cpu_count()))
             same.append(build(folder))
             with (folder / LESSON).open("a", encoding="utf-8") as file:
-                file.write("#\n# One sentence more.\n")
+                file.write("#\n# One more sentence.\n")
             touched.append(build(folder))
             lesson.append(run_times(folder)[f"{LESSON.parent.name}/{LESSON.stem}"])
     ways = {"build": cold, "floor: run times by workers": floor}
@@ -56,6 +57,6 @@ def of_the_book(runs):
 
 
 def run_times(folder):
-    """Return what the build wrote of its lessons and notebooks, in seconds."""
+    """Return the run times of lessons and notebooks, in seconds, that the build saved."""
     file = folder / "docs" / "_build" / "run_times.json"
     return json.loads(file.read_text(encoding="utf-8"))

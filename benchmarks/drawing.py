@@ -1,13 +1,14 @@
-"""All heads of all layers as one figure, beside one seaborn heatmap a head."""
+"""Draw all heads of all layers, against one seaborn heatmap per head."""
 
 import io
 
 import matplotlib.pyplot as plt
 import seaborn
 import torch
-from measure import interleaved, row
 
 from lmviz import plots
+
+from .measure import interleaved, row
 
 N_LAYERS, N_HEADS, N_TOKENS = 12, 12, 16
 

@@ -1,37 +1,28 @@
-"""How cost grows: with the length of the text, with the size of the model."""
-
-import sys
-import tempfile
-from pathlib import Path
+"""How cost grows with the length of the text and the size of the model."""
 
 import torch
-from measure import MEMORY_RUNS, interleaved, processes, row
-from tracing import bare, some_ids
 
 import lmviz
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-
-from random_gpt2 import save_random_gpt2
+from .measure import MEMORY_RUNS, interleaved, processes, row
+from .tracing import bare, some_ids
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
-# The toy holds no more, so that all models can be compared.
+# The context of the toy, so that all models can be compared.
 SHORT = 64
 LONG = (256, 512, 1024, 2048)
 
-_PASS = f"""
-import sys
-import torch, lmviz
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from tracing import bare, some_ids
+_FORWARD = """
+import lmviz
+from benchmarks.tracing import bare, some_ids
 lm = lmviz.load("smollm2")
 bare(lm.module, some_ids(8), keep=False)
-kept = bare(lm.module, some_ids({{n}}), keep={{keep}})
+kept = bare(lm.module, some_ids({n}), keep={keep})
 """
 
 
 def with_length(runs):
-    """Time a pass, and the attention weights alone, against the number of tokens."""
+    """Time a forward pass, and its attention alone, for several numbers of tokens."""
     lm = lmviz.load("smollm2")
     config = lm.module.config
     rows = []
@@ -53,8 +44,8 @@ def with_length(runs):
         rows.append(row("Forward pass", "s", found, at=n))
     for n in LONG:
         ways = {
-            "attentions and hidden states kept": _PASS.format(n=n, keep=True),
-            "nothing kept": _PASS.format(n=n, keep=False),
+            "attentions and hidden states kept": _FORWARD.format(n=n, keep=True),
+            "nothing kept": _FORWARD.format(n=n, keep=False),
         }
         found = processes(ways, runs=min(runs, MEMORY_RUNS))["peak"]
         rows.append(row("Peak memory of a pass", "MB", found, at=n))
@@ -62,26 +53,27 @@ def with_length(runs):
 
 
 def with_size(runs):
-    """Time a pass of the same length against the number of weights."""
+    """Time a forward pass of a fixed length for models of several sizes."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    modules = {
+        "toy": lmviz.load("toy").module,
+        "random GPT-2": GPT2LMHeadModel(GPT2Config(attn_implementation="eager")).eval(),
+        "smollm2": lmviz.load("smollm2").module,
+    }
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        save_random_gpt2(folder)
-        models = {
-            "toy": lmviz.load("toy"),
-            "random GPT-2": lmviz.load(folder),
-            "smollm2": lmviz.load("smollm2"),
-        }
-        for name, lm in models.items():
-            ids = some_ids(SHORT, vocabulary=lm.card.vocabulary)
-            ways = {name: lambda lm=lm, ids=ids: bare(lm.module, ids, keep=False)}
-            found = interleaved(ways, runs=runs)
-            n = sum(weight.numel() for weight in lm.module.parameters())
-            rows.append(row(f"Forward pass of {SHORT} tokens", "s", found, at=n))
+    for name, module in modules.items():
+        ids = some_ids(SHORT, vocabulary=module.config.vocab_size)
+        ways = {name: lambda module=module, ids=ids: bare(module, ids, keep=False)}
+        found = interleaved(ways, runs=runs)
+        n = sum(weight.numel() for weight in module.parameters())
+        rows.append(row(f"Forward pass of {SHORT} tokens", "s", found, at=n))
     return rows
 
 
 def with_text_before(runs):
-    """Time the next token, with and without a cache, against what stands before it."""
+    """Time the next token with and without a cache, for prefixes of several lengths."""
     lm = lmviz.load("smollm2")
     rows = []
     for n in LENGTHS[:-1]:
@@ -96,7 +88,7 @@ def with_text_before(runs):
                 use_cache=True,
                 logits_to_keep=1,
             )
-            cache.crop(-1)  # forget the token again
+            cache.crop(-1)  # remove the token again
 
         def whole(ids=ids):
             lm.module(input_ids=ids, use_cache=False, logits_to_keep=1)

@@ -1,4 +1,4 @@
-"""Time things beside each other: in one run, one after the other, again and again."""
+"""Interleaved measurements of time and memory, and the table of their results."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-# Peaks of memory hardly differ from run to run, and each takes a process.
+# Peak memory hardly varies from run to run, and each measurement takes a process.
 MEMORY_RUNS = 2
-# What a child process says on its last line. `began` its code may set anew. Its peak of
-# memory `resource` would not tell: that one begins with the parent's.
+ROOT = Path(__file__).parents[1]
+# The child prints its measurements on the last line; its code may reset `began`.
+# VmHWM is its own peak memory; ru_maxrss of `resource` would start at the parent's.
 _CHILD = """
 import json, time
 began = time.perf_counter()
@@ -28,14 +29,14 @@ print(json.dumps({{"inside": took, "peak": peak}}))
 
 
 def interleaved(ways, *, runs, warm=True):
-    """Call each of some functions in turn, `runs` times, and return their seconds.
+    """Call several functions in turn, `runs` times, and return their times in seconds.
 
     Parameters
     ----------
     ways : dict of str to callable
     runs : int
     warm : bool, default True
-        Whether each is called once before, unmeasured.
+        Call each once before, without measuring it.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def interleaved(ways, *, runs, warm=True):
 
 
 def processes(ways, *, runs, environment=None):
-    """Run each of some scripts in a new process, in turn.
+    """Run several scripts in turn, each in a new process, from the repository's root.
 
     Parameters
     ----------
@@ -62,15 +63,16 @@ def processes(ways, *, runs, environment=None):
         Python code.
     runs : int
     environment : dict of str to str, optional
-        Set in the new processes.
+        Additional environment variables of the new processes.
 
     Returns
     -------
     dict of str to dict of str to list of float
         ``"wall"``: seconds of the whole process. ``"inside"``: seconds of the code,
-        or since it set ``began``. ``"peak"``: the most memory it held, in MB (Linux).
+        since it last set ``began``. ``"peak"``: its peak memory in MiB (Linux).
     """
-    found = {kind: {name: [] for name in ways} for kind in ("wall", "inside", "peak")}
+    kinds = ("wall", "inside", "peak")
+    results = {kind: {name: [] for name in ways} for kind in kinds}
     for _ in tqdm(range(runs), unit="run", leave=False):
         for name, code in ways.items():
             began = time.perf_counter()
@@ -79,13 +81,14 @@ def processes(ways, *, runs, environment=None):
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,
+                cwd=ROOT,
                 env={**os.environ, **(environment or {})},
             )
-            said = json.loads(done.stdout.splitlines()[-1])
-            said["wall"] = time.perf_counter() - began
-            for kind, values in found.items():
-                values[name].append(said[kind])
-    return found
+            measured = json.loads(done.stdout.splitlines()[-1])
+            measured["wall"] = time.perf_counter() - began
+            for kind, values in results.items():
+                values[name].append(measured[kind])
+    return results
 
 
 def row(what, unit, found, *, goal=None, at=None):
@@ -95,11 +98,11 @@ def row(what, unit, found, *, goal=None, at=None):
     ----------
     what, unit : str
     found : dict of str to list of float
-        First ours, then what it is measured against.
+        Ours first, then the alternatives.
     goal : str, optional
-        What is wanted, as a ratio of ours to the other.
+        The target, for the reader.
     at : int, optional
-        How much was worked on: rows of one name are a curve.
+        Size of the input; rows with the same name form a curve.
     """
     (ours, our_values), *others = found.items()
     return {
@@ -118,12 +121,12 @@ def row(what, unit, found, *, goal=None, at=None):
 
 
 def spread(values):
-    """Return the median, the least and the most of some values."""
+    """Return the median, minimum and maximum of some values."""
     return [statistics.median(values), min(values), max(values)]
 
 
 def machine():
-    """Say what all this was measured on."""
+    """Describe the machine and the versions that the results depend on."""
     versions = {}
     for name in ("torch", "transformers", "tokenizers", "transformer-lens", "bertviz"):
         try:
@@ -140,11 +143,11 @@ def machine():
 
 
 def table(rows):
-    """Write rows as lines to be read in a terminal."""
+    """Format rows for a terminal."""
     lines = []
     for each in rows:
         at = f", {each['at']:,}" if each["at"] else ""
-        goal = f"; wanted: {each['goal']}" if each["goal"] else ""
+        goal = f"; goal: {each['goal']}" if each["goal"] else ""
         lines.append(f"{each['what']}{at} ({each['unit']}){goal}")
         for name, (median, least, most) in each["ways"].items():
             lines.append(f"    {name:38} {median:10.4g}  ({least:.4g} to {most:.4g})")
@@ -153,11 +156,11 @@ def table(rows):
 
 
 def save(part, rows, path):
-    """Keep a part's rows, and what they were measured on, beside the other parts."""
+    """Save the rows of a part and the machine; keep the other parts of the file."""
     path = Path(path)
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    kept[part] = {"machine": machine(), "rows": rows}
-    whole = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+    parts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    parts[part] = {"machine": machine(), "rows": rows}
+    text = json.dumps(parts, indent=1, ensure_ascii=False) + "\n"
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(whole, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

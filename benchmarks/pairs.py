@@ -1,4 +1,4 @@
-"""Byte pair encoding: to learn it, and to use it, on Python's own source code."""
+"""Byte pair encoding: training and encoding, on the source code of Python's library."""
 
 import os
 import sysconfig
@@ -6,26 +6,27 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-# The Rust trainer counts words on all cores; ours runs on one.
+# The Rust trainer counts words on all cores; ours uses one.
 os.environ["RAYON_NUM_THREADS"] = "1"
 
-from measure import interleaved, row
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from lmviz.models import _wheels as wheels
 from lmviz.tokenization import ByteLevelBPE
+
+from .measure import interleaved, row
 
 N_MERGES = 1000
 SIZES = (10**5, 10**6, 5 * 10**6)
 
 
 def some_text(size):
-    """Join files of Python's library until there is enough."""
-    parts, held = [], 0
+    """Return `size` characters of the source files of Python's library."""
+    parts, length = [], 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")) * 3:
         parts.append(path.read_text(encoding="utf-8", errors="ignore"))
-        held += len(parts[-1])
-        if held >= size:
+        length += len(parts[-1])
+        if length >= size:
             break
     return "".join(parts)[:size]
 
@@ -43,7 +44,7 @@ def rust(text):
 
 
 def recount(text):
-    """Count all pairs of the whole text anew for each merge."""
+    """Train on the whole text, counting all pairs again before each merge."""
     ids = list(text.encode())
     for new in range(256, 256 + N_MERGES):
         best = Counter(pairwise(ids)).most_common(1)[0][0]
@@ -59,7 +60,7 @@ def recount(text):
     return ids
 
 
-def learning(runs):
+def training(runs):
     rows = []
     for size in SIZES:
         text = some_text(size)
@@ -78,7 +79,7 @@ def learning(runs):
     return rows
 
 
-def using(runs):
+def encoding(runs):
     files = wheels.gpt2_tokenizer_files()
     text = some_text(10**6)
     theirs = Tokenizer(models.BPE.from_file(*map(str, files)))

@@ -1,13 +1,14 @@
-"""From nothing to a model: imports, the first load, later loads."""
+"""Start-up: imports, the first load of a model, later loads."""
 
 import tempfile
 
-from measure import interleaved, processes, row
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 import lmviz
 from lmviz.models import _resolve as sources
+
+from .measure import interleaved, processes, row
 
 _OURS = """
 import lmviz

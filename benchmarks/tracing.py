@@ -1,12 +1,11 @@
-"""One pass whose inside is kept, and statistics over many texts."""
-
-from pathlib import Path
+"""Traces of one text, and statistics over many texts."""
 
 import torch
-from measure import MEMORY_RUNS, interleaved, processes, row
 
 import lmviz
 from lmviz import corpus
+
+from .measure import MEMORY_RUNS, interleaved, processes, row
 
 LENGTHS = (10, 128, 1024)
 
@@ -27,11 +26,11 @@ def some_ids(n, seed=0, vocabulary=49152):
 
 
 def transformer_lens(lm):
-    """Return its model around ours, or None where it is not installed."""
+    """Return TransformerLens's model around ours, or None if it isn't installed."""
     try:
         from transformer_lens.model_bridge import TransformerBridge
     except ModuleNotFoundError as error:
-        print(f"without TransformerLens: {error}")
+        print(f"skipping TransformerLens: {error}")
         return None
     return TransformerBridge.boot_transformers(
         str(lm.source.folder), hf_model=lm.module
@@ -40,7 +39,7 @@ def transformer_lens(lm):
 
 def of_one_text(runs):
     lm = lmviz.load("smollm2")
-    # A model of its own: it puts its own modules into the one it is given.
+    # A separate model, since TransformerLens puts its modules into the one it gets.
     lens = transformer_lens(lmviz.load("smollm2"))
     rows = []
     for n in LENGTHS:
@@ -75,10 +74,9 @@ def of_one_text(runs):
     return [*rows, row(what, "MB", found, goal=goal)]
 
 
-_START = f"""
-import sys, torch, lmviz
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import tracing
+_START = """
+import lmviz, torch
+from benchmarks import tracing
 lm = lmviz.load("smollm2")
 """
 _ONE_TEXT = f"""{_START}

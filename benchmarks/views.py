@@ -1,10 +1,10 @@
-"""Our view of attention beside BertViz's: bytes, time to make, time to open.
+"""The attention view against BertViz: size, time to create and time to open.
 
-Both show the same random causal attention of 12 layers of 12 heads. The runs are
-interleaved; a time is the median, with the range. BertViz's page asks a third party for
-its scripts. Give a folder with require.min.js, d3.min.js (5.7.0) and jquery.min.js (2)
-to have them from there; without it the requests are cut off, and its time to open is
-only that of reading the page: the true one is longer.
+Run ``python -m benchmarks.views``. Both show the same random causal attention of 12
+layers with 12 heads. The runs are interleaved; times are medians with their ranges.
+BertViz's page loads scripts from a third party. They can be served from a folder with
+require.min.js, d3.min.js (5.7.0) and jquery.min.js (2); without it the requests are
+blocked, and its time to open is only that of reading the page: the real one is longer.
 """
 
 import argparse
@@ -28,7 +28,7 @@ SIZE = (12, 12)
 
 
 def attention(n, dtype=torch.float32):
-    """Make causal weights for n tokens, shape (L, H, n, n)."""
+    """Return random causal attention weights for n tokens, shape (L, H, n, n)."""
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(*SIZE, n, n, generator=generator, dtype=dtype) * 2
     ahead = torch.ones(n, n, dtype=torch.bool).triu(1)
@@ -47,7 +47,7 @@ def bertviz(weights, tokens):
 
 
 def opened(browser, html, scripts=None):
-    """Return the seconds until a page is drawn, or read where it cannot be drawn."""
+    """Return the seconds until a page is drawn, or read if it can't be drawn."""
 
     def serve(route):
         file = scripts and scripts / route.request.url.rpartition("/")[2]
@@ -76,7 +76,7 @@ def shown(values):
 def main():
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="nox -s bench -- views", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--tokens", type=int, default=128, help="default: %(default)s")
     parser.add_argument("--long", type=int, default=1024, help="default: %(default)s")

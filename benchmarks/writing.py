@@ -1,10 +1,11 @@
-"""Text, one token at a time."""
+"""Text generation, one token at a time."""
 
 import torch
-from measure import interleaved, row
 
 import lmviz
 from lmviz import prediction
+
+from .measure import interleaved, row
 
 N_TOKENS = 40
 

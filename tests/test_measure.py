@@ -1,4 +1,4 @@
-"""What the benchmarks are measured with."""
+"""The measurements that the benchmarks are made of."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import pytest
 from benchmarks import measure
 
 
-def test_ways_take_turns_and_the_first_call_of_each_is_not_measured():
+def test_calls_are_interleaved_and_the_first_of_each_is_not_measured():
     called = []
     ways = {"a": lambda: called.append("a"), "b": lambda: called.append("b")}
     seconds = measure.interleaved(ways, runs=2)
@@ -17,8 +17,8 @@ def test_ways_take_turns_and_the_first_call_of_each_is_not_measured():
     assert {name: len(values) for name, values in seconds.items()} == {"a": 2, "b": 2}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this peak")
-def test_the_peak_of_a_process_is_its_own():
+@pytest.mark.skipif(sys.platform != "linux", reason="VmHWM exists only on Linux")
+def test_peak_memory_is_that_of_the_child_process_alone():
     ours = np.ones(50_000_000)  # 400 MB, which a child would inherit from `resource`
     ways = {"small": "pass", "large": "held = b'1' * 100_000_000"}
     found = measure.processes(ways, runs=1)["peak"]
@@ -26,13 +26,13 @@ def test_the_peak_of_a_process_is_its_own():
     assert found["large"][0] - found["small"][0] == pytest.approx(95.4, abs=5)
 
 
-def test_code_can_say_when_its_time_begins():
+def test_code_can_reset_its_start_time():
     code = "time.sleep(0.2)\nbegan = time.perf_counter()"
     found = measure.processes({"late": code}, runs=1)
     assert found["inside"]["late"][0] < 0.1 < 0.2 < found["wall"]["late"][0]
 
 
-def test_a_row_has_medians_ranges_and_the_ratio_of_ours_to_each():
+def test_a_row_has_medians_ranges_and_ratios():
     row = measure.row("Work", "s", {"ours": [1, 2, 9], "theirs": [4, 4, 4]}, goal="1")
     assert row["ways"] == {"ours": [2, 1, 9], "theirs": [4, 4, 4]}
     assert row["runs"] == 3
@@ -40,11 +40,11 @@ def test_a_row_has_medians_ranges_and_the_ratio_of_ours_to_each():
     assert "ours / theirs" in measure.table([row])
 
 
-def test_a_part_is_saved_beside_the_others(tmp_path):
+def test_saving_a_part_keeps_the_other_parts(tmp_path):
     file = tmp_path / "measured.json"
     measure.save("one", [], file)
     measure.save("two", [measure.row("Work", "s", {"ours": [1]})], file)
-    kept = json.loads(file.read_text(encoding="utf-8"))
-    assert list(kept) == ["one", "two"]
-    assert kept["two"]["rows"][0]["what"] == "Work"
-    assert kept["two"]["machine"]["versions"]["torch"]
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert list(saved) == ["one", "two"]
+    assert saved["two"]["rows"][0]["what"] == "Work"
+    assert saved["two"]["machine"]["versions"]["torch"]

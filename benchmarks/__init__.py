@@ -1,0 +1,1 @@
+"""Benchmarks of lmviz against alternatives: ``python -m benchmarks --help``."""
