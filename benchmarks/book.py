@@ -57,6 +57,6 @@ def of_the_book(runs):
 
 
 def run_times(folder):
-    """Return the run times of lessons and notebooks, in seconds, that the build saved."""
+    """Return the seconds that each lesson and notebook took, as saved by the build."""
     file = folder / "docs" / "_build" / "run_times.json"
     return json.loads(file.read_text(encoding="utf-8"))
