@@ -282,6 +282,29 @@ def choice(value, name, options):
     return value
 
 
+def module_of(lm):
+    """Return the torch module of a language model, and refuse anything else.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> module_of(lmviz.load("toy").module)
+    Traceback (most recent call last):
+        ...
+    TypeError: `lm` must be a lmviz.LanguageModel (as lmviz.load returns), got GPT2LMHeadModel
+    """  # noqa: E501
+    if not (hasattr(lm, "card") and hasattr(lm, "module")):
+        raise TypeError(
+            "`lm` must be a lmviz.LanguageModel (as lmviz.load returns), got "
+            f"{_kind(lm)}"
+        )
+    return lm.module
+
+
 def _check_shape(sizes, n, name, shape):
     """Refuse an array of another shape, or one without numbers."""
     if shape[:1] == ("...",):

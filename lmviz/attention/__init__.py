@@ -9,6 +9,7 @@ from ._head_scores import (
     induction_score,
     previous_token_score,
     rollout,
+    strongest,
 )
 from ._scaled_dot_product import (
     attend,
@@ -38,4 +39,5 @@ __all__ = [
     "scores",
     "share_heads",
     "split_heads",
+    "strongest",
 ]

@@ -1,93 +1,91 @@
-"""Chapter 4: switch heads off, and see what the model says without them.
+"""Ablation: replace the output of heads and measure how the prediction changes.
 
-A head is switched off where its output enters the output projection of its layer:
-there the heads still lie side by side. It gives zeros instead, or what it gives on
-average.
+A head is ablated at the input of its layer's output projection, where the outputs of
+all heads are still concatenated. They are replaced by zeros (zero ablation) or by the
+head's average output (mean ablation).
 """
 
+import operator
 from contextlib import contextmanager
 
 import torch
 
 from .. import _validation
 from ..models import _memory as memory
-from ..transformer import architectures as families
+from ..transformer.architectures import architecture_of
 
 
 @contextmanager
-def ablate_heads(module, heads, *, replacement=None):
-    """Switch some heads off for as long as the context lasts.
+def ablate_heads(lm, heads, *, replacement=None):
+    """Ablate some heads for as long as the context lasts.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        A causal language model of a family in `lmviz.transformer.architectures`.
-    heads : iterable of (int, int)
-        Layer and head, both from 0.
+    lm : lmviz.LanguageModel
+        Of a family in `lmviz.transformer.architectures`.
+    heads : (int, int) or iterable of (int, int)
+        Layer and head, both from 0; one pair or several.
     replacement : torch.Tensor, shape (L, H, d_head), optional
-        What each head gives instead, at every position, such as `mean_head_outputs`.
-        Default: zeros.
+        The output of each head at every position instead, such as
+        `mean_head_outputs`. Default: zeros.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no such layer or head, the family is not known, or `replacement` is
-        no such tensor.
+    References
+    ----------
+    Michel, Levy and Neubig, "Are Sixteen Heads Really Better than One?", NeurIPS 2019,
+    section 2.3.
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("smollm2")
-    >>> everyone = [(layer, head) for layer in range(30) for head in range(9)]
-    >>> with ablate_heads(lm.module, everyone):
+    >>> all_heads = [(layer, head) for layer in range(30) for head in range(9)]
+    >>> with ablate_heads(lm, all_heads):
     ...     trace = lm.trace("The capital of France is")
     >>> lm.tokens([trace.logits[-1].argmax()]) == ["␣Paris"]
     False
     """
-    replacement = _fitting(replacement, module)
+    module = _validation.module_of(lm)
+    replacement = _check_replacement(replacement, module)
     by_layer = {}
-    for layer, head in heads:
-        _check(module.config, layer, head)
+    for layer, head in _pairs(heads):
+        _check_head(module.config, layer, head)
         by_layer.setdefault(layer, []).append(head)
     handles = []
     try:
         for layer, its_heads in by_layer.items():
             rows = [slice(None)] * len(its_heads)
             hook = _replace(module.config, layer, rows, its_heads, replacement)
-            handles.append(_output(module, layer).register_forward_pre_hook(hook))
+            projection = _output_projection(module, layer)
+            handles.append(projection.register_forward_pre_hook(hook))
         yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def mean_head_outputs(module, ids):
-    """Measure what each head gives on average over the positions of a text.
+def mean_head_outputs(lm, text):
+    """Return the output of each head, averaged over the positions of a text.
 
     Parameters
     ----------
-    module : torch.nn.Module
-    ids : torch.Tensor of int, shape (T,)
-        A text of the ordinary kind; the longer, the better.
+    lm : lmviz.LanguageModel
+    text : str, list of int, or torch.Tensor of int, shape (T,)
+        A text, or its ids. It stands for ordinary input: the longer, the better.
 
     Returns
     -------
     torch.Tensor, shape (L, H, d_head)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `ids` is no such tensor, or too long for the model.
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
     >>> text = "Anna has a red ball . Tom has a blue kite ."
-    >>> mean_head_outputs(lm.module, lm.encode(text)).shape
+    >>> mean_head_outputs(lm, text).shape
     torch.Size([3, 4, 24])
     """
-    ids = _validation.text_ids(ids, module.config)
+    module = _validation.module_of(lm)
+    ids = lm.ids(text)
     n_layers, n_heads = _size(module.config)
     means, handles = {}, []
 
@@ -99,8 +97,8 @@ def mean_head_outputs(module, ids):
 
     try:
         for layer in range(n_layers):
-            output = _output(module, layer)
-            handles.append(output.register_forward_pre_hook(keep(layer)))
+            projection = _output_projection(module, layer)
+            handles.append(projection.register_forward_pre_hook(keep(layer)))
         with torch.no_grad():
             module(input_ids=ids[None], use_cache=False, logits_to_keep=1)
     finally:
@@ -109,63 +107,61 @@ def mean_head_outputs(module, ids):
     return torch.stack([means[layer] for layer in range(n_layers)])
 
 
-def head_effects(module, ids, answer, *, replacement=None):
-    """Switch each head off on its own, and measure what that does to the answer.
+def head_effects(lm, text, answer, *, replacement=None):
+    """Ablate one head at a time and measure the effect on the answer.
 
-    The heads of a layer are tried in one pass, as a batch with one row a head.
+    The heads of a layer are ablated in one pass, as a batch with one row per head.
 
     Parameters
     ----------
-    module : torch.nn.Module
-    ids : torch.Tensor of int, shape (T,)
-    answer : int
-        The id of the next token whose probability is watched.
+    lm : lmviz.LanguageModel
+    text : str, list of int, or torch.Tensor of int, shape (T,)
+        A text, or its ids.
+    answer : int or str
+        The next token whose log-probability is measured: its id, or its text, such as
+        ``" Paris"``.
     replacement : torch.Tensor, shape (L, H, d_head), optional
         As for `ablate_heads`. Default: zeros.
 
     Returns
     -------
     torch.Tensor, shape (L, H)
-        The change of the answer's log-probability, in nats. Negative where the
-        answer becomes less likely, so where the head was of use to it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `ids` or `replacement` is no such tensor, the text is too long for the model
-        or for the memory of this machine, or the answer not in its vocabulary.
+        Change of the answer's log-probability, in nats. Negative where the answer
+        becomes less likely without the head.
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
     >>> facts = "Anna has a red ball . Tom has a blue kite ."
-    >>> ids = lm.encode(f"{facts} the kite Tom has is")
-    >>> found = head_effects(lm.module, ids, lm.tokenizer.token_to_id("blue"))
-    >>> found.shape, divmod(int(found.argmin()), 4)
-    (torch.Size([3, 4]), (0, 0))
+    >>> effects = head_effects(lm, f"{facts} the kite Tom has is", "blue")
+    >>> [(layer, head, value)] = lmviz.attention.strongest(-effects, 1)
+    >>> layer, head
+    (0, 0)
     """
-    ids = _validation.text_ids(ids, module.config)
-    _validation.ids(torch.tensor(answer), "answer", (), size=module.config.vocab_size)
-    replacement = _fitting(replacement, module)
+    module = _validation.module_of(lm)
+    ids = lm.ids(text)
+    answer = _answer_id(lm, answer)
+    replacement = _check_replacement(replacement, module)
     n_layers, n_heads = _size(module.config)
     memory.check(module.config, len(ids), (), n_texts=n_heads)
     with torch.no_grad():
-        whole = _log_probability(module, ids[None], answer)
-        found = []
+        baseline = _log_prob(module, ids[None], answer)
+        ablated = []
         for layer in range(n_layers):
             heads = range(n_heads)
             hook = _replace(module.config, layer, heads, heads, replacement)
-            handle = _output(module, layer).register_forward_pre_hook(hook)
+            projection = _output_projection(module, layer)
+            handle = projection.register_forward_pre_hook(hook)
             try:
                 batch = ids.expand(n_heads, -1)
-                found.append(_log_probability(module, batch, answer))
+                ablated.append(_log_prob(module, batch, answer))
             finally:
                 handle.remove()
-    return torch.stack(found) - whole
+    return torch.stack(ablated) - baseline
 
 
-def _log_probability(module, batch, answer):
+def _log_prob(module, batch, answer):
     logits = module(input_ids=batch, use_cache=False, logits_to_keep=1).logits
     return logits[:, -1].log_softmax(-1)[:, answer]
 
@@ -184,29 +180,67 @@ def _replace(config, layer, rows, heads, replacement):
     return hook
 
 
-def _fitting(replacement, module):
-    if replacement is None:
-        return None
-    n_layers, n_heads = _size(module.config)
-    # The projection leads from all heads, side by side, to the residual stream.
-    width = _output(module, 0).weight.numel() // module.config.hidden_size
-    shape = n_layers, n_heads, width // n_heads
-    return _validation.float_tensor(replacement, "replacement", shape)
-
-
-def _output(module, layer):
-    names = families.names(module.config)
-    return module.get_submodule(names.blocks)[layer].get_submodule(names.output)
+def _output_projection(module, layer):
+    family = architecture_of(module.config)
+    return module.get_submodule(f"{family.blocks}.{layer}.{family.output}")
 
 
 def _size(config):
     return config.num_hidden_layers, config.num_attention_heads
 
 
-def _check(config, layer, head):
+def _answer_id(lm, answer):
+    """Return the id of the token that is watched, given as an id or as its text."""
+    if isinstance(answer, str):
+        ids = lm.tokenizer.encode(answer, add_special_tokens=False).ids
+        if len(ids) != 1:
+            raise ValueError(
+                f"`answer` must be one token, and {answer!r:.60} is {len(ids)} tokens; "
+                "pass the first of them, or its id"
+            )
+        answer = ids[0]
+    if isinstance(answer, torch.Tensor) and answer.ndim == 0 and answer.is_cpu:
+        answer = answer.item()
+    if isinstance(answer, bool) or not hasattr(answer, "__index__"):
+        raise TypeError(
+            "`answer` must be the id of a token (an int) or its text, such as "
+            f'" Paris", got {type(answer).__name__}'
+        )
+    if not 0 <= (answer := int(answer)) < lm.card.vocabulary:
+        raise ValueError(
+            f"`answer` must be an id from 0 to {lm.card.vocabulary - 1}, got {answer}"
+        )
+    return answer
+
+
+def _pairs(heads):
+    """Return heads as a list of pairs; a single pair is a list of one."""
+    try:
+        pairs = heads.tolist() if hasattr(heads, "tolist") else list(heads)
+        if len(pairs) == 2 and all(hasattr(part, "__index__") for part in pairs):
+            pairs = [pairs]
+        return [(operator.index(layer), operator.index(head)) for layer, head in pairs]
+    except (TypeError, ValueError):
+        raise TypeError(
+            "`heads` must be a pair (layer, head) or a list of such pairs, got "
+            f"{heads!r:.80}"
+        ) from None
+
+
+def _check_replacement(replacement, module):
+    if replacement is None:
+        return None
+    n_layers, n_heads = _size(module.config)
+    # The projection leads from all heads, concatenated, to the residual stream.
+    width = _output_projection(module, 0).weight.numel() // module.config.hidden_size
+    shape = n_layers, n_heads, width // n_heads
+    return _validation.float_tensor(replacement, "replacement", shape)
+
+
+def _check_head(config, layer, head):
     n_layers, n_heads = _size(config)
     if not (0 <= layer < n_layers and 0 <= head < n_heads):
         raise ValueError(
-            f"there is no head {head} in layer {layer}: wanted layers 0 to "
-            f"{n_layers - 1} and heads 0 to {n_heads - 1}"
+            f"there is no head {head} in layer {layer}: layers go from 0 to "
+            f"{n_layers - 1}, heads from 0 to {n_heads - 1}"
         )

@@ -1,10 +1,12 @@
-"""Chapter 4: what a head does, measured from its weights.
+"""Head scores: what a head attends to, measured from its attention weights.
 
 Each function takes attention weights with any leading axes, ``(L, H, T_q, T_k)`` for
-a whole model, and returns one number a head. A score is the mean share of its
-weight that a query spends on some kind of key. Which keys these are says a pattern:
-``PATTERNS`` has all of them, for `lmviz.corpus`, which scores many texts.
+a whole model, and returns one number per head. A score is the mean fraction of its
+attention that a query spends on one kind of key. `PATTERNS` defines these kinds, for
+`lmviz.corpus`, which scores many texts.
 """
+
+import operator
 
 import torch
 
@@ -12,7 +14,7 @@ from .. import _validation
 
 
 def previous_token_score(weights):
-    """Measure how much a head looks at the token just before.
+    """Measure how much a head attends to the previous token.
 
     Parameters
     ----------
@@ -24,22 +26,17 @@ def previous_token_score(weights):
     torch.Tensor, shape (...)
         Mean over all queries but the first, from 0 to 1.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `weights` is no such tensor.
-
     Examples
     --------
     >>> previous_token_score(torch.tensor([[1.0, 0.0], [0.75, 0.25]]))
     tensor(0.7500)
     """
-    weights = _checked(weights)
-    return _share(weights, *_previous(torch.arange(weights.shape[-1])))
+    weights = _square(weights)
+    return _mean_fraction(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
 def first_token_score(weights):
-    """Measure how much a head looks at the first token of the text.
+    """Measure how much a head attends to the first token of the text.
 
     Parameters
     ----------
@@ -48,12 +45,7 @@ def first_token_score(weights):
     Returns
     -------
     torch.Tensor, shape (...)
-        Mean over all queries but the first, which has no choice.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `weights` is no such tensor.
+        Mean over all queries but the first, which can attend to nothing else.
 
     References
     ----------
@@ -66,12 +58,12 @@ def first_token_score(weights):
     >>> first_token_score(torch.tensor(weights))
     tensor(0.6250)
     """
-    weights = _checked(weights)
-    return _share(weights, *_first(torch.arange(weights.shape[-1])))
+    weights = _square(weights)
+    return _mean_fraction(weights, *_first(torch.arange(weights.shape[-1])))
 
 
 def duplicate_token_score(weights, ids):
-    """Measure how much a head looks at earlier copies of the query's token.
+    """Measure how much a head attends to earlier copies of the query's token.
 
     Parameters
     ----------
@@ -81,12 +73,7 @@ def duplicate_token_score(weights, ids):
     Returns
     -------
     torch.Tensor, shape (...)
-        Mean over the queries whose token was there before.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are no such tensors, or no token comes twice.
+        Mean over the queries whose token occurred before.
 
     References
     ----------
@@ -100,13 +87,14 @@ def duplicate_token_score(weights, ids):
     tensor(0.1000)
     """
     weights, ids = _of_text(weights, ids)
-    return _share(weights, *_copies(ids))
+    return _mean_fraction(weights, *_copies(ids))
 
 
 def induction_score(weights, ids):
-    """Measure how much a head looks at what followed the query's token last time.
+    """Measure how much a head attends to the token after an earlier copy.
 
-    Such a head can continue a repetition: it finds "A B … A" and looks at B.
+    An induction head can continue a repetition: at the second A of "A B … A" it attends
+    to B.
 
     Parameters
     ----------
@@ -116,12 +104,7 @@ def induction_score(weights, ids):
     Returns
     -------
     torch.Tensor, shape (...)
-        Mean over the queries whose token was there before.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are no such tensors, or no token comes twice.
+        Mean over the queries whose token occurred before.
 
     References
     ----------
@@ -135,11 +118,11 @@ def induction_score(weights, ids):
     tensor(0.9000)
     """
     weights, ids = _of_text(weights, ids)
-    return _share(weights, *_after_copies(ids))
+    return _mean_fraction(weights, *_after_copies(ids))
 
 
 def entropy(weights):
-    """Measure how spread out each row of weights is, in nats.
+    """Return the entropy of each row of attention weights, in nats.
 
     Parameters
     ----------
@@ -149,11 +132,6 @@ def entropy(weights):
     -------
     torch.Tensor, shape (..., T_q)
         From 0 (all on one key) to log n (evenly over n keys).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `weights` is no such tensor.
 
     Examples
     --------
@@ -165,28 +143,23 @@ def entropy(weights):
 
 
 def rollout(attentions, *, residual=0.5):
-    """Follow the weights through all layers: attention rollout.
+    """Compute attention rollout: the weights of all layers, multiplied.
 
-    The heads of a layer are averaged, mixed with the residual connection, on which
-    a token keeps what it was, and multiplied from layer to layer.
+    The heads of a layer are averaged and mixed with the residual connection, which
+    passes each token on unchanged.
 
     Parameters
     ----------
     attentions : torch.Tensor, shape (L, H, T_q, T_k)
         Causal, so T_q = T_k = T.
     residual : float, default 0.5
-        The share that a token keeps of itself in each layer.
+        The fraction of itself that a token keeps in each layer.
 
     Returns
     -------
     torch.Tensor, shape (T, T)
-        Row i: how much of each input token is in token i after the last layer,
-        were a layer nothing but this average. Each row sums to one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `attentions` is no such tensor, or `residual` is no share.
+        Row i: the contribution of each input token to token i after the last layer,
+        if a layer did nothing but this average. Each row sums to one.
 
     References
     ----------
@@ -205,15 +178,51 @@ def rollout(attentions, *, residual=0.5):
     )
     if attentions.shape[-1] != attentions.shape[-2]:
         raise ValueError(
-            f"`attentions` must have shape (L, H, T, T), got {tuple(attentions.shape)}"
+            f"`attentions` must have the shape (L, H, T, T), got "
+            f"{tuple(attentions.shape)}"
         )
     if not 0 <= residual <= 1:
-        raise ValueError(f"residual is {residual}, wanted a share from 0 to 1")
+        raise ValueError(f"`residual` must be a fraction from 0 to 1, got {residual}")
     total = torch.eye(attentions.shape[-1], dtype=attentions.dtype)
-    stay = residual * total
+    skip = residual * total
     for layer in attentions.mean(1):
-        total = (stay + (1 - residual) * layer) @ total
+        total = (skip + (1 - residual) * layer) @ total
     return total
+
+
+def strongest(scores, k):
+    """Return the k heads with the largest scores.
+
+    Parameters
+    ----------
+    scores : torch.Tensor, shape (L, H)
+        One number per head. For the smallest, pass ``-scores``.
+    k : int
+        How many heads, from 1 to L * H.
+
+    Returns
+    -------
+    list of (int, int, float)
+        Layer, head and score of each, the largest first.
+
+    Examples
+    --------
+    >>> strongest(torch.tensor([[0.25, 0.0], [0.5, 0.75]]), 2)
+    [(1, 1, 0.75), (1, 0, 0.5)]
+    """
+    scores = _validation.float_tensor(scores, "scores", ("L", "H"))
+    if scores.isnan().any():
+        raise ValueError("`scores` must be numbers to be ordered, got nan")
+    if not 1 <= (k := operator.index(k)) <= scores.numel():
+        raise ValueError(
+            f"`k` must be a number of heads from 1 to {scores.numel()}, got {k}"
+        )
+    # Stable, so that of equal scores the first head comes first, as in argmax.
+    order = scores.flatten().argsort(descending=True, stable=True)[:k]
+    return [
+        (*divmod(i, scores.shape[1]), float(scores.flatten()[i]))
+        for i in order.tolist()
+    ]
 
 
 def _previous(ids):
@@ -239,7 +248,10 @@ def _after_copies(ids):
     return after.tril(-1), queries
 
 
-# Of the ids of a text: the keys that count, (T_q, T_k), and the queries, (T_q,).
+#: For each score a function from the ids of a text to two masks: the keys that count,
+#: (T_q, T_k), and the queries that are scored, (T_q,).
+#:
+#: :meta hide-value:
 PATTERNS = {
     "previous token": _previous,
     "first token": _first,
@@ -248,28 +260,31 @@ PATTERNS = {
 }
 
 
-def _share(weights, keys, queries):
+def _mean_fraction(weights, keys, queries):
     if not queries.any():
-        raise ValueError(f"none of the {len(keys)} tokens comes twice; repeat some")
+        raise ValueError(
+            f"none of the {len(keys)} tokens occurs twice; take a text with repetitions"
+        )
     return (weights * keys)[..., queries, :].sum(-1).mean(-1)
 
 
 def _of_text(weights, ids):
     ids = _validation.ids(ids, "ids", ("T",))
-    weights = _validation.float_tensor(weights, "weights", ("...", "T", "T"))
-    if weights.shape[-2:] != (len(ids), len(ids)):
+    weights = _square(weights)
+    if weights.shape[-1] != len(ids):
         raise ValueError(
-            f"weights {tuple(weights.shape)} do not fit {len(ids)} ids: wanted "
-            "(..., T, T)"
+            f"`weights` {tuple(weights.shape)} must have the shape (..., T, T), with T "
+            f"the number of ids, got {len(ids)} ids"
         )
-    return _checked(weights), ids
+    return weights, ids
 
 
-def _checked(weights):
+def _square(weights):
     weights = _validation.float_tensor(weights, "weights", ("...", "T", "T"))
     n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
         raise ValueError(
-            f"weights {tuple(weights.shape)}, wanted (..., T, T) of two tokens or more"
+            "`weights` must have the shape (..., T, T) with two tokens or more, got "
+            f"{tuple(weights.shape)}"
         )
     return weights

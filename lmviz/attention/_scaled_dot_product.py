@@ -1,7 +1,4 @@
-"""Chapter 4: every token looks at the tokens before it.
-
-Scores, mask, softmax, and the weighted average of the values.
-"""
+"""Scaled dot-product attention: scores, mask, softmax, weighted average of values."""
 
 import torch
 
@@ -9,18 +6,19 @@ from .. import _validation
 
 
 def causal_mask(n_tokens, *, window=None):
-    """Return which key each query may see: itself and what came before.
+    """Return the causal mask: each query attends to itself and to earlier keys.
 
     Parameters
     ----------
     n_tokens : int
     window : int, optional
-        How many keys a query sees at most, itself included. Default: all.
+        The most keys that a query attends to, itself included (sliding-window
+        attention). Default: all.
 
     Returns
     -------
     torch.Tensor of bool, shape (T_q, T_k)
-        True where the query may look.
+        True where the query may attend to the key.
 
     Examples
     --------
@@ -30,35 +28,28 @@ def causal_mask(n_tokens, *, window=None):
             [1, 1, 1]], dtype=torch.int32)
     """
     if n_tokens < 1:
-        raise ValueError(f"n_tokens is {n_tokens}, wanted at least 1")
+        raise ValueError(f"`n_tokens` must be at least 1, got {n_tokens}")
     if window is not None and window < 1:
-        raise ValueError(f"window is {window}, wanted at least 1")
+        raise ValueError(f"`window` must be at least 1, got {window}")
     mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
     return mask if window is None else mask.triu(1 - window)
 
 
 def scores(query, key, *, scale=None, softcap=None):
-    """Compare every query with every key: dot products over the root of d_head.
+    """Return the scaled dot product of each query with each key.
 
     Parameters
     ----------
     query : torch.Tensor, shape (..., T_q, d_head)
     key : torch.Tensor, shape (..., T_k, d_head)
     scale : float, optional
-        What the dot products are multiplied by. Default: one over the root of
-        d_head.
+        Multiplies the dot products. Default: one over the root of d_head.
     softcap : float, optional
-        Bends the scores so that none passes this size (Gemma 2). Default: straight.
+        Logit soft cap, ``cap * tanh(scores / cap)`` (Gemma 2). Default: none.
 
     Returns
     -------
     torch.Tensor, shape (..., T_q, T_k)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are no tensors of numbers, their widths differ, or their leading axes
-        do not go together.
 
     References
     ----------
@@ -74,9 +65,9 @@ def scores(query, key, *, scale=None, softcap=None):
     key = _validation.float_tensor(key, "key", ("...", "T_k", "d_head"))
     if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
         raise ValueError(
-            f"query {tuple(query.shape)} and key {tuple(key.shape)} do not go "
-            "together: wanted (..., T_q, d_head) and (..., T_k, d_head), equal in "
-            "all but T"
+            "`query` and `key` must have the shapes (..., T_q, d_head) and (..., T_k, "
+            f"d_head), equal in all but T, got {tuple(query.shape)} and "
+            f"{tuple(key.shape)}"
         )
     query, key = _validation.promote(query, key)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -85,14 +76,14 @@ def scores(query, key, *, scale=None, softcap=None):
 
 
 def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
-    """Turn scores into weights: a softmax over the keys that may be seen.
+    """Return the attention weights: a softmax of the scores over the visible keys.
 
     Parameters
     ----------
     query : torch.Tensor, shape (..., T_q, d_head)
     key : torch.Tensor, shape (..., T_k, d_head)
     mask : torch.Tensor of bool, shape (T_q, T_k), optional
-        True where the query may look. Default: everywhere.
+        True where the query may attend to the key. Default: everywhere.
     bias : torch.Tensor, shape (..., T_q, T_k), optional
         Added to the scores, as ALiBi does. Default: nothing.
     scale, softcap : float, optional
@@ -102,11 +93,6 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
     -------
     torch.Tensor, shape (..., T_q, T_k)
         Each row sums to one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If something is no tensor of numbers, or the shapes do not go together.
 
     Examples
     --------
@@ -118,30 +104,36 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
     """
     raw = scores(query, key, scale=scale, softcap=softcap)
     if bias is not None:
-        raw = raw + _fitting(bias, raw.shape)
+        raw = raw + _check_bias(bias, raw.shape)
     if mask is not None:
         mask = _validation.tensor(mask, "mask", ("T_q", "T_k"))
         if mask.dtype != torch.bool:
-            raise TypeError(f"mask of {mask.dtype}, wanted torch.bool: True is seen")
+            raise TypeError(
+                "`mask` must be a bool tensor (True = may attend), got "
+                f"{str(mask.dtype).removeprefix('torch.')}"
+            )
         if mask.shape != raw.shape[-2:]:
             raise ValueError(
-                f"mask {tuple(mask.shape)} does not fit {raw.shape[-2]} queries and "
-                f"{raw.shape[-1]} keys: wanted {tuple(raw.shape[-2:])}"
+                f"`mask` must have the shape (T_q, T_k) = {tuple(raw.shape[-2:])}, got "
+                f"{tuple(mask.shape)}"
             )
         raw = raw.masked_fill(~mask, -torch.inf)
     return raw.softmax(-1)
 
 
-def _fitting(bias, shape):
+def _check_bias(bias, shape):
     bias = _validation.float_tensor(bias, "bias", ("...", *shape[-2:]))
     both = zip(reversed(bias.shape), reversed(shape), strict=False)
     if not all(a == b or 1 in (a, b) for a, b in both):
-        raise ValueError(f"bias {tuple(bias.shape)} does not fit scores {tuple(shape)}")
+        raise ValueError(
+            f"`bias` must have the shape of the scores, {tuple(shape)}, or one that "
+            f"broadcasts to it, got {tuple(bias.shape)}"
+        )
     return bias
 
 
 def attend(query, key, value, *, mask=None):
-    """Average the values, each weighted by how well its key fits the query.
+    """Return the averages of the values, weighted by the attention weights.
 
     Parameters
     ----------
@@ -154,11 +146,6 @@ def attend(query, key, value, *, mask=None):
     -------
     torch.Tensor, shape (..., T_q, d_value)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If something is no tensor of numbers, or the shapes do not go together.
-
     Examples
     --------
     >>> query = key = torch.zeros(3, 8)
@@ -167,19 +154,19 @@ def attend(query, key, value, *, mask=None):
             [1.],
             [2.]])
     """
-    found = attention_weights(query, key, mask=mask)
+    weights = attention_weights(query, key, mask=mask)
     value = _validation.float_tensor(value, "value", ("...", "T_k", "d_value"))
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
-            f"key {tuple(key.shape)} and value {tuple(value.shape)} do not go "
-            "together: every key needs one value"
+            "`key` and `value` must agree in all axes but the last, one value per key, "
+            f"got {tuple(key.shape)} and {tuple(value.shape)}"
         )
-    found, value = _validation.promote(found, value)
-    return found @ value
+    weights, value = _validation.promote(weights, value)
+    return weights @ value
 
 
 def split_heads(x, n_heads):
-    """Cut the width into heads.
+    """Split the hidden dimension into heads.
 
     Parameters
     ----------
@@ -190,11 +177,6 @@ def split_heads(x, n_heads):
     -------
     torch.Tensor, shape (H, T, d_head)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no such tensor, or its width cannot be cut into that many heads.
-
     Examples
     --------
     >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
@@ -202,12 +184,14 @@ def split_heads(x, n_heads):
     """
     n_tokens, width = _validation.tensor(x, "x", ("T", "H * d_head")).shape
     if n_heads < 1 or width % n_heads:
-        raise ValueError(f"a width of {width} cannot be cut into {n_heads} heads")
+        raise ValueError(
+            f"`x` has the width {width}, which cannot be split into {n_heads} heads"
+        )
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
 
 
 def join_heads(x):
-    """Put the heads side by side again: the inverse of `split_heads`.
+    """Concatenate the heads: the inverse of `split_heads`.
 
     Parameters
     ----------
@@ -216,11 +200,6 @@ def join_heads(x):
     Returns
     -------
     torch.Tensor, shape (T, H * d_head)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no such tensor.
 
     Examples
     --------
@@ -232,7 +211,7 @@ def join_heads(x):
 
 
 def share_heads(x, n_heads):
-    """Give every query head its key or value head, where several share one.
+    """Repeat key or value heads so that each query head has one (grouped queries).
 
     Parameters
     ----------
@@ -243,11 +222,6 @@ def share_heads(x, n_heads):
     Returns
     -------
     torch.Tensor, shape (H, T, d_head)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no such tensor, or H is not a multiple of H_kv.
 
     References
     ----------
@@ -262,5 +236,8 @@ def share_heads(x, n_heads):
     """
     _validation.tensor(x, "x", ("H_kv", "T", "d_head"))
     if n_heads < 1 or n_heads % len(x):
-        raise ValueError(f"{n_heads} query heads cannot share {len(x)} evenly")
+        raise ValueError(
+            f"`n_heads` must be a multiple of the {len(x)} key/value heads, got "
+            f"{n_heads}"
+        )
     return x.repeat_interleave(n_heads // len(x), dim=0)

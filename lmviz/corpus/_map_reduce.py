@@ -1,6 +1,6 @@
-"""Work on many texts: in batches, on all cores or machines, and to be taken up again.
+"""Parallel batches with checkpointing.
 
-What is done with a batch, and what the results add up to, `lmviz.corpus` says.
+`lmviz.corpus` defines what is computed for a batch and how the results add up.
 """
 
 import hashlib
@@ -21,23 +21,18 @@ _SAVE_SECONDS = 10.0
 
 
 class Batches:
-    """Texts of like length together, the longest first.
+    """Batches of texts of similar length, the longest first.
 
-    ``ids`` holds the ids of each text in turn, ``batches`` the indices of the texts in
-    each batch.
+    ``ids`` holds the ids of each text, ``batches`` the indices of the texts in each
+    batch.
 
     Parameters
     ----------
     lm : lmviz.LanguageModel
-    texts : iterable of str, or of torch.Tensor of int, shape (T,)
+    texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Each of two tokens or more.
     batch_tokens : int
-        How many tokens a batch may have, filling included.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no text, or one cannot be used; the message says which.
+        The most tokens in a batch, padding included.
 
     Examples
     --------
@@ -47,25 +42,25 @@ class Batches:
     >>> batches.batches
     [[1], [0, 2]]
 
-    With `fold`, count what a pass computes, filling included:
+    `reduce` adds up a result per batch, here the tokens of a pass, padding included:
 
     >>> def area(lm, batch):
     ...     return len(batch) * max(map(len, batch))
-    >>> start = {"places": torch.tensor(0)}
-    >>> add = lambda total, _, found: {"places": total["places"] + found}
-    >>> batches.fold(area, add, start, progress=False)
-    {'places': tensor(14)}
+    >>> start = {"tokens": torch.tensor(0)}
+    >>> add = lambda total, _, result: {"tokens": total["tokens"] + result}
+    >>> batches.reduce(area, add, start, progress=False)
+    {'tokens': tensor(14)}
     """
 
     def __init__(self, lm, texts, batch_tokens):
         if isinstance(texts, str):
-            raise TypeError("texts is one string, wanted several: put it into a list")
+            raise TypeError("`texts` must be a list of texts, got one string")
         if batch_tokens < 1:
-            raise ValueError(f"batch_tokens is {batch_tokens}, wanted at least 1")
+            raise ValueError(f"`batch_tokens` must be at least 1, got {batch_tokens}")
         self.lm = lm
         self.ids = [self._checked(i, text) for i, text in enumerate(texts)]
         if not self.ids:
-            raise ValueError("no texts, wanted one or more")
+            raise ValueError("`texts` must hold one text or more, got none")
         self.batches = []
         room = 0
         for index in sorted(range(len(self.ids)), key=lambda i: -len(self.ids[i])):
@@ -81,18 +76,19 @@ class Batches:
         except (TypeError, ValueError) as error:
             raise type(error)(f"text {index}: {error}") from None
         if len(ids) < 2:
-            raise ValueError(f"text {index} is one token long, wanted two or more")
+            raise ValueError(f"text {index} must have two tokens or more, got one")
         return ids
 
-    def fold(self, work, add, start, *, n_jobs=None, file=None, progress=True):
-        """Work on each batch, and add the results up, always in the same order.
+    def reduce(self, work, add, start, *, n_jobs=None, file=None, progress=True):
+        """Compute a result for each batch and add them up, always in the same order.
 
         Parameters
         ----------
         work : callable
-            ``work(lm, list of ids)`` of one batch, maybe in another process.
+            ``work(lm, list of ids)`` for one batch, possibly in another process.
         add : callable
-            ``add(total, indices, result)`` to the next total, here.
+            ``add(total, indices, result)`` returns the next total; runs in this
+            process.
         start : dict of str to torch.Tensor
             The first total.
         n_jobs, file, progress
@@ -102,24 +98,18 @@ class Batches:
         -------
         dict of str to torch.Tensor
             The last total.
-
-        Raises
-        ------
-        ValueError
-            If `file` cannot be read, or holds what another call has done; or the
-            model cannot go to another process.
         """
         if joblib.effective_n_jobs(n_jobs) != 1:
-            self.lm.__reduce__()  # says what keeps it here; joblib would not
-        kept = _Kept(file, self._key(work), start)
-        todo = self.batches[kept.done :]
+            self.lm.__reduce__()  # a clearer error than joblib's
+        checkpoint = _Checkpoint(file, self._key(work), start)
+        todo = self.batches[checkpoint.done :]
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
             joblib.delayed(work)(self.lm, [self.ids[i] for i in batch])
             for batch in todo
         )
         bar = tqdm(
             total=len(self.ids),
-            initial=sum(map(len, self.batches[: kept.done])),
+            initial=sum(map(len, self.batches[: checkpoint.done])),
             desc="Texts",
             unit="text",
             disable=not progress,
@@ -127,23 +117,23 @@ class Batches:
         try:
             with bar:
                 for batch, result in zip(todo, results, strict=True):
-                    kept.step(add(kept.total, batch, result))
+                    checkpoint.step(add(checkpoint.total, batch, result))
                     bar.update(len(batch))
         finally:
-            kept.save()
-        return kept.total
+            checkpoint.save()
+        return checkpoint.total
 
     def _key(self, work):
-        """Tell apart what does not add up: other work, another model, other texts."""
-        what = json.dumps([work.__name__, str(self.lm.card), self.batches])
-        digest = hashlib.sha256(what.encode())
+        """Hash what the total depends on: the work, the model and the texts."""
+        job = json.dumps([work.__name__, str(self.lm.card), self.batches])
+        digest = hashlib.sha256(job.encode())
         for ids in self.ids:
             digest.update(ids.numpy().tobytes())
         return digest.hexdigest()
 
 
-class _Kept:
-    """How far the work is, in memory and in a file: whole at any moment."""
+class _Checkpoint:
+    """The number of finished batches and their total, consistent at any moment."""
 
     def __init__(self, file, key, start):
         self._file, self._key = None if file is None else Path(file), key
@@ -161,7 +151,7 @@ class _Kept:
         return self._point[1]
 
     def step(self, total):
-        # One assignment: an interruption comes before it or after it.
+        # One assignment, so that an interruption cannot separate the two.
         self._point = self.done + 1, total
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
@@ -177,16 +167,17 @@ class _Kept:
 
     def _read(self):
         try:
-            with safe_open(self._file, "pt") as kept:
-                metadata = kept.metadata() or {}
-                total = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+            with safe_open(self._file, "pt") as file:
+                metadata = file.metadata() or {}
+                total = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ValueError(
-                f"{self._file} cannot be read ({error}); delete it and start again"
+                f"the checkpoint {self._file} cannot be read ({error}); delete it and "
+                "start again"
             ) from None
         if metadata.get("key") != self._key:
             raise ValueError(
-                f"{self._file} holds what another call has done, on other texts, in "
-                "other batches or with another model; name another file or delete it"
+                f"the checkpoint {self._file} belongs to another call (other texts, "
+                "batches or model); name another file or delete it"
             )
         return int(metadata["done"]), total

@@ -8,31 +8,33 @@ padded at the end, where no real token of a causal model attends.
 
 import torch
 
-from ..attention import _head_scores as heads
+from .. import _validation
+from ..attention import PATTERNS, entropy
 from ..models import _memory as memory
-from ..prediction import _metrics as surprise
-from ..transformer import architectures as families
+from ..prediction import surprisal
+from ..transformer.architectures import architecture_of
 from ._map_reduce import Batches
 
 
 def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True):
-    """Score every head on many texts, as `lmviz.attention` does on one.
+    """Score every head on many texts, as `lmviz.attention` does on one text.
 
     Parameters
     ----------
     lm : lmviz.LanguageModel
-    texts : iterable of str, or of torch.Tensor of int, shape (T,)
+    texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Texts, or their ids; each of two tokens or more.
     batch_tokens : int, default 1024
-        How many tokens share a pass, filling included. A longer text goes alone.
+        The most tokens in a batch, padding included. A longer text is a batch of its
+        own.
     n_jobs : int, optional
-        How many processes share the work, each with a copy of the model. Default:
-        what ``joblib.parallel_config`` says, else one.
+        The number of processes, each with a copy of the model. Default: set by
+        ``joblib.parallel_config``, else one.
     file : path-like, optional
-        Where to keep what is done. A call that was interrupted goes on from there
-        when it is repeated. Default: nowhere.
+        A checkpoint. An interrupted call resumes from it when it is repeated.
+        Default: no checkpoint.
     progress : bool, default True
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -41,12 +43,6 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
         ``"induction"``: means over all queries of all texts that have such a score,
         NaN if there are none. ``"entropy"``: in nats, over all queries but the
         first of each text.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a text cannot be traced or has one token, a batch does not fit into memory,
-        or `file` holds the sums of another call.
 
     Examples
     --------
@@ -58,19 +54,20 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     >>> scores["entropy"].shape
     torch.Size([3, 4])
     """
-    names = [*heads.PATTERNS, "entropy"]
+    _validation.module_of(lm)
+    names = [*PATTERNS, "entropy"]
     size = (len(names), lm.card.n_layers, lm.card.n_heads)
     start = {
         "sums": torch.zeros(size, dtype=torch.float64),
         "queries": torch.zeros(len(names), 1, 1, dtype=torch.float64),
     }
 
-    def add(total, _, found):
-        return {name: total[name] + found[name] for name in total}
+    def add(total, _, sums):
+        return {name: total[name] + sums[name] for name in total}
 
     batches = Batches(lm, texts, batch_tokens)
     _check_memory(batches, ())
-    total = batches.fold(
+    total = batches.reduce(
         _head_sums, add, start, n_jobs=n_jobs, file=file, progress=progress
     )
     means = total["sums"] / total["queries"]
@@ -78,7 +75,7 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
 
 
 def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True):
-    """Measure how surprised the model was by each token of many texts, in nats.
+    """Return the surprisal of each token of many texts, in nats.
 
     Parameters
     ----------
@@ -88,12 +85,7 @@ def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress
     Returns
     -------
     list of torch.Tensor, shape (T - 1,)
-        For each text in turn what `lmviz.prediction.surprisal` gives.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `head_scores`.
+        What `lmviz.prediction.surprisal` returns for each text, in their order.
 
     Examples
     --------
@@ -102,50 +94,51 @@ def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress
     >>> facts = "Anna has a red ball . Tom has a blue kite ."
     >>> ends = ["the kite Tom has is blue", "the kite Tom has is red"]
     >>> nats = surprisals(lm, [f"{facts} {end}" for end in ends], progress=False)
-    >>> [bool(of_text[-1] > 1) for of_text in nats]  # the first is true
+    >>> [bool(values[-1] > 1) for values in nats]  # the first text is true
     [False, True]
     """
+    _validation.module_of(lm)
     batches = Batches(lm, texts, batch_tokens)
     _check_memory(batches, ("logits",))
     lengths = [len(ids) - 1 for ids in batches.ids]
 
-    def add(total, batch, found):
-        places = total["nats"].split(lengths)
-        for index, values in zip(batch, found, strict=True):
-            places[index].copy_(values)
+    def add(total, batch, surprisals):
+        by_text = total["nats"].split(lengths)
+        for index, values in zip(batch, surprisals, strict=True):
+            by_text[index].copy_(values)
         return total
 
     start = {"nats": torch.zeros(sum(lengths))}
-    total = batches.fold(
+    total = batches.reduce(
         _surprisals, add, start, n_jobs=n_jobs, file=file, progress=progress
     )
     return list(total["nats"].split(lengths))
 
 
 def _head_sums(lm, batch):
-    """Sum what each head gives each kind of key, over the queries of a batch."""
-    names = families.names(lm.module.config)
-    attention, _, _ = names.output.rpartition(".")
+    """Sum the attention of each head to each kind of key, over all queries."""
+    family = architecture_of(lm.module.config)
+    attention, _, _ = family.output.rpartition(".")
     padded = _padded(batch)
     n_texts, n_tokens = padded.shape
-    keys = torch.zeros(n_texts, n_tokens, n_tokens, len(heads.PATTERNS))
-    queries = torch.zeros(n_texts, n_tokens, len(heads.PATTERNS) + 1)
+    keys = torch.zeros(n_texts, n_tokens, n_tokens, len(PATTERNS))
+    queries = torch.zeros(n_texts, n_tokens, len(PATTERNS) + 1)
     for text, ids in enumerate(batch):
         n = len(ids)
-        for i, pattern in enumerate(heads.PATTERNS.values()):
+        for i, pattern in enumerate(PATTERNS.values()):
             keys[text, :n, :n, i], queries[text, :n, i] = pattern(ids)
-        queries[text, 1:n, -1] = 1  # entropy: of all who have a choice
+        queries[text, 1:n, -1] = 1  # entropy: of all but the first, which has one key
     sums = []
 
-    def look(_, __, output):
+    def add_layer(_, __, output):
         weights = output[1]
-        shares = weights.flatten(2) @ keys.flatten(1, 2)
-        entropy = heads.entropy(weights) @ queries[:, :, -1:]
-        sums.append(torch.cat([shares, entropy], -1).double().sum(0).T)
+        fractions = weights.flatten(2) @ keys.flatten(1, 2)
+        entropies = entropy(weights) @ queries[:, :, -1:]
+        sums.append(torch.cat([fractions, entropies], -1).double().sum(0).T)
 
     handles = [
-        block.get_submodule(attention).register_forward_hook(look)
-        for block in lm.module.get_submodule(names.blocks)
+        block.get_submodule(attention).register_forward_hook(add_layer)
+        for block in lm.module.get_submodule(family.blocks)
     ]
     try:
         with torch.no_grad():
@@ -163,7 +156,7 @@ def _surprisals(lm, batch):
     with torch.no_grad():
         logits = lm.module(input_ids=_padded(batch), use_cache=False).logits
     return [
-        surprise.surprisal(of_text[: len(ids)].float(), ids)
+        surprisal(of_text[: len(ids)].float(), ids)
         for of_text, ids in zip(logits, batch, strict=True)
     ]
 

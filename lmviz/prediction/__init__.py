@@ -1,9 +1,9 @@
-"""Chapter 5: the last vector becomes the next token."""
+"""Chapter 5: from the last hidden state to the next token."""
 
-from ._metrics import bits_per_byte, logit_lens, perplexity, ranks, surprisal
+from ._generation import Step, generate
+from ._logit_lens import logit_lens
+from ._metrics import bits_per_byte, perplexity, ranks, surprisal, text_surprisal
 from ._sampling import (
-    Step,
-    generate,
     greedy,
     probabilities,
     sampler,
@@ -22,6 +22,7 @@ __all__ = [
     "ranks",
     "sampler",
     "surprisal",
+    "text_surprisal",
     "top_k_filter",
     "top_p_filter",
 ]

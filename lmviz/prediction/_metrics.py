@@ -1,8 +1,4 @@
-"""Chapter 5: how well a model knew what came.
-
-Surprisal, rank and perplexity of a text, and the logit lens, which asks after every
-block what the model would say if it were the last.
-"""
+"""Metrics of a prediction: surprisal, rank, perplexity, bits per byte."""
 
 import math
 
@@ -12,25 +8,19 @@ from .. import _validation
 
 
 def surprisal(logits, ids):
-    """Measure how surprised the model was by each token, in nats.
+    """Return the surprisal of each token, in nats.
 
     Parameters
     ----------
     logits : torch.Tensor, shape (T, V)
-        Row i speaks of token i + 1.
+        Row i predicts token i + 1.
     ids : torch.Tensor of int, shape (T,)
 
     Returns
     -------
     torch.Tensor, shape (T - 1,)
-        Minus the log-probability of tokens 1 to T - 1. The first token of a text
-        has nothing before it, so nobody can say.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are no such tensors, the lengths differ, an id is not in the vocabulary,
-        or there is no second token.
+        Minus the log-probability of tokens 1 to T - 1. The first token has no context,
+        hence no surprisal.
 
     References
     ----------
@@ -42,13 +32,85 @@ def surprisal(logits, ids):
     tensor([1.3863, 1.3863])
     """
     logits = _validation.float_tensor(logits, "logits", ("T", "V"))
-    ids = _fitting(ids, logits)
+    ids = _check_ids(ids, logits)
     logs = logits[:-1].log_softmax(-1)
     return -logs.gather(1, ids[1:, None])[:, 0]
 
 
+def text_surprisal(lm, text, *, window=None, stride=None):
+    """Return the surprisal of each token of a text of any length, in nats.
+
+    A text longer than the window is traced in overlapping windows: each starts `stride`
+    tokens after the one before and contributes the tokens that are new in it, so every
+    token but those of the first window has at least ``window - stride`` tokens of
+    context.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+    text : str, list of int, or torch.Tensor of int, shape (T,)
+        A text, or its ids; two tokens or more.
+    window : int, optional
+        Tokens in a window, at least 2. Default: the model's context, else 1,024.
+    stride : int, optional
+        From 1 (slowest, longest contexts) to ``window - 1``. Default: half a window.
+
+    Returns
+    -------
+    torch.Tensor, shape (T - 1,)
+        As for `surprisal`; `perplexity` turns it into one number.
+
+    References
+    ----------
+    Baevski and Auli, "Adaptive Input Representations for Neural Language Modeling",
+    ICLR 2019, section 4.3, on the context of evaluated tokens.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")  # its context is 64 tokens
+    >>> facts = "Anna has a red ball . Tom has a blue kite . " * 10
+    >>> nats = text_surprisal(lm, facts, stride=32)
+    >>> nats.shape, perplexity(nats) > 1
+    (torch.Size([120]), True)
+    """
+    _validation.module_of(lm)
+    context = lm.card.context
+    if window is None:
+        window = context or 1024
+    if window < 2 or (context is not None and window > context):
+        largest = "" if context is None else f" and at most the context of {context}"
+        raise ValueError(f"`window` must be at least 2{largest}, got {window}")
+    stride = window // 2 if stride is None else stride
+    if not 1 <= stride < window:
+        raise ValueError(
+            f"`stride` must be from 1 to {window - 1}, less than the window, got "
+            f"{stride}"
+        )
+    ids = _all_ids(lm, text)
+    values, done, start = [], 1, 0
+    while done < len(ids):
+        end = min(start + window, len(ids))
+        logits = lm.trace(ids[start:end], keep="logits").logits
+        values.append(surprisal(logits, ids[start:end])[done - start - 1 :])
+        done, start = end, start + stride
+    return torch.cat(values)
+
+
+def _all_ids(lm, text):
+    """Return the ids of a text, longer than the context or not."""
+    if isinstance(text, str):
+        ids = torch.tensor(lm.tokenizer.encode(text).ids, dtype=torch.int64)
+    else:
+        ids = torch.as_tensor(text)
+    ids = _validation.ids(ids, "ids", ("T",), size=lm.card.vocabulary)
+    if len(ids) < 2:
+        raise ValueError("`text` must have two tokens or more, got one")
+    return ids
+
+
 def ranks(logits, ids):
-    """Find the place of each token among all that the model could have expected.
+    """Return the rank of each token by its probability.
 
     Parameters
     ----------
@@ -58,12 +120,7 @@ def ranks(logits, ids):
     Returns
     -------
     torch.Tensor of int, shape (T - 1,)
-        1 where the token was the likeliest.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `surprisal`, or if logits have NaN or infinity.
+        1 where the token was the most likely one. Ties share a rank.
 
     Examples
     --------
@@ -71,13 +128,13 @@ def ranks(logits, ids):
     tensor([2])
     """
     logits = _validation.logits(logits, "logits", ("T", "V"))
-    ids = _fitting(ids, logits)
+    ids = _check_ids(ids, logits)
     true = logits[:-1].gather(1, ids[1:, None])
     return (logits[:-1] > true).sum(-1) + 1
 
 
 def perplexity(surprisals):
-    """Turn surprisals into the number of equally likely tokens they amount to.
+    """Return the perplexity: the exponential of the mean surprisal.
 
     Parameters
     ----------
@@ -86,13 +143,8 @@ def perplexity(surprisals):
     Returns
     -------
     float
-        The exponential of the mean. Only comparable between models that cut the
-        text into the same tokens.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `surprisals` is no such tensor.
+        The number of equally likely tokens that would be as hard to predict. Only
+        comparable between models with the same tokenization.
 
     References
     ----------
@@ -104,29 +156,23 @@ def perplexity(surprisals):
     >>> round(perplexity(surprisal(torch.zeros(3, 4), torch.tensor([0, 1, 2]))), 4)
     4.0
     """
-    # The exponential of 89 is too large for float32.
+    # exp(89) overflows float32.
     return float(_nats(surprisals).mean().double().exp())
 
 
 def bits_per_byte(surprisals, text):
-    """Share the surprise of a text among its bytes, in bits.
+    """Return the mean surprisal per byte of a text, in bits.
 
     Parameters
     ----------
     surprisals : torch.Tensor, shape (n,), in nats
     text : str
-        The text that these tokens spell, without what stands before them.
+        The text of these tokens alone, without the tokens before them.
 
     Returns
     -------
     float
-        Comparable between models, whatever their tokens.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `surprisals` is no such tensor, or `text` is empty or no UTF-8 can be made
-        of it.
+        Comparable between models with different tokenizers.
 
     Examples
     --------
@@ -135,65 +181,19 @@ def bits_per_byte(surprisals, text):
     """
     n_bytes = len(text.encode())
     if not n_bytes:
-        raise ValueError("an empty text: wanted the one that the tokens spell")
+        raise ValueError("`text` must be the text of the tokens, got an empty one")
     return float(_nats(surprisals).sum()) / n_bytes / math.log(2)
-
-
-def logit_lens(hidden_states, final_norm, unembedding):
-    """Ask after every block what the model would say if it were the last.
-
-    Parameters
-    ----------
-    hidden_states : torch.Tensor, shape (L + 1, T, d)
-        Of a `lmviz.Trace`: the last one has passed the final norm already, so it
-        is applied to all but that one.
-    final_norm : callable
-        (..., d) to (..., d), such as `lmviz.transformer._extract.final_norm` gives.
-    unembedding : callable
-        (..., d) to (..., V), such as `lmviz.transformer._extract.unembedding` gives.
-
-    Returns
-    -------
-    torch.Tensor, shape (L + 1, T, V)
-        Logits. The last layer's are the model's own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `hidden_states` is no such tensor.
-
-    References
-    ----------
-    nostalgebraist, "interpreting GPT: the logit lens", LessWrong, 2020.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> lm = lmviz.load("toy")
-    >>> trace = lm.trace("Anna has a red ball")
-    >>> norm = lmviz.transformer._extract.final_norm(lm.module)
-    >>> unembedding = lmviz.transformer._extract.unembedding(lm.module)
-    >>> lens = logit_lens(trace.hidden_states, norm, unembedding)
-    >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
-    (torch.Size([4, 6, 78]), True)
-    """
-    *early, last = _validation.float_tensor(
-        hidden_states, "hidden_states", ("L + 1", "T", "d")
-    )
-    return torch.stack(
-        [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
-    )
 
 
 def _nats(surprisals):
     return _validation.float_tensor(surprisals, "surprisals", ("n",)).detach()
 
 
-def _fitting(ids, logits):
+def _check_ids(ids, logits):
     ids = _validation.ids(ids, "ids", ("T",), size=logits.shape[-1])
     if len(logits) != len(ids) or len(ids) < 2:
         raise ValueError(
-            f"logits {tuple(logits.shape)} and {len(ids)} ids: wanted (T, V) and T, of "
-            "two tokens or more"
+            "`logits` and `ids` must have the shapes (T, V) and (T,), T at least 2, "
+            f"got {tuple(logits.shape)} and ({len(ids)},)"
         )
     return ids

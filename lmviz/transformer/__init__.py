@@ -1,7 +1,7 @@
-"""A causal language model taken apart and run again, whatever family it belongs to.
+"""The components of a causal language model of any known family, and its forward pass.
 
-`architectures` is the table of families, `components` what a transformer is made of;
-the functions here run the components of a model.
+`extract` reads the components of a model; the other functions run them. `architectures`
+is the table of model families, `components` defines what a transformer consists of.
 """
 
 import lazy_loader

@@ -1,4 +1,5 @@
 from . import architectures, components
+from ._extract import extract, token_table, unembedding
 from ._forward import (
     Heads,
     attend,
@@ -17,8 +18,11 @@ __all__ = [
     "block",
     "components",
     "embed",
+    "extract",
     "feed_forward",
     "heads",
     "logits",
     "stream",
+    "token_table",
+    "unembedding",
 ]

@@ -1,16 +1,19 @@
-"""The model's own tensors, under one set of names for every family.
+"""Read a model's tensors into the components of `lmviz.transformer.components`.
 
-A model calls its parts as its authors liked: GPT-2 keeps query, key and value
-in one matrix ``c_attn``, Llama in three. Here they are ``query``, ``key`` and
-``value``, applied as ``x @ weight + bias``, so that a lesson can rebuild a block
-without knowing which family it is looking at.
+Models name their weights differently: GPT-2 stores query, key and value in one matrix
+``c_attn``, Llama in three. Here they are always ``query``, ``key`` and ``value``,
+applied as ``x @ weight + bias``, so that a block can be rebuilt without knowing its
+family. What differs between families is written in `lmviz.transformer.architectures`.
 """
+
+import operator
+from collections.abc import Sequence
 
 import torch
 
-from ..positions import _sinusoidal as positions
-from . import architectures as families
-from . import components as parts
+from .. import _validation
+from ..positions import alibi_slopes, inverse_frequencies
+from . import architectures, components
 
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -23,214 +26,183 @@ _ACTIVATIONS = {
 }
 
 
-def token_table(module):
-    """Return the token embedding table, shape (V, d).
+def extract(lm):
+    """Return the components of a model.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+        Of a family in `lmviz.transformer.architectures`; any other is refused.
+
+    Returns
+    -------
+    lmviz.transformer.components.Model
+        Its tensors are the model's own wherever their layout allows a view. A block
+        is read when it is first used.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> model = extract(lmviz.load("toy"))
+    >>> len(model.blocks), model.position_table.shape
+    (3, torch.Size([64, 96]))
+    >>> attention = model.blocks[0].attention
+    >>> attention.n_heads, attention.query.weight.shape
+    (4, torch.Size([96, 96]))
+    """
+    module = _validation.module_of(lm)
+    config = module.config
+    family = architectures.architecture_of(config)
+    _check_paths(module, family)
+    norm, table = family.embedding_norm, family.position_table
+    blocks = _Blocks(module, family)
+    blocks[0]  # an activation or a rotary type that is not supported is refused here
+    return components.Model(
+        token_table=token_table(lm),
+        blocks=blocks,
+        final_norm=_norm(module.get_submodule(family.final_norm), family),
+        unembedding=unembedding(lm),
+        position_table=(
+            module.get_submodule(table).weight[family.first_position :]
+            if table
+            else None
+        ),
+        embedding_scale=config.hidden_size**0.5 if family.scale_embeddings else 1.0,
+        embedding_norm=_norm(module.get_submodule(norm), family) if norm else None,
+    )
+
+
+def token_table(lm):
+    """Return the token embedding table of a model of any family.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+
+    Returns
+    -------
+    torch.Tensor, shape (V, d)
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> token_table(lm.module).shape == (lm.card.vocabulary, lm.card.d_model)
+    >>> token_table(lm).shape == (lm.card.vocabulary, lm.card.d_model)
     True
     """
-    return module.get_input_embeddings().weight
+    return _validation.module_of(lm).get_input_embeddings().weight
 
 
-def position_table(module):
-    """Return the learned position table.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A causal language model with learned positions.
-
-    Returns
-    -------
-    torch.Tensor, shape (context, d)
-
-    Raises
-    ------
-    ValueError
-        If the model knows positions in another way, or its family is not known.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> position_table(lmviz.load("toy").module).shape
-    torch.Size([64, 96])
-    """
-    names = families.names(module.config)
-    if not names.position_table:
-        raise ValueError(
-            f"the model has {names.positions} positions, and no table of them; wanted "
-            "one with learned positions, such as GPT-2"
-        )
-    return module.get_submodule(names.position_table).weight[names.first_position :]
-
-
-def attention(module, layer):
-    """Return the parts of one attention layer.
+def unembedding(lm):
+    """Return the projection from the last hidden state to the logits, of any family.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        A causal language model of a family in `lmviz.transformer.architectures`.
-    layer : int
-        From 0; negative numbers count from the last.
+    lm : lmviz.LanguageModel
+        A model that scales its logits (Granite, Cohere) is refused.
 
     Returns
     -------
-    lmviz.transformer.components.Attention
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer, or is of another family.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> part = attention(lmviz.load("toy").module, 0)
-    >>> part.n_heads, part.query.weight.shape
-    (4, torch.Size([96, 96]))
-    """
-    return block(module, layer).attention
-
-
-def block(module, layer):
-    """Return the parts of one block: attention and the MLP.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A causal language model of a family in `lmviz.transformer.architectures`.
-    layer : int
-        From 0; negative numbers count from the last.
-
-    Returns
-    -------
-    lmviz.transformer.components.Block
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer, or is of another family.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> part = block(lmviz.load("toy").module, -1)
-    >>> part.mlp.up.weight.shape, part.mlp.activation
-    (torch.Size([96, 384]), 'gelu_tanh')
-    """
-    config, names = module.config, families.names(module.config)
-    n_layers = config.num_hidden_layers
-    if not -n_layers <= layer < n_layers:
-        raise ValueError(
-            f"layer is {layer}, and the model has {n_layers}: wanted "
-            f"{-n_layers} to {n_layers - 1}"
-        )
-    layer %= n_layers
-    part = module.get_submodule(names.blocks)[layer]
-
-    def norm(path):
-        return _norm(part.get_submodule(path), names) if path else None
-
-    def linear(path):
-        return _linear(part.get_submodule(path)) if path else None
-
-    return parts.Block(
-        attention=_attention(part, layer, names, config, norm, linear),
-        mlp=parts.MLP(
-            norm=norm(names.mlp_norm),
-            up=linear(names.up),
-            down=linear(names.down),
-            activation=_activation(config),
-            gate=linear(names.gate),
-        ),
-        attention_after=norm(names.attention_after),
-        mlp_after=norm(names.mlp_after),
-        parallel=getattr(config, "use_parallel_residual", names.parallel),
-    )
-
-
-def final_norm(module):
-    """Return the norm that follows the last block.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> norm = final_norm(lmviz.load("toy").module)
-    >>> norm.centred, norm.eps
-    (True, 1e-05)
-    """
-    names = families.names(module.config)
-    return _norm(module.get_submodule(names.final_norm), names)
-
-
-def unembedding(module):
-    """Return the projection from the last vector to the logits.
+    lmviz.transformer.components.Unembedding
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
     >>> trace = lm.trace("Anna has a")
-    >>> torch.allclose(unembedding(lm.module)(trace.hidden_states[-1]), trace.logits)
+    >>> torch.allclose(unembedding(lm)(trace.hidden_states[-1]), trace.logits)
     True
     """
+    module = _validation.module_of(lm)
+    architectures.check_scales(module.config)
     linear = _linear(module.get_output_embeddings())
     softcap = getattr(module.config, "final_logit_softcapping", None)
-    return parts.Unembedding(linear.weight, linear.bias, softcap)
+    return components.Unembedding(linear.weight, linear.bias, softcap)
 
 
-def model(module):
-    """Return all parts of a model.
+class _Blocks(Sequence):
+    """The blocks of a model, each read when it is first used."""
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A causal language model of a family in `lmviz.transformer.architectures`.
+    def __init__(self, module, family):
+        self._modules = module.get_submodule(family.blocks)
+        self._config, self._family = module.config, family
+        self._read = [None] * len(self._modules)
 
-    Returns
-    -------
-    lmviz.transformer.components.Model
+    def __len__(self):
+        return len(self._read)
 
-    Raises
-    ------
-    ValueError
-        If the model is of another family.
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(len(self))[index])
+        index, n_layers = operator.index(index), len(self)
+        if not -n_layers <= index < n_layers:
+            raise IndexError(
+                f"there is no layer {index}: the model has {n_layers} layers, so the "
+                f"index must be between {-n_layers} and {n_layers - 1}"
+            )
+        index %= n_layers
+        if self._read[index] is None:
+            self._read[index] = _block(
+                self._modules[index], index, self._family, self._config
+            )
+        return self._read[index]
 
-    Examples
-    --------
-    >>> import lmviz
-    >>> whole = model(lmviz.load("toy").module)
-    >>> len(whole.blocks), whole.embedding_scale
-    (3, 1.0)
-    """
-    config, names = module.config, families.names(module.config)
-    table, norm = names.position_table, names.embedding_norm
-    return parts.Model(
-        token_table=token_table(module),
-        blocks=tuple(block(module, i) for i in range(config.num_hidden_layers)),
-        final_norm=final_norm(module),
-        unembedding=unembedding(module),
-        position_table=position_table(module) if table else None,
-        embedding_scale=config.hidden_size**0.5 if names.gemma else 1.0,
-        embedding_norm=_norm(module.get_submodule(norm), names) if norm else None,
+
+def _check_paths(module, family):
+    """Refuse a model with weights that its entry does not name, or without some."""
+    paths = [*family.model_paths()]
+    for i in range(len(module.get_submodule(family.blocks))):
+        paths += [f"{family.blocks}.{i}.{path}" for path in family.block_paths()]
+    used = [module.get_input_embeddings(), module.get_output_embeddings()]
+    try:
+        used += map(module.get_submodule, paths)
+    except AttributeError as error:
+        raise ValueError(
+            f"the entry of the family {module.config.model_type!r} does not fit this "
+            f"model: {error}"
+        ) from None
+    known = {id(weight) for part in used for weight in part.parameters()}
+    for name, weight in module.named_parameters():
+        if id(weight) not in known:
+            raise ValueError(
+                f"the model has a weight {name!r}, which the entry of the family "
+                f"{module.config.model_type!r} does not cover, so it cannot be "
+                "rebuilt; choose another model"
+            )
+
+
+def _block(module, layer, family, config):
+    def norm(path):
+        return _norm(module.get_submodule(path), family) if path else None
+
+    def linear(path):
+        return _linear(module.get_submodule(path)) if path else None
+
+    return components.Block(
+        attention=_attention(layer, family, config, norm, linear),
+        mlp=components.MLP(
+            norm=norm(family.mlp_norm),
+            up=linear(family.up),
+            down=linear(family.down),
+            activation=_activation(config),
+            gate=linear(family.gate),
+        ),
+        attention_after=norm(family.attention_after),
+        mlp_after=norm(family.mlp_after),
+        parallel=getattr(config, "use_parallel_residual", family.parallel),
     )
 
 
-def _attention(part, layer, names, config, norm, linear):
+def _attention(layer, family, config, norm, linear):
     n_heads = config.num_attention_heads
-    if names.fused:
-        query, key, value = _split(linear(names.query), names.fused, n_heads)
+    if family.fused:
+        query, key, value = _split(linear(family.query), family.fused, n_heads)
     else:
-        query, key, value = map(linear, (names.query, names.key, names.value))
-    output = linear(names.output)
+        query, key, value = map(linear, (family.query, family.key, family.value))
+    output = linear(family.output)
     d_head = len(output.weight) // n_heads
-    return parts.Attention(
-        norm=norm(names.norm),
+    return components.Attention(
+        norm=norm(family.norm),
         query=query,
         key=key,
         value=value,
@@ -238,24 +210,24 @@ def _attention(part, layer, names, config, norm, linear):
         n_heads=n_heads,
         n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
         scale=_scale(config, d_head, layer),
-        query_norm=norm(names.query_norm),
-        key_norm=norm(names.key_norm),
-        rotary=_rotary(config, d_head, names) if names.positions == "rotary" else None,
-        slopes=positions.alibi_slopes(n_heads) if names.positions == "ALiBi" else None,
+        query_norm=norm(family.query_norm),
+        key_norm=norm(family.key_norm),
+        rotary=_rotary(config, d_head, family),
+        slopes=alibi_slopes(n_heads) if family.positions == "ALiBi" else None,
         softcap=getattr(config, "attn_logit_softcapping", None),
         window=_window(config, layer),
     )
 
 
-def _split(fused, how, n_heads):
+def _split(fused, layout, n_heads):
     weight = fused.weight
     biases = (None,) * 3 if fused.bias is None else fused.bias.chunk(3)
-    if how == "heads":  # head by head: query, key, value of the first, then the next
+    if layout == "heads":  # query, key and value of the first head, then of the next
         by_head = (n_heads, 3, -1)
         weight = weight.unflatten(1, by_head).transpose(1, 2).flatten(1)
         if fused.bias is not None:
             biases = fused.bias.unflatten(0, by_head).transpose(0, 1).flatten(1)
-    return map(parts.Linear, weight.chunk(3, dim=1), biases)
+    return map(components.Linear, weight.chunk(3, dim=1), biases)
 
 
 def _scale(config, d_head, layer):
@@ -266,22 +238,24 @@ def _scale(config, d_head, layer):
     return scale / (layer + 1) if by_layer else scale
 
 
-def _rotary(config, d_head, names):
-    if config.model_type == "gptj":
-        width, base = config.rotary_dim or config.hidden_size, 10_000.0
+def _rotary(config, d_head, family):
+    if family.positions != "rotary":
+        return None
+    if family.rotary_dim:
+        width = getattr(config, family.rotary_dim) or config.hidden_size
+        base = family.rope_base
     else:
         rope = config.rope_parameters
-        if rope["rope_type"] != "default":
+        kind = rope.get("rope_type", "one per kind of layer")
+        if kind != "default":
             raise ValueError(
-                f"the model's rotary positions are of type {rope['rope_type']!r}, and "
-                "only 'default' is rebuilt here; choose another model"
+                f"the model's rotary positions are of type {kind!r}, and only "
+                "'default' is supported; choose another model"
             )
-        part = rope.get("partial_rotary_factor", 1.0) if names.partial else 1.0
-        width = int(d_head * part)
-        base = float(rope["rope_theta"])
-    return parts.Rotary(
-        positions.inverse_frequencies(width, base=base), names.interleaved
-    )
+        part = rope.get("partial_rotary_factor", 1.0) if family.partial else 1.0
+        width, base = int(d_head * part), float(rope["rope_theta"])
+    frequencies = inverse_frequencies(width, base=base)
+    return components.Rotary(frequencies, family.interleaved)
 
 
 def _window(config, layer):
@@ -299,16 +273,22 @@ def _activation(config):
         name = "gelu_new"  # BLOOM has no option, and always this one
     if name not in _ACTIVATIONS:
         raise ValueError(
-            f"the model's activation is {name!r}; wanted one of "
-            f"{', '.join(_ACTIVATIONS)}"
+            f"the model's activation is {name!r}, which is not supported; supported "
+            f"are {', '.join(_ACTIVATIONS)}"
         )
     return _ACTIVATIONS[name]
 
 
-def _norm(module, names):
+def _norm(module, family):
+    if getattr(module, "weight", None) is None:
+        raise ValueError(
+            f"a norm of the model ({type(module).__name__}) has no weight, which is "
+            "not supported; choose another model"
+        )
     eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
-    return parts.Norm(
-        weight=module.weight + 1 if names.gemma else module.weight,
+    offset = family.norm_offset
+    return components.Norm(
+        weight=module.weight + offset if offset else module.weight,
         bias=getattr(module, "bias", None),
         eps=eps,
         centred=isinstance(module, torch.nn.LayerNorm),
@@ -316,6 +296,8 @@ def _norm(module, names):
 
 
 def _linear(module):
-    # GPT-2's layers, alone among all, keep their weights the other way round.
-    turned = type(module).__name__ == "Conv1D"
-    return parts.Linear(module.weight if turned else module.weight.T, module.bias)
+    # Conv1D, in GPT-2 only, stores its weight as (in, out); torch.nn.Linear transposed.
+    transposed = type(module).__name__ == "Conv1D"
+    return components.Linear(
+        module.weight if transposed else module.weight.T, module.bias
+    )

@@ -1,8 +1,8 @@
-"""A whole language model, out of the parts that the five chapters explain.
+"""The forward pass of a language model, built from the functions of the five chapters.
 
-Read it from the bottom: `logits` is the model. Everything works on one text, so
-there is no batch axis: x is the residual stream, (T, d). The parts come from
-`lmviz.transformer._extract`; nothing here knows which family they belong to.
+Read it from the bottom: `logits` is the model. There is no batch axis: x is the
+residual stream of one text, (T, d). The components come from
+`lmviz.transformer.extract`; nothing here depends on the family.
 
 References
 ----------
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import _validation, embeddings
-from ..attention import _scaled_dot_product as attention
-from ..positions import _sinusoidal as positions
-from . import components as parts
+from .. import _validation, embeddings, positions
+from ..attention import _scaled_dot_product as dot_product
+from . import components
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Heads:
     Parameters
     ----------
     query, key, value : torch.Tensor, shape (H, T, d_head)
-        Queries and keys are turned by their position where it is rotary; heads
-        that share a key and value have a copy each.
+        Queries and keys are already rotated if positions are rotary. Heads that share
+        a key/value head have a copy each.
     weights : torch.Tensor, shape (H, T_q, T_k)
     output : torch.Tensor, shape (H, T, d_head)
         The weighted average of the values.
@@ -37,11 +36,11 @@ class Heads:
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.attention(lmviz.load("smollm2").module, 0)
-    >>> found = heads(part, torch.ones(4, 576))
-    >>> found.query.shape, found.weights.shape, found.output.shape
+    >>> model = lmviz.transformer.extract(lmviz.load("smollm2"))
+    >>> result = heads(model.blocks[0].attention, torch.ones(4, 576))
+    >>> result.query.shape, result.weights.shape, result.output.shape
     (torch.Size([9, 4, 64]), torch.Size([9, 4, 4]), torch.Size([9, 4, 64]))
-    >>> torch.equal(found.key[0], found.key[1])
+    >>> torch.equal(result.key[0], result.key[1])
     True
     """
 
@@ -52,12 +51,12 @@ class Heads:
     output: torch.Tensor
 
 
-def heads(part, x):
-    """Compute the heads of one attention layer.
+def heads(attention, x):
+    """Compute queries, keys, values, weights and outputs of one attention layer.
 
     Parameters
     ----------
-    part : lmviz.transformer.components.Attention
+    attention : lmviz.transformer.components.Attention
     x : torch.Tensor, shape (T, d)
         The residual stream that enters the block.
 
@@ -69,71 +68,71 @@ def heads(part, x):
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> kept = lm.trace("Anna has a")
-    >>> part = lmviz.transformer._extract.attention(lm.module, 0)
-    >>> found = heads(part, kept.hidden_states[0])
-    >>> found.query.shape, torch.allclose(found.weights, kept.attentions[0], atol=1e-5)
-    (torch.Size([4, 4, 24]), True)
+    >>> trace = lm.trace("Anna has a")
+    >>> attention = lmviz.transformer.extract(lm).blocks[0].attention
+    >>> ours = heads(attention, trace.hidden_states[0]).weights
+    >>> ours.shape, torch.allclose(ours, trace.attentions[0], atol=1e-5)
+    (torch.Size([4, 4, 4]), True)
     """
-    x = part.norm(_validation.float_tensor(x, "x", ("T", "d")))
-    n_tokens = len(x)
-    query = attention.split_heads(part.query(x), part.n_heads)
-    key = attention.split_heads(part.key(x), part.n_kv_heads)
-    value = attention.split_heads(part.value(x), part.n_kv_heads)
-    if part.query_norm is not None:
-        query, key = part.query_norm(query), part.key_norm(key)
-    if part.rotary is not None:
-        query, key = (_turned(part.rotary, vectors) for vectors in (query, key))
-    key = attention.share_heads(key, part.n_heads)
-    value = attention.share_heads(value, part.n_heads)
-    bias = None if part.slopes is None else positions.alibi(part.slopes, n_tokens)
-    weights = attention.attention_weights(
+    x = attention.norm(_validation.float_tensor(x, "x", ("T", "d")))
+    n_tokens, n_heads = len(x), attention.n_heads
+    query = dot_product.split_heads(attention.query(x), n_heads)
+    key = dot_product.split_heads(attention.key(x), attention.n_kv_heads)
+    value = dot_product.split_heads(attention.value(x), attention.n_kv_heads)
+    if attention.query_norm is not None:
+        query, key = attention.query_norm(query), attention.key_norm(key)
+    if attention.rotary is not None:
+        query, key = (_rotate(attention.rotary, vectors) for vectors in (query, key))
+    key = dot_product.share_heads(key, n_heads)
+    value = dot_product.share_heads(value, n_heads)
+    slopes = attention.slopes
+    weights = dot_product.attention_weights(
         query,
         key,
-        mask=attention.causal_mask(n_tokens, window=part.window),
-        scale=part.scale,
-        bias=bias,
-        softcap=part.softcap,
+        mask=dot_product.causal_mask(n_tokens, window=attention.window),
+        scale=attention.scale,
+        bias=None if slopes is None else positions.alibi(slopes, n_tokens),
+        softcap=attention.softcap,
     )
     return Heads(query, key, value, weights, weights @ value)
 
 
-def _turned(rotary, vectors):
+def _rotate(rotary, vectors):
     return positions.rotary(
         vectors, inverse_frequencies=rotary.frequencies, interleaved=rotary.interleaved
     )
 
 
-def attend(part, x):
+def attend(attention, x):
     """Compute what an attention layer adds to the residual stream.
 
     Parameters
     ----------
-    part : lmviz.transformer.components.Attention
+    attention : lmviz.transformer.components.Attention
     x : torch.Tensor, shape (T, d)
 
     Returns
     -------
     torch.Tensor, shape (T, d)
-        The outputs of all heads side by side, through the output projection.
+        The concatenated outputs of all heads, projected.
 
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.attention(lmviz.load("toy").module, 0)
-    >>> x = torch.randn(3, len(part.norm.weight))
-    >>> attend(part, x).shape == x.shape
+    >>> model = lmviz.transformer.extract(lmviz.load("toy"))
+    >>> x = torch.randn(3, 96)
+    >>> attend(model.blocks[0].attention, x).shape == x.shape
     True
     """
-    return part.output(attention.join_heads(heads(part, x).output))
+    return attention.output(dot_product.join_heads(heads(attention, x).output))
 
 
-def feed_forward(part, x):
-    """Compute what an MLP adds to the residual stream, token by token.
+def feed_forward(mlp, x):
+    """Compute what an MLP adds to the residual stream, at each position separately.
 
     Parameters
     ----------
-    part : lmviz.transformer.components.MLP
+    mlp : lmviz.transformer.components.MLP
     x : torch.Tensor, shape (T, d)
 
     Returns
@@ -143,27 +142,26 @@ def feed_forward(part, x):
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.block(lmviz.load("toy").module, 0).mlp
-    >>> x = torch.randn(3, len(part.norm.weight))
-    >>> alone = feed_forward(part, x[1:])
-    >>> torch.allclose(feed_forward(part, x)[1:], alone, atol=1e-5)
+    >>> mlp = lmviz.transformer.extract(lmviz.load("toy")).blocks[0].mlp
+    >>> x = torch.randn(3, 96)
+    >>> torch.allclose(feed_forward(mlp, x)[1:], feed_forward(mlp, x[1:]), atol=1e-5)
     True
     """
-    x = part.norm(x)
-    activate = parts.ACTIVATIONS[part.activation]
-    if part.gate is None:
-        inner = activate(part.up(x))
+    x = mlp.norm(x)
+    activate = components.ACTIVATIONS[mlp.activation]
+    if mlp.gate is None:
+        inner = activate(mlp.up(x))
     else:
-        inner = activate(part.gate(x)) * part.up(x)
-    return part.down(inner)
+        inner = activate(mlp.gate(x)) * mlp.up(x)
+    return mlp.down(inner)
 
 
-def block(part, x):
-    """Run one block: what attention and MLP find is added to the stream.
+def block(layer, x):
+    """Run one block: add the outputs of attention and MLP to the residual stream.
 
     Parameters
     ----------
-    part : lmviz.transformer.components.Block
+    layer : lmviz.transformer.components.Block
     x : torch.Tensor, shape (T, d)
 
     Returns
@@ -175,21 +173,21 @@ def block(part, x):
     >>> import lmviz
     >>> lm = lmviz.load("toy")
     >>> states = lm.trace("Anna has a").hidden_states
-    >>> after = block(lmviz.transformer._extract.block(lm.module, 0), states[0])
+    >>> after = block(lmviz.transformer.extract(lm).blocks[0], states[0])
     >>> torch.allclose(after, states[1], atol=1e-4)
     True
     """
-    attended = attend(part.attention, x)
-    if part.attention_after is not None:
-        attended = part.attention_after(attended)
-    transformed = feed_forward(part.mlp, x if part.parallel else x + attended)
-    if part.mlp_after is not None:
-        transformed = part.mlp_after(transformed)
+    attended = attend(layer.attention, x)
+    if layer.attention_after is not None:
+        attended = layer.attention_after(attended)
+    transformed = feed_forward(layer.mlp, x if layer.parallel else x + attended)
+    if layer.mlp_after is not None:
+        transformed = layer.mlp_after(transformed)
     return x + attended + transformed
 
 
 def embed(model, ids):
-    """Turn ids into what enters the first block.
+    """Compute the residual stream before the first block.
 
     Parameters
     ----------
@@ -200,19 +198,13 @@ def embed(model, ids):
     -------
     torch.Tensor, shape (T, d)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `ids` is no such tensor, an id is outside the table, or there are more
-        tokens than places.
-
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> kept = lm.trace("Anna has a")
-    >>> x = embed(lmviz.transformer._extract.model(lm.module), kept.ids)
-    >>> torch.equal(x, kept.hidden_states[0])
+    >>> trace = lm.trace("Anna has a")
+    >>> x = embed(lmviz.transformer.extract(lm), trace.ids)
+    >>> torch.equal(x, trace.hidden_states[0])
     True
     """
     ids = _validation.ids(ids, "ids", ("T",))
@@ -220,15 +212,15 @@ def embed(model, ids):
     if model.position_table is not None:
         if len(ids) > len(model.position_table):
             raise ValueError(
-                f"{len(ids)} tokens, and the model has {len(model.position_table)} "
-                "places; shorten the text"
+                f"the text is {len(ids)} tokens long, and the model has "
+                f"{len(model.position_table)} positions; shorten the text"
             )
         x = x + model.position_table[: len(ids)]
     return x if model.embedding_norm is None else model.embedding_norm(x)
 
 
 def stream(model, ids):
-    """Follow the residual stream: before the first block, then after each.
+    """Yield the residual stream before the first block and after each block.
 
     Parameters
     ----------
@@ -238,56 +230,45 @@ def stream(model, ids):
     Yields
     ------
     torch.Tensor, shape (T, d)
-        L + 1 times. The last one has not passed the final norm.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `embed`.
+        L + 1 times. The last one has not passed the final norm yet.
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> kept = lm.trace("Anna has a")
-    >>> states = list(stream(lmviz.transformer._extract.model(lm.module), kept.ids))
-    >>> len(states), torch.allclose(states[1], kept.hidden_states[1], atol=1e-4)
+    >>> trace = lm.trace("Anna has a")
+    >>> states = list(stream(lmviz.transformer.extract(lm), trace.ids))
+    >>> len(states), torch.allclose(states[1], trace.hidden_states[1], atol=1e-4)
     (4, True)
     """
     x = embed(model, ids)
     yield x
-    for part in model.blocks:
-        x = block(part, x)
+    for layer in model.blocks:
+        x = block(layer, x)
         yield x
 
 
 def logits(model, ids):
-    """Run the whole model: from ids to the scores of every next token.
+    """Run the whole model, from ids to the logits of each next token.
 
     Parameters
     ----------
     model : lmviz.transformer.components.Model
-        From `_extract.model`.
+        From `lmviz.transformer.extract`.
     ids : torch.Tensor of int, shape (T,)
 
     Returns
     -------
     torch.Tensor, shape (T, V)
-        Row i holds the scores for the token that follows token i.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `ids` is no such tensor, an id is outside the table, or there are more
-        tokens than places.
+        Row i predicts token i + 1.
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("smollm2")
     >>> ids = lm.encode("The capital of France is")
-    >>> scores = logits(lmviz.transformer._extract.model(lm.module), ids)
-    >>> lm.tokens([scores[-1].argmax()])
+    >>> last = logits(lmviz.transformer.extract(lm), ids)[-1]
+    >>> lm.tokens([last.argmax()])
     ['␣Paris']
     """
     *_, x = stream(model, ids)

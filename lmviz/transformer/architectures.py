@@ -1,42 +1,88 @@
-"""What the authors of each model family called its parts.
+"""The table of model families: where each keeps its weights, and what is special in it.
 
-One record a family: where in the module a part stands, and what is special. This
-is the only place that has to grow for a new family; `_extract` reads it.
+A family is one entry of `FAMILIES`, under the ``model_type`` of its config. To add one,
+print the model, write down the paths of its modules, and state what differs from the
+defaults. StarCoder2, for example, has Llama's attention, LayerNorm, and an MLP without
+a gate::
+
+    FAMILIES["starcoder2"] = Architecture(
+        blocks="model.layers",
+        final_norm="model.norm",
+        norm="input_layernorm",
+        query="self_attn.q_proj",
+        key="self_attn.k_proj",
+        value="self_attn.v_proj",
+        output="self_attn.o_proj",
+        mlp_norm="post_attention_layernorm",
+        up="mlp.c_fc",
+        down="mlp.c_proj",
+        positions="rotary",
+    )
+
+Then give it a tiny random model in ``tests/tiny_families.py``: the tests compare the
+rebuild with the model's own logits and attention weights. An entry that leaves out a
+weight of the model, or a config with a scale that is not modelled, is refused by
+`lmviz.transformer.extract`, so a wrong entry does not pass for a right one.
 """
 
+import re
 from dataclasses import dataclass
+
+# Options with a number that changes what the model computes.
+_SCALES = re.compile(r"multiplier|scal(e|ing)|softcap|clip_qkv")
+_MODELLED = {
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "rope_scaling",
+    "scale_attn_by_inverse_layer_idx",
+    "scale_attn_weights",
+}
+# What these are multiplied by replaces a factor, so 1 is not neutral.
+_NEVER_NEUTRAL = {"attention_multiplier"}
 
 
 @dataclass(frozen=True)
-class Names:
-    """Paths inside a model of one family.
+class Architecture:
+    """One family: paths inside its module, and what is special in it.
 
     Parameters
     ----------
     blocks, final_norm : str
-        From the model: the list of blocks, and the norm after the last.
+        From the model: the list of blocks, and the norm after the last block.
     norm, query, key, value, output : str
-        From a block: the parts of attention. With ``fused``, ``query`` holds all three.
+        From a block: the components of attention. With `fused`, `query` holds queries,
+        keys and values.
     mlp_norm, up, down : str
-        From a block: the parts of the MLP.
+        From a block: the components of the MLP.
     positions : str
-        What tells the order: ``"learned"``, ``"rotary"`` or ``"ALiBi"``.
+        Type of positional encoding: ``"learned"``, ``"rotary"`` or ``"ALiBi"``.
     fused : str, optional
-        ``"thirds"``: queries, keys, values of all heads; ``"heads"``: head by head.
+        Layout of the fused projection. ``"thirds"``: queries, keys, values of all
+        heads; ``"heads"``: head by head.
     gate, query_norm, key_norm, attention_after, mlp_after : str, optional
         From a block.
     position_table, embedding_norm : str, optional
         From the model.
     first_position : int, default 0
-        The row of the position table that belongs to the first place.
+        The row of the position table that belongs to the first position.
+    rotary_dim : str, optional
+        The option of the config with the number of rotated dimensions, where the
+        config has no ``rope_parameters`` (GPT-J).
+    rope_base : float, default 10000
+        The base of the rotary frequencies, together with `rotary_dim`.
+    interleaved : bool, default False
+        Whether rotary positions rotate neighbouring dimensions.
+    partial : bool, default False
+        Whether the config may leave a part of each head's dimensions unrotated.
     parallel : bool, default False
         Whether attention and MLP read the same input.
-    interleaved : bool, default False
-        Whether rotary positions turn neighbouring dimensions.
-    partial : bool, default False
-        Whether the config may leave a part of each head's dimensions unturned.
-    gemma : bool, default False
-        Norm weights count from one, and embeddings are scaled by the root of d.
+    norm_offset : float, default 0
+        Added to the weights of norms (1 in Gemma).
+    scale_embeddings : bool, default False
+        Whether embeddings are multiplied by the root of d (Gemma).
+    requires : tuple of (str, object)
+        Options and the only value of each that is supported. A string names another
+        option that must have the same value.
 
     Examples
     --------
@@ -66,10 +112,45 @@ class Names:
     position_table: str = ""
     embedding_norm: str = ""
     first_position: int = 0
-    parallel: bool = False
+    rotary_dim: str = ""
+    rope_base: float = 10_000.0
     interleaved: bool = False
     partial: bool = False
-    gemma: bool = False
+    parallel: bool = False
+    norm_offset: float = 0.0
+    scale_embeddings: bool = False
+    requires: tuple[tuple[str, object], ...] = ()
+
+    def __post_init__(self):
+        needed = {"blocks", "final_norm", *_IN_A_BLOCK[:2], "output", *_MLP}
+        needed |= set() if self.fused else {"key", "value"}
+        if empty := sorted(name for name in needed if not getattr(self, name)):
+            raise ValueError(f"an architecture needs a path for `{empty[0]}`, got ''")
+
+    def model_paths(self):
+        """Return the paths from the model to its modules, blocks aside."""
+        paths = (self.final_norm, self.position_table, self.embedding_norm)
+        return [path for path in paths if path]
+
+    def block_paths(self):
+        """Return the paths from a block to its modules."""
+        return [path for name in _IN_A_BLOCK if (path := getattr(self, name))]
+
+
+_MLP = ("mlp_norm", "up", "down")
+_IN_A_BLOCK = (
+    "norm",
+    "query",
+    "key",
+    "value",
+    "output",
+    "query_norm",
+    "key_norm",
+    "attention_after",
+    *_MLP,
+    "gate",
+    "mlp_after",
+)
 
 
 _LLAMA = {
@@ -86,10 +167,13 @@ _LLAMA = {
     "down": "mlp.down_proj",
     "positions": "rotary",
 }
-_LLAMA_LIKE = Names(**_LLAMA)
+_LLAMA_LIKE = Architecture(**_LLAMA)
 
+#: The entry of each family, under the ``model_type`` of its config.
+#:
+#: :meta hide-value:
 FAMILIES = {
-    "gpt2": Names(
+    "gpt2": Architecture(
         blocks="transformer.h",
         final_norm="transformer.ln_f",
         norm="ln_1",
@@ -102,7 +186,7 @@ FAMILIES = {
         positions="learned",
         position_table="transformer.wpe",
     ),
-    "gptj": Names(
+    "gptj": Architecture(
         blocks="transformer.h",
         final_norm="transformer.ln_f",
         norm="ln_1",
@@ -114,10 +198,12 @@ FAMILIES = {
         up="mlp.fc_in",
         down="mlp.fc_out",
         positions="rotary",
+        rotary_dim="rotary_dim",
+        rope_base=10_000.0,
         parallel=True,
         interleaved=True,
     ),
-    "gpt_neox": Names(
+    "gpt_neox": Architecture(
         blocks="gpt_neox.layers",
         final_norm="gpt_neox.final_layer_norm",
         norm="input_layernorm",
@@ -133,19 +219,21 @@ FAMILIES = {
     "llama": _LLAMA_LIKE,
     "mistral": _LLAMA_LIKE,
     "qwen2": _LLAMA_LIKE,
-    "qwen3": Names(
+    "qwen3": Architecture(
         **_LLAMA, query_norm="self_attn.q_norm", key_norm="self_attn.k_norm"
     ),
-    "gemma2": Names(
+    "gemma2": Architecture(
         **_LLAMA
         | {
             "mlp_norm": "pre_feedforward_layernorm",
             "attention_after": "post_attention_layernorm",
             "mlp_after": "post_feedforward_layernorm",
-            "gemma": True,
+            "norm_offset": 1.0,
+            "scale_embeddings": True,
+            "requires": (("use_bidirectional_attention", None),),
         }
     ),
-    "phi": Names(
+    "phi": Architecture(
         blocks="model.layers",
         final_norm="model.final_layernorm",
         norm="input_layernorm",
@@ -159,8 +247,9 @@ FAMILIES = {
         positions="rotary",
         parallel=True,
         partial=True,
+        requires=(("qk_layernorm", False),),
     ),
-    "opt": Names(
+    "opt": Architecture(
         blocks="model.decoder.layers",
         final_norm="model.decoder.final_layer_norm",
         norm="self_attn_layer_norm",
@@ -174,8 +263,14 @@ FAMILIES = {
         positions="learned",
         position_table="model.decoder.embed_positions",
         first_position=2,
+        requires=(
+            ("word_embed_proj_dim", "hidden_size"),
+            ("do_layer_norm_before", True),
+            ("layer_norm_elementwise_affine", True),
+            ("_remove_final_layer_norm", False),
+        ),
     ),
-    "bloom": Names(
+    "bloom": Architecture(
         blocks="transformer.h",
         final_norm="transformer.ln_f",
         norm="input_layernorm",
@@ -187,12 +282,13 @@ FAMILIES = {
         down="mlp.dense_4h_to_h",
         positions="ALiBi",
         embedding_norm="transformer.word_embeddings_layernorm",
+        requires=(("apply_residual_connection_post_layernorm", False),),
     ),
 }
 
 
-def names(config):
-    """Return the names of a model's parts.
+def architecture_of(config):
+    """Return the entry of a model's family, or refuse a config that departs from it.
 
     Parameters
     ----------
@@ -200,53 +296,60 @@ def names(config):
 
     Returns
     -------
-    Names
-
-    Raises
-    ------
-    ValueError
-        If the family is not known, or the model departs from its family.
+    Architecture
 
     Examples
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> lm.module.get_submodule(names(lm.module.config).final_norm)
+    >>> lm.module.get_submodule(architecture_of(lm.module.config).final_norm)
     LayerNorm((96,), eps=1e-05, elementwise_affine=True, bias=True)
     """
-    family = config.model_type
-    if family not in FAMILIES:
+    name = config.model_type
+    if name not in FAMILIES:
         raise ValueError(
-            f"the model is of the family {family!r}, whose parts have no names here "
-            f"yet; wanted one of {', '.join(sorted(FAMILIES))}"
+            f"the model is of the family {name!r}, which has no entry yet in "
+            f"lmviz.transformer.architectures; known are {', '.join(sorted(FAMILIES))}"
         )
-    for option, usual in _USUAL.items():
-        if (value := getattr(config, option, usual)) != usual:
+    check_scales(config)
+    for option, required in FAMILIES[name].requires:
+        said = f"{option}={required!r}"
+        if isinstance(required, str):
+            said = f"{option} equal to {required}"
+            required = getattr(config, required)
+        value = getattr(config, option, required)
+        if value != required and (value or required):  # False and None are alike
             raise ValueError(
-                f"the model has {option}={value!r}, and only {option}={usual!r} of the "
-                f"family {family!r} is rebuilt here; choose another model"
+                f"the model has {option}={value!r}, and only {said} of the family "
+                f"{name!r} is supported; choose another model"
             )
-    if family == "opt" and config.word_embed_proj_dim != config.hidden_size:
-        raise ValueError(
-            f"the model projects its embeddings from {config.word_embed_proj_dim} to "
-            f"{config.hidden_size}, which is not rebuilt here; choose another model"
-        )
-    return FAMILIES[family]
+    return FAMILIES[name]
 
 
-# Switches with which a config leaves the beaten track of its family.
-_USUAL = {
-    "_remove_final_layer_norm": False,
-    "apply_residual_connection_post_layernorm": False,
-    "do_layer_norm_before": True,
-    "layer_norm_elementwise_affine": True,
-    "qk_layernorm": False,
-    "use_bidirectional_attention": None,
-}
+def check_scales(config):
+    """Refuse a config with a multiplier that is not modelled, such as Granite's.
+
+    Parameters
+    ----------
+    config : transformers.PretrainedConfig
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> check_scales(lmviz.load("toy").module.config)
+    """
+    for option, value in vars(config).items():
+        if not _SCALES.search(option) or option in _MODELLED or value is None:
+            continue
+        if option in _NEVER_NEUTRAL or (value and value != 1):
+            raise ValueError(
+                f"the model has {option}={value!r}, which is not modelled, so what is "
+                "rebuilt from its weights would be wrong; choose another model"
+            )
 
 
 def kind_of_positions(config):
-    """Say how a model knows the order of its tokens.
+    """Return the type of a model's positional encoding.
 
     Parameters
     ----------

@@ -1,17 +1,18 @@
-"""What a transformer is made of: plain records that hold the model's own tensors.
+"""The components of a transformer: dataclasses that hold a model's own tensors.
 
-The smallest ones can be called; how the larger ones work together is in
+Norms and projections can be called; how the larger components work together is in
 `lmviz.transformer`. Axes: d is the width of the residual stream, d_head that of a
-head, H and H_kv count query heads and key/value heads.
+head; H and H_kv are the numbers of query heads and key/value heads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from .. import _validation
 
-#: The functions that `MLP` names, from a tensor to one of the same shape.
+#: The activations that `MLP` names, from a tensor to one of the same shape.
 #:
 #: :meta hide-value:
 ACTIVATIONS = {
@@ -24,14 +25,14 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Norm:
-    """A normalisation: LayerNorm, or RMSNorm where nothing is subtracted.
+    """A normalisation: LayerNorm, or RMSNorm if the mean is not subtracted.
 
     Parameters
     ----------
     weight : torch.Tensor, shape (d,)
     bias : torch.Tensor, shape (d,), or None
     eps : float
-        Added under the root, so that a vector of zeros stays one.
+        Added to the mean square, so that a vector of zeros stays finite.
     centred : bool
         Whether the mean is subtracted first (LayerNorm).
 
@@ -101,14 +102,14 @@ class Linear:
 
 @dataclass(frozen=True)
 class Unembedding(Linear):
-    """The projection from the last vector to the logits.
+    """The projection from the last hidden state to the logits.
 
     Parameters
     ----------
     weight : torch.Tensor, shape (d, V)
     bias : torch.Tensor, shape (V,), or None
     softcap : float, optional
-        Bends the logits so that none passes this size (Gemma 2).
+        Logit soft cap, ``cap * tanh(logits / cap)`` (Gemma 2).
 
     Examples
     --------
@@ -120,7 +121,7 @@ class Unembedding(Linear):
     softcap: float | None = None
 
     def __call__(self, x):
-        """Turn vectors x (..., d) into logits (..., V)."""
+        """Project hidden states x (..., d) to logits (..., V)."""
         logits = super().__call__(x)
         if self.softcap is None:
             return logits
@@ -129,16 +130,16 @@ class Unembedding(Linear):
 
 @dataclass(frozen=True)
 class Rotary:
-    """How queries and keys are turned by their position.
+    """The rotation of queries and keys by their position.
 
     Parameters
     ----------
     frequencies : torch.Tensor, shape (n,)
-        Radians per position of each pair of dimensions. The first 2n dimensions
-        of a head are turned, the others left alone.
+        Radians per position for each pair of dimensions. The first 2n dimensions
+        of a head are rotated, the others are not.
     interleaved : bool
-        Whether neighbours are paired (GPT-J), or the first half with the second
-        (GPT-NeoX, Llama).
+        Whether a dimension is paired with its neighbour (GPT-J), or the first half
+        with the second (GPT-NeoX, Llama).
 
     Examples
     --------
@@ -162,27 +163,27 @@ class Attention:
     query, key, value, output : Linear
         The four projections.
     n_heads, n_kv_heads : int
-        Query heads, and the key/value heads that they share.
+        Number of query heads, and of the key/value heads that they share.
     scale : float
-        What the dot products of queries and keys are multiplied by.
+        Multiplies the dot products of queries and keys.
     query_norm, key_norm : Norm, optional
         Applied to each head's query and key (Qwen3).
     rotary : Rotary, optional
-        Positions as rotations, where they are not added to the embeddings.
+        Rotary positions.
     slopes : torch.Tensor, shape (H,), optional
-        Positions as a penalty on distance (ALiBi).
+        Penalty per position of distance (ALiBi).
     softcap : float, optional
-        Bends the scores so that none passes this size (Gemma 2).
+        Logit soft cap of the scores (Gemma 2).
     window : int, optional
-        How many keys a query sees at most, itself included.
+        The most keys that a query attends to, itself included (sliding window).
 
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.attention(lmviz.load("smollm2").module, 0)
-    >>> part.n_heads, part.n_kv_heads, part.scale
+    >>> attention = lmviz.transformer.extract(lmviz.load("smollm2")).blocks[0].attention
+    >>> attention.n_heads, attention.n_kv_heads, attention.scale
     (9, 3, 0.125)
-    >>> tuple(part.query.weight.shape), tuple(part.key.weight.shape)
+    >>> tuple(attention.query.weight.shape), tuple(attention.key.weight.shape)
     ((576, 576), (576, 192))
     """
 
@@ -204,27 +205,28 @@ class Attention:
 
 @dataclass(frozen=True)
 class MLP:
-    """The small network that works on every token alone.
+    """The position-wise feed-forward network.
 
     Parameters
     ----------
     norm : Norm
     up, down : Linear
-        To the wider inner layer and back.
+        The projections up to the inner layer and back down.
     activation : str
         A key of `ACTIVATIONS`.
     gate : Linear, optional
-        Where there is one, the activation is applied to it and multiplies `up`.
+        If there is one, the activation is applied to its output, which multiplies
+        that of `up`.
 
     References
     ----------
-    Shazeer, "GLU Variants Improve Transformer", 2020, section 2, on gates.
+    Shazeer, "GLU Variants Improve Transformer", 2020, section 2.
 
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.block(lmviz.load("smollm2").module, 0).mlp
-    >>> part.activation, tuple(part.gate.weight.shape), tuple(part.down.weight.shape)
+    >>> mlp = lmviz.transformer.extract(lmviz.load("smollm2")).blocks[0].mlp
+    >>> mlp.activation, tuple(mlp.gate.weight.shape), tuple(mlp.down.weight.shape)
     ('silu', (576, 1536), (1536, 576))
     """
 
@@ -244,16 +246,16 @@ class Block:
     attention : Attention
     mlp : MLP
     attention_after, mlp_after : Norm, optional
-        Applied to what is added (Gemma 2).
+        Applied to the output, before it is added (Gemma 2).
     parallel : bool, default False
-        Whether both read the same input (GPT-J, GPT-NeoX, Phi), rather than the
-        MLP what attention has written.
+        Whether both read the same input (GPT-J, GPT-NeoX, Phi); otherwise the MLP
+        reads the residual stream after attention.
 
     Examples
     --------
     >>> import lmviz
-    >>> part = lmviz.transformer._extract.block(lmviz.load("toy").module, 0)
-    >>> part.parallel, part.mlp.activation, part.mlp.gate is None
+    >>> block = lmviz.transformer.extract(lmviz.load("toy")).blocks[0]
+    >>> block.parallel, block.mlp.activation, block.mlp.gate is None
     (False, 'gelu_tanh', True)
     """
 
@@ -271,26 +273,26 @@ class Model:
     Parameters
     ----------
     token_table : torch.Tensor, shape (V, d)
-    blocks : tuple of Block
+    blocks : sequence of Block
     final_norm : Norm
     unembedding : Unembedding
     position_table : torch.Tensor, shape (context, d), optional
         Learned positions.
     embedding_scale : float, default 1.0
-        What the embeddings are multiplied by (Gemma).
+        Multiplies the embeddings (Gemma).
     embedding_norm : Norm, optional
         Applied to the embeddings (BLOOM).
 
     Examples
     --------
     >>> import lmviz
-    >>> model = lmviz.transformer._extract.model(lmviz.load("toy").module)
+    >>> model = lmviz.transformer.extract(lmviz.load("toy"))
     >>> len(model.blocks), model.token_table.shape, model.position_table.shape
     (3, torch.Size([78, 96]), torch.Size([64, 96]))
     """
 
     token_table: torch.Tensor
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     final_norm: Norm
     unembedding: Unembedding
     position_table: torch.Tensor | None = None

@@ -1,0 +1,45 @@
+"""The logit lens: the prediction that each layer would make if it were the last."""
+
+import torch
+
+from .. import _validation
+
+
+def logit_lens(hidden_states, final_norm, unembedding):
+    """Apply the final norm and the unembedding to the residual stream of each layer.
+
+    Parameters
+    ----------
+    hidden_states : torch.Tensor, shape (L + 1, T, d)
+        Of a `lmviz.Trace`: the last one has already passed the final norm, so the
+        norm is applied to all but that one.
+    final_norm : callable
+        (..., d) to (..., d), such as ``lmviz.transformer.extract(lm).final_norm``.
+    unembedding : callable
+        (..., d) to (..., V), such as ``lmviz.transformer.extract(lm).unembedding``.
+
+    Returns
+    -------
+    torch.Tensor, shape (L + 1, T, V)
+        Logits. The last layer's are the model's own.
+
+    References
+    ----------
+    nostalgebraist, "interpreting GPT: the logit lens", LessWrong, 2020.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> trace = lm.trace("Anna has a red ball")
+    >>> model = lmviz.transformer.extract(lm)
+    >>> lens = logit_lens(trace.hidden_states, model.final_norm, model.unembedding)
+    >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
+    (torch.Size([4, 6, 78]), True)
+    """
+    *early, last = _validation.float_tensor(
+        hidden_states, "hidden_states", ("L + 1", "T", "d")
+    )
+    return torch.stack(
+        [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
+    )
