@@ -104,15 +104,16 @@ def check_context(n, context):
 
     Examples
     --------
-    >>> check_context(65, 64)
+    >>> check_context(65, 64)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: the text is 65 tokens long, but the model's context holds 64; shorten or split it
-    """  # noqa: E501
+    ValueError: the text is 65 tokens long, but the model's context holds 64; cut it ...
+    """
     if context is not None and n > context:
         raise ValueError(
             f"the text is {n} tokens long, but the model's context holds {context}; "
-            "shorten or split it"
+            "cut it with lm.encode(text, truncate=True) or split it with "
+            "lm.pieces(text)"
         )
 
 

@@ -1,13 +1,26 @@
 from ._card import ModelCard
-from ._language_model import LanguageModel, load, load_tokenizer
+from ._language_model import LanguageModel
+from ._load import load, load_tokenizer
 from ._trace import Trace
-from .errors import ModelError
+from .errors import (
+    CorruptFile,
+    HubUnreachable,
+    ModelError,
+    ModelNotFound,
+    UnsafeModel,
+    UnsupportedModel,
+)
 
 __all__ = [
+    "CorruptFile",
+    "HubUnreachable",
     "LanguageModel",
     "ModelCard",
     "ModelError",
+    "ModelNotFound",
     "Trace",
+    "UnsafeModel",
+    "UnsupportedModel",
     "load",
     "load_tokenizer",
 ]

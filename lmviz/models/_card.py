@@ -1,26 +1,26 @@
-"""What a model is, in the few facts that a page needs."""
+"""The facts about a model that a page states beside its numbers."""
 
 from dataclasses import dataclass
 
-from ..transformer import architectures as families
+from ..transformer import architectures
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a page says about the model that produced its numbers.
+    """The facts about a model.
 
     Parameters
     ----------
-    name, source, revision, licence : str
-        The short name, where the files came from, which revision, which licence.
+    name, source, revision, license : str
+        The short name, the origin of the files, their revision and their licence.
     parameters : int
         Number of weights, tied ones counted once.
     n_layers, n_heads, d_model, vocabulary : int
         L, H, d and V.
     context : int or None
-        The largest T, None where the model sets no limit.
+        The largest T, None if the model sets no limit.
     positions : str
-        How the model knows the order: ``"learned"``, ``"rotary"``, ``"ALiBi"``
+        The type of positional encoding: ``"learned"``, ``"rotary"``, ``"ALiBi"``
         or ``"unknown"``.
 
     Examples
@@ -34,7 +34,7 @@ class ModelCard:
     name: str
     source: str
     revision: str
-    licence: str
+    license: str
     parameters: int
     n_layers: int
     n_heads: int
@@ -44,10 +44,10 @@ class ModelCard:
     positions: str
 
     def __str__(self):
-        """Say it in one line."""
+        """Return the card as one line."""
         return (
             f"{self.name} ({self.source}; revision {self.revision}; licence "
-            f"{self.licence}): {self.parameters / 1e6:.3g}M parameters, "
+            f"{self.license}): {self.parameters / 1e6:.3g}M parameters, "
             f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
             f"V={self.vocabulary}, context {self.context or 'unlimited'}, "
             f"{self.positions} positions"
@@ -55,12 +55,11 @@ class ModelCard:
 
 
 def card_of(source, module):
-    """Write the card of a model.
+    """Return the card of a model.
 
     Parameters
     ----------
     source : lmviz.models._resolve.Source
-        Where it was loaded from.
     module : torch.nn.Module
 
     Returns
@@ -79,12 +78,12 @@ def card_of(source, module):
         name=source.name,
         source=source.origin,
         revision=source.revision,
-        licence=source.licence,
+        license=source.license,
         parameters=sum(weight.numel() for weight in module.parameters()),
         n_layers=config.num_hidden_layers,
         n_heads=config.num_attention_heads,
         d_model=config.hidden_size,
         vocabulary=config.vocab_size,
         context=getattr(config, "max_position_embeddings", None),
-        positions=families.kind_of_positions(config),
+        positions=architectures.kind_of_positions(config),
     )

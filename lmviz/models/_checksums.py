@@ -1,7 +1,7 @@
-"""The folder for what lmviz keeps, and whether kept files are still whole.
+"""The cache folder of lmviz, and whether the files in it and in others are intact.
 
-A file is hashed once; after that its size and times tell whether it was changed, as
-Git's index does it: hashing half a gigabyte takes longer than loading it.
+A file is hashed once. After that, its size and times tell whether it has changed, as in
+Git's index: hashing half a gigabyte takes longer than loading it.
 """
 
 import contextlib
@@ -14,12 +14,14 @@ from pathlib import Path
 
 from .errors import ModelError
 
-_SEAL = "sha256.json"
-_KNOWN = "checked.json"
+#: In a folder of ours: the checksum of each file beside it.
+_CHECKSUMS = "sha256.json"
+#: In the cache folder: the files that had their checksum, with size and times.
+_VERIFIED = "checked.json"
 
 
 def cache_dir():
-    """Return the folder for converted models: ``LMVIZ_CACHE``, or the user's cache."""
+    """Return the folder for models: ``LMVIZ_CACHE``, or lmviz in the user's cache."""
     if folder := os.environ.get("LMVIZ_CACHE"):
         return Path(folder).expanduser()
     import platformdirs
@@ -29,36 +31,20 @@ def cache_dir():
 
 @contextlib.contextmanager
 def writing(folder):
-    """Make what the disk refuses an error that says what to do.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files are going to be written.
-
-    Raises
-    ------
-    ModelError
-        If the disk is full or may not be written to.
-    """
+    """Turn the errors of a full or read-only disk into a `ModelError`."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as error:
-        # safetensors says what the system said, but only in its text.
-        full = getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(
-            error
-        )
-        if full:
+        # safetensors quotes the system's error in its message only.
+        number = getattr(error, "errno", None)
+        if number == errno.ENOSPC or "os error 28" in str(error):
             raise ModelError(
                 f"the disk of {folder} is full; free some space there, or set "
                 "LMVIZ_CACHE to another folder"
             ) from error
-        if isinstance(error, OSError) and error.errno in (
-            errno.EACCES,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EEXIST,
-        ):
+        if number in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise ModelError(
                 f"{folder} cannot be written to ({error.strerror}); set LMVIZ_CACHE "
                 "to a folder of yours"
@@ -66,86 +52,73 @@ def writing(folder):
         raise
 
 
-def seal(folder):
-    """Write down the hashes of a folder's files, to tell later whether they are whole.
+def write_checksums(folder, checksums=None):
+    """Record the checksums of a folder's files in the folder.
 
     Parameters
     ----------
     folder : Path
+    checksums : dict of str to str, optional
+        Names and checksums to add. Default: the SHA-256 of each file there.
     """
-    hashes = {path.name: digest(path) for path in sorted(folder.iterdir())}
-    (folder / _SEAL).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
+    if checksums is None:
+        checksums = {path.name: digest(path) for path in sorted(folder.iterdir())}
+    known = {**read_checksums(folder), **checksums}
+    write_whole(folder / _CHECKSUMS, json.dumps(known, indent=2))
 
 
-def first_damaged_in(folder):
-    """Return the first file of a sealed folder that is not what it was.
+def read_checksums(folder):
+    """Return the recorded checksums of a folder's files; empty if there are none."""
+    checksums = _read_dict(folder / _CHECKSUMS)
+    return {str(name): str(checksum) for name, checksum in checksums.items()}
+
+
+def corrupt_file_in(folder):
+    """Return the first file of a folder that is not as recorded, or None."""
+    checksums = read_checksums(folder)
+    if not checksums:
+        return folder / _CHECKSUMS
+    return corrupt_file({folder / name: value for name, value in checksums.items()})
+
+
+def corrupt_file(checksums):
+    """Return the first file that is missing or has another checksum, or None.
 
     Parameters
     ----------
-    folder : Path
-
-    Returns
-    -------
-    Path, or None if all are whole
-    """
-    try:
-        hashes = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
-        wanted = {folder / name: str(sha256) for name, sha256 in hashes.items()}
-    except (OSError, ValueError, AttributeError):
-        return folder / _SEAL
-    if not wanted:
-        return folder / _SEAL
-    return first_damaged(wanted)
-
-
-def first_damaged(wanted):
-    """Return the first file whose content does not have its hash.
-
-    Parameters
-    ----------
-    wanted : dict of Path to str
+    checksums : dict of Path to str
         For each file its SHA-256, or the id that Git gives to it (40 digits).
 
     Returns
     -------
-    Path, or None if all are whole
+    Path or None
     """
-    known = _read_known()
-    checked = {}
-    for path, wanted_digest in wanted.items():
+    verified = _read_dict(cache_dir() / _VERIFIED)
+    new = {}
+    for path, checksum in checksums.items():
         try:
             status = path.stat()
         except OSError:
             return path
         times = status.st_mtime_ns, status.st_ctime_ns
-        mark = [wanted_digest, status.st_ino, status.st_size, *times]
-        if known.get(str(path.resolve())) == mark:
+        state = [checksum, status.st_ino, status.st_size, *times]
+        if verified.get(str(path.resolve())) == state:
             continue
-        if digest(path, git=len(wanted_digest) == 40) != wanted_digest:
+        if digest(path, git=len(checksum) == 40) != checksum:
             return path
-        checked[str(path.resolve())] = mark
-    if checked:
-        _write_known(checked)
+        new[str(path.resolve())] = state
+    if new:
+        _write_verified(new)
     return None
 
 
 def digest(path, *, git=False):
-    """Return the SHA-256 of a file, or the id that Git gives to it.
-
-    Parameters
-    ----------
-    path : Path
-    git : bool, default False
-
-    Returns
-    -------
-    str
-    """
+    """Return the SHA-256 of a file, or the id that Git gives to it."""
 
     def start():
         if not git:
             return hashlib.sha256()
-        # A name for content, as Git has it: not a proof of who wrote it.
+        # Git's name for content, not a proof of who wrote it.
         sha1 = hashlib.sha1(usedforsecurity=False)
         sha1.update(b"blob %d\0" % path.stat().st_size)
         return sha1
@@ -154,32 +127,8 @@ def digest(path, *, git=False):
         return hashlib.file_digest(file, start).hexdigest()
 
 
-def _read_known():
-    try:
-        known = json.loads((cache_dir() / _KNOWN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _write_known(checked):
-    """Remember marks; where nothing can be written, files are hashed every time."""
-    folder = cache_dir()
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        known = {**_read_known(), **checked}
-        known = {path: mark for path, mark in known.items() if Path(path).exists()}
-        write_whole(folder / _KNOWN, json.dumps(known))
-
-
 def write_whole(path, text):
-    """Write a file so that it is there whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-    text : str
-    """
+    """Write a file by renaming a finished one: it is complete or not there."""
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -188,3 +137,21 @@ def write_whole(path, text):
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
+
+
+def _read_dict(path):
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write_verified(new):
+    """Record verified files; in a read-only cache, files are hashed at every load."""
+    folder = cache_dir()
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        verified = {**_read_dict(folder / _VERIFIED), **new}
+        verified = {p: state for p, state in verified.items() if Path(p).exists()}
+        write_whole(folder / _VERIFIED, json.dumps(verified))

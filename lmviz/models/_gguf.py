@@ -1,8 +1,8 @@
-"""Turn a GGUF file of the Llama family into a folder that loads in no time.
+"""Convert a GGUF file of the Llama family to a folder of safetensors.
 
-A GGUF holds weights in blocks of a few bits, the tokenizer and the sizes of the
-model in one file. `convert` writes them as ``config.json``, ``model.safetensors``
-(float32) and ``tokenizer.json``: what the hub itself would have given.
+A GGUF holds quantized weights, the tokenizer and the sizes of the model in one file.
+`convert` writes them as ``config.json``, ``model.safetensors`` (float32) and
+``tokenizer.json``, the files that a model of the hub has.
 """
 
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from .._extras import needs
+from .errors import UnsupportedModel
 
-# The names of llama.cpp, and what transformers calls the same tensors.
+# llama.cpp's names of the tensors, and those of transformers.
 _TENSORS = {
     "token_embd": "model.embed_tokens",
     "output_norm": "model.norm",
@@ -33,7 +34,7 @@ _CONTROL_TOKEN = 3
 
 
 def convert(gguf_file, folder):
-    """Write a GGUF of the Llama family as config, safetensors and tokenizer.
+    """Write config, safetensors and tokenizer of a GGUF of the Llama family.
 
     Parameters
     ----------
@@ -41,11 +42,6 @@ def convert(gguf_file, folder):
         The file to read.
     folder : path-like
         An existing folder to write into.
-
-    Raises
-    ------
-    ValueError
-        If the file holds another architecture or another kind of tokenizer.
 
     References
     ----------
@@ -65,7 +61,7 @@ def convert(gguf_file, folder):
 
 
 def _reader(gguf_file):
-    """Read a GGUF through a plain array: slices of a memmap cost twice the time."""
+    """Read a GGUF through a plain array, as slicing a memmap takes twice as long."""
     with needs("smollm2", "reading GGUF files"):
         import gguf
 
@@ -84,9 +80,9 @@ def _reader(gguf_file):
 def _config(fields):
     architecture = fields["general.architecture"]
     if architecture != "llama":
-        raise ValueError(
-            f"the GGUF holds a model of architecture {architecture!r}, and only "
-            "'llama' can be converted; load it from safetensors instead"
+        raise UnsupportedModel(
+            "the architecture of a GGUF must be 'llama' to be converted, got "
+            f"{architecture!r}; load the model from safetensors"
         )
     heads = fields["llama.attention.head_count"]
     return {
@@ -141,10 +137,10 @@ def _transformers_name(name):
 
 
 def _halves(weight, n_heads):
-    """Reorder rotary rows from neighbouring pairs to two halves of a head.
+    """Reorder the rows of rotary heads from neighbouring pairs to two halves.
 
     llama.cpp rotates dimensions (0, 1), (2, 3), …; transformers rotates
-    dimension i with i + d_head / 2. The rows of each head move accordingly.
+    dimension i with i + d_head / 2.
     """
     rows, columns = weight.shape
     pairs = weight.reshape(n_heads, rows // n_heads // 2, 2, columns)
@@ -156,10 +152,9 @@ def _tokenizer(fields):
 
     kind = fields["tokenizer.ggml.model"], fields.get("tokenizer.ggml.pre")
     if kind != ("gpt2", "smollm"):
-        raise ValueError(
-            f"the GGUF's tokenizer is of kind {kind}, and only byte-level BPE as "
-            "SmolLM has it ('gpt2', 'smollm') can be converted; use a folder with "
-            "a tokenizer.json instead"
+        raise UnsupportedModel(
+            "the tokenizer of a GGUF must be SmolLM's byte-level BPE, ('gpt2', "
+            f"'smollm'), to be converted, got {kind}; load the model from safetensors"
         )
     tokens = fields["tokenizer.ggml.tokens"]
     tokenizer = Tokenizer(
@@ -168,7 +163,7 @@ def _tokenizer(fields):
             merges=[tuple(m.split(" ")) for m in fields["tokenizer.ggml.merges"]],
         )
     )
-    # Each digit is a token of its own; the rest is split as GPT-2 splits it.
+    # Each digit is its own token; the rest is split as in GPT-2.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),

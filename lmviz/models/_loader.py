@@ -1,14 +1,19 @@
-"""Read a model and its tokenizer from a folder, or say what is wrong with it.
+"""Read a model and its tokenizer from a verified folder.
 
-The folder may come from anybody: nothing in it is run, and a model whose weights are
-not all there is none, however well the rest of it loads.
+No code of the folder is run, and a model that lacks some of its weights is refused.
 """
 
 import contextlib
 import math
 import re
 
-from .errors import ModelError, first_line
+from .errors import (
+    CorruptFile,
+    ModelError,
+    UnsafeModel,
+    UnsupportedModel,
+    _first_line,
+)
 
 
 def read_module(source):
@@ -21,16 +26,11 @@ def read_module(source):
     Returns
     -------
     torch.nn.Module
-
-    Raises
-    ------
-    ModelError
-        If transformers cannot load it, or its weights do not fit its config.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _silence(), _explained(source):
+    with _silence(), _as_model_error(source):
         if not source.pinned:
             _check_size(source)
         module, found = AutoModelForCausalLM.from_pretrained(
@@ -44,20 +44,20 @@ def read_module(source):
         )
     # transformers gives random numbers to weights that are missing, and goes on.
     if missing := sorted(found["missing_keys"]):
-        raise ModelError(
+        raise CorruptFile(
             f"{source.name} has no weights for {missing[0]} and {len(missing) - 1} "
-            "others that its config.json asks for; save or fetch it again"
+            "others that its config.json asks for; save or download it again"
         )
     if left_out := _layers_left_out(module, found["unexpected_keys"]):
-        raise ModelError(
+        raise CorruptFile(
             f"{source.name} has weights for {left_out}, a layer that its config.json "
-            "leaves out; save or fetch it again"
+            "leaves out; save or download it again"
         )
     return module.eval().requires_grad_(False)
 
 
 def read_tokenizer(source):
-    """Read a tokenizer, by itself if it has a file of its own.
+    """Read a tokenizer, without transformers if there is a ``tokenizer.json``.
 
     Parameters
     ----------
@@ -66,26 +66,21 @@ def read_tokenizer(source):
     Returns
     -------
     tokenizers.Tokenizer
-
-    Raises
-    ------
-    ModelError
-        If it cannot be read, or not be written as a ``tokenizer.json``.
     """
     file = source.folder / "tokenizer.json"
     if file.is_file():
         from tokenizers import Tokenizer
 
-        with _explained(source):
+        with _as_model_error(source):
             return Tokenizer.from_file(str(file))
     from transformers import AutoTokenizer
 
-    with _explained(source):
+    with _as_model_error(source):
         tokenizer = AutoTokenizer.from_pretrained(
             source.folder, local_files_only=True, trust_remote_code=False
         )
     if not tokenizer.is_fast:
-        raise ModelError(
+        raise UnsupportedModel(
             f"{source.name} has no tokenizer.json and its tokenizer cannot be "
             "converted to one; save it again with a fast tokenizer"
         )
@@ -115,7 +110,7 @@ def gpt2_tokenizer(encoder, merges):
 
 @contextlib.contextmanager
 def _silence():
-    """Load without a progress bar, and without a table of what does not fit."""
+    """Turn off the progress bar and the report of transformers while it loads."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -130,28 +125,30 @@ def _silence():
 
 
 @contextlib.contextmanager
-def _explained(source):
-    """Make whatever a folder's content brings down an error that names the folder."""
+def _as_model_error(source):
+    """Convert whatever fails while a folder is read into a `ModelError`."""
     try:
         yield
     except (MemoryError, ModelError):
         raise
     except Exception as error:
-        said = str(error)
-        if "ignore_mismatched_sizes" in said:
+        message, kind = str(error), UnsupportedModel
+        if "ignore_mismatched_sizes" in message:
+            kind = CorruptFile
             reason = "the sizes in its config.json are not those of its weights"
-        elif "custom code" in said or "trust_remote_code" in said:
-            reason = "it brings code of its own, which is not run"
+        elif "custom code" in message or "trust_remote_code" in message:
+            kind = UnsafeModel
+            reason = "it includes code of its own, which is not run"
         else:
-            reason = f"{type(error).__name__}: {first_line(error)}"
-        raise ModelError(
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+        raise kind(
             f"{source.name} cannot be loaded ({reason}); save it again with a release "
             "of transformers that knows it, or load another model"
         ) from error
 
 
 def _check_size(source):
-    """Refuse a config of more weights than there are, before room is made for them."""
+    """Refuse a config of more weights than there are, before memory is allocated."""
     import torch
     from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -168,14 +165,14 @@ def _check_size(source):
             for name in file.keys():  # noqa: SIM118 (it is no dict)
                 found += math.prod(file.get_slice(name).get_shape())
     if wanted > found and not hasattr(config, "quantization_config"):
-        raise ModelError(
+        raise CorruptFile(
             f"config.json of {source.name} asks for {wanted:,} weights, and there are "
-            f"{found:,}; they are not of one model"
+            f"{found:,}, so they belong to different models"
         )
 
 
 def _layers_left_out(module, unexpected):
-    """Return the first weight that differs from the model's in its number alone."""
+    """Return the first weight whose name is a known one with another layer number."""
 
     def pattern(name):
         return re.sub(r"\.\d+\.", ".N.", name)

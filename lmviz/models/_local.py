@@ -1,143 +1,129 @@
-"""What a model's folder must hold, and what makes it one that is not opened."""
+"""What a model's folder must hold, and what makes it unsafe to open."""
 
 import json
 import os
 from pathlib import Path
 
-from .errors import ModelError, first_line
+from .errors import CorruptFile, UnsafeModel, UnsupportedModel, _first_line
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
 _INDEX = "model.safetensors.index.json"
 
 
-def check_folder(folder, origin, *, weights):
-    """Refuse a folder that is no model's, or lacks what is needed.
+def missing(folder, *, weights):
+    """Return which file a model's folder lacks, judged by names alone.
 
     Parameters
     ----------
     folder : Path
-    origin : str
-        What to call it in an error.
     weights : bool
         Whether the weights are needed, or only the tokenizer.
 
-    Raises
-    ------
-    ModelError
-        The message says what to do.
+    Returns
+    -------
+    str or None
     """
     if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{origin} has no config.json, so it is not a model's folder; give the "
-            "folder that save_pretrained wrote"
-        )
+        return "config.json"
     if not (_files(folder, "tokenizer*") or _files(folder, "vocab*")):
-        raise ModelError(
-            f"{origin} has no tokenizer.json; save the model's tokenizer there too"
-        )
-    config = _read_json(folder / "config.json", origin)
-    for key in ("_attn_implementation", "attn_implementation"):
-        # The name of a repository here makes transformers fetch and run its kernels.
-        if "/" in str(config.get(key, "")):
-            raise ModelError(
-                f"config.json of {origin} asks for the code of {config[key]!r:.60}, "
-                f"which is not run; take {key} out of it"
-            )
+        return "tokenizer.json"
     if not weights:
-        return
-    if missing := _missing_shards(folder, origin):
-        raise ModelError(
-            f"{origin} lacks {missing[0]}, which its index names; fetch it again"
-        )
-    if _files(folder, "*.safetensors"):
-        _check_layers(folder, config, origin)
-        return
-    pickled = sorted(path.name for kind in _PICKLED for path in _files(folder, kind))
-    if pickled:
-        raise ModelError(
-            f"{origin} has its weights only as {pickled[0]}, and a pickle can run "
-            "any code, so it is not opened; save the model again as safetensors"
-        )
-    raise ModelError(f"{origin} has a config.json but no weights (*.safetensors)")
+        return None
+    if (folder / _INDEX).is_file():
+        shards = _shards(folder)
+        return next((name for name in shards if not (folder / name).is_file()), None)
+    return None if _files(folder, "*.safetensors") else "*.safetensors"
 
 
-def check_links(folder, origin):
-    """Refuse a folder some of whose files are links to another place.
+def verify(source, *, weights):
+    """Raise an error unless a folder holds a model that is safe to read.
 
     Parameters
     ----------
-    folder : Path
-    origin : str
-        What to call it in an error.
+    source : lmviz.models._resolve.Source
+    weights : bool
+        Whether the weights are needed, or only the tokenizer.
+    """
+    folder, name = source.folder, source.name
+    pickled = sorted(path.name for kind in _PICKLED for path in _files(folder, kind))
+    lacks = missing(folder, weights=weights)
+    if lacks == "*.safetensors" and pickled:
+        raise UnsafeModel(
+            f"{name} has its weights only as {pickled[0]}, and a pickle can run any "
+            "code, so it is not opened; save the model again as safetensors"
+        )
+    if lacks:
+        raise UnsupportedModel(
+            f"{name} has no {lacks}; give the folder that save_pretrained wrote, with "
+            "the model's tokenizer, or load it again from the hub"
+        )
+    config = _read_json(folder / "config.json")
+    for key in ("_attn_implementation", "attn_implementation"):
+        # The name of a repository here makes transformers fetch and run its kernels.
+        if "/" in str(config.get(key, "")):
+            raise UnsafeModel(
+                f"config.json of {name} asks for the code of {config[key]!r:.60}, "
+                f"which is not run; remove {key} from it"
+            )
+    if weights:
+        _check_layers(folder, config, name)
 
-    Raises
-    ------
-    ModelError
-        If a file stands elsewhere. In the hub's own cache they do, in ``blobs``
-        beside ``snapshots``.
+
+def check_links(folder):
+    """Raise an error if a file of a folder is a link to somewhere else.
+
+    The hub's own cache has such links: from ``snapshots`` to ``blobs`` beside it.
     """
     home = folder.resolve()
     homes = [home]
     if home.parent.name == "snapshots":
         homes.append(home.parents[1] / "blobs")
     for path in sorted(folder.iterdir()):
-        # A link to itself is an error for Path.resolve.
+        # Path.resolve raises an error for a link to itself.
         target = Path(os.path.realpath(path))
         if not any(target.is_relative_to(allowed) for allowed in homes):
-            raise ModelError(
-                f"{path.name} of {origin} is a link to {target}, outside of the "
+            raise UnsafeModel(
+                f"{path.name} of {folder} is a link to {target}, outside of the "
                 "folder; put the file itself there"
             )
 
 
-def licence(folder):
-    """Read the licence from a model's README, where it has one.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    str
-    """
+def read_license(folder):
+    """Return the licence that a model's README states, or "not stated"."""
     from huggingface_hub import metadata_load
 
     readme = folder / "README.md"
     try:
         metadata = metadata_load(readme) if readme.is_file() else None
-    except Exception:  # the model is as good with a README that nobody can read
+    except Exception:  # a README that cannot be parsed is no reason to refuse a model
         metadata = None
     return str((metadata or {}).get("license", "not stated"))[:100]
 
 
 def _files(folder, pattern):
-    """Return the files of a pattern; a link whose target is gone is none."""
+    """Return the files that match; a link without a target is none."""
     return sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
-def _missing_shards(folder, origin):
-    index = folder / _INDEX
-    if not index.is_file():
-        return []
-    shards = _read_json(index, origin).get("weight_map")
-    if not isinstance(shards, dict) or not all(map(_is_shard, shards.values())):
-        raise ModelError(
-            f"{_INDEX} of {origin} does not name safetensors beside it; save the model "
-            "again"
+def _shards(folder):
+    """Return the names of the weight files that the index lists."""
+    names = _read_json(folder / _INDEX).get("weight_map")
+    if not isinstance(names, dict) or not all(map(_is_shard, names.values())):
+        raise UnsafeModel(
+            f"{_INDEX} in {folder} must list safetensors of the same folder; save the "
+            "model again"
         )
-    return sorted(s for s in set(shards.values()) if not (folder / s).is_file())
+    return sorted(set(names.values()))
 
 
 def _is_shard(name):
-    """Whether it is the name of a file in the same folder, of the kind we open."""
     plain = isinstance(name, str) and not set(name) & set("/\\\0")
     return plain and name.endswith(".safetensors")
 
 
-def _check_layers(folder, config, origin):
-    """Refuse a config with more layers than tensors: building them takes for ever."""
+def _check_layers(folder, config, name):
+    """Refuse a config with more layers than tensors: building them takes forever."""
     from safetensors import SafetensorError, safe_open
 
     layers = next((config[key] for key in _LAYERS if key in config), 0)
@@ -147,25 +133,24 @@ def _check_layers(folder, config, origin):
             with safe_open(path, framework="numpy") as file:
                 tensors += len(file.keys())
         except (SafetensorError, OSError) as error:
-            raise ModelError(
-                f"{path.name} of {origin} is damaged ({first_line(error)}); fetch or "
+            raise CorruptFile(
+                f"{path.name} of {name} is corrupt ({_first_line(error)}); download or "
                 "save it again"
             ) from error
     if not isinstance(layers, int) or not 0 <= layers <= tensors:
-        raise ModelError(
-            f"config.json of {origin} wants {layers!r:.40} layers, and its weights are "
-            f"{tensors} tensors; they are not of one model"
+        raise CorruptFile(
+            f"config.json of {name} asks for {layers!r:.40} layers, and the weights are "
+            f"{tensors} tensors, so they belong to different models"
         )
 
 
-def _read_json(path, origin):
+def _read_json(path):
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{path.name} of {origin} is damaged ({first_line(error)}); fetch or save "
-            "it again"
+        raise CorruptFile(
+            f"{path} is corrupt ({_first_line(error)}); download or save it again"
         ) from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path.name} of {origin} holds no JSON object; save it again")
+        raise CorruptFile(f"{path} must hold a JSON object; download or save it again")
     return content

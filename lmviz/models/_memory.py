@@ -1,53 +1,25 @@
-"""How much memory a pass takes, and whether this machine has it.
+"""How much memory a forward pass takes, and whether this machine has it.
 
-What does not fit is better refused than begun: a system that runs out of memory ends
-the process, without a word.
+What does not fit is refused before it starts: a system that runs out of memory ends
+the process without a message.
 """
 
-import os
-import re
-from pathlib import Path
+import psutil
 
-MEMINFO = Path("/proc/meminfo")
 _FLOAT32 = 4
 # Eager attention holds the scores and the weights of a layer at once.
 _COPIES = 2
 
 
-def available():
-    """Return how many bytes of memory can be had.
-
-    Returns
-    -------
-    int or None
-        Where only the size of the memory is known, that; None where nothing is.
-
-    Examples
-    --------
-    >>> available() is None or available() > 0
-    True
-    """
-    try:
-        found = re.search(r"^MemAvailable: *(\d+) kB$", MEMINFO.read_text(), re.M)
-        if found:
-            return 1024 * int(found[1])
-    except OSError:
-        pass  # not Linux
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
 def needed(config, n_tokens, keep, *, n_texts=1):
-    """Count the bytes that a pass takes at least, beside the model.
+    """Return how many bytes a pass takes at least, in addition to the model.
 
     Parameters
     ----------
     config : transformers.PretrainedConfig
     n_tokens : int
     keep : collection of str
-        As for `lmviz.trace.trace`.
+        As for `lmviz.LanguageModel.trace`.
     n_texts : int, default 1
         How many texts of this length are in the batch.
 
@@ -74,40 +46,35 @@ def needed(config, n_tokens, keep, *, n_texts=1):
 
 
 def check(config, n_tokens, keep, *, n_texts=1):
-    """Refuse a pass that does not fit into memory.
+    """Raise an error if a pass does not fit into the available memory.
 
     Parameters
     ----------
     config, n_tokens, keep, n_texts
         As for `needed`.
 
-    Raises
-    ------
-    ValueError
-        If it takes more than can be had. The message says how much, and what takes
-        less.
-
     Examples
     --------
     >>> import lmviz
     >>> check(lmviz.load("toy").module.config, 64, ("attentions", "logits"))
     """
-    wanted, left = needed(config, n_tokens, keep, n_texts=n_texts), available()
-    if left is None or wanted <= left:
+    size = needed(config, n_tokens, keep, n_texts=n_texts)
+    available = psutil.virtual_memory().available
+    if size <= available:
         return
     instead = "shorten the text"
     if n_texts > 1:
-        instead = "take fewer at a time, or shorter ones"
+        instead = "pass fewer texts at a time, or shorter ones"
     elif "attentions" in keep:
         less = _written(needed(config, n_tokens, ("logits",)))
         instead = (
-            f'take keep="logits" ({less}), lmviz.corpus, which holds one layer\'s '
-            "attentions at a time, or a shorter text"
+            f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, which '
+            "holds one layer's attentions at a time"
         )
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
-        f"takes {_written(wanted)}, and {_written(left)} of memory are left; "
+        f"takes {_written(size)} of memory, and {_written(available)} are available; "
         f"{instead}"
     )
 

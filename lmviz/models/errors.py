@@ -1,8 +1,11 @@
-"""What can go wrong outside of the mathematics."""
+"""Errors of models that cannot be loaded; each message says what to do.
+
+``ModelError`` is the parent of all, so that one ``except`` is enough.
+"""
 
 
-class ModelError(ValueError):
-    """A model or vocabulary could not be had; the message says what to do.
+class ModelError(Exception):
+    """A model or its tokenizer cannot be loaded.
 
     Examples
     --------
@@ -10,24 +13,36 @@ class ModelError(ValueError):
     >>> lmviz.load("smolm2")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    lmviz.models.errors.ModelError: no model 'smolm2': did you mean 'smollm2'? ...
+    lmviz.models.errors.ModelNotFound: no model 'smolm2': did you mean 'smollm2'? ...
     """
 
 
-def first_line(error):
-    r"""Return the beginning of what an error says, to be told in a line of ours.
+class ModelNotFound(ModelError):
+    """No model, folder or installed wheel has this name."""
 
-    Parameters
-    ----------
-    error : Exception
 
-    Returns
-    -------
-    str
+class HubUnreachable(ModelError):
+    """The hub does not answer, breaks off or asks to wait."""
+
+
+class CorruptFile(ModelError):
+    """A file does not have its checksum, or its content contradicts another file's."""
+
+
+class UnsafeModel(ModelError):
+    """Reading the model would run code or follow links out of its folder."""
+
+
+class UnsupportedModel(ModelError):
+    """The folder holds no causal language model that can be read."""
+
+
+def _first_line(error):
+    r"""Return the beginning of an error's message, to quote it in a line of ours.
 
     Examples
     --------
-    >>> first_line(OSError("the disk is full\nand more"))
+    >>> _first_line(OSError("the disk is full\nand more"))
     'the disk is full'
     """
     return str(error).partition("\n")[0][:120]

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..models._language_model import load
+from ..models import load
 from . import WEIGHTS, evaluate, train
 
 

