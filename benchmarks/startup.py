@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 import lmviz
-from lmviz.models import _resolve as sources
+from lmviz.models import _resolve
 
 from .measure import interleaved, processes, row
 
@@ -68,7 +68,7 @@ def first_load(runs):
 def later_loads(runs):
     from transformers import AutoModelForCausalLM
 
-    folder = sources.find("smollm2").folder
+    folder = _resolve.resolve("smollm2").make_local().folder
     file = str(folder / "tokenizer.json")
 
     def ours():

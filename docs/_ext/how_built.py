@@ -74,7 +74,7 @@ def facts(app):
     told = {
         "Model": f"{source.name}: {source.origin}",
         "Its revision": source.revision,
-        "Its licence": source.licence,
+        "Its licence": source.license,
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "System": f"{platform.system()}, {platform.machine()}",
         "Processor": processor(),

@@ -9,7 +9,7 @@ from sphinx.util import logging
 from sphinx.util.i18n import format_date
 
 from lmviz import ModelError
-from lmviz.models import _resolve as sources
+from lmviz.models import _resolve
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ def setup(app):
 
 def choose_model(app, config):
     try:
-        source, reason = sources.choose()
+        source = _resolve.resolve().make_local()
+        reason = source.reason
     except ModelError as error:
         # Not an exception of Sphinx's: it would print a page of its own state.
         sys.exit(f"The book has no model: {error}")
@@ -50,7 +51,7 @@ def add_card(app, pagename, templatename, context, doctree):
             name=escape(source.name),
             origin=escape(source.origin),
             revision=escape(source.revision),
-            licence=escape(source.licence),
+            licence=escape(source.license),
         )
 
 

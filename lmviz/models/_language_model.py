@@ -7,7 +7,7 @@ from .. import _validation
 from .._text import checked_text
 from ..tokenization import readable_tokens
 from ..tokenization._coverage import check_coverage
-from ..tokenization._ids import id_list
+from ..tokenization._ids import id_list, id_to_token
 from . import _loader
 from ._card import ModelCard, card_of
 from ._resolve import Source
@@ -177,7 +177,11 @@ class LanguageModel:
         >>> lm.decode(lm.encode("The dog")), lm.decode(lm.token_id(" Paris"))
         ('The dog', ' Paris')
         """
-        return self.tokenizer.decode([ids] if isinstance(ids, int) else id_list(ids))
+        single = isinstance(ids, int) or getattr(ids, "ndim", 1) == 0
+        ids = [int(ids)] if single else id_list(ids)
+        for i in ids:
+            id_to_token(self.tokenizer, i)  # Tokenizer.decode drops unknown ids
+        return self.tokenizer.decode(ids)
 
     def tokens(self, ids):
         """Return each id's token as it is displayed: ␣ for a space, ↵ for a new line.

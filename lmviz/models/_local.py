@@ -139,7 +139,7 @@ def _check_layers(folder, config, name):
             ) from error
     if not isinstance(layers, int) or not 0 <= layers <= tensors:
         raise CorruptFile(
-            f"config.json of {name} asks for {layers!r:.40} layers, and the weights are "
+            f"config.json of {name} asks for {layers!r:.40} layers, and there are "
             f"{tensors} tensors, so they belong to different models"
         )
 

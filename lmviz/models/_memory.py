@@ -68,8 +68,8 @@ def check(config, n_tokens, keep, *, n_texts=1):
     elif "attentions" in keep:
         less = _written(needed(config, n_tokens, ("logits",)))
         instead = (
-            f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, which '
-            "holds one layer's attentions at a time"
+            f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, '
+            "which holds one layer's attentions at a time"
         )
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(

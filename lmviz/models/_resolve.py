@@ -218,7 +218,9 @@ def resolve(name=None):
     if path and path.is_dir():
         return Folder(path)
     if path:
-        raise UnsupportedModel(f"{name} is a file; give the folder that holds the model")
+        raise UnsupportedModel(
+            f"{name} is a file; give the folder that holds the model"
+        )
     if name.startswith((".", "~", "/")):
         raise ModelNotFound(f"there is no folder {name!r:.80}")
     if _HUB_ID.fullmatch(name):

@@ -112,7 +112,7 @@ def trace(lm, ids, *, keep=None):
         # Not the embedding layer itself: in some families it also scales the rows.
         embeddings = module.get_input_embeddings().weight[ids]
     layers = {name: list(output[name] or ()) for name in keep - {"logits"}}
-    if "attentions" in keep and not all(x is not None for x in layers["attentions"]):
+    if "attentions" in keep and (layers["attentions"] or [None])[0] is None:
         raise ValueError(
             f"{lm.card.name} returns no attention weights; make the model with "
             'attn_implementation="eager"'

