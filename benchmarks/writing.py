@@ -32,11 +32,11 @@ def with_a_cache(runs):
     found = interleaved(
         {
             "prediction.generate": lambda: prediction.generate(
-                lm.module, ids, n_tokens=N_TOKENS
+                lm, ids, n_tokens=N_TOKENS
             ),
             "a bare loop": bare,
             "without a cache": lambda: prediction.generate(
-                lm.module, ids, n_tokens=N_TOKENS, use_cache=False
+                lm, ids, n_tokens=N_TOKENS, use_cache=False
             ),
         },
         runs=runs,

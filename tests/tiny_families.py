@@ -26,7 +26,7 @@ FAMILIES = {
     "mistral": {**_MLP, **_CONTEXT, **_PAIRS, **_ROPE, "sliding_window": 4},
     "qwen2": {**_MLP, **_CONTEXT, **_PAIRS, **_ROPE},
     "qwen3": {**_MLP, **_CONTEXT, **_PAIRS, **_ROPE, "head_dim": 16},
-    # Caps so low that they bend, and a scale that is not the one of the width.
+    # Soft caps low enough to matter, and a scale other than that of d_head.
     "gemma2": {
         **_MLP,
         **_CONTEXT,
@@ -47,14 +47,15 @@ FAMILIES = {
 def config(family, *, vocab_size=50257, **changes):
     """Return the config of a tiny model, with some options changed."""
     ids = ("bos_token_id", "eos_token_id", "pad_token_id")
-    options = {**_SHARED, **dict.fromkeys(ids, vocab_size - 1), **FAMILIES[family]}
+    options = {**_SHARED, **dict.fromkeys(ids, vocab_size - 1)}
+    options |= FAMILIES.get(family, {})
     return AutoConfig.for_model(family, vocab_size=vocab_size, **{**options, **changes})
 
 
 def build(config):
     """Return a frozen model whose weights are all random.
 
-    A new model's biases are zero and its norms do nothing: no mistake would show.
+    A new model's biases are zero and its norms the identity, which would hide mistakes.
     """
     module = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     module.eval().requires_grad_(False)

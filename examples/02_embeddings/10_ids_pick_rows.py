@@ -12,13 +12,12 @@ is the vector found, and what is in it before and after learning?
 # **embed** a text is to pick the rows of its ids: no arithmetic at all. The book calls
 # the number of tokens T, the size of the vocabulary V and the width of a vector d.
 import lmviz
-from lmviz import embeddings
-from lmviz.transformer import _extract as weights
+from lmviz import embeddings, transformer
 
 lm = lmviz.load()
 text = "The dog chased the ball because the dog was excited."
 ids = lm.encode(text)
-table = weights.token_table(lm.module)
+table = transformer.token_table(lm)
 x = embeddings.lookup(table, ids)
 
 print("table: ", tuple(table.shape), "= (vocabulary V, width d)")

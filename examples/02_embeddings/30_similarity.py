@@ -12,11 +12,10 @@ do with each other, and who are the true neighbours?
 # vectors: 1 for the same direction, 0 for a right angle. Here are some pairs that
 # belong together, in the embedding table of the model at hand.
 import lmviz
-from lmviz import embeddings
-from lmviz.transformer import _extract as weights
+from lmviz import embeddings, transformer
 
 lm = lmviz.load()
-table = weights.token_table(lm.module)
+table = transformer.token_table(lm)
 pairs = [("king", "queen"), ("dog", "cat"), ("red", "blue"), ("Monday", "Friday")]
 
 

@@ -11,11 +11,10 @@ embedding table of a language model, and how would one know?
 # An analogy is a walk: start at *king*, take the step that leads from *man* to *woman*,
 # and ask which row of the table is closest to where you arrive.
 import lmviz
-from lmviz import embeddings
-from lmviz.transformer import _extract as weights
+from lmviz import embeddings, transformer
 
 lm = lmviz.load()
-table = weights.token_table(lm.module)
+table = transformer.token_table(lm)
 
 
 def row(word):

@@ -15,11 +15,10 @@ import torch
 
 import lmviz
 from lmviz import transformer
-from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 trace = lm.trace("The dog chased the ball because it was excited.")
-model = weights.model(lm.module)
+model = transformer.extract(lm)
 road = torch.stack(list(transformer.stream(model, trace.ids)))
 print("road:", tuple(road.shape), "= (L + 1, T, d)")
 

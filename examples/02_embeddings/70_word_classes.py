@@ -12,12 +12,12 @@ whose language has known classes, that can be counted.
 # few dozen words. Their grammar has classes, such as names, colours and animals: words
 # of one class can stand in each other's place. The model was never shown the classes.
 import lmviz
-from lmviz.transformer import _extract as weights
+from lmviz import transformer
 from lmviz.toy.evaluate import IDS
 from lmviz.toy.grammar import CLASSES
 
 toy = lmviz.load("toy")
-table = weights.token_table(toy.module)
+table = transformer.token_table(toy)
 words = [word for members in CLASSES.values() for word in members]
 classes = [name for name, members in CLASSES.items() for _ in members]
 rows = table[[IDS[word] for word in words]]

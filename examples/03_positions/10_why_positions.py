@@ -16,13 +16,13 @@ compares vectors and averages them. Can it tell the two apart?
 import torch
 
 import lmviz
-from lmviz import attention, embeddings, plots
-from lmviz.transformer import _extract as weights
+from lmviz import attention, embeddings, plots, transformer
 
 lm = lmviz.load()
-layer = weights.attention(lm.module, 0)
+model = transformer.extract(lm)
+layer = model.blocks[0].attention
 ids = lm.encode("The dog chased the cat")
-x = embeddings.lookup(weights.token_table(lm.module), ids)
+x = embeddings.lookup(model.token_table, ids)
 
 
 def attend(x, mask=None):  # the helpers cut into heads: see chapter 4

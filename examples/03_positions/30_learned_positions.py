@@ -104,13 +104,13 @@ print(f"moved by training, place 20: {moved[20]:.2f}, the last place: {moved[-1]
 # so that their dot product knows the distance. Where there is a table, here is its
 # similarity.
 import lmviz
-from lmviz.transformer import _extract as weights
+from lmviz import transformer
 
 lm = lmviz.load()
 if lm.card.positions != "learned":
     print(f"{lm.card.name} has {lm.card.positions} positions, and no table of them")
 else:
-    similarity = alike(weights.position_table(lm.module))
+    similarity = alike(transformer.extract(lm).position_table)
     title = f"Two places in the table of {lm.card.name}"
     plots.heatmap(similarity, title=title, vmin=-1, vmax=1, **labels)
     print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")

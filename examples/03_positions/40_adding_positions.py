@@ -13,13 +13,12 @@ in the model does the sum belong?
 # positions, which act inside attention, it must be the tokens alone.
 import lmviz
 from lmviz import transformer
-from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
 text = "The capital of France is"
 trace = lm.trace(text)
 
-ours = transformer.embed(weights.model(lm.module), trace.ids)
+ours = transformer.embed(transformer.extract(lm), trace.ids)
 difference = float((ours - trace.hidden_states[0]).abs().max())
 print(f"{lm.card.name} has {lm.card.positions} positions")
 print("positions are added:", lm.card.positions == "learned")
@@ -42,12 +41,13 @@ config = GPT2Config(
     bos_token_id=None,
     eos_token_id=None,
 )
-small = GPT2LMHeadModel(config).eval().requires_grad_(False)
+module = GPT2LMHeadModel(config).eval().requires_grad_(False)
 ids = torch.tensor([[7, 3, 7, 99]])
-states = small(ids, output_hidden_states=True).hidden_states
+states = module(ids, output_hidden_states=True).hidden_states
 
-rows = weights.position_table(small)
-total = weights.token_table(small)[ids] + rows[: ids.shape[1]]
+small = transformer.extract(lmviz.LanguageModel.from_module(module))
+rows = small.position_table
+total = small.token_table[ids] + rows[: ids.shape[1]]
 difference = float((total - states[0]).abs().max())
 print(f"largest absolute difference from hidden_states[0]: {difference:.1e}")
 assert difference < 1e-4
@@ -72,7 +72,7 @@ from lmviz import positions, prediction
 
 last = trace.hidden_states[-1]
 extra = positions.sinusoidal(*last.shape)
-unembed = weights.unembedding(lm.module)
+unembed = transformer.unembedding(lm)
 right = prediction.probabilities(unembed(last)[-1])
 wrong = prediction.probabilities(unembed(last + extra)[-1])
 

@@ -78,8 +78,6 @@ from dataclasses import replace
 
 import lmviz
 from lmviz import transformer
-from lmviz.transformer import _extract as weights
-from lmviz.models._trace import trace
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
@@ -92,12 +90,12 @@ def small(family, **options):
     module = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
     for weight in module.parameters():
         torch.nn.init.normal_(weight, std=0.3)
-    return module
+    return lmviz.LanguageModel.from_module(module, name=family)
 
 
-def off_by(module, **rotary):
-    run = trace(module, torch.arange(12), "abcdefghijkl")
-    part = weights.attention(module, 0)
+def off_by(lm, **rotary):
+    run = lm.trace(torch.arange(12))
+    part = transformer.extract(lm).blocks[0].attention
     if rotary:
         part = replace(part, rotary=replace(part.rotary, **rotary))
     ours = transformer.heads(part, run.hidden_states[0])
@@ -106,13 +104,13 @@ def off_by(module, **rotary):
 
 lm = lmviz.load()
 models = {
-    f"{lm.card.name} ({lm.card.positions})": lm.module,
+    f"{lm.card.name} ({lm.card.positions})": lm,
     "Llama (halves)": small("llama"),
     "GPT-NeoX (halves; turns a quarter of a head)": small("gpt_neox"),
     "GPT-J (neighbours)": small("gptj", rotary_dim=8),
 }
-for name, module in models.items():
-    difference = off_by(module)
+for name, model in models.items():
+    difference = off_by(model)
     print(f"{name}, largest absolute difference: {difference:.1e}")
     assert difference < 1e-4
 

@@ -85,26 +85,25 @@ assert difference < 1e-4
 # the distance.
 from transformers import BloomConfig, BloomForCausalLM
 
+import lmviz
 from lmviz import transformer
-from lmviz.transformer import _extract as model_weights
-from lmviz.models._trace import trace
 
 config = BloomConfig(
     vocab_size=50, hidden_size=32, n_layer=1, n_head=4, attn_implementation="eager"
 )
-bloom = BloomForCausalLM(config).eval().requires_grad_(False)
-for weight in bloom.parameters():
+module = BloomForCausalLM(config).eval().requires_grad_(False)
+for weight in module.parameters():
     torch.nn.init.normal_(weight, std=0.3)
-run = trace(bloom, torch.arange(12), "abcdefghijkl")
-ours = transformer.heads(model_weights.attention(bloom, 0), run.hidden_states[0])
+bloom = lmviz.LanguageModel.from_module(module, name="bloom")
+run = bloom.trace(torch.arange(12))
+block = transformer.extract(bloom).blocks[0]
+ours = transformer.heads(block.attention, run.hidden_states[0])
 difference = float((ours.weights - run.attentions[0]).abs().max())
 print(f"BLOOM's attention, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
 # And the model of this book?
-import lmviz
-
 lm = lmviz.load()
 print(f"{lm.card.name} has {lm.card.positions} positions")
 

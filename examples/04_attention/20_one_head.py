@@ -68,9 +68,8 @@ plt.show()
 # look away. A softmax must spend its sum of one somewhere; this is where it goes when
 # there is nothing to do. Here are both numbers for this head.
 from lmviz import transformer
-from lmviz.transformer import _extract as weights
 
-parts = weights.attention(lm.module, -1)
+parts = transformer.extract(lm).blocks[-1].attention
 ours = transformer.heads(parts, trace.hidden_states[-2])
 length = ours.value[0].norm(dim=-1)
 print(f"share of the weights on the first token: {head[1:, 0].mean():.0%}")

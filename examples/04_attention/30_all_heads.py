@@ -47,7 +47,7 @@ plt.show()
 # %%
 # The same to play with: choose a tile, and point at a word, or go to it with the arrow
 # keys, to see its row in numbers.
-from lmviz import views
+from lmviz import attention, views
 
 views.attention(attentions, trace.tokens, title="Every head, to play with")
 
@@ -61,11 +61,10 @@ shares = {
     "the first": attentions[:, :, 2:, 0].mean(-1),
 }
 for name, share in shares.items():
-    strongest = int(share.argmax())
-    at, head = divmod(strongest, lm.card.n_heads)
+    [(layer, head, most)] = attention.strongest(share, 1)
     print(
         f"{name:15} mean over all heads {share.mean():.2f}, "
-        f"most in layer {at}, head {head}: {share.max():.2f}"
+        f"most in layer {layer}, head {head}: {most:.2f}"
     )
 
 # %%
@@ -75,18 +74,18 @@ for name, share in shares.items():
 # to turn one row into the other (0: the same; 1: nothing in common).
 mean = attentions.mean((0, 1))
 moved = (attentions - mean).abs().sum(-1)[..., 2:].mean(-1) / 2
-n_heads = lm.card.n_heads
-nearest, farthest = (divmod(int(i), n_heads) for i in (moved.argmin(), moved.argmax()))
+[nearest] = attention.strongest(-moved, 1)
+[farthest] = attention.strongest(moved, 1)
 print(f"weight to move, from a head to the mean: {moved.mean():.2f} on average")
 print("most like it:  layer {}, head {},".format(*nearest), f"{moved.min():.2f}")
-print("least like it: layer {}, head {},".format(*farthest), f"{moved.max():.2f}")
+print("least like it: layer {}, head {}, {:.2f}".format(*farthest))
 
 # %%
 # The mean, and beside it the head that is least like it. Whatever that head does, it is
 # one among many in the average, and can hardly be seen there.
 _, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
 shown = {"Mean over all heads": mean}
-shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest]
+shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest[:2]]
 for ax, (title, weights) in zip(axes, shown.items(), strict=True):
     plots.attention_map(weights, trace.tokens, title=title, ax=ax)
 plt.show()

@@ -45,11 +45,11 @@ scores = {
     "duplicate token": attention.duplicate_token_score(weights, ids),
     "induction": attention.induction_score(weights, ids),
 }
-strongest = {
-    name: divmod(int(score.argmax()), lm.card.n_heads) for name, score in scores.items()
-}
+strongest = {}
 for name, score in scores.items():
-    best = "layer {}, head {}".format(*strongest[name])
+    [(layer, head, _)] = attention.strongest(score, 1)
+    strongest[name] = layer, head
+    best = f"layer {layer}, head {head}"
     many = f"{int((score > 0.5).sum())} of {score.numel()} heads have more than a half"
     print(f"{name:15} strongest: {best}, {score.max():.2f}; {many}")
 
@@ -118,7 +118,7 @@ assert difference < 1e-4
 
 again = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n].repeat(2)
 score = attention.induction_score(lm.trace(again).attentions, again)
-best = "layer {}, head {}".format(*divmod(int(score.argmax()), lm.card.n_heads))
+best = "layer {}, head {}".format(*attention.strongest(score, 1)[0])
 print(f"other tokens: {score[layer, head]:.2f}, strongest: {best}")
 
 # %%

@@ -30,7 +30,7 @@ assert difference < 1e-4
 # settled? Here is the difference for all heads.
 import matplotlib.pyplot as plt
 
-from lmviz import plots, views
+from lmviz import attention, plots, views
 
 
 def leans(trace, query):
@@ -57,10 +57,11 @@ print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
 # there fewer? Then most go by the place of a noun, not by the noun.)
 swapped = lm.trace("The ball was chased by the dog because it was excited.")
 lean_then = leans(swapped, swapped.tokens.index("␣it"))
-for name, index in (("dog", lean.argmax()), ("ball", lean.argmin())):
-    here = divmod(int(index), lm.card.n_heads)
-    print("most for the {}: layer {}, head {};".format(name, *here), end=" ")
-    print(f"lean {lean[here]:+.2f}, with the nouns swapped {lean_then[here]:+.2f}")
+for name, score in (("dog", lean), ("ball", -lean)):
+    [(layer, head, _)] = attention.strongest(score, 1)
+    now, then = lean[layer, head], lean_then[layer, head]
+    print(f"most for the {name}: layer {layer}, head {head};", end=" ")
+    print(f"lean {now:+.2f}, with the nouns swapped {then:+.2f}")
 stay = int((lean * lean_then > 0)[strong].sum())
 print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above")
 
@@ -107,11 +108,11 @@ turn = {
     order: leans(asked[order, "excited"], -1) - leans(asked[order, "red"], -1)
     for order in orders
 }
-best = divmod(int(turn["dog first"].argmax()), lm.card.n_heads)
-print("layer {}, head {} leans more to the dog after excited, by".format(*best))
+[(layer, head, _)] = attention.strongest(turn["dog first"], 1)
+print(f"layer {layer}, head {head} leans more to the dog after excited, by")
 for order, change in turn.items():
-    more = int((change > change[best]).sum())
-    print(f"{change[best]:+.2f}, {order} ({more} heads by more)")
+    more = int((change > change[layer, head]).sum())
+    print(f"{change[layer, head]:+.2f}, {order} ({more} heads by more)")
 
 # %%
 # To settle it takes a model whose right answers are known: see "Heads on a model whose

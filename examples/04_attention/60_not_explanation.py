@@ -30,16 +30,19 @@ import matplotlib.pyplot as plt
 
 from lmviz import attention, plots
 
-effect = attention.head_effects(lm.module, trace.ids, answer)
-marked = {"most weight": weight.argmax(), "most effect": effect.argmin()}
-looks, colours = weight.flatten(), plots.PALETTE[1::4]
+effect = attention.head_effects(lm, trace.ids, answer)
+marked = {
+    "most weight": attention.strongest(weight, 1),
+    "most effect": attention.strongest(-effect, 1),
+}
+colours = plots.PALETTE[1::4]
 _, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
-ax.scatter(looks, effect, s=22, alpha=0.6, color=plots.PALETTE[0], label="a head")
-for (name, i), colour, size in zip(marked.items(), colours, (130, 50), strict=True):
-    where = "layer {}, head {}".format(*divmod(int(i), lm.card.n_heads))
-    label = f"{name}: {where}"
+ax.scatter(weight, effect, s=22, alpha=0.6, color=plots.PALETTE[0], label="a head")
+for (name, heads), colour, size in zip(marked.items(), colours, (130, 50), strict=True):
+    [(layer, head, _)] = heads
+    label = f"{name}: layer {layer}, head {head}"
     ring = {"facecolors": "none", "edgecolors": colour, "linewidths": 2, "s": size}
-    ax.scatter(looks[i], effect.flatten()[i], label=label, **ring)
+    ax.scatter(weight[layer, head], effect[layer, head], label=label, **ring)
 ax.axhline(0, color="0.7", lw=0.8)
 ax.set(
     title="Each head: where it looks, and what the answer loses without it",
@@ -61,17 +64,17 @@ order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]  #
 print(f"correlation of ranks: {torch.corrcoef(torch.stack(order))[0, 1]:.2f}")
 
 
-def show(title, places):
+def show(title, heads):
     print(title)
-    for i in places.tolist():
-        layer, head = divmod(i, lm.card.n_heads)
-        found = f"weight {looks[i]:.2f}, effect {effect[layer, head]:+.2f} nats"
+    for layer, head, _ in heads:
+        both = weight[layer, head], effect[layer, head]
+        found = "weight {:.2f}, effect {:+.2f} nats".format(*both)
         print(f"  layer {layer:2}, head {head:2}: {found}")
 
 
-strongest = effect.flatten().topk(4, largest=False).indices
-show("most weight on France:", looks.topk(4).indices)
-show("most effect on the answer:", strongest)
+needed = attention.strongest(-effect, 4)
+show("most weight on France:", attention.strongest(weight, 4))
+show("most effect on the answer:", needed)
 
 # %%
 # Zeros are a mistake of their own kind. A head may give about the same whatever the
@@ -82,14 +85,13 @@ show("most effect on the answer:", strongest)
 import pydoc_data.topics
 
 page = lm.encode(pydoc_data.topics.topics["assert"])[:200]
-average = attention.mean_head_outputs(lm.module, page)
+average = attention.mean_head_outputs(lm, page)
 whole = trace.logits[-1].log_softmax(-1)[answer]
-for i in strongest.tolist():
-    head = divmod(i, lm.card.n_heads)
-    with attention.ablate_heads(lm.module, [head], replacement=average):
+for layer, head, loss in needed:
+    with attention.ablate_heads(lm, (layer, head), replacement=average):
         without = lm.trace(text).logits[-1].log_softmax(-1)[answer]
-    print("layer {:2}, head {:2}:".format(*head), end=" ")
-    print(f"zeros {effect[head]:+.2f}, average {without - whole:+.2f} nats")
+    print(f"layer {layer:2}, head {head:2}:", end=" ")
+    print(f"zeros {-loss:+.2f}, average {without - whole:+.2f} nats")
 
 # %%
 # Another way to make maps explain is **rollout**: average the maps of each layer, mix
@@ -109,14 +111,15 @@ for i, other in enumerate(("A", " city", " in", " Italy"), len(trace.ids) - 5):
 # %%
 # The check: ``effects`` tries the heads of a layer side by side; one by one must give
 # the same. And with no head switched off, nothing may change.
-head = divmod(int(strongest[0]), lm.card.n_heads)
-with attention.ablate_heads(lm.module, [head]):
+layer, head, _ = needed[0]
+with attention.ablate_heads(lm, (layer, head)):
     alone = lm.trace(text).logits[-1].log_softmax(-1)[answer] - whole
-print(f"one by one, largest absolute difference: {abs(alone - effect[head]):.1e}")
-with attention.ablate_heads(lm.module, []):
+difference = float(abs(alone - effect[layer, head]))
+print(f"one by one, largest absolute difference: {difference:.1e}")
+assert difference < 1e-4
+with attention.ablate_heads(lm, []):
     difference = (lm.trace(text).logits - trace.logits).abs().max()
 print(f"none switched off, largest absolute difference: {difference:.1e}")
-assert abs(alone - effect[head]) < 1e-4
 
 # %%
 # **Takeaway.** A map says where a head looked; whether that mattered takes a test.

@@ -77,11 +77,11 @@ from lmviz import attention
 ids = [
     torch.tensor([evaluate.IDS[word] for word in story.words]) for story in told[:50]
 ]
-average = torch.stack([attention.mean_head_outputs(toy.module, i) for i in ids]).mean(0)
+average = torch.stack([attention.mean_head_outputs(toy, i) for i in ids]).mean(0)
 heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
 right = torch.zeros(len(heads), len(evaluate.KINDS))
 for row, head in enumerate(heads):
-    with attention.ablate_heads(toy.module, [head], replacement=average):
+    with attention.ablate_heads(toy, [head], replacement=average):
         found = evaluate.evaluate(toy, n_stories=100)
     right[row] = torch.tensor([found[kind] for kind in evaluate.KINDS])
 
@@ -102,14 +102,14 @@ pronouns = right[:, evaluate.KINDS.index("reference")]
 for head, share in zip(heads, pronouns.tolist(), strict=True):
     if turn[head] > 0.5 or share < 0.95:
         print(f"{head} turns by {turn[head]:+.2f}; without it {share:.0%} right")
-with attention.ablate_heads(toy.module, turners, replacement=average):
+with attention.ablate_heads(toy, turners, replacement=average):
     share = evaluate.evaluate(toy, n_stories=100)["reference"]
 print(f"without all that turn: {share:.0%} right")
 
 # %%
 # The check: with no head off nothing changes; and a guess between the two nouns would
 # be right half of the time.
-with attention.ablate_heads(toy.module, []):
+with attention.ablate_heads(toy, []):
     untouched = evaluate.evaluate(toy, n_stories=200)
 print("nothing switched off, nothing changed:", untouched == whole)
 assert untouched == whole

@@ -74,13 +74,11 @@ print("find its colour (layer, head):", finders)
 from lmviz import attention
 
 heads = list(itertools.product(range(toy.card.n_layers), range(toy.card.n_heads)))
-average = torch.stack(
-    [attention.mean_head_outputs(toy.module, row) for row in ids]
-).mean(0)
+average = torch.stack([attention.mean_head_outputs(toy, row) for row in ids]).mean(0)
 
 
 def without(off):
-    with attention.ablate_heads(toy.module, off, replacement=average):
+    with attention.ablate_heads(toy, off, replacement=average):
         return run()[0]
 
 
@@ -114,7 +112,7 @@ plt.show()
 
 # %%
 # The check: with no head off, all is as before; and a guess would be far worse.
-with attention.ablate_heads(toy.module, []):
+with attention.ablate_heads(toy, []):
     untouched, again = run()
 difference = float((again - attentions).abs().max())
 print(f"none switched off, largest absolute difference: {difference:.1e}")

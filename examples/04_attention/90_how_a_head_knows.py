@@ -57,9 +57,10 @@ print(f"stories {story:+.1f}, twins {twin:+.1f}")
 # put it in place of the story's own. How far does the answer move to the twin's? This
 # is called **activation patching**. (A hook is a function that PyTorch calls on the
 # way; this one changes what a block receives.)
-from lmviz.transformer import architectures as families
+from lmviz.transformer import architectures
 
-blocks = toy.module.get_submodule(families.names(toy.module.config).blocks)
+family = architectures.architecture_of(toy.module.config)
+blocks = toy.module.get_submodule(family.blocks)
 
 
 def patched(layer, places, states):

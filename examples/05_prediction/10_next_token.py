@@ -24,10 +24,9 @@ print("last vector:", tuple(last.shape))
 # The **unembedding** compares that vector with one row for each token: a dot product
 # each. The results are the **logits**. The larger, the better the fit, but they are no
 # probabilities: they may be negative, and their sum means nothing.
-from lmviz import prediction
-from lmviz.transformer import _extract as weights
+from lmviz import prediction, transformer
 
-unembed = weights.unembedding(lm.module)
+unembed = transformer.unembedding(lm)
 logits = unembed(last)
 print("logits:", tuple(logits.shape))
 print(f"from {logits.min():.1f} to {logits.max():.1f}")
@@ -70,7 +69,7 @@ print(f"mean log-probability of token i at row i:     {wrong:6.2f} nats")
 # %%
 # A second mistake: to normalise the last hidden state once more. What a library hands
 # out as the last one has passed the final norm already.
-final_norm = weights.final_norm(lm.module)
+final_norm = transformer.extract(lm).final_norm
 twice = prediction.probabilities(unembed(final_norm(last)))
 best = prediction.greedy(logits)
 print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} twice")
@@ -92,9 +91,10 @@ for start in ([], [] if mark is None else [mark]):
 # From scratch, the first two steps: a hook (a function that PyTorch calls on the way)
 # catches the vectors before the final norm, as the last block left them. Normalise,
 # unembed, and compare with the model's own logits.
-from lmviz.transformer import architectures as families
+from lmviz.transformer import architectures
 
-norm = lm.module.get_submodule(families.names(lm.module.config).final_norm)
+family = architectures.architecture_of(lm.module.config)
+norm = lm.module.get_submodule(family.final_norm)
 caught = []
 hook = norm.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
 trace = lm.trace(text)

@@ -19,7 +19,7 @@ ids = lm.encode(start)
 
 
 def write(ids=ids, n_tokens=20, **options):
-    steps = prediction.generate(lm.module, ids, n_tokens=n_tokens, **options)
+    steps = prediction.generate(lm, ids, n_tokens=n_tokens, **options)
     return steps, lm.tokenizer.decode([*ids.tolist(), *(step.id for step in steps)])
 
 
@@ -49,7 +49,7 @@ for ax, (name, steps) in zip(
 ):
     chosen = [step.probability for step in steps]
     others = [
-        float(step.alternative_probabilities[step.alternatives != step.id].sum())
+        float(step.alternative_probs[step.alternatives != step.id].sum())
         for step in steps
     ]
     rows = range(len(steps))
@@ -73,9 +73,7 @@ import math
 
 import torch
 
-for first, p in zip(
-    greedy[0].alternatives, greedy[0].alternative_probabilities, strict=True
-):
+for first, p in zip(greedy[0].alternatives, greedy[0].alternative_probs, strict=True):
     steps, text = write(torch.cat([ids, first[None]]), n_tokens=7)
     total = math.log(p) + sum(math.log(step.probability) for step in steps)
     print(f"first {p:.3f}, all eight {total:6.2f} nats:{text[len(start) :]!r}")

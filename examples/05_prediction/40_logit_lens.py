@@ -11,13 +11,13 @@ there: the **logit lens**. When does the model know, and what does it think befo
 # The lens is the end of the model, put behind each block: final norm, unembedding,
 # softmax. It needs nothing that we have not met.
 import lmviz
-from lmviz import prediction
-from lmviz.transformer import _extract as weights
+from lmviz import prediction, transformer
 
 lm = lmviz.load()
 text = "The capital of France is"
 trace = lm.trace(text)
-final_norm, unembed = weights.final_norm(lm.module), weights.unembedding(lm.module)
+model = transformer.extract(lm)
+final_norm, unembed = model.final_norm, model.unembedding
 logits = prediction.logit_lens(trace.hidden_states, final_norm, unembed)
 chances = prediction.probabilities(logits)
 print("lens:", tuple(logits.shape), "= (L + 1, T, V)")
@@ -65,7 +65,7 @@ views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # Look at the bottom row. Where a model uses one table for embedding and unembedding,
 # the lens on layer 0 compares each token's embedding with all the embeddings, and
 # should find the token itself: what it **is**, not what comes next. Does it?
-tied = lm.module.get_output_embeddings().weight is weights.token_table(lm.module)
+tied = lm.module.get_output_embeddings().weight is model.token_table
 own = int((logits[0].argmax(-1) == trace.ids).sum())
 print(f"one table for both: {tied}; layer 0 names the token itself: {own} of ", end="")
 print(len(trace.ids))
@@ -105,9 +105,7 @@ print(f"twice {twice[answer]:.3f}")
 #
 # The check: in the last layer the lens is the model. With our own copy of the stream,
 # whose end has not been normed, it must give the model's logits too.
-from lmviz import transformer
-
-*_, end = transformer.stream(weights.model(lm.module), trace.ids)
+*_, end = transformer.stream(model, trace.ids)
 for ours in (logits[-1], unembed(final_norm(end))):
     difference = float((ours - trace.logits).abs().max())
     print(f"largest absolute difference from the model's logits: {difference:.1e}")

@@ -12,10 +12,10 @@ do the numbers agree to the end?
 # table, a stack of blocks built alike, a norm and an unembedding; where positions are
 # learned, also a table of those.
 import lmviz
-from lmviz.transformer import _extract as weights
+from lmviz import transformer
 
 lm = lmviz.load()
-model = weights.model(lm.module)
+model = transformer.extract(lm)
 block = model.blocks[0]
 print("embedding table:", tuple(model.token_table.shape))
 print("position table: ", model.position_table is not None)
@@ -33,8 +33,6 @@ print("unembedding:    ", tuple(model.unembedding.weight.shape))
 # (``attend`` is chapter 4: norm, heads, fourth matrix. What is called ``_after`` or
 # ``parallel`` is for other families of models.)
 import inspect
-
-from lmviz import transformer
 
 
 def show(*functions):
@@ -112,7 +110,7 @@ for name, m in (("ours", model), ("wrong", replace(model, blocks=tuple(turned)))
         written = torch.cat([written, torch.tensor([best])])
     print(f"{name:6}", repr(lm.tokenizer.decode(written.tolist())))
 # The model's own next six, by the lesson on writing:
-steps = prediction.generate(lm.module, ids, n_tokens=6)
+steps = prediction.generate(lm, ids, n_tokens=6)
 theirs = [*ids.tolist(), *(step.id for step in steps)]
 print("theirs", repr(lm.tokenizer.decode(theirs)))
 

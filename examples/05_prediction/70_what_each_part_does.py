@@ -13,10 +13,9 @@ import torch
 
 import lmviz
 from lmviz import transformer
-from lmviz.transformer import _extract as weights
 
 lm = lmviz.load()
-model = weights.model(lm.module)
+model = transformer.extract(lm)
 
 # %%
 # Counted part by part, they must add up to what the model's card says. (One table may

@@ -7,7 +7,6 @@ import torch
 from lmviz import attention, transformer
 from lmviz.attention import _ablation
 from lmviz.toy import evaluate, grammar
-from lmviz.transformer import _extract as weights
 
 TEXT = "The dog chased the ball because it was excited."
 EVERYONE = [(layer, head) for layer in range(2) for head in range(4)]
@@ -55,7 +54,7 @@ def test_heads_switched_off_are_as_if_nothing_led_on_from_them(tiny, heads, mean
     whole = logits(tiny.module, ids)
     for replacement in (None, means):
         expected = logits(rewired(tiny.module, heads, replacement), ids)
-        with attention.ablate_heads(tiny.module, heads, replacement=replacement):
+        with attention.ablate_heads(tiny, heads, replacement=replacement):
             found = logits(tiny.module, ids)
         assert torch.allclose(found, expected, atol=1e-5)
         assert not torch.allclose(found, whole, atol=1e-2)
@@ -65,7 +64,7 @@ def test_heads_switched_off_are_as_if_nothing_led_on_from_them(tiny, heads, mean
 
 def test_a_batch_is_switched_off_in_every_row(tiny):
     batch = torch.stack([tiny.encode(" dog" * 5), tiny.encode(" cat" * 5)])
-    with attention.ablate_heads(tiny.module, [(0, 2)]):
+    with attention.ablate_heads(tiny, [(0, 2)]):
         together = tiny.module(batch).logits
         alone = [logits(tiny.module, ids) for ids in batch]
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)
@@ -73,7 +72,7 @@ def test_a_batch_is_switched_off_in_every_row(tiny):
 
 def test_nobody_switched_off_changes_nothing(tiny):
     ids = tiny.encode(TEXT)
-    with attention.ablate_heads(tiny.module, []):
+    with attention.ablate_heads(tiny, []):
         found = logits(tiny.module, ids)
     assert torch.equal(found, logits(tiny.module, ids))
 
@@ -83,7 +82,7 @@ def test_heads_come_back_after_an_error(tiny):
     whole = logits(tiny.module, ids)
     with (
         pytest.raises(ZeroDivisionError),
-        attention.ablate_heads(tiny.module, EVERYONE),
+        attention.ablate_heads(tiny, EVERYONE),
     ):
         assert len(hooks(tiny.module)) == 2
         raise ZeroDivisionError
@@ -99,13 +98,13 @@ def test_no_hook_stays_after_an_error(tiny):
     handle = tiny.module.get_output_embeddings().register_forward_hook(stop)
     try:
         with pytest.raises(InterruptedError):
-            attention.mean_head_outputs(tiny.module, ids)
+            attention.mean_head_outputs(tiny, ids)
         assert not hooks(tiny.module)
         handle.remove()
         last = _ablation._output(tiny.module, 1)
         handle = last.register_forward_hook(stop)
         with pytest.raises(InterruptedError):
-            attention.head_effects(tiny.module, ids, 0)
+            attention.head_effects(tiny, ids, 0)
         assert not hooks(tiny.module)
     finally:
         handle.remove()
@@ -113,14 +112,14 @@ def test_no_hook_stays_after_an_error(tiny):
 
 def test_mean_outputs_are_the_means_of_what_the_heads_give(family):
     trace = family.trace(TEXT)
-    model = weights.model(family.module)
+    model = transformer.extract(family)
     expected = torch.stack(
         [
             transformer.heads(block.attention, x).output.mean(1)
             for block, x in zip(model.blocks, trace.hidden_states[:-1], strict=True)
         ]
     )
-    found = attention.mean_head_outputs(family.module, trace.ids)
+    found = attention.mean_head_outputs(family, trace.ids)
     assert found.shape[:2] == (2, 4)
     assert torch.allclose(found, expected, atol=1e-5)
     assert not hooks(family.module)
@@ -134,14 +133,12 @@ def test_effects_are_those_of_the_heads_switched_off_one_by_one(family):
         return logits(family.module, ids)[-1].log_softmax(-1)[answer]
 
     whole = chance()
-    for replacement in (None, attention.mean_head_outputs(family.module, ids)):
-        found = attention.head_effects(
-            family.module, ids, answer, replacement=replacement
-        )
+    for replacement in (None, attention.mean_head_outputs(family, ids)):
+        found = attention.head_effects(family, ids, answer, replacement=replacement)
         assert found.shape == (2, 4)
         for layer, head in EVERYONE:
             with attention.ablate_heads(
-                family.module, [(layer, head)], replacement=replacement
+                family, [(layer, head)], replacement=replacement
             ):
                 expected = chance() - whole
             assert found[layer, head] == pytest.approx(expected.item(), abs=1e-5)
@@ -152,7 +149,7 @@ def test_effects_are_those_of_the_heads_switched_off_one_by_one(family):
 def test_effects_are_those_of_rewired_modules(tiny, means):
     ids = tiny.encode(TEXT)
     whole = logits(tiny.module, ids)[-1].log_softmax(-1)
-    found = attention.head_effects(tiny.module, ids, 1000, replacement=means)
+    found = attention.head_effects(tiny, ids, 1000, replacement=means)
     for layer, head in EVERYONE:
         without = rewired(tiny.module, [(layer, head)], means)
         change = logits(without, ids)[-1].log_softmax(-1) - whole
@@ -164,7 +161,7 @@ def test_a_head_that_is_not_there_is_refused(family, layer, head):
     said = f"no head {head} in layer {layer}: wanted layers 0 to 1 and heads 0 to 3"
     with (
         pytest.raises(ValueError, match=said),
-        attention.ablate_heads(family.module, [(0, 0), (layer, head)]),
+        attention.ablate_heads(family, [(0, 0), (layer, head)]),
     ):
         pass
     assert not hooks(family.module)
@@ -184,7 +181,7 @@ def test_without_the_heads_that_find_them_facts_are_not_recalled(toy):
     rows = torch.stack(whole.attentions)[:, :, :, -1]
     on_it = rows[:, range(len(ids)), :, places].mean(0)
     finders = [tuple(head) for head in (on_it > 0.5).nonzero().tolist()]
-    with attention.ablate_heads(toy.module, finders):
+    with attention.ablate_heads(toy, finders):
         without = toy.module(ids).logits
     assert (whole.logits[:, -1].argmax(-1) == answers).all()
     assert (without[:, -1].argmax(-1) == answers).double().mean() <= 0.5

@@ -358,15 +358,14 @@ def test_nothing_is_offered_where_no_word_can_follow(open_page):
 
 
 def test_the_lens_says_what_each_layer_would(open_page, toy):
-    from lmviz import prediction
-    from lmviz.transformer import _extract as reading
+    from lmviz import prediction, transformer
 
     page = open_page(views.explorer())
     trace = toy.trace(text_box(page).input_value())
     logits = prediction.logit_lens(
         trace.hidden_states,
-        reading.final_norm(toy.module),
-        reading.unembedding(toy.module),
+        transformer.extract(toy).final_norm,
+        transformer.extract(toy).unembedding,
     )
     most, ids = logits.softmax(-1).max(-1)
     cells = ask(
@@ -388,7 +387,7 @@ def test_the_lens_says_what_each_layer_would(open_page, toy):
 def test_a_head_that_is_off_changes_what_is_said(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
-    with attention.ablate_heads(toy.module, [(0, 3)]):
+    with attention.ablate_heads(toy, [(0, 3)]):
         without = chances(toy, text)
     whole = chances(toy, text)
     page.get_by_role("button", name="switch off layer 0, head 3").click()
@@ -431,7 +430,7 @@ def test_the_tour_sets_the_stage_and_tells_what_is_true(open_page, toy):
         if step.get("head") == "needed":
             trace = toy.trace(story)
             ids, red = trace.ids, int(trace.logits[-1].argmax())
-            effects = attention.head_effects(toy.module, ids, red)
+            effects = attention.head_effects(toy, ids, red)
             layer, head = divmod(int(effects.argmin()), 4)
             assert f"it is layer {layer}, head {head}, and it is off" in told
             assert ask(page, "[...x.off]") == [layer * 4 + head]

@@ -12,9 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 import lmviz
-from lmviz import attention, prediction
+from lmviz import attention, prediction, transformer
 from lmviz.toy import WEIGHTS, grammar, language
-from lmviz.transformer import _extract as weights
 from lmviz.views._view import STATIC
 from lmviz.views.explorer import collect
 
@@ -120,8 +119,8 @@ def test_all_that_the_page_shows_is_what_torch_computes(page, toy):
         residual = torch.stack([*trace.hidden_states[:-1], seen[0]])
         lens = prediction.logit_lens(
             trace.hidden_states,
-            weights.final_norm(toy.module),
-            weights.unembedding(toy.module),
+            transformer.extract(toy).final_norm,
+            transformer.extract(toy).unembedding,
         )
     wanted = {
         "tokens": module.wte.weight[ids],

@@ -135,7 +135,7 @@ def test_a_model_of_another_revision_is_refused(toy):
 
 def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
     with (
-        attention.ablate_heads(toy.module, [(0, 0)]),
+        attention.ablate_heads(toy, [(0, 0)]),
         pytest.raises(ValueError, match=r"has hooks .*use n_jobs=1"),
     ):
         scores(toy, texts, n_jobs=2)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmviz.transformer import _extract as weights
+from lmviz import transformer
 
 
 def test_trace_equals_the_output_of_the_model(family):
@@ -22,7 +22,7 @@ def test_trace_equals_the_output_of_the_model(family):
 
 def test_embeddings_are_rows_of_the_table(family):
     trace = family.trace("The dog chased the ball")
-    table = weights.token_table(family.module)
+    table = transformer.token_table(family)
     assert torch.equal(trace.embeddings, table[trace.ids])
 
 

@@ -3,9 +3,8 @@ import math
 import pytest
 import torch
 
-from lmviz import prediction
+from lmviz import prediction, transformer
 from lmviz.toy import language
-from lmviz.transformer import _extract as weights
 
 TEXT = "The dog chased the ball because it was excited, and the cat watched."
 
@@ -88,8 +87,8 @@ def test_bits_per_byte_do_not_ask_how_the_text_was_cut():
 
 def test_the_lens_ends_with_the_models_logits(family):
     trace = family.trace(TEXT)
-    final_norm = weights.final_norm(family.module)
-    unembedding = weights.unembedding(family.module)
+    final_norm = transformer.extract(family).final_norm
+    unembedding = transformer.extract(family).unembedding
     lens = prediction.logit_lens(trace.hidden_states, final_norm, unembedding)
     assert lens.shape == (3, *trace.logits.shape)
     assert torch.allclose(lens[-1], trace.logits, atol=1e-5)
@@ -99,8 +98,8 @@ def test_the_lens_norms_what_is_not_normed_yet(tiny):
     trace = tiny.trace(TEXT)
     lens = prediction.logit_lens(
         trace.hidden_states,
-        weights.final_norm(tiny.module),
-        weights.unembedding(tiny.module),
+        transformer.extract(tiny).final_norm,
+        transformer.extract(tiny).unembedding,
     )
     is_gpt2 = tiny.module.config.model_type == "gpt2"
     norm = tiny.module.transformer.ln_f if is_gpt2 else tiny.module.model.norm

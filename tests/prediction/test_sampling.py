@@ -49,7 +49,7 @@ def test_what_the_toy_writes_is_a_story(toy):
     mistakes = n_words = 0
     for _ in range(10):
         steps = prediction.generate(
-            toy.module, torch.tensor([start]), n_tokens=40, choose=choose
+            toy, torch.tensor([start]), n_tokens=40, choose=choose
         )
         words = ["<story>"]
         for step in steps:
@@ -202,7 +202,7 @@ def test_greedy_text_is_the_one_of_transformers(family):
         ids[None], max_new_tokens=12, do_sample=False, eos_token_id=None, pad_token_id=0
     )[0, len(ids) :]
     with_cache, without = (
-        prediction.generate(family.module, ids, n_tokens=12, use_cache=use_cache)
+        prediction.generate(family, ids, n_tokens=12, use_cache=use_cache)
         for use_cache in (True, False)
     )
     for steps in (with_cache, without):
@@ -210,14 +210,14 @@ def test_greedy_text_is_the_one_of_transformers(family):
     for ours, again in zip(with_cache, without, strict=True):
         assert torch.equal(ours.alternatives, again.alternatives)
         assert torch.allclose(
-            ours.alternative_probabilities, again.alternative_probabilities, atol=1e-6
+            ours.alternative_probs, again.alternative_probs, atol=1e-6
         )
 
 
 def test_the_cache_changes_nothing(smollm2):
     ids = smollm2.encode("The dog chased the ball")
     with_cache, without = (
-        prediction.generate(smollm2.module, ids, n_tokens=8, use_cache=use_cache)
+        prediction.generate(smollm2, ids, n_tokens=8, use_cache=use_cache)
         for use_cache in (True, False)
     )
     for ours, theirs in zip(with_cache, without, strict=True):
@@ -227,11 +227,11 @@ def test_the_cache_changes_nothing(smollm2):
 
 def test_steps_keep_what_else_could_have_come(tiny):
     ids = tiny.encode("The dog")
-    [step] = prediction.generate(tiny.module, ids, n_tokens=1, k=3)
+    [step] = prediction.generate(tiny, ids, n_tokens=1, k=3)
     chances = tiny.module(ids[None]).logits[0, -1].softmax(-1)
     top = chances.topk(3)
     assert torch.equal(step.alternatives, top.indices)
-    assert torch.allclose(step.alternative_probabilities, top.values)
+    assert torch.allclose(step.alternative_probs, top.values)
     assert step.id == top.indices[0]
     assert step.probability == pytest.approx(top.values[0].item())
 
@@ -239,4 +239,4 @@ def test_steps_keep_what_else_could_have_come(tiny):
 def test_a_text_that_would_not_fit_is_refused(tiny):
     ids = tiny.encode("The dog")
     with pytest.raises(ValueError, match="2 tokens and 63 more do not fit .* 64"):
-        prediction.generate(tiny.module, ids, n_tokens=63)
+        prediction.generate(tiny, ids, n_tokens=63)

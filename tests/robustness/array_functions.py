@@ -55,12 +55,12 @@ def _lens(hidden_states):
 
 
 def _switched_off(replacement):
-    with attention.ablate_heads(toy().module, [(0, 1)], replacement=replacement):
+    with attention.ablate_heads(toy(), [(0, 1)], replacement=replacement):
         return toy().trace("Anna has a red ball").logits
 
 
 def _effects(ids, replacement):
-    return attention.head_effects(toy().module, ids, 5, replacement=replacement)
+    return attention.head_effects(toy(), ids, 5, replacement=replacement)
 
 
 _HEADS = {"L": 3, "H": 4, "u": 24}
@@ -97,7 +97,7 @@ _CHAPTERS = [
         {"logits": "d"},
         lambda logits: prediction.sampler(top_k=3, top_p=0.9)(logits),
     ),
-    text("prediction.generate", lambda ids: prediction.generate(toy().module, ids)),
+    text("prediction.generate", lambda ids: prediction.generate(toy(), ids)),
     Case("surprise.surprisal", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
     Case("surprise.ranks", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
     Case("surprise.perplexity", {"surprisals": "d"}),
@@ -128,7 +128,7 @@ _HEAD_MEASURES = [
     ),
     text(
         "ablation.mean_head_outputs",
-        lambda ids: attention.mean_head_outputs(toy().module, ids),
+        lambda ids: attention.mean_head_outputs(toy(), ids),
     ),
     Case(
         "ablation.effects",

@@ -162,7 +162,7 @@ def test_batches_and_heads_that_do_not_fit_are_refused(toy, monkeypatch, left):
             function(toy, texts, batch_tokens=64, progress=False)
     left(400)
     with pytest.raises(ValueError, match="of 4 texts of 64 tokens takes"):
-        attention.head_effects(toy.module, texts[0], 0)
+        attention.head_effects(toy, texts[0], 0)
 
 
 def test_a_machine_that_says_nothing_of_its_memory_is_trusted(toy, monkeypatch):

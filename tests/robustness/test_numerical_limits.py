@@ -13,7 +13,6 @@ import torch
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from lmviz import attention, corpus, prediction, transformer
-from lmviz.transformer import _extract as weights
 
 EDGE = torch.tensor([1e4, -1e4, 0.0, 1e4 - 1])
 
@@ -117,7 +116,7 @@ def test_no_token_is_drawn_where_all_are_ruled_out():
 @pytest.mark.parametrize("n_tokens", [1, 64])
 def test_texts_of_any_length_are_rebuilt(family, n_tokens):
     trace = family.trace(torch.arange(n_tokens))
-    whole = weights.model(family.module)
+    whole = transformer.extract(family)
     assert torch.allclose(transformer.logits(whole, trace.ids), trace.logits, atol=1e-4)
     found = [
         transformer.heads(part.attention, x).weights
@@ -142,10 +141,10 @@ def test_a_text_of_one_token_has_no_choice(toy):
 @pytest.mark.parametrize("start", [1, 63])
 def test_a_text_is_written_up_to_the_context_and_no_further(toy, start):
     ids = torch.zeros(start, dtype=torch.int64)
-    steps = prediction.generate(toy.module, ids, n_tokens=64 - start)
+    steps = prediction.generate(toy, ids, n_tokens=64 - start)
     assert len(steps) == 64 - start
     with pytest.raises(ValueError, match="do not fit the model's context of 64"):
-        prediction.generate(toy.module, ids, n_tokens=65 - start)
+        prediction.generate(toy, ids, n_tokens=65 - start)
 
 
 def test_many_texts_may_fill_the_context(toy):

@@ -12,7 +12,7 @@ import lmviz
 from lmviz import embeddings, prediction
 from lmviz.toy import WEIGHTS, evaluate, grammar, history, language, train
 from lmviz.toy.__main__ import main
-from lmviz.transformer import _extract as weights
+from lmviz import transformer
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_toy_answers_questions(toy):
         ("the kite", "Tom has is blue ."),
     ):
         ids = toy.encode(f"{facts} {beginning}")
-        steps = prediction.generate(toy.module, ids, n_tokens=len(answer.split()))
+        steps = prediction.generate(toy, ids, n_tokens=len(answer.split()))
         assert toy.tokenizer.decode([step.id for step in steps]) == answer
 
 
@@ -90,7 +90,7 @@ def test_the_history_ends_with_the_trained_toy(toy):
         == list(history.position_tables())
     )
     assert torch.equal(
-        history.position_tables()[train.STEPS], weights.position_table(toy.module)
+        history.position_tables()[train.STEPS], transformer.extract(toy).position_table
     )
 
 

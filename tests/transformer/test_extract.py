@@ -2,26 +2,42 @@ import pytest
 import tiny_families
 import torch
 
-from lmviz.transformer import _extract as weights
-from lmviz.transformer import components as parts
+import lmviz
+from lmviz import transformer
+from lmviz.transformer import components
+
+
+def tiny_model(family, **changes):
+    config = tiny_families.config(family, vocab_size=50, **changes)
+    return lmviz.LanguageModel.from_module(tiny_families.build(config))
 
 
 def test_unembedding_gives_the_models_logits(family):
     trace = family.trace("The dog chased the ball")
-    ours = weights.unembedding(family.module)(trace.hidden_states[-1])
-    assert torch.allclose(ours, trace.logits, atol=1e-5)
+    for unembedding in (
+        transformer.unembedding(family),
+        transformer.extract(family).unembedding,
+    ):
+        ours = unembedding(trace.hidden_states[-1])
+        assert torch.allclose(ours, trace.logits, atol=1e-5)
+
+
+def test_the_token_table_is_the_models_own(family):
+    table = family.module.get_input_embeddings().weight
+    assert transformer.token_table(family) is table
+    assert transformer.extract(family).token_table is table
 
 
 @pytest.mark.parametrize(
     ("theirs", "centred"), [(torch.nn.LayerNorm, True), (torch.nn.RMSNorm, False)]
 )
-def test_norms_are_those_of_torch(theirs, centred):
+def test_norms_equal_those_of_torch(theirs, centred):
     torch.manual_seed(0)
     module = theirs(16, eps=1e-5)
     torch.nn.init.normal_(module.weight)
     if centred:
         torch.nn.init.normal_(module.bias)
-    norm = parts.Norm(
+    norm = components.Norm(
         module.weight, getattr(module, "bias", None), module.eps, centred=centred
     )
     x = 3 + 2 * torch.randn(5, 16)
@@ -29,25 +45,24 @@ def test_norms_are_those_of_torch(theirs, centred):
 
 
 @pytest.mark.parametrize("eps", [1e-6, 1.0])
-def test_eps_keeps_the_norm_of_nothing_finite(eps):
-    norm = parts.Norm(torch.ones(4), None, eps, centred=False)
+def test_eps_keeps_the_norm_of_zeros_finite(eps):
+    norm = components.Norm(torch.ones(4), None, eps, centred=False)
     assert torch.equal(norm(torch.zeros(2, 4)), torch.zeros(2, 4))
     # One over the root of 1 + eps, the mean square of ones being one.
     expected = torch.full((2, 4), (1 + eps) ** -0.5)
     assert torch.allclose(norm(torch.ones(2, 4)), expected)
 
 
-def test_the_position_table_is_what_the_model_adds(family):
+def test_the_position_table_holds_what_the_model_adds(family):
     module = family.module
     embeddings = {
         "gpt2": lambda: module.transformer.wpe,
         "opt": lambda: module.model.decoder.embed_positions,
     }.get(module.config.model_type)
+    table = transformer.extract(family).position_table
     if embeddings is None:
-        said = f"the model has {family.card.positions} positions, and no table"
-        with pytest.raises(ValueError, match=said) as error:
-            weights.position_table(module)
-        assert "\n" not in str(error.value)
+        assert family.card.positions != "learned"
+        assert table is None
         return
     added = {}
 
@@ -57,41 +72,34 @@ def test_the_position_table_is_what_the_model_adds(family):
     hook = embeddings().register_forward_hook(keep)
     ids = family.trace("The dog chased the ball").ids
     hook.remove()
-    table = weights.position_table(module)
     assert table.shape == (64, 32)
     assert torch.equal(table[: len(ids)], added["rows"])
 
 
 @pytest.mark.parametrize("layer", [2, -3])
-def test_a_layer_that_is_not_there_is_refused(tiny, layer):
-    with pytest.raises(ValueError, match=f"layer is {layer}, .* has 2: wanted -2 to 1"):
-        weights.attention(tiny.module, layer)
+def test_a_layer_out_of_range_is_refused(family, layer):
+    with pytest.raises(IndexError, match=f"no layer {layer}.* between -2 and 1"):
+        transformer.extract(family).blocks[layer]
 
 
-@pytest.mark.parametrize("layer", [2, -3])
-def test_a_block_that_is_not_there_is_refused(family, layer):
-    with pytest.raises(ValueError, match=f"layer is {layer}, .* has 2: wanted -2 to 1"):
-        weights.block(family.module, layer)
+def test_blocks_are_a_sequence(family):
+    blocks = transformer.extract(family).blocks
+    assert len(blocks) == 2
+    assert blocks[-1] is blocks[1] is list(blocks)[1]
+    assert blocks[:1] == (blocks[0],)
 
 
-def test_layers_count_from_the_last_too(family):
-    last, second = (weights.attention(family.module, layer) for layer in (-1, 1))
-    assert torch.equal(last.output.weight, second.output.weight)
-    assert last.window == second.window
-
-
-def test_the_last_layer_is_scaled_as_the_last():
-    config = tiny_families.config(
-        "gpt2", vocab_size=50, scale_attn_by_inverse_layer_idx=True
+def test_scores_may_be_scaled_by_the_layer():
+    model = transformer.extract(
+        tiny_model("gpt2", scale_attn_by_inverse_layer_idx=True)
     )
-    module = tiny_families.build(config)
-    # One over the root of a width of eight, over the number of the layer.
-    assert weights.attention(module, -1).scale == pytest.approx(8**-0.5 / 2)
-    assert weights.attention(module, -2).scale == pytest.approx(8**-0.5)
+    # One over the root of d_head, 8, and over the number of the layer.
+    assert model.blocks[-1].attention.scale == pytest.approx(8**-0.5 / 2)
+    assert model.blocks[-2].attention.scale == pytest.approx(8**-0.5)
 
 
-def test_a_model_shares_the_tensors_of_the_module(tiny):
-    model = weights.model(tiny.module)
+def test_components_share_the_models_memory(tiny):
+    model = transformer.extract(tiny)
     own = {weight.data_ptr() for weight in tiny.module.parameters()}
     assert model.token_table.data_ptr() in own
     assert model.blocks[1].attention.output.weight.data_ptr() in own
@@ -99,7 +107,7 @@ def test_a_model_shares_the_tensors_of_the_module(tiny):
 
 
 @pytest.mark.parametrize(
-    ("family", "changes", "said"),
+    ("family", "changes", "message"),
     [
         (
             "llama",
@@ -118,7 +126,11 @@ def test_a_model_shares_the_tensors_of_the_module(tiny):
             {"_remove_final_layer_norm": True},
             "has _remove_final_layer_norm=True",
         ),
-        ("opt", {"word_embed_proj_dim": 16}, "its embeddings from 16 to 32"),
+        (
+            "opt",
+            {"word_embed_proj_dim": 16},
+            "word_embed_proj_dim=16, and only .* equal to hidden_size",
+        ),
         ("phi", {"qk_layernorm": True}, "has qk_layernorm=True"),
         (
             "bloom",
@@ -128,10 +140,45 @@ def test_a_model_shares_the_tensors_of_the_module(tiny):
         ("gemma2", {"use_bidirectional_attention": True}, "has use_bidirectional_att"),
     ],
 )
-def test_a_model_that_leaves_the_beaten_track_is_refused(family, changes, said):
-    config = tiny_families.config(family, vocab_size=50, **changes)
-    module = tiny_families.build(config)
-    for function in (weights.model, lambda module: weights.attention(module, 0)):
-        with pytest.raises(ValueError, match=said) as error:
-            function(module)
-        assert "\n" not in str(error.value)
+def test_unsupported_config_options_are_refused(family, changes, message):
+    with pytest.raises(ValueError, match=message) as error:
+        transformer.extract(tiny_model(family, **changes))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("embedding_multiplier", 12.0),
+        ("residual_multiplier", 0.2),
+        ("attention_multiplier", 1.0),
+        ("logits_scaling", 8.0),
+        ("logit_scale", 0.0625),
+        ("scale_emb", 12),
+        ("clip_qkv", 8.0),
+    ],
+)
+def test_multipliers_that_are_not_modelled_are_refused(family, option, value):
+    lm = tiny_model(family, **{option: value})
+    with pytest.raises(ValueError, match=f"{option}={value}, which is not modelled"):
+        transformer.extract(lm)
+    lm = tiny_model(family, **{option: None})
+    assert len(transformer.extract(lm).blocks) == 2
+
+
+def test_unembedding_of_a_family_without_an_entry_is_refused_if_it_is_scaled():
+    options = {"intermediate_size": 48, "num_key_value_heads": 2}
+    lm = tiny_model("cohere", logit_scale=0.5, **options)
+    assert transformer.token_table(lm).shape == (50, 32)
+    with pytest.raises(ValueError, match=r"logit_scale=0\.5, which is not modelled"):
+        transformer.unembedding(lm)
+
+
+@pytest.mark.parametrize(
+    "function", [transformer.extract, transformer.token_table, transformer.unembedding]
+)
+def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
+    for wrong in (toy.module, "gpt2", None):
+        with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel"):
+            function(wrong)

@@ -2,9 +2,8 @@ import pytest
 import tiny_families
 import torch
 
+import lmviz
 from lmviz import transformer
-from lmviz.models._trace import trace as run_once
-from lmviz.transformer import _extract as weights
 
 # Longer than the windows of the tiny models.
 TEXT = "The dog chased the ball because it was excited, and the cat watched."
@@ -15,15 +14,15 @@ def largest_difference(ours, theirs):
     return (ours - theirs).abs().max()
 
 
-def test_the_logits_are_the_models(family):
+def test_logits_equal_the_models_own(family):
     trace = family.trace(TEXT)
-    ours = transformer.logits(weights.model(family.module), trace.ids)
+    ours = transformer.logits(transformer.extract(family), trace.ids)
     assert largest_difference(ours, trace.logits) < 1e-5
 
 
-def test_the_stream_is_the_models(family):
+def test_the_residual_stream_equals_the_models_own(family):
     trace = family.trace(TEXT)
-    model = weights.model(family.module)
+    model = transformer.extract(family)
     *ours, last = transformer.stream(model, trace.ids)
     *theirs, normed = trace.hidden_states
     for x, expected in zip(ours, theirs, strict=True):
@@ -31,26 +30,26 @@ def test_the_stream_is_the_models(family):
     assert largest_difference(model.final_norm(last), normed) < 1e-5
 
 
-def test_the_attention_of_every_layer_is_the_models(family):
+def test_attention_weights_equal_the_models_own(family):
     trace = family.trace(TEXT)
     for layer in (0, 1, -1):
-        part = weights.attention(family.module, layer)
+        part = transformer.extract(family).blocks[layer].attention
         x = trace.hidden_states[layer if layer >= 0 else layer - 1]
         ours = transformer.heads(part, x).weights
         assert largest_difference(ours, trace.attentions[layer]) < 1e-5
 
 
-def test_heads_are_as_many_and_as_wide_as_the_model_says(family):
+def test_heads_have_the_number_and_width_of_the_config(family):
     config = family.module.config
     d_head = getattr(config, "head_dim", None) or config.hidden_size // 4
-    part = weights.attention(family.module, 0)
+    part = transformer.extract(family).blocks[0].attention
     heads = transformer.heads(part, torch.zeros(5, 32))
     for vectors in (heads.query, heads.key, heads.value, heads.output):
         assert vectors.shape == (4, 5, d_head)
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_what_attention_and_mlp_add_is_what_the_models_modules_give(tiny, layer):
+def test_attention_and_mlp_outputs_equal_the_models_own(tiny, layer):
     caught = {}
 
     def keep(module, inputs, output):
@@ -66,16 +65,16 @@ def test_what_attention_and_mlp_add_is_what_the_models_modules_give(tiny, layer)
     trace = tiny.trace(TEXT)
     for hook in hooks:
         hook.remove()
-    part, x = weights.block(tiny.module, layer), trace.hidden_states[layer]
+    part, x = transformer.extract(tiny).blocks[layer], trace.hidden_states[layer]
     attended = transformer.attend(part.attention, x)
     assert largest_difference(attended, caught[modules[0]]) < 1e-5
     transformed = transformer.feed_forward(part.mlp, x + attended)
     assert largest_difference(transformed, caught[modules[1]]) < 1e-5
 
 
-def test_the_logits_are_those_of_smollm2(smollm2):
+def test_logits_equal_those_of_smollm2(smollm2):
     trace = smollm2.trace(TEXT)
-    model = weights.model(smollm2.module)
+    model = transformer.extract(smollm2)
     ours = transformer.logits(model, trace.ids)
     assert largest_difference(ours, trace.logits) < 1e-3
     for layer in (0, 14, 29):
@@ -110,7 +109,7 @@ def test_the_logits_are_those_of_smollm2(smollm2):
         ("llama", {"attention_bias": True, "mlp_bias": True}),
         ("llama", {"head_dim": 16, "tie_word_embeddings": True}),
         ("llama", {"rms_norm_eps": 0.5}),
-        # Llama turns all dimensions, whatever a config may say.
+        # Llama rotates all dimensions and ignores this option.
         (
             "llama",
             {
@@ -134,13 +133,13 @@ def test_the_logits_are_those_of_smollm2(smollm2):
         ("bloom", {"num_attention_heads": 6, "hidden_size": 48}),
     ],
 )
-def test_what_a_config_may_change_is_followed(family, changes):
+def test_supported_config_options_are_followed(family, changes):
     config = tiny_families.config(family, vocab_size=50, **changes)
-    module = tiny_families.build(config)
-    tokens = torch.arange(2, 14)
-    trace = run_once(module, tokens, map(str, tokens))
-    model = weights.model(module)
-    assert largest_difference(transformer.logits(model, tokens), trace.logits) < 1e-5
+    lm = lmviz.LanguageModel.from_module(tiny_families.build(config))
+    trace = lm.trace(torch.arange(2, 14))
+    model = transformer.extract(lm)
+    ours = transformer.logits(model, trace.ids)
+    assert largest_difference(ours, trace.logits) < 1e-5
     for part, x, theirs in zip(
         model.blocks, trace.hidden_states[:-1], trace.attentions, strict=True
     ):
@@ -149,18 +148,22 @@ def test_what_a_config_may_change_is_followed(family, changes):
 
 
 @pytest.mark.parametrize("wrong", [-1, 50257])
-def test_an_id_that_is_not_in_the_table_is_refused(family, wrong):
-    model = weights.model(family.module)
+def test_ids_outside_the_vocabulary_are_refused(family, wrong):
+    model = transformer.extract(family)
     with pytest.raises(ValueError, match=f"`ids` must be .* 0 to 50256, got {wrong}"):
         transformer.logits(model, torch.tensor([0, wrong]))
 
 
 @pytest.mark.parametrize("name", ["gpt2", "opt"])
-def test_learned_positions_take_a_text_as_long_as_their_table(name):
-    module = tiny_families.build(tiny_families.config(name))
-    model = weights.model(module)
+def test_learned_positions_take_texts_up_to_the_context(name):
+    lm = lmviz.LanguageModel.from_module(
+        tiny_families.build(tiny_families.config(name))
+    )
+    model = transformer.extract(lm)
     ids = torch.arange(64)
-    theirs = module(ids[None]).logits[0]
+    theirs = lm.trace(ids).logits
     assert largest_difference(transformer.logits(model, ids), theirs) < 1e-5
-    with pytest.raises(ValueError, match="65 tokens, and the model has 64 places"):
+    with pytest.raises(
+        ValueError, match="65 tokens long, and the model has 64 positions"
+    ):
         transformer.logits(model, torch.arange(65))
