@@ -206,11 +206,7 @@ def _answer_id(lm, answer):
             "`answer` must be the id of a token (an int) or its text, such as "
             f'" Paris", got {type(answer).__name__}'
         )
-    if not 0 <= (answer := int(answer)) < lm.card.vocabulary:
-        raise ValueError(
-            f"`answer` must be an id from 0 to {lm.card.vocabulary - 1}, got {answer}"
-        )
-    return answer
+    return _validation.integer(answer, "answer", 0, lm.card.vocabulary - 1)
 
 
 def _pairs(heads):

@@ -6,8 +6,6 @@ attention that a query spends on one kind of key. `PATTERNS` defines these kinds
 `lmviz.corpus`, which scores many texts.
 """
 
-import operator
-
 import torch
 
 from .. import _validation
@@ -173,13 +171,11 @@ def rollout(attentions, *, residual=0.5):
     tensor([[1.0000, 0.0000],
             [0.4375, 0.5625]])
     """
-    attentions = _validation.float_tensor(
-        attentions, "attentions", ("L", "H", "T", "T")
-    )
+    shape = "L", "H", "T", "T"
+    attentions = _validation.float_tensor(attentions, "attentions", shape)
     if attentions.shape[-1] != attentions.shape[-2]:
         raise ValueError(
-            f"`attentions` must have the shape (L, H, T, T), got "
-            f"{tuple(attentions.shape)}"
+            f"`attentions` must have shape (L, H, T, T), got {tuple(attentions.shape)}"
         )
     if not 0 <= residual <= 1:
         raise ValueError(f"`residual` must be a fraction from 0 to 1, got {residual}")
@@ -213,10 +209,7 @@ def strongest(scores, k):
     scores = _validation.float_tensor(scores, "scores", ("L", "H"))
     if scores.isnan().any():
         raise ValueError("`scores` must be numbers to be ordered, got nan")
-    if not 1 <= (k := operator.index(k)) <= scores.numel():
-        raise ValueError(
-            f"`k` must be a number of heads from 1 to {scores.numel()}, got {k}"
-        )
+    k = _validation.integer(k, "k", 1, scores.numel())
     # Stable, so that of equal scores the first head comes first, as in argmax.
     order = scores.flatten().argsort(descending=True, stable=True)[:k]
     return [
@@ -270,13 +263,8 @@ def _mean_fraction(weights, keys, queries):
 
 def _of_text(weights, ids):
     ids = _validation.ids(ids, "ids", ("T",))
-    weights = _square(weights)
-    if weights.shape[-1] != len(ids):
-        raise ValueError(
-            f"`weights` {tuple(weights.shape)} must have the shape (..., T, T), with T "
-            f"the number of ids, got {len(ids)} ids"
-        )
-    return weights, ids
+    n = len(ids)
+    return _square(_validation.float_tensor(weights, "weights", ("...", n, n))), ids
 
 
 def _square(weights):
@@ -284,7 +272,7 @@ def _square(weights):
     n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
         raise ValueError(
-            "`weights` must have the shape (..., T, T) with two tokens or more, got "
+            "`weights` must have shape (..., T, T) with two tokens or more, got "
             f"{tuple(weights.shape)}"
         )
     return weights

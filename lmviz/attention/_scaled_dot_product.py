@@ -27,10 +27,9 @@ def causal_mask(n_tokens, *, window=None):
             [1, 1, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
-    if n_tokens < 1:
-        raise ValueError(f"`n_tokens` must be at least 1, got {n_tokens}")
-    if window is not None and window < 1:
-        raise ValueError(f"`window` must be at least 1, got {window}")
+    n_tokens = _validation.integer(n_tokens, "n_tokens", 1)
+    if window is not None:
+        window = _validation.integer(window, "window", 1)
     mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
     return mask if window is None else mask.triu(1 - window)
 
@@ -65,7 +64,7 @@ def scores(query, key, *, scale=None, softcap=None):
     key = _validation.float_tensor(key, "key", ("...", "T_k", "d_head"))
     if query.shape[-1] != key.shape[-1] or query.shape[:-2] != key.shape[:-2]:
         raise ValueError(
-            "`query` and `key` must have the shapes (..., T_q, d_head) and (..., T_k, "
+            "`query` and `key` must have shapes (..., T_q, d_head) and (..., T_k, "
             f"d_head), equal in all but T, got {tuple(query.shape)} and "
             f"{tuple(key.shape)}"
         )
@@ -114,7 +113,7 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
             )
         if mask.shape != raw.shape[-2:]:
             raise ValueError(
-                f"`mask` must have the shape (T_q, T_k) = {tuple(raw.shape[-2:])}, got "
+                f"`mask` must have shape (T_q, T_k) = {tuple(raw.shape[-2:])}, got "
                 f"{tuple(mask.shape)}"
             )
         raw = raw.masked_fill(~mask, -torch.inf)
@@ -126,7 +125,7 @@ def _check_bias(bias, shape):
     both = zip(reversed(bias.shape), reversed(shape), strict=False)
     if not all(a == b or 1 in (a, b) for a, b in both):
         raise ValueError(
-            f"`bias` must have the shape of the scores, {tuple(shape)}, or one that "
+            f"`bias` must have the axes of the scores, {tuple(shape)}, or one that "
             f"broadcasts to it, got {tuple(bias.shape)}"
         )
     return bias
@@ -185,7 +184,7 @@ def split_heads(x, n_heads):
     n_tokens, width = _validation.tensor(x, "x", ("T", "H * d_head")).shape
     if n_heads < 1 or width % n_heads:
         raise ValueError(
-            f"`x` has the width {width}, which cannot be split into {n_heads} heads"
+            f"`x` has the width {width}, which can't be split into {n_heads} heads"
         )
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
+from .. import _validation
 from .._extras import needs
 
 with needs("corpus", "statistics over many texts"):
@@ -55,8 +56,7 @@ class Batches:
     def __init__(self, lm, texts, batch_tokens):
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of texts, got one string")
-        if batch_tokens < 1:
-            raise ValueError(f"`batch_tokens` must be at least 1, got {batch_tokens}")
+        batch_tokens = _validation.integer(batch_tokens, "batch_tokens", 1)
         self.lm = lm
         self.ids = [self._checked(i, text) for i, text in enumerate(texts)]
         if not self.ids:

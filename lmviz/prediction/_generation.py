@@ -71,8 +71,8 @@ def generate(lm, text, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     module = _validation.module_of(lm)
     ids = lm.ids(text)
     size, context = lm.card.vocabulary, lm.card.context
-    if not 1 <= k <= size:
-        raise ValueError(f"`k` must be a number of tokens from 1 to {size}, got {k}")
+    k = _validation.integer(k, "k", 1, size)
+    n_tokens = _validation.integer(n_tokens, "n_tokens", 0)
     if context is not None and len(ids) + n_tokens > context:
         raise ValueError(
             f"{len(ids)} tokens and {n_tokens} more do not fit the model's context "

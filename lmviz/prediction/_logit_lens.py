@@ -37,9 +37,8 @@ def logit_lens(hidden_states, final_norm, unembedding):
     >>> lens.shape, torch.allclose(lens[-1], trace.logits, atol=1e-4)
     (torch.Size([4, 6, 78]), True)
     """
-    *early, last = _validation.float_tensor(
-        hidden_states, "hidden_states", ("L + 1", "T", "d")
-    )
+    shape = "L + 1", "T", "d"
+    *early, last = _validation.float_tensor(hidden_states, "hidden_states", shape)
     return torch.stack(
         [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
     )

@@ -78,15 +78,9 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     context = lm.card.context
     if window is None:
         window = context or 1024
-    if window < 2 or (context is not None and window > context):
-        largest = "" if context is None else f" and at most the context of {context}"
-        raise ValueError(f"`window` must be at least 2{largest}, got {window}")
+    window = _validation.integer(window, "window", 2, context)
     stride = window // 2 if stride is None else stride
-    if not 1 <= stride < window:
-        raise ValueError(
-            f"`stride` must be from 1 to {window - 1}, less than the window, got "
-            f"{stride}"
-        )
+    stride = _validation.integer(stride, "stride", 1, window - 1)
     ids = _all_ids(lm, text)
     values, done, start = [], 1, 0
     while done < len(ids):
@@ -193,7 +187,7 @@ def _check_ids(ids, logits):
     ids = _validation.ids(ids, "ids", ("T",), size=logits.shape[-1])
     if len(logits) != len(ids) or len(ids) < 2:
         raise ValueError(
-            "`logits` and `ids` must have the shapes (T, V) and (T,), T at least 2, "
+            "`logits` and `ids` must have shapes (T, V) and (T,), T at least 2, "
             f"got {tuple(logits.shape)} and ({len(ids)},)"
         )
     return ids

@@ -62,8 +62,7 @@ def top_k_filter(logits, k):
     >>> top_k_filter(torch.tensor([2.0, 0.0, 1.0]), 2)
     tensor([2., -inf, 1.])
     """
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1 token, got {k}")
+    k = _validation.integer(k, "k", 1)
     logits = _validation.logits(logits, "logits", ("...", "V"))
     least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < least, -torch.inf)

@@ -9,17 +9,17 @@ from lmviz.attention import _ablation
 from lmviz.toy import evaluate, grammar
 
 TEXT = "The dog chased the ball because it was excited."
-EVERYONE = [(layer, head) for layer in range(2) for head in range(4)]
+ALL_HEADS = [(layer, head) for layer in range(2) for head in range(4)]
 
 
 @pytest.fixture(scope="module")
 def means():
-    """What each of 2 x 4 heads of width 8 might give instead."""
+    """A replacement for the outputs of 2 x 4 heads with d_head = 8."""
     return torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
 
 
 def rewired(module, heads, replacement=None):
-    """Switch heads off for good: no weight leads on from them, only a constant."""
+    """Ablate heads in the weights: their rows of the projection become a constant."""
     module = copy.deepcopy(module)
     for layer, head in heads:
         its = slice(8 * head, 8 * head + 8)
@@ -49,7 +49,7 @@ def logits(module, ids):
     "heads",
     [[(0, 0)], [(1, 3)], [(0, head) for head in range(4)], [(0, 1), (1, 2), (0, 3)]],
 )
-def test_heads_switched_off_are_as_if_nothing_led_on_from_them(tiny, heads, means):
+def test_ablation_equals_zeroed_weights(tiny, heads, means):
     ids = tiny.encode(TEXT)
     whole = logits(tiny.module, ids)
     for replacement in (None, means):
@@ -62,7 +62,7 @@ def test_heads_switched_off_are_as_if_nothing_led_on_from_them(tiny, heads, mean
     assert not hooks(tiny.module)
 
 
-def test_a_batch_is_switched_off_in_every_row(tiny):
+def test_all_rows_of_a_batch_are_ablated(tiny):
     batch = torch.stack([tiny.encode(" dog" * 5), tiny.encode(" cat" * 5)])
     with attention.ablate_heads(tiny, [(0, 2)]):
         together = tiny.module(batch).logits
@@ -70,19 +70,19 @@ def test_a_batch_is_switched_off_in_every_row(tiny):
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)
 
 
-def test_nobody_switched_off_changes_nothing(tiny):
+def test_ablating_no_heads_is_a_noop(tiny):
     ids = tiny.encode(TEXT)
     with attention.ablate_heads(tiny, []):
         found = logits(tiny.module, ids)
     assert torch.equal(found, logits(tiny.module, ids))
 
 
-def test_heads_come_back_after_an_error(tiny):
+def test_heads_are_restored_after_an_error(tiny):
     ids = tiny.encode(TEXT)
     whole = logits(tiny.module, ids)
     with (
         pytest.raises(ZeroDivisionError),
-        attention.ablate_heads(tiny, EVERYONE),
+        attention.ablate_heads(tiny, ALL_HEADS),
     ):
         assert len(hooks(tiny.module)) == 2
         raise ZeroDivisionError
@@ -90,7 +90,7 @@ def test_heads_come_back_after_an_error(tiny):
     assert torch.equal(logits(tiny.module, ids), whole)
 
 
-def test_no_hook_stays_after_an_error(tiny):
+def test_no_hooks_remain_after_an_error(tiny):
     def stop(*_):
         raise InterruptedError
 
@@ -101,7 +101,7 @@ def test_no_hook_stays_after_an_error(tiny):
             attention.mean_head_outputs(tiny, ids)
         assert not hooks(tiny.module)
         handle.remove()
-        last = _ablation._output(tiny.module, 1)
+        last = _ablation._output_projection(tiny.module, 1)
         handle = last.register_forward_hook(stop)
         with pytest.raises(InterruptedError):
             attention.head_effects(tiny, ids, 0)
@@ -110,7 +110,7 @@ def test_no_hook_stays_after_an_error(tiny):
         handle.remove()
 
 
-def test_mean_outputs_are_the_means_of_what_the_heads_give(family):
+def test_mean_head_outputs_equal_those_of_the_rebuilt_heads(family):
     trace = family.trace(TEXT)
     model = transformer.extract(family)
     expected = torch.stack(
@@ -125,50 +125,117 @@ def test_mean_outputs_are_the_means_of_what_the_heads_give(family):
     assert not hooks(family.module)
 
 
-def test_effects_are_those_of_the_heads_switched_off_one_by_one(family):
+def test_head_effects_equal_those_of_ablating_one_by_one(family):
     ids = family.encode(TEXT)
     answer = 1000
 
-    def chance():
+    def log_prob():
         return logits(family.module, ids)[-1].log_softmax(-1)[answer]
 
-    whole = chance()
+    whole = log_prob()
     for replacement in (None, attention.mean_head_outputs(family, ids)):
         found = attention.head_effects(family, ids, answer, replacement=replacement)
         assert found.shape == (2, 4)
-        for layer, head in EVERYONE:
+        for layer, head in ALL_HEADS:
             with attention.ablate_heads(
                 family, [(layer, head)], replacement=replacement
             ):
-                expected = chance() - whole
+                expected = log_prob() - whole
             assert found[layer, head] == pytest.approx(expected.item(), abs=1e-5)
         assert found.abs().max() > 1e-3
     assert not hooks(family.module)
 
 
-def test_effects_are_those_of_rewired_modules(tiny, means):
+def test_head_effects_equal_those_of_zeroed_weights(tiny, means):
     ids = tiny.encode(TEXT)
     whole = logits(tiny.module, ids)[-1].log_softmax(-1)
     found = attention.head_effects(tiny, ids, 1000, replacement=means)
-    for layer, head in EVERYONE:
+    for layer, head in ALL_HEADS:
         without = rewired(tiny.module, [(layer, head)], means)
         change = logits(without, ids)[-1].log_softmax(-1) - whole
         assert found[layer, head] == pytest.approx(change[1000].item(), abs=1e-5)
 
 
-@pytest.mark.parametrize(("layer", "head"), [(2, 0), (0, 4), (-1, 0), (0, -1)])
-def test_a_head_that_is_not_there_is_refused(family, layer, head):
-    said = f"no head {head} in layer {layer}: wanted layers 0 to 1 and heads 0 to 3"
+def test_one_head_may_be_given_as_a_pair(tiny):
+    ids = tiny.encode(TEXT)
+    with attention.ablate_heads(tiny, [(1, 2)]):
+        expected = tiny.trace(ids).logits
+    for heads in ((1, 2), [1, 2], torch.tensor([1, 2]), torch.tensor([[1, 2]])):
+        with attention.ablate_heads(tiny, heads):
+            assert torch.equal(tiny.trace(ids).logits, expected)
+
+
+@pytest.mark.parametrize(
+    "heads", [3, None, "all", [1, 2, 3], [(0, 1, 0.5)], [(0, 1.5)]]
+)
+def test_heads_that_are_no_pairs_are_refused(tiny, heads):
     with (
-        pytest.raises(ValueError, match=said),
+        pytest.raises(
+            TypeError, match="`heads` must be a pair .layer, head. or a list"
+        ),
+        attention.ablate_heads(tiny, heads),
+    ):
+        pass
+
+
+def test_text_and_answer_may_be_strings_or_ids(toy):
+    text = "Anna has a red ball . Tom has a blue kite . the kite Tom has is"
+    ids, blue = toy.encode(text), toy.tokenizer.token_to_id("blue")
+    expected = attention.head_effects(toy, ids, blue)
+    for given in (text, ids.tolist()):
+        for answer in ("blue", torch.tensor(blue), ids.new_tensor(blue).numpy()[()]):
+            assert torch.equal(attention.head_effects(toy, given, answer), expected)
+    assert torch.equal(
+        attention.mean_head_outputs(toy, text), attention.mean_head_outputs(toy, ids)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (None, TypeError, "`answer` must be the id of a token"),
+        (1.5, TypeError, "`answer` must be the id of a token"),
+        (torch.tensor([1, 2]), TypeError, "`answer` must be the id of a token"),
+        (torch.tensor(1.5), TypeError, "`answer` must be the id of a token"),
+        (True, TypeError, "`answer` must be the id of a token"),
+        (78, ValueError, "`answer` must be from 0 to 77, got 78"),
+        (-1, ValueError, "`answer` must be from 0 to 77, got -1"),
+        ("a red", ValueError, "`answer` must be one token, and 'a red' is 2 tokens"),
+        ("", ValueError, "`answer` must be one token, and '' is 0 tokens"),
+    ],
+)
+def test_an_answer_that_is_not_one_token_is_refused(toy, answer, kind, message):
+    with pytest.raises(kind, match=message) as error:
+        attention.head_effects(toy, "Anna has a", answer)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda lm: attention.ablate_heads(lm, [(0, 0)]).__enter__(),
+        lambda lm: attention.mean_head_outputs(lm, "Anna has a"),
+        lambda lm: attention.head_effects(lm, "Anna has a", "red"),
+    ],
+)
+def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
+    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel .* GPT2LM"):
+        function(toy.module)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(2, 0), (0, 4), (-1, 0), (0, -1)])
+def test_a_head_out_of_range_is_refused(family, layer, head):
+    message = f"no head {head} in layer {layer}: layers go from 0 to 1, heads .* to 3"
+    with (
+        pytest.raises(ValueError, match=message),
         attention.ablate_heads(family, [(0, 0), (layer, head)]),
     ):
         pass
     assert not hooks(family.module)
 
 
-def test_without_the_heads_that_find_them_facts_are_not_recalled(toy):
-    """The heads are those that look at the colour which the grammar asks for."""
+def test_the_toy_recalls_no_facts_without_the_heads_that_find_them(toy):
+    """These heads attend to the colour that the grammar asks for."""
     texts, answers, places = [], [], []
     for a, b in itertools.permutations(grammar.WOMEN, 2):
         facts = f"{a} has a red ball . {b} has a blue kite ."

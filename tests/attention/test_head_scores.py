@@ -6,13 +6,13 @@ import torch
 from lmviz import attention
 
 
-def pattern(looks_at):
-    """Weights of a head whose query i puts everything on key looks_at[i]."""
-    return torch.eye(len(looks_at))[looks_at]
+def pattern(keys):
+    """Weights of a head whose query i attends to key keys[i] alone."""
+    return torch.eye(len(keys))[keys]
 
 
 def causal_uniform(n):
-    """Weights of a head that looks at everything before it alike."""
+    """Weights of a head that attends evenly to all earlier keys."""
     return torch.ones(n, n).tril() / torch.arange(1.0, n + 1)[:, None]
 
 
@@ -29,7 +29,7 @@ DUPLICATE = pattern([*range(10), *range(10)])
 INDUCTION = pattern([*range(10), *range(1, 11)])
 
 
-def test_a_previous_token_head_is_known():
+def test_previous_token_score_of_pure_patterns():
     assert attention.previous_token_score(PREVIOUS) == 1
     for other in (DUPLICATE, INDUCTION, torch.eye(20)):
         assert attention.previous_token_score(other) == 0
@@ -38,30 +38,30 @@ def test_a_previous_token_head_is_known():
     )
 
 
-def test_a_head_that_looks_at_the_first_token_is_known():
+def test_first_token_score_of_pure_patterns():
     assert attention.first_token_score(FIRST) == 1
     assert attention.first_token_score(torch.eye(20)) == 0, (
-        "its own first query has no choice"
+        "the first query is left out"
     )
     assert attention.first_token_score(PREVIOUS) == pytest.approx(1 / 19), (
         "the second one"
     )
 
 
-def test_a_duplicate_token_head_is_known(repeated):
+def test_duplicate_token_score_of_pure_patterns(repeated):
     assert attention.duplicate_token_score(DUPLICATE, repeated) == 1
     for other in (PREVIOUS, INDUCTION, torch.eye(20)):
         assert attention.duplicate_token_score(other, repeated) == 0
     assert attention.duplicate_token_score(FIRST, repeated) == pytest.approx(1 / 10)
 
 
-def test_an_induction_head_is_known(repeated):
+def test_induction_score_of_pure_patterns(repeated):
     assert attention.induction_score(INDUCTION, repeated) == 1
     for other in (DUPLICATE, PREVIOUS, FIRST, torch.eye(20)):
         assert attention.induction_score(other, repeated) == 0
 
 
-def test_a_head_that_looks_everywhere_has_scores_of_closed_form(repeated):
+def test_scores_of_uniform_attention_have_a_closed_form(repeated):
     weights = causal_uniform(20)
     later = sum(1 / n for n in range(2, 21)) / 19
     assert attention.previous_token_score(weights) == pytest.approx(later)
@@ -77,7 +77,7 @@ def test_all_earlier_copies_count():
     weights = torch.zeros(5, 5)
     weights[4] = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25])
     weights[2, 0], weights[3, 1], weights[2, 1], weights[3, 2] = 0.5, 0.7, 0.4, 0.3
-    # The third, fourth and fifth token were there before.
+    # The third, fourth and fifth token occurred before.
     assert attention.duplicate_token_score(weights, ids) == pytest.approx(
         (0.5 + 0.7 + 0.4) / 3
     )
@@ -86,13 +86,13 @@ def test_all_earlier_copies_count():
     )
 
 
-def test_a_query_is_not_its_own_past():
+def test_a_query_is_no_copy_of_itself():
     ids = torch.tensor([7, 7])
     assert attention.induction_score(torch.eye(2), ids) == 0
     assert attention.duplicate_token_score(torch.eye(2), ids) == 0
 
 
-def test_leading_axes_stay(repeated):
+def test_leading_axes_are_kept(repeated):
     weights = torch.stack([PREVIOUS, FIRST, INDUCTION, DUPLICATE]).expand(3, 4, 20, 20)
     assert attention.previous_token_score(weights).shape == (3, 4)
     assert attention.first_token_score(weights).shape == (3, 4)
@@ -106,7 +106,7 @@ def test_leading_axes_stay(repeated):
     assert attention.entropy(weights).shape == (3, 4, 20)
 
 
-def test_entropy_is_that_of_torch():
+def test_entropy_equals_that_of_torch():
     weights = torch.randn(
         2, 3, 7, 7, generator=torch.Generator().manual_seed(0)
     ).softmax(-1)
@@ -114,17 +114,15 @@ def test_entropy_is_that_of_torch():
     assert torch.allclose(attention.entropy(weights), theirs, atol=1e-6)
 
 
-def test_entropy_runs_from_zero_to_that_of_all_keys():
+def test_entropy_ranges_from_zero_to_log_n():
     expected = torch.tensor([math.log(n) for n in range(1, 21)])
     assert torch.allclose(attention.entropy(causal_uniform(20)), expected)
-    assert torch.equal(attention.entropy(FIRST), torch.zeros(20)), (
-        "and no 0 times log 0"
-    )
+    assert torch.equal(attention.entropy(FIRST), torch.zeros(20)), "0 * log 0 is 0"
 
 
 @pytest.mark.parametrize("residual", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("n_layers", [1, 3])
-def test_rollout_of_heads_that_look_everywhere_has_a_closed_form(residual, n_layers):
+def test_rollout_of_uniform_attention_has_a_closed_form(residual, n_layers):
     # The average P is a projection, so (r + (1 - r) P) ** L = r ** L + (1 - r ** L) P.
     average = torch.full((6, 6), 1 / 6)
     found = attention.rollout(average.expand(n_layers, 2, 6, 6), residual=residual)
@@ -132,20 +130,20 @@ def test_rollout_of_heads_that_look_everywhere_has_a_closed_form(residual, n_lay
     assert torch.allclose(found, stays * torch.eye(6) + (1 - stays) * average)
 
 
-def test_rollout_of_heads_that_look_at_themselves_moves_nothing():
+def test_rollout_of_self_attention_is_the_identity():
     itself = torch.eye(5).expand(4, 3, 5, 5)
     assert torch.allclose(attention.rollout(itself), torch.eye(5))
 
 
 def test_rollout_starts_at_the_first_layer():
-    # First every token looks one back, then all look at the last: what is read there
-    # is the last but one. The other way round, it would be the last.
+    # First each token attends to the previous one, then all attend to the last, which
+    # holds the last but one. In the other order it would be the last.
     back, last = pattern([0, 0, 1, 2]), pattern([3, 3, 3, 3])
     found = attention.rollout(torch.stack([back, last])[:, None], residual=0.0)
     assert torch.equal(found, pattern([2, 2, 2, 2]))
 
 
-def test_rollout_averages_heads_and_mixes_half_by_default():
+def test_rollout_averages_heads_with_half_a_residual_by_default():
     attentions = torch.stack([pattern([0, 0]), torch.eye(2)])[None]
     expected = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
     assert torch.equal(attention.rollout(attentions), expected)
@@ -176,7 +174,7 @@ def test_every_family_can_be_scored(family):
     "function", [attention.duplicate_token_score, attention.induction_score]
 )
 def test_a_text_without_repetition_is_refused(function):
-    with pytest.raises(ValueError, match="none of the 3 tokens comes twice"):
+    with pytest.raises(ValueError, match="none of the 3 tokens occurs twice"):
         function(causal_uniform(3), torch.arange(3))
 
 
@@ -185,7 +183,9 @@ def test_a_text_without_repetition_is_refused(function):
 )
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (5, 4, 3)])
 def test_weights_of_another_text_are_refused(function, shape):
-    with pytest.raises(ValueError, match=r"do not fit 4 ids: wanted \(\.\.\., T, T\)"):
+    with pytest.raises(
+        ValueError, match=r"`weights` must have shape \(\.\.\., 4, 4\), got"
+    ):
         function(torch.zeros(shape), torch.zeros(4, dtype=torch.long))
 
 
@@ -199,8 +199,8 @@ def test_weights_of_another_text_are_refused(function, shape):
     ],
 )
 @pytest.mark.parametrize("shape", [(1, 1), (4, 2, 1, 1)])
-def test_less_than_two_tokens_are_refused(function, shape):
-    with pytest.raises(ValueError, match="of two tokens or more"):
+def test_fewer_than_two_tokens_are_refused(function, shape):
+    with pytest.raises(ValueError, match="with two tokens or more"):
         function(torch.zeros(shape))
 
 
@@ -208,7 +208,9 @@ def test_less_than_two_tokens_are_refused(function, shape):
     "function", [attention.previous_token_score, attention.first_token_score]
 )
 def test_weights_that_are_not_square_are_refused(function):
-    with pytest.raises(ValueError, match=r"\(2, 3\), wanted \(\.\.\., T, T\)"):
+    with pytest.raises(
+        ValueError, match=r"must have shape \(\.\.\., T, T\) .*\(2, 3\)"
+    ):
         function(torch.zeros(2, 3))
 
 
@@ -219,6 +221,38 @@ def test_rollout_of_another_shape_is_refused(shape):
 
 
 @pytest.mark.parametrize("residual", [-0.1, 1.1, float("nan")])
-def test_a_residual_that_is_no_share_is_refused(residual):
-    with pytest.raises(ValueError, match=f"residual is {residual}, wanted a share"):
+def test_a_residual_outside_0_to_1_is_refused(residual):
+    with pytest.raises(ValueError, match=f"`residual` must be .* got {residual}"):
         attention.rollout(torch.zeros(1, 1, 2, 2), residual=residual)
+
+
+def test_strongest_lists_heads_in_the_order_of_a_sort():
+    scores = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    expected = sorted(
+        ((i, h, float(scores[i, h])) for i in range(5) for h in range(7)),
+        key=lambda head: -head[2],
+    )
+    for k in (1, 3, 35):
+        assert attention.strongest(scores, k) == expected[:k]
+
+
+def test_strongest_takes_the_first_of_equal_heads_as_argmax_does():
+    scores = torch.zeros(3, 4)
+    scores[1, 2] = scores[2, 0] = 1.0
+    assert divmod(int(scores.argmax()), 4) == (1, 2)
+    assert [head[:2] for head in attention.strongest(scores, 3)] == [
+        (1, 2),
+        (2, 0),
+        (0, 0),
+    ]
+
+
+@pytest.mark.parametrize("k", [0, -1, 13])
+def test_strongest_needs_a_number_of_heads(k):
+    with pytest.raises(ValueError, match=f"`k` must be from 1 to 12, got {k}"):
+        attention.strongest(torch.zeros(3, 4), k)
+
+
+def test_strongest_refuses_scores_without_an_order():
+    with pytest.raises(ValueError, match="`scores` must be .* got nan"):
+        attention.strongest(torch.tensor([[0.0, math.nan]]), 1)

@@ -11,7 +11,7 @@ def qkv():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_attention_is_that_of_torch(qkv, causal):
+def test_attention_equals_that_of_torch(qkv, causal):
     mask = attention.causal_mask(7) if causal else None
     theirs = torch.nn.functional.scaled_dot_product_attention(*qkv, is_causal=causal)
     assert torch.allclose(attention.attend(*qkv, mask=mask), theirs, atol=1e-6)
@@ -35,30 +35,32 @@ def test_fewer_queries_than_keys(qkv):
     ("query", "key"),
     [((7, 16), (7, 8)), ((2, 7, 16), (3, 7, 16)), ((7, 16), (1, 7, 16))],
 )
-def test_mismatched_query_and_key_say_both_shapes(query, key):
+def test_a_mismatch_of_query_and_key_names_both_shapes(query, key):
     with pytest.raises(ValueError) as error:
         attention.attention_weights(torch.zeros(query), torch.zeros(key))
     assert str(query) in str(error.value)
     assert str(key) in str(error.value)
 
 
-def test_mismatched_value_says_both_shapes():
-    with pytest.raises(ValueError, match=r"key \(7, 16\) and value \(6, 16\)"):
+def test_a_mismatch_of_key_and_value_names_both_shapes():
+    with pytest.raises(
+        ValueError, match=r"`key` and `value`.* \(7, 16\) and \(6, 16\)"
+    ):
         attention.attend(torch.zeros(7, 16), torch.zeros(7, 16), torch.zeros(6, 16))
 
 
-def test_mismatched_mask_says_both_shapes():
+def test_a_mismatch_of_mask_and_scores_names_both_shapes():
     query = torch.zeros(5, 8)
-    with pytest.raises(ValueError, match=r"mask \(4, 4\) .* 5 queries and 5 keys"):
+    with pytest.raises(ValueError, match=r"`mask` must .* \(5, 5\), got \(4, 4\)"):
         attention.attention_weights(query, query, mask=attention.causal_mask(4))
 
 
-def test_a_mask_needs_a_token():
-    with pytest.raises(ValueError, match="n_tokens is 0"):
+def test_a_mask_of_no_tokens_is_refused():
+    with pytest.raises(ValueError, match="`n_tokens` must be at least 1, got 0"):
         attention.causal_mask(0)
 
 
-def test_heads_are_cut_as_transformers_cuts_them():
+def test_heads_are_split_and_shared_as_in_transformers():
     x = torch.arange(24.0).reshape(3, 8)
     theirs = x.view(1, 3, 2, 4).transpose(1, 2)[0]
     assert torch.equal(attention.split_heads(x, 2), theirs)
@@ -67,14 +69,14 @@ def test_heads_are_cut_as_transformers_cuts_them():
 
 
 def test_heads_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="width of 8 cannot be cut into 3 heads"):
+    with pytest.raises(ValueError, match="width 8, which can't be split into 3 heads"):
         attention.split_heads(torch.zeros(2, 8), 3)
-    with pytest.raises(ValueError, match="5 query heads cannot share 2"):
+    with pytest.raises(ValueError, match="multiple of the 2 key/value heads, got 5"):
         attention.share_heads(torch.zeros(2, 3, 4), 5)
 
 
 @pytest.mark.parametrize("window", [1, 3, 7, 50])
-def test_a_window_shows_that_many_keys_at_most(window):
+def test_a_window_limits_the_visible_keys(window):
     mask = attention.causal_mask(7, window=window)
     for query in range(7):
         seen = [key for key in range(7) if query - window < key <= query]
@@ -83,15 +85,15 @@ def test_a_window_shows_that_many_keys_at_most(window):
 
 
 @pytest.mark.parametrize("window", [0, -2])
-def test_a_window_shows_at_least_the_query_itself(window):
-    with pytest.raises(ValueError, match=f"window is {window}, wanted at least 1"):
+def test_a_window_of_no_keys_is_refused(window):
+    with pytest.raises(ValueError, match=f"`window` must be at least 1, got {window}"):
         attention.causal_mask(7, window=window)
 
 
 @pytest.mark.parametrize("scale", [None, 0.7])
 @pytest.mark.parametrize("window", [None, 3])
 @pytest.mark.parametrize("biased", [False, True])
-def test_scale_bias_and_window_are_those_of_torch(qkv, scale, window, biased):
+def test_scale_bias_and_window_equal_those_of_torch(qkv, scale, window, biased):
     query, key, value = qkv
     bias = torch.randn(4, 7, 7, generator=torch.Generator().manual_seed(1))
     mask = attention.causal_mask(7, window=window)
@@ -105,27 +107,27 @@ def test_scale_bias_and_window_are_those_of_torch(qkv, scale, window, biased):
     assert torch.allclose(weights @ value, theirs, atol=1e-5)
 
 
-def test_a_bias_alone_is_the_softmax_of_it():
+def test_weights_of_zero_scores_are_the_softmax_of_the_bias():
     nothing = torch.zeros(3, 8)
     bias = torch.tensor([[0.0, 1.0, 2.0]]).expand(3, 3)
     found = attention.attention_weights(nothing, nothing, bias=bias)
     assert torch.allclose(found, bias.softmax(-1))
 
 
-def test_softcap_bends_the_scaled_scores(qkv):
+def test_softcap_is_applied_to_the_scaled_scores(qkv):
     query, key, _ = qkv
-    straight = query @ key.mT * 0.7
-    bent = attention.scores(query, key, scale=0.7, softcap=2.0)
-    assert torch.allclose(bent, 2.0 * torch.tanh(straight / 2.0), atol=1e-6)
-    assert straight.abs().max() > 2, "else the cap would not show"
-    assert bent.abs().max() < 2
+    raw = query @ key.mT * 0.7
+    capped = attention.scores(query, key, scale=0.7, softcap=2.0)
+    assert torch.allclose(capped, 2.0 * torch.tanh(raw / 2.0), atol=1e-6)
+    assert raw.abs().max() > 2, "else the cap would not show"
+    assert capped.abs().max() < 2
 
 
-def test_softcap_comes_before_bias_and_mask(qkv):
+def test_softcap_is_applied_before_bias_and_mask(qkv):
     query, key, _ = qkv
     bias, mask = torch.full((7, 7), 5.0).tril(-1), attention.causal_mask(7)
-    bent = 2.0 * torch.tanh(query @ key.mT * 0.7 / 2.0)
-    expected = (bent + bias).masked_fill(~mask, -torch.inf).softmax(-1)
+    capped = 2.0 * torch.tanh(query @ key.mT * 0.7 / 2.0)
+    expected = (capped + bias).masked_fill(~mask, -torch.inf).softmax(-1)
     found = attention.attention_weights(
         query, key, mask=mask, bias=bias, scale=0.7, softcap=2.0
     )
@@ -138,7 +140,7 @@ def test_a_high_softcap_changes_nothing(qkv):
     assert torch.allclose(found, attention.scores(query, key), atol=1e-4)
 
 
-def test_joined_heads_lie_as_they_lay_before_they_were_cut():
+def test_joining_heads_is_the_inverse_of_splitting():
     x = torch.arange(24.0).reshape(3, 8)
     assert torch.equal(attention.join_heads(attention.split_heads(x, 2)), x)
     heads = torch.arange(24.0).reshape(2, 3, 4)

@@ -34,7 +34,7 @@ def close(ours, theirs):
     return all(torch.allclose(ours[n], theirs[n], atol=1e-6) for n in theirs)
 
 
-def test_every_text_is_in_one_batch_and_no_batch_is_too_large(toy, texts):
+def test_each_text_is_in_one_batch_within_the_limit(toy, texts):
     batches = Batches(toy, texts, 50).batches
     assert sorted(itertools.chain(*batches)) == list(range(len(texts)))
     for batch in batches:
@@ -43,7 +43,7 @@ def test_every_text_is_in_one_batch_and_no_batch_is_too_large(toy, texts):
         assert lengths == sorted(lengths, reverse=True)
 
 
-def test_a_text_that_is_longer_than_a_batch_goes_alone(toy, texts):
+def test_a_text_longer_than_a_batch_is_a_batch_of_its_own(toy, texts):
     assert Batches(toy, texts, 1).batches == [
         [i] for i in sorted(range(len(texts)), key=lambda i: -len(texts[i]))
     ]
@@ -65,7 +65,7 @@ class Breaking:
 
 
 @pytest.mark.parametrize("work", [corpus.head_scores, corpus.surprisals])
-def test_an_interrupted_call_goes_on_where_it_was(
+def test_an_interrupted_call_resumes_from_its_checkpoint(
     toy, texts, tmp_path, monkeypatch, work
 ):
     options = {"batch_tokens": 64, "progress": False}
@@ -99,7 +99,7 @@ def test_an_interrupted_call_goes_on_where_it_was(
         lambda toy, texts, file: corpus.surprisals(toy, texts, file=file),
     ],
 )
-def test_what_another_call_has_done_is_not_added(toy, texts, tmp_path, change):
+def test_the_checkpoint_of_another_call_is_refused(toy, texts, tmp_path, change):
     file = tmp_path / "sums"
     scores(toy, texts, file=file)
     before = file.read_bytes()
@@ -109,7 +109,7 @@ def test_what_another_call_has_done_is_not_added(toy, texts, tmp_path, change):
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", b"\xff" * 100])
-def test_a_broken_file_is_refused_and_kept(toy, texts, tmp_path, content):
+def test_a_broken_checkpoint_is_refused_and_kept(toy, texts, tmp_path, content):
     file = tmp_path / "sums"
     file.write_bytes(content)
     with pytest.raises(ValueError, match="sums cannot be read .*; delete it"):
@@ -117,11 +117,11 @@ def test_a_broken_file_is_refused_and_kept(toy, texts, tmp_path, content):
     assert file.read_bytes() == content
 
 
-def test_two_processes_find_the_same(toy, texts):
+def test_two_processes_give_the_same_scores(toy, texts):
     assert close(scores(toy, texts, n_jobs=2), scores(toy, texts))
 
 
-def test_a_model_travels_by_name_and_is_loaded_once(toy):
+def test_a_model_is_pickled_by_name_and_loaded_once(toy):
     there, again = (pickle.loads(pickle.dumps(toy)) for _ in range(2))
     assert there is again
     assert there.card == toy.card
@@ -133,7 +133,7 @@ def test_a_model_of_another_revision_is_refused(toy):
         _load.load_revision("toy", "another")
 
 
-def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
+def test_a_model_with_ablated_heads_is_not_pickled(toy, texts):
     with (
         attention.ablate_heads(toy, [(0, 0)]),
         pytest.raises(ValueError, match=r"has hooks .*use n_jobs=1"),
@@ -142,13 +142,13 @@ def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
 
 
 @pytest.mark.parametrize(
-    ("texts", "kind", "said"),
+    ("texts", "kind", "message"),
     [
-        ("one string", TypeError, "one string, wanted several"),
-        ([], ValueError, "no texts"),
-        (["red fox", 7], TypeError, "text 1: `text` must be a"),
+        ("one string", TypeError, "`texts` must be a list of texts, got one string"),
+        ([], ValueError, "`texts` must hold one text or more"),
+        (["red fox", 7], TypeError, "text 1: `text` must be a string"),
         (["red fox", ""], ValueError, "text 1: .*at least one word"),
-        ([torch.tensor([3])], ValueError, "text 0 is one token long"),
+        ([torch.tensor([3])], ValueError, "text 0 must have two tokens or more"),
         ([torch.zeros(65, dtype=torch.long)], ValueError, "text 0: .*65 tokens long"),
         (
             [torch.tensor([0, 78])],
@@ -157,17 +157,17 @@ def test_a_model_with_a_head_switched_off_cannot_travel(toy, texts):
         ),
     ],
 )
-def test_texts_that_cannot_be_used_are_named(toy, texts, kind, said):
-    with pytest.raises(kind, match=said):
+def test_unusable_texts_are_refused_by_index(toy, texts, kind, message):
+    with pytest.raises(kind, match=message):
         scores(toy, texts)
 
 
 def test_a_batch_of_no_tokens_is_refused(toy, texts):
-    with pytest.raises(ValueError, match="batch_tokens is 0"):
+    with pytest.raises(ValueError, match="`batch_tokens` must be at least 1, got 0"):
         scores(toy, texts, batch_tokens=0)
 
 
-def test_a_cluster_that_loses_a_machine_finds_the_same(
+def test_a_cluster_that_loses_a_worker_gives_the_same_scores(
     toy, texts, tmp_path, monkeypatch
 ):
     expected = scores(toy, texts, batch_tokens=20)

@@ -41,7 +41,7 @@ def from_full_traces(lm, texts):
     return {name: sums[name] / queries[name] for name in sums}
 
 
-def test_head_scores_are_those_of_full_traces(family, texts):
+def test_head_scores_equal_those_of_full_traces(family, texts):
     expected = from_full_traces(family, texts)
     found = corpus.head_scores(family, texts, batch_tokens=64, progress=False)
     assert found.keys() == expected.keys()
@@ -49,7 +49,7 @@ def test_head_scores_are_those_of_full_traces(family, texts):
         assert torch.allclose(found[name].double(), mean, atol=1e-6), name
 
 
-def test_surprisals_are_those_of_full_traces_in_the_order_of_the_texts(family, texts):
+def test_surprisals_equal_those_of_full_traces_in_order(family, texts):
     found = corpus.surprisals(family, texts, batch_tokens=64, progress=False)
     assert len(found) == len(texts)
     for ours, ids in zip(found, texts, strict=True):
@@ -57,20 +57,20 @@ def test_surprisals_are_those_of_full_traces_in_the_order_of_the_texts(family, t
         assert torch.allclose(ours, expected, atol=1e-5)
 
 
-def test_texts_can_be_strings(tiny):
+def test_texts_may_be_strings_or_ids(tiny):
     text = "The dog chased the dog"
     (of_text,) = corpus.surprisals(tiny, [text], progress=False)
     (of_ids,) = corpus.surprisals(tiny, [tiny.encode(text)], progress=False)
     assert torch.equal(of_text, of_ids)
 
 
-def test_a_score_that_no_text_has_is_not_a_number(tiny):
+def test_a_score_without_queries_is_nan(tiny):
     scores = corpus.head_scores(tiny, [torch.arange(5)], progress=False)
     assert scores["induction"].isnan().all()
     assert scores["previous token"].isfinite().all()
 
 
-def test_weights_of_one_layer_alone_are_held(tiny, texts, monkeypatch):
+def test_the_weights_of_only_one_layer_are_held(tiny, texts, monkeypatch):
     seen = []
 
     def entropy(weights):
@@ -78,12 +78,12 @@ def test_weights_of_one_layer_alone_are_held(tiny, texts, monkeypatch):
         seen.append(weakref.ref(weights))
         return torch.special.entr(weights).sum(-1)
 
-    monkeypatch.setattr("lmviz.attention._head_scores.entropy", entropy)
+    monkeypatch.setattr("lmviz.corpus._statistics.entropy", entropy)
     corpus.head_scores(tiny, texts, progress=False)
     assert len(seen) >= tiny.card.n_layers
 
 
-def test_nothing_stays_in_the_model(tiny, texts):
+def test_no_hooks_remain(tiny, texts):
     def hooks():  # some are transformers' own, from an earlier trace
         return [[*module._forward_hooks] for module in tiny.module.modules()]
 

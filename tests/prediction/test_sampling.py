@@ -24,7 +24,7 @@ def test_temperature_is_that_of_transformers(logits, temperature):
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
 def test_a_temperature_that_is_not_positive_is_refused(logits, temperature):
-    with pytest.raises(ValueError, match="wanted more than 0"):
+    with pytest.raises(ValueError, match="`temperature` must be positive"):
         prediction.probabilities(logits, temperature=temperature)
 
 
@@ -33,13 +33,13 @@ def test_greedy_takes_the_likeliest(logits):
 
 
 def test_samples_follow_the_probabilities():
-    chances = torch.tensor([0.6, 0.3, 0.1, 0.0])
+    probs = torch.tensor([0.6, 0.3, 0.1, 0.0])
     choose = prediction.sampler(seed=1)
-    drawn = torch.tensor([choose(chances.log()) for _ in range(4000)])
+    drawn = torch.tensor([choose(probs.log()) for _ in range(4000)])
     # Four standard deviations of a share of one half.
-    shares = drawn.bincount(minlength=4) / len(drawn)
-    assert torch.allclose(shares, chances, atol=4 * 0.5 / len(drawn) ** 0.5)
-    assert shares[3] == 0
+    fractions = drawn.bincount(minlength=4) / len(drawn)
+    assert torch.allclose(fractions, probs, atol=4 * 0.5 / len(drawn) ** 0.5)
+    assert fractions[3] == 0
 
 
 def test_what_the_toy_writes_is_a_story(toy):
@@ -53,11 +53,11 @@ def test_what_the_toy_writes_is_a_story(toy):
         )
         words = ["<story>"]
         for step in steps:
-            if (chances := language.next_word_probs(words)) == {}:
+            if (probs := language.next_word_probs(words)) == {}:
                 break
             [word] = toy.tokens([step.id])
             n_words += 1
-            if word not in chances:
+            if word not in probs:
                 mistakes += 1
                 break
             words.append(word)
@@ -134,7 +134,7 @@ def test_no_token_to_choose_from_is_refused(logits, k):
         lambda: prediction.top_k_filter(logits, k),
         lambda: prediction.sampler(top_k=k)(logits),
     ):
-        with pytest.raises(ValueError, match=f"k is {k}, wanted at least 1"):
+        with pytest.raises(ValueError, match=f"`k` must be at least 1, got {k}"):
             function()
 
 
@@ -144,7 +144,9 @@ def test_a_p_that_is_no_share_is_refused(logits, p):
         lambda: prediction.top_p_filter(logits, p),
         lambda: prediction.sampler(top_p=p)(logits),
     ):
-        with pytest.raises(ValueError, match=f"p is {p}, wanted a share from 0 to 1"):
+        with pytest.raises(
+            ValueError, match=f"`p` must be a probability from 0 to 1, got {p}"
+        ):
             function()
 
 
@@ -178,13 +180,13 @@ def test_samples_are_drawn_as_transformers_draws_them(options):
         warped = TopKLogitsWarper(options["top_k"])(None, warped)
     if "top_p" in options:
         warped = TopPLogitsWarper(options["top_p"])(None, warped)
-    chances = warped[0].softmax(-1)
+    probs = warped[0].softmax(-1)
     choose = prediction.sampler(**options, seed=3)
     drawn = torch.tensor([choose(logits) for _ in range(4000)])
-    shares = drawn.bincount(minlength=6) / len(drawn)
-    assert torch.equal(shares > 0, chances > 0), "none outside, and all inside"
+    fractions = drawn.bincount(minlength=6) / len(drawn)
+    assert torch.equal(fractions > 0, probs > 0), "none outside, and all inside"
     # Four standard deviations of a share of one half.
-    assert torch.allclose(shares, chances, atol=4 * 0.5 / len(drawn) ** 0.5)
+    assert torch.allclose(fractions, probs, atol=4 * 0.5 / len(drawn) ** 0.5)
 
 
 def test_the_same_seed_draws_the_same(logits):
@@ -228,8 +230,8 @@ def test_the_cache_changes_nothing(smollm2):
 def test_steps_keep_what_else_could_have_come(tiny):
     ids = tiny.encode("The dog")
     [step] = prediction.generate(tiny, ids, n_tokens=1, k=3)
-    chances = tiny.module(ids[None]).logits[0, -1].softmax(-1)
-    top = chances.topk(3)
+    probs = tiny.module(ids[None]).logits[0, -1].softmax(-1)
+    top = probs.topk(3)
     assert torch.equal(step.alternatives, top.indices)
     assert torch.allclose(step.alternative_probs, top.values)
     assert step.id == top.indices[0]
