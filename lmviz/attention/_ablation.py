@@ -199,13 +199,13 @@ def _answer_id(lm, answer):
                 "pass the first of them, or its id"
             )
         answer = ids[0]
-    if isinstance(answer, torch.Tensor) and answer.ndim == 0 and answer.is_cpu:
-        answer = answer.item()
-    if isinstance(answer, bool) or not hasattr(answer, "__index__"):
+    try:
+        answer = operator.index(None if isinstance(answer, bool) else answer)
+    except TypeError:
         raise TypeError(
             "`answer` must be the id of a token (an int) or its text, such as "
-            f'" Paris", got {type(answer).__name__}'
-        )
+            f'" Paris", got {answer!r:.60}'
+        ) from None
     return _validation.integer(answer, "answer", 0, lm.card.vocabulary - 1)
 
 
