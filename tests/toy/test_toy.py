@@ -9,10 +9,9 @@ import torch
 from safetensors import safe_open
 
 import lmviz
-from lmviz import embeddings, prediction
+from lmviz import embeddings, prediction, transformer
 from lmviz.toy import WEIGHTS, evaluate, grammar, history, language, train
 from lmviz.toy.__main__ import main
-from lmviz import transformer
 
 
 @pytest.fixture(scope="module")
