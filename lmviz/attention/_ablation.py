@@ -192,13 +192,7 @@ def _size(config):
 def _answer_id(lm, answer):
     """Return the id of the token that is watched, given as an id or as its text."""
     if isinstance(answer, str):
-        ids = lm.tokenizer.encode(answer, add_special_tokens=False).ids
-        if len(ids) != 1:
-            raise ValueError(
-                f"`answer` must be one token, and {answer!r:.60} is {len(ids)} tokens; "
-                "pass the first of them, or its id"
-            )
-        answer = ids[0]
+        return lm.token_id(answer)
     try:
         answer = operator.index(None if isinstance(answer, bool) else answer)
     except TypeError:

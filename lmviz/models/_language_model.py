@@ -343,8 +343,7 @@ class LanguageModel:
         """
         from .. import prediction
 
-        ids = self.ids(text)
-        steps = prediction.generate(self.module, ids, n_tokens=n_tokens, **options)
+        steps = prediction.generate(self, text, n_tokens=n_tokens, **options)
         return self.decode([step.id for step in steps])
 
     def _all_ids(self, text):

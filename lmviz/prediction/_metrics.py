@@ -81,26 +81,13 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     window = _validation.integer(window, "window", 2, context)
     stride = window // 2 if stride is None else stride
     stride = _validation.integer(stride, "stride", 1, window - 1)
-    ids = _all_ids(lm, text)
-    values, done, start = [], 1, 0
-    while done < len(ids):
-        end = min(start + window, len(ids))
-        logits = lm.trace(ids[start:end], keep="logits").logits
-        values.append(surprisal(logits, ids[start:end])[done - start - 1 :])
-        done, start = end, start + stride
+    values, done = [], 1
+    for i, ids in enumerate(lm.pieces(text, length=window, stride=stride)):
+        start = i * stride
+        logits = lm.trace(ids, keep="logits").logits
+        values.append(surprisal(logits, ids)[done - start - 1 :])
+        done = start + len(ids)
     return torch.cat(values)
-
-
-def _all_ids(lm, text):
-    """Return the ids of a text, longer than the context or not."""
-    if isinstance(text, str):
-        ids = torch.tensor(lm.tokenizer.encode(text).ids, dtype=torch.int64)
-    else:
-        ids = torch.as_tensor(text)
-    ids = _validation.ids(ids, "ids", ("T",), size=lm.card.vocabulary)
-    if len(ids) < 2:
-        raise ValueError("`text` must have two tokens or more, got one")
-    return ids
 
 
 def ranks(logits, ids):

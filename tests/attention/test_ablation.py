@@ -200,8 +200,8 @@ def test_text_and_answer_may_be_strings_or_ids(toy):
         (True, TypeError, "`answer` must be the id of a token"),
         (78, ValueError, "`answer` must be from 0 to 77, got 78"),
         (-1, ValueError, "`answer` must be from 0 to 77, got -1"),
-        ("a red", ValueError, "`answer` must be one token, and 'a red' is 2 tokens"),
-        ("", ValueError, "`answer` must be one token, and '' is 0 tokens"),
+        ("a red", ValueError, "'a red' must be a single token, got 2"),
+        ("", ValueError, "'' must be a single token, got 0"),
     ],
 )
 def test_an_answer_that_is_not_one_token_is_refused(toy, answer, kind, message):

@@ -108,6 +108,74 @@ def test_the_lens_applies_the_norm_to_all_but_the_last_state(tiny):
         assert torch.allclose(lens[layer], theirs, atol=1e-5)
 
 
+def sliding_window_loss(module, ids, window, stride):
+    """The mean loss of a long text, as transformers' guide to perplexity computes it.
+
+    https://huggingface.co/docs/transformers/perplexity, but for the average, which
+    there counts a token of each window that has no loss.
+    """
+    total, n_tokens, done = 0.0, 0, 0
+    for start in range(0, len(ids), stride):
+        end = min(start + window, len(ids))
+        labels = ids[start:end].clone()
+        labels[: len(labels) - (end - done)] = -100
+        loss = module(ids[None, start:end], labels=labels[None]).loss
+        n_scored = int((labels[1:] != -100).sum())
+        total, n_tokens, done = total + float(loss) * n_scored, n_tokens + n_scored, end
+        if end == len(ids):
+            break
+    assert n_tokens == len(ids) - 1
+    return total / n_tokens
+
+
+@pytest.mark.parametrize("n", [2, 16, 17, 64, 150])
+@pytest.mark.parametrize(("window", "stride"), [(64, 32), (16, 1), (16, 7), (16, 15)])
+def test_text_surprisal_equals_the_sliding_windows_of_transformers(
+    toy, n, window, stride
+):
+    ids = torch.randint(78, (n,), generator=torch.Generator().manual_seed(n))
+    nats = prediction.text_surprisal(toy, ids, window=window, stride=stride)
+    assert nats.shape == (n - 1,)
+    expected = sliding_window_loss(toy.module, ids, window, stride)
+    assert nats.mean().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_text_surprisal_of_a_short_text_equals_surprisal(family):
+    trace = family.trace(TEXT)
+    expected = prediction.surprisal(trace.logits, trace.ids)
+    for text in (TEXT, trace.ids, trace.ids.tolist()):
+        nats = prediction.text_surprisal(family, text)
+        assert torch.allclose(nats, expected, atol=1e-5)
+
+
+def test_each_token_but_the_first_window_has_the_overlap_as_context(toy):
+    ids = torch.randint(78, (20,), generator=torch.Generator().manual_seed(0))
+    nats = prediction.text_surprisal(toy, ids, window=8, stride=7)
+    logits = toy.trace(ids[7:15], keep="logits").logits
+    expected = prediction.surprisal(logits, ids[7:15])
+    assert torch.allclose(nats[7:14], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 65}, "`window` must be from 2 to 64, got 65"),
+        ({"window": 1}, "`window` must be from 2 to 64, got 1"),
+        ({"window": 16, "stride": 16}, "`stride` must be from 1 to 15, got 16"),
+        ({"stride": 0}, "`stride` must be from 1 to 63, got 0"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(toy, options, message):
+    with pytest.raises(ValueError, match=message):
+        prediction.text_surprisal(toy, [1, 2, 3], **options)
+
+
+@pytest.mark.parametrize("function", [prediction.text_surprisal, prediction.generate])
+def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
+    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel .* GPT2LM"):
+        function(toy.module, [1, 2, 3])
+
+
 @pytest.mark.parametrize("function", [prediction.surprisal, prediction.ranks])
 @pytest.mark.parametrize(("n_rows", "n_ids"), [(3, 4), (4, 3), (1, 1)])
 def test_ids_that_do_not_fit_the_logits_are_refused(function, n_rows, n_ids):
