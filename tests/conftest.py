@@ -1,9 +1,12 @@
 """Models for the tests, and a machine on which no hub answers."""
 
+import contextlib
 import functools
 import importlib.metadata
 import os
+import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -25,12 +28,25 @@ from lmviz.models import ModelError, _hub
 
 @pytest.fixture(autouse=True)
 def no_hub(monkeypatch, tmp_path_factory):
-    """An empty hub cache, and no memory of an earlier probe."""
+    """An empty hub cache, and no result of an earlier probe, not even a late one."""
     from huggingface_hub import constants
 
     empty = tmp_path_factory.mktemp("hub")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(empty))
+    for thread in threading.enumerate():
+        if thread.name.endswith("(probe)"):
+            thread.join()
     _hub.hub_answers.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    """Close the figures that a test leaves open, and restore its settings."""
+    plt = sys.modules.get("matplotlib.pyplot")
+    with plt.rc_context() if plt else contextlib.nullcontext():
+        yield
+    if plt := sys.modules.get("matplotlib.pyplot"):
+        plt.close("all")
 
 
 @pytest.fixture
