@@ -42,7 +42,7 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 limit = float(x[:, :64].abs().max())
-ax = plots.heatmap(
+plots.heatmap(
     x[:, :64],
     title="The rows that a sentence picks from the embedding table",
     xlabel="dimension (first 64)",
@@ -51,9 +51,8 @@ ax = plots.heatmap(
     cmap="RdBu",
     vmin=-limit,
     vmax=limit,
+    yticklabels=lm.tokens(ids),
 )
-ax.set_yticks(range(len(ids)), lm.tokens(ids))
-plots.make_legible(ax)
 plt.show()
 
 # %%

@@ -64,7 +64,7 @@ for ax, (name, score) in zip(axes, scores.items(), strict=True):
     labels = {"title": name, "xlabel": "head", "ylabel": "layer", "label": "score"}
     plots.heatmap(score, **labels, vmin=0, vmax=1, ax=ax)
     layer, head = strongest[name]
-    ax.plot(head, layer, "s", mfc="none", mec="white", ms=9, mew=1.6)
+    ax.plot(head + 0.5, layer + 0.5, "s", mfc="none", mec="white", ms=9, mew=1.6)
 plt.show()
 
 # %%

@@ -88,9 +88,9 @@ for row, head in enumerate(heads):
 _, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
 labels = {"xlabel": "kind of question", "ylabel": "head that is off"}
 title = "Right answers without each head"
-plots.heatmap(right, title=title, label="share right", vmin=0, vmax=1, ax=ax, **labels)
-ax.set_xticks(range(len(evaluate.KINDS)), evaluate.KINDS)
-ax.set_yticks(range(len(heads)), [f"{layer}.{head}" for layer, head in heads])
+labels |= {"xticklabels": evaluate.KINDS, "label": "share right"}
+labels["yticklabels"] = [f"{layer}.{head}" for layer, head in heads]
+plots.heatmap(right, title=title, vmin=0, vmax=1, ax=ax, **labels)
 plt.show()
 
 # %%

@@ -93,9 +93,10 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(9.5, 3.2), layout="constrained")
 labels = {"xlabel": "word whose vector is the twin's", "ylabel": "before layer"}
 title = "How far one vector of the twin moves the answer"
-plots.heatmap(moved, title=title, label="share", vmin=0, vmax=1, ax=ax, **labels)
 words = toy.tokens(ids[0])
-ax.set_xticks(range(len(words)), words, rotation=60, ha="right")
+labels |= {"xticklabels": words, "label": "share"}
+plots.heatmap(moved, title=title, vmin=0, vmax=1, ax=ax, **labels)
+ax.set_xticks(ax.get_xticks(), words, rotation=60, ha="right")
 plt.show()
 for layer, shares in enumerate(moved):
     best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)

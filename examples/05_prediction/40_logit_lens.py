@@ -46,15 +46,10 @@ shown = chances[rows.tolist()].max(-1)
 _, ax = plt.subplots(figsize=(9, 5.6), layout="constrained")
 title = "The likeliest next token, seen after each layer"
 labels = {"xlabel": "token read", "ylabel": "layer", "label": "probability"}
-plots.heatmap(shown.values, title=title, vmin=0, vmax=1, ax=ax, **labels)
-for y, tokens in enumerate(map(lm.tokens, shown.indices)):
-    for x, token in enumerate(tokens):
-        colour = "white" if shown.values[y, x] < 0.45 else "black"
-        middle = {"ha": "center", "va": "center", "color": colour}
-        ax.text(x, y, token[:12], size=9, **middle)
-ax.set_xticks(range(len(trace.tokens)), trace.tokens)
-ax.set_yticks(range(len(rows)), rows)
-plots.make_legible(ax)
+names = {"xticklabels": trace.tokens, "yticklabels": rows}
+tops = [[token[:12] for token in lm.tokens(ids)] for ids in shown.indices]
+ends = {"vmin": 0, "vmax": 1}
+plots.heatmap(shown.values, title=title, annot=tops, ax=ax, **ends, **names, **labels)
 plt.show()
 
 # %%

@@ -1,15 +1,16 @@
-"""Figures: arrays and strings in, matplotlib Axes out."""
+"""Figures: arrays and strings in, matplotlib Axes out.
 
-from ._figures import (
-    PALETTE,
-    attention_map,
-    head_mosaic,
-    heatmap,
-    labelled_scatter,
-    token_bars,
-    token_strips,
-)
-from ._fonts import make_legible, write
+Every function draws into `ax`, or into a new figure if none is given. Tokens are
+written as they are: a dollar sign doesn't start mathematics, and a character that no
+font of the machine has becomes its code point.
+"""
+
+from ._axes import PALETTE
+from ._fonts import make_legible
+from .attention import attention_map, head_mosaic
+from .heatmap import heatmap
+from .scatter import labelled_scatter
+from .tokens import token_bars, token_strips, tokenizations
 
 __all__ = [
     "PALETTE",
@@ -20,5 +21,5 @@ __all__ = [
     "make_legible",
     "token_bars",
     "token_strips",
-    "write",
+    "tokenizations",
 ]

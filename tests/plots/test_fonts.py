@@ -9,6 +9,7 @@ from matplotlib import font_manager
 
 from lmviz import plots
 from lmviz.plots import _fonts
+from lmviz.plots._fonts import fit
 
 SENTENCE = ["猫", "␣🚀", "␣$5", "␣or\n$6", "␣café"]
 WITHOUT = ["⟨U+732B⟩", "␣⟨U+1F680⟩", "␣$5", "␣or\n$6", "␣café"]
@@ -20,9 +21,10 @@ def bare_machine(monkeypatch):
     manager = font_manager.fontManager
     ours = [entry for entry in manager.ttflist if "mpl-data" in entry.fname]
     monkeypatch.setattr(manager, "ttflist", ours)
-    monkeypatch.setattr("lmviz.plots._fonts._found", {})
+    _fonts._family.cache_clear()
     manager._findfont_cached.cache_clear()
     yield manager
+    _fonts._family.cache_clear()
     manager._findfont_cached.cache_clear()
     plt.close("all")
 
@@ -51,14 +53,14 @@ def add_font(manager, path, family, characters, *, empty=False):
 
 
 def test_what_no_font_has_is_written_by_its_number():
-    written, families = plots.write(SENTENCE)
+    written, families = fit(SENTENCE)
     assert written == WITHOUT
     assert families == ["sans-serif"]
 
 
 def test_a_font_of_the_machine_is_found(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "cats.ttf", "Cats", "猫")
-    written, families = plots.write(["猫🚀"])
+    written, families = fit(["猫🚀"])
     assert written == ["猫⟨U+1F680⟩"]
     assert families == ["sans-serif", "Cats"]
 
@@ -66,18 +68,18 @@ def test_a_font_of_the_machine_is_found(bare_machine, tmp_path):
 def test_the_font_of_the_text_is_asked_first(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "cats.ttf", "Cats", "猫")
     font = font_manager.FontProperties(family=["Cats", "monospace"])
-    assert plots.write(["猫é"], font) == (["猫é"], ["Cats", "monospace"])
+    assert fit(["猫é"], font) == (["猫é"], ["Cats", "monospace"])
 
 
 def test_sans_serif_is_taken_before_others(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "a.ttf", "A Serif", "猫")
     add_font(bare_machine, tmp_path / "b.ttf", "B Sans", "猫")
-    assert plots.write(["猫"])[1] == ["sans-serif", "B Sans"]
+    assert fit(["猫"])[1] == ["sans-serif", "B Sans"]
 
 
 def test_a_font_of_coloured_pictures_counts_for_nothing(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "colour.ttf", "Colour Sans", "🚀", empty=True)
-    assert plots.write(["🚀"]) == (["⟨U+1F680⟩"], ["sans-serif"])
+    assert fit(["🚀"]) == (["⟨U+1F680⟩"], ["sans-serif"])
 
 
 FIGURES = {
@@ -116,7 +118,7 @@ def test_a_box_is_as_wide_as_what_is_written_in_it(bare_machine, tmp_path):
     ax = plots.token_strips({"a": ["猫", "cats"]}, title="")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([8.85, 4.85])
     add_font(bare_machine, tmp_path / "cats.ttf", "Cats", "猫")
-    _fonts._found.clear()
+    _fonts._family.cache_clear()
     ax = plots.token_strips({"a": ["猫", "cats"]}, title="")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([2.85, 4.85])
 

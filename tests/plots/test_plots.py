@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import lmviz
 from lmviz import plots
 
 
@@ -58,9 +59,17 @@ def test_tokens_that_do_not_fit_are_refused():
         plots.attention_map(weights(), ["a", "b"])
 
 
+def test_the_logarithmic_scale_goes_from_a_ten_thousandth_to_one():
+    ax = plots.attention_map(weights(), list("abc"), scale="log")
+    mesh = ax.collections[0]
+    assert mesh.get_clim() == (-4, 0)
+    assert mesh.get_array().min() == -4
+    assert mesh.get_array().reshape(3, 3)[1, 0] == pytest.approx(np.log10(0.5))
+
+
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="must be one of 'linear', 'log1p', got 'log'"):
-        plots.attention_map(weights(), list("abc"), scale="log")
+    with pytest.raises(ValueError, match="must be one of 'linear', .* got 'power'"):
+        plots.attention_map(weights(), list("abc"), scale="power")
 
 
 def test_mosaic_puts_every_head_where_its_ticks_say():
@@ -91,7 +100,7 @@ def test_strips_count_tokens_and_keep_their_text():
     rows = {"one": ["a", "$b$"], "two": ["a\n1"]}
     ax = plots.token_strips(rows, title="Strips", faded=["a"])
     assert labels(ax.texts) == ["a", "$b$", "a\n1"]
-    assert labels(ax.get_yticklabels()) == ["one\n2 tokens", "two\n1 tokens"]
+    assert labels(ax.get_yticklabels()) == ["one\n2 tokens", "two\n1 token"]
     assert len(ax.patches) == 3
     assert not any(text.get_parse_math() for text in ax.texts)
 
@@ -113,6 +122,86 @@ def test_scatter_names_every_point():
 def test_scatter_wants_a_point_a_label():
     with pytest.raises(ValueError, match="`labels` must have .* got 1 for 2 points"):
         plots.labelled_scatter(np.eye(2), ["a"], title="", xlabel="", ylabel="")
+
+
+def test_heatmap_names_and_annotates_its_cells():
+    ax = plots.heatmap(
+        np.eye(2),
+        xticklabels=["a", "$b$"],
+        yticklabels=["x", "y"],
+        annot=[["1", "$0$"], ["0", "1"]],
+    )
+    assert labels(ax.get_xticklabels()) == ["a", "$b$"]
+    assert labels(ax.get_yticklabels()) == ["x", "y"]
+    assert labels(ax.texts) == ["1", "$0$", "0", "1"]
+    assert [text.get_position() for text in ax.texts[:2]] == [(0.5, 0.5), (1.5, 0.5)]
+    assert not any(text.get_parse_math() for text in ax.texts)
+
+
+def test_heatmap_numbers_some_of_its_cells_at_their_centres():
+    ax = plots.heatmap(np.zeros((2, 1024)))
+    assert labels(ax.get_yticklabels()) == ["0", "1"]
+    assert list(ax.get_yticks()) == [0.5, 1.5]
+    numbers = [int(label) for label in labels(ax.get_xticklabels())]
+    assert numbers[0] == 0 and 5 <= len(numbers) <= 12 and numbers[-1] <= 1023
+    assert len({*np.diff(numbers)}) == 1 and numbers[1] % 50 == 0
+    assert list(ax.get_xticks()) == [number + 0.5 for number in numbers]
+
+
+def test_heatmap_leaves_nan_blank():
+    ax = plots.heatmap([[np.nan, 1.0], [2.0, 3.0]])
+    assert ax.collections[0].get_clim() == (1, 3)
+    assert np.ma.getmaskarray(ax.collections[0].get_array()).sum() == 1
+
+
+def test_heatmap_refuses_names_of_another_number():
+    with pytest.raises(ValueError, match="`xticklabels` must have length 2, got 1"):
+        plots.heatmap(np.eye(2), xticklabels=["a"])
+
+
+def boxes(ax):
+    """Give the tokens of each row: what is written, and from where to where."""
+    rows = {}
+    for bar, text in zip(ax.patches, ax.texts, strict=True):
+        row = round(bar.get_y() + bar.get_height() / 2)
+        end = bar.get_x() + bar.get_width()
+        rows.setdefault(row, []).append((text.get_text(), bar.get_x(), end))
+    return rows
+
+
+def test_tokenizations_are_aligned_with_the_letters():
+    ax = plots.tokenizations("a dog é🦜", ["gpt2", "smollm2"])
+    gpt2, smollm2 = boxes(ax).values()
+    assert [text for text, *_ in gpt2][:3] == ["a", "␣dog", "␣é"]
+    # The parrot is three tokens of GPT-2, which share the place of one character.
+    starts = [start for _, start, _ in gpt2[3:]]
+    end = ax.get_xlim()[1]
+    assert starts[0] == 7 and len(starts) == 3
+    assert starts[1] - 7 == pytest.approx(starts[2] - starts[1])
+    assert starts[2] - 7 == pytest.approx((end - 7) * 2 / 3, rel=0.05)
+    assert [text for text, *_ in smollm2][:2] == ["a", "␣dog"]
+    assert gpt2[1][1:] == smollm2[1][1:] == pytest.approx((1, 4.85))
+    assert labels(ax.get_yticklabels())[0] == "gpt2\n6 tokens"
+
+
+def test_tokenizations_take_tokenizers_by_name():
+    tokenizer = lmviz.load_tokenizer("toy")
+    ax = plots.tokenizations("Anna has", {"the toy": tokenizer})
+    assert [(text, x) for text, x, _ in boxes(ax)[0]] == [("Anna", 0), ("has", 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokenizers", "said"),
+    [
+        ("x " * 100, ["gpt2"], "`text` must be at most 120 characters wide, got 200"),
+        ("", ["gpt2"], "at least one word"),
+        ("a", "gpt2", "`tokenizers` must be a sequence of names, got one str"),
+        ("a", [], "at least one tokenizer"),
+    ],
+)
+def test_tokenizations_that_cannot_be_drawn_are_refused(text, tokenizers, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        plots.tokenizations(text, tokenizers)
 
 
 def test_a_given_axes_is_used():

@@ -207,7 +207,7 @@ _FIGURES = [
         labels={"tokens": "T"},
         **_PAIRS,
     ),
-    Case("plots.head_mosaic", {"attentions": "shares: L H S T"}, **_PAIRS),
+    Case("plots.head_mosaic", {"weights": "shares: L H S T"}, **_PAIRS),
     Case("plots.heatmap", {"matrix": "T d"}, options={**_AXES, "label": "value"}),
     Case(
         "plots.labelled_scatter",

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import lmviz
 from lmviz import corpus, plots, prediction, tokenization, views
 from lmviz._text import bytes_of, visible
+from lmviz.plots._fonts import fit
 from lmviz.tokenization._coverage import check_coverage
 from lmviz.toy import evaluate, language
 from lmviz.views import _view as base
@@ -76,7 +77,7 @@ TAKES_TEXT = {
     "models.LanguageModel.ids": lambda t, lm: lm.ids(t),
     "models.LanguageModel.tokens": lambda t, lm: lm.tokens(t),
     "models.LanguageModel.trace": lambda t, lm: lm.trace(t, keep=[t]),
-    "plots.write": lambda t, _: plots.write([t]),
+    "plots.tokenizations": lambda t, _: plots.tokenizations(t, ["toy"]),
     "plots.make_legible": lambda t, _: legible_figure(t),
     "prediction.bits_per_byte": lambda t, _: prediction.bits_per_byte(torch.ones(3), t),
     "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
@@ -297,7 +298,7 @@ def test_the_basic_tokenizer_loses_only_spaces_and_capitals(tried):
 def test_what_figures_write_can_be_read_back(tried):
     def check(text):
         text = text.replace("\n", " ")  # lines are cut
-        (written,), _ = plots.write([text], longest=10**6)
+        (written,), _ = fit([text], longest=10**6)
         hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
         assert not {unicodedata.category(c) for c in written.replace("\n", "")} & hidden
         back = re.sub(r"⟨U\+(\w+)⟩", lambda code: chr(int(code[1], 16)), written)
@@ -314,7 +315,7 @@ def test_a_figure_writes_it_as_it_is(tried, caplog, name):
         ax = PLOTS[name](text)
         ax.figure.draw_without_rendering()  # warnings are errors here
         drawn = ax.figure.findobj(plt.Text)
-        (written,), _ = plots.write([text], longest=30)
+        (written,), _ = fit([text], longest=30)
         start = written.removesuffix("…").rstrip("\n")
         assert any(label.get_text().startswith(start) for label in drawn), text[:60]
         assert not [

@@ -1,0 +1,222 @@
+"""Figures of tokens: as boxes in a row, aligned with their text, and by probability."""
+
+import unicodedata
+from collections.abc import Mapping
+
+from .._extras import needs
+from .._text import checked_text, visible
+from .._validation import float_array
+from ._axes import LONGEST, PALETTE, check_labels, new_axes, shortened
+from ._fonts import fit, make_legible
+
+_COLOURS = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
+_WIDEST = 120  # characters of a text that is read in one line
+
+
+def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None):
+    """Draw token sequences under each other, a coloured box per token.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of str
+        The name of each row and its tokens; a token may have several lines.
+    title : str, default "Tokens"
+    faded : collection of str, optional
+        Tokens to draw in gray.
+    width : float, default 9.0
+        Of a new figure, in inches.
+    ax : matplotlib.axes.Axes, optional
+        Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its x axis counts characters.
+
+    Examples
+    --------
+    >>> ax = token_strips({"words": ["the", "dog"], "letters": [*"dog"]}, title="Cut")
+    >>> ax.get_title(), [text.get_text() for text in ax.texts]
+    ('Cut', ['the', 'dog', 'd', 'o', 'g'])
+    """
+    everything = [token for tokens in rows.values() for token in tokens]
+    check_labels(everything, "draw some of the tokens", most=2000)
+    _, families = fit(everything, _monospace())
+    boxes = {}
+    for name, tokens in rows.items():
+        shown, _ = fit(tokens, _monospace(), longest=LONGEST)
+        boxes[name], left = [], 0
+        for token, text in zip(tokens, shown, strict=True):
+            size = max(map(_columns, text.split("\n"))) + 1
+            boxes[name].append((left, size - 0.15, text, token in faded))
+            left += size
+    lines = 1 + max(text.count("\n") for row in boxes.values() for _, _, text, _ in row)
+    ax = ax or new_axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
+    return _draw_rows(ax, boxes, families, width, title)
+
+
+def tokenizations(
+    text,
+    tokenizers,
+    *,
+    title="The same text, split by each tokenizer",
+    width=9.0,
+    ax=None,
+):
+    r"""Draw how several tokenizers split one text, aligned letter by letter.
+
+    Tokens that are bytes of the same character share its place.
+
+    Parameters
+    ----------
+    text : str
+        Of at most 120 characters.
+    tokenizers : sequence of str, or mapping of str to tokenizers.Tokenizer
+        Names as `lmviz.load_tokenizer` takes them, or tokenizers by name.
+    title : str, optional
+    width : float, default 9.0
+        Of a new figure, in inches.
+    ax : matplotlib.axes.Axes, optional
+        Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its x axis counts characters.
+
+    Examples
+    --------
+    >>> ax = tokenizations("Tokenizers differ", ["gpt2", "smollm2"])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['gpt2\n3 tokens', 'smollm2\n3 tokens']
+    """
+    checked_text(text)
+    if isinstance(tokenizers, str):
+        raise TypeError("`tokenizers` must be a sequence of names, got one str")
+    if not isinstance(tokenizers, Mapping):
+        from lmviz import load_tokenizer
+
+        tokenizers = {str(name): load_tokenizer(name) for name in tokenizers}
+    if not tokenizers:
+        raise ValueError("`tokenizers` must have at least one tokenizer, got none")
+    letters, families = fit([visible(c, spaces=True) for c in text], _monospace())
+    places = [0]
+    for letter in letters:
+        places.append(places[-1] + _columns(letter))
+    if places[-1] > _WIDEST:
+        raise ValueError(
+            f"`text` must be at most {_WIDEST} characters wide, got {places[-1]}; "
+            "draw a part of it"
+        )
+    boxes = {
+        name: _aligned(_spans(tokenizer.encode(text)), letters, places)
+        for name, tokenizer in tokenizers.items()
+    }
+    ax = ax or new_axes(width, 0.7 + 0.55 * len(boxes))
+    return _draw_rows(ax, boxes, families, width, title)
+
+
+def _spans(encoding):
+    """Return the first and the last character of each token that has some."""
+    spans, end = [], 0
+    for token, (start, stop) in zip(encoding.tokens, encoding.offsets, strict=True):
+        if token[:1] in ("Ġ", "▁") and start > end:
+            start = end  # some tokenizers leave the space before a word out
+        if stop > start:  # a special token has no characters
+            spans.append((start, stop))
+            end = stop
+    return spans
+
+
+def _aligned(spans, letters, places):
+    """Return a box per token; those of one and the same character divide its width."""
+    boxes = []
+    for start, stop in spans:
+        sharing = [span for span in spans if span == (start, stop)]
+        part = sum(box[-1] == (start, stop) for box in boxes)
+        width = (places[stop] - places[start]) / len(sharing)
+        text = "".join(letters[start:stop]) if len(sharing) == 1 else ""
+        left = places[start] + part * width
+        boxes.append((left, width - min(0.15, width / 5), text, False, (start, stop)))
+    return [box[:-1] for box in boxes]
+
+
+def _draw_rows(ax, rows, families, width, title):
+    """Draw rows of boxes: (left, width, text, whether it is faded)."""
+    longest = max(left + size for row in rows.values() for left, size, _, _ in row)
+    # A monospaced character is about 0.6 as wide as it is high.
+    points = min(12.0, 0.82 * width * 72 / (0.6 * (longest + 0.15)))
+    style = {"ha": "center", "va": "center", "family": families, "size": points}
+    for i, boxes in enumerate(rows.values()):
+        for j, (left, size, text, is_faded) in enumerate(boxes):
+            colour = "0.85" if is_faded else _COLOURS[j % len(_COLOURS)]
+            ax.barh(i, size, left=left, height=0.8, align="center", color=colour)
+            ink = "0.45" if is_faded else "black"
+            ax.text(left + size / 2, i, text, color=ink, parse_math=False, **style)
+    names = [
+        f"{name}\n{len(boxes)} token{'' if len(boxes) == 1 else 's'}"
+        for name, boxes in zip(shortened(rows), rows.values(), strict=True)
+    ]
+    ax.set_yticks(range(len(rows)), names)
+    ax.set(xlim=(0, longest), ylim=(len(rows) - 0.5, -0.5), xticks=[], title=title)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    return make_legible(ax)
+
+
+def token_bars(tokens, probabilities, *, title="Next token", ax=None):
+    """Draw the most likely tokens as bars, and all others as one.
+
+    Parameters
+    ----------
+    tokens : sequence of k str
+        The most likely first.
+    probabilities : array-like, shape (k,)
+        Of these tokens; what is missing to one is shown as "all others".
+    title : str, default "Next token"
+    ax : matplotlib.axes.Axes, optional
+        Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = token_bars(["␣Paris", "␣a"], [0.75, 0.125])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['␣Paris', '␣a', 'all others']
+    >>> [text.get_text() for text in ax.texts]
+    ['0.750', '0.125', '0.125']
+    """
+    probabilities = float_array(probabilities, "probabilities", ("k",))
+    if len(probabilities) != len(tokens):
+        raise ValueError(
+            f"`tokens` must have one entry per probability, got {len(tokens)} for "
+            f"{len(probabilities)} probabilities"
+        )
+    check_labels(tokens, "draw the most likely")
+    values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
+    names = [*shortened(tokens), "all others"]
+    rows = range(len(names))
+    ax = ax or new_axes(6.5, 1.0 + 0.32 * len(names))
+    bars = ax.barh(rows, values, color=[PALETTE[0]] * len(tokens) + ["0.6"])
+    ax.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
+    ax.set_yticks(rows, names)
+    ax.invert_yaxis()
+    ax.set(xlabel="probability", ylabel="next token", title=title)
+    ax.margins(x=0.12)
+    ax.spines[["top", "right"]].set_visible(False)
+    return make_legible(ax)
+
+
+def _monospace():
+    with needs("plots", "figures"):
+        from matplotlib.font_manager import FontProperties
+
+    return FontProperties(family=["monospace"])
+
+
+def _columns(text):
+    """Count how many monospaced characters a text is wide."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in text)
