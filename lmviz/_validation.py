@@ -6,14 +6,11 @@ letter for an axis of any length but zero and ``"..."`` first for any further ax
 tensor that is suitable already is returned as it is, within a few microseconds.
 
 Chapters, which compute with torch, use the functions on tensors; figures and views use
-those on arrays, which don't import torch.
+those on arrays. Either imports its library when it is called: figures work without
+torch, and tokenizers without both.
 """
 
 import operator
-
-import numpy as np
-
-_LARGEST = np.finfo(np.float32).max  # figures and views store float32
 
 
 def tensor(x, name, shape):
@@ -167,6 +164,8 @@ def array(values, name, shape):
     >>> array([[1, 2]], "weights", ("T_q", "T_k"))
     array([[1, 2]])
     """
+    import numpy as np
+
     if getattr(values, "is_meta", False):
         raise ValueError(f"`{name}` must hold numbers, got a tensor on the meta device")
     kind = _kind(values)
@@ -192,7 +191,7 @@ def float_array(values, name, shape, *, allowed=None):
     >>> float_array([[1, 2]], "logits", ("T", "V"))
     array([[1., 2.]])
     """
-    values = array(values, name, shape).astype(np.float64)
+    values = array(values, name, shape).astype("float64")
     check_finite(values, name, allowed=allowed)
     return values
 
@@ -207,12 +206,15 @@ def check_finite(x, name, *, allowed=None):
 
     Examples
     --------
+    >>> import numpy as np
     >>> check_finite(np.array([0, np.nan]), "weights")
     Traceback (most recent call last):
         ...
     ValueError: `weights` must be finite (in float32), got nan at (1,)
     """
-    good = abs(x) <= _LARGEST
+    import numpy as np
+
+    good = abs(x) <= np.finfo(np.float32).max  # figures and views store float32
     if allowed == "nan":
         good |= x != x
     elif allowed == "-inf":

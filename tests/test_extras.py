@@ -40,7 +40,7 @@ views.attention(trace.attentions, trace.tokens).save({str(file)!r})
 @pytest.mark.parametrize(
     ("code", "package", "extra"),
     [
-        ("lmviz.plots.attention_map([[1.0]], ['a'])", "seaborn", "plots"),
+        ("lmviz.plots.heatmap([[1.0]])", "seaborn", "plots"),
         ("lmviz.plots.token_bars(['a'], [1.0], title='t')", "matplotlib", "plots"),
         ("lmviz.embeddings.pca(torch.ones(2, 2))", "sklearn", "plots"),
         ("import lmviz.corpus", "joblib", "corpus"),

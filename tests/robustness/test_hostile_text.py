@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lmviz
-from lmviz import corpus, plots, prediction, tokenization, views
+from lmviz import attention, corpus, plots, prediction, tokenization, views
 from lmviz._text import bytes_of, visible
 from lmviz.plots._fonts import fit
 from lmviz.tokenization._coverage import check_coverage
@@ -70,16 +70,24 @@ def refusal(function, *arguments):
 
 # Everything public that takes text, called with one that the attacker chose.
 TAKES_TEXT = {
+    "attention.head_effects": lambda t, lm: attention.head_effects(lm, t, t),
+    "attention.mean_head_outputs": lambda t, lm: attention.mean_head_outputs(lm, t),
     "corpus.Batches": lambda t, lm: corpus.Batches(lm, [t], 64),
     "corpus.head_scores": lambda t, lm: corpus.head_scores(lm, [t], progress=False),
     "corpus.surprisals": lambda t, lm: corpus.surprisals(lm, [t], progress=False),
     "models.LanguageModel.encode": lambda t, lm: lm.encode(t),
+    "models.LanguageModel.generate": lambda t, lm: lm.generate(t, n_tokens=1),
     "models.LanguageModel.ids": lambda t, lm: lm.ids(t),
+    "models.LanguageModel.pieces": lambda t, lm: list(lm.pieces(t)),
+    "models.LanguageModel.token_id": lambda t, lm: lm.token_id(t),
     "models.LanguageModel.tokens": lambda t, lm: lm.tokens(t),
     "models.LanguageModel.trace": lambda t, lm: lm.trace(t, keep=[t]),
     "plots.tokenizations": lambda t, _: plots.tokenizations(t, ["toy"]),
+    "models.Trace.where": lambda t, lm: lm.trace("Anna has").where(t),
     "plots.make_legible": lambda t, _: legible_figure(t),
     "prediction.bits_per_byte": lambda t, _: prediction.bits_per_byte(torch.ones(3), t),
+    "prediction.generate": lambda t, lm: prediction.generate(lm, t, n_tokens=1),
+    "prediction.text_surprisal": lambda t, lm: prediction.text_surprisal(lm, t),
     "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
     "tokenization.BasicTokenizer.encode": lambda t, _: BASIC.encode(t),
     "tokenization.BasicTokenizer.train": lambda t, _: BASIC.train([t]),
@@ -145,10 +153,11 @@ PLOTS = {
 # They take names of models, parts or files, which the code looks up, or records of what
 # is known. The attacks on those are in other rows.
 NO_TEXT = {
-    *("corpus.Batches.fold", "models.LanguageModel.from_module", "models.ModelCard"),
+    *("corpus.Batches.reduce", "models.LanguageModel.from_module", "models.ModelCard"),
     *("models.Trace", "models.load", "models.load_tokenizer"),
     *("tokenization.ByteLevelBPE.from_files", "toy.evaluate.evaluate"),
-    *("toy.grammar.Choice", "toy.grammar.one_of", "toy.grammar.phrase"),
+    *("toy.grammar.Choice", "toy.grammar.event", "toy.grammar.one_of"),
+    *("toy.grammar.phrase", "toy.grammar.story", "toy.language.entropy"),
     *("toy.language.Story", "views.AttentionView", "views.View"),
 }
 ROOMS = (
