@@ -210,12 +210,10 @@ def strongest(scores, k):
     if scores.isnan().any():
         raise ValueError("`scores` must be numbers to be ordered, got nan")
     k = _validation.integer(k, "k", 1, scores.numel())
+    values = scores.detach().flatten()
     # Stable, so that of equal scores the first head comes first, as in argmax.
-    order = scores.flatten().argsort(descending=True, stable=True)[:k]
-    return [
-        (*divmod(i, scores.shape[1]), float(scores.flatten()[i]))
-        for i in order.tolist()
-    ]
+    order = values.argsort(descending=True, stable=True)[:k].tolist()
+    return [(*divmod(i, scores.shape[1]), float(values[i])) for i in order]
 
 
 def _previous(ids):

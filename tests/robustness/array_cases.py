@@ -4,7 +4,7 @@ A verdict is a function of an answer that says what is wrong with it, or None wh
 arrays have to be refused.
 """
 
-import pkgutil
+import functools
 import time
 import traceback
 import zlib
@@ -91,7 +91,8 @@ class Case:
         return answer, refusal
 
     def _call(self, **arrays):
-        function = pkgutil.resolve_name(f"lmviz.{self.name}")
+        # Attributes, not modules: `lmviz.views.attention` is a function and a file.
+        function = functools.reduce(getattr, self.name.split("."), lmviz)
         return function(**arrays, **self.options)
 
     def survives(self, arrays, verdict):

@@ -7,9 +7,8 @@ from array_cases import Case
 import lmviz
 from lmviz import attention, corpus, prediction, tokenization, transformer
 from lmviz.corpus._map_reduce import Batches
-from lmviz.models._trace import trace
-from lmviz.tokenization import BasicTokenizer, _ids, readable_tokens
-from lmviz.transformer import components as parts
+from lmviz.tokenization import BasicTokenizer, readable_tokens
+from lmviz.transformer import components
 
 _AXES = {"title": "title", "xlabel": "x", "ylabel": "y"}
 _PAIRS = {"wide": ("T", 1000)}  # a matrix of all pairs of tokens is not wider
@@ -21,8 +20,8 @@ def toy():
 
 
 @cache
-def toy_parts():
-    return lmviz.transformer._extract.model(toy().module)
+def model():
+    return transformer.extract(toy())
 
 
 @cache
@@ -42,19 +41,19 @@ def stream(function, call, **more):
 
 
 def _block():
-    return toy_parts().blocks[0]
+    return model().blocks[0]
 
 
 def _norm(weight, bias, x):
-    return parts.Norm(weight, bias, eps=1e-5, centred=True)(x)
+    return components.Norm(weight, bias, eps=1e-5, centred=True)(x)
 
 
 def _lens(hidden_states):
-    model = toy_parts()
-    return prediction.logit_lens(hidden_states, model.final_norm, model.unembedding)
+    norm, unembedding = model().final_norm, model().unembedding
+    return prediction.logit_lens(hidden_states, norm, unembedding)
 
 
-def _switched_off(replacement):
+def _ablated(replacement):
     with attention.ablate_heads(toy(), [(0, 1)], replacement=replacement):
         return toy().trace("Anna has a red ball").logits
 
@@ -68,7 +67,7 @@ _QUERY_KEY = {"query": "T d", "key": "T d"}
 _MASK = {"mask": "mask: T T"}
 _CHAPTERS = [
     Case("attention.scores", {"query": "S d", "key": "T d"}),
-    Case("attention.weights", {**_QUERY_KEY, **_MASK, "bias": "T T"}),
+    Case("attention.attention_weights", {**_QUERY_KEY, **_MASK, "bias": "T T"}),
     Case("attention.attend", {**_QUERY_KEY, "value": "T u", **_MASK}),
     Case("attention.split_heads", {"x": "T d"}, options={"n_heads": 2}),
     Case("attention.join_heads", {"x": "H T d"}),
@@ -98,12 +97,16 @@ _CHAPTERS = [
         lambda logits: prediction.sampler(top_k=3, top_p=0.9)(logits),
     ),
     text("prediction.generate", lambda ids: prediction.generate(toy(), ids)),
-    Case("surprise.surprisal", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
-    Case("surprise.ranks", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
-    Case("surprise.perplexity", {"surprisals": "d"}),
-    Case("surprise.bits_per_byte", {"surprisals": "d"}, options={"text": "dogs"}),
+    text(
+        "prediction.text_surprisal",
+        lambda ids: prediction.text_surprisal(toy(), ids),
+    ),
+    Case("prediction.surprisal", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
+    Case("prediction.ranks", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
+    Case("prediction.perplexity", {"surprisals": "d"}),
+    Case("prediction.bits_per_byte", {"surprisals": "d"}, options={"text": "dogs"}),
     Case(
-        "surprise.logit_lens",
+        "prediction.logit_lens",
         {"hidden_states": "L T d"},
         _lens,
         sizes={"d": 96},
@@ -113,25 +116,26 @@ _CHAPTERS = [
 
 _WEIGHTS = {"weights": "shares: T T"}
 _HEAD_MEASURES = [
-    Case("heads.previous_token", _WEIGHTS, **_PAIRS),
-    Case("heads.first_token", _WEIGHTS, **_PAIRS),
-    Case("heads.duplicate_token", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
-    Case("heads.induction", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
-    Case("heads.entropy", {"weights": "shares: S T"}, **_PAIRS),
-    Case("heads.rollout", {"attentions": "shares: L H T T"}, **_PAIRS),
+    Case("attention.previous_token_score", _WEIGHTS, **_PAIRS),
+    Case("attention.first_token_score", _WEIGHTS, **_PAIRS),
+    Case("attention.duplicate_token_score", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
+    Case("attention.induction_score", {**_WEIGHTS, "ids": "ids: T"}, **_PAIRS),
+    Case("attention.entropy", {"weights": "shares: S T"}, **_PAIRS),
+    Case("attention.rollout", {"attentions": "shares: L H T T"}, **_PAIRS),
+    Case("attention.strongest", {"scores": "T d"}, options={"k": 3}),
     Case(
-        "ablation.ablate_heads",
+        "attention.ablate_heads",
         {"replacement": "L H u"},
-        _switched_off,
+        _ablated,
         sizes=_HEADS,
         wide=("u", 10_000),
     ),
     text(
-        "ablation.mean_head_outputs",
+        "attention.mean_head_outputs",
         lambda ids: attention.mean_head_outputs(toy(), ids),
     ),
     Case(
-        "ablation.effects",
+        "attention.head_effects",
         {"ids": "ids: T", "replacement": "L H u"},
         _effects,
         sizes=_HEADS,
@@ -141,16 +145,18 @@ _HEAD_MEASURES = [
 ]
 
 _REBUILT = [
-    Case("parts.Norm", {"weight": "d", "bias": "d", "x": "T d"}, _norm),
     Case(
-        "parts.Linear",
-        {"weight": "d u", "bias": "u", "x": "T d"},
-        lambda weight, bias, x: parts.Linear(weight, bias)(x),
+        "transformer.components.Norm", {"weight": "d", "bias": "d", "x": "T d"}, _norm
     ),
     Case(
-        "parts.Unembedding",
+        "transformer.components.Linear",
+        {"weight": "d u", "bias": "u", "x": "T d"},
+        lambda weight, bias, x: components.Linear(weight, bias)(x),
+    ),
+    Case(
+        "transformer.components.Unembedding",
         {"weight": "d V", "bias": "V", "x": "T d"},
-        lambda weight, bias, x: parts.Unembedding(weight, bias, 30.0)(x),
+        lambda weight, bias, x: components.Unembedding(weight, bias, 30.0)(x),
     ),
     stream("heads", lambda x: transformer.heads(_block().attention, x), **_PAIRS),
     stream("attend", lambda x: transformer.attend(_block().attention, x), **_PAIRS),
@@ -160,21 +166,17 @@ _REBUILT = [
         wide=("T", 10_000),
     ),
     stream("block", lambda x: transformer.block(_block(), x), **_PAIRS),
-    text("transformer.embed", lambda ids: transformer.embed(toy_parts(), ids)),
-    text("transformer.stream", lambda ids: [*transformer.stream(toy_parts(), ids)]),
-    text("transformer.logits", lambda ids: transformer.logits(toy_parts(), ids)),
+    text("transformer.embed", lambda ids: transformer.embed(model(), ids)),
+    text("transformer.stream", lambda ids: [*transformer.stream(model(), ids)]),
+    text("transformer.logits", lambda ids: transformer.logits(model(), ids)),
 ]
 
 _TEXTS = [
-    text(
-        "trace.trace",
-        lambda ids, tokens: trace(toy().module, ids, tokens),
-        labels={"tokens": "T"},
-    ),
     text("models.LanguageModel.ids", lambda ids: toy().ids(ids)),
     text("models.LanguageModel.trace", lambda ids: toy().trace(ids)),
+    text("models.LanguageModel.pieces", lambda ids: toy().pieces(ids)),
+    text("models.LanguageModel.generate", lambda ids: toy().generate(ids)),
     text("models.LanguageModel.tokens", lambda ids: toy().tokens(ids)),
-    text("tokenization.id_list", _ids.id_list, size=None),
     text(
         "tokenization.readable_tokens",
         lambda ids: readable_tokens(toy().tokenizer, ids),
@@ -185,11 +187,11 @@ _TEXTS = [
         size=4,
     ),
     text(
-        "byte_level.ByteLevelBPE.decode",
+        "tokenization.ByteLevelBPE.decode",
         lambda ids: byte_pairs().decode(ids),
         size=259,
     ),
-    text("batches.Batches", lambda ids: Batches(toy(), [ids], 8).ids),
+    text("corpus.Batches", lambda ids: Batches(toy(), [ids], 8).ids),
     text(
         "corpus.head_scores",
         lambda ids: corpus.head_scores(toy(), [ids, ids], progress=False),
@@ -224,25 +226,25 @@ _FIGURES = [
         options={"title": "Next"},
     ),
     Case(
-        "views.maps.attention",
+        "views.attention",
         {"weights": "shares: L H S T"},
         labels={"tokens": "T"},
         **_PAIRS,
     ),
-    Case("views.clouds.embeddings", {"vectors": "L T d"}, labels={"labels": "T"}),
+    Case("views.embeddings", {"vectors": "L T d"}, labels={"labels": "T"}),
     Case(
-        "views.bars.prediction",
+        "views.prediction",
         {"logits": "T d"},
         labels={"tokens": "T", "vocabulary": "d"},
     ),
     Case(
-        "views.grid.lens",
+        "views.lens",
         {"logits": "L T d", "ids": "ids: T"},
         labels={"tokens": "T", "vocabulary": "d"},
         vocabulary=6,
     ),
     text(
-        "views.strips.tokens",
+        "views.tokens",
         lambda ids, words: lmviz.views.tokens({"A": words}, ids={"A": ids}),
         labels={"words": "T"},
         size=None,
