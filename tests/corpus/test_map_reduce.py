@@ -167,6 +167,7 @@ def test_a_batch_of_no_tokens_is_refused(toy, texts):
         scores(toy, texts, batch_tokens=0)
 
 
+@pytest.mark.nightly
 def test_a_cluster_that_loses_a_worker_gives_the_same_scores(
     toy, texts, tmp_path, monkeypatch
 ):

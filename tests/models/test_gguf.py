@@ -12,6 +12,7 @@ def gguf_file():
     return _wheels._file_in_wheel(_wheels.SMOLLM2_WHEEL, _wheels.SMOLLM2_FILE)
 
 
+@pytest.mark.nightly  # transformers takes 18 s to read them
 def test_the_weights_are_those_that_transformers_reads(gguf_file):
     logging.disable_progress_bar()
     theirs = AutoModelForCausalLM.from_pretrained(

@@ -249,7 +249,16 @@ def test_what_is_encoded_is_decoded_to_the_same_text(tried, name):
     tried(100 + len(hostile.SHORT) + len(hostile.LONG))
 
 
-@pytest.mark.parametrize("letters", ["x", "ab", "dwtgmqe", "é", "🦜", "\u0301", "-"])
+ONE_FOR_EACH_CHANGE, *AT_NIGHT = "ab", "x", "dwtgmqe", "é", "🦜", "\u0301", "-"
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        ONE_FOR_EACH_CHANGE,
+        *(pytest.param(letters, marks=pytest.mark.nightly) for letters in AT_NIGHT),
+    ],
+)
 def test_a_word_of_100_000_letters_is_split_as_tokenizers_splits_it(letters):
     ours = tokenization.ByteLevelBPE.from_files(
         *lmviz.models._wheels.gpt2_tokenizer_files()
@@ -276,9 +285,12 @@ def test_a_long_word_is_split_as_its_steps_say():
     assert "at most 1,000 characters" in refusal(gpt2.steps, "x" * 1001)
 
 
-def test_training_on_one_long_word_ends():
+@pytest.mark.parametrize(
+    "n_letters", [10_000, pytest.param(100_000, marks=pytest.mark.nightly)]
+)
+def test_training_on_one_long_word_ends(n_letters):
     rng = np.random.default_rng(0)
-    word = "".join(rng.choice([*"abcdefgh"], 100_000))
+    word = "".join(rng.choice([*"abcdefgh"], n_letters))
     began = time.monotonic()
     bpe = tokenization.ByteLevelBPE.train(word, n_merges=50)
     assert time.monotonic() - began < 20
