@@ -67,7 +67,8 @@ RUN = """async ({texts, off}) => {
 def compare(page, site, toy, texts, off=()):
     # Without some heads, rounding to 32 bits alone moves torch's logits by 2e-4.
     module = copy.deepcopy(toy.module).double() if len(off) > 1 else toy.module
-    with torch.no_grad(), attention.ablate_heads(module, off):
+    lm = lmviz.LanguageModel.from_module(module, toy.tokenizer)
+    with torch.no_grad(), attention.ablate_heads(lm, off):
         rows = [module(torch.tensor([ids])).logits[0] for ids in texts]
     wanted = torch.cat(rows).numpy().astype("<f4")
     (site / "wanted.bin").write_bytes(wanted.tobytes())

@@ -62,8 +62,8 @@ def test_dot_products_of_rotated_vectors_depend_only_on_distance(interleaved):
 
 
 def test_more_frequencies_than_pairs_are_an_error():
-    said = "`inverse_frequencies` must have at most 3 values, .* got 4"
-    with pytest.raises(ValueError, match=said):
+    message = "`inverse_frequencies` must have at most 3 values, .* got 4"
+    with pytest.raises(ValueError, match=message):
         positions.rotary(torch.zeros(2, 6), inverse_frequencies=torch.ones(4))
 
 

@@ -246,9 +246,9 @@ def test_steps_start_with_bytes_and_end_with_the_tokens(ours, theirs):
 
 @pytest.mark.parametrize("text", ["ab\ud83d", "\udc00", "<|endoftext|>\udfff"])
 def test_a_lone_surrogate_is_an_error(ours, text):
-    said = f"character {len(text) - 1} is .*, half of a surrogate pair"
+    message = f"character {len(text) - 1} is .*, half of a surrogate pair"
     for function in (ours.encode, tokenization.split_words, ours.steps):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             function(text)
 
 
@@ -261,8 +261,8 @@ def test_other_types_than_str_are_an_error(ours, text):
 
 @pytest.mark.parametrize("wrong", [-1, 50257])
 def test_decoding_an_id_outside_the_vocabulary_is_an_error(ours, wrong):
-    said = f"id {wrong} is not in the vocabulary of 50257 tokens"
-    with pytest.raises(ValueError, match=said):
+    message = f"id {wrong} is not in the vocabulary of 50257 tokens"
+    with pytest.raises(ValueError, match=message):
         ours.decode([64, wrong])
 
 
