@@ -6,6 +6,7 @@ their probabilities, and is sent the word that was chosen. The code that generat
 stories is therefore also their exact language model (see `lmviz.toy.language`).
 
 Read it from the bottom: a `story` is two facts, then events until it is long enough.
+`people`, which the functions share, maps each name to its colour and thing.
 ``views/static/language.js`` is the same grammar for the page, with these word lists.
 """
 
@@ -93,7 +94,17 @@ Grammar = Generator[Choice, str, None]
 
 
 def one_of(words, kind=None):
-    """Return the choice of some words that are equally likely.
+    """Return the choice between equally likely words.
+
+    Parameters
+    ----------
+    words : iterable of str
+    kind : str, optional
+        As in `Choice`.
+
+    Returns
+    -------
+    Choice
 
     Examples
     --------
@@ -106,6 +117,15 @@ def one_of(words, kind=None):
 
 def phrase(text) -> Grammar:
     """Generate fixed words, each with probability one.
+
+    Parameters
+    ----------
+    text : str
+        The words, separated by spaces.
+
+    Yields
+    ------
+    Choice
 
     Examples
     --------
@@ -146,6 +166,15 @@ def fact(people) -> Grammar:
 
 def pronouns(name):
     """Return the pronouns of a name: "her" and "she", or "his" and "he".
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of (str, str)
+        The possessive and the subject pronoun.
 
     Examples
     --------
