@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,18 +46,14 @@ def no_pass(lm, monkeypatch):
 
 
 @pytest.fixture
-def left(monkeypatch, tmp_path):
-    """Say how much memory this machine has left."""
+def available(monkeypatch):
+    """Set how much memory psutil reports as available."""
 
-    def say(kilobytes):
-        file = tmp_path / "meminfo"
-        said = (
-            f"MemTotal: 99999999 kB\nMemAvailable:   {kilobytes} kB\nSwapFree: 0 kB\n"
-        )
-        file.write_text(said)
-        monkeypatch.setattr(memory, "MEMINFO", file)
+    def set_kilobytes(kilobytes):
+        report = SimpleNamespace(available=1024 * kilobytes)
+        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: report)
 
-    return say
+    return set_kilobytes
 
 
 # Memory is measured on GPT-2's real sizes: with random weights it takes the same.
@@ -109,40 +106,40 @@ def test_a_pass_takes_as_much_as_was_estimated(measured):
     assert 0.8 < (peak - start) / estimated < 1.6
 
 
-def test_a_trace_that_does_not_fit_is_refused_before_it_begins(
-    smollm2, monkeypatch, left
+def test_a_trace_that_does_not_fit_is_refused_before_it_starts(
+    smollm2, monkeypatch, available
 ):
     no_pass(smollm2, monkeypatch)
-    left(20_000_000)
+    available(20_000_000)
     pairs = 30 * 9 * 8192**2 * 4 / 1e9
     began = time.monotonic()
     with pytest.raises(ValueError) as error:
         smollm2.trace(torch.zeros(8192, dtype=torch.int64))
     assert time.monotonic() - began < 5
-    said = str(error.value)
-    takes = float(re.search(r"takes ([\d.]+) GB", said)[1])
+    message = str(error.value)
+    takes = float(re.search(r"takes ([\d.]+) GB", message)[1])
     assert pairs < takes < 1.2 * pairs
-    assert "20.5 GB of memory are left" in said
-    assert 'keep="logits" (4.8 GB)' in said
-    assert "lmviz.corpus" in said
-    assert "\n" not in said
-    assert len(said) < 300
+    assert "20.5 GB are available" in message
+    assert 'keep="logits" (4.8 GB)' in message
+    assert "lmviz.corpus" in message
+    assert "\n" not in message
+    assert len(message) < 300
 
 
-def test_without_attentions_the_same_text_is_let_through(smollm2, monkeypatch, left):
+def test_a_text_too_long_for_attentions_keeps_logits(smollm2, monkeypatch, available):
     no_pass(smollm2, monkeypatch)
-    left(20_000_000)
+    available(20_000_000)
     ids = torch.zeros(8192, dtype=torch.int64)
     with pytest.raises(AssertionError, match="the pass began"):
         smollm2.trace(ids, keep="logits")
-    left(4_000_000)
+    available(4_000_000)
     with pytest.raises(ValueError, match="keeping logits .* shorten the text"):
         smollm2.trace(ids, keep="logits")
 
 
-def test_what_is_offered_instead_works(toy, left):
+def test_the_suggested_alternatives_work(toy, available):
     whole = toy.trace(torch.arange(64))
-    left(300)  # enough for the pass, not for the attentions of all layers
+    available(300)  # enough for the pass, not for the attentions of all layers
     with pytest.raises(ValueError, match="lmviz.corpus"):
         toy.trace(whole.ids)
     assert torch.equal(toy.trace(whole.ids, keep="logits").logits, whole.logits)
@@ -150,29 +147,16 @@ def test_what_is_offered_instead_works(toy, left):
     assert scores["entropy"].shape == (3, 4)
 
 
-def test_batches_and_heads_that_do_not_fit_are_refused(toy, monkeypatch, left):
+def test_batches_and_heads_that_do_not_fit_are_refused(toy, monkeypatch, available):
     no_pass(toy, monkeypatch)
     texts = [torch.arange(64)] * 20
-    left(900)
-    said = "of 16 texts of 64 tokens takes [1-9] MB, and 1 MB .*; take fewer at a time"
+    available(900)
+    message = "of 16 texts of 64 tokens takes [1-9] MB .* 1 MB .*; pass fewer texts"
     for function in (corpus.head_scores, corpus.surprisals):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             function(toy, texts, progress=False)
         with pytest.raises(AssertionError, match="the pass began"):
             function(toy, texts, batch_tokens=64, progress=False)
-    left(400)
+    available(400)
     with pytest.raises(ValueError, match="of 4 texts of 64 tokens takes"):
         attention.head_effects(toy, texts[0], 0)
-
-
-def test_a_machine_that_says_nothing_of_its_memory_is_trusted(toy, monkeypatch):
-    monkeypatch.setattr(memory, "MEMINFO", Path("nowhere"))
-    assert memory.available() > 2**28, "all of it, where the free part is not told"
-    monkeypatch.delattr("os.sysconf")
-    assert memory.available() is None
-    assert toy.trace("Anna has a").attentions is not None
-
-
-def test_memory_is_told_as_the_system_tells_it(left):
-    left(1234)
-    assert memory.available() == 1234 * 1024

@@ -1,4 +1,4 @@
-"""Arrays that attack.
+"""Limits of numbers and lengths.
 
 Numbers at the edge of what their type can hold, options at the ends of their ranges,
 texts of one token and of the whole context.
@@ -22,12 +22,12 @@ def logits():
     return torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
 
 
-def test_probabilities_of_large_logits_are_those_of_scipy():
+def test_probabilities_of_large_logits_equal_those_of_scipy():
     expected = scipy.special.softmax(EDGE.double().numpy())
     assert np.allclose(prediction.probabilities(EDGE), expected, atol=1e-6)
 
 
-def test_surprise_at_large_logits_is_that_of_scipy():
+def test_surprisal_of_large_logits_equals_that_of_scipy():
     expected = -scipy.special.log_softmax(EDGE.double().numpy())
     rows = EDGE.expand(5, 4)
     found = prediction.surprisal(rows, torch.tensor([0, 0, 1, 2, 3]))
@@ -40,7 +40,7 @@ def test_surprise_at_large_logits_is_that_of_scipy():
     ]
 
 
-def test_attention_at_large_scores_is_that_of_scipy():
+def test_attention_of_large_scores_equals_that_of_scipy():
     query, key = torch.tensor([[100.0], [-100.0]]), torch.tensor([[100.0], [-100.0]])
     raw = query.double() @ key.double().T
     found = attention.attention_weights(query, key, scale=1.0)
@@ -48,14 +48,14 @@ def test_attention_at_large_scores_is_that_of_scipy():
     assert np.allclose(found, scipy.special.softmax(raw.numpy(), -1))
 
 
-def test_perplexity_is_larger_than_float32_can_hold():
+def test_perplexity_may_exceed_float32():
     found = prediction.perplexity(torch.full((3,), 100.0))
     assert found == pytest.approx(math.exp(100), rel=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-10, 1e-40, 5e-324])
 @pytest.mark.parametrize("size", [1.0, 1e4, -1e4])
-def test_near_zero_the_likeliest_tokens_share_all(temperature, size):
+def test_a_temperature_near_zero_leaves_the_most_likely_tokens(temperature, size):
     logits = size + torch.tensor([0.0, 1.0, 1.0, -1.0])
     found = prediction.probabilities(logits, temperature=temperature)
     assert found.tolist() == [0.0, 0.5, 0.5, 0.0]
@@ -64,13 +64,13 @@ def test_near_zero_the_likeliest_tokens_share_all(temperature, size):
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.0, -1.0, math.nan, math.inf])
-def test_a_temperature_without_a_limit_is_refused(logits, temperature):
-    with pytest.raises(ValueError, match=f"temperature is {temperature}, wanted more"):
+def test_a_temperature_that_is_not_positive_and_finite_is_refused(logits, temperature):
+    with pytest.raises(ValueError, match=f"`temperature` must be .* got {temperature}"):
         prediction.probabilities(logits, temperature=temperature)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.99, 1.01, 1e30])
-def test_other_temperatures_are_those_of_transformers(logits, temperature):
+def test_other_temperatures_equal_those_of_transformers(logits, temperature):
     expected = TemperatureLogitsWarper(temperature)(None, logits).softmax(-1)
     found = prediction.probabilities(logits, temperature=temperature)
     assert torch.allclose(found, expected, atol=1e-6)
@@ -96,7 +96,7 @@ def test_top_p_ends_at_one_token_and_at_all(p):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_no_token_is_drawn_where_a_number_is_lost(bad):
+def test_no_token_is_sampled_from_logits_with_nan_or_infinity(bad):
     logits = torch.tensor([0.0, bad, 1.0])
     for choose in (prediction.greedy, prediction.sampler()):
         with pytest.raises(
@@ -105,7 +105,7 @@ def test_no_token_is_drawn_where_a_number_is_lost(bad):
             choose(logits)
 
 
-def test_no_token_is_drawn_where_all_are_ruled_out():
+def test_no_token_is_sampled_if_all_are_ruled_out():
     for choose in (prediction.greedy, prediction.sampler()):
         with pytest.raises(
             ValueError, match="largest of `logits` must be finite, got -inf"
@@ -125,7 +125,7 @@ def test_texts_of_any_length_are_rebuilt(family, n_tokens):
     assert torch.allclose(torch.stack(found), trace.attentions, atol=1e-4)
 
 
-def test_a_text_of_one_token_has_no_choice(toy):
+def test_a_text_of_one_token_attends_to_itself_alone(toy):
     trace = toy.trace(torch.tensor([0]))
     assert attention.entropy(trace.attentions).eq(0).all()
     assert attention.rollout(trace.attentions).tolist() == [[1.0]]
@@ -134,12 +134,12 @@ def test_a_text_of_one_token_has_no_choice(toy):
         lambda: prediction.surprisal(trace.logits, trace.ids),
         lambda: corpus.surprisals(toy, [trace.ids]),
     ):
-        with pytest.raises(ValueError, match="two"):
+        with pytest.raises(ValueError, match="two tokens or more|T at least 2"):
             refused()
 
 
 @pytest.mark.parametrize("start", [1, 63])
-def test_a_text_is_written_up_to_the_context_and_no_further(toy, start):
+def test_generation_fills_the_context_and_stops_there(toy, start):
     ids = torch.zeros(start, dtype=torch.int64)
     steps = prediction.generate(toy, ids, n_tokens=64 - start)
     assert len(steps) == 64 - start
