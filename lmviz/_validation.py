@@ -58,14 +58,25 @@ def float_tensor(x, name, shape):
 def ids(x, name, shape, *, size=None):
     """Return a tensor of int64 ids, each below `size` if it is given.
 
+    Parameters
+    ----------
+    x : torch.Tensor of int, or list of int
+
     Examples
     --------
     >>> import torch
     >>> ids(torch.tensor([3, 1], dtype=torch.uint8), "ids", ("T",), size=4)
     tensor([3, 1])
+    >>> ids([3, 1], "ids", ("T",))
+    tensor([3, 1])
     """
     import torch
 
+    if isinstance(x, list | tuple):
+        try:
+            x = torch.tensor(x)
+        except (TypeError, ValueError, RuntimeError):  # no numbers, or a ragged list
+            raise TypeError(f"`{name}` must hold integers, got {x!r:.60}") from None
     x = tensor(x, name, shape)
     if x.is_floating_point() or x.dtype == torch.bool:
         raise TypeError(f"`{name}` must hold integers, got {_dtype(x)}")

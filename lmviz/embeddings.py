@@ -19,7 +19,7 @@ def lookup(table, ids):
     Parameters
     ----------
     table : torch.Tensor, shape (V, d)
-    ids : torch.Tensor of int, shape (...)
+    ids : torch.Tensor or list of int, shape (...)
 
     Returns
     -------
@@ -28,7 +28,7 @@ def lookup(table, ids):
 
     Examples
     --------
-    >>> lookup(torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.tensor([1, 1]))
+    >>> lookup(torch.tensor([[0.0, 1.0], [2.0, 3.0]]), [1, 1])
     tensor([[2., 3.],
             [2., 3.]])
     """
@@ -107,8 +107,8 @@ def analogy(table, a, b, c, *, k=5, exclude_inputs=True):
     Parameters
     ----------
     table : torch.Tensor, shape (V, d)
-    a, b, c : int, or torch.Tensor of int, shape (n,)
-        Rows of the table. Tensors pose n questions at once.
+    a, b, c : int, or torch.Tensor or list of int, shape (n,)
+        Rows of the table. Tensors and lists pose n questions at once.
     k : int, default 5
         Number of answers to each question.
     exclude_inputs : bool, default True

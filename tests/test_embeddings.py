@@ -17,6 +17,17 @@ def test_lookup_equals_torch_embedding(table):
     assert torch.equal(embeddings.lookup(table, ids), expected)
 
 
+def test_lookup_takes_lists_of_ids(table):
+    assert torch.equal(embeddings.lookup(table, [3, 49]), table[[3, 49]])
+    assert torch.equal(embeddings.lookup(table, [[3], [4]]), table[3:5, None])
+
+
+@pytest.mark.parametrize("wrong", [["a"], [1.5], [[1], [2, 3]], [None]])
+def test_lists_of_other_things_than_ids_are_an_error(table, wrong):
+    with pytest.raises(TypeError, match="`ids` must hold integers"):
+        embeddings.lookup(table, wrong)
+
+
 @pytest.mark.parametrize("wrong", [-1, 50])
 def test_looking_up_an_id_outside_the_table_is_an_error(table, wrong):
     with pytest.raises(ValueError, match=f"`ids` must be from 0 to 49, got {wrong}"):
