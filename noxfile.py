@@ -169,13 +169,13 @@ def nightly(session):
     """Run what is slow and rare: killed builds, repeatability, mutations, examples."""
     run(session, "pytest", "-m", "nightly", "tests", "tests/robustness")
     run(session, "python", "scripts/run_examples.py")
-    run(session, "python", "scripts/mutations.py")
+    run(session, "python", "tests/robustness/mutants/run.py")
 
 
 @in_dev
 def mutations(session):
     """Remove one guard after another; a test must fail each time [-- NAME]."""
-    run(session, "python", "scripts/mutations.py", *session.posargs)
+    run(session, "python", "tests/robustness/mutants/run.py", *session.posargs)
 
 
 @in_dev

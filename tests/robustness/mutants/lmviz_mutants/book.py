@@ -1,0 +1,1 @@
+"""Mutants of the extension that builds the book."""
