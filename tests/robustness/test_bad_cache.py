@@ -1,7 +1,7 @@
-"""A cache that suffered.
+"""A damaged cache.
 
-Conversions are killed, disks are full or closed, bytes flip: the next load repairs the
-cache or says what to do, and is never a wrong model.
+Conversions are killed, disks are full or read-only, bits flip: the next load repairs
+the cache or says what to do, and never returns a wrong model.
 """
 
 import os
@@ -15,32 +15,27 @@ from pathlib import Path
 
 import pytest
 
-from lmviz import ModelError
 from lmviz.models import (
-    _checksums as cache,
-)
-from lmviz.models import (
-    _hub as hub,
-)
-from lmviz.models import (
-    _resolve as sources,
-)
-from lmviz.models import (
-    _wheels as wheels,
+    CorruptFile,
+    HubUnreachable,
+    ModelError,
+    _checksums,
+    _hub,
+    _resolve,
+    _wheels,
 )
 
 FIND = """
-import sys
 import gguf, safetensors.numpy, tokenizers, tqdm.auto
-from lmviz import ModelError, conversion, sources
+from lmviz.models import ModelError, _gguf, _resolve
 print("began", flush=True)
-convert = conversion.convert
+convert = _gguf.convert
 def counted(*arguments):
     print("converts", flush=True)
     convert(*arguments)
-conversion.convert = counted
+_gguf.convert = counted
 try:
-    print(sources.find("smollm2").folder)
+    print(_resolve.resolve("smollm2").make_local().folder)
 except ModelError as error:
     print("refused", error)
 """
@@ -48,8 +43,12 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "sha256.json")
 MOMENTS = 20
 
 
+def make_local(name="smollm2"):
+    return _resolve.resolve(name).make_local()
+
+
 def begin(folder):
-    """Begin to find SmolLM2 in a process of its own, up to where its work begins."""
+    """Start a process that makes SmolLM2 local; return after its imports."""
     process = subprocess.Popen(
         [sys.executable, "-c", FIND],
         env={**os.environ, "LMVIZ_CACHE": str(folder)},
@@ -70,26 +69,28 @@ def end(process):
 
 @pytest.fixture(scope="module")
 def hashes(tmp_path_factory):
-    """The hashes of the files of a conversion that nothing disturbed, and its time."""
+    """The checksums of an undisturbed conversion, and how long it took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     process = begin(folder)
     began = time.monotonic()
     found = Path(end(process)[-1])
     took = time.monotonic() - began
-    return {name: cache.digest(found / name) for name in FILES}, took
+    return {name: _checksums.digest(found / name) for name in FILES}, took
 
 
-def test_the_hashes_are_those_that_other_tools_compute(hashes, tmp_path):
+def test_checksums_are_those_of_other_tools(hashes, tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"what is up, doc?")
     # The example of "Pro Git", section "Git Internals - Git Objects".
-    assert cache.digest(file, git=True) == "bd9dbf5aae1a3862dd1526723246b20206e5fc37"
+    assert (
+        _checksums.digest(file, git=True) == "bd9dbf5aae1a3862dd1526723246b20206e5fc37"
+    )
     file.write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
-    assert cache.digest(file).startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert _checksums.digest(file).startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
-def test_a_conversion_killed_at_any_moment(hashes, tmp_path, tried):
+def test_conversion_killed_at_any_moment_leaves_no_half_model(hashes, tmp_path, tried):
     tried(MOMENTS)
     whole, took = hashes
     seeded = random.Random(0)
@@ -98,16 +99,16 @@ def test_a_conversion_killed_at_any_moment(hashes, tmp_path, tried):
         time.sleep(seeded.uniform(0, took))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        # What is there is whole or is not taken for a model.
+        # A folder of that name is complete.
         for folder in tmp_path.glob("smollm2-*-v*"):
             if folder.is_dir() and "partial" not in folder.name:
-                assert cache.first_damaged_in(folder) is None
+                assert _checksums.corrupt_file_in(folder) is None
     found = Path(end(begin(tmp_path))[-1])
-    assert {name: cache.digest(found / name) for name in FILES} == whole
+    assert {name: _checksums.digest(found / name) for name in FILES} == whole
     assert not list(tmp_path.glob("*.partial-*"))
 
 
-def test_two_at_once_do_the_work_once(hashes, tmp_path):
+def test_two_processes_convert_once(hashes, tmp_path):
     both = [begin(tmp_path), begin(tmp_path)]
     with ThreadPoolExecutor() as pool:
         said = list(pool.map(end, both))
@@ -117,7 +118,7 @@ def test_two_at_once_do_the_work_once(hashes, tmp_path):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """A cache with SmolLM2 in it, which tests damage and repair."""
+    """A cache with SmolLM2, which tests damage and repair."""
     folder = tmp_path_factory.mktemp("kept")
     end(begin(folder))
     return folder
@@ -139,30 +140,31 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_file_is_made_again(kept, hashes, monkeypatch, capsys, file, damage):
+def test_damaged_file_is_converted_again(
+    kept, hashes, monkeypatch, caplog, file, damage
+):
     monkeypatch.setenv("LMVIZ_CACHE", str(kept))
-    folder = sources.find("smollm2").folder
-    capsys.readouterr()
+    folder = make_local().folder
     DAMAGES[damage](folder / file)
-    assert sources.find("smollm2").folder == folder
-    # A seal that is damaged names a file that it does not fit.
+    assert make_local().folder == folder
+    # Damaged checksums name a file that they do not fit.
     named = file if file != "sha256.json" else ""
-    assert f"{named} of SmolLM2 was damaged" in capsys.readouterr().err
-    assert {name: cache.digest(folder / name) for name in FILES} == hashes[0]
+    assert f"{named} of SmolLM2 is corrupt" in caplog.text
+    assert {name: _checksums.digest(folder / name) for name in FILES} == hashes[0]
 
 
-def test_a_flip_that_keeps_the_size_and_the_time(kept, monkeypatch, capsys):
+def test_flipped_bit_with_old_size_and_time_is_found(kept, monkeypatch, caplog):
     monkeypatch.setenv("LMVIZ_CACHE", str(kept))
-    folder = sources.find("smollm2").folder
+    folder = make_local().folder
     weights = folder / "model.safetensors"
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
     flip(weights)
     os.utime(weights, ns=times)
-    sources.find("smollm2")
-    assert "was damaged" in capsys.readouterr().err
+    make_local()
+    assert "is corrupt" in caplog.text
 
 
-def test_damage_without_the_wheel_says_what_to_install(
+def test_damage_without_the_wheel_gives_the_command(
     kept, monkeypatch, no_wheels, refusal
 ):
     monkeypatch.setenv("LMVIZ_CACHE", str(kept))
@@ -170,17 +172,17 @@ def test_damage_without_the_wheel_says_what_to_install(
     config = folder / "config.json"
     content = config.read_bytes()
     flip(config)
-    assert "pip install" in refusal(sources.find, "smollm2")
+    assert "pip install" in refusal(make_local)
     config.write_bytes(content)
-    assert sources.find("smollm2").folder == folder
+    assert make_local().folder == folder
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}', "\0"])
-def test_what_was_known_of_files_may_be_lost(kept, monkeypatch, content):
+def test_record_of_verified_files_may_be_lost(kept, monkeypatch, content):
     monkeypatch.setenv("LMVIZ_CACHE", str(kept))
     (kept / "checked.json").write_text(content)
-    folder = sources.find("smollm2").folder
-    assert cache.first_damaged_in(folder) is None
+    folder = make_local().folder
+    assert _checksums.corrupt_file_in(folder) is None
 
 
 @pytest.fixture
@@ -195,40 +197,40 @@ def disk(tmp_path, request):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_is_said_and_left_as_it_was(disk, monkeypatch, refusal):
+def test_full_disk_is_reported_and_left_as_it_was(disk, monkeypatch, refusal):
     monkeypatch.setenv("LMVIZ_CACHE", str(disk))
     for _ in range(2):
-        message = refusal(sources.find, "smollm2")
+        message = refusal(make_local)
         assert "is full" in message
         assert "LMVIZ_CACHE" in message
         assert not list(disk.glob("*.partial-*"))
 
 
-def test_auto_on_a_full_disk_is_the_toy_and_says_why(disk, monkeypatch):
+def test_auto_on_a_full_disk_is_the_toy(disk, monkeypatch):
     monkeypatch.setenv("LMVIZ_CACHE", str(disk))
-    source, reason = sources.choose("auto")
+    source = make_local("auto")
     assert source.name == "toy"
-    assert "is full" in reason
+    assert "is full" in source.reason
 
 
-def test_a_disk_that_may_not_be_written_to(disk, monkeypatch, refusal):
+def test_read_only_disk_is_reported(disk, monkeypatch, refusal):
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     monkeypatch.setenv("LMVIZ_CACHE", str(disk / "cache"))
-    message = refusal(sources.find, "smollm2")
+    message = refusal(make_local)
     assert "cannot be written to" in message
     assert "LMVIZ_CACHE" in message
 
 
-def test_a_cache_that_is_a_file(tmp_path, monkeypatch, refusal):
+def test_cache_that_is_a_file_is_reported(tmp_path, monkeypatch, refusal):
     (tmp_path / "cache").write_text("")
     for place in ("cache", "cache/below"):
         monkeypatch.setenv("LMVIZ_CACHE", str(tmp_path / place))
-        assert "cannot be written to" in refusal(sources.find, "smollm2")
+        assert "cannot be written to" in refusal(make_local)
 
 
-def test_a_whole_cache_that_may_not_be_written_to_is_read(kept, tmp_path, monkeypatch):
+def test_read_only_cache_with_the_model_is_used(kept, tmp_path, monkeypatch):
     monkeypatch.setenv("LMVIZ_CACHE", str(kept))
-    folder = sources.find("smollm2").folder
+    folder = make_local().folder
     (kept / "checked.json").unlink()
     place = tmp_path / "read-only"
     place.mkdir()
@@ -238,7 +240,7 @@ def test_a_whole_cache_that_may_not_be_written_to_is_read(kept, tmp_path, monkey
         remount = ["mount", "-o", "remount,bind,ro", str(place)]
         subprocess.run(remount, check=True)
         monkeypatch.setenv("LMVIZ_CACHE", str(place))
-        assert sources.find("smollm2").folder == place / folder.name
+        assert make_local().folder == place / folder.name
         assert not (place / "checked.json").exists()
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
@@ -259,67 +261,48 @@ def hub_cache(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
     (repository / "refs" / "main").write_text(snapshot.name)
     for file in (tmp_path / "model").iterdir():
-        name = cache.digest(file, git=file.suffix != ".safetensors")
+        name = _checksums.digest(file, git=file.suffix != ".safetensors")
         file.rename(repository / "blobs" / name)
         (snapshot / file.name).symlink_to(Path("..", "..", "blobs", name))
     return snapshot
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty"])
 @pytest.mark.parametrize("file", FILES[:3])
-def test_a_damaged_file_of_the_hubs_cache_is_no_model(
-    hub_cache, file, damage, refusal, monkeypatch
+def test_damaged_file_of_the_hubs_cache_is_refused_and_named(
+    hub_cache, file, damage, refusal
 ):
-    assert sources.find("some-one/tiny").folder == hub_cache
+    assert make_local("some-one/tiny").folder == hub_cache
     DAMAGES[damage]((hub_cache / file).resolve())
-    message = refusal(sources.find, "some-one/tiny")
-    if damage != "missing":
-        assert f"{file} of some-one/tiny is damaged" in message
-        assert "deleted" in message
-    # It is gone, so that the hub sends it again.
-    assert not (hub_cache / file).exists()
-    assert "not in the local cache" in refusal(sources.find, "some-one/tiny")
+    for _ in range(2):
+        message = refusal(make_local, "some-one/tiny", kind=CorruptFile)
+        assert f"{file} is corrupt" in message
+        assert "delete it" in message
+    # That cache is another project's: nothing in it is deleted.
+    assert (hub_cache / file).is_file()
+    (hub_cache / file).unlink()
+    refusal(make_local, "some-one/tiny", kind=HubUnreachable)
 
 
-def test_a_file_of_somebody_else_in_the_hubs_cache_is_not_deleted(
-    hub_cache, tmp_path, refusal
-):
-    own = tmp_path / ("a" * 40)
-    own.write_text("{}")
-    link = hub_cache / "config.json"
-    link.unlink()
-    link.symlink_to(own)
-    refusal(sources.find, "some-one/tiny")
-    assert own.read_text() == "{}"
+@pytest.mark.parametrize("file", FILES[:3])
+def test_missing_file_of_the_hubs_cache_is_no_model(hub_cache, file, refusal):
+    (hub_cache / file).resolve().unlink()
+    message = refusal(make_local, "some-one/tiny", kind=HubUnreachable)
+    assert "not in the local cache" in message
 
 
-def test_a_damaged_file_that_cannot_be_deleted_is_named(
-    hub_cache, refusal, monkeypatch
-):
-    weights = (hub_cache / "model.safetensors").resolve()
-    flip(weights)
-
-    def closed(path, **_):
-        raise PermissionError
-
-    monkeypatch.setattr(Path, "unlink", closed)
-    assert f"delete {weights}" in refusal(sources.find, "some-one/tiny")
-
-
-def test_gpt2_in_the_cache_is_what_was_pinned(hub_cache, refusal):
+def test_only_the_pinned_files_are_gpt2(hub_cache, refusal):
     repository = hub_cache.parents[1]
-    snapshot = hub_cache.rename(hub_cache.with_name(hub.GPT2_REVISION))
+    snapshot = hub_cache.rename(hub_cache.with_name(_hub.GPT2_REVISION))
     (repository / "refs" / "main").write_text(snapshot.name)
     repository.rename(repository.with_name("models--openai-community--gpt2"))
-    # Each file is whole by its own name, but they are not the files of GPT-2.
-    assert "is damaged or another file" in refusal(sources.find, "gpt2")
+    # Each file has the checksum in its name, but they are not the files of GPT-2.
+    assert "is corrupt or not the file" in refusal(make_local, "gpt2")
 
 
-@pytest.mark.parametrize("file", list(wheels.GPT2_TOKENIZER_FILES))
-def test_a_damaged_vocabulary_in_a_wheel_is_refused(
-    tmp_path, monkeypatch, file, refusal
-):
-    real = wheels.file_in_wheel
+@pytest.mark.parametrize("file", list(_wheels.GPT2_TOKENIZER_FILES))
+def test_damaged_vocabulary_in_a_wheel_is_refused(tmp_path, monkeypatch, file, refusal):
+    real = _wheels._file_in_wheel
 
     def damaged(wheel, name):
         path = real(wheel, name)
@@ -330,12 +313,12 @@ def test_a_damaged_vocabulary_in_a_wheel_is_refused(
         flip(copy)
         return copy
 
-    monkeypatch.setattr(wheels, "file_in_wheel", damaged)
-    assert "--force-reinstall" in refusal(wheels.gpt2_tokenizer_files)
+    monkeypatch.setattr(_wheels, "_file_in_wheel", damaged)
+    assert "--force-reinstall" in refusal(_wheels.gpt2_tokenizer_files)
 
 
-def test_an_error_is_not_always_the_disks(tmp_path):
-    with pytest.raises(ZeroDivisionError), cache.writing(tmp_path):
+def test_other_errors_are_not_blamed_on_the_disk(tmp_path):
+    with pytest.raises(ZeroDivisionError), _checksums.writing(tmp_path):
         _ = 1 / 0
-    with pytest.raises(ModelError), cache.writing(tmp_path):
+    with pytest.raises(ModelError), _checksums.writing(tmp_path):
         raise PermissionError(13, "Permission denied")

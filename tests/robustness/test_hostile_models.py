@@ -1,6 +1,6 @@
-"""Models that attack.
+"""Hostile models.
 
-A folder from anybody: pickles, remote code, sizes that do not fit, links and paths that
+An untrusted folder: pickles, remote code, sizes that do not fit, links and paths that
 lead elsewhere. It is refused with a reason, and nothing in it runs.
 """
 
@@ -56,7 +56,7 @@ class Hostile:
         return os.mkdir, (RAN,)
 
 
-def test_the_spoiler_works(folder, tmp_path):
+def test_hostile_pickle_would_run(folder, tmp_path):
     assert lmviz.load(folder).trace("one two").logits.shape == (2, 50257)
     pickle.loads(pickle.dumps(Hostile()))
     assert Path(RAN).is_dir()
@@ -72,13 +72,13 @@ def test_pickles_are_not_opened(folder, name, refusal):
     assert f"only as {name}, and a pickle can run" in refusal(lmviz.load, folder)
 
 
-def test_a_pickle_beside_the_weights_is_left_alone(folder):
+def test_pickle_beside_the_weights_is_ignored(folder):
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
     (folder / "training_args.bin").write_bytes(pickle.dumps(Hostile()))
     assert lmviz.load(folder).card.n_layers == 2
 
 
-def test_a_pickle_that_is_called_safetensors(folder, refusal):
+def test_pickle_named_safetensors_is_refused(folder, refusal):
     (folder / "model.safetensors").write_bytes(pickle.dumps(Hostile()))
     assert "model.safetensors" in refusal(lmviz.load, folder)
 
@@ -96,21 +96,21 @@ AUTO_MAP = {
 }
 
 
-def test_a_config_that_asks_for_its_own_code(folder, refusal):
+def test_config_with_code_of_its_own_is_refused(folder, refusal):
     (folder / "evil.py").write_text(CODE)
     change_json(folder / "config.json", model_type="evil", auto_map=AUTO_MAP)
     assert "code of its own, which is not run" in refusal(lmviz.load, folder)
 
 
-def test_a_known_model_that_brings_code_runs_without_it(folder):
+def test_known_architecture_runs_without_the_code_it_includes(folder):
     (folder / "evil.py").write_text(CODE)
     change_json(folder / "config.json", auto_map=AUTO_MAP)
     assert lmviz.load(folder).card.n_layers == 2
 
 
-def test_a_tokenizer_that_asks_for_its_own_code(folder, refusal, monkeypatch):
+def test_tokenizer_with_code_of_its_own_is_refused(folder, refusal, monkeypatch):
     # Where it may ask, transformers asks whoever sits at the terminal.
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked somebody"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the user"))
     (folder / "evil.py").write_text(CODE)
     (folder / "tokenizer.json").unlink()
     tokenizer_config = {"tokenizer_class": "Tokenizer", "auto_map": AUTO_MAP}
@@ -120,7 +120,7 @@ def test_a_tokenizer_that_asks_for_its_own_code(folder, refusal, monkeypatch):
 
 
 @pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
-def test_a_config_that_asks_for_a_kernel_of_the_hub(folder, key, refusal):
+def test_config_with_a_kernel_of_the_hub_is_refused(folder, key, refusal):
     change_json(folder / "config.json", **{key: "some-one/evil-attention"})
     message = refusal(lmviz.load, folder)
     assert "'some-one/evil-attention', which is not run" in message
@@ -154,14 +154,14 @@ def test_a_config_that_asks_for_a_kernel_of_the_hub(folder, key, refusal):
     ],
     ids=str,
 )
-def test_a_config_that_does_not_fit(folder, changes, refusal):
+def test_config_that_contradicts_the_weights_is_refused(folder, changes, refusal):
     change_json(folder / "config.json", **changes)
     assert "model" in refusal(lmviz.load, folder)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", "[" * 100_000, "\0"])
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json"])
-def test_a_file_that_holds_nothing_useful(folder, file, content, refusal):
+def test_file_without_content_is_refused(folder, file, content, refusal):
     (folder / file).write_text(content)
     if file == "config.json":
         refusal(lmviz.load, folder)
@@ -170,15 +170,17 @@ def test_a_file_that_holds_nothing_useful(folder, file, content, refusal):
         refusal(lmviz.load_tokenizer, folder)
 
 
-def test_weights_that_lack_a_tensor(folder, refusal):
+def test_weights_without_a_tensor_are_refused(folder, refusal):
     lost = "transformer.h.1.attn.c_attn.weight"
     change_weights(folder, lambda w: w.update(other=w.pop(lost)))
     assert f"no weights for {lost}" in refusal(lmviz.load, folder)
     change_weights(folder, lambda w: w.pop("other"))
-    assert "1,622,272; they are not of one model" in refusal(lmviz.load, folder)
+    assert "1,622,272; so they belong to different models" in refusal(
+        lmviz.load, folder
+    )
 
 
-def test_weights_whose_header_lies(folder, refusal):
+def test_weights_with_a_false_header_are_refused(folder, refusal):
     path = folder / "model.safetensors"
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
@@ -197,7 +199,7 @@ def test_weights_whose_header_lies(folder, refusal):
     assert "model.safetensors" in refusal(lmviz.load, folder)
 
 
-def test_a_tokenizer_with_more_tokens_than_embeddings(folder, refusal):
+def test_tokenizer_with_more_tokens_than_embeddings_is_refused(folder, refusal):
     change_weights(
         folder,
         lambda w: w.update(
@@ -212,7 +214,7 @@ def test_a_tokenizer_with_more_tokens_than_embeddings(folder, refusal):
     assert "100 embeddings" in message
 
 
-def test_an_added_token_beyond_the_embeddings(folder):
+def test_added_token_beyond_the_embeddings_is_refused(folder):
     tokenizer = lmviz.load_tokenizer(folder)
     tokenizer.add_special_tokens(["<beyond>"])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -247,7 +249,7 @@ def test_an_added_token_beyond_the_embeddings(folder):
     ],
     ids=lambda name: repr(name)[:20],
 )
-def test_names_that_lead_elsewhere(name, refusal):
+def test_names_that_lead_elsewhere_are_refused(name, refusal):
     refusal(lmviz.load, name)
     refusal(lmviz.load_tokenizer, name)
 
@@ -264,36 +266,36 @@ def test_names_that_lead_elsewhere(name, refusal):
         None,
     ],
 )
-def test_an_index_that_names_files_elsewhere(folder, whole, shard, refusal):
+def test_index_with_files_elsewhere_is_refused(folder, whole, shard, refusal):
     weights = folder / "model.safetensors"
     shutil.copy(weights, folder.parent / "outside.safetensors")
     index = {"metadata": {}, "weight_map": dict.fromkeys(load_file(weights), shard)}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     weights.unlink()
-    assert "does not name safetensors beside it" in refusal(lmviz.load, folder)
+    assert "must list safetensors of the same folder" in refusal(lmviz.load, folder)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"weight_map": 3}', "{}", "\0"])
-def test_an_index_that_is_none(folder, content, refusal):
+def test_index_without_content_is_refused(folder, content, refusal):
     (folder / "model.safetensors.index.json").write_text(content)
     assert "index.json" in refusal(lmviz.load, folder)
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_a_link_out_of_the_folder(folder, file, tmp_path, refusal):
+def test_link_out_of_the_folder_is_refused(folder, file, tmp_path, refusal):
     (folder / file).rename(tmp_path / "outside")
     (folder / file).symlink_to(tmp_path / "outside")
     assert f"{file} of" in refusal(lmviz.load, folder)
     assert "is a link to" in refusal(lmviz.load_tokenizer, folder)
 
 
-def test_a_link_to_itself(folder, refusal):
+def test_link_to_itself_is_refused(folder, refusal):
     (folder / "config.json").unlink()
     (folder / "config.json").symlink_to("config.json")
     refusal(lmviz.load, folder)
 
 
-def test_links_inside_the_folder_and_to_it_are_fine(folder, tmp_path):
+def test_links_inside_the_folder_and_to_it_are_followed(folder, tmp_path):
     (folder / "model.safetensors").rename(folder / "weights")
     (folder / "model.safetensors").symlink_to("weights")
     (tmp_path / "link").symlink_to(folder)
@@ -304,18 +306,18 @@ def test_links_inside_the_folder_and_to_it_are_fine(folder, tmp_path):
     "readme",
     ["---\n[\n---\n", "---\n- a\n---\n", "---\nlicense: [1]\n---", "\0", "---"],
 )
-def test_a_readme_that_is_no_card(folder, readme):
+def test_readme_that_is_no_card_is_ignored(folder, readme):
     (folder / "README.md").write_text(readme)
-    assert isinstance(lmviz.load(folder).card.licence, str)
+    assert isinstance(lmviz.load(folder).card.license, str)
 
 
-def test_a_readme_that_runs_code_does_not(folder):
+def test_readme_with_code_is_ignored(folder):
     (folder / "README.md").write_text(
         f"---\nlicense: !!python/object/apply:os.mkdir [{RAN}]\n---\n"
     )
-    assert lmviz.load(folder).card.licence == "not stated"
+    assert lmviz.load(folder).card.license == "not stated"
 
 
-def test_a_readme_that_is_no_text(folder):
+def test_readme_that_is_no_text_is_ignored(folder):
     (folder / "README.md").write_bytes(b"---\nlicense: \xff\xfe\n---\n")
-    assert lmviz.load(folder).card.licence == "not stated"
+    assert lmviz.load(folder).card.license == "not stated"
