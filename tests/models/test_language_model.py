@@ -56,7 +56,7 @@ def test_cards_of_all_families(family):
 
 def test_generate_continues_with_the_most_likely_token(smollm2):
     text = "The capital of France is"
-    steps = prediction.generate(smollm2.module, smollm2.ids(text), n_tokens=3)
+    steps = prediction.generate(smollm2, text, n_tokens=3)
     continuation = smollm2.generate(text, n_tokens=3)
     assert continuation.startswith(" Paris")
     assert smollm2.encode(text + continuation).tolist()[-3:] == [s.id for s in steps]

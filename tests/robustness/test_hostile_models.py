@@ -175,7 +175,7 @@ def test_weights_without_a_tensor_are_refused(folder, refusal):
     change_weights(folder, lambda w: w.update(other=w.pop(lost)))
     assert f"no weights for {lost}" in refusal(lmviz.load, folder)
     change_weights(folder, lambda w: w.pop("other"))
-    assert "1,622,272; so they belong to different models" in refusal(
+    assert "1,622,272, so they belong to different models" in refusal(
         lmviz.load, folder
     )
 
