@@ -8,15 +8,12 @@ from urllib.parse import urlparse
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-# So many lessons run at a time, each on one thread: so it is fast, and the numbers do
-# not depend on the machine's. More of them would need more memory than many have.
-lmviz_workers = min(2, os.cpu_count() or 1)
+# So many lessons and notebooks run at a time, each on one thread: the numbers do not
+# depend on how many cores there are. More of them need more memory than many have.
+WORKERS = 2
 os.environ["OMP_NUM_THREADS"] = "1"
-# What a lesson or a notebook may take: many times what any of them needs, beside the
-# memory for its model. The environment allows a slow machine more time.
-lmviz_seconds = float(os.environ.get("LMVIZ_SECONDS", "60"))
-lmviz_gigabytes = 8
-lmviz_characters = 1_000_000
+# What a lesson, or a cell of a notebook, may take: many times what any of them needs.
+SECONDS = int(os.environ.setdefault("LMVIZ_SECONDS", "120"))
 
 project = "lmviz"
 author = "the lmviz authors"
@@ -32,26 +29,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "downloads",
-    "figure_pages",
-    "finished",
-    "first_paint",
-    "bibliography_style",
-    "freshness",
-    "how_built",
-    "lesson_page",
-    "lesson_runs",
-    "mathml",
-    "model_card",
-    "notebooks",
-    "outputs",
-    "policy",
-    "reference_links",
-    "run_times",
-    "search_entries",
-    "search_scorer",
-    "used_by",
-    "views",
+    "lmviz_book",
 ]
 exclude_patterns = [
     "_build",
@@ -117,9 +95,11 @@ linkcheck_timeout = 15
 
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
-bibtex_default_style = "as_spelled"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
+nb_execution_timeout = SECONDS
+# A part of the book is built without -W, and fails by this.
+nb_execution_raise_on_error = bool(lmviz_only)
 nb_merge_streams = True
 
 # The reference. What docstrings set in single backticks is a link where it is a name of
@@ -142,15 +122,21 @@ napoleon_use_rtype = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "lessons",
-    "filename_pattern": r"/\d+_\w+\.py$",
+    "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "nested_sections": True,
     "capture_repr": ("_repr_html_",),
     # The site has a better one: with the package in it.
     "download_all_examples": False,
-    "image_scrapers": ("figures.scraper",),
+    "image_scrapers": ("lmviz_book.figures.scraper",),
+    "parallel": WORKERS,
+    "junit": "../lessons.xml",
+    # All else is built, and the build fails: by -W, or as `staleness.finish` says.
+    "only_warn_on_example_error": True,
+    "backreferences_dir": "_build/backreferences",
+    "doc_module": ("lmviz",),
     "remove_config_comments": True,
     "show_signature": False,
-    "reset_modules": ("matplotlib", "lesson_reset.reset"),
+    "reset_modules": ("matplotlib", "lmviz_book.gallery.reset"),
     "reset_modules_order": "both",
 }

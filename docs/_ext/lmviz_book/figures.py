@@ -1,7 +1,7 @@
 """Figures in two versions, for light and dark pages, and a description of each.
 
 The colours that carry data are the same in both: only ink, frames and grey lines
-change. In each file stands what is said of the figure, for `figure_pages` to write.
+change. Each file carries the title and the description, which `figure_nodes` writes.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from PIL import Image, PngImagePlugin
 
-DOCS = Path(__file__).parents[1]
+DOCS = Path(__file__).parents[2]
 STYLE = DOCS / "book.mplstyle"
 # Where the figures of notebooks are, with the rest of their output.
 KEPT = DOCS / "_build" / "notebook-cache" / "figures"
@@ -26,9 +26,9 @@ INK = to_rgba("#1f1f24")
 LIGHT_INK = to_rgba("#e6e6ea")
 # The colours of the theme's pages.
 PAGES = {"light": "#ffffff", "dark": "#14181e"}
-# More than these only noise has.
+# Only noise has more.
 MANY_COLOURS = 2**16
-# What a figure is saved as: the version, the pixels for one of the page, the suffix.
+# How a figure is saved: the version, its scale, the suffix of the file.
 VERSIONS = [
     ("light", 1, ""),
     ("light", 2, "_2x"),
@@ -71,11 +71,11 @@ def keep(figure):
 
 
 def save_versions(figure, path):
-    """Save a figure in all versions, with what is said of it, beside a path."""
+    """Save a figure in all versions, with its title and description."""
     said = PngImagePlugin.PngInfo()
     said.add_itxt("Title", take_title(figure))
     said.add_itxt("Description", describe(figure))
-    # What stands where is settled once: to find it anew for each version costs most.
+    # The layout is computed once: it costs more than drawing.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for version, scale, suffix in VERSIONS:
@@ -85,10 +85,7 @@ def save_versions(figure, path):
 
 
 def take_title(figure):
-    """Return a figure's title, which the page writes below it instead.
-
-    Panels keep theirs, and where there is no other title they are named one by one.
-    """
+    """Take a figure's title, for the caption; a figure of panels is named by theirs."""
     panels = [ax for ax in figure.axes if ax.get_title()]
     title = figure.get_suptitle() or "; ".join(ax.get_title() for ax in panels)
     if figure.get_suptitle():
@@ -173,27 +170,27 @@ def to_dark(figure):
     """Give a figure ink for a dark page; what is coloured by data stays as it is."""
     for artist in figure.findobj():
         if isinstance(artist, Text):
-            artist.set_color(turned(artist.get_color()))
+            artist.set_color(on_dark(artist.get_color()))
         elif isinstance(artist, Line2D):
-            artist.set_color(turned(artist.get_color()))
+            artist.set_color(on_dark(artist.get_color()))
             for part in ("markeredgecolor", "markerfacecolor"):
                 colour = getattr(artist, f"get_{part}")()
                 if not isinstance(colour, str) or colour not in ("none", "auto"):
-                    getattr(artist, f"set_{part}")(turned(colour))
+                    getattr(artist, f"set_{part}")(on_dark(colour))
         elif isinstance(artist, Patch):
             for part in ("edgecolor", "facecolor"):
                 colour = getattr(artist, f"get_{part}")()
                 if colour[3] > 0:
-                    getattr(artist, f"set_{part}")(turned(colour))
+                    getattr(artist, f"set_{part}")(on_dark(colour))
         elif isinstance(artist, Collection) and artist.get_array() is None:
             for part in ("edgecolor", "facecolor"):
                 colours = getattr(artist, f"get_{part}")()
-                getattr(artist, f"set_{part}")([turned(colour) for colour in colours])
+                getattr(artist, f"set_{part}")([on_dark(colour) for colour in colours])
     for ax in figure.axes:
         ax.tick_params(which="both", color=LIGHT_INK, labelcolor=LIGHT_INK)
 
 
-def turned(colour):
+def on_dark(colour):
     """Return what a colour is on a dark page: ink is light, greys are turned."""
     red, green, blue, alpha = to_rgba(colour)
     if to_hex(colour) == to_hex(INK):

@@ -24,18 +24,16 @@ if (location.protocol === "file:") {
 """
 
 
-def setup(app):
-    # Before any lesson runs: a view leaves its script out, since the site has it.
+def register(app):
+    # A view leaves its script out, since the site has it.
     os.environ[base.LINKED] = "1"
-    app.connect("config-inited", serve)
     # No loading method: a script of type module waits for the page by itself.
     app.add_js_file("lmviz/lmviz.js", type="module")
     app.add_js_file("from-disk.js")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def serve(app, config):
-    """Lay out what has to stand beside the pages, as one more static folder."""
+def lay_out(app, config):
+    """Lay out the scripts and the toy's weights as one more static folder."""
     served = Path(app.srcdir, "_build", "served")
     shutil.rmtree(served, ignore_errors=True)
     shutil.copytree(base.STATIC, served / "lmviz")

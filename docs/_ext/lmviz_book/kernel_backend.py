@@ -1,13 +1,14 @@
-"""What matplotlib draws with in the kernels of notebooks: figures in all versions.
+"""The matplotlib backend of notebooks: each figure is saved in all versions.
 
 A figure is shown when its cell has ended, or by ``plt.show()``.
 """
 
-import figures
 import matplotlib.pyplot as plt
 from IPython import get_ipython
 from IPython.display import Image, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+
+from . import figures
 
 __all__ = ["FigureCanvas", "show"]
 

@@ -1,7 +1,7 @@
-"""Figures on a page: the version that it shows, with its title, larger on demand.
+"""Figures on a page: a light and a dark version, a caption, a link to twice the size.
 
-A lesson's figures are where sphinx-gallery wants them. Those of a notebook are drawn in
-another process, by `notebook_figures`, and found by the name of the light version.
+A lesson's figures are where sphinx-gallery wants them. Those of a notebook are saved by
+`kernel_backend`, and found by the name of the light version.
 """
 
 import os
@@ -10,30 +10,24 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from figures import KEPT, STYLE, VERSIONS
 from PIL import Image
 from sphinx.util.docutils import SphinxDirective
+
+from .figures import KEPT, STYLE, VERSIONS
 
 # A figure that is wider than this is not squeezed on a phone, but scrolls.
 WIDE = 850
 
 
-def setup(app):
-    # The notebooks' kernels read them when they start.
+def register(app):
+    # The notebooks' kernels read these when they start.
     os.environ["MATPLOTLIBRC"] = str(STYLE)
-    os.environ["MPLBACKEND"] = "module://notebook_figures"
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]
+    os.environ["MPLBACKEND"] = "module://lmviz_book.kernel_backend"
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     app.add_directive("book-figure", BookFigure)
     app.add_node(book_figure, html=(visit_figure, leave))
     app.add_node(thumbnail, html=(visit_thumbnail, leave))
-    # Before Sphinx looks for images and makes their addresses plain.
-    app.connect("doctree-read", show_versions, priority=400)
-    return {
-        "env_version": 1,
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
 
 
 class book_figure(nodes.image):  # noqa: N801 (docutils's way)
@@ -52,12 +46,12 @@ class BookFigure(SphinxDirective):
 
     def run(self):
         uri = self.arguments[0]
-        # What is said of the figure stands in the file.
+        # The file carries the title and the description.
         self.env.note_dependency(uri.lstrip("/"))
         return [book_figure(uri=uri)]
 
 
-def show_versions(app, doctree):
+def show_all_versions(app, doctree):
     """Put all versions where a notebook or a card has only the light one."""
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.env.relfn2path(image["uri"])[1])

@@ -13,10 +13,9 @@ LETTER = re.compile(r"\b(T_[qk]|H_kv|d_head|d_value)\b")
 CODE = (nodes.literal, nodes.math, nodes.FixedTextElement, addnodes.desc_signature)
 
 
-def setup(app):
+def register(app):
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.add_post_transform(Subscripts)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 class Subscripts(SphinxPostTransform):

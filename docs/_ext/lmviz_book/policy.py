@@ -1,7 +1,7 @@
-"""The policy of the pages: what is not the theme's or the book's own script never runs.
+"""A Content-Security-Policy in every page: only the site's own scripts run.
 
-Each page carries it, since those who host the site may have no say in its headers. The
-file `_headers`, which some hosts read, has it as a header, which no frame escapes.
+Each page carries it, since not every host lets its users set headers. Those that do
+read the file ``_headers``; a header also says who may frame a page.
 """
 
 import base64
@@ -31,25 +31,23 @@ POLICY = (
     f"form-action {OWN}"
 )
 META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
+PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
+HIGHLIGHT = "_static/sphinx_highlight.js"
 # What stands before it is not under the policy.
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
 
 
-def setup(app):
-    app.add_config_value("lmviz_policy", True, "", bool)
-    app.connect("html-page-context", leave_page_name_out, priority=900)
-    # When nothing else writes to pages.
-    app.connect("build-finished", write_policy, priority=650)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def drop_needless_scripts(app, pagename, templatename, context, doctree):
+    """Drop scripts that do harm.
 
-
-def leave_page_name_out(app, pagename, templatename, context, doctree):
-    """Drop a script that differs from page to page: only a switch of versions asks."""
-    name = "DOCUMENTATION_OPTIONS.pagename"
+    One differs from page to page, and so does its hash: only a switch of versions needs
+    it. The other marks the words of a search also in code, where they get unreadable.
+    """
     context["script_files"] = [
         script
         for script in context["script_files"]
-        if not script.attributes.get("body", "").startswith(name)
+        if not script.attributes.get("body", "").startswith(PAGE_NAME)
+        and (script.filename != HIGHLIGHT or pagename == "search")
     ]
 
 

@@ -1,20 +1,15 @@
-"""The search shows the lesson of a term first, as the glossary names it."""
+"""The search lists the lesson of a term first, as the glossary names it."""
 
 import json
 import re
 from pathlib import Path
 
 SCORER = Path(__file__).with_name("scorer.js")
-# The lines with an entry's terms, and the lesson that its text ends with.
+# The terms of an entry, and the lesson that its text ends with.
 ENTRY = re.compile(
     r"^((?:[^\s`].*\n)+)(?:(?:  .*)?\n)*?  Lesson: \{doc\}`/(lessons/[\w/]+)`",
     re.MULTILINE,
 )
-
-
-def setup(app):
-    app.connect("config-inited", write_scorer)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def write_scorer(app, config):
@@ -26,8 +21,7 @@ def write_scorer(app, config):
         for terms, lesson in ENTRY.findall(text)
         for term in terms.splitlines()
     }
-    script = SCORER.read_text(encoding="utf-8")
-    made = Path(app.doctreedir, SCORER.name)
-    made.parent.mkdir(parents=True, exist_ok=True)
-    made.write_text(script.replace("{}", json.dumps(lessons), 1), encoding="utf-8")
+    script = SCORER.read_text(encoding="utf-8").replace("{}", json.dumps(lessons), 1)
+    made = Path(app.srcdir, "_build", SCORER.name)
+    made.write_text(script, encoding="utf-8")
     config.html_search_scorer = str(made)

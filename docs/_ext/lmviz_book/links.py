@@ -14,16 +14,13 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 
-def setup(app):
-    app.add_post_transform(LinkTerms)
-    app.add_post_transform(LinkTitles)
-    app.add_post_transform(LinkTypes)
-    app.connect("source-read", depend)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def register(app):
+    for transform in (LinkTerms, LinkTitles, LinkTypes):
+        app.add_post_transform(transform)
 
 
-def depend(app, docname, source):
-    """Read a page anew when what it links to has changed."""
+def depend_on_targets(app, docname, source):
+    """Read a page again when what it links to has changed."""
     for name in ("glossary.md", "references.bib"):
         if Path(app.srcdir, name).is_file():
             app.env.note_dependency(name, docname=docname)

@@ -5,38 +5,27 @@ import tomllib
 from pathlib import Path
 
 from docutils import nodes
-from PIL import Image
 from sphinx import addnodes
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-LEVELS = ("first steps", "core", "deeper")
 WORDS_A_MINUTE = 180
 LINES_A_MINUTE = 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 
 
-def setup(app):
-    app.connect("config-inited", read_table)
-    app.connect("doctree-read", introduce)
+def register(app):
     app.add_directive("chapter-cards", ChapterCards)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def read_table(app, config):
+def table(app):
+    """Return the entries of lessons.toml by the names of the lessons."""
     file = Path(app.srcdir, "lessons.toml")
-    table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    app.lmviz_lessons = {
+    chapters = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {
         f"{chapter}/{lesson}": entry
-        for chapter, lessons in table.items()
+        for chapter, lessons in chapters.items()
         for lesson, entry in lessons.items()
     }
-    for lesson, entry in app.lmviz_lessons.items():
-        if entry["level"] not in LEVELS:
-            raise ExtensionError(
-                f"lessons.toml: {lesson} has the level {entry['level']!r}; wanted one "
-                f"of {', '.join(LEVELS)}"
-            )
 
 
 def minutes(script):
@@ -58,7 +47,7 @@ def introduce(app, doctree):
     """Say under the title how long a lesson takes, how far it goes, what it needs."""
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
     lesson = app.env.docname.removeprefix(f"{folder}/")
-    entry = app.lmviz_lessons.get(lesson)
+    entry = table(app).get(lesson)
     if entry is None or lesson == app.env.docname:
         return
     line = nodes.paragraph(classes=["lesson-line"])
@@ -88,13 +77,6 @@ def to(here, kind, target, text=None):
     )
 
 
-def shrink(thumbnail):
-    """Save a thumbnail in 256 colours: a third of the bytes."""
-    with Image.open(thumbnail) as image:
-        small = image.convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE)
-    small.save(thumbnail, optimize=True)
-
-
 class ChapterCards(SphinxDirective):
     """A card for each chapter: its picture, its title, how long it takes."""
 
@@ -103,7 +85,7 @@ class ChapterCards(SphinxDirective):
         folder = config["gallery_dirs"]
         cards = nodes.container(classes=["cards"])
         chapters = {}
-        for lesson in app.lmviz_lessons:
+        for lesson in table(app):
             chapters.setdefault(lesson.split("/")[0], []).append(lesson)
         for chapter, lessons in chapters.items():
             header = script_of(app, f"{chapter}/x").with_name("GALLERY_HEADER.rst")

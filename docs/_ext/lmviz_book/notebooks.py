@@ -1,0 +1,122 @@
+"""Notebooks run two at a time, and read well alone.
+
+MyST-NB would run them one after the other. What is run here goes into its cache, and is
+found there; one that fails is run again by MyST-NB, which reports it.
+"""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from joblib import Parallel, delayed
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from nbclient.exceptions import DeadKernelError
+from sphinx.util import logging
+
+from .scripts import is_chosen, notebooks, read_notebook
+
+INSTALL = "# %pip install "
+OFFER = re.compile(r"^.*\{nb-download\}.*\n+", re.MULTILINE)
+LINK = re.compile(r"\[([^\]]+)\]\(([^):]+)\.(?:md|rst)\)")
+ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|```\{.*")
+
+logger = logging.getLogger(__name__)
+
+
+def leave_out(app, config):
+    """Leave the stale notebooks out that this build is not to run.
+
+    The others keep their output, which MyST-NB shows of none that is left out.
+    """
+    left_out = [str(path) for _, path in stale(app) if not is_chosen(app, path)]
+    config.nb_execution_excludepatterns = tuple(left_out)
+
+
+def run_stale(app):
+    """Run the notebooks that MyST-NB's cache does not have."""
+    config = app.config
+    if config.nb_execution_mode != "cache":
+        return
+    waiting = []
+    for notebook, path in stale(app):
+        name = path.relative_to(app.srcdir).with_suffix(".doctree")
+        # Sphinx reads a page again whose doctree is missing.
+        Path(app.doctreedir, name).unlink(missing_ok=True)
+        if is_chosen(app, path):
+            waiting.append((notebook, path))
+    if not waiting:
+        return
+    logger.info("running %d notebooks", len(waiting))
+    seconds = config.nb_execution_timeout
+    workers = min(len(waiting), config.sphinx_gallery_conf["parallel"])
+    cache = get_cache(config.nb_execution_cache_path)
+    for bundle in filter(
+        None, Parallel(workers)(delayed(execute)(*one, seconds) for one in waiting)
+    ):
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def stale(app):
+    """Yield each notebook that is not in the cache, and its path."""
+    cache = get_cache(app.config.nb_execution_cache_path)
+    for path in notebooks(app):
+        notebook = read_notebook(path)
+        try:
+            cache.match_cache_notebook(notebook)
+        except KeyError:
+            yield notebook, path
+
+
+def execute(notebook, path, seconds):
+    """Run a notebook; return what the cache keeps of it, None if it failed."""
+    seconds = notebook.metadata.get("mystnb", {}).get("execution_timeout", seconds)
+    try:
+        result = single_nb_execution(
+            notebook,
+            cwd=str(path.parent),
+            timeout=seconds,
+            allow_errors=False,
+            # A kernel sends what a cell prints in pieces, cut by its clock.
+            coalesce_streams=True,
+        )
+    except DeadKernelError:
+        return None
+    if result.err is not None:
+        return None
+    return CacheBundleIn(notebook, str(path), data={"execution_seconds": result.time})
+
+
+def tidy(app, doctree):
+    """Make the notebook that a page offers repeatable and fit for Jupyter."""
+    name = app.env.docname
+    file = Path(app.outdir).parent / "jupyter_execute" / f"{name}.ipynb"
+    if not file.is_file():
+        return
+    notebook = json.loads(file.read_text(encoding="utf-8"))
+    for number, cell in enumerate(notebook["cells"], 1):
+        # They come with random names.
+        cell["id"] = f"cell-{number}"
+        if name.startswith("exercises/"):
+            cell["source"] = plain(app.config, name, "".join(cell["source"]))
+    text = json.dumps(notebook, indent=1, ensure_ascii=False)
+    file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def plain(config, page, source):
+    """Rewrite a cell for Jupyter: no roles, and links that lead on."""
+    if source.startswith(INSTALL):
+        return config.sphinx_gallery_conf["first_notebook_cell"]
+
+    def lead(link):
+        title, target = link.groups()
+        place = urljoin(f"/{page}", target).lstrip("/")
+        base = config.html_baseurl
+        return f"[{title}]({base}{place}.html)" if base else f"“{title}”"
+
+    source = LINK.sub(lead, OFFER.sub("", source))
+    if left := ROLE.search(source):
+        logger.warning("%s: Jupyter does not know %s", page, left.group())
+    return source

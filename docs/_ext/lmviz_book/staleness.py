@@ -1,0 +1,198 @@
+"""No page shows a number that the present code and model would not compute.
+
+sphinx-gallery runs a lesson again when its text has changed, MyST-NB a notebook.
+Neither knows of the package and the model behind them. So what they keep of a script is
+deleted when a module it uses, the model, the versions or the style has changed.
+"""
+
+import ast
+import atexit
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pkgutil
+import re
+import shutil
+import sys
+import tomllib
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from jupyter_cache import get_cache
+from sphinx.util import logging
+
+from .scripts import all_scripts, code_of, lessons_folder, name_of
+
+# Data that a notebook reads.
+DATA = re.compile(r'"([\w.-]+\.json)"')
+PACKAGE = Path(importlib.util.find_spec("lmviz").origin).parent
+
+logger = logging.getLogger(__name__)
+
+
+def begin(app, config):
+    """Take the build folder for this build; start clean if the last one was killed."""
+    folder = Path(app.srcdir, "_build")
+    folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=10)
+    except Timeout:
+        sys.exit("Another build of this book is running; wait until it has ended.")
+    atexit.register(end, marker(app), lock)
+    if marker(app).exists():
+        logger.info("The last build was killed: this one starts clean.")
+        made = ("_downloads", "_images", "_static")
+        kept = [app.doctreedir, lessons_folder(app), config.nb_execution_cache_path]
+        for path in [*kept, *(Path(app.outdir, name) for name in made)]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def mark(app):
+    marker(app).touch()
+
+
+def marker(app):
+    return Path(app.srcdir, "_build", "unfinished")
+
+
+def finish(app, exception):
+    marker(app).unlink(missing_ok=True)
+    if app.config.sphinx_gallery_conf["failing_examples"]:
+        app.statuscode = 1
+
+
+def end(marker, lock):
+    lock.release()
+    # A lesson that calls sys.exit would end the build as if it had succeeded.
+    if marker.exists():
+        print("The build ended before it was finished.", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def forget_stale(app, config):
+    """Delete what is kept of each script that would not come out the same."""
+    forget_deleted(app)
+    folder = lessons_folder(app)
+    notebook_cache = get_cache(config.nb_execution_cache_path)
+    record = Path(app.srcdir, "_build", "fingerprints.json")
+    known = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    common = fingerprint_of_the_book(app)
+    kept = {}
+    for path in all_scripts(app):
+        name = name_of(app, path)
+        now = fingerprint(app, path, common)
+        if known.get(name) != now:
+            folder.joinpath(f"{name}.py.md5").unlink(missing_ok=True)
+            for executed in notebook_cache.list_cache_records():
+                if Path(executed.uri) == path:
+                    notebook_cache.remove_cache(executed.pk)
+        kept[name] = now
+    record.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+
+
+def forget_deleted(app):
+    """Remove what was made of lessons whose script is no longer there."""
+    folder = lessons_folder(app)
+    present = {name_of(app, path) for path in all_scripts(app)}
+    for path in folder.glob("*/[0-9]*.*"):
+        name = f"{path.parent.name}/{path.name.split('.')[0]}"
+        if name not in present:
+            path.unlink()
+            Path(app.outdir, folder.name, f"{name}.html").unlink(missing_ok=True)
+
+
+def fingerprint(app, path, common):
+    """Hash what the output of a script depends on."""
+    digest = common.copy()
+    code = code_of(path)
+    digest.update(code.encode())
+    files = [path.with_name(name) for name in DATA.findall(code)]
+    rooms = rooms_of(code)
+    for room in sorted(rooms):
+        files += files_of(room)
+    for file in filter(Path.is_file, files):
+        digest.update(file.read_bytes())
+    if "models" in rooms:
+        digest.update(repr(sorted(app.config.lmviz_model.items())).encode())
+        for file in sorted(Path(app.config.lmviz_model["folder"]).iterdir()):
+            stat = file.stat()
+            digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def fingerprint_of_the_book(app):
+    """Hash what every output depends on: versions, settings, style."""
+    digest = hashlib.sha256(sys.version.encode())
+    project = tomllib.loads(Path(app.srcdir, "../pyproject.toml").read_text("utf-8"))
+    extras = project["project"].get("optional-dependencies", {}).values()
+    for requirement in chain(project["project"]["dependencies"], *extras):
+        package = re.match(r"[\w.-]+", requirement)[0]
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # an extra, lmviz itself
+            continue
+        digest.update(f"{package} {version}".encode())
+    here = Path(__file__).parent
+    look = [here / f"{name}.py" for name in ("figures", "gallery", "kernel_backend")]
+    for path in (*look, Path(app.srcdir, "book.mplstyle")):
+        digest.update(path.read_bytes())
+    return digest
+
+
+def rooms_of(code):
+    """Return the parts of the package that a script uses, and those they use."""
+    found, left = set(), rooms_in(code)
+    while left:
+        room = left.pop()
+        found.add(room)
+        left |= rooms_in_room(room) - found
+    return found
+
+
+@cache
+def rooms_in_room(room):
+    found = set()
+    for path in files_of(room):
+        if path.suffix == ".py":
+            package = ".".join(["lmviz", *path.relative_to(PACKAGE).parts[:-1]])
+            found |= rooms_in(path.read_text(encoding="utf-8"), package)
+    return found
+
+
+def files_of(room):
+    if (PACKAGE / room).is_dir():
+        files = (PACKAGE / room).rglob("*")
+        return sorted(p for p in files if p.is_file() and p.suffix != ".pyc")
+    return [PACKAGE / f"{room}.py"]
+
+
+def rooms_in(code, package=""):
+    """Return the parts of the package that code imports or names, like ``models``."""
+    tree, names = ast.parse(code), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            start = importlib.util.resolve_name(start, package)
+            names |= {f"{start}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            names.add(ast.unparse(node))
+    names = {re.match(r"lmviz\.(\w+)", name) for name in names} - {None}
+    return {room_of(name[1]) for name in names} - {None}
+
+
+@cache
+def room_of(name):
+    """Return the part of the package where a name of its top level is at home."""
+    try:
+        thing = pkgutil.resolve_name(f"lmviz.{name}")
+    except (ImportError, AttributeError):  # the script will say so itself
+        return None
+    home = getattr(thing, "__module__", None) or getattr(thing, "__name__", "")
+    return home.split(".")[1] if home.startswith("lmviz.") else None
