@@ -137,6 +137,6 @@ sphinx_gallery_conf = {
     "doc_module": ("lmviz",),
     "remove_config_comments": True,
     "show_signature": False,
-    "reset_modules": ("matplotlib", "lmviz_book.gallery.reset"),
+    "reset_modules": ("matplotlib", "lmviz_book.reset.reset"),
     "reset_modules_order": "both",
 }

@@ -143,7 +143,9 @@ class Book:
         return list(compare_builds.compare(*builds))
 
     def change(self, module):
+        """Change a module of the package, or the first file of a sub-package."""
         path = self.folder / "lmviz" / module
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n")
 
     def page(self, name):

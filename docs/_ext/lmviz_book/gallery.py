@@ -1,75 +1,18 @@
-"""How sphinx-gallery runs the lessons, and which of them."""
+"""Which lessons sphinx-gallery runs, and which of them use a function."""
 
-import faulthandler
 import json
 import os
 import pkgutil
-import random
 import re
-import signal
 import sys
-import warnings
 from html import escape
 from pathlib import Path
 
-from . import figures
-from .scripts import all_scripts, is_chosen, name_of
+from .scripts import all_scripts, is_chosen, lessons, lessons_folder, name_of
 
 REFERENCE = "reference/"
 # A function that nearly every lesson uses would get a list of nearly every lesson.
 MOST_SHOWN = 8
-
-_strict = None
-
-
-def reset(gallery_conf, fname, when):
-    """Give each lesson the same seeds and style and fixed limits; forbid warnings."""
-    global _strict
-    import numpy as np
-    import torch
-
-    random.seed(0)
-    np.random.seed(0)
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float32)
-    figures.apply_style()
-    if when == "before":
-        limit(fname)
-        _strict = warnings.catch_warnings(action="error")
-        _strict.__enter__()
-        # plt.show() has no screen here; the scraper takes the figures.
-        warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
-    elif _strict is not None:
-        limit(None)
-        _strict.__exit__(None, None, None)
-        _strict = None
-
-
-def limit(lesson):
-    """Limit the time and the memory of a lesson; None takes the limits away."""
-    seconds = int(os.environ["LMVIZ_SECONDS"]) if lesson else 0
-
-    def end(*_):
-        raise TimeoutError(
-            f"{lesson} ran for more than {seconds} s; "
-            f"LMVIZ_SECONDS={5 * seconds} gives it more time"
-        )
-
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, end)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-    # What hangs in C never sees that signal. This ends its process and says where.
-    faulthandler.cancel_dump_traceback_later()
-    if lesson:
-        faulthandler.enable(sys.__stderr__)
-        faulthandler.dump_traceback_later(seconds + 5, exit=True, file=sys.__stderr__)
-    if sys.platform == "linux":
-        import resource
-
-        # Not the address space, of which torch reserves much and uses little.
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        memory = int(os.environ["LMVIZ_BYTES"]) if lesson else most
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
 
 
 def select(app, config):
@@ -95,6 +38,14 @@ def select(app, config):
         f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
         "may lack what they compute."
     )
+
+
+def start_no_needless_workers(app):
+    """Let sphinx-gallery start no processes where no lesson has to run."""
+    folder = lessons_folder(app)
+    names = [name_of(app, path) for path in lessons(app) if is_chosen(app, path)]
+    if all(folder.joinpath(f"{name}.py.md5").is_file() for name in names):
+        app.config.sphinx_gallery_conf["parallel"] = False
 
 
 def users(app):

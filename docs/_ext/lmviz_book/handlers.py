@@ -25,9 +25,10 @@ HANDLERS = {
     BEFORE: [
         ("builder-inited", staleness.mark),
         ("builder-inited", notebooks.run_stale),
+        ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
         ("doctree-read", figure_nodes.show_all_versions),
-        ("doctree-read", lessons.introduce),
+        ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),
     ],
     AFTER: [

@@ -1,4 +1,4 @@
-"""What stands under a lesson's title, and the cards of the front page."""
+"""The line under a lesson's title, and the cards of the front page."""
 
 import re
 import tomllib
@@ -8,9 +8,16 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-WORDS_A_MINUTE = 180
-LINES_A_MINUTE = 12
+WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
+TITLE = re.compile(r"^.+\n={3,}\n", re.MULTILINE)
+LINE = """
+.. role:: lesson-level
+
+.. rst-class:: lesson-line
+
+:lesson-level:`{level}` · {minutes} min to read{after} · :ref:`download <{label}>`
+"""
 
 
 def register(app):
@@ -28,92 +35,68 @@ def table(app):
     }
 
 
-def minutes(script):
+def minutes(app, lesson):
     """Return the minutes it takes to read a lesson: its prose, and its code slower."""
-    text = Path(script).read_text(encoding="utf-8")
+    examples = app.config.sphinx_gallery_conf["examples_dirs"]
+    text = Path(app.srcdir, examples, f"{lesson}.py").read_text(encoding="utf-8")
     _, lead, body = text.split('"""', 2)
     words = len(lead.split()) + sum(len(line.split()) for line in PROSE.findall(body))
     lines = [line for line in body.splitlines() if line and not line.startswith("#")]
     return max(1, round(words / WORDS_A_MINUTE + len(lines) / LINES_A_MINUTE))
 
 
-def script_of(app, lesson):
-    return Path(
-        app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{lesson}.py"
-    )
-
-
-def introduce(app, doctree):
+def introduce(app, docname, source):
     """Say under the title how long a lesson takes, how far it goes, what it needs."""
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
-    lesson = app.env.docname.removeprefix(f"{folder}/")
-    entry = table(app).get(lesson)
-    if entry is None or lesson == app.env.docname:
+    lesson = docname.removeprefix(f"{folder}/")
+    if lesson == docname or not (entry := table(app).get(lesson)):
         return
-    line = nodes.paragraph(classes=["lesson-line"])
-    line += nodes.inline(text=entry["level"], classes=["lesson-level"])
-    line += nodes.Text(f" · {minutes(script_of(app, lesson))} min to read")
-    for i, other in enumerate(entry.get("after", [])):
-        line += nodes.Text(" · after " if i == 0 else " and ")
-        line += to(app.env.docname, "doc", f"/{folder}/{other}")
-    line += nodes.Text(" · ")
-    label = f"sphx_glr_download_{app.env.docname.replace('/', '_')}.py"
-    line += to(app.env.docname, "ref", label, "download")
-    title = next(doctree.findall(nodes.title))
-    title.parent.insert(title.parent.index(title) + 1, line)
-
-
-def to(here, kind, target, text=None):
-    """Return a link to a page (doc) or a label (ref) that Sphinx checks."""
-    return addnodes.pending_xref(
-        "",
-        nodes.inline(text=text or ""),
-        refdomain="std",
-        reftype=kind,
-        reftarget=target,
-        refdoc=here,
-        refexplicit=text is not None,
-        refwarn=True,
+    needed = [f":doc:`/{folder}/{other}`" for other in entry.get("after", [])]
+    line = LINE.format(
+        level=entry["level"],
+        minutes=minutes(app, lesson),
+        after=" · after " + " and ".join(needed) if needed else "",
+        label=f"sphx_glr_download_{docname.replace('/', '_')}.py",
     )
+    source[0] = TITLE.sub(lambda title: title[0] + line, source[0], count=1)
 
 
 class ChapterCards(SphinxDirective):
     """A card for each chapter: its picture, its title, how long it takes."""
 
     def run(self):
-        app, config = self.env.app, self.config.sphinx_gallery_conf
-        folder = config["gallery_dirs"]
         cards = nodes.container(classes=["cards"])
         chapters = {}
-        for lesson in table(app):
-            chapters.setdefault(lesson.split("/")[0], []).append(lesson)
+        for lesson, entry in table(self.env.app).items():
+            chapters.setdefault(lesson.split("/")[0], {})[lesson] = entry
         for chapter, lessons in chapters.items():
-            header = script_of(app, f"{chapter}/x").with_name("GALLERY_HEADER.rst")
-            title, _, *about = header.read_text(encoding="utf-8").splitlines()
-            time = sum(minutes(script_of(app, lesson)) for lesson in lessons)
-            card = nodes.container(classes=["card-of-chapter"])
-            picture = PICTURES[chapter]
-            card += nodes.image(
-                uri=f"/{folder}/{chapter}/images/thumb/sphx_glr_{picture}_thumb.png",
-                alt="",
-                loading="lazy",
-            )
-            heading = nodes.paragraph(classes=["card-title"])
-            heading += to(self.env.docname, "doc", f"/{folder}/{chapter}/index", title)
-            card += heading
-            card += nodes.paragraph(text=" ".join(about).strip())
-            card += nodes.paragraph(
-                text=f"{len(lessons)} lessons, {time} min", classes=["card-note"]
-            )
-            cards += card
+            cards += self.card(chapter, lessons)
         return [cards]
 
-
-# The lesson whose thumbnail stands for its chapter.
-PICTURES = {
-    "01_tokenization": "50_trained_vocabularies",
-    "02_embeddings": "70_word_classes",
-    "03_positions": "20_sinusoidal",
-    "04_attention": "20_one_head",
-    "05_prediction": "40_logit_lens",
-}
+    def card(self, chapter, lessons):
+        config, app = self.config.sphinx_gallery_conf, self.env.app
+        header = Path(config["examples_dirs"], chapter, "GALLERY_HEADER.rst")
+        title, _, *about = Path(app.srcdir, header).read_text("utf-8").splitlines()
+        place = f"/{config['gallery_dirs']}/{chapter}"
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline(text=title),
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"{place}/index",
+            refdoc=self.env.docname,
+            refexplicit=True,
+            refwarn=True,
+        )
+        (pictured,) = (name for name, entry in lessons.items() if "picture" in entry)
+        picture = f"sphx_glr_{pictured.split('/')[1]}_thumb.png"
+        time = sum(minutes(app, lesson) for lesson in lessons)
+        note = f"{len(lessons)} lessons, {time} min"
+        return nodes.container(
+            "",
+            nodes.image(uri=f"{place}/images/thumb/{picture}", alt="", loading="lazy"),
+            nodes.paragraph("", "", link, classes=["card-title"]),
+            nodes.paragraph(text=" ".join(about).strip()),
+            nodes.paragraph(text=note, classes=["card-note"]),
+            classes=["card-of-chapter"],
+        )

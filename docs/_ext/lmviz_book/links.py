@@ -1,9 +1,9 @@
 """Terms lead to the glossary, titles of sources to the bibliography, types to classes.
 
-So a lesson's script stays plain text. On its page the first bold use of a term becomes
-a link to its entry, and in a paragraph that begins with a bold "Sources." every title
-in italics becomes one that references.bib has. In the reference of the package,
-the type of what goes in or comes out leads to our class of that name.
+So the script of a lesson stays plain text. On its page the first bold use of a term
+becomes a link to the glossary, and in a paragraph that begins with "Sources." each title
+in italics becomes one to the bibliography. In the reference, the type of an argument
+leads to our class of that name.
 """
 
 import re
@@ -15,8 +15,7 @@ from sphinx.util.nodes import make_refnode
 
 
 def register(app):
-    for transform in (LinkTerms, LinkTitles, LinkTypes):
-        app.add_post_transform(transform)
+    app.add_post_transform(Links)
 
 
 def depend_on_targets(app, docname, source):
@@ -26,68 +25,58 @@ def depend_on_targets(app, docname, source):
             app.env.note_dependency(name, docname=docname)
 
 
-class Link(SphinxPostTransform):
-    # Where Sphinx has made its own links, none is put inside another.
+class Links(SphinxPostTransform):
+    # After Sphinx's own links: none is put inside another.
     default_priority = 20
 
-    def link(self, node, docname, anchor):
-        if isinstance(node.parent, nodes.reference):
-            return
-        reference = make_refnode(
-            self.app.builder, self.env.docname, docname, anchor, node.deepcopy()
-        )
-        node.replace_self(reference)
-
-
-class LinkTerms(Link):
     def run(self, **kwargs):
-        # There a bold word is the name of a parameter.
         if self.env.docname.startswith("reference/"):
-            return
+            # There a bold word is the name of a parameter.
+            self.link_types()
+        else:
+            self.link_terms()
+        self.link_titles()
+
+    def link(self, node, place):
+        if place and not isinstance(node.parent, nodes.reference):
+            here, builder = self.env.docname, self.app.builder
+            node.replace_self(make_refnode(builder, here, *place, node.deepcopy()))
+
+    def link_terms(self):
         places = {
             name.casefold(): place
             for (kind, name), place in self.env.domains["std"].objects.items()
             if kind == "term" and place[0] != self.env.docname
         }
-        seen = set()
         for bold in list(self.document.findall(nodes.strong)):
             name = " ".join(bold.astext().split()).casefold()
             place = places.get(name) or places.get(name.removesuffix("s"))
-            if place and place not in seen:
-                seen.add(place)
-                self.link(bold, *place)
+            self.link(bold, place)
+            # Later uses stay as they are.
+            places = {term: other for term, other in places.items() if other != place}
 
-
-class LinkTitles(Link):
-    def run(self, **kwargs):
+    def link_titles(self):
         places = {}
         for citation in self.env.domains["cite"].citations:
             title = citation.entry.fields["title"]
             place = citation.bibliography_key.docname, citation.citation_id
-            # A lesson may leave out what stands behind a colon or a question mark.
+            # A lesson may leave a subtitle out.
             places[words(title)] = places[words(re.split("[:?]", title)[0])] = place
         for paragraph in self.document.findall(nodes.paragraph):
-            if not paragraph.astext().startswith("Sources. "):
-                continue
-            for italics in list(paragraph.findall(nodes.emphasis)):
-                if place := places.get(words(italics.astext())):
-                    self.link(italics, *place)
+            if paragraph.astext().startswith("Sources. "):
+                for italics in list(paragraph.findall(nodes.emphasis)):
+                    self.link(italics, places.get(words(italics.astext())))
 
-
-class LinkTypes(Link):
-    def run(self, **kwargs):
-        if not self.env.docname.startswith("reference/"):
-            return
-        places = {}
-        for name, entry in self.env.domains["py"].objects.items():
-            if entry.objtype == "class":
-                place = entry.docname, entry.node_id
-                places[name] = places[name.rpartition(".")[2]] = place
+    def link_types(self):
+        places = {
+            name.rpartition(".")[2]: (entry.docname, entry.node_id)
+            for name, entry in self.env.domains["py"].objects.items()
+            if entry.objtype == "class"
+        }
         for italics in list(self.document.findall(nodes.emphasis)):
-            # Types read like "list of Step" or "Norm, optional".
-            *_, kind = italics.astext().partition(",")[0].split(" ")
-            if place := places.get(kind):
-                self.link(italics, *place)
+            # Types read like "list of Step" or "lmviz.Card, optional".
+            kind = re.split(r"[ .]", italics.astext().partition(",")[0])[-1]
+            self.link(italics, places.get(kind))
 
 
 def words(title):

@@ -14,11 +14,11 @@ from sphinx.util.logging import getLogger
 
 logger = getLogger(__name__)
 
-# These hold nothing that a lesson wrote, so every script in them is the theme's.
+# Pages without a word from a lesson: every script in them is the theme's.
 THEMES_OWN = ("genindex.html", "search.html")
-# In some browsers a page that is opened from a disk is no origin, and has no self.
+# A page opened from a disk has no origin in some browsers, and no self.
 OWN = "'self' file:"
-# Styles stand in attributes, of tables, drawings and code, and cannot do much.
+# Tables, drawings and code have style attributes, which can do little harm.
 POLICY = (
     "default-src 'none'; "
     f"script-src {OWN} {{hashes}}; "
@@ -33,7 +33,7 @@ POLICY = (
 META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
 PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
 HIGHLIGHT = "_static/sphinx_highlight.js"
-# What stands before it is not under the policy.
+# The policy does not bind what precedes it.
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
 
 
@@ -65,13 +65,12 @@ def write_policy(app, exception):
             continue
         page = Page(path)
         refused = [s for s in page.scripts if hash_of(s) not in hashes] + page.handlers
-        if refused:
-            # So it is found by who wrote it, and not by readers.
+        for script in refused[:1]:
             logger.warning(
-                "%s: the policy of the pages lets no script stand in them, but here "
-                "is %r; put it in a file that `app.add_js_file` names",
+                "%s: the policy of the pages refuses the inline script %r; put it in a "
+                "file that `app.add_js_file` names",
                 path.relative_to(site),
-                refused[0].strip()[:60],
+                script.strip()[:60],
             )
         text = META.sub("", page.text)
         if app.config.lmviz_policy:
@@ -93,26 +92,20 @@ class Page(HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.text = path.read_text(encoding="utf-8")
-        self.scripts, self.handlers = [], []
-        self.inside = False
+        self.scripts, self.handlers, self.inside = [], [], False
         self.feed(self.text)
 
     def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        data = (attributes.get("type") or "").endswith("json")
+        attributes = {name: value or "" for name, value in attrs}
+        data = attributes.get("type", "").endswith("json")
         self.inside = tag == "script" and "src" not in attributes and not data
-        if self.inside:
-            self.scripts.append("")
-        self.handlers += [
-            f'{name}="{value}"'
-            for name, value in attrs
-            if name.startswith("on")
-            or (value or "").strip().lower().startswith("javascript:")
-        ]
+        for name, value in attributes.items():
+            if name.startswith("on") or value.strip().lower().startswith("javascript:"):
+                self.handlers.append(f'{name}="{value}"')
 
     def handle_endtag(self, tag):
         self.inside = False
 
     def handle_data(self, data):
         if self.inside:
-            self.scripts[-1] += data
+            self.scripts.append(data)

@@ -1,6 +1,7 @@
 """The lessons and the notebooks of the book: where they are, what they are called."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from myst_nb.core.read import read_myst_markdown_notebook
@@ -43,6 +44,7 @@ def is_chosen(app, path):
     return app.config.lmviz_only in name_of(app, path)
 
 
+@cache
 def read_notebook(path):
     return read_myst_markdown_notebook(path.read_text(encoding="utf-8"))
 

@@ -5,14 +5,11 @@ Neither knows of the package and the model behind them. So what they keep of a s
 deleted when a module it uses, the model, the versions or the style has changed.
 """
 
-import ast
 import atexit
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
-import pkgutil
 import re
 import shutil
 import sys
@@ -25,11 +22,17 @@ from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
 from sphinx.util import logging
 
+import lmviz
+
 from .scripts import all_scripts, code_of, lessons_folder, name_of
 
 # Data that a notebook reads.
 DATA = re.compile(r'"([\w.-]+\.json)"')
-PACKAGE = Path(importlib.util.find_spec("lmviz").origin).parent
+PACKAGE = Path(lmviz.__file__).parent
+# An import, or a name of the package.
+USE = re.compile(
+    r"^\s*(?:from|import) (?:[^(\n]*\([^)]*\)|.*)|\blmviz\.\w+", re.MULTILINE
+)
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +141,7 @@ def fingerprint_of_the_book(app):
             continue
         digest.update(f"{package} {version}".encode())
     here = Path(__file__).parent
-    look = [here / f"{name}.py" for name in ("figures", "gallery", "kernel_backend")]
+    look = [here / f"{name}.py" for name in ("figures", "kernel_backend", "reset")]
     for path in (*look, Path(app.srcdir, "book.mplstyle")):
         digest.update(path.read_bytes())
     return digest
@@ -156,12 +159,23 @@ def rooms_of(code):
 
 @cache
 def rooms_in_room(room):
-    found = set()
-    for path in files_of(room):
-        if path.suffix == ".py":
-            package = ".".join(["lmviz", *path.relative_to(PACKAGE).parts[:-1]])
-            found |= rooms_in(path.read_text(encoding="utf-8"), package)
-    return found
+    code = [p.read_text("utf-8") for p in files_of(room) if p.suffix == ".py"]
+    return rooms_in("\n".join(code))
+
+
+def rooms_in(code):
+    """Return the parts of the package that imports name, or dotted names of lmviz."""
+    words = {word for use in USE.findall(code) for word in re.findall(r"\w+", use)}
+    return {homes()[word] for word in words & homes().keys()}
+
+
+@cache
+def homes():
+    """Return where each name at the top of the package is at home: load in models."""
+    rooms = {path.stem: path.stem for path in PACKAGE.iterdir()}
+    things = [name for name in lmviz.__all__ if name not in rooms]
+    made = {name: getattr(lmviz, name).__module__ for name in things}
+    return rooms | {name: module.split(".")[1] for name, module in made.items()}
 
 
 def files_of(room):
@@ -169,30 +183,3 @@ def files_of(room):
         files = (PACKAGE / room).rglob("*")
         return sorted(p for p in files if p.is_file() and p.suffix != ".pyc")
     return [PACKAGE / f"{room}.py"]
-
-
-def rooms_in(code, package=""):
-    """Return the parts of the package that code imports or names, like ``models``."""
-    tree, names = ast.parse(code), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            start = "." * node.level + (node.module or "")
-            start = importlib.util.resolve_name(start, package)
-            names |= {f"{start}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Attribute):
-            names.add(ast.unparse(node))
-    names = {re.match(r"lmviz\.(\w+)", name) for name in names} - {None}
-    return {room_of(name[1]) for name in names} - {None}
-
-
-@cache
-def room_of(name):
-    """Return the part of the package where a name of its top level is at home."""
-    try:
-        thing = pkgutil.resolve_name(f"lmviz.{name}")
-    except (ImportError, AttributeError):  # the script will say so itself
-        return None
-    home = getattr(thing, "__module__", None) or getattr(thing, "__name__", "")
-    return home.split(".")[1] if home.startswith("lmviz.") else None
