@@ -98,6 +98,7 @@ bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebook-cache")
 nb_execution_timeout = SECONDS
+nb_execution_show_tb = True
 # A part of the book is built without -W, and fails by this.
 nb_execution_raise_on_error = bool(lmviz_only)
 nb_merge_streams = True

@@ -1,7 +1,6 @@
-"""What docs/_ext/figures.py makes of a figure."""
+"""What the build makes of a figure: versions, caption, description."""
 
 import hashlib
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -17,12 +16,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture
 def figures(monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_ext")
-    import figures
+    from lmviz_book import figures
 
     with style.context(DOCS / "book.mplstyle"):
         yield figures
     plt.close("all")
-    del sys.modules["figures"]
 
 
 def test_a_figure_is_described_by_what_is_drawn(figures):

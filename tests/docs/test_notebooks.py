@@ -8,8 +8,21 @@ import nbformat
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 CONF = f"""import sys
+from pathlib import Path
+
 sys.path.insert(0, {str(EXTENSIONS)!r})
-extensions = ["myst_nb", "notebooks"]
+from lmviz_book import notebooks
+extensions = ["myst_nb"]
+exclude_patterns = ["_build"]
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / "cache")
+sphinx_gallery_conf = {{"gallery_dirs": "lessons", "parallel": 2}}
+
+def setup(app):
+    app.add_config_value("lmviz_only", "", "env")
+    app.add_config_value("sphinx_gallery_conf", {{}}, "")
+    app.connect("builder-inited", notebooks.run_stale, priority=0)
+    app.connect("doctree-read", notebooks.tidy)
 """
 PAGE = """---
 file_format: mystnb

@@ -15,8 +15,13 @@ import pytest
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 CONF = f"""import sys
 sys.path.insert(0, {str(EXTENSIONS)!r})
-extensions = ["policy"]
+from lmviz_book import policy
 html_theme = "pydata_sphinx_theme"
+
+def setup(app):
+    app.add_config_value("lmviz_policy", True, "", bool)
+    app.connect("html-page-context", policy.drop_needless_scripts, priority=900)
+    app.connect("build-finished", policy.write_policy, priority=900)
 """
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"')
 RAW = "Title\n=====\n\nText.\n\n.. raw:: html\n\n   {}\n"
@@ -67,7 +72,7 @@ def test_a_page_with_a_script_of_its_own_fails_the_build(tmp_path, markup):
     code, said = build(tmp_path, RAW.format(markup), "-W")
     assert code == 1
     assert said.count("WARNING") == 1
-    assert "index.html: the policy of the pages lets no script stand in them" in said
+    assert "index.html: the policy of the pages refuses the inline script" in said
 
 
 def test_data_is_no_script(tmp_path):

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,9 +134,13 @@ def extensions(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
 
 
-def test_each_lesson_starts_with_the_same_random_numbers(extensions, tried):
+def test_each_lesson_starts_with_the_same_random_numbers(
+    extensions, monkeypatch, tried
+):
     tried(3)
-    reset = importlib.import_module("lesson_reset").reset
+    reset = importlib.import_module("lmviz_book.reset").reset
+    monkeypatch.setenv("LMVIZ_SECONDS", "60")
+    monkeypatch.setenv("LMVIZ_BYTES", str(2**40))
     draws = []
     for seed in (1, 2):
         random.seed(seed)
@@ -147,6 +152,7 @@ def test_each_lesson_starts_with_the_same_random_numbers(extensions, tried):
     assert draws[0] == draws[1]
 
 
+@pytest.mark.nightly
 def test_the_book_says_how_it_was_built_and_comes_out_the_same(
     tmp_path, extensions, tried
 ):
@@ -186,9 +192,10 @@ def test_the_book_says_how_it_was_built_and_comes_out_the_same(
 
 
 def test_a_table_of_another_machine_is_not_kept(extensions, monkeypatch):
-    how_built = importlib.import_module("how_built")
-    env = type("Env", (), {"lmviz_how_built": {"built": {"Processor": "of old"}}})
-    monkeypatch.setattr(how_built, "facts", lambda app: {"Processor": "of now"})
-    assert how_built.reread(None, env, None, None, None) == ["built"]
-    env.lmviz_how_built["built"] = {"Processor": "of now"}
-    assert how_built.reread(None, env, None, None, None) == []
+    build_info = importlib.import_module("lmviz_book.build_info")
+    told = {"built": {"lmviz_facts": {"Processor": "old"}}, "index": {}}
+    env, app = SimpleNamespace(metadata=told), SimpleNamespace(config=None)
+    monkeypatch.setattr(build_info, "facts", lambda config: {"Processor": "new"})
+    assert build_info.outdated(app, env, None, None, None) == ["built"]
+    told["built"]["lmviz_facts"] = {"Processor": "new"}
+    assert build_info.outdated(app, env, None, None, None) == []

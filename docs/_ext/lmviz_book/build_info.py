@@ -15,7 +15,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.i18n import format_date
 
 import lmviz
-from lmviz import SourceError, sources
+from lmviz import ModelError
+from lmviz.models import _resolve
 
 PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
@@ -39,8 +40,8 @@ def register(app):
 def choose_model(app, config):
     """Choose the model once, for the lessons, the notebooks and the pages."""
     try:
-        source, reason = sources.choose()
-    except SourceError as error:
+        source, reason = _resolve.choose()
+    except ModelError as error:
         # An exception of Sphinx's would print its traceback.
         sys.exit(f"The book has no model: {error}")
     logger.info("The book's model is %s (%s)", source.name, reason)

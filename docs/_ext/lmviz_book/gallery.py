@@ -33,7 +33,7 @@ def select(app, config):
     names = "|".join(re.escape(f"{p.parent.name}/{p.name}") for p in chosen)
     config.sphinx_gallery_conf["filename_pattern"] = f"/({names})$"
     # Cells that did not run have no language, and prose lacks their numbers.
-    config.suppress_warnings = ["mystnb.glue", "mystnb.lexer"]
+    config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer", "mystnb.glue"]
     config.html_theme_options["announcement"] = (
         f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
         "may lack what they compute."

@@ -1,9 +1,9 @@
 """Terms lead to the glossary, titles of sources to the bibliography, types to classes.
 
 So the script of a lesson stays plain text. On its page the first bold use of a term
-becomes a link to the glossary, and in a paragraph that begins with "Sources." each title
-in italics becomes one to the bibliography. In the reference, the type of an argument
-leads to our class of that name.
+becomes a link to the glossary, and in a paragraph that begins with "Sources." each
+title in italics becomes one to the bibliography. In the reference, the type of an
+argument leads to our class of that name.
 """
 
 import re

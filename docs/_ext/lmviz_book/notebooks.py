@@ -118,5 +118,5 @@ def plain(config, page, source):
 
     source = LINK.sub(lead, OFFER.sub("", source))
     if left := ROLE.search(source):
-        logger.warning("%s: Jupyter does not know %s", page, left.group())
+        raise ValueError(f"{page}: Jupyter does not know {left.group()}")
     return source

@@ -5,9 +5,11 @@ Neither knows of the package and the model behind them. So what they keep of a s
 deleted when a module it uses, the model, the versions or the style has changed.
 """
 
+import ast
 import atexit
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -29,11 +31,6 @@ from .scripts import all_scripts, code_of, lessons_folder, name_of
 # Data that a notebook reads.
 DATA = re.compile(r'"([\w.-]+\.json)"')
 PACKAGE = Path(lmviz.__file__).parent
-# An import, or a name of the package.
-USE = re.compile(
-    r"^\s*(?:from|import) (?:[^(\n]*\([^)]*\)|.*)|\blmviz\.\w+", re.MULTILINE
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -159,14 +156,29 @@ def rooms_of(code):
 
 @cache
 def rooms_in_room(room):
-    code = [p.read_text("utf-8") for p in files_of(room) if p.suffix == ".py"]
-    return rooms_in("\n".join(code))
+    found = set()
+    for path in files_of(room):
+        if path.suffix == ".py":
+            package = ".".join(["lmviz", *path.relative_to(PACKAGE).parent.parts])
+            found |= rooms_in(path.read_text(encoding="utf-8"), package)
+    return found
 
 
-def rooms_in(code):
-    """Return the parts of the package that imports name, or dotted names of lmviz."""
-    words = {word for use in USE.findall(code) for word in re.findall(r"\w+", use)}
-    return {homes()[word] for word in words & homes().keys()}
+def rooms_in(code, package=""):
+    """Return the parts of the package that code imports, or names as ``lmviz.x``."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                start = "." * node.level + (node.module or "")
+                start = importlib.util.resolve_name(start, package)
+                names |= {f"{start}.{alias.name}" for alias in node.names}
+            case ast.Attribute(value=ast.Name("lmviz")):
+                names.add(f"lmviz.{node.attr}")
+    used = {name.split(".")[1] for name in names if name.startswith("lmviz.")}
+    return {homes()[name] for name in used & homes().keys()}
 
 
 @cache
