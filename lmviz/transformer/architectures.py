@@ -302,8 +302,9 @@ def architecture_of(config):
     --------
     >>> import lmviz
     >>> lm = lmviz.load("toy")
-    >>> lm.module.get_submodule(architecture_of(lm.module.config).final_norm)
-    LayerNorm((96,), eps=1e-05, elementwise_affine=True, bias=True)
+    >>> norm = lm.module.get_submodule(architecture_of(lm.module.config).final_norm)
+    >>> norm.normalized_shape
+    (96,)
     """
     name = config.model_type
     if name not in FAMILIES:
