@@ -25,7 +25,7 @@ PACKAGES = (
 LINE = """
 <aside class="lmviz-card" aria-label="The model of this book">
 <p>Built on {date}, on <strong>{name}</strong>: {origin};
-revision <code>{revision}</code>; licence {licence}. Where a text or code names another
+revision <code>{revision}</code>; licence {license}. Where a text or code names another
 tokenizer or model, the numbers are from that.</p>
 </aside>
 """
@@ -40,19 +40,15 @@ def register(app):
 def choose_model(app, config):
     """Choose the model once, for the lessons, the notebooks and the pages."""
     try:
-        source, reason = _resolve.choose()
+        source = _resolve.resolve().make_local()
     except ModelError as error:
         # An exception of Sphinx's would print its traceback.
         sys.exit(f"The book has no model: {error}")
-    logger.info("The book's model is %s (%s)", source.name, reason)
+    logger.info("The book's model is %s (%s)", source.name, source.reason)
     os.environ["LMVIZ_MODEL"] = source.spec
     os.environ["LMVIZ_MODEL_REASON"] = "chosen for this book"
-    said = {key: getattr(source, key) for key in ("name", "origin", "revision")}
-    config.lmviz_model = {
-        **said,
-        "licence": source.licence,
-        "folder": str(source.folder),
-    }
+    told = ("name", "origin", "revision", "license", "folder")
+    config.lmviz_model = {key: str(getattr(source, key)) for key in told}
 
 
 def add_model_line(app, pagename, templatename, context, doctree):
@@ -104,7 +100,7 @@ def facts(config):
     told = {
         "Model": f"{model['name']}: {model['origin']}",
         "Its revision": model["revision"],
-        "Its licence": model["licence"],
+        "Its licence": model["license"],
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "System": f"{platform.system()}, {platform.machine()}",
         "Processor": processor(),
