@@ -79,6 +79,8 @@ def execute(notebook, path, seconds):
             cwd=str(path.parent),
             timeout=seconds,
             allow_errors=False,
+            # A kernel sends what a cell prints in pieces, cut by its clock.
+            coalesce_streams=True,
         )
     except DeadKernelError:
         return None
