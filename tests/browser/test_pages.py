@@ -139,7 +139,7 @@ def test_a_lesson_reads_without_scripts_and_weighs_little(no_scripts, site, name
     page = no_scripts.new_page()
     sizes = {}
     page.on("response", lambda got: sizes.update({got.url: len(got.body())}))
-    page.goto(f"{site}/{name}", wait_until="networkidle")
+    page.goto(f"{site}/{name}", wait_until="load")
     assert page.locator("main h1").is_visible()
     header = page.locator(".bd-header").first
     clear = "(it) => getComputedStyle(it).backgroundColor"
