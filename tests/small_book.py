@@ -93,6 +93,7 @@ class Book:
 
     def start(self, *options, only="", **variables):
         """Begin a build, and return its process."""
+        path = filter(None, [str(self.folder), os.environ.get("PYTHONPATH")])
         strict = [] if only else ["-n", "-W", "--keep-going"]
         command = ["-m", "sphinx", *strict, *options, "-b", "html"]
         command += ["-d", str(self.doctrees)]
@@ -102,7 +103,7 @@ class Book:
             env={
                 **os.environ,
                 "NO_COLOR": "1",
-                "PYTHONPATH": str(self.folder),
+                "PYTHONPATH": os.pathsep.join(path),
                 "LMVIZ_MODEL": str(self.model),
                 "LMVIZ_ONLY": only,
                 **variables,

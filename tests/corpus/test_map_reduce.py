@@ -129,7 +129,9 @@ def test_a_model_is_pickled_by_name_and_loaded_once(toy):
 
 
 def test_a_model_of_another_revision_is_refused(toy):
-    with pytest.raises(lmviz.ModelError, match="is at revision weights.* and at another"):
+    with pytest.raises(
+        lmviz.ModelError, match="is at revision weights.* and at another"
+    ):
         _load.load_revision("toy", "another")
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lmviz_book.notebooks import plain
 
 import lmviz
 from lmviz import attention, positions
@@ -64,10 +65,7 @@ def test_a_page_says_what_it_takes_and_how_to_install(path):
 
 @pytest.mark.parametrize("base", ["", "https://example.org/book/"])
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
-def test_a_downloaded_notebook_reads_well_alone(path, base, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
-    from lmviz_book.notebooks import plain
-
+def test_a_downloaded_notebook_reads_well_alone(path, base):
     gallery = {"first_notebook_cell": "# Once\n# %pip install x"}
     config = SimpleNamespace(html_baseurl=base, sphinx_gallery_conf=gallery)
     page = f"exercises/{path.stem}"

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import lmviz_book.figures
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -14,12 +15,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture
-def figures(monkeypatch):
-    monkeypatch.syspath_prepend(DOCS / "_ext")
-    from lmviz_book import figures
-
+def figures():
     with style.context(DOCS / "book.mplstyle"):
-        yield figures
+        yield lmviz_book.figures
     plt.close("all")
 
 

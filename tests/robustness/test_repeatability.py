@@ -4,7 +4,6 @@ The same machine gives the same numbers: in every process, after any lesson, and
 one thread or more.
 """
 
-import importlib
 import json
 import os
 import platform
@@ -19,6 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lmviz_book import build_info, reset
 from small_book import ROOT, Book
 
 # Prints the hash of each tensor of a trace, for one thread, for two, and for one again;
@@ -129,16 +129,8 @@ def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
     assert first == second
 
 
-@pytest.fixture
-def extensions(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
-
-
-def test_each_lesson_starts_with_the_same_random_numbers(
-    extensions, monkeypatch, tried
-):
+def test_each_lesson_starts_with_the_same_random_numbers(monkeypatch, tried):
     tried(3)
-    reset = importlib.import_module("lmviz_book.reset").reset
     monkeypatch.setenv("LMVIZ_SECONDS", "60")
     monkeypatch.setenv("LMVIZ_BYTES", str(2**40))
     draws = []
@@ -146,16 +138,14 @@ def test_each_lesson_starts_with_the_same_random_numbers(
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        reset({}, "a lesson", "before")
+        reset.reset({}, "a lesson", "before")
         draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
-        reset({}, "a lesson", "after")
+        reset.reset({}, "a lesson", "after")
     assert draws[0] == draws[1]
 
 
 @pytest.mark.nightly
-def test_the_book_says_how_it_was_built_and_comes_out_the_same(
-    tmp_path, extensions, tried
-):
+def test_the_book_says_how_it_was_built_and_comes_out_the_same(tmp_path, tried):
     tried(3)
     folder = tmp_path / "someone" / "books"
     folder.mkdir(parents=True)
@@ -191,8 +181,7 @@ def test_the_book_says_how_it_was_built_and_comes_out_the_same(
     assert "0 added, 0 changed, 0 removed" in book.build()[2]
 
 
-def test_a_table_of_another_machine_is_not_kept(extensions, monkeypatch):
-    build_info = importlib.import_module("lmviz_book.build_info")
+def test_a_table_of_another_machine_is_not_kept(monkeypatch):
     told = {"built": {"lmviz_facts": {"Processor": "old"}}, "index": {}}
     env, app = SimpleNamespace(metadata=told), SimpleNamespace(config=None)
     monkeypatch.setattr(build_info, "facts", lambda config: {"Processor": "new"})
