@@ -1,5 +1,14 @@
-"""What views have in common in checking and packing their data."""
+"""The data of a view, checked and packed for its page."""
 
+import base64
+import html
+import json
+import unicodedata
+import zlib
+
+import numpy as np
+
+from .._text import visible
 from .._validation import strings
 
 
@@ -35,7 +44,6 @@ def vocabulary_names(ids, vocabulary, n):
 
     Examples
     --------
-    >>> import numpy as np
     >>> vocabulary_names(np.array([2, 0]), ["a", "b", "c"], 3)
     ['c', 'a']
     """
@@ -44,3 +52,55 @@ def vocabulary_names(ids, vocabulary, n):
     if len(vocabulary) != n:
         raise ValueError(f"`vocabulary` must have length {n}, got {len(vocabulary)}")
     return strings([vocabulary[int(i)] for i in ids], "vocabulary", len(ids))
+
+
+def as_html(text):
+    r"""Return a token as HTML: visible, isolated and escaped, as core.js does.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> ascii(as_html("<b>"))
+    "'\\u2068&lt;b&gt;\\u2069'"
+    """
+    shown = visible(text)
+    if unicodedata.category(shown[:1] or " ").startswith("M"):
+        shown = f"◌{shown}"  # a combining character needs a base
+    return html.escape(f"\u2068{shown}\u2069")
+
+
+def to_json(data):
+    """Return data as JSON that can't end the script element around it.
+
+    Arrays become the deflated bytes of their numbers, in base64, with type and shape.
+
+    Parameters
+    ----------
+    data : dict
+        Strings, numbers, lists, dicts and arrays.
+
+    Returns
+    -------
+    str
+    """
+    text = json.dumps(data, default=_pack, allow_nan=False)
+    return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
+
+
+def _pack(value):
+    if hasattr(value, "detach"):  # a tensor, without importing torch
+        value = value.detach().cpu()
+    array = np.ascontiguousarray(value)
+    array = array.astype(array.dtype.newbyteorder("<"))
+    # Numbers seldom repeat in runs: a tenth smaller, and four times as fast.
+    deflate = zlib.compressobj(4, strategy=zlib.Z_FILTERED)
+    raw = deflate.compress(array.tobytes()) + deflate.flush()
+    packed = base64.b64encode(raw).decode("ascii")
+    return {"array": packed, "type": array.dtype.name, "shape": array.shape}

@@ -1,18 +1,20 @@
-"""A matrix of weights as an SVG: labelled, with a colour bar."""
+"""Attention weights as SVG: labelled, with a colour bar."""
 
 import numpy as np
 
-# The same colours as in core.js.
+# viridis, in the same nine stops as in core.js.
 _STOPS = np.array(
     [
         *([68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140]),
         *([40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]),
     ]
 )
-# How far along the colours a weight is, and even ticks.
+# Where a weight is along the colours, from 0 to 1, and evenly spaced ticks, as in
+# attention.js.
 SCALES = {
     "linear": (lambda w: w, ("0", "0.25", "0.5", "0.75", "1")),
-    "logarithmic": (
+    "log1p": (lambda w: np.log1p(w) / np.log(2), ("0", "0.19", "0.41", "0.68", "1")),
+    "log": (
         lambda w: 1 + np.log10(np.maximum(w, 1e-4)) / 4,
         ("≤0.0001", "0.001", "0.01", "0.1", "1"),
     ),
@@ -21,7 +23,7 @@ _LEFT, _TOP, _BELOW = 104, 70, 98
 
 
 def draw(matrix, seen, rows, columns, *, title, scale, background=None):
-    """Draw a matrix of weights, a square a weight.
+    """Draw a matrix of weights, a square per weight.
 
     Parameters
     ----------
@@ -29,9 +31,9 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     seen : ndarray of bool, shape (T_q, T_k)
         False where nothing is drawn.
     rows, columns : sequence of str
-        Labels, escaped already, as is the title; written where there is room.
+        Labels, escaped already, as is the title; drawn where there is room.
     title : str
-    scale : {"linear", "logarithmic"}
+    scale : {"linear", "log1p", "log"}
     background : str, optional
         A colour. Default: none, and text in the colour of the page's.
 
@@ -51,7 +53,7 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     if background is not None:
         parts.append(f'<rect width="100%" height="100%" fill="{background}"/>')
     parts.append(_text(4, 14, title, 'font-weight="bold"'))
-    parts.append(_text(_LEFT, 32, f"colour: weight, {scale}"))
+    parts.append(_text(_LEFT, 32, f"colour: weight, {scale} scale"))
     for i in range(50):
         parts.append(
             f'<rect x="{_LEFT + 4 * i}" y="38" width="4" height="10" '
@@ -70,7 +72,9 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     for i, label in [*enumerate(columns)][::every]:
         at = _LEFT + (i + 0.5) * cell + 4
         parts.append(_text(at, _TOP + height + 5, label, end, turn=-90))
-    parts.append(_text(_LEFT + width / 2, _TOP + height + 92, "key", middle))
+    parts.append(
+        _text(_LEFT + width / 2, _TOP + height + 92, "key (attended to)", middle)
+    )
     parts.append(_text(14, _TOP + height / 2, "query", middle, turn=-90))
     return "".join([*parts, "</svg>"])
 
@@ -90,7 +94,7 @@ def colour(share):
 
 
 def _squares(shares, seen):
-    # One path a colour: a square each would be ten times as long.
+    # One path per colour: a square each would be ten times as long.
     steps = np.rint(255 * shares).clip(0, 255).astype(int)
     paths = {}
     for row, column in np.argwhere(seen).tolist():

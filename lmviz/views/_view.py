@@ -1,44 +1,37 @@
-"""Collect, render, show: what every view has in common.
+"""What every view returns: a custom element with its data, which shows itself.
 
-A view is a custom element with its data inside. Collecting gives a plain dict of
-strings, numbers and arrays; rendering turns it into HTML; showing is an object that a
-notebook or a gallery page displays by itself.
+Each view takes three steps: `_validate` its arguments, `_encode` them as a plain dict
+of strings, numbers and arrays, and draw a `_fallback`, a static figure for pages
+without scripts.
 """
 
-import base64
 import html
-import json
 import os
-import re
-import unicodedata
-import zlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from .._text import visible
+from ._bundle import script_tag
+from ._payload import to_json
 
-STATIC = Path(__file__).parent / "static"
 # Set by a site that serves the scripts itself, so that no page carries its own copy.
 LINKED = "LMVIZ_VIEWS_LINKED"
 
 
 @dataclass(frozen=True)
 class View:
-    """A figure to play with.
+    """An interactive figure, which notebooks and gallery pages display by themselves.
 
     Parameters
     ----------
     name : str
-        Of the script in the assets, and of the element: ``lmviz-<name>``.
+        Of its script in ``static``, and of its element: ``lmviz-<name>``.
     title : str
         Invisible characters in it are written as code points.
     data : dict
         What the element shows: strings, numbers, lists, dicts and arrays.
-    instead : str
-        A static figure as HTML, for where scripts are off.
+    fallback : str
+        A static figure as HTML, for pages without scripts.
 
     Examples
     --------
@@ -54,138 +47,36 @@ class View:
     name: str
     title: str
     data: dict
-    instead: str
+    fallback: str
 
     def _repr_html_(self):
         """Return the element, with its script unless the site serves it."""
-        scripts = "" if os.environ.get(LINKED) else script_tag(self.name)
-        return render(self.name, self.title, self.data, self.instead) + scripts
+        return self._element() + ("" if os.environ.get(LINKED) else self._script())
 
     def save(self, path):
-        """Write one HTML file that needs nothing else.
+        """Write one HTML file that needs no other.
 
         Parameters
         ----------
         path : path-like
         """
-        element = render(self.name, self.title, self.data, self.instead)
         page = _PAGE.format(
             title=html.escape(visible(self.title)),
-            element=element,
-            script=script_tag(self.name),
+            element=self._element(),
+            script=self._script(),
         )
         Path(path).write_bytes(page.encode())
 
+    def _element(self):
+        return (
+            f'<lmviz-{self.name} data-title="{html.escape(visible(self.title))}">'
+            f'<script type="application/json">{to_json(self.data)}</script>'
+            f'<div class="lmviz-fallback">{self.fallback}<p>This figure is interactive '
+            f"where scripts run.</p></div></lmviz-{self.name}>"
+        )
 
-def render(name, title, data, instead):
-    """Write an element and its data as HTML.
-
-    Parameters
-    ----------
-    name, title, data, instead
-        As for `View`.
-
-    Returns
-    -------
-    str
-    """
-    return (
-        f'<lmviz-{name} data-title="{html.escape(visible(title))}">'
-        f'<script type="application/json">{to_json(data)}</script>'
-        f'<div class="lmviz-instead">{instead}<p>With scripts, this figure can be '
-        f"played with.</p></div></lmviz-{name}>"
-    )
-
-
-def to_json(data):
-    """Write data as JSON that cannot end the script element it stands in.
-
-    Arrays become the deflated bytes of their numbers, in base64, with type and shape.
-    """
-    text = json.dumps(data, default=_pack, allow_nan=False)
-    return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
-
-
-def as_html(text):
-    """Return a token as HTML: visible, isolated and escaped, as core.js does.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> as_html("<b>")
-    '\u2068&lt;b&gt;\u2069'
-    """
-    shown = visible(text)
-    if unicodedata.category(shown[:1] or " ").startswith("M"):
-        shown = f"◌{shown}"  # a combining character needs a base
-    return html.escape(f"\u2068{shown}\u2069")
-
-
-def script_tag(name):
-    """Return the scripts of a view as one element."""
-    return f'<script type="module">{bundle(name)}</script>'
-
-
-@cache
-def bundle(*names):
-    """Put the scripts of some views together, each in its own scope.
-
-    What they import stands before them, once; only what it exports is seen by others.
-
-    Parameters
-    ----------
-    *names : str
-
-    Returns
-    -------
-    str
-        One ES module without imports.
-    """
-    shared = dict.fromkeys(needed for name in names for needed in _imports(name))
-    parts = [_module(name) for name in shared]
-    parts += [f"{{\n{_source(name)}}}\n" for name in names if name not in shared]
-    return "".join(parts)
-
-
-def _imports(name):
-    """List what a script imports, each after what it imports itself."""
-    direct = re.findall(r'^import .* from "\./(\w+)\.js";$', _text(name), re.MULTILINE)
-    for other in direct:
-        yield from (*_imports(other), other)
-
-
-def _module(name):
-    exports = re.findall(r"^export \w+ (\w+)", _text(name), re.MULTILINE)
-    seen = f"{{ {', '.join(exports)} }}"
-    return f"const {seen} = (() => {{\n{_source(name)}return {seen};\n}})();\n"
-
-
-def _source(name):
-    text = re.sub(r"^import .*;\n", "", _text(name), flags=re.MULTILINE)
-    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
-
-
-def _text(name):
-    return (STATIC / f"{name}.js").read_text(encoding="utf-8")
-
-
-def _pack(value):
-    if hasattr(value, "detach"):  # a tensor, without importing torch
-        value = value.detach().cpu()
-    array = np.ascontiguousarray(value)
-    array = array.astype(array.dtype.newbyteorder("<"))
-    # Numbers seldom repeat in runs: a tenth smaller, and four times as fast.
-    deflate = zlib.compressobj(4, strategy=zlib.Z_FILTERED)
-    raw = deflate.compress(array.tobytes()) + deflate.flush()
-    packed = base64.b64encode(raw).decode("ascii")
-    return {"array": packed, "type": array.dtype.name, "shape": array.shape}
+    def _script(self):
+        return script_tag(self.name)
 
 
 _PAGE = """<!DOCTYPE html>

@@ -1,19 +1,18 @@
-"""Attention to play with: every layer, every head, every token."""
+"""Interactive attention weights: every layer, every head, every token."""
 
 import numpy as np
 
 from .._validation import array, choice, integer, strings
-from ._payload import check_size
+from ._payload import as_html, check_size
 from ._svg import SCALES, draw
-from ._view import View, as_html
+from ._view import View
 
-# Up to this many weights, small ones are kept finely too.
+# Up to this many weights, small ones are stored finely too.
 _FINE = 300_000
-_AXES = ("L", "H", "T_q", "T_k")
 
 
 class AttentionView(View):
-    """What `lmviz.views.attention` returns: its maps can also be had as drawings.
+    """What `lmviz.views.attention` returns: one head can also be drawn as SVG.
 
     Examples
     --------
@@ -23,23 +22,18 @@ class AttentionView(View):
     """
 
     def to_svg(self, layer, head, *, scale="linear"):
-        """Draw the map of one head as SVG, with labels and a colour bar.
+        """Draw the attention map of one head, with labels and a colour bar.
 
         Parameters
         ----------
         layer, head : int
-            From 0 on.
-        scale : {"linear", "logarithmic"}, default "linear"
-            Logarithmic colours begin at 0.0001.
+            Starting at 0.
+        scale : {"linear", "log1p", "log"}, default "linear"
+            As for `attention`.
 
         Returns
         -------
         str
-
-        Raises
-        ------
-        ValueError
-            If there is no such layer, head or scale.
         """
         n_layers, n_heads, n_queries, _ = self.data["shape"]
         layer = integer(layer, "layer", 0, n_layers - 1)
@@ -47,7 +41,7 @@ class AttentionView(View):
         choice(scale, "scale", SCALES)
         labels = _labels(self.data)
         return draw(
-            *decode(self.data, layer, head),
+            *_decode(self.data, layer, head),
             labels[-n_queries:],
             labels,
             title=f"{as_html(self.title)}, layer {layer}, head {head}",
@@ -56,69 +50,63 @@ class AttentionView(View):
         )
 
 
-def attention(weights, tokens, *, title="Attention"):
-    """Show what every head of every layer looks at.
+def attention(weights, tokens, *, scale=None, title="Attention weights"):
+    """Show the attention weights of every head of every layer.
 
-    Weights are stored in about a byte each, with an error below 0.001: numbers and
-    linear colours are right to that. Up to 300,000 weights, the logarithmic colours
-    (from 0.0001 to 1) are right to 1/255 too; with more of them, a weight below 0.01
-    takes the nearest of the steps (0, 1, …, 8)² / 8,100, which colours it roughly.
+    Weights are stored in about a byte each, with an error below 0.001. Up to 300,000
+    weights, logarithmic colours (from 0.0001 to 1) are right to 1/255 too; with more,
+    a weight below 0.01 takes the nearest of the steps (0, 1, …, 8)² / 8,100, which
+    colours it roughly.
 
     Parameters
     ----------
     weights : array-like, shape (L, H, T_q, T_k)
         Of L layers with H heads each; a row is one query, and sums to one, or is
-        all zeros, as in a head that was switched off.
-    tokens : sequence of str
-        Labels of the T_k keys; the last T_q of them label the queries.
-    title : str, default "Attention"
+        all zeros, as in a head that was ablated.
+    tokens : sequence of T_k str
+        Labels of the keys; the last T_q of them label the queries.
+    scale : {"linear", "log1p", "log"}, optional
+        What colours show at first, as for `lmviz.plots.attention_map`. Default:
+        linear, or the logarithm with more than 48 keys.
+    title : str, default "Attention weights"
 
     Returns
     -------
     AttentionView
         Its `to_svg` draws one head.
 
-    Raises
-    ------
-    TypeError
-        If a token is not a string, or the weights are no numbers.
-    ValueError
-        If the shapes do not fit, or a row neither sums to one nor is all zeros.
-
     Examples
     --------
     >>> view = attention([[[[1, 0], [0.25, 0.75]]]], ["a", "b"])
     >>> view.data["shape"], view.data["causal"]
     ((1, 1, 2, 2), True)
-    >>> decode(view.data, 0, 0)[0].round(3)
-    array([[1.   , 0.   ],
-           [0.25 , 0.749]])
     """
-    weights = array(weights, "weights", _AXES)
-    data = collect(weights, tokens)
-    return AttentionView("attention", title, data, _instead(data, weights, title))
+    weights, tokens, scale = _validate(weights, tokens, scale)
+    data = _encode(weights, tokens, scale)
+    return AttentionView("attention", title, data, _fallback(weights, data, title))
 
 
-def collect(weights, tokens):
+def _validate(weights, tokens, scale):
+    weights = array(weights, "weights", ("L", "H", "T_q", "T_k"))
+    _check_rows(weights)
+    n_keys = weights.shape[3]
+    check_size(n_keys)
+    if scale is None:
+        scale = "log" if n_keys > 48 else "linear"
+    return weights, strings(tokens, "tokens", n_keys), choice(scale, "scale", SCALES)
+
+
+def _encode(weights, tokens, scale):
     """Pack attention weights.
-
-    Parameters
-    ----------
-    weights, tokens
-        As for `attention`.
 
     Returns
     -------
     dict
-        With ``shape``; ``tokens``; ``causal``, true where no query sees a later
-        key, and then only what is seen is stored; ``levels``, the values that a
-        code of ten bits stands for; ``low``, a byte a weight, and ``high``, the two
-        upper bits, four to a byte, the first lowest; and a ``note`` for the reader.
+        With ``shape``; ``tokens``; ``scale``; ``causal``, whether no query sees a later
+        key, and then only what is seen is stored; ``levels``, the values that a code of
+        ten bits stands for; ``low``, a byte a weight, and ``high``, the two upper bits,
+        four to a byte, the first lowest; and a ``note`` for the reader.
     """
-    weights = array(weights, "weights", _AXES)
-    _check(weights)
-    check_size(weights.shape[3])
-    tokens = strings(tokens, "tokens", weights.shape[3])
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
     causal = not any(head[~below].any() for head in heads)
@@ -131,6 +119,7 @@ def collect(weights, tokens):
     return {
         "shape": weights.shape,
         "tokens": tokens,
+        "scale": scale,
         "causal": causal,
         "levels": levels.astype("f4"),
         "low": np.concatenate([code.astype("u1") for code in codes]),
@@ -140,21 +129,8 @@ def collect(weights, tokens):
     }
 
 
-def decode(data, layer, head):
-    """Unpack the weights of one head, as the figure does.
-
-    Parameters
-    ----------
-    data : dict
-        As `collect` returns it.
-    layer, head : int
-
-    Returns
-    -------
-    matrix : ndarray of float, shape (T_q, T_k)
-    seen : ndarray of bool, shape (T_q, T_k)
-        False where a key comes after its query.
-    """
+def _decode(data, layer, head):
+    """Unpack the weights of one head, and whether each is seen, as the page does."""
     n_heads, seen = data["shape"][1], _seen(data)
     size = seen.sum()
     at = (layer * n_heads + head) * size + np.arange(size)
@@ -170,7 +146,7 @@ def _seen(data):
     return np.tril(seen, n_keys - n_queries) if data["causal"] else seen
 
 
-def _check(weights):
+def _check_rows(weights):
     _, n_heads, n_queries, n_keys = weights.shape
     if n_queries > n_keys:
         raise ValueError(
@@ -208,7 +184,7 @@ def _labels(data):
     return [as_html(token) for token in cut]
 
 
-def _instead(data, weights, title):
+def _fallback(weights, data, title):
     n_layers, n_heads, n_queries, n_keys = data["shape"]
     mean, seen = weights.mean((0, 1), dtype=float), _seen(data)
     rows, columns = _labels(data)[-n_queries:], _labels(data)
@@ -222,6 +198,6 @@ def _instead(data, weights, title):
             seen = np.maximum.reduceat(seen, starts, axis)
         rows = [i + n_keys - n_queries for i in rows]
         said += f" A square is the largest of {patch} × {patch} tokens."
-    look = {"title": as_html(title), "scale": "logarithmic"}
+    look = {"title": as_html(title), "scale": "log"}
     drawn = draw(mean, seen, rows, columns, **look)
     return f'<div style="overflow-x:auto">{drawn}</div><p>{said}</p>'

@@ -1,11 +1,11 @@
-"""A cloud of vectors on a plane, and who is close to whom in the whole space."""
+"""Interactive embeddings: vectors on a plane, and neighbours in the whole space."""
 
 import numpy as np
 
 from .._extras import needs
 from .._validation import float_array, strings
-from ._payload import check_size
-from ._view import View, as_html
+from ._payload import as_html, check_size
+from ._view import View
 
 _SIZE = 320
 
@@ -16,7 +16,7 @@ def embeddings(vectors, labels, *, title="Embeddings"):
     Parameters
     ----------
     vectors : array-like, shape (L + 1, T, d) or (T, d)
-        Of T things, at each layer or once. At least 3 things of 2 dimensions.
+        Of T tokens, at each layer or once; at least 3, of at least 2 dimensions.
     labels : sequence of T str
     title : str
 
@@ -24,47 +24,18 @@ def embeddings(vectors, labels, *, title="Embeddings"):
     -------
     View
 
-    Raises
-    ------
-    TypeError
-        If something is not made of numbers, or of strings, where it should be.
-    ValueError
-        If the shapes do not fit, or a number is NaN or infinite.
-
     Examples
     --------
     >>> embeddings([[1, 0], [0, 1], [1, 1]], ["a", "b", "c"]).name
     'embeddings'
     """
-    data = collect(vectors, labels)
-    return View("embeddings", title, data, _instead(data))
+    layers, labels = _validate(vectors, labels)
+    data = _encode(layers, labels)
+    return View("embeddings", title, data, _fallback(data))
 
 
-def collect(vectors, labels, *, k=5):
-    """Flatten each layer to two directions and find everyone's neighbours.
-
-    Parameters
-    ----------
-    vectors, labels
-        As for `embeddings`.
-    k : int, default 5
-        How many neighbours.
-
-    Returns
-    -------
-    dict
-        ``labels``; ``points`` (L + 1, T, 2), the two directions in which a layer's
-        vectors differ most (PCA), turned so that the first does not mirror the
-        layer before; ``kept`` (L + 1, 2), the share of the variance along each;
-        ``near`` (L + 1, T, k), the neighbours by cosine in the whole space, the
-        closest first, and their ``cosines``. A vector of zeros has cosine 0 with all.
-
-    Examples
-    --------
-    >>> data = collect([[1, 0], [0, 1], [2, 0.1]], ["a", "b", "c"], k=1)
-    >>> data["near"][0, :, 0].tolist()
-    [2, 2, 0]
-    """
+def _validate(vectors, labels):
+    """Return vectors of shape (L + 1, T, d), and labels."""
     try:
         flat = np.ndim(vectors) == 2
     except ValueError:  # rows of different lengths; what comes next says so
@@ -75,19 +46,34 @@ def collect(vectors, labels, *, k=5):
     _, n, width = layers.shape
     if n < 3 or width < 2:
         raise ValueError(
-            f"{n} vectors of {width} dimensions, wanted 3 of 2 or more: fewer do not "
-            "spread on a plane"
+            f"`vectors` must be at least 3 of at least 2 dimensions, got {n} of {width}"
         )
     check_size(n, "vectors", 3000)  # each is compared with each
     labels = strings(labels, "labels", n)
+    return layers, labels
+
+
+def _encode(layers, labels, k=5):
+    """Project each layer on two directions, and find the neighbours of each vector.
+
+    Returns
+    -------
+    dict
+        ``labels``; ``points`` (L + 1, T, 2), the two directions in which a layer's
+        vectors differ most (PCA), with the signs that fit the layer before; ``kept``
+        (L + 1, 2), the fraction of the variance along each; ``near`` (L + 1, T, k),
+        the neighbours by cosine in the whole space, the closest first, and their
+        ``cosines``. A vector of zeros has cosine 0 with all.
+    """
+    k = min(k, len(labels) - 1)
     points, kept = [], []
     for x in layers:
         place, share = _flatten(x)
-        if points:  # mirrored would fit as well, and everything would jump
+        if points:  # the sign of a direction is arbitrary
             place *= np.where((place * points[-1]).sum(0) < 0, -1, 1)
         points.append(place)
         kept.append(share)
-    near, cosines = zip(*(_neighbours(x, min(k, n - 1)) for x in layers), strict=True)
+    near, cosines = zip(*(_neighbours(x, k) for x in layers), strict=True)
     return {
         "labels": labels,
         "points": np.array(points, np.float32),
@@ -102,7 +88,7 @@ def _flatten(x):
     with needs("plots", "principal components"):
         from sklearn.decomposition import PCA
 
-    if not np.ptp(x, axis=0).any():  # all in one place, with no variance to share
+    if not np.ptp(x, axis=0).any():  # all equal: no variance
         return np.zeros((len(x), 2)), np.zeros(2)
     pca = PCA(2, svd_solver="full").fit(x)
     return pca.transform(x), pca.explained_variance_ratio_
@@ -118,7 +104,7 @@ def _neighbours(x, k):
     return near, np.take_along_axis(cosines, near, 1).clip(-1, 1)
 
 
-def _instead(data):
+def _fallback(data):
     """Draw the last layer's points as SVG."""
     points = data["points"][-1].astype(float)
     spread = np.abs(points).max() or 1

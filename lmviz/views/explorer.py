@@ -1,7 +1,7 @@
-"""The whole way through the toy, from the words to the next one, run in the page.
+"""The explorer: the toy model runs in the page, from the words to the next one.
 
-The weights, the words and the lists of the grammar go into the page; the model and
-the language are run there (``static/model.js``, ``static/language.js``).
+The weights, the vocabulary and the lists of the grammar are sent to the page; the model
+and the language run there (``static/model.js``, ``static/language.js``).
 """
 
 import html
@@ -25,30 +25,30 @@ STORIES = {
     "A song": f"{_FACTS} Tom sings do la mi , do",
     "The time of day": f"{_FACTS} now it is",
 }
-PARTS = {
-    "story": ("The story", "Press a word to look at its place."),
+_PARTS = {
+    "story": ("The story", "Press a word to choose its position."),
     "vectors": (
-        "Its vectors",
-        "The vector of the word and that of its place; their sum enters the first "
-        "layer. Dark is below zero, bright above, each strip on its own scale; its "
-        "length stands beside.",
+        "Embeddings",
+        "The embedding of the word and that of its position; their sum enters the "
+        "first layer. Dark is negative, bright positive, each strip on its own scale; "
+        "the length of each vector is on the right.",
     ),
     "attention": (
-        "Its attention",
-        "A small square is a head, a row a layer. In each, rows are the words that "
-        "look (queries), columns the words looked at (keys); dark is 0, bright is 1. "
-        "Press a square to see it large, or switch its head off.",
+        "Attention",
+        "Each small square is a head, each row of squares a layer. In a square, rows "
+        "are queries and columns are keys (attended to); dark is 0, bright is 1. "
+        "Press a square to enlarge it, or ablate its head.",
     ),
     "stream": (
-        "The residual stream",
-        "The vector at this place after each layer, as strips again.",
+        "Residual stream",
+        "The vector at this position after each layer, as strips again.",
     ),
     "lens": (
-        "The lens",
-        "What would be said if each layer were the last: the likeliest word, the "
-        "brighter the surer. Press one to look at its place.",
+        "Logit lens",
+        "What each layer would predict if it were the last: the most likely word; the "
+        "brighter, the more probable. Press one to choose its position.",
     ),
-    "next": ("The next word", "Press a word to go on with it."),
+    "next": ("Next word", "Press a word to append it."),
 }
 _LISTS = (
     *("START", "WOMEN", "MEN", "COLOURS", "THINGS", "ANIMALS", "PLACES", "DEEDS"),
@@ -58,30 +58,24 @@ _LISTS = (
 SITE = "_static/toy/model.safetensors"
 
 
-def explorer(stories=None, *, embed=None, weights_url=SITE):
-    """Show the whole way through the toy, with a model that runs in the page.
+def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer"):
+    """Show every step of the toy, with the model running in the page.
 
     Parameters
     ----------
     stories : mapping of str to str, optional
-        What each story to pick is called, and its words with spaces between.
-        Default: one for each kind of question. A tour is offered with these only.
+        Stories to choose from: their names, and their words separated by spaces.
+        Default: one for each kind of question. Only these have a tour.
     embed : bool, optional
-        Whether the page carries the weights, some 0.9 MB. Default: unless the site
+        Whether the page includes the weights, some 0.9 MB. Default: unless the site
         serves the scripts.
     weights_url : str, default ``"_static/toy/model.safetensors"``
-        Where they are fetched from otherwise, seen from the page.
+        Where they are fetched from otherwise, relative to the page.
+    title : str, default "Explorer"
 
     Returns
     -------
     View
-
-    Raises
-    ------
-    TypeError
-        If `stories` is not a mapping of strings.
-    ValueError
-        If there is none, or one that the toy cannot read.
 
     Examples
     --------
@@ -89,18 +83,13 @@ def explorer(stories=None, *, embed=None, weights_url=SITE):
     >>> view.data["weights_url"]
     '_static/toy/model.safetensors'
     """
-    data = collect(stories, embed=embed, weights_url=weights_url)
-    first = next(iter(data["stories"].values()))
-    return View("explorer", "The whole way", data, _instead(first))
+    stories, tour = _validate(stories)
+    data = _encode(stories, tour, embed, weights_url)
+    return View("explorer", title, data, _fallback(next(iter(stories.values()))))
 
 
-def collect(stories=None, *, embed=None, weights_url=SITE):
-    """Gather what the page needs to run the toy and to know the truth.
-
-    Parameters
-    ----------
-    stories, embed, weights_url
-        As for `explorer`.
+def _encode(stories, tour, embed, weights_url):
+    """Gather what the page needs to run the toy and to know the true distribution.
 
     Returns
     -------
@@ -112,7 +101,6 @@ def collect(stories=None, *, embed=None, weights_url=SITE):
     if embed is None:
         embed = not os.environ.get(LINKED)
     config = json.loads((WEIGHTS / "config.json").read_text("utf-8"))
-    chosen = _checked(STORIES if stories is None else stories)
     file = WEIGHTS / "model.safetensors"
     return {
         "language": {name: getattr(grammar, name) for name in _LISTS},
@@ -120,50 +108,55 @@ def collect(stories=None, *, embed=None, weights_url=SITE):
         "config": {k: config[k] for k in ("n_layer", "n_head", "layer_norm_epsilon")},
         "weights": np.frombuffer(file.read_bytes(), np.uint8) if embed else None,
         "weights_url": weights_url,
-        "stories": chosen,
-        "parts": PARTS,
-        "tour": [] if stories else [{"story": next(iter(STORIES)), **s} for s in TOUR],
+        "stories": stories,
+        "parts": _PARTS,
+        "tour": tour,
     }
 
 
-def _checked(stories):
+def _validate(stories):
+    """Return stories that the toy can read, and the steps of their tour."""
+    if stories is None:
+        return STORIES, [{"story": next(iter(STORIES)), **step} for step in TOUR]
     if not isinstance(stories, Mapping):
-        raise TypeError(f"stories is {type(stories).__name__}, wanted names to texts")
+        raise TypeError(
+            f"`stories` must map names to texts, got {type(stories).__name__}"
+        )
     if not stories:
-        raise ValueError("no stories: wanted one or more")
+        raise ValueError("`stories` must have at least one story, got none")
     for name, text in stories.items():
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError(
-                f"story {name!r:.60} is {text!r:.60}, wanted a str for a str"
+                f"`stories` must map str to str, got {name!r:.60}: {text!r:.60}"
             )
         words = text.split()
         unknown = [word for word in words if word not in grammar.WORDS]
         if unknown:
             raise ValueError(
-                f"story {name!r:.60}: the toy knows {len(grammar.WORDS)} words, and "
-                f"{unknown[0]!r:.60} is none"
+                f"story {name!r:.60}: the toy knows {len(grammar.WORDS)} words, but "
+                f"not {unknown[0]!r:.60}"
             )
         if len(words) >= grammar.CONTEXT:
             raise ValueError(
-                f"story {name!r:.60} has {len(words)} words, wanted at most "
-                f"{grammar.CONTEXT - 1}"
+                f"story {name!r:.60} must have at most {grammar.CONTEXT - 1} words, "
+                f"got {len(words)}"
             )
-    return dict(stories)
+    return dict(stories), []
 
 
-def _instead(text):
-    """Say what truly follows a story, as a table."""
+def _fallback(text):
+    """Tabulate the true distribution of the word after a story."""
     shown = html.escape(text)
     try:
-        chances = language.next_word_probs([grammar.START, *text.split()])
+        probs = language.next_word_probs([grammar.START, *text.split()])
     except ValueError:
         return f"<p>The toy reads: <q>{shown}</q></p>"
     rows = "".join(
         f"<tr><td>{html.escape(word)}</td><td>{p:.3f}</td></tr>"
-        for word, p in sorted(chances.items(), key=lambda pair: -pair[1])
+        for word, p in sorted(probs.items(), key=lambda pair: -pair[1])
     )
     return (
-        f"<p>The toy reads: <q>{shown}</q> In its language, this may come next:</p>"
+        f"<p>The toy reads: <q>{shown}</q> The true distribution of the next word:</p>"
         "<table><thead><tr><th>word</th><th>true probability</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )

@@ -1,4 +1,4 @@
-"""How a text's positions are told to a model: sines, turns, and slopes."""
+"""Interactive positional encodings: sinusoidal, rotary and ALiBi."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _CURVES = (0, 4, 16)
 
 
 def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
-    """Show sinusoidal positions, rotary positions and ALiBi, with dials to turn.
+    """Show sinusoidal and rotary encodings and ALiBi, with their parameters.
 
     The page computes everything itself, by the formulas of `lmviz.positions`.
 
@@ -20,19 +20,13 @@ def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
     n : int, default 128
         How many positions to show.
     d : int, default 64
-        Width to begin with; even. The dial goes from 2 to twice this.
+        Initial width; even. Its slider goes from 2 to twice this.
     kind : {"sinusoidal", "rotary", "ALiBi"}, default "sinusoidal"
         Which to show first.
 
     Returns
     -------
     View
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 positions or more than 2048, `d` is not an even
-        number from 2 to 1024, or `kind` is no kind.
 
     References
     ----------
@@ -45,35 +39,26 @@ def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
     >>> positions(n=16, d=8).data
     {'n': 16, 'd': 8, 'kind': 'sinusoidal'}
     """
-    data = collect(n=n, d=d, kind=kind)
-    return View("positions", title, data, _instead(data))
+    data = _encode(*_validate(n, d, kind))
+    return View("positions", title, data, _fallback(**data))
 
 
-def collect(*, n=128, d=64, kind="sinusoidal"):
-    """Check the sizes and the kind.
-
-    Parameters
-    ----------
-    n, d, kind
-        As for `positions`.
-
-    Returns
-    -------
-    dict
-        ``n``, ``d`` and ``kind``.
-    """
+def _validate(n, d, kind):
     n, d = integer(n, "n", 2, 2048), integer(d, "d", 2, 1024)
     if d % 2:
         raise ValueError(f"`d` must be even, got {d}")
-    return {"n": n, "d": d, "kind": choice(kind, "kind", _KINDS)}
+    return n, d, choice(kind, "kind", _KINDS)
 
 
-def _instead(data):
+def _encode(n, d, kind):
+    return {"n": n, "d": d, "kind": kind}
+
+
+def _fallback(n, d, kind):
     """Draw a few dimensions, or pairs of them, or heads, as SVG."""
-    n, d, kind = data["n"], data["d"], data["kind"]
     place = np.linspace(0, n - 1, min(4 * n, 400))
     if kind == "ALiBi":
-        # The slopes of 8 heads. A height of 1 stands for no bias, -1 for the largest.
+        # The slopes of 8 heads. A height of 1 is no bias, -1 the largest.
         curves = [1 - 2 * place / (n - 1) * 2.0**-head for head in (0, 2, 4)]
     else:
         curves = [np.sin(place / 10_000 ** (i / d)) for i in _CURVES if i < d]
@@ -81,13 +66,13 @@ def _instead(data):
     if kind == "ALiBi":
         label, top, bottom, across = "Biases by distance", 0, -(n - 1) / 2, "distance"
     note = {
-        "sinusoidal": "The sinusoidal positions of dimensions 0 (solid), 4 (dashed) "
-        f"and 16 (dotted) of {d}: later dimensions turn more slowly.",
-        "rotary": "A pair (1, 0), turned by rotary positions, as its second number "
-        f"shows: pair 0 (solid), 2 (dashed) and 8 (dotted) of {d // 2}. Later pairs "
-        "turn more slowly.",
-        "ALiBi": "What ALiBi adds to the score of a key so many tokens back: heads 0 "
-        "(solid), 2 (dashed) and 4 (dotted) of 8. Later heads pay less for distance.",
+        "sinusoidal": "The sinusoidal encoding in dimensions 0 (solid), 4 (dashed) "
+        f"and 16 (dotted) of {d}: later dimensions change more slowly.",
+        "rotary": "The second component of a pair (1, 0) rotated by its position: "
+        f"pairs 0 (solid), 2 (dashed) and 8 (dotted) of {d // 2}. Later pairs rotate "
+        "more slowly.",
+        "ALiBi": "What ALiBi adds to the score of a key at each distance: heads 0 "
+        "(solid), 2 (dashed) and 4 (dotted) of 8. Later heads have smaller slopes.",
     }[kind]
     lines = []
     for y, dash in zip(curves, ("", "6 3", "2 2"), strict=False):

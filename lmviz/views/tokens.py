@@ -1,15 +1,16 @@
-"""Tokens to play with: what tokenizers make of a text, under each other."""
+"""Interactive tokens: what tokenizers make of a text, one row each."""
 
 from collections.abc import Mapping
 
 from .._text import bytes_of
+from .._validation import strings
 from ..tokenization._ids import id_list
-from ._payload import check_size
-from ._view import View, as_html
+from ._payload import as_html, check_size
+from ._view import View
 
 
 def tokens(rows, *, ids=None, title="Tokens"):
-    """Show token sequences under each other; point at a token to see its bytes.
+    """Show token sequences under each other, each token with its id and bytes.
 
     Parameters
     ----------
@@ -24,89 +25,78 @@ def tokens(rows, *, ids=None, title="Tokens"):
     -------
     View
 
-    Raises
-    ------
-    TypeError
-        If `rows` or `ids` is no mapping, a token no string, or an id no whole number.
-    ValueError
-        If there are no rows, a row has no tokens, names or lengths do not match, or a
-        token holds half of a surrogate pair.
-
     Examples
     --------
     >>> view = tokens({"GPT-2": ["the", "␣dog"]}, ids={"GPT-2": [1169, 3290]})
     >>> view.data["rows"][0]["bytes"]
     ['74 68 65', '20 64 6F 67']
     """
-    data = collect(rows, ids=ids)
-    return View("tokens", title, data, _instead(data))
+    rows = _validate(rows, ids)
+    return View("tokens", title, _encode(rows), _fallback(rows))
 
 
-def collect(rows, *, ids=None):
-    """Gather tokens, ids and bytes.
-
-    Parameters
-    ----------
-    rows, ids
-        As for `tokens`.
-
-    Returns
-    -------
-    dict
-        ``rows``: a list of dicts with ``name``, ``tokens``, ``ids`` (or None) and
-        ``bytes``, hexadecimal.
-    """
+def _validate(rows, ids):
+    """Return (name, tokens, ids or None) for each row."""
     for name, given in (("rows", rows), ("ids", ids)):
         if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"{name} is a {type(given).__name__}, wanted a mapping")
+            raise TypeError(f"`{name}` must be a mapping, got {type(given).__name__}")
     if not rows:
-        raise ValueError(f"rows is {rows!r}, wanted at least one tokenizer's tokens")
+        raise ValueError(f"`rows` must have at least one row, got {rows!r}")
     if ids is not None and set(ids) != set(rows):
         raise ValueError(
-            f"ids are of {list(ids)!s:.60}, wanted the names {list(rows)!s:.60}"
+            f"`ids` must have the names of `rows` ({list(rows)!s:.60}), got "
+            f"{list(ids)!s:.60}"
         )
-    gathered = [
-        _row(name, row, None if ids is None else ids[name])
+    checked = [
+        _validate_row(name, row, None if ids is None else ids[name])
         for name, row in rows.items()
     ]
-    check_size(sum(len(row["tokens"]) for row in gathered))
-    return {"rows": gathered}
+    check_size(sum(len(row) for _, row, _ in checked))
+    return checked
 
 
-def _row(name, row, ids):
+def _validate_row(name, row, ids):
     if not isinstance(name, str):
-        raise TypeError(f"a name is {name!r:.60}, wanted a str")
+        raise TypeError(f"the names of `rows` must be str, got {name!r:.60}")
+    where = f"rows[{name!r:.60}]"
     if isinstance(row, str):
-        raise TypeError(
-            f"{name!r:.60} has the str {row!r:.60}, wanted a sequence of str"
-        )
-    row = list(row)
+        raise TypeError(f"`{where}` must be a sequence of strings, got one str")
+    row = strings(row, where, len(row))
     if not row:
-        raise ValueError(f"{name!r:.60} has no tokens, wanted at least one")
-    for token in row:
-        if not isinstance(token, str):
-            raise TypeError(f"{name!r:.60} has the token {token!r:.60}, wanted a str")
+        raise ValueError(f"`{where}` must have at least one token, got none")
     if ids is not None:
         try:
             ids = id_list(ids)
         except TypeError as error:
-            raise TypeError(f"{name!r:.60}: {error}") from None
+            raise TypeError(f"`ids[{name!r:.60}]`: {error}") from None
         if len(ids) != len(row):
             raise ValueError(
-                f"{name!r:.60} has {len(ids)} ids, wanted one for each of {len(row)} "
-                "tokens"
+                f"`ids[{name!r:.60}]` must have length {len(row)}, got {len(ids)}"
             )
-    written = [bytes_of(token).hex(" ").upper() for token in row]
-    return {"name": name, "tokens": row, "ids": ids, "bytes": written}
+    return name, row, ids
 
 
-def _instead(data):
+def _encode(rows):
+    """Return the rows as dicts, with the bytes of each token in hexadecimal."""
+    return {
+        "rows": [
+            {
+                "name": name,
+                "tokens": row,
+                "ids": ids,
+                "bytes": [bytes_of(token).hex(" ").upper() for token in row],
+            }
+            for name, row, ids in rows
+        ]
+    }
+
+
+def _fallback(rows):
     lines = []
-    for row in data["rows"]:
-        count = len(row["tokens"])
-        shown = " ".join(f"<code>{as_html(token)}</code>" for token in row["tokens"])
-        plural = "" if count == 1 else "s"
+    for name, row, _ in rows:
+        shown = " ".join(f"<code>{as_html(token)}</code>" for token in row)
+        plural = "" if len(row) == 1 else "s"
         lines.append(
-            f"<p><b>{as_html(row['name'])}</b>, {count} token{plural}: {shown}</p>"
+            f"<p><b>{as_html(name)}</b>, {len(row)} token{plural}: {shown}</p>"
         )
     return "".join(lines)

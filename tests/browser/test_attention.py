@@ -9,8 +9,7 @@ import hostile
 import numpy as np
 import pytest
 
-from lmviz.views import _svg as matrices
-from lmviz.views import attention
+from lmviz.views import _svg, attention
 
 maps = importlib.import_module("lmviz.views.attention")
 
@@ -64,8 +63,8 @@ def pixels(page, which, i=0):
 
 
 def wanted_colours(weights, scale):
-    shares = matrices.SCALES[scale][0](weights)
-    hexes = [matrices.colour(share) for share in shares.ravel()]
+    shares = _svg.SCALES[scale][0](weights)
+    hexes = [_svg.colour(share) for share in shares.ravel()]
     rgb = np.array([list(bytes.fromhex(h[1:])) for h in hexes])
     return rgb.reshape(*weights.shape, 3)
 
@@ -84,7 +83,7 @@ def choose(page, label, name):
 
 
 def test_data_is_what_went_in(open_page):
-    data = maps.collect(WEIGHTS, WORDS)
+    data = attention(WEIGHTS, WORDS).data
     page = open_page(attention(WEIGHTS, WORDS))
     low, high = (
         page.evaluate(f"[...{view()}.data.{name}.values]") for name in ("low", "high")
@@ -137,7 +136,7 @@ def test_pointing_prints_query_key_and_weight(open_page):
         assert found.groups()[:4] == (str(query), WORDS[query], str(key), WORDS[key])
         assert abs(float(found[5]) - WEIGHTS[0, 0, query, key]) <= 1e-3
     point(page, 1, 4)
-    assert shown(page).endswith("key 4 “␣ball”: comes later, not seen")
+    assert shown(page).endswith("key 4 “␣ball”: masked, since it comes later")
 
 
 def test_a_finger_reads_the_map(open_page, tap):
@@ -160,7 +159,7 @@ def test_arrow_keys_move_over_the_map(open_page):
     assert "key 5" in shown(page)
 
 
-@pytest.mark.parametrize("scale", ["linear", "logarithmic"])
+@pytest.mark.parametrize("scale", ["linear", "log"])
 def test_colours_are_those_of_the_weights(open_page, scale):
     page = open_page(attention(WEIGHTS, WORDS))
     choose(page, "colour", scale)
@@ -226,13 +225,13 @@ def test_heads_put_together_are_marked(open_page, what, name, fold):
     figure(page).locator(".wide svg").first.focus()
     page.keyboard.press("ArrowDown")
     choose(page, "show", what)
-    assert page.evaluate(f"{view()}.shown") == f"{name} (no single head)"
-    assert "(no single head)" in figure(page).locator(".wide svg").nth(1).inner_html()
-    assert "(no single head)" in shown(page)
+    assert page.evaluate(f"{view()}.shown") == f"{name} (not a single head)"
+    assert "(not a single head)" in figure(page).locator(".wide svg").nth(1).inner_html()
+    assert "(not a single head)" in shown(page)
     assert np.abs(matrix(page) - fold(WEIGHTS))[SEEN].max() < 1e-3
     figure(page).locator(".wide svg").first.focus()
     page.keyboard.press("ArrowDown")  # the next layer; the next head, where it was all
-    of_layer = name.replace("layer 1", "layer 2") + " (no single head)"
+    of_layer = name.replace("layer 1", "layer 2") + " (not a single head)"
     next_one = "layer 2, head 0" if "all" in what else of_layer
     assert page.evaluate(f"{view()}.shown") == next_one
     choose(page, "show", "one head")
@@ -306,18 +305,23 @@ def test_without_a_clipboard_the_csv_is_a_file(open_page):
 
 def test_the_map_is_saved_as_svg(open_page):
     page = open_page(attention(WEIGHTS, [*HOSTILE[:5], "."]))
-    choose(page, "colour", "logarithmic")
+    choose(page, "colour", "log")
     with page.expect_download() as saved:
         figure(page).get_by_role("button", name="save as SVG").click()
     assert saved.value.suggested_filename == "layer 0, head 0.svg"
     tree = ET.parse(saved.value.path()).getroot()
     tag = "{http://www.w3.org/2000/svg}"
     texts = [text.text or "" for text in tree.iter(f"{tag}text")]
-    for label in ("query", "key", "layer 0, head 0", "colour: weight, logarithmic"):
+    for label in (
+        "query",
+        "key (attended to)",
+        "layer 0, head 0",
+        "colour: weight, log scale",
+    ):
         assert label in texts
     assert texts.count("\u2068${x}\u2069") == 2
     assert not [rect for rect in tree.iter(f"{tag}rect") if rect.get("fill") == "none"]
-    wanted = wanted_colours(WEIGHTS[0, 0], "logarithmic")
+    wanted = wanted_colours(WEIGHTS[0, 0], "log")
     squares = {}
     for path in tree.iter(f"{tag}path"):
         rgb = [int(part) for part in re.findall(r"\d+", path.get("fill"))]
@@ -384,7 +388,7 @@ def test_axe_finds_nothing(open_page, no_violations, dark, width):
     weights = random_weights(2, 3, 40, 40, sharpness=2)
     one = attention(weights, ["␣word"] * 40)
     page = open_page(one, one, dark=dark, width=width)
-    for scale in ("linear", "logarithmic"):
+    for scale in ("linear", "log"):
         choose(page, "colour", scale)
         no_violations(page)
 
@@ -392,7 +396,7 @@ def test_axe_finds_nothing(open_page, no_violations, dark, width):
 def test_ink_can_be_read_on_every_colour(open_page):
     weights = np.full((1, 1, 1, 1), 1.0)
     page = open_page(attention(weights, ["x"]))
-    source = Path(matrices.__file__).parent / "static" / "core.js"
+    source = Path(_svg.__file__).parent / "static" / "core.js"
     worst = page.evaluate(
         """async (source) => {
         const { colour, ink } = await import(

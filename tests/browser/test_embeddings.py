@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from lmviz.views import embeddings
-from lmviz.views.embeddings import collect
 
 HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
 VIEW = "document.querySelector('lmviz-embeddings')"
 L, T = 4, len(HOSTILE)
 VECTORS = np.random.default_rng(0).normal(size=(L, T, 12)).cumsum(0)
-DATA = collect(VECTORS, HOSTILE)
+DATA = embeddings(VECTORS, HOSTILE).data
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The whole way through the toy, driven by mouse, keyboard and touch."""
+"""The explorer of the toy, driven by mouse, keyboard and touch."""
 
 import json
 import shutil
@@ -75,7 +75,9 @@ def test_the_bars_are_the_model_and_the_truth(open_page, toy):
             assert float(numbers["model"]) == pytest.approx(model[word], abs=1e-3)
             assert float(numbers["truth"]) == pytest.approx(true.get(word, 0), abs=1e-3)
         far = sum(p * np.log(p / model[word]) for word, p in true.items())
-        said = verdict(page).removeprefix("Divergence of the model from the truth: ")
+        said = verdict(page).removeprefix(
+            "Divergence of the model from the true distribution: "
+        )
         assert float(said.split()[0]) == pytest.approx(far, abs=1e-4)
     widths = ask(
         page, "[...x.parts.next.querySelectorAll('i')].map(e => e.style.width)"
@@ -86,9 +88,9 @@ def test_the_bars_are_the_model_and_the_truth(open_page, toy):
 
 def test_the_kind_of_question_is_said(open_page):
     page = open_page(views.explorer())
-    assert verdict(page).endswith("What is asked here: recall.")
+    assert verdict(page).endswith("Kind of question: recall.")
     text_box(page).fill(f"{FACTS} now it is")
-    assert verdict(page).endswith("What is asked here: position.")
+    assert verdict(page).endswith("Kind of question: position.")
 
 
 def test_pressing_a_word_goes_on_and_undo_takes_it_back(open_page):
@@ -137,7 +139,7 @@ def test_an_unknown_word_is_marked_and_named(open_page):
     page = open_page(views.explorer())
     text_box(page).fill("Anna has a red balloon . Tom")
     output = ask(page, "x.parts.story.querySelector('output').textContent")
-    assert "balloon" in output and "not a word of the toy" in output
+    assert "balloon" in output and "not in the toy's vocabulary" in output
     marked = ask(
         page, "[...x.parts.story.querySelectorAll('s')].map(e => e.textContent)"
     )
@@ -145,14 +147,14 @@ def test_an_unknown_word_is_marked_and_named(open_page):
     assert ask(page, "x.said") == ["<story>", "Anna", "has", "a", "red"]
 
 
-def test_what_is_no_story_is_placed_and_has_no_truth(open_page):
+def test_an_invalid_story_is_reported_and_has_no_true_distribution(open_page):
     page = open_page(views.explorer())
     text_box(page).fill("Anna has a ball")
     output = ask(page, "x.parts.story.querySelector('output').textContent")
     output = output.replace("\u2068", "").replace("\u2069", "")
-    assert output.startswith("Not a story: at place 4 is ball, wanted red, blue")
+    assert output.startswith("Not a story: position 4 must be red, blue")
     assert set(next(iter(table(page).values()))) == {"model"}
-    assert "nothing is true" in verdict(page)
+    assert "no true distribution" in verdict(page)
 
 
 def test_a_story_that_is_over_or_too_long_is_said_to_be(open_page):
@@ -181,7 +183,7 @@ def test_a_place_is_chosen_by_click_by_arrow_and_by_cell(open_page):
     assert ask(page, "x.at") == 2
     assert words.nth(2).evaluate("e => e.matches(':focus')")
     assert words.nth(2).get_attribute("aria-pressed") == "true"
-    page.get_by_role("button", name="Word after").first.click()
+    page.get_by_role("button", name="Next word").first.click()
     assert ask(page, "x.at") == 3
     page.get_by_role("region", name="lens").locator("td").nth(7).click()
     assert ask(page, "x.at") == 6
@@ -269,7 +271,7 @@ def test_the_large_map_is_read_by_pointer_and_by_arrows(open_page, toy):
     weights = toy.trace(text).attentions[1, 2]
 
     def wanted(q, k):
-        share = f"{weights[q, k]:.4f}" if k <= q else "comes later, not seen"
+        share = f"{weights[q, k]:.4f}" if k <= q else "masked, since it comes later"
         return (
             f"layer 1, head 2: query {q} “{words[q]}” → key {k} “{words[k]}”: {share}"
         )
@@ -390,20 +392,20 @@ def test_a_head_that_is_off_changes_what_is_said(open_page, toy):
     with attention.ablate_heads(toy, [(0, 3)]):
         without = chances(toy, text)
     whole = chances(toy, text)
-    page.get_by_role("button", name="switch off layer 0, head 3").click()
+    page.get_by_role("button", name="ablate layer 0, head 3").click()
     for word, numbers in table(page).items():
         assert float(numbers["model"]) == pytest.approx(without[word], abs=1e-3)
-        assert float(numbers["all heads on"]) == pytest.approx(whole[word], abs=1e-3)
+        assert float(numbers["no ablation"]) == pytest.approx(whole[word], abs=1e-3)
     said = ask(
         page, "[...x.parts.attention.querySelectorAll('output')].at(-1).textContent"
     )
     assert f"goes from {whole['red']:.3f} to {without['red']:.3f}" in said
-    assert "Off: layer 0, head 3." in said
+    assert "Ablated: layer 0, head 3." in said
     said = verdict(page).split()
     found = float(said[said.index("nats;") - 1])
     assert found == pytest.approx(-np.log(without["red"]), abs=1e-3)
     page.keyboard.press("Enter")  # the button kept the focus
-    assert "all heads on" not in next(iter(table(page).values()))
+    assert "no ablation" not in next(iter(table(page).values()))
 
 
 def test_the_tour_sets_the_stage_and_tells_what_is_true(open_page, toy):
@@ -425,15 +427,15 @@ def test_the_tour_sets_the_stage_and_tells_what_is_true(open_page, toy):
         if step.get("head") == "answer":
             weights = toy.trace(story).attentions[:, :, -1, 4]
             layer, head = divmod(int(weights.argmax()), 4)
-            assert f"layer {layer}, head {head} looks most" in told
-            assert f"with {weights.max():.2f} of its weight" in told
+            assert f"layer {layer}, head {head} attends most" in told
+            assert f"with weight {weights.max():.2f}." in told
         if step.get("head") == "needed":
             trace = toy.trace(story)
             ids, red = trace.ids, int(trace.logits[-1].argmax())
             effects = attention.head_effects(toy, ids, red)
             layer, head = divmod(int(effects.argmin()), 4)
-            assert f"it is layer {layer}, head {head}, and it is off" in told
-            assert ask(page, "[...x.off]") == [layer * 4 + head]
+            assert f"it is layer {layer}, head {head}, which is ablated" in told
+            assert ask(page, "[...x.ablated]") == [layer * 4 + head]
             p = (effects.min() + trace.logits[-1].log_softmax(-1)[red]).exp()
             assert f"to {p:.2f}." in told
         if i < 9:
@@ -442,19 +444,20 @@ def test_the_tour_sets_the_stage_and_tells_what_is_true(open_page, toy):
     assert panel.locator("p").text_content().startswith("9 of 10.")
     panel.get_by_role("button", name="Leave the tour").click()
     assert panel.count() == 0
-    assert ask(page, "x.off.size") == 0
+    assert ask(page, "x.ablated.size") == 0
     start = page.get_by_role("button", name="Take the tour")
     assert start.evaluate("e => e.matches(':focus')")
 
 
 def test_the_site_serves_the_weights(open_page, serve, tmp_path, monkeypatch):
-    from lmviz.views import _view as base
+    from lmviz.views._bundle import script_tag
+    from lmviz.views._view import LINKED
 
-    monkeypatch.setenv(base.LINKED, "1")
+    monkeypatch.setenv(LINKED, "1")
     site = tmp_path / "site"
     (site / "_static/toy").mkdir(parents=True)
     shutil.copy(WEIGHTS / "model.safetensors", site / "_static/toy")
-    body = views.explorer()._repr_html_() + base.script_tag("explorer")
+    body = views.explorer()._repr_html_() + script_tag("explorer")
     head = '<meta charset="utf-8"><link rel="icon" href="data:,"><title>x</title>'
     (site / "page.html").write_text(f"<!DOCTYPE html>{head}{body}", "utf-8")
     page = open_page(url=f"{serve(site)}/page.html")
@@ -472,9 +475,9 @@ def test_two_on_a_page_are_independent(open_page):
     page = open_page(views.explorer(), views.explorer({"Mine": "Mia has a"}))
     assert ask(page, "x.said.length", 1) == 4
     text_box(page).first.fill("Tom")
-    page.get_by_role("button", name="switch off layer 0, head 0").first.click()
+    page.get_by_role("button", name="ablate layer 0, head 0").first.click()
     assert ask(page, "x.said", 1) == ["<story>", "Mia", "has", "a"]
-    assert ask(page, "x.off.size", 1) == 0
+    assert ask(page, "x.ablated.size", 1) == 0
     assert page.get_by_role("button", name="Take the tour").count() == 1
 
 
@@ -484,7 +487,7 @@ def test_nothing_is_wrong_for_axe(open_page, no_violations, dark):
     no_violations(page)
     page.get_by_role("button", name="Take the tour").click()
     text_box(page).fill(f"{FACTS} the London")
-    page.get_by_role("button", name="switch off layer 0, head 3").click()
+    page.get_by_role("button", name="ablate layer 0, head 3").click()
     no_violations(page)
 
 
@@ -494,7 +497,7 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page, n):
     whole = next(language.stories("long")).words
     text_box(page).fill(" ".join(whole[1:n]))
     page.get_by_role("button", name="Take the tour").click()
-    page.get_by_role("button", name="switch off layer 0, head 0").click()
+    page.get_by_role("button", name="ablate layer 0, head 0").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -521,5 +524,5 @@ def test_it_is_there_in_less_than_a_second(open_page):
     )
     click = ask(page, "(() => {const t = performance.now(); x.toggle(0); x.look(3);"
                       "return performance.now() - t})()")  # fmt: skip
-    print(f"ready by {took:.0f} ms, a head switched off in {click:.0f} ms")
+    print(f"ready by {took:.0f} ms, a head ablated in {click:.0f} ms")
     assert click < 1000

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from lmviz.views import lens
-from lmviz.views.lens import collect
 
 HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
 L, T, V = 7, len(HOSTILE), 60
@@ -18,7 +17,7 @@ rng = np.random.default_rng(1)
 LOGITS = rng.normal(size=(L, T, V)) * np.linspace(1, 4, L)[:, None, None]
 IDS = np.arange(T)
 WORDS = [*HOSTILE, *(f" w{i}" for i in range(V - T))]
-DATA = collect(LOGITS, IDS, HOSTILE, vocabulary=WORDS)
+DATA = lens(LOGITS, IDS, HOSTILE, vocabulary=WORDS).data
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +54,9 @@ def viridis(page, shares):
 
 def test_colours_are_the_probabilities_and_the_ranks(open_page, view):
     page = open_page(view)
-    want = viridis(page, DATA["chances"][..., 0])
+    want = viridis(page, DATA["probs"][..., 0])
     assert abs(fills(page) - want).max() <= 1
-    page.get_by_label("colour").select_option("rank of the final answer")
+    page.get_by_label("colour").select_option("rank of the final prediction")
     want = viridis(page, 1 - np.log(DATA["ranks"]) / np.log(V))
     assert abs(fills(page) - want).max() <= 1
 
@@ -77,10 +76,10 @@ def test_hover_says_the_numbers(open_page, view):
             r"(?:\s|⁩ )(\d\.\d{4}|\d+)(?= and|, |\.| here)", text
         )[-7:]
         np.testing.assert_allclose(
-            [*map(float, top)], DATA["chances"][layer, i], atol=1e-3
+            [*map(float, top)], DATA["probs"][layer, i], atol=1e-3
         )
         assert int(rank) == DATA["ranks"][layer, i]
-        assert abs(float(held) - DATA["held"][layer, i]) < 1e-3
+        assert abs(float(held) - DATA["final_probs"][layer, i]) < 1e-3
 
 
 def test_last_layer_is_on_top(open_page, view):
@@ -163,5 +162,5 @@ def test_text_stands_out_from_every_colour(open_page, view):
 
 def test_one_token_is_a_vocabulary(open_page):
     page = open_page(lens([[[0.0]]], [0], ["a"], vocabulary=["a"]))
-    page.get_by_label("colour").select_option("rank of the final answer")
+    page.get_by_label("colour").select_option("rank of the final prediction")
     assert fills(page).tolist() == [[[253, 231, 37]]]

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 import lmviz
 from lmviz import attention, prediction, transformer
 from lmviz.toy import WEIGHTS, grammar, language
-from lmviz.views._view import STATIC
-from lmviz.views.explorer import collect
+from lmviz.views import explorer
+from lmviz.views._bundle import STATIC
 
 
 @pytest.fixture(scope="module")
@@ -170,25 +170,25 @@ READ = """async ({lists, texts}) => {
     const { Language } = await import("./language.js");
     const language = new Language(lists);
     return texts.map((words) => {
-        const { chances, kind, wrong } = language.nextToken(words);
-        return [chances && [...chances], kind, wrong];
+        const { probs, kind, wrong } = language.nextToken(words);
+        return [probs && [...probs], kind, wrong];
     });
 }"""
 
 
 def read(page, texts):
-    lists = json.loads(json.dumps(collect(embed=False)["language"]))
+    lists = json.loads(json.dumps(explorer(embed=False).data["language"]))
     return page.evaluate(READ, {"lists": lists, "texts": texts})
 
 
-def test_the_chances_are_those_of_the_grammar_at_every_prefix(page):
+def test_the_probs_are_those_of_the_grammar_at_every_prefix(page):
     stories = told(100)
     assert {kind for story in stories for kind in story.kinds} >= set(grammar.KINDS)
     texts = [s.words[: n + 1] for s in stories for n in range(len(s.words))]
-    for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
+    for words, (probs, kind, wrong) in zip(texts, read(page, texts), strict=True):
         wanted = language.next_word_probs(words)
         assert wrong is None
-        assert chances == [list(pair) for pair in wanted.items()]
+        assert probs == [list(pair) for pair in wanted.items()]
         choices = language.parse(words)
         assert kind == (choices[-1].kind if wanted else None)
 
@@ -200,12 +200,12 @@ def test_a_word_that_cannot_come_is_placed_as_the_grammar_places_it(page):
         words = list(story.words)
         words[source.randrange(len(words))] = source.choice(grammar.WORDS)
         texts += [words, [*story.words, source.choice(grammar.WORDS)]]
-    for words, (chances, kind, wrong) in zip(texts, read(page, texts), strict=True):
+    for words, (probs, kind, wrong) in zip(texts, read(page, texts), strict=True):
         try:
             language.parse(words)
         except ValueError as error:
             place = 0 if words[0] != "<story>" else int(str(error).split()[1])
-            assert (chances, kind, wrong) == (None, None, place)
+            assert (probs, kind, wrong) == (None, None, place)
         else:
             assert wrong is None
     assert read(page, [[]])[0] == [[["<story>", 1]], None, None]

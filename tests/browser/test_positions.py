@@ -94,7 +94,7 @@ def test_heatmap_is_painted_with_the_table(open_page, view):
     assert pixels[:2] == [48, 32]
     image = np.reshape(pixels[2:], (32, 48, 4))
     shares = (sinusoidal(48, 32).numpy().T + 1) / 2
-    from lmviz.views._view import STATIC
+    from lmviz.views._bundle import STATIC
 
     stops = (STATIC / "core.js").read_text().split("STOPS = [")[1].split("]")[0]
     stops = [bytes.fromhex(h) for h in stops.replace('"', "").replace(" ", "")

@@ -49,7 +49,7 @@ def expected(row, temperature, k, p):
 
 
 @pytest.mark.parametrize("at", [0, 4, T - 1])
-def test_chances_are_those_of_the_sampler(open_page, view, logits, at):
+def test_probs_are_those_of_the_sampler(open_page, view, logits, at):
     page = open_page(view)
     page.locator(".strip button").nth(at).click()
     stops = page.evaluate(f"{VIEW}.data.temperatures")
@@ -64,15 +64,15 @@ def test_chances_are_those_of_the_sampler(open_page, view, logits, at):
                 got = shown(page)
                 case = f"T={temperature} k={k} p={p}"
                 np.testing.assert_allclose(
-                    got["chances"][:200], want[:200], atol=1e-3, err_msg=case
+                    got["probs"][:200], want[:200], atol=1e-3, err_msg=case
                 )
                 np.testing.assert_allclose(
-                    got["chances"][200], want[200:].sum(), atol=1e-3, err_msg=case
+                    got["probs"][200], want[200:].sum(), atol=1e-3, err_msg=case
                 )
-                if temperature >= 0.5:  # below, chances sink under what floats can hold
+                if temperature >= 0.5:  # below, probs sink under what floats can hold
                     stay = np.array(got["stay"][:200]) > 0
                     np.testing.assert_array_equal(stay, want[:200] > 0, case)
-                assert abs(sum(got["chances"]) - 1) < 1e-9
+                assert abs(sum(got["probs"]) - 1) < 1e-9
 
 
 def test_rows_print_what_is_computed(open_page, view, logits):
@@ -95,7 +95,7 @@ def test_equally_likely_tokens_all_stay(open_page):
     view = prediction(np.zeros((1, 8)), ["a"], vocabulary=list("abcdefgh"), keep=3)
     page = open_page(view)
     turn(page, "top-k", 2)
-    np.testing.assert_allclose(shown(page)["chances"], [1 / 8] * 3 + [5 / 8])
+    np.testing.assert_allclose(shown(page)["probs"], [1 / 8] * 3 + [5 / 8])
 
 
 def test_text_is_walked_by_keyboard(open_page, view):
@@ -127,14 +127,14 @@ def test_a_token_is_chosen_by_click_and_not_by_pointing(open_page, view):
 
 def test_temperature_moves_by_keyboard(open_page, view):
     page = open_page(view)
-    before = shown(page)["chances"][0]
+    before = shown(page)["probs"][0]
     page.get_by_label("temperature").focus()
     page.keyboard.press("ArrowLeft")
     assert "0.95" in page.locator("label", has_text="temperature").inner_text()
-    assert shown(page)["chances"][0] > before
+    assert shown(page)["probs"][0] > before
 
 
-def test_draws_follow_the_seed_and_the_chances(open_page, view):
+def test_draws_follow_the_seed_and_the_probs(open_page, view):
     page = open_page(view)
     turn(page, "top-k", 5)
     draw = (
@@ -145,7 +145,7 @@ def test_draws_follow_the_seed_and_the_chances(open_page, view):
     assert page.evaluate(draw, [2000, 7]) == first
     assert page.evaluate(draw, [2000, 8]) != first
     share = np.bincount(first, minlength=5) / 2000
-    np.testing.assert_allclose(share, shown(page)["chances"][:5], atol=0.04)
+    np.testing.assert_allclose(share, shown(page)["probs"][:5], atol=0.04)
 
 
 def test_drawn_token_is_named(open_page, view):
@@ -171,7 +171,7 @@ def test_two_are_independent(open_page, view):
     turn(page, "temperature", 0)
     first, second = page.evaluate(
         "Array.from(document.querySelectorAll('lmviz-prediction'), v => v.shown)"
-        ".map(shown => shown.chances[0])"
+        ".map(shown => shown.probs[0])"
     )
     assert first > second
 
@@ -212,4 +212,4 @@ def test_tail_weighs_what_it_must_even_when_little_is_kept(open_page):
         temperature = page.evaluate(f"{VIEW}.data.temperatures[{stop}]")
         want = np.sort(expected(row, temperature, None, 1.0))[::-1]
         want = [*want[:2], want[2:].sum()]
-        np.testing.assert_allclose(shown(page)["chances"], want, atol=1e-6)
+        np.testing.assert_allclose(shown(page)["probs"], want, atol=1e-6)

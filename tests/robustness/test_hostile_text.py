@@ -27,7 +27,7 @@ from lmviz._text import bytes_of, visible
 from lmviz.plots._fonts import fit
 from lmviz.tokenization._coverage import check_coverage
 from lmviz.toy import evaluate, language
-from lmviz.views import _view as base
+from lmviz.views._payload import as_html
 
 ANY = st.characters(exclude_categories=())
 WHOLE = st.characters(exclude_categories=["Cs"])
@@ -424,10 +424,10 @@ def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
 
 def test_what_views_write_hides_nothing(tried):
     def check(text):
-        shown = html.unescape(base.as_html(text)).removeprefix("\u2068")[:-1]
+        shown = html.unescape(as_html(text)).removeprefix("\u2068")[:-1]
         hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
         assert not {unicodedata.category(c) for c in shown} & hidden
-        assert "<" not in base.as_html(text)
+        assert "<" not in as_html(text)
 
     texts(ANY)(check)()
     tried(100)

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmviz.views import _svg as matrices
-from lmviz.views import attention
+from lmviz.views import _svg, attention
 
 maps = importlib.import_module("lmviz.views.attention")
 
@@ -36,7 +35,7 @@ def decoded(data):
     n_layers, n_heads = data["shape"][:2]
     return np.array(
         [
-            [maps.decode(data, layer, head)[0] for head in range(n_heads)]
+            [maps._decode(data, layer, head)[0] for head in range(n_heads)]
             for layer in range(n_layers)
         ]
     )
@@ -46,7 +45,7 @@ def decoded(data):
 @pytest.mark.parametrize("causal", [True, False])
 def test_weights_come_back_within_a_thousandth(shape, causal):
     weights = random_weights(*shape, causal=causal)
-    data = maps.collect(weights, names(shape[3]))
+    data = attention(weights, names(shape[3])).data
     assert data["shape"] == shape
     assert data["causal"] == (causal or shape[3] == 1)
     assert np.abs(decoded(data) - weights).max() < 9.5e-4
@@ -57,7 +56,7 @@ def test_weights_come_back_within_a_thousandth(shape, causal):
 
 def test_many_weights_take_coarser_steps_within_a_thousandth():
     weights = random_weights(6, 7, 128, 128)
-    data = maps.collect(weights, names(128))
+    data = attention(weights, names(128)).data
     assert data["low"].dtype == np.uint8
     assert len(data["levels"]) < 600
     assert np.abs(decoded(data) - weights).max() < 9.5e-4
@@ -65,8 +64,8 @@ def test_many_weights_take_coarser_steps_within_a_thousandth():
 
 def test_few_weights_keep_their_colour_on_a_logarithmic_scale():
     weights = random_weights(2, 2, 24, 24, sharpness=6)
-    share = matrices.SCALES["logarithmic"][0]
-    close = decoded(maps.collect(weights, names(24)))
+    share = _svg.SCALES["log"][0]
+    close = decoded(attention(weights, names(24)).data)
     assert (weights[weights > 0] < 1e-3).sum() > 100
     assert np.abs(share(close) - share(weights)).max() <= 1 / 255
 
@@ -98,12 +97,12 @@ def test_tensors_are_taken_and_nothing_is_changed():
     weights = torch.tensor(random_weights(1, 1, 3, 3), requires_grad=True)
     before = weights.detach().clone()
     for given in (weights, weights.to(torch.bfloat16)):
-        data = maps.collect(given, names(3))
+        data = attention(given, names(3)).data
         assert np.abs(decoded(data) - before.numpy()).max() < 5e-3
     assert torch.equal(weights, before)
     array = random_weights(1, 1, 3, 3)
     array.flags.writeable = False
-    maps.collect(array, names(3))
+    attention(array, names(3))
 
 
 GOOD = random_weights(1, 2, 3, 3)
@@ -157,10 +156,10 @@ def test_a_head_that_is_switched_off_is_shown():
     weights = GOOD.copy()
     weights[0, 1] = 0
     weights[0, 0, 2] = 0  # a single row may be off, too
-    data = maps.collect(weights, names(3))
+    data = attention(weights, names(3)).data
     assert data["causal"]
     assert np.abs(decoded(data) - weights).max() < 9.5e-4
-    ET.fromstring(attention(weights, names(3)).to_svg(0, 1, scale="logarithmic"))
+    ET.fromstring(attention(weights, names(3)).to_svg(0, 1, scale="log"))
 
 
 def test_a_drawing_has_a_square_a_weight_and_every_label():
@@ -168,7 +167,7 @@ def test_a_drawing_has_a_square_a_weight_and_every_label():
     svg = attention(weights, ["the", "dog", "sat", "."], title="A").to_svg(1, 0)
     tree = ET.fromstring(svg)
     texts = [text.text.strip("\u2068\u2069") for text in tree.iter(_tag("text"))]
-    for label in ("the", "dog", "sat", ".", "key", "query", "colour: weight, linear"):
+    for label in ("the", "dog", "sat", ".", "key (attended to)", "query"):
         assert label in texts
     assert texts[0].endswith("layer 1, head 0")
     paths = list(tree.iter(_tag("path")))
@@ -179,7 +178,7 @@ def test_a_drawing_has_a_square_a_weight_and_every_label():
     seen = [(row, column) for row in range(4) for column in range(row + 1)]
     assert sorted(drawn) == seen
     for at in seen:  # one step of 255 is at most 3 in a channel
-        shown, wanted = _rgb(drawn[at]), _rgb(matrices.colour(weights[1, 0][at]))
+        shown, wanted = _rgb(drawn[at]), _rgb(_svg.colour(weights[1, 0][at]))
         assert np.abs(shown - wanted).max() <= 4
 
 
@@ -199,8 +198,10 @@ def test_no_such_head_or_scale():
         view.to_svg(0, 2)
     with pytest.raises(ValueError, match="`layer` must be from 0 to 0, got -1"):
         view.to_svg(-1, 0)
-    with pytest.raises(ValueError, match="`scale` must be one of 'linear', 'log"):
-        view.to_svg(0, 0, scale="log")
+    with pytest.raises(
+        ValueError, match="`scale` must be one of 'linear', 'log1p', 'log', got 'power'"
+    ):
+        view.to_svg(0, 0, scale="power")
 
 
 def test_hostile_tokens_are_text():
@@ -209,23 +210,23 @@ def test_hostile_tokens_are_text():
     written = view._repr_html_().split('<script type="module">')[0]
     assert "<img" not in written
     assert "<i>" not in written
-    for svg in (view.to_svg(0, 0), view.to_svg(0, 0, scale="logarithmic")):
+    for svg in (view.to_svg(0, 0), view.to_svg(0, 0, scale="log")):
         ET.fromstring(svg)
-    assert "◌\u0301" in view.instead
+    assert "◌\u0301" in view.fallback
 
 
 def test_long_texts_are_pooled_where_scripts_are_off():
     weights = random_weights(1, 2, 100, 100)
-    instead = attention(weights, names(100)).instead
-    assert len(instead) < 40_000
-    assert "largest of 4 × 4" in instead
-    assert "mean over all 2 heads" in instead
+    fallback = attention(weights, names(100)).fallback
+    assert len(fallback) < 40_000
+    assert "largest of 4 × 4" in fallback
+    assert "mean over all 2 heads" in fallback
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99, 1.0])
 def test_colours_are_viridis(share):
     wanted = np.array(matplotlib.colormaps["viridis"](share)[:3]) * 255
-    assert np.abs(_rgb(matrices.colour(share)) - wanted).max() < 6
+    assert np.abs(_rgb(_svg.colour(share)) - wanted).max() < 6
 
 
 def _tag(name):

@@ -11,7 +11,8 @@ import pytest
 
 from lmviz import views
 from lmviz.toy import WEIGHTS, grammar, language
-from lmviz.views import _view as base
+from lmviz.views._bundle import bundle
+from lmviz.views._view import LINKED
 
 explorer = importlib.import_module("lmviz.views.explorer")
 
@@ -32,7 +33,7 @@ def test_the_weights_arrive_byte_for_byte():
 
 
 def test_a_page_of_the_site_fetches_them(monkeypatch):
-    monkeypatch.setenv(base.LINKED, "1")
+    monkeypatch.setenv(LINKED, "1")
     data = read(views.explorer())
     assert data["weights"] is None
     assert data["weights_url"] == "_static/toy/model.safetensors"
@@ -85,16 +86,20 @@ def test_what_went_in_stays_as_it_was():
 @pytest.mark.parametrize(
     ("stories", "error", "message"),
     [
-        ("Anna", TypeError, "stories is str, wanted names to texts"),
-        ({}, ValueError, "no stories: wanted one or more"),
-        ({"a": 3}, TypeError, "story 'a' is 3, wanted a str for a str"),
-        ({2: "Anna"}, TypeError, "story 2 is 'Anna', wanted a str for a str"),
+        ("Anna", TypeError, "`stories` must map names to texts, got str"),
+        ({}, ValueError, "`stories` must have at least one story, got none"),
+        ({"a": 3}, TypeError, "`stories` must map str to str, got 'a': 3"),
+        ({2: "Anna"}, TypeError, "`stories` must map str to str, got 2: 'Anna'"),
         (
             {"a": "Anna went to London"},
             ValueError,
-            "story 'a': the toy knows 78 words, and 'London' is none",
+            "story 'a': the toy knows 78 words, but not 'London'",
         ),
-        ({"a": "Anna " * 64}, ValueError, "story 'a' has 64 words, wanted at most 63"),
+        (
+            {"a": "Anna " * 64},
+            ValueError,
+            ".* at most 63 words, got 64",
+        ),
     ],
 )
 def test_what_the_toy_cannot_read_is_refused(stories, error, message):
@@ -104,18 +109,18 @@ def test_what_the_toy_cannot_read_is_refused(stories, error, message):
 
 def test_without_scripts_the_truth_is_printed():
     view = views.explorer({"a": "Anna has a red ball ."}, embed=False)
-    assert "<q>Anna has a red ball .</q>" in view.instead
-    assert view.instead.count("<td>0.286</td>") == 3  # 4 / 14, the other kind
-    assert view.instead.count("<td>0.071</td>") == 2  # 1 / 14
-    assert "<td>Anna</td>" not in view.instead
+    assert "<q>Anna has a red ball .</q>" in view.fallback
+    assert view.fallback.count("<td>0.286</td>") == 3  # 4 / 14, the other kind
+    assert view.fallback.count("<td>0.071</td>") == 2  # 1 / 14
+    assert "<td>Anna</td>" not in view.fallback
     no_story = views.explorer({"a": "ball ball"}, embed=False)
-    assert no_story.instead == "<p>The toy reads: <q>ball ball</q></p>"
+    assert no_story.fallback == "<p>The toy reads: <q>ball ball</q></p>"
     start = views.explorer({"a": "<story>"}, embed=False)
-    assert "&lt;story&gt;" in start.instead
+    assert "&lt;story&gt;" in start.fallback
 
 
 def test_a_script_comes_after_what_it_imports_and_once():
-    script = base.bundle("explorer", "model")
+    script = bundle("explorer", "model")
     order = ("const define", "class Language", "class Model", "const tour", "PARTS =")
     places = [script.index(text) for text in order]
     assert places == sorted(places)

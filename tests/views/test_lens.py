@@ -4,7 +4,6 @@ import torch
 
 from lmviz.prediction import probabilities
 from lmviz.views import lens
-from lmviz.views.lens import collect
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(4, 3, 20))
@@ -13,15 +12,15 @@ WORDS = [f"w{i}" for i in range(20)]
 
 
 def test_top_tokens_are_the_likeliest():
-    data = collect(LOGITS, IDS, TOKENS, vocabulary=WORDS)
+    data = lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data
     top = probabilities(torch.tensor(LOGITS)).topk(5)
-    np.testing.assert_allclose(data["chances"], top.values, rtol=1e-5)
+    np.testing.assert_allclose(data["probs"], top.values, rtol=1e-5)
     names = np.array(data["names"])[data["which"]]
     np.testing.assert_array_equal(names, np.array(WORDS)[top.indices])
 
 
 def test_final_answer_is_ranked_everywhere():
-    data = collect(LOGITS, IDS, TOKENS, vocabulary=WORDS)
+    data = lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data
     chances = probabilities(torch.tensor(LOGITS)).numpy()
     final = chances[-1].argmax(-1)
     for i, answer in enumerate(final):
@@ -29,21 +28,23 @@ def test_final_answer_is_ranked_everywhere():
         np.testing.assert_array_equal(
             data["ranks"][:, i], (order == answer).argmax(-1) + 1
         )
-        np.testing.assert_allclose(data["held"][:, i], chances[:, i, answer], rtol=1e-5)
+        np.testing.assert_allclose(
+            data["final_probs"][:, i], chances[:, i, answer], rtol=1e-5
+        )
     assert (data["ranks"][-1] == 1).all()
 
 
 def test_cells_that_say_the_next_token_are_marked():
     logits = np.zeros((1, 3, 20))
     logits[0, 0, 2] = logits[0, 1, 3] = logits[0, 2, 9] = 1
-    data = collect(logits, IDS, TOKENS, vocabulary=WORDS)
+    data = lens(logits, IDS, TOKENS, vocabulary=WORDS).data
     assert data["next"].tolist() == [[True, False, False]]
 
 
 def test_small_vocabulary_ruled_out_tokens_and_tensors():
     logits = torch.tensor([[[0.0, -torch.inf, 1.0]]], requires_grad=True)
-    data = collect(logits, torch.tensor([0]), ["a"], vocabulary=lambda ids: ["w"] * 3)
-    assert data["chances"].shape == (1, 1, 3) and data["chances"][0, 0, 2] == 0
+    data = lens(logits, torch.tensor([0]), ["a"], vocabulary=lambda ids: ["w"] * 3).data
+    assert data["probs"].shape == (1, 1, 3) and data["probs"][0, 0, 2] == 0
 
 
 def test_input_is_left_alone_and_tokens_are_escaped():

@@ -16,7 +16,7 @@ def test_sizes_reach_the_page():
 
 
 def test_still_figure_draws_the_sines():
-    svg = re.search(r"<svg.*</svg>", positions(n=5, d=8).instead)[0]
+    svg = re.search(r"<svg.*</svg>", positions(n=5, d=8).fallback)[0]
     points = ET.fromstring(svg).findall("polyline")
     assert len(points) == 2  # dimensions 0 and 4; there is no 16
     first = [pair.split(",") for pair in points[0].get("points").split()]
@@ -25,9 +25,9 @@ def test_still_figure_draws_the_sines():
 
 
 def test_still_figure_is_of_the_kind_that_was_chosen():
-    turned = positions(n=5, d=8, kind="rotary").instead
-    assert "pair 0 (solid)" in turned
-    svg = re.search(r"<svg.*</svg>", positions(n=5, kind="ALiBi").instead)[0]
+    turned = positions(n=5, d=8, kind="rotary").fallback
+    assert "pairs 0 (solid)" in turned
+    svg = re.search(r"<svg.*</svg>", positions(n=5, kind="ALiBi").fallback)[0]
     assert ">0</text>" in svg
     assert ">-2</text>" in svg
     ends = [line.get("points").split()[-1] for line in ET.fromstring(svg)[:3]]

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from lmviz.views import prediction
-from lmviz.views.prediction import collect
 
 LOGITS = np.array([[0.0, 2.0, 1.0, 1.0], [3.0, -1.0, 0.5, 0.0]])
 WORDS = ["a", "b", "<c>", "d"]
@@ -23,7 +22,7 @@ def packed(html, key):
 
 
 def test_likeliest_come_first_and_equal_ones_in_order():
-    data = collect(LOGITS, ["x", "y"], vocabulary=WORDS, keep=3)
+    data = prediction(LOGITS, ["x", "y"], vocabulary=WORDS, keep=3).data
     assert data["ids"].tolist() == [[1, 2, 3], [0, 2, 3]]
     named = [[data["names"][i] for i in row] for row in data["which"]]
     assert named == [["b", "<c>", "d"], ["a", "<c>", "d"]]
@@ -33,7 +32,7 @@ def test_likeliest_come_first_and_equal_ones_in_order():
 def test_tail_is_summed_at_every_temperature():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(2, 500)) * 5
-    data = collect(logits, ["x", "y"], vocabulary=["w"] * 500, keep=20)
+    data = prediction(logits, ["x", "y"], vocabulary=["w"] * 500, keep=20).data
     tail = np.sort(logits, axis=1)[:, :-20]
     for t, sums in zip(data["temperatures"], data["sums"].T, strict=True):
         want = np.logaddexp.reduce(tail / t, axis=1)
@@ -43,17 +42,17 @@ def test_tail_is_summed_at_every_temperature():
 
 
 def test_equals_of_the_last_kept_token_are_counted():
-    data = collect(LOGITS, ["x", "y"], vocabulary=WORDS, keep=2)
+    data = prediction(LOGITS, ["x", "y"], vocabulary=WORDS, keep=2).data
     assert data["ties"].tolist() == [1, 0]
 
 
 def test_no_tail_and_ruled_out_tokens():
     logits = [[0.0, -np.inf, -np.inf, -1e30]]
-    data = collect(logits, ["x"], vocabulary=WORDS)
+    data = prediction(logits, ["x"], vocabulary=WORDS).data
     assert data["count"] == 0 and data["bins"].shape == (1, 0)
-    data = collect(logits, ["x"], vocabulary=WORDS, keep=1)
+    data = prediction(logits, ["x"], vocabulary=WORDS, keep=1).data
     assert data["bins"].sum() == 1 and data["ties"] == [0]
-    data = collect([[0.0, -np.inf]], ["x"], vocabulary=WORDS[:2], keep=1)
+    data = prediction([[0.0, -np.inf]], ["x"], vocabulary=WORDS[:2], keep=1).data
     assert np.isneginf(data["sums"]).all()
 
 
@@ -73,7 +72,7 @@ def test_tensors_and_callables_are_welcome_and_left_alone():
         asked.append(ids)
         return [WORDS[i] for i in ids]
 
-    data = collect(logits, ("x", "y"), vocabulary=name, keep=1)
+    data = prediction(logits, ("x", "y"), vocabulary=name, keep=1).data
     assert data["names"] == ["a", "b"] and asked[0].tolist() == [0, 1]
     array = LOGITS.copy()
     prediction(array, ["x", "y"], vocabulary=WORDS)
@@ -84,8 +83,8 @@ def test_tokens_are_escaped():
     words = ["</script><b>", "\ud800\0", "<c>", "d"]
     view = prediction(LOGITS, ["x", "<img>"], vocabulary=words)
     assert "<img>" not in view._repr_html_() and "<c>" not in view._repr_html_()
-    view.instead.encode()
-    assert "\0" not in view.instead
+    view.fallback.encode()
+    assert "\0" not in view.fallback
 
 
 @pytest.mark.parametrize(
@@ -139,6 +138,6 @@ def test_bad_input_is_named(change, error, message):
 
 def test_among_many_equals_the_first_ids_come_first():
     logits = np.random.default_rng(0).integers(0, 3, (1, 500))
-    data = collect(logits, ["x"], vocabulary=["w"] * 500, keep=100)
+    data = prediction(logits, ["x"], vocabulary=["w"] * 500, keep=100).data
     assert data["ids"][0].tolist() == np.flatnonzero(logits[0] == 2)[:100].tolist()
     assert data["ties"] == [(logits == 2).sum() - 100]

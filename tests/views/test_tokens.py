@@ -5,8 +5,8 @@ import re
 import hostile
 import pytest
 
-from lmviz.views import _view as base
 from lmviz.views import tokens
+from lmviz.views._payload import as_html
 
 HOSTILE = list(hostile.TOKENS)
 
@@ -30,18 +30,23 @@ def test_nothing_given_is_changed():
 @pytest.mark.parametrize(
     ("error", "message", "rows", "ids"),
     [
-        (TypeError, "rows is a list, wanted a mapping", ["a"], None),
-        (TypeError, "ids is a list, wanted a mapping", {"A": ["x"]}, [1]),
-        (ValueError, "at least one tokenizer", {}, None),
-        (ValueError, "'A' has no tokens", {"A": []}, None),
-        (TypeError, "'A' has the str 'xy'", {"A": "xy"}, None),
-        (TypeError, "'A' has the token 3", {"A": [3]}, None),
-        (TypeError, "a name is 1", {1: ["x"]}, None),
-        (ValueError, "wanted the names ['A']", {"A": ["x"]}, {"B": [1]}),
-        (ValueError, "'A' has 2 ids, wanted one for each", {"A": ["x"]}, {"A": [1, 2]}),
+        (TypeError, "`rows` must be a mapping, got list", ["a"], None),
+        (TypeError, "`ids` must be a mapping, got list", {"A": ["x"]}, [1]),
+        (ValueError, "`rows` must have at least one row", {}, None),
+        (ValueError, "`rows['A']` must have at least one token", {"A": []}, None),
+        (TypeError, "`rows['A']` must be a sequence of strings", {"A": "xy"}, None),
+        (TypeError, "`rows['A'][0]` must be a str, got int", {"A": [3]}, None),
+        (TypeError, "the names of `rows` must be str, got 1", {1: ["x"]}, None),
+        (ValueError, "`ids` must have the names of `rows`", {"A": ["x"]}, {"B": [1]}),
+        (
+            ValueError,
+            "must have length 1, got 2",
+            {"A": ["x"]},
+            {"A": [1, 2]},
+        ),
         (
             TypeError,
-            "'A': an id must be a non-negative integer",
+            "`ids['A']`: an id must be a non-negative integer",
             {"A": ["x"]},
             {"A": [1.5]},
         ),
@@ -58,23 +63,23 @@ def test_hostile_tokens_are_text():
     view = tokens({"<b>": HOSTILE}, title="<i>")
     written = view._repr_html_().split('<script type="module">')[0]
     assert "<img" not in written
-    assert "<b>⁨&lt;b&gt;⁩</b>" in view.instead
-    assert not re.search("[\0\u2028]", view.instead)
+    assert "<b>⁨&lt;b&gt;⁩</b>" in view.fallback
+    assert not re.search("[\0\u2028]", view.fallback)
     data = re.search(r'json">(.*?)</script>', written, re.DOTALL)[1]
     assert json.loads(data)["rows"][0]["tokens"] == HOSTILE
     assert 'data-title="&lt;i&gt;"' in written
 
 
 def test_tokens_can_be_read_without_scripts():
-    text = html.unescape(tokens({"A": ["x", "␣y"]}).instead)
+    text = html.unescape(tokens({"A": ["x", "␣y"]}).fallback)
     assert "2 tokens" in text
     assert "␣y" in text
 
 
 def test_html_of_a_token_is_visible_isolated_and_escaped():
-    assert base.as_html("\u0301") == "\u2068◌\u0301\u2069"
-    assert base.as_html("\0<") == "\u2068⟨U+0000⟩&lt;\u2069"
-    assert base.as_html("") == "\u2068\u2069"
+    assert as_html("\u0301") == "\u2068◌\u0301\u2069"
+    assert as_html("\0<") == "\u2068⟨U+0000⟩&lt;\u2069"
+    assert as_html("") == "\u2068\u2069"
 
 
 def test_a_title_that_no_file_can_hold_is_written_by_its_number(tmp_path):

@@ -1,15 +1,17 @@
-import { View, choice, clamp, colour, css, define, draw } from "./core.js";
-import { ink, make, moved, strip, told, under, visible } from "./core.js";
+import { View, choice, clamp, colour, css, define, describe, draw } from "./core.js";
+import { ink, make, moved, strip, under, visible } from "./core.js";
 import { download, saver } from "./save.js";
 
 const STEPS = 1023;
 const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
 // The same as pixels, red in the lowest byte.
 const PIXELS = Uint32Array.from(PALETTE, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
-// The step of a weight, negative for none, and even ticks of the colour bar.
+// The step of a weight, negative for none, and evenly spaced ticks of the colour bar, as in
+// _svg.py.
 const SCALES = {
   linear: [(w) => Math.round(w * STEPS), 0, 0.25, 0.5, 0.75, 1],
-  logarithmic: [(w) => (w > 1e-4 ? Math.round((1 + Math.log10(w) / 4) * STEPS) : Math.min(w, 0)),
+  log1p: [(w) => (w < 0 ? w : Math.round(Math.log1p(w) / Math.LN2 * STEPS)), 0, 0.19, 0.41, 0.68, 1],
+  log: [(w) => (w > 1e-4 ? Math.round((1 + Math.log10(w) / 4) * STEPS) : Math.min(w, 0)),
     "≤0.0001", 0.001, 0.01, 0.1, 1],
 };
 const WHAT = ["one head", "mean over heads of the layer", "maximum over heads of the layer",
@@ -35,12 +37,12 @@ const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
   return { canvas, svg, frame };
 };
 
-const build = async (view, root, { shape, tokens, causal, low, high, levels, note }) => {
+const build = async (view, root, { shape, tokens, causal, low, high, levels, scale, note }) => {
   const [layers, heads, queries, keys] = shape;
   const offset = keys - queries;
   const size = causal ? queries * (offset + (queries + 1) / 2) : queries * keys;
   const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: 0,
-    scale: keys > 48 ? "logarithmic" : "linear" });
+    scale });
   const step = (w) => SCALES[state.scale][0](w);
   const row = (query) => view.matrix.values.subarray(query * keys, (query + 1) * keys);
 
@@ -72,7 +74,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
   };
 
   const tile = clamp([Math.floor(300 / Math.max(heads, layers)) - 20], [25])[0] + 20;
-  const all = plot("All heads: a row a layer, a column a head; arrow keys choose",
+  const all = plot("All heads: one row per layer, one column per head; choose with the arrow keys",
     [38, 36, tile * heads, tile * layers], [tile * heads + 42, tile * layers + 40],
     [layers, heads], "onclick", () => [state.layer, state.head],
     (layer, head) => show({ layer, head, what: state.what.replace(/.* all heads/, WHAT[0]) }));
@@ -83,11 +85,11 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
 
   const cell = Math.max(1, Math.min(24, Math.round(480 / keys)));
   const [x, y, w, h] = [104, 70, cell * keys, cell * queries];
-  const map = plot("One matrix: a row a query, a column a key; arrow keys move", [x, y, w, h],
+  const map = plot("Attention map: one row per query, one column per key; move with the arrow keys", [x, y, w, h],
     [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onmousemove",
     () => [state.query, state.key], (...at) => point(...at));
   const [bar, cross] = [draw("g"), draw("g", { class: "mark" })];
-  map.svg.append(bar, text(x + w / 2, y + h + 92, "key", "middle"),
+  map.svg.append(bar, text(x + w / 2, y + h + 92, "key (attended to)", "middle"),
     text(14, y + h / 2, "query", "middle", -90), cross);
   const short = (i) => visible(tokens[i].replace(/^(.{11}).{2,}$/su, "$1…"));
   for (let i = 0; i < keys; i += Math.ceil(12 / cell)) {
@@ -96,8 +98,8 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     if (i < queries) map.svg.append(text(x - 5, y + middle, short(i + offset), "end"));
   }
 
-  // A token of the strip becomes the query; the key is what it looks at most.
-  const line = strip("Tokens, coloured by the weight the query gives them", tokens, (i) =>
+  // A token of the strip becomes the query; the key is the one that it attends to most.
+  const line = strip("Tokens, coloured by the weight of the query on them", tokens, (i) =>
     i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
   const [value, said] = [make("output"), make("output", { class: "note" })];
 
@@ -109,7 +111,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
       button.ariaCurrent = k === query + offset;
     });
-    value.textContent = `${view.shown}: ${told(tokens, query + offset, key, row(query)[key])}`;
+    value.textContent = `${view.shown}: ${describe(tokens, query + offset, key, row(query)[key])}`;
   };
 
   const show = (change) => {
@@ -122,13 +124,13 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
     const [down, right] = [every ? layers : 1, one ? 1 : heads];
     const [fold] = what.split(" ");
     view.shown = `${every ? "all layers" : `layer ${layer}`}, ` +
-      (one ? `head ${head}` : `${fold} over ${down * right} heads (no single head)`);
+      (one ? `head ${head}` : `${fold} over ${down * right} heads (not a single head)`);
     const values = new Float32Array(queries * keys).fill(-1);
     view.matrix = { values, shape: [queries, keys] };
     gather(values, top * heads + left, down * right, fold === "mean", (q) => q * keys);
     paint(map.canvas, values, keys);
     chosen.replaceChildren(box(38 + left * tile, 36 + top * tile, right * tile, down * tile));
-    bar.replaceChildren(text(4, 14, view.shown), text(x, 32, `colour: weight, ${scale}`));
+    bar.replaceChildren(text(4, 14, view.shown), text(x, 32, `colour: weight, ${scale} scale`));
     for (let i = 0; i < 200; i += 2) bar.append(box(x + i, 38, 2, 10, css(colour(i / 198))));
     SCALES[scale].slice(1).forEach((tick, i) => bar.append(text(x + 50 * i, 60, tick, "middle")));
     point(state.query, state.key);
@@ -143,7 +145,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, not
       said.textContent = `Copied: ${view.shown}.`;
     } catch {
       download(`${view.shown}.csv`, "text/csv", csv);
-      said.textContent = "Copying is not allowed here: saved as a file.";
+      said.textContent = "Copying isn't allowed here: saved as a file.";
     }
   };
 

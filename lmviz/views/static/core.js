@@ -157,22 +157,22 @@ export const choice = (label, names, value, changed) => make("label", {}, label,
   make("select", { onchange: (event) => changed(event.target.value) },
     ...names.map((name) => make("option", { selected: name === value }, name))));
 
-// A weight in words; below zero stands for a key that comes later.
-export const told = (tokens, query, key, weight) => {
+// A weight in words; below zero is a key that comes later.
+export const describe = (tokens, query, key, weight) => {
   const [q, k] = [query, key].map((i) => `${i} “${visible(tokens[i])}”`);
-  return `query ${q} → key ${k}: ${weight < 0 ? "comes later, not seen" : weight.toFixed(4)}`;
+  return `query ${q} → key ${k}: ${weight < 0 ? "masked, since it comes later" : weight.toFixed(4)}`;
 };
 
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
 
-// The row and the column under the pointer, in a box with so many of them.
+// The row and the column under the pointer, in a box of `sizes`.
 export const under = ({ clientX, clientY }, box, sizes) => {
   const { x, y, width, height } = box.getBoundingClientRect();
   return clamp([(clientY - y) / height, (clientX - x) / width].map((share, i) =>
     Math.floor(share * sizes[i])), sizes);
 };
 
-// A pixel a number, each between 0 and 1; NaN leaves it clear.
+// One pixel per number, each between 0 and 1; NaN is transparent.
 export const paint = (canvas, rows) => {
   const [height, width] = [rows.length, rows[0].length];
   Object.assign(canvas, { width, height });
@@ -186,7 +186,7 @@ export const paint = (canvas, rows) => {
 export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   Home: [0, -1e9], End: [0, 1e9] };
 
-// Where a key leads from a row and a column, in a grid of so many of them.
+// The cell that a key leads to from a row and a column, in a grid of `sizes`.
 export const moved = (event, at, sizes) => {
   const move = MOVES[event.key];
   if (!move) return at;
@@ -194,8 +194,8 @@ export const moved = (event, at, sizes) => {
   return clamp(at.map((x, i) => x + move[i]), sizes);
 };
 
-// Tokens as buttons in a row; one at a time can be reached by Tab, the others by arrows.
-// Where one is `chosen` to begin with, it is pressed, and pointing alone chooses no other.
+// Tokens as buttons in a row; Tab reaches one of them, arrow keys the others. If one is
+// `chosen` at first, it is pressed, and pointing alone chooses no other.
 export const strip = (label, tokens, look, chosen) => {
   const mark = (i) => buttons.forEach((button, k) => {
     button.tabIndex = k === i ? 0 : -1;

@@ -28,7 +28,7 @@ define("lmviz-embeddings", class extends View {
     const svg = draw("svg", { viewBox: [0, 0, SIZE, SIZE], width: SIZE, height: SIZE, role: "img",
       "font-size": 12, "font-family": "system-ui, sans-serif", tabindex: 0,
       onkeydown: (event) => this.step(event),
-      "aria-label": "Vectors as points on a plane: arrow keys go from point to point" },
+      "aria-label": "Vectors as points on a plane: move between points with the arrow keys" },
     line(`M20 ${SIZE - 20}H${SIZE}M20 0V${SIZE - 20}`), ...this.ends, this.links, ...this.points, this.front);
     this.list = make("select", { onchange: () => this.change({ at: +this.list.value }) },
       ...labels.map((label, i) => make("option", { value: i }, `${i}: ${visible(label)}`)));
@@ -51,7 +51,7 @@ define("lmviz-embeddings", class extends View {
     return Array.from({ length: k }, (_, j) => [near.values[from + j], cosines.values[from + j]]);
   }
 
-  // An arrow leads to the nearest point in a quarter of the plane around it.
+  // An arrow key leads to the nearest point within 45 degrees of its direction.
   step(event) {
     if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
@@ -87,7 +87,7 @@ define("lmviz-embeddings", class extends View {
       fill(point.firstChild, { r, fill: colour });
       fill(point.lastChild, { x, "text-anchor": anchor, "font-weight": i === at ? "bold" : "normal" });
     });
-    // A name that would cover one that matters, or one before it, is left out.
+    // A label that would cover that of a neighbour, or an earlier one, is hidden.
     const boxes = this.points.map(({ lastChild }) => lastChild.getBoundingClientRect());
     const covers = (a, b) =>
       a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;

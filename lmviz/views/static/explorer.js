@@ -1,5 +1,5 @@
-import { MOVES, View, colour, css, define, draw } from "./core.js";
-import { ink, make, paint, softmax, told, under, visible } from "./core.js";
+import { MOVES, View, colour, css, define, describe, draw } from "./core.js";
+import { ink, make, paint, softmax, under, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
 import { saver } from "./save.js";
@@ -12,13 +12,13 @@ const wide = (label) =>
 
 const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
 
-// Each part gives its nodes and what brings them up to date; x is the whole element.
+// Each part returns its nodes and a function that updates them; x is the whole element.
 
-const place = (x) => {
+const position = (x) => {
   const shown = make("span");
-  const nodes = make("div", { class: "controls" }, button("‹", () => x.look(x.at - 1), "Word before"),
-    shown, button("›", () => x.look(x.at + 1), "Word after"));
-  return [nodes, () => (shown.textContent = `place ${x.at}: ${visible(x.said[x.at])}`)];
+  const nodes = make("div", { class: "controls" }, button("‹", () => x.look(x.at - 1), "Previous word"),
+    shown, button("›", () => x.look(x.at + 1), "Next word"));
+  return [nodes, () => (shown.textContent = `position ${x.at}: ${visible(x.said[x.at])}`)];
 };
 
 const steer = (node, move) => node.addEventListener("keydown", (event) => {
@@ -28,12 +28,12 @@ const steer = (node, move) => node.addEventListener("keydown", (event) => {
 });
 
 const complaint = ({ rest: [first], ids, model, language, said }) => {
-  if (ids.has(first)) return `The toy holds ${model.context} words: the rest is left out.`;
-  if (first) return `${visible(first)} is not a word of the toy, which reads up to there.`;
+  if (ids.has(first)) return `The context holds ${model.context} words: the rest is ignored.`;
+  if (first) return `${visible(first)} is not in the toy's vocabulary: the story ends before it.`;
   const { choices, wrong } = language.read(said);
   if (wrong === null) return "";
-  const wanted = [...choices[wrong].chances.keys()].map(visible).join(", ") || "nothing";
-  return `Not a story: at place ${wrong} is ${visible(said[wrong])}, wanted ${wanted}.`;
+  const expected = [...choices[wrong].probs.keys()].map(visible).join(", ") || "nothing";
+  return `Not a story: position ${wrong} must be ${expected}, got ${visible(said[wrong])}.`;
 };
 
 const story = (x) => {
@@ -48,7 +48,7 @@ const story = (x) => {
   const offers = make("div", { class: "controls", role: "group", "aria-label": "Likely next" });
   const problem = make("output");
   return [[make("div", { class: "controls" }, make("label", {}, "Story", pick), undo),
-    make("label", {}, "Write in the toy's words, with spaces between", text), offers, words, problem], () => {
+    make("label", {}, "Your own, in the toy's words, separated by spaces", text), offers, words, problem], () => {
     if (text.value !== x.written) text.value = x.written;
     pick.value = Object.keys(stories).find((name) => stories[name] === x.written) ?? "";
     undo.disabled = !x.past.length;
@@ -61,7 +61,7 @@ const story = (x) => {
     words.replaceChildren(...buttons, ...x.rest.map((word) => make("s", {}, visible(word))));
     if (held) buttons[x.at].focus();
     problem.textContent = complaint(x);
-    // The likeliest words that begin as the last one typed does.
+    // The most likely words that begin as the last one typed does.
     const [typed = "", ...others] = x.rest;
     const logits = x.trace.logits.at(-1);
     const fit = x.data.words.filter((word) => word.toLowerCase().startsWith(typed.toLowerCase()))
@@ -79,9 +79,9 @@ const story = (x) => {
 // Vectors, each on its own scale, with their lengths.
 const strips = (rows) => (x) => {
   const box = make("div", { class: "strips" });
-  const [where, showPlace] = place(x);
+  const [where, showPosition] = position(x);
   return [[where, box], () => {
-    showPlace();
+    showPosition();
     box.replaceChildren(...rows(x).flatMap(([name, row]) => {
       const most = Math.max(...row.map(Math.abs));
       const canvas = make("canvas", { role: "img", "aria-label": name });
@@ -91,7 +91,7 @@ const strips = (rows) => (x) => {
   }];
 };
 
-// One cell is one unit; the words stand in margins that stay where the map scrolls.
+// One cell is one unit; the words are in margins that stay in place when the map scrolls.
 const [MARGIN, CELL] = [5, 14];
 const MARK = { stroke: "#0060a0", "stroke-width": 0.15 };
 const map = (x, tell) => {
@@ -101,7 +101,7 @@ const map = (x, tell) => {
       "font-family": "system-ui, sans-serif", fill: "none", ...more }, ...children);
   const label = (word, at) => draw("text", { "text-anchor": "end", transform: at, fill: "currentColor" }, visible(word));
   const at = (event) => under(event, event.currentTarget, [n, n]);
-  return make("div", { role: "img", "aria-label": "queries down, keys across" },
+  return make("div", { role: "img", "aria-label": "Queries down, keys across" },
     make("div", {},
       part([-MARGIN, -MARGIN, MARGIN, MARGIN], {},
         label("key →", "translate(-.3 -1.4)"), label("query ↓", "translate(-.3 -.4)")),
@@ -119,28 +119,28 @@ const map = (x, tell) => {
 };
 
 const attention = (x) => {
-  const [where, showPlace] = place(x);
+  const [where, showPosition] = position(x);
   const tiles = x.heads.map((_, i) => [
     make("button", { onclick: () => x.choose(i) }, make("canvas"), x.named(i)),
     button("", () => x.toggle(i))]);
   const grid = make("div", { class: "heads", style: `grid-template-columns: repeat(${x.model.heads}, 1fr)` },
     ...tiles.map((pair) => make("div", {}, ...pair)));
-  const large = wide("attention map: arrows move");
+  const large = wide("Attention map: move with the arrow keys");
   large.classList.add("map");
   steer(large, (down, right) => x.look(x.at + down, x.key + right));
   const [looks, change] = [make("output"), make("output")];
   const tell = (query, key) => (looks.textContent = `${x.named(x.chosen)}: `
-    + told(x.said, query, key, key > query ? -1 : x.weights[query][key]));
+    + describe(x.said, query, key, key > query ? -1 : x.weights[query][key]));
   return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
-    showPlace();
+    showPosition();
     tiles.forEach(([choose, toggle], i) => {
       const [layer, head] = x.heads[i];
       const canvas = choose.firstChild;
       paint(canvas, seen(x.trace.attentions[layer][head]));
       choose.ariaPressed = i === x.chosen;
-      toggle.textContent = x.off.has(i) ? "switch on" : "switch off";
+      toggle.textContent = x.ablated.has(i) ? "restore" : "ablate";
       toggle.ariaLabel = `${toggle.textContent} ${x.named(i)}`;
-      canvas.style.opacity = x.off.has(i) ? 0.3 : 1;
+      canvas.style.opacity = x.ablated.has(i) ? 0.3 : 1;
     });
     large.replaceChildren(map(x, tell));
     large.scrollTo((MARGIN + x.key) * CELL - large.clientWidth / 2,
@@ -148,19 +148,19 @@ const attention = (x) => {
     tell(x.at, x.key);
     const word = best(x.whole.logits[x.at]);
     const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[word].toFixed(3));
-    change.textContent = x.off.size ? `Off: ${[...x.off].map(x.named).join("; ")}. `
-      + `${visible(x.data.words[word])} goes from ${before} to ${after}.` : "All heads are on.";
+    change.textContent = x.ablated.size ? `Ablated: ${[...x.ablated].map(x.named).join("; ")}. `
+      + `The probability of ${visible(x.data.words[word])} goes from ${before} to ${after}.` : "No head is ablated.";
   }];
 };
 
 const lens = (x) => {
-  const box = wide("lens");
+  const box = wide("Logit lens");
   return [[box], () => {
     const cell = (logits, t) => {
       const word = best(logits);
-      const chance = softmax(logits)[word];
-      const back = colour(chance);
-      return make("td", { title: chance.toFixed(3), onclick: () => x.look(t),
+      const prob = softmax(logits)[word];
+      const back = colour(prob);
+      return make("td", { title: prob.toFixed(3), onclick: () => x.look(t),
         style: `background: ${css(back)}; color: ${ink(back)}` }, visible(x.data.words[word]));
     };
     box.replaceChildren(make("table", {},
@@ -173,16 +173,16 @@ const lens = (x) => {
 };
 
 const next = (x) => {
-  const [where, showPlace] = place(x);
-  const box = wide("next word");
+  const [where, showPosition] = position(x);
+  const box = wide("Next word");
   const verdict = make("output");
   return [[where, box, verdict], () => {
-    showPlace();
+    showPosition();
     const { words } = x.data;
-    const { chances, kind } = x.language.nextToken(x.said.slice(0, x.at + 1));
+    const { probs, kind } = x.language.nextToken(x.said.slice(0, x.at + 1));
     const columns = { model: softmax(x.trace.logits[x.at]) };
-    if (chances) columns.truth = words.map((word) => chances.get(word) ?? 0);
-    if (x.off.size) columns["all heads on"] = softmax(x.whole.logits[x.at]);
+    if (probs) columns.truth = words.map((word) => probs.get(word) ?? 0);
+    if (x.ablated.size) columns["no ablation"] = softmax(x.whole.logits[x.at]);
     const most = words.map((_, id) => Math.max(...Object.values(columns).map((column) => column[id])));
     const order = [...most.keys()].sort((a, b) => most[b] - most[a]);
     const held = box.matches(":focus-within");
@@ -198,18 +198,18 @@ const next = (x) => {
     if (held) box.querySelector("button").focus();
     const far = (column) => columns.truth
       .reduce((sum, p, id) => sum + (p && p * Math.log(p / column[id])), 0).toFixed(4);
-    verdict.textContent = !chances ? "This is not a story, so nothing is true of it."
-      : !chances.size ? "The story is over."
-        : `Divergence of the model from the truth: ${far(columns.model)} nats`
-          + (x.off.size ? `; with all heads on ${far(columns["all heads on"])}.` : ".")
-          + (kind ? ` What is asked here: ${kind}.` : "");
+    verdict.textContent = !probs ? "This is not a story, so it has no true distribution."
+      : !probs.size ? "The story is over."
+        : `Divergence of the model from the true distribution: ${far(columns.model)} nats`
+          + (x.ablated.size ? `; without ablation ${far(columns["no ablation"])}.` : ".")
+          + (kind ? ` Kind of question: ${kind}.` : "");
   }];
 };
 
 const PARTS = {
   story, attention, lens, next,
   vectors: strips(({ trace, at }) =>
-    [["word", trace.tokens[at]], ["place", trace.positions[at]], ["sum", trace.residual[0][at]]]),
+    [["word", trace.tokens[at]], ["position", trace.positions[at]], ["sum", trace.residual[0][at]]]),
   stream: strips(({ trace, at }) => trace.residual.map((rows, i) => [stage(i), rows[at]])),
 };
 
@@ -244,7 +244,7 @@ th[scope="row"], td:first-child { position: sticky; left: 0; background: var(--p
 .bars td { min-width: min(9rem, 20vw); cursor: auto; }
 i { display: block; height: 0.45rem; background: var(--accent); }
 .truth i { background: light-dark(#b45f00, #f0a848); }
-.all i { background: currentColor; }`;
+.no i { background: currentColor; }`;
 
   async build(root, data) {
     const note = make("output", {}, "Loading the model …");
@@ -260,13 +260,13 @@ i { display: block; height: 0.45rem; background: var(--accent); }
     this.ids = new Map(data.words.map((word, id) => [word, id]));
     this.heads = Array.from({ length: layers * heads }, (_, i) => [Math.floor(i / heads), i % heads]);
     this.named = (i) => `layer ${this.heads[i][0]}, head ${this.heads[i][1]}`;
-    Object.assign(this, { past: [], off: new Set(), chosen: 0, shows: [], parts: {} });
+    Object.assign(this, { past: [], ablated: new Set(), chosen: 0, shows: [], parts: {} });
     note.replaceWith(...Object.entries(data.parts).map(([name, [title, text]]) => {
       const [nodes, show] = PARTS[name](this);
       this.shows.push(show);
       return this.parts[name] = make("section", {}, make("h2", {}, title), make("p", {}, text), ...nodes);
     }));
-    root.append(saver(() => ["whole way", root]));
+    root.append(saver(() => ["explorer", root]));
     this.tell(Object.values(data.stories)[0]);
     if (data.tour.length) this.parts.story.before(tour(this, stage));
   }
@@ -274,7 +274,7 @@ i { display: block; height: 0.45rem; background: var(--accent); }
   async bytes() {
     const { weights, weights_url } = this.data;
     if (weights) return weights.values.buffer;
-    // A page that was opened from a disk must not fetch; its site may hold them ready.
+    // A page opened from a disk can't fetch; its site may have put them here.
     const { lmvizWeights: held } = globalThis;
     if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
     const answer = await fetch(weights_url);
@@ -287,7 +287,7 @@ i { display: block; height: 0.45rem; background: var(--accent); }
     return this.trace.attentions[layer][head];
   }
 
-  // What is typed in one go is undone in one go.
+  // What was typed without a pause is undone in one step.
   tell(text, typing = false) {
     if (this.said && text !== this.written && !(typing && this.typing)) this.past.push(this.written);
     this.typing = typing;
@@ -320,18 +320,18 @@ i { display: block; height: 0.45rem; background: var(--accent); }
   }
 
   toggle(i) {
-    if (!this.off.delete(i)) this.off.add(i);
+    if (!this.ablated.delete(i)) this.ablated.add(i);
     this.compute();
   }
 
-  run(off) {
+  run(ablated) {
     const ids = this.said.map((word) => this.ids.get(word));
-    return this.model.forward(ids, { off: [...off].map((i) => this.heads[i]) });
+    return this.model.forward(ids, { ablate: [...ablated].map((i) => this.heads[i]) });
   }
 
   compute() {
     this.whole = this.run([]);
-    this.trace = this.off.size ? this.run(this.off) : this.whole;
+    this.trace = this.ablated.size ? this.run(this.ablated) : this.whole;
     this.show();
   }
 

@@ -1,8 +1,8 @@
 // The grammar of the toy's language, as in lmviz/toy/grammar.py, which also writes the
-// lists of words. Each place of a story yields the words that may stand there, with
-// their probabilities, and is told which one came.
+// lists of words. Each position of a story yields the words that may come there, with
+// their probabilities, and gets the one that came.
 
-const choice = (chances, kind = null) => ({ chances: new Map(chances), kind });
+const choice = (probs, kind = null) => ({ probs: new Map(probs), kind });
 const each = (words, share) => words.map((word) => [word, share]);
 const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
 const answer = (word, kind) => oneOf([word], kind);
@@ -99,23 +99,24 @@ export class Language {
     yield oneOf([this.START]);
   }
 
-  // What could stand at each place, and after the last word, as far as the words are a
-  // story (nothing can follow its end); `wrong` is the place of the first that cannot come.
+  // What may come at each position, and after the last word, as far as the words are a
+  // story (nothing can follow its end); `wrong` is the first position that breaks the rules.
   read(words) {
     const said = [];
     const telling = this.story(said);
     const choices = [oneOf([this.START])];
     for (const word of words) {
-      if (!choices.at(-1).chances.has(word)) return { choices, wrong: said.length };
+      if (!choices.at(-1).probs.has(word)) return { choices, wrong: said.length };
       said.push(word);
       choices.push(telling.next(word).value ?? choice([]));
     }
     return { choices, wrong: null };
   }
 
-  // The chances of each next word and the kind of question, or null and the wrong place.
+  // The probability of each next word and the kind of question, or null and the wrong
+  // position.
   nextToken(words) {
     const { choices, wrong } = this.read(words);
-    return wrong === null ? { ...choices.at(-1), wrong } : { chances: null, kind: null, wrong };
+    return wrong === null ? { ...choices.at(-1), wrong } : { probs: null, kind: null, wrong };
   }
 }

@@ -1,7 +1,7 @@
 import { View, choice, colour, css, define, draw, fill, ink, make, moved, visible } from "./core.js";
 import { saver } from "./save.js";
 
-const COLOURS = ["probability of the token", "rank of the final answer"];
+const COLOURS = ["probability of the token", "rank of the final prediction"];
 const [WIDTH, HEIGHT, LEFT, TOP] = [72, 24, 48, 40];
 
 define("lmviz-lens", class extends View {
@@ -48,7 +48,7 @@ define("lmviz-lens", class extends View {
         "aria-label": "Layers by positions: move with the arrow keys" }, svg),
       this.text,
       make("p", { class: "note" }, `The last layer, ${this.layers - 1}, is on top: the model's own ` +
-        "answer. Layer 0 is the embeddings. Underlined: the token that follows in the text."));
+        "prediction. Layer 0 is the embeddings. Underlined: the token that follows in the text."));
     this.paint(COLOURS[0]);
     this.choose(...this.at);
   }
@@ -63,11 +63,11 @@ define("lmviz-lens", class extends View {
 
   // The names and probabilities of a cell's likeliest tokens.
   top(layer, i) {
-    const { names, which, chances } = this.data;
+    const { names, which, probs } = this.data;
     const k = which.shape[2];
     const from = (layer * this.n + i) * k;
     return Array.from({ length: k }, (_, j) =>
-      [visible(names[which.values[from + j]]), chances.values[from + j]]);
+      [visible(names[which.values[from + j]]), probs.values[from + j]]);
   }
 
   paint(by) {
@@ -86,13 +86,13 @@ define("lmviz-lens", class extends View {
   }
 
   choose(layer, i) {
-    const { tokens, ranks, held } = this.data;
+    const { tokens, ranks, final_probs } = this.data;
     const flat = layer * this.n + i;
     this.at = [layer, i];
     fill(this.ring, { x: LEFT + i * WIDTH, y: TOP + (this.layers - 1 - layer) * HEIGHT });
-    const list = this.top(layer, i).map(([name, chance]) => `${name} ${chance.toFixed(4)}`);
+    const list = this.top(layer, i).map(([name, prob]) => `${name} ${prob.toFixed(4)}`);
     this.text.textContent = `Layer ${layer}, position ${i}, after ${visible(tokens[i])}: ` +
-      `${list.join(", ")}. The final answer ${this.top(this.layers - 1, i)[0][0]} has rank ` +
-      `${ranks.values[flat]} and probability ${held.values[flat].toFixed(4)} here.`;
+      `${list.join(", ")}. The final prediction ${this.top(this.layers - 1, i)[0][0]} has rank ` +
+      `${ranks.values[flat]} and probability ${final_probs.values[flat].toFixed(4)} here.`;
   }
 });

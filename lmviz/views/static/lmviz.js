@@ -1,5 +1,5 @@
-// What a site loads on every page: of the views, only those that the page shows.
-for (const name of ["attention", "embeddings", "explorer", "lens", "positions", "prediction",
-  "tokens"]) {
-  if (document.querySelector(`lmviz-${name}`)) import(`./${name}.js`);
+// What a site loads on every page: the views that the page shows, each from its own file.
+const names = Array.from(document.querySelectorAll("*"), ({ localName }) => localName);
+for (const name of new Set(names.filter((name) => name.startsWith("lmviz-")))) {
+  import(`./${name.slice("lmviz-".length)}.js`);
 }

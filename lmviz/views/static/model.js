@@ -16,7 +16,7 @@ export const readTensors = (buffer) => {
   const tensors = {};
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    if (dtype !== "F16" && dtype !== "F32") throw new Error(`${name} is ${dtype}: wanted F16 or F32`);
+    if (dtype !== "F16" && dtype !== "F32") throw new Error(`${name} must be F16 or F32, got ${dtype}`);
     const [from, to] = data_offsets.map((at) => at + start);
     const values = dtype === "F16"
       ? new Float32Array((to - from) / 2).map((_, i) => half(view.getUint16(from + 2 * i, true)))
@@ -71,7 +71,7 @@ export class Model {
   }
 
   // The outputs of all heads side by side, and the weights, [head][query][key].
-  attend(x, isOff) {
+  attend(x, isAblated) {
     const size = x[0].length / this.heads / 3;
     const part = (row, kind, head) =>
       row.subarray((kind * this.heads + head) * size, (kind * this.heads + head + 1) * size);
@@ -83,25 +83,25 @@ export class Model {
       const powers = scores.map((score) => Math.exp(score - most));
       const sum = powers.reduce((a, b) => a + b);
       const to = part(out[q], 0, head);
-      const shares = new Float32Array(x.length);
+      const weightsOfRow = new Float32Array(x.length);
       powers.forEach((power, k) => {
-        shares[k] = power / sum;
-        if (!isOff(head)) part(x[k], 2, head).forEach((value, i) => (to[i] += shares[k] * value));
+        weightsOfRow[k] = power / sum;
+        if (!isAblated(head)) part(x[k], 2, head).forEach((value, i) => (to[i] += weightsOfRow[k] * value));
       });
-      return shares;
+      return weightsOfRow;
     }));
     return [out, weights];
   }
 
-  // What would be said if this were the last layer.
-  say(x) {
+  // The logits, if this were the last layer.
+  unembed(x) {
     return this.norm(x, "ln_f").map((row) =>
       Float32Array.from(this.part("wte.weight"), (word) => dot(row, word)));
   }
 
-  // `off` has [layer, head] of each head that gives zeros. `residual` is what enters the
-  // first block and what each block leaves; `lens` is what each of these would say.
-  forward(ids, { off = [] } = {}) {
+  // `ablate` has [layer, head] of each head whose output becomes zeros. `residual` is what enters the
+  // first block and what each block leaves; `lens` has the logits of each of these.
+  forward(ids, { ablate = [] } = {}) {
     const tokens = Array.from(ids, (id) => this.part("wte.weight")[id]);
     const positions = this.part("wpe.weight").slice(0, tokens.length);
     const residual = [add(tokens, positions)];
@@ -109,13 +109,13 @@ export class Model {
     for (let layer = 0; layer < this.layers; layer++) {
       const block = `h.${layer}`;
       const mixed = this.linear(this.norm(residual[layer], `${block}.ln_1`), `${block}.attn.c_attn`);
-      const [out, weights] = this.attend(mixed, (head) => off.some(([l, h]) => l === layer && h === head));
+      const [out, weights] = this.attend(mixed, (head) => ablate.some(([l, h]) => l === layer && h === head));
       attentions.push(weights);
       const x = add(residual[layer], this.linear(out, `${block}.attn.c_proj`));
       const inner = this.linear(this.norm(x, `${block}.ln_2`), `${block}.mlp.c_fc`);
       residual.push(add(x, this.linear(inner.map((row) => row.map(gelu)), `${block}.mlp.c_proj`)));
     }
-    const lens = residual.map((x) => this.say(x));
+    const lens = residual.map((x) => this.unembed(x));
     return { tokens, positions, residual, attentions, lens, logits: lens.at(-1) };
   }
 }

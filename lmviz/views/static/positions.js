@@ -12,30 +12,30 @@ const slopes = (heads) => {
   return [...series(whole), ...between.slice(0, heads - whole)];
 };
 
-// A row of the table for each position, or distance; and what the figures say.
+// A row of the table for each position, or distance; and the words of the figures.
 const KINDS = {
   sinusoidal: {
     row: (p, { d, base }) => frequencies(d, base).flatMap((f) => [Math.sin(p * f), Math.cos(p * f)]),
     curves: ["Some dimensions", "dim", "value", "Later dimensions change more slowly."],
     table: "dimension",
     like: ["Similarity with the chosen position", "similarity",
-      "Dot product, as a share of the chosen position's with itself."],
+      "Dot product, divided by that of the chosen position with itself."],
   },
   rotary: {
-    // A vector of ones, turned; dimensions i and i + d / 2 are a pair.
+    // A vector of ones, rotated; dimensions i and i + d / 2 are a pair.
     row: (p, { d, base }) => [-1, 1].flatMap((sign) =>
       frequencies(d, base).map((f) => Math.cos(p * f) + sign * Math.sin(p * f))),
-    curves: ["Angles of some pairs", "pair", "turns", "Each pair turns at its own speed."],
+    curves: ["Angles of some pairs", "pair", "turns", "Each pair rotates at its own speed."],
     table: "dimension",
     like: ["Score of an equal query and key", "score",
-      "The query stands at the chosen position. 1 where both meet: only distance counts."],
+      "The query is at the chosen position. The score depends only on the distance; at 0 it is 1."],
   },
   ALiBi: {
     row: (p, { heads }) => slopes(heads).map((slope) => -slope * p),
-    curves: ["Bias by distance", "head", "bias", "Added to the score of a key so many tokens back."],
+    curves: ["Bias by distance", "head", "bias", "Added to the score of a key at this distance."],
     table: "head",
-    like: ["What the bias leaves of a key's weight", "factor",
-      "The query stands at the chosen position. Later keys are hidden from it."],
+    like: ["Factor of the bias on a key's weight", "factor",
+      "The query is at the chosen position; later keys are masked."],
   },
 };
 
@@ -63,7 +63,7 @@ const chart = (title, across, up, lines, at) => {
   ...lines.flatMap(({ name, values }, i) => {
     const [stroke, , dashes] = LINES[i];
     const line = { class: `l${i}`, stroke, "stroke-width": 1.7, "stroke-dasharray": dashes };
-    // A whole turn begins anew: no line leads back from 1 to 0.
+    // A full turn starts again at 0: no line leads back from 1.
     return [path(values.map((v, p) =>
       `${p && !(up === "turns" && v < values[p - 1]) ? "L" : "M"}${x(p)} ${y(v)}`).join(""), line),
     path(`M306 ${name ? 14 + 18 * i : -9}h20`, line), write(330, 18 + 18 * i, name)];
@@ -145,7 +145,7 @@ define("lmviz-positions", class extends View {
     const low = Math.min(...table.map((row) => Math.min(...row)));
     const top = Math.max(...table.map((row) => Math.max(...row)));
     paint(canvas, table[0].map((_, i) => table.map((row) => (row[i] - low) / (top - low))));
-    canvas.ariaLabel = `Table of ${across}s by ${down}s: arrow keys read it`;
+    canvas.ariaLabel = `Table of ${across}s by ${down}s: read it with the arrow keys`;
     this.sizes = [high, n];
     this.tell = ([i, p]) => {
       this.cell = [i, p];

@@ -34,7 +34,7 @@ define("lmviz-prediction", class extends View {
     const set = (name) => (value) => this.change({ [name]: value });
     [this.body, this.text, this.said] = ["tbody", "output", "output"].map((tag) => make(tag));
     const box = make("div", {},
-      strip("text: choose the token after which to predict", tokens,
+      strip("Text: choose the token after which to predict", tokens,
         (at) => at === this.at || this.change({ at }), this.at),
       make("div", { class: "controls" },
         slider("temperature", { min: 0, max: temperatures.length - 1, step: 1, value: this.stop,
@@ -44,7 +44,7 @@ define("lmviz-prediction", class extends View {
         slider("top-p", { min: 0, max: 1, step: 0.01, value: 1 }, set("p"))),
       this.text,
       make("table", {}, make("thead", {}, make("tr", {},
-        ...["next token", "from 0 to 1 (dashed: before it was removed)", "probability"].map(
+        ...["next token", "from 0 to 1 (dashed: before its removal)", "probability"].map(
           (name) => make("th", {}, name)))), this.body));
     root.append(box,
       make("div", { class: "controls" },
@@ -55,7 +55,7 @@ define("lmviz-prediction", class extends View {
         saver(() => ["prediction", box])),
       this.said,
       make("p", { class: "note" }, "Temperature acts first, then top-k, then top-p." +
-        (rare ? ` The page knows ${kept} tokens one by one, the ${rare} rarest as a sum.` : "")));
+        (rare ? ` The page has the ${kept} most likely tokens one by one, and the ${rare} others as a sum.` : "")));
     this.change({});
   }
 
@@ -65,8 +65,8 @@ define("lmviz-prediction", class extends View {
     this.update();
   }
 
-  // Pairs of how many tokens and the weight of each: first the likeliest one by one, then
-  // groups of rarer ones. What stays is the same as with `sampler` in Python.
+  // Pairs of a number of tokens and the weight of each: first the most likely one by one,
+  // then groups of rarer ones. What is kept is the same as with `sampler` in Python.
   cut() {
     const { logits, temperatures, sums, bins, start, width, ties, count: rare } = this.data;
     const { at, stop, k, p } = this;
@@ -74,7 +74,7 @@ define("lmviz-prediction", class extends View {
     const head = row(logits);
     const weigh = (logit) => Math.exp((logit - head[0]) / temperatures[stop]);
     const mass = (pairs) => pairs.map(([n, weight]) => n * weight);
-    // Bins tell how the tail is spread, and its exact sum how much it is.
+    // Bins have the distribution of the tail, and its exact sum its weight.
     const tail = row(bins).map((n, i) => [n, weigh(start.values[at] - (i + 0.5) * width)]);
     const scale = Math.exp(row(sums)[stop] - head[0] / temperatures[stop]) / sum(mass(tail)) || 0;
     let pairs = [...head.map((x) => [1, weigh(x)]), ...tail.map(([n, w]) => [n, w * scale])];
@@ -94,8 +94,8 @@ define("lmviz-prediction", class extends View {
         return [Math.min(n, stay), weight];
       });
     }
-    const chances = fold(mass(pairs), sum(mass(pairs)));
-    this.shown = { before, chances, stay: fold(pairs.map(([n]) => n)), size: head.length + rare };
+    const probs = fold(mass(pairs), sum(mass(pairs)));
+    this.shown = { before, probs, stay: fold(pairs.map(([n]) => n)), size: head.length + rare };
   }
 
   name(i) {
@@ -105,32 +105,32 @@ define("lmviz-prediction", class extends View {
 
   sample() {
     let left = random(this.seed ^ Math.imul(this.draws++, 0x9e3779b9));
-    const { chances } = this.shown;
-    const drawn = chances.findIndex((chance) => (left -= chance) < 0);
-    this.drawn = drawn < 0 ? 0 : drawn; // rounding may leave a crumb
+    const { probs } = this.shown;
+    const drawn = probs.findIndex((prob) => (left -= prob) < 0);
+    this.drawn = drawn < 0 ? 0 : drawn; // rounding may leave a remainder
     this.update();
   }
 
   update() {
-    const { before, chances, stay, size } = this.shown;
+    const { before, probs, stay, size } = this.shown;
     const { at, drawn } = this;
-    const rare = chances.length - 1;
+    const rare = probs.length - 1;
     const n = Math.min(ROWS, rare);
     const others = (list) => sum(list.slice(n));
-    const line = (name, chance, was, stays, mark) => make("tr",
+    const line = (name, prob, was, stays, mark) => make("tr",
       { class: `${stays ? "" : "out"} ${mark ? "drawn" : ""}` }, make("td", { class: "mono" }, name),
-      make("td", {}, make("div", { class: "bar", style: `width:${100 * (stays ? chance : was)}%` })),
-      make("td", {}, stays ? number(chance) : "removed", mark ? " drawn" : ""));
-    this.body.replaceChildren(...chances.slice(0, n).map((chance, i) =>
-      line(this.name(i), chance, before[i], stay[i], drawn === i)));
+      make("td", {}, make("div", { class: "bar", style: `width:${100 * (stays ? prob : was)}%` })),
+      make("td", {}, stays ? number(prob) : "removed", mark ? " drawn" : ""));
+    this.body.replaceChildren(...probs.slice(0, n).map((prob, i) =>
+      line(this.name(i), prob, before[i], stay[i], drawn === i)));
     if (size > n) {
-      this.body.append(line(`${size - n} others, ${others(stay)} kept`, others(chances),
+      this.body.append(line(`${size - n} others, ${others(stay)} kept`, others(probs),
         others(before), others(stay), drawn >= n));
     }
     this.text.textContent = `After ${visible(this.data.tokens[at])}: ${sum(stay)} of ` +
-      `${size} tokens are kept. The likeliest is ${this.name(0)}, ${number(chances[0])}.`;
+      `${size} tokens are kept. The most likely is ${this.name(0)}, ${number(probs[0])}.`;
     this.said.textContent = drawn === undefined ? "" : `Draw ${this.draws}, seed ${this.seed}: ` +
-      (drawn < rare ? `${this.name(drawn)}, ${number(chances[drawn])}`
-        : `one of ${stay[rare]} rare tokens, together ${number(chances[rare])}`);
+      (drawn < rare ? `${this.name(drawn)}, ${number(probs[drawn])}`
+        : `one of ${stay[rare]} rare tokens, together ${number(probs[rare])}`);
   }
 });

@@ -1,14 +1,14 @@
-// Figures to take away: drawings that stand alone, black on white.
+// Saving figures: drawings that need no page, black on white.
 import { draw, fill, make } from "./core.js";
 
-// Hand the reader a file.
+// Offer a file for download.
 export const download = (name, type, text) => {
   const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
 
-// What stands in a box of the page: its texts, bars, pictures and drawings.
+// Draw a box of the page: its texts, bars, pictures and drawings.
 const picture = (box) => {
   const frame = box.getBoundingClientRect();
   const svg = draw("svg", { width: (frame.width | 0) + 17, height: (frame.height | 0) + 17 });

@@ -1,5 +1,5 @@
-// A walk past the parts of a page. A step sets the story, the place and the heads; what
-// its text says of them is measured when it is reached.
+// A tour of the parts of a page. A step sets the story, the position and the heads; the
+// values in its text are measured when it is reached.
 import { make, softmax, visible } from "./core.js";
 import { best } from "./model.js";
 
@@ -8,20 +8,20 @@ const mean = (values) => values.reduce((a, b) => a + b) / values.length;
 const measure = (x, what, stage) => {
   const { at, said, trace, data } = x;
   const top = best(trace.logits[at]);
-  const { chances } = x.language.nextToken(said.slice(0, at + 1));
-  const [[told]] = [...chances].sort(([, a], [, b]) => b - a);
-  const chance = (run) => softmax(run.logits[at])[top];
+  const { probs } = x.language.nextToken(said.slice(0, at + 1));
+  const [[told]] = [...probs].sort(([, a], [, b]) => b - a);
+  const prob = (run) => softmax(run.logits[at])[top];
   const weights = trace.attentions.flat();
   const found = {
     sharp: () => weights.map((rows) => mean(rows.map((row) => Math.max(...row)))),
     answer: () => weights.map((rows) => rows[at][said.indexOf(told)]),
-    needed: () => weights.map((_, i) => -chance(x.run([i]))),
+    needed: () => weights.map((_, i) => -prob(x.run([i]))),
   }[what]?.();
   if (found) x.chosen = best(found);
   const since = trace.lens.findLastIndex((rows) => best(rows[at]) !== top) + 1;
   const length = (i) => Math.hypot(...trace.residual.at(i)[at]).toFixed(1);
   return { top: visible(data.words[top]), told: visible(told), word: visible(said[at]), head: x.named(x.chosen),
-    share: found && Math.abs(found[x.chosen]).toFixed(2), model: chance(trace).toFixed(2),
+    share: found && Math.abs(found[x.chosen]).toFixed(2), model: prob(trace).toFixed(2),
     since: stage(since), first: length(0), last: length(-1) };
 };
 
@@ -30,7 +30,7 @@ export const tour = (x, stage) => {
   let now = 0;
   const visit = (i) => {
     const step = steps[now = i];
-    x.off.clear();
+    x.ablated.clear();
     panel.remove();
     if (!step) {
       x.compute();
@@ -39,7 +39,7 @@ export const tour = (x, stage) => {
     x.tell(x.data.stories[step.story]);
     x.look(x.said.length + step.at);
     const found = measure(x, step.head, stage);
-    if (step.off) x.off.add(x.chosen);
+    if (step.off) x.ablated.add(x.chosen);
     x.compute();
     text.textContent = `${i + 1} of ${steps.length}. `
       + step.text.replace(/\{(\w+)\}/g, (_, name) => found[name]);
