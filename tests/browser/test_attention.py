@@ -226,7 +226,8 @@ def test_heads_put_together_are_marked(open_page, what, name, fold):
     page.keyboard.press("ArrowDown")
     choose(page, "show", what)
     assert page.evaluate(f"{view()}.shown") == f"{name} (not a single head)"
-    assert "(not a single head)" in figure(page).locator(".wide svg").nth(1).inner_html()
+    drawn = figure(page).locator(".wide svg").nth(1).inner_html()
+    assert "(not a single head)" in drawn
     assert "(not a single head)" in shown(page)
     assert np.abs(matrix(page) - fold(WEIGHTS))[SEEN].max() < 1e-3
     figure(page).locator(".wide svg").first.focus()

@@ -188,7 +188,7 @@ def test_a_place_is_chosen_by_click_by_arrow_and_by_cell(open_page):
     page.get_by_role("region", name="lens").locator("td").nth(7).click()
     assert ask(page, "x.at") == 6
     for _ in range(9):
-        page.get_by_role("button", name="Word before").first.click()
+        page.get_by_role("button", name="Previous word").first.click()
     assert ask(page, "x.at") == 0
 
 
