@@ -85,6 +85,9 @@ def heatmap(
         yticklabels=False,
         cbar_kws={"label": label, "shrink": 0.8 if square else 1.0},
     )
+    for text in ax.texts if annot is not None else ():
+        # seaborn's dark gray would be taken for ink, which is light on a dark page.
+        text.set_color("white" if text.get_color() == "w" else "black")
     for axis, labels, n in zip(
         (ax.xaxis, ax.yaxis), names.values(), matrix.shape[::-1], strict=True
     ):

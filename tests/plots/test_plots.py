@@ -134,6 +134,8 @@ def test_heatmap_names_and_annotates_its_cells():
     assert labels(ax.get_xticklabels()) == ["a", "$b$"]
     assert labels(ax.get_yticklabels()) == ["x", "y"]
     assert labels(ax.texts) == ["1", "$0$", "0", "1"]
+    colours = [text.get_color() for text in ax.texts]
+    assert colours == ["black", "white", "white", "black"]
     assert [text.get_position() for text in ax.texts[:2]] == [(0.5, 0.5), (1.5, 0.5)]
     assert not any(text.get_parse_math() for text in ax.texts)
 

@@ -160,7 +160,8 @@ def describe_axes(ax):
     said = [*filter(None, [ax.get_title()]), ", ".join([kind, *labels])]
     if names:
         said.append(f"Drawn: {', '.join(names)}")
-    if not ax.images and (texts := [t.get_text() for t in ax.texts if t.get_text()]):
+    texts = [text.get_text() for text in ax.texts if text.get_text()]
+    if texts and kind != "A table of colours":
         more = ", and more" if len(texts) > 30 else ""
         said.append(f"Written in it: {', '.join(texts[:30])}{more}")
     return ". ".join(part.rstrip(".") for part in said) + "."

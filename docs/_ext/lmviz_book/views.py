@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 from lmviz.toy import WEIGHTS
-from lmviz.views import _view
+from lmviz.views._bundle import STATIC, bundle
+from lmviz.views._view import LINKED
 
 
 def register(app):
     # A view leaves its script out, since the site has it.
-    os.environ[_view.LINKED] = "1"
+    os.environ[LINKED] = "1"
     # No loading method: a script of type module waits for the page by itself.
     app.add_js_file("lmviz/lmviz.js", type="module")
     app.add_js_file("from-disk.js")
@@ -24,16 +25,16 @@ def lay_out(app, config):
         WEIGHTS / "model.safetensors",
     )
     shutil.rmtree(served, ignore_errors=True)
-    shutil.copytree(_view.STATIC, served / "lmviz")
+    shutil.copytree(STATIC, served / "lmviz")
     for folder in ("toy", "from-disk"):
         (served / folder).mkdir()
     shutil.copy(weights, served / "toy")
     # Plain scripts for pages that are opened from a disk.
-    for path in _view.STATIC.glob("*.js"):
+    for path in STATIC.glob("*.js"):
         name = path.stem
         if f'define("lmviz-{name}"' not in path.read_text(encoding="utf-8"):
             continue
-        script = f"(() => {{\n{_view.bundle(name)}}})();\n"
+        script = f"(() => {{\n{bundle(name)}}})();\n"
         if name == "explorer":
             packed = base64.b64encode(weights.read_bytes()).decode()
             script = f'globalThis.lmvizWeights = "{packed}";\n{script}'
