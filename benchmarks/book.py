@@ -1,7 +1,7 @@
 """Build the book: from scratch, without changes, and with one lesson changed."""
 
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +9,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from jupyter_cache import get_cache
 from tqdm import tqdm
 
 from .measure import row
 
 HERE = Path(__file__).parents[1]
 LESSON = Path("examples", "01_tokenization", "20_basic_tokenizer.py")
+# A lesson in the report of sphinx-gallery.
+CASE = re.compile(r'<testcase [^>]*file="[^"]*examples/(.*?)\.py"[^>]* time="([\d.]+)"')
 LEFT_OUT = shutil.ignore_patterns(".*", "_build", "lessons", "toy-training")
 
 
@@ -57,6 +60,11 @@ def of_the_book(runs):
 
 
 def run_times(folder):
-    """Return the seconds that each lesson and notebook took, as saved by the build."""
-    file = folder / "docs" / "_build" / "run_times.json"
-    return json.loads(file.read_text(encoding="utf-8"))
+    """Return the seconds of each lesson that the last build ran, and each notebook."""
+    built = folder / "docs" / "_build"
+    lessons = CASE.findall((built / "lessons.xml").read_text(encoding="utf-8"))
+    seconds = {name: float(took) for name, took in lessons}
+    for record in get_cache(built / "notebook-cache").list_cache_records():
+        name = Path(record.uri).relative_to(folder / "docs").with_suffix("")
+        seconds[name.as_posix()] = record.data["execution_seconds"]
+    return seconds

@@ -8,11 +8,20 @@ import sys
 from html import escape
 from pathlib import Path
 
+from docutils import nodes
+
+from lmviz._text import visible
+
 from .scripts import all_scripts, is_chosen, lessons, lessons_folder, name_of
 
 REFERENCE = "reference/"
 # A function that nearly every lesson uses would get a list of nearly every lesson.
 MOST_SHOWN = 8
+# All but line ends, tabs, and the colours that the pages of notebooks show.
+CONTROLS = re.compile(
+    r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    r"|\x1b(?!\[[\d;]*m)"
+)
 
 
 def select(app, config):
@@ -92,3 +101,15 @@ def add_backreferences(app, what, name, thing, options, lines):
         more = len(pages) - MOST_SHOWN
         rest = f" · and {more} more" if more > 0 else ""
         lines += ["", f"Used in: {links}{rest}", ""]
+
+
+def show_controls(app, doctree):
+    """Write invisible characters of code and output so that they can be read.
+
+    Some would get lost on the way to the page, others turn their neighbours round.
+    """
+    for block in doctree.findall(nodes.literal_block):
+        readable = CONTROLS.sub(lambda found: visible(found[0]), block.rawsource)
+        if readable != block.rawsource:
+            block.rawsource = readable
+            block[:] = [nodes.Text(readable)]

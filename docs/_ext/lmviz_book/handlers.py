@@ -28,6 +28,7 @@ HANDLERS = {
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
         ("doctree-read", figure_nodes.show_all_versions),
+        ("doctree-read", gallery.show_controls),
         ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),
     ],
