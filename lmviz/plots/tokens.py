@@ -1,11 +1,13 @@
 """Figures of tokens: as boxes in a row, aligned with their text, and by probability."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 
 from .._extras import needs
 from .._text import checked_text, visible
 from .._validation import float_array
+from ..tokenization._coverage import check_coverage
 from ._axes import LONGEST, PALETTE, check_labels, new_axes, shortened
 from ._fonts import fit, make_legible
 
@@ -65,7 +67,7 @@ def tokenizations(
 ):
     r"""Draw how several tokenizers split one text, aligned letter by letter.
 
-    Tokens that are bytes of the same character share its place.
+    Tokens that are bytes of the same character divide its place.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ def tokenizations(
         tokenizers = {str(name): load_tokenizer(name) for name in tokenizers}
     if not tokenizers:
         raise ValueError("`tokenizers` must have at least one tokenizer, got none")
+    for tokenizer in tokenizers.values():
+        check_coverage(tokenizer, text)
     letters, families = fit([visible(c, spaces=True) for c in text], _monospace())
     places = [0]
     for letter in letters:
@@ -108,12 +112,22 @@ def tokenizations(
             f"`text` must be at most {_WIDEST} characters wide, got {places[-1]}; "
             "draw a part of it"
         )
-    boxes = {
-        name: _aligned(_spans(tokenizer.encode(text)), letters, places)
-        for name, tokenizer in tokenizers.items()
-    }
+    spans = {name: _spans(each.encode(text)) for name, each in tokenizers.items()}
+    boxes = {name: _aligned(each, letters, places) for name, each in spans.items()}
     ax = ax or new_axes(width, 0.7 + 0.55 * len(boxes))
-    return _draw_rows(ax, boxes, families, width, title)
+    _draw_rows(ax, boxes, families, width, title)
+    style = {"ha": "center", "va": "center", "family": families, "parse_math": False}
+    for row, each in enumerate(spans.values()):
+        for i, n in _sharing(each).items():
+            if n > 1:  # written over all of its tokens
+                size = ax.texts[0].get_size()
+                ax.text(_place(i, 0.5, places), row, letters[i], size=size, **style)
+    return ax
+
+
+def _sharing(spans):
+    """Count the tokens of each character."""
+    return Counter(i for start, stop in spans for i in range(start, stop))
 
 
 def _spans(encoding):
@@ -129,16 +143,21 @@ def _spans(encoding):
 
 
 def _aligned(spans, letters, places):
-    """Return a box per token; those of one and the same character divide its width."""
-    boxes = []
+    """Return a box per token; tokens that share a character divide its width."""
+    sharing, seen, boxes = _sharing(spans), Counter(), []
     for start, stop in spans:
-        sharing = [span for span in spans if span == (start, stop)]
-        part = sum(box[-1] == (start, stop) for box in boxes)
-        width = (places[stop] - places[start]) / len(sharing)
-        text = "".join(letters[start:stop]) if len(sharing) == 1 else ""
-        left = places[start] + part * width
-        boxes.append((left, width - min(0.15, width / 5), text, False, (start, stop)))
-    return [box[:-1] for box in boxes]
+        owned = "".join(letters[i] for i in range(start, stop) if sharing[i] == 1)
+        first, last = start, stop - 1
+        left = _place(first, seen[first] / sharing[first], places)
+        seen.update(range(start, stop))
+        width = _place(last, seen[last] / sharing[last], places) - left
+        boxes.append((left, width - min(0.15, width / 5), owned, False))
+    return boxes
+
+
+def _place(i, fraction, places):
+    """Return where a part of the way through a character is."""
+    return places[i] + fraction * (places[i + 1] - places[i])
 
 
 def _draw_rows(ax, rows, families, width, title):

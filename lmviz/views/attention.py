@@ -125,7 +125,7 @@ def _encode(weights, tokens, scale):
         "low": np.concatenate([code.astype("u1") for code in codes]),
         "high": high @ np.array([1, 4, 16, 64], "u1"),
         "note": "Weights are stored with an error below 0.001."
-        + (" Queries do not see later keys." if causal else ""),
+        + (" Queries don't attend to later keys." if causal else ""),
     }
 
 

@@ -4,6 +4,7 @@ import pytest
 
 import lmviz
 from lmviz import plots
+from lmviz.plots._fonts import fit
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +165,7 @@ def test_heatmap_refuses_names_of_another_number():
 def boxes(ax):
     """Give the tokens of each row: what is written, and from where to where."""
     rows = {}
-    for bar, text in zip(ax.patches, ax.texts, strict=True):
+    for bar, text in zip(ax.patches, ax.texts, strict=False):
         row = round(bar.get_y() + bar.get_height() / 2)
         end = bar.get_x() + bar.get_width()
         rows.setdefault(row, []).append((text.get_text(), bar.get_x(), end))
@@ -181,9 +182,19 @@ def test_tokenizations_are_aligned_with_the_letters():
     assert starts[0] == 7 and len(starts) == 3
     assert starts[1] - 7 == pytest.approx(starts[2] - starts[1])
     assert starts[2] - 7 == pytest.approx((end - 7) * 2 / 3, rel=0.05)
+    assert [text for text, *_ in gpt2[3:]] == ["", "", ""]
+    assert labels(ax.texts)[-2:] == fit(["🦜"])[0] * 2
     assert [text for text, *_ in smollm2][:2] == ["a", "␣dog"]
     assert gpt2[1][1:] == smollm2[1][1:] == pytest.approx((1, 4.85))
     assert labels(ax.get_yticklabels())[0] == "gpt2\n6 tokens"
+
+
+def test_a_token_of_a_space_and_a_part_of_a_character_reaches_into_it():
+    ax = plots.tokenizations("a 東", ["gpt2"])
+    [(_, _, _), *others] = boxes(ax)[0]
+    starts, ends = zip(*(box[1:] for box in others), strict=True)
+    assert starts[0] == 1 and ends[0] > 2
+    assert all(start >= end for start, end in zip(starts[1:], ends, strict=False))
 
 
 def test_tokenizations_take_tokenizers_by_name():
