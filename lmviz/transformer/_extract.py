@@ -128,6 +128,9 @@ class _Blocks(Sequence):
         self._config, self._family = module.config, family
         self._read = [None] * len(self._modules)
 
+    def __repr__(self):
+        return f"<{len(self)} blocks>"
+
     def __len__(self):
         return len(self._read)
 
@@ -150,12 +153,11 @@ class _Blocks(Sequence):
 
 def _check_paths(module, family):
     """Refuse a model with weights that its entry does not name, or without some."""
-    paths = [*family.model_paths()]
-    for i in range(len(module.get_submodule(family.blocks))):
-        paths += [f"{family.blocks}.{i}.{path}" for path in family.block_paths()]
     used = [module.get_input_embeddings(), module.get_output_embeddings()]
     try:
-        used += map(module.get_submodule, paths)
+        used += map(module.get_submodule, family.model_paths())
+        for block in module.get_submodule(family.blocks):
+            used += map(block.get_submodule, family.block_paths())
     except AttributeError as error:
         raise ValueError(
             f"the entry of the family {module.config.model_type!r} does not fit this "
@@ -241,6 +243,11 @@ def _scale(config, d_head, layer):
 def _rotary(config, d_head, family):
     if family.positions != "rotary":
         return None
+    if not all(getattr(config, "no_rope_layers", None) or [True]):
+        raise ValueError(
+            "the model has layers without rotary positions (no_rope_layers), which is "
+            "not supported; choose another model"
+        )
     if family.rotary_dim:
         width = getattr(config, family.rotary_dim) or config.hidden_size
         base = family.rope_base

@@ -90,6 +90,10 @@ class Architecture:
     ('attn.c_attn', 'thirds')
     >>> FAMILIES["llama"].query, FAMILIES["llama"].key, FAMILIES["llama"].value
     ('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj')
+    >>> FAMILIES["gpt2"].model_paths()
+    ['transformer.ln_f', 'transformer.wpe']
+    >>> FAMILIES["gpt2"].block_paths()
+    ['ln_1', 'attn.c_attn', 'attn.c_proj', 'ln_2', 'mlp.c_fc', 'mlp.c_proj']
     """
 
     blocks: str

@@ -60,8 +60,15 @@ def test_surprisals_equal_those_of_full_traces_in_order(family, texts):
 def test_texts_may_be_strings_or_ids(tiny):
     text = "The dog chased the dog"
     (of_text,) = corpus.surprisals(tiny, [text], progress=False)
-    (of_ids,) = corpus.surprisals(tiny, [tiny.encode(text)], progress=False)
-    assert torch.equal(of_text, of_ids)
+    for ids in (tiny.encode(text), tiny.encode(text).tolist()):
+        (of_ids,) = corpus.surprisals(tiny, [ids], progress=False)
+        assert torch.equal(of_text, of_ids)
+
+
+@pytest.mark.parametrize("function", [corpus.head_scores, corpus.surprisals])
+def test_a_module_in_place_of_a_language_model_is_refused(tiny, texts, function):
+    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel"):
+        function(tiny.module, texts, progress=False)
 
 
 def test_a_score_without_queries_is_nan(tiny):

@@ -16,7 +16,7 @@ def logits():
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0])
-def test_temperature_is_that_of_transformers(logits, temperature):
+def test_temperature_equals_that_of_transformers(logits, temperature):
     warped = TemperatureLogitsWarper(temperature)(None, logits[None])[0]
     ours = prediction.probabilities(logits, temperature=temperature)
     assert torch.allclose(ours, warped.softmax(-1))
@@ -28,7 +28,7 @@ def test_a_temperature_that_is_not_positive_is_refused(logits, temperature):
         prediction.probabilities(logits, temperature=temperature)
 
 
-def test_greedy_takes_the_likeliest(logits):
+def test_greedy_takes_the_most_likely_token(logits):
     assert prediction.greedy(logits) == int(logits.argmax())
 
 
@@ -42,7 +42,7 @@ def test_samples_follow_the_probabilities():
     assert fractions[3] == 0
 
 
-def test_what_the_toy_writes_is_a_story(toy):
+def test_the_toy_generates_stories_of_its_grammar(toy):
     """Each word could have come there; a model may err once in so many."""
     choose = prediction.sampler(seed=0)
     start = toy.module.config.bos_token_id
@@ -67,7 +67,7 @@ def test_what_the_toy_writes_is_a_story(toy):
 
 @pytest.mark.parametrize("shape", [(50,), (4, 50), (2, 3, 50)])
 @pytest.mark.parametrize("k", [1, 2, 7, 49, 50, 80])
-def test_top_k_is_that_of_transformers(shape, k):
+def test_top_k_equals_that_of_transformers(shape, k):
     generator = torch.Generator().manual_seed(k)
     for _ in range(20):
         logits = 3 * torch.randn(shape, generator=generator)
@@ -85,7 +85,7 @@ def test_top_k_keeps_ties_as_transformers_does(k):
 
 @pytest.mark.parametrize("shape", [(50,), (4, 50)])
 @pytest.mark.parametrize("p", [0.0, 0.01, 0.3, 0.5, 0.9, 0.95, 0.999, 1.0])
-def test_top_p_is_that_of_transformers(shape, p):
+def test_top_p_equals_that_of_transformers(shape, p):
     generator = torch.Generator().manual_seed(0)
     for spread in (0.1, 1.0, 3.0):
         for _ in range(20):
@@ -94,7 +94,7 @@ def test_top_p_is_that_of_transformers(shape, p):
             assert torch.equal(prediction.top_p_filter(logits, p), theirs)
 
 
-def test_top_p_keeps_the_fewest_that_hold_the_share():
+def test_top_p_keeps_the_smallest_set_that_reaches_p():
     logits = torch.tensor([0.1, 0.5, 0.3, 0.1]).log()
     for p, kept in [
         (0.0, [1]),
@@ -110,18 +110,18 @@ def test_top_p_keeps_the_fewest_that_hold_the_share():
 
 
 @pytest.mark.parametrize(("p", "n_kept"), [(0.25, 1), (0.26, 2), (0.5, 2), (0.75, 3)])
-def test_top_p_stops_where_the_share_is_reached(p, n_kept):
+def test_top_p_stops_where_p_is_reached(p, n_kept):
     alike = torch.zeros(1, 4)  # a quarter each, without rounding
     assert prediction.top_p_filter(alike, p).isfinite().sum() == n_kept
     assert TopPLogitsWarper(p)(None, alike).isfinite().sum() == n_kept
 
 
-def test_top_p_of_one_keeps_even_what_has_no_chance_left():
+def test_top_p_of_one_keeps_tokens_of_probability_zero():
     logits = torch.tensor([0.0, -300.0, 500.0])
     assert torch.equal(prediction.top_p_filter(logits, 1.0), logits)
 
 
-def test_what_is_kept_does_not_change_the_logits(logits):
+def test_filters_do_not_change_their_argument(logits):
     before = logits.clone()
     prediction.top_k_filter(logits, 3)
     prediction.top_p_filter(logits, 0.5)
@@ -129,7 +129,7 @@ def test_what_is_kept_does_not_change_the_logits(logits):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_no_token_to_choose_from_is_refused(logits, k):
+def test_a_k_of_no_tokens_is_refused(logits, k):
     for function in (
         lambda: prediction.top_k_filter(logits, k),
         lambda: prediction.sampler(top_k=k)(logits),
@@ -139,7 +139,7 @@ def test_no_token_to_choose_from_is_refused(logits, k):
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, 90, float("nan")])
-def test_a_p_that_is_no_share_is_refused(logits, p):
+def test_a_p_outside_0_to_1_is_refused(logits, p):
     for function in (
         lambda: prediction.top_p_filter(logits, p),
         lambda: prediction.sampler(top_p=p)(logits),
@@ -171,7 +171,7 @@ def test_a_sampler_with_one_choice_is_greedy(options):
         {"temperature": 2.0, "top_k": 3, "top_p": 0.82},
     ],
 )
-def test_samples_are_drawn_as_transformers_draws_them(options):
+def test_samples_follow_the_probabilities_of_transformers(options):
     logits = torch.tensor([0.03, 0.5, 0.3, 0.1, 0.04, 0.03]).log()
     warped = TemperatureLogitsWarper(options.get("temperature", 1.0))(
         None, logits[None]
@@ -189,7 +189,7 @@ def test_samples_are_drawn_as_transformers_draws_them(options):
     assert torch.allclose(fractions, probs, atol=4 * 0.5 / len(drawn) ** 0.5)
 
 
-def test_the_same_seed_draws_the_same(logits):
+def test_the_same_seed_gives_the_same_samples(logits):
     def drawn(seed):
         choose = prediction.sampler(top_k=20, seed=seed)
         return [choose(logits) for _ in range(30)]
@@ -198,7 +198,7 @@ def test_the_same_seed_draws_the_same(logits):
     assert drawn(1) != drawn(2)
 
 
-def test_greedy_text_is_the_one_of_transformers(family):
+def test_greedy_generation_equals_that_of_transformers(family):
     ids = family.encode("The dog chased the ball")
     theirs = family.module.generate(
         ids[None], max_new_tokens=12, do_sample=False, eos_token_id=None, pad_token_id=0
@@ -227,7 +227,7 @@ def test_the_cache_changes_nothing(smollm2):
         assert ours.probability == pytest.approx(theirs.probability, abs=1e-4)
 
 
-def test_steps_keep_what_else_could_have_come(tiny):
+def test_steps_record_the_most_likely_alternatives(tiny):
     ids = tiny.encode("The dog")
     [step] = prediction.generate(tiny, ids, n_tokens=1, k=3)
     probs = tiny.module(ids[None]).logits[0, -1].softmax(-1)
@@ -238,7 +238,7 @@ def test_steps_keep_what_else_could_have_come(tiny):
     assert step.probability == pytest.approx(top.values[0].item())
 
 
-def test_a_text_that_would_not_fit_is_refused(tiny):
+def test_generating_beyond_the_context_is_refused(tiny):
     ids = tiny.encode("The dog")
     with pytest.raises(ValueError, match="2 tokens and 63 more do not fit .* 64"):
         prediction.generate(tiny, ids, n_tokens=63)

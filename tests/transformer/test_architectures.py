@@ -100,11 +100,38 @@ def test_an_entry_that_leaves_out_a_weight_is_refused(monkeypatch):
         transformer.extract(tiny_model("qwen3", **options))
 
 
-def test_an_entry_with_a_wrong_path_is_refused(monkeypatch):
-    entry = Architecture(**STARCODER2 | {"up": "mlp.up_proj"})
+@pytest.mark.parametrize(
+    ("name", "path"), [("up", "mlp.up_proj"), ("blocks", "transformer.h")]
+)
+def test_an_entry_with_a_wrong_path_is_refused(monkeypatch, name, path):
+    entry = Architecture(**STARCODER2 | {name: path})
     monkeypatch.setitem(architectures.FAMILIES, "starcoder2", entry)
-    with pytest.raises(ValueError, match="'starcoder2' does not fit .*up_proj"):
+    with pytest.raises(ValueError, match="'starcoder2' does not fit this model: "):
         transformer.extract(starcoder2())
+
+
+def test_layers_without_rotary_positions_are_refused(monkeypatch):
+    entry = architectures.FAMILIES["llama"]
+    monkeypatch.setitem(architectures.FAMILIES, "smollm3", entry)
+    sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
+    lm = tiny_model("smollm3", no_rope_layers=[1, 1], **sizes)
+    trace = lm.trace([3, 4, 5])
+    ours = transformer.logits(transformer.extract(lm), trace.ids)
+    assert torch.allclose(ours, trace.logits, atol=1e-5)
+    lm = tiny_model("smollm3", no_rope_layers=[1, 0], **sizes)
+    with pytest.raises(ValueError, match="no_rope_layers"):
+        transformer.extract(lm)
+
+
+@pytest.mark.parametrize("family", ["granite", "cohere", "olmo", "gemma3_text"])
+def test_families_with_other_parts_are_refused_as_llama(monkeypatch, family):
+    """None of them can be rebuilt with Llama's entry, so none may pass for one."""
+    sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
+    entry = architectures.FAMILIES["llama"]
+    monkeypatch.setitem(architectures.FAMILIES, family, entry)
+    with pytest.raises(ValueError) as error:
+        transformer.extract(tiny_model(family, **sizes))
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["norm", "key", "output", "mlp_norm", "final_norm"])
