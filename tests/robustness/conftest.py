@@ -1,30 +1,26 @@
-"""Faults of the world: what was tried, what was survived, what was lost.
+"""Fault injection: how many faults were tried, and how many were survived.
 
-A row of the table is a module, named by the first line of its docstring. Each test
-tries one fault, or as many as it says with the fixture `tried`.
+A row of the report is a module, named by the first line of its docstring. A test tries
+one fault, or as many as it says with the fixture `tried`.
 """
 
 from collections import Counter, defaultdict
 
 import pytest
 
-LOST = ("failed", "error")
+FAILURES = ("failed", "error")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        module = getattr(item, "module", None)  # a doctest has none
-        row = (
-            (getattr(module, "__doc__", None) or "Other tests")
-            .partition("\n")[0]
-            .rstrip(".")
-        )
+        doc = getattr(getattr(item, "module", None), "__doc__", None)  # none: a doctest
+        row = (doc or "Other tests").partition("\n")[0].rstrip(".")
         item.user_properties.append(("row", row))
 
 
 @pytest.fixture
 def tried(request):
-    """Say how many faults this test tries, where it is more than one."""
+    """Say how many faults this test tries, if it is more than one."""
 
     def say(count):
         request.node.user_properties.append(("tried", count))
@@ -34,20 +30,22 @@ def tried(request):
 
 def pytest_terminal_summary(terminalreporter):
     rows = defaultdict(Counter)
-    for outcome in ("passed", *LOST, "skipped"):
+    for outcome in ("passed", *FAILURES, "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             if outcome == "passed" and report.when != "call":
                 continue
-            said = dict(getattr(report, "user_properties", ()))
-            row = said.get("row", "not collected")
-            rows[row][outcome] += said.get("tried", 1)
-    terminalreporter.section("faults")
-    line = "{:<46} {:>6} {:>9} {:>5} {:>9} {:>6}".format
-    terminalreporter.line(line("", "tried", "survived", "lost", "not tried", "share"))
+            properties = dict(getattr(report, "user_properties", ()))
+            row = properties.get("row", "not collected")
+            rows[row][outcome] += properties.get("tried", 1)
+    if not rows:
+        return
+    terminalreporter.section("fault injection")
+    line = "{:<46} {:>6} {:>9} {:>6} {:>7} {:>6}".format
+    terminalreporter.line(line("", "tried", "survived", "failed", "skipped", "share"))
     for row, counts in sorted(rows.items()):
-        lost = sum(counts[outcome] for outcome in LOST)
-        total = counts["passed"] + lost
-        # Rounded down: one that is lost must be seen.
-        share = f"{100 * counts['passed'] // total} %" if total else "-"
-        numbers = (total, counts["passed"], lost, counts["skipped"])
+        failed = sum(counts[outcome] for outcome in FAILURES)
+        tried = counts["passed"] + failed
+        # Rounded down, so that a single failure is seen.
+        share = f"{100 * counts['passed'] // tried} %" if tried else "-"
+        numbers = (tried, counts["passed"], failed, counts["skipped"])
         terminalreporter.line(line(row, *numbers, share))
