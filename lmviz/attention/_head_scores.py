@@ -192,7 +192,8 @@ def strongest(scores, k):
     Parameters
     ----------
     scores : torch.Tensor, shape (L, H)
-        One number per head. For the smallest, pass ``-scores``.
+        One number per head. For the smallest, such as the most negative effects of
+        `head_effects`, pass ``-scores``.
     k : int
         How many heads, from 1 to L * H.
 

@@ -20,9 +20,9 @@ a gate::
     )
 
 Then give it a tiny random model in ``tests/tiny_families.py``: the tests compare the
-rebuild with the model's own logits and attention weights. An entry that leaves out a
-weight of the model, or a config with a scale that is not modelled, is refused by
-`lmviz.transformer.extract`, so a wrong entry does not pass for a right one.
+rebuild with the model's own logits and attention weights, which alone shows that the
+entry is right. `lmviz.transformer.extract` refuses an entry that leaves out a weight of
+the model, and a config with a multiplier or scale that is not modelled.
 """
 
 import re
