@@ -46,14 +46,13 @@ def verify(source, *, weights):
         Whether the weights are needed, or only the tokenizer.
     """
     folder, name = source.folder, source.name
-    pickled = sorted(path.name for kind in _PICKLED for path in _files(folder, kind))
-    lacks = missing(folder, weights=weights)
-    if lacks == "*.safetensors" and pickled:
-        raise UnsafeModel(
-            f"{name} has its weights only as {pickled[0]}, and a pickle can run any "
-            "code, so it is not opened; save the model again as safetensors"
-        )
-    if lacks:
+    if lacks := missing(folder, weights=weights):
+        pickled = [path.name for kind in _PICKLED for path in _files(folder, kind)]
+        if lacks == "*.safetensors" and pickled:
+            raise UnsafeModel(
+                f"{name} has its weights only as {pickled[0]}, and a pickle can run "
+                "any code, so it is not opened; save the model again as safetensors"
+            )
         raise UnsupportedModel(
             f"{name} has no {lacks}; give the folder that save_pretrained wrote, with "
             "the model's tokenizer, or load it again from the hub"
