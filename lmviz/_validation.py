@@ -88,25 +88,6 @@ def ids(x, name, shape, *, size=None):
     return x.long()
 
 
-def text_ids(x, config):
-    """Return the ids of one text that a model can take, as int64.
-
-    Parameters
-    ----------
-    config : transformers.PretrainedConfig
-
-    Examples
-    --------
-    >>> import torch
-    >>> from types import SimpleNamespace
-    >>> text_ids(torch.arange(3), SimpleNamespace(vocab_size=3))
-    tensor([0, 1, 2])
-    """
-    x = ids(x, "ids", ("T",), size=config.vocab_size)
-    check_context(len(x), getattr(config, "max_position_embeddings", None))
-    return x
-
-
 def check_context(n, context):
     """Refuse a text of more tokens than the context, if that is limited.
 

@@ -33,6 +33,7 @@ def no_hub(monkeypatch, tmp_path_factory):
 
     empty = tmp_path_factory.mktemp("hub")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(empty))
+    monkeypatch.setattr(_hub, "_home", lambda repo: empty / "lmviz" / repo)
     for thread in threading.enumerate():
         if thread.name.endswith("(probe)"):
             thread.join()

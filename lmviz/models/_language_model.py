@@ -284,10 +284,11 @@ class LanguageModel:
         [[1, 2, 3], [3, 4, 5]]
         """
         ids = self._all_ids(text)
-        length = self._limit(True if length is None else length) or len(ids)
+        if length is None:
+            length = self.context or len(ids)
+        length = _validation.integer(length, "length", 1, self.context)
         stride = length if stride is None else stride
-        if not 1 <= stride <= length:
-            raise ValueError(f"`stride` must be 1 to {length} tokens, got {stride}")
+        stride = _validation.integer(stride, "stride", 1, length)
         last = max(0, len(ids) - length)
         starts = [*range(0, last, stride), -(-last // stride) * stride]
         return [ids[start : start + length] for start in starts]
@@ -353,9 +354,7 @@ class LanguageModel:
         if isinstance(text, str):
             check_coverage(self.tokenizer, checked_text(text))
             text = self.tokenizer.encode(text).ids
-        if isinstance(text, list | tuple):
-            text = torch.tensor(id_list(text), dtype=torch.int64)
-        if not isinstance(text, torch.Tensor):
+        if not isinstance(text, list | tuple | torch.Tensor):
             raise TypeError(
                 "`text` must be a string, a list of ids or a tensor of ids, got "
                 f"{type(text).__name__}"
@@ -364,15 +363,9 @@ class LanguageModel:
 
     def _limit(self, truncate):
         """Return how many tokens to keep, None for all."""
-        if truncate is True:
-            return self.context
-        if truncate is False:
-            return None
-        most = self.context or float("inf")
-        if not hasattr(truncate, "__index__") or not 1 <= truncate <= most:
-            most = f"to {self.context}" if self.context else "or more"
-            raise ValueError(f"a length must be 1 {most} tokens, got {truncate!r:.40}")
-        return int(truncate)
+        if isinstance(truncate, bool):
+            return self.context if truncate else None
+        return _validation.integer(truncate, "truncate", 1, self.context)
 
 
 @dataclass(frozen=True)

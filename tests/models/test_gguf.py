@@ -13,7 +13,7 @@ def gguf_file():
 
 
 @pytest.mark.nightly  # transformers takes 18 s to read them
-def test_the_weights_are_those_that_transformers_reads(gguf_file):
+def test_weights_equal_those_of_transformers(gguf_file):
     logging.disable_progress_bar()
     theirs = AutoModelForCausalLM.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32
@@ -27,7 +27,7 @@ def test_the_weights_are_those_that_transformers_reads(gguf_file):
         assert torch.equal(weight, theirs[name]), name
 
 
-def test_the_tokenizer_is_that_of_transformers_but_for_digits(gguf_file, smollm2):
+def test_tokenizer_equals_that_of_transformers_but_for_digits(gguf_file, smollm2):
     theirs = AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
     for text in (
         "The capital of France is Paris.",
@@ -46,7 +46,7 @@ def test_each_digit_is_a_token(smollm2):
     assert smollm2.tokens(ids) == ["in", "␣␣", "2", "0", "2", "6"]
 
 
-def test_another_architecture_is_refused():
+def test_other_architecture_is_refused():
     with pytest.raises(UnsupportedModel, match="must be 'llama' .* got 'mamba'"):
         _gguf._config({"general.architecture": "mamba"})
 
