@@ -157,8 +157,9 @@ NO_TEXT = {
     *("models.Trace", "models.load", "models.load_tokenizer"),
     *("tokenization.ByteLevelBPE.from_files", "toy.evaluate.evaluate"),
     *("toy.grammar.Choice", "toy.grammar.event", "toy.grammar.one_of"),
-    *("toy.grammar.phrase", "toy.grammar.story", "toy.language.entropy"),
-    *("toy.language.Story", "views.AttentionView", "views.View"),
+    *("toy.grammar.phrase", "toy.grammar.pronouns", "toy.grammar.story"),
+    *("toy.language.Story", "toy.language.entropy"),
+    *("views.AttentionView", "views.View"),
 }
 ROOMS = (
     *("attention", "corpus", "embeddings", "models", "plots", "positions"),
