@@ -14,9 +14,11 @@ from lmviz.toy import WEIGHTS, evaluate, grammar, history, language, train
 from lmviz.toy.__main__ import main
 
 
-@pytest.fixture(scope="module")
-def result(toy):
-    return evaluate.evaluate(toy)
+@pytest.fixture(
+    scope="module", params=[300, pytest.param(2000, marks=pytest.mark.nightly)]
+)
+def result(request, toy):
+    return evaluate.evaluate(toy, n_stories=request.param)
 
 
 def test_the_toy_is_as_accurate_as_its_page_states(result):
@@ -131,6 +133,7 @@ def short(monkeypatch):
     monkeypatch.setattr(train, "SAVE_EVERY", 2)
     monkeypatch.setattr(train, "WARMUP_STEPS", 5)
     monkeypatch.setattr(train, "STEPS", 6)
+    monkeypatch.setitem(evaluate.evaluate.__kwdefaults__, "n_stories", 100)
 
 
 def test_training_lowers_the_loss_and_records_evaluations(short, tmp_path):
