@@ -139,7 +139,7 @@ def test_pointing_prints_query_key_and_weight(open_page):
     assert shown(page).endswith("key 4 “␣ball”: masked, since it comes later")
 
 
-def test_a_finger_reads_the_map(open_page, tap):
+def test_touch_reads_the_map(open_page, tap):
     page = open_page(attention(WEIGHTS, WORDS), width=390)
     canvas = figure(page).locator("canvas").nth(1)
     canvas.scroll_into_view_if_needed()
@@ -220,7 +220,7 @@ def test_thumbnails_of_long_texts_show_the_largest_weight_of_a_patch(open_page):
         ),
     ],
 )
-def test_heads_put_together_are_marked(open_page, what, name, fold):
+def test_aggregated_heads_are_marked(open_page, what, name, fold):
     page = open_page(attention(WEIGHTS, WORDS))
     figure(page).locator(".wide svg").first.focus()
     page.keyboard.press("ArrowDown")
@@ -419,7 +419,7 @@ def test_ink_can_be_read_on_every_colour(open_page):
     assert worst >= 4.5
 
 
-def test_many_heads_and_tokens_are_drawn_soon(open_page):
+def test_many_heads_and_tokens_are_drawn_in_time(open_page):
     weights = np.tile(random_weights(1, 9, 256, 256), (30, 1, 1, 1))
     page = open_page(attention(weights, ["␣word"] * 256))
     took = page.evaluate(

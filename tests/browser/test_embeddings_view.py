@@ -76,7 +76,7 @@ def test_mouse_reaches_a_point(open_page, view):
     assert "שלום" in said(page).split("by cosine")[0]
 
 
-def test_keyboard_walks_points_and_layers(open_page, view):
+def test_keys_move_between_points_and_layers(open_page, view):
     page = open_page(view)
     page.get_by_role("combobox").focus()
     page.keyboard.press("ArrowDown")

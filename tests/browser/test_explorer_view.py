@@ -61,7 +61,7 @@ def verdict(page):
     return ask(page, "[...x.parts.next.querySelectorAll('output')].at(-1).textContent")
 
 
-def test_the_bars_are_the_model_and_the_truth(open_page, toy):
+def test_the_bars_equal_the_model_and_the_grammar(open_page, toy):
     page = open_page(views.explorer())
     for text in (f"{FACTS} the kite", f"{FACTS} Tom sings do la", "Anna has a", FACTS):
         text_box(page).fill(text)
@@ -86,14 +86,14 @@ def test_the_bars_are_the_model_and_the_truth(open_page, toy):
     assert [float(w[:-1]) / 100 for w in widths] == pytest.approx(numbers, abs=1e-3)
 
 
-def test_the_kind_of_question_is_said(open_page):
+def test_the_kind_of_question_is_named(open_page):
     page = open_page(views.explorer())
     assert verdict(page).endswith("Kind of question: recall.")
     text_box(page).fill(f"{FACTS} now it is")
     assert verdict(page).endswith("Kind of question: position.")
 
 
-def test_pressing_a_word_goes_on_and_undo_takes_it_back(open_page):
+def test_pressing_a_word_appends_it_and_undo_removes_it(open_page):
     page = open_page(views.explorer())
     before = text_box(page).input_value()
     undo = page.get_by_role("button", name="Undo")
@@ -118,7 +118,7 @@ def test_a_word_pressed_in_the_middle_cuts_the_story_there(open_page):
     assert text_box(page).input_value() == "Anna has a green"
 
 
-def test_what_is_typed_in_one_go_is_undone_in_one_go(open_page):
+def test_continuous_typing_is_undone_in_one_step(open_page):
     page = open_page(views.explorer())
     before = text_box(page).input_value()
     text_box(page).press("End")
@@ -128,7 +128,7 @@ def test_what_is_typed_in_one_go_is_undone_in_one_go(open_page):
     assert text_box(page).input_value() == before
 
 
-def test_the_stories_can_be_picked(open_page):
+def test_stories_can_be_chosen(open_page):
     page = open_page(views.explorer())
     page.get_by_role("combobox").select_option("A song")
     assert text_box(page).input_value().endswith("sings do la mi , do")
@@ -157,7 +157,7 @@ def test_an_invalid_story_is_reported_and_has_no_true_distribution(open_page):
     assert "no true distribution" in verdict(page)
 
 
-def test_a_story_that_is_over_or_too_long_is_said_to_be(open_page):
+def test_a_complete_or_too_long_story_is_reported(open_page):
     page = open_page(views.explorer())
     whole = next(language.stories("over")).words
     text_box(page).fill(" ".join(whole[1:]))
@@ -173,7 +173,7 @@ def test_a_story_that_is_over_or_too_long_is_said_to_be(open_page):
     assert set(table(page)) >= {"Anna", "Tom"}
 
 
-def test_a_place_is_chosen_by_click_by_arrow_and_by_cell(open_page):
+def test_a_position_is_chosen_by_click_arrow_and_cell(open_page):
     page = open_page(views.explorer())
     words = page.get_by_role("group", name="Words of the story").get_by_role("button")
     words.nth(4).click()
@@ -213,7 +213,7 @@ def viridis(shares):
     return np.stack([np.interp(at, range(9), table[:, c]) for c in range(3)], -1)
 
 
-def test_the_attention_of_every_head_is_what_went_in(open_page, toy):
+def test_the_attention_of_every_head_equals_torch(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
     weights = toy.trace(text).attentions.flatten(0, 1).numpy()
@@ -298,7 +298,7 @@ def test_the_large_map_is_read_by_pointer_and_by_arrows(open_page, toy):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_words_of_the_map_stay_where_it_scrolls(open_page, width):
+def test_the_words_of_the_map_stay_in_place_when_it_scrolls(open_page, width):
     page = open_page(views.explorer(), width=width)
     text_box(page).fill(" ".join(next(language.stories("long")).words[1:60]))
     region = page.get_by_role("region", name="attention map")
@@ -329,7 +329,7 @@ def offers(page):
     ]
 
 
-def test_a_word_half_typed_is_completed(open_page, toy):
+def test_a_partly_typed_word_is_completed(open_page, toy):
     page = open_page(views.explorer())
     box = text_box(page)
     begun = f"{FACTS} the ball"
@@ -351,7 +351,7 @@ def test_a_word_half_typed_is_completed(open_page, toy):
     assert box.input_value() == f"{begun} an"
 
 
-def test_nothing_is_offered_where_no_word_can_follow(open_page):
+def test_no_word_is_offered_when_none_can_follow(open_page):
     page = open_page(views.explorer())
     text_box(page).fill("Anna ha has")
     assert offers(page)[1] == []
@@ -359,7 +359,7 @@ def test_nothing_is_offered_where_no_word_can_follow(open_page):
     assert offers(page)[1] == []
 
 
-def test_the_lens_says_what_each_layer_would(open_page, toy):
+def test_the_lens_shows_the_prediction_of_each_layer(open_page, toy):
     from lmviz import prediction, transformer
 
     page = open_page(views.explorer())
@@ -386,7 +386,7 @@ def test_the_lens_says_what_each_layer_would(open_page, toy):
             assert np.abs(rgb - viridis(np.array(p))).max() <= 1.5
 
 
-def test_a_head_that_is_off_changes_what_is_said(open_page, toy):
+def test_ablating_a_head_changes_the_prediction(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
     with attention.ablate_heads(toy, [(0, 3)]):
@@ -408,7 +408,7 @@ def test_a_head_that_is_off_changes_what_is_said(open_page, toy):
     assert "no ablation" not in next(iter(table(page).values()))
 
 
-def test_the_tour_sets_the_stage_and_tells_what_is_true(open_page, toy):
+def test_the_tour_sets_the_page_and_states_measured_values(open_page, toy):
     page = open_page(views.explorer())
     page.get_by_role("button", name="Take the tour").click()
     panel = page.get_by_role("region", name="Tour")
@@ -464,7 +464,7 @@ def test_the_site_serves_the_weights(open_page, serve, tmp_path, monkeypatch):
     assert next(iter(table(page))) == "red"
 
 
-def test_weights_that_are_not_there_are_missed_in_words(open_page):
+def test_missing_weights_are_reported(open_page):
     page = open_page(views.explorer(embed=False, weights_url="data:text/plain,nothing"))
     assert (
         "The weights could not be loaded" in page.get_by_role("status").text_content()
@@ -482,7 +482,7 @@ def test_two_on_a_page_are_independent(open_page):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_nothing_is_wrong_for_axe(open_page, no_violations, dark):
+def test_axe_finds_nothing(open_page, no_violations, dark):
     page = open_page(views.explorer(), dark=dark)
     no_violations(page)
     page.get_by_role("button", name="Take the tour").click()
@@ -517,7 +517,7 @@ def test_hostile_words_and_names_are_only_text(open_page):
     assert page.locator("img").count() == 0
 
 
-def test_it_is_there_in_less_than_a_second(open_page):
+def test_the_explorer_is_ready_in_less_than_a_second(open_page):
     page = open_page(views.explorer())
     took = page.evaluate(
         "document.querySelector('lmviz-explorer').ready.then(() => performance.now())"

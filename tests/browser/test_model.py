@@ -77,25 +77,25 @@ def compare(page, site, toy, texts, off=()):
     assert found["most"] <= 1e-4
 
 
-def test_the_logits_are_those_of_torch(page, site, toy):
+def test_the_logits_equal_torch(page, site, toy):
     texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(500)]
     compare(page, site, toy, texts)
 
 
 @pytest.mark.parametrize("off", [[(0, 3)], [(1, 2)], [(2, 0), (0, 1), (2, 3)]])
-def test_without_a_head_they_are_those_of_torch_without_it(page, site, toy, off):
+def test_ablated_logits_equal_torch(page, site, toy, off):
     texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(20)]
     compare(page, site, toy, texts, off)
 
 
-def test_words_in_any_order_and_of_any_number_are_read(page, site, toy):
+def test_words_in_any_order_and_number_equal_torch(page, site, toy):
     source = random.Random(0)
     size = toy.card.vocabulary
     texts = [[source.randrange(size) for _ in range(n)] for n in (1, 2, 33, 64)]
     compare(page, site, toy, texts)
 
 
-def test_all_that_the_page_shows_is_what_torch_computes(page, toy):
+def test_everything_the_page_computes_equals_torch(page, toy):
     text = "Anna has a red ball . Tom has a blue kite . now it is"
     trace = toy.trace(text)
     module = toy.module.transformer
@@ -154,7 +154,7 @@ def test_every_half_and_every_float_is_read(page, site):
     np.testing.assert_array_equal(np.array(found[1]), floats.numpy())
 
 
-def test_numbers_of_another_type_are_refused_by_name(page, site):
+def test_tensors_of_another_type_are_errors(page, site):
     save_file({"whole": torch.ones(2, dtype=torch.int64)}, site / "numbers.safetensors")
     found = page.evaluate(
         """async () => {
@@ -181,7 +181,7 @@ def read(page, texts):
     return page.evaluate(READ, {"lists": lists, "texts": texts})
 
 
-def test_the_probs_are_those_of_the_grammar_at_every_prefix(page):
+def test_the_probs_equal_the_grammar_at_every_prefix(page):
     stories = told(100)
     assert {kind for story in stories for kind in story.kinds} >= set(grammar.KINDS)
     texts = [s.words[: n + 1] for s in stories for n in range(len(s.words))]
@@ -193,7 +193,7 @@ def test_the_probs_are_those_of_the_grammar_at_every_prefix(page):
         assert kind == (choices[-1].kind if wanted else None)
 
 
-def test_a_word_that_cannot_come_is_placed_as_the_grammar_places_it(page):
+def test_an_invalid_word_is_found_at_the_position_that_the_grammar_gives(page):
     source = random.Random(1)
     texts = [["Anna"], ["<story>", "<story>"]]
     for story in told(100):

@@ -109,7 +109,7 @@ def test_heatmap_is_painted_with_the_table(open_page, view):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("kind", ["sinusoidal", "rotary", "ALiBi"])
-def test_heatmap_tells_what_is_pointed_at(open_page, view, kind, width):
+def test_heatmap_names_the_cell_under_the_pointer(open_page, view, kind, width):
     page = open_page(view, width=width)
     page.get_by_label("kind").select_option(kind)
     numbers = table(page) + 0  # no zero below zero
@@ -134,7 +134,7 @@ def test_heatmap_tells_what_is_pointed_at(open_page, view, kind, width):
         assert said.inner_text() == wanted(i, p)
 
 
-def test_heatmap_is_read_by_a_finger(open_page, view, tap):
+def test_touch_reads_the_heatmap(open_page, view, tap):
     page = open_page(view, width=390)
     page.locator("canvas").scroll_into_view_if_needed()
     box = page.locator("canvas").bounding_box()
@@ -143,7 +143,7 @@ def test_heatmap_is_read_by_a_finger(open_page, view, tap):
     assert page.locator("output").nth(1).inner_text() == wanted
 
 
-def test_numbers_are_said_and_drawn(open_page, view):
+def test_numbers_are_printed_and_drawn(open_page, view):
     page = open_page(view)
     turn(page, "position", 3)
     said = page.locator("output").first.inner_text()
@@ -157,7 +157,7 @@ def test_numbers_are_said_and_drawn(open_page, view):
     np.testing.assert_allclose(drawn * (spread - least) + least, line, atol=2e-3)
 
 
-def test_keyboard_drives_the_dials(open_page, view):
+def test_keys_move_the_sliders(open_page, view):
     page = open_page(view)
     page.get_by_label("position", exact=True).focus()
     for _ in range(3):

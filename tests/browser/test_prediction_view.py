@@ -91,14 +91,14 @@ def test_rows_print_what_is_computed(open_page, view, logits):
     assert f"3 of {V} tokens are kept" in page.locator("output").first.inner_text()
 
 
-def test_equally_likely_tokens_all_stay(open_page):
+def test_ties_are_all_kept(open_page):
     view = prediction(np.zeros((1, 8)), ["a"], vocabulary=list("abcdefgh"), keep=3)
     page = open_page(view)
     turn(page, "top-k", 2)
     np.testing.assert_allclose(shown(page)["probs"], [1 / 8] * 3 + [5 / 8])
 
 
-def test_text_is_walked_by_keyboard(open_page, view):
+def test_keys_move_along_the_text(open_page, view):
     page = open_page(view)
     page.locator(".strip button").last.focus()
     page.keyboard.press("ArrowLeft")
@@ -204,7 +204,7 @@ def test_data_is_what_went_in(open_page, view, logits):
     )
 
 
-def test_tail_weighs_what_it_must_even_when_little_is_kept(open_page):
+def test_the_tail_has_its_exact_weight_when_few_tokens_are_kept(open_page):
     row = np.random.default_rng(2).normal(size=400) * 2
     page = open_page(prediction(row[None], ["a"], vocabulary=["w"] * 400, keep=2))
     for stop in range(0, 59, 7):

@@ -20,7 +20,7 @@ def shown(page, view=0):
     return text.replace("\u2068", "").replace("\u2069", "")
 
 
-def test_rows_stand_under_each_other_with_their_numbers(open_page):
+def test_rows_are_stacked_with_their_token_counts(open_page):
     page = open_page(tokens(ROWS, ids=IDS))
     text = page.locator("lmviz-tokens .title").locator("..").inner_text()
     assert "BPE\u2069: 4 tokens" in text
@@ -64,7 +64,7 @@ def test_arrow_keys_move_within_a_row_and_tab_between_rows(open_page):
     assert focus == "solid"
 
 
-def test_ids_may_be_missing(open_page):
+def test_ids_are_optional(open_page):
     page = open_page(tokens(ROWS))
     strip(page).locator("button").first.focus()
     assert shown(page) == "BPE, token 1 of 4: “The”, bytes 54 68 65"

@@ -52,7 +52,7 @@ def add_font(manager, path, family, characters, *, empty=False):
     manager.addfont(path)
 
 
-def test_what_no_font_has_is_written_by_its_number():
+def test_a_character_without_a_font_is_written_as_a_code_point():
     written, families = fit(SENTENCE)
     assert written == WITHOUT
     assert families == ["sans-serif"]
@@ -65,19 +65,19 @@ def test_a_font_of_the_machine_is_found(bare_machine, tmp_path):
     assert families == ["sans-serif", "Cats"]
 
 
-def test_the_font_of_the_text_is_asked_first(bare_machine, tmp_path):
+def test_the_font_of_the_text_comes_first(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "cats.ttf", "Cats", "猫")
     font = font_manager.FontProperties(family=["Cats", "monospace"])
     assert fit(["猫é"], font) == (["猫é"], ["Cats", "monospace"])
 
 
-def test_sans_serif_is_taken_before_others(bare_machine, tmp_path):
+def test_sans_serif_comes_before_other_fonts(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "a.ttf", "A Serif", "猫")
     add_font(bare_machine, tmp_path / "b.ttf", "B Sans", "猫")
     assert fit(["猫"])[1] == ["sans-serif", "B Sans"]
 
 
-def test_a_font_of_coloured_pictures_counts_for_nothing(bare_machine, tmp_path):
+def test_a_font_with_empty_glyphs_is_ignored(bare_machine, tmp_path):
     add_font(bare_machine, tmp_path / "colour.ttf", "Colour Sans", "🚀", empty=True)
     assert fit(["🚀"]) == (["⟨U+1F680⟩"], ["sans-serif"])
 

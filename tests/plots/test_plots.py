@@ -55,7 +55,7 @@ def test_fewer_queries_than_keys_are_the_last_ones():
     assert labels(ax.get_yticklabels()) == ["b", "c"]
 
 
-def test_tokens_that_do_not_fit_are_refused():
+def test_another_number_of_tokens_is_an_error():
     with pytest.raises(ValueError, match="`tokens` must have .* got 2 for"):
         plots.attention_map(weights(), ["a", "b"])
 
@@ -68,12 +68,12 @@ def test_the_logarithmic_scale_goes_from_a_ten_thousandth_to_one():
     assert mesh.get_array().reshape(3, 3)[1, 0] == pytest.approx(np.log10(0.5))
 
 
-def test_an_unknown_scale_is_refused():
+def test_an_unknown_scale_is_an_error():
     with pytest.raises(ValueError, match="must be one of 'linear', .* got 'power'"):
         plots.attention_map(weights(), list("abc"), scale="power")
 
 
-def test_mosaic_puts_every_head_where_its_ticks_say():
+def test_mosaic_puts_every_head_at_its_ticks():
     attentions = np.zeros((2, 3, 4, 4))
     attentions[1, 2] = weights(4)
     ax = plots.head_mosaic(attentions)
@@ -92,7 +92,7 @@ def test_mosaic_is_no_larger_than_a_screen(n_layers, n_heads):
     assert width < 10 and height < 10
 
 
-def test_mosaic_wants_all_axes():
+def test_mosaic_of_another_shape_is_an_error():
     with pytest.raises(ValueError, match=r"shape \(L, H, T_q, T_k\), got \(3, 3\)"):
         plots.head_mosaic(weights())
 
@@ -120,7 +120,7 @@ def test_scatter_names_every_point():
     assert np.array_equal(ax.collections[0].get_offsets(), np.eye(2))
 
 
-def test_scatter_wants_a_point_a_label():
+def test_scatter_with_another_number_of_labels_is_an_error():
     with pytest.raises(ValueError, match="`labels` must have .* got 1 for 2 points"):
         plots.labelled_scatter(np.eye(2), ["a"], title="", xlabel="", ylabel="")
 
@@ -157,7 +157,7 @@ def test_heatmap_leaves_nan_blank():
     assert np.ma.getmaskarray(ax.collections[0].get_array()).sum() == 1
 
 
-def test_heatmap_refuses_names_of_another_number():
+def test_another_number_of_tick_labels_is_an_error():
     with pytest.raises(ValueError, match="`xticklabels` must have length 2, got 1"):
         plots.heatmap(np.eye(2), xticklabels=["a"])
 
@@ -212,7 +212,7 @@ def test_tokenizations_take_tokenizers_by_name():
         ("a", [], "at least one tokenizer"),
     ],
 )
-def test_tokenizations_that_cannot_be_drawn_are_refused(text, tokenizers, said):
+def test_tokenizations_that_cannot_be_drawn_are_errors(text, tokenizers, said):
     with pytest.raises((TypeError, ValueError), match=said):
         plots.tokenizations(text, tokenizers)
 

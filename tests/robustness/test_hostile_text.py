@@ -195,7 +195,7 @@ def _has_text(thing):
     return bool(typed) or bool(NAMES & set(inspect.signature(thing).parameters))
 
 
-def test_nothing_that_takes_text_is_left_out():
+def test_every_function_that_takes_text_is_covered():
     known = set(TAKES_TEXT) | NO_TEXT
     known |= {f"plots.{name}" for name in PLOTS}
     known |= {f"views.{name}" for name in VIEWS}
@@ -206,7 +206,7 @@ def test_nothing_that_takes_text_is_left_out():
 
 
 @pytest.mark.parametrize("name", TAKES_TEXT)
-def test_every_function_takes_it_or_refuses_it_in_a_line(tried, toy, name):
+def test_every_function_accepts_it_or_raises_a_one_line_error(tried, toy, name):
     began = time.monotonic()
     for text in ATTACKS:
         refusal(TAKES_TEXT[name], text, toy)
@@ -215,7 +215,7 @@ def test_every_function_takes_it_or_refuses_it_in_a_line(tried, toy, name):
 
 
 @pytest.mark.parametrize("model", ["toy", "smollm2"])
-def test_a_model_says_of_half_a_character_where_it_is(request, model):
+def test_the_error_for_a_lone_surrogate_names_its_index(request, model):
     lm = request.getfixturevalue(model)
     for half in hostile.HALVES:
         for function in (lm.encode, lm.ids, lm.trace):
@@ -224,7 +224,7 @@ def test_a_model_says_of_half_a_character_where_it_is(request, model):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "smollm2"])
-def test_what_is_encoded_is_decoded_to_the_same_text(tried, name):
+def test_decoding_restores_the_encoded_text(tried, name):
     tokenizer = lmviz.load_tokenizer(name)
     ours = tokenization.ByteLevelBPE.from_files(
         *lmviz.models._wheels.gpt2_tokenizer_files()
@@ -289,7 +289,7 @@ def test_a_long_word_is_split_as_its_steps_say():
 @pytest.mark.parametrize(
     "n_letters", [10_000, pytest.param(100_000, marks=pytest.mark.nightly)]
 )
-def test_training_on_one_long_word_ends(n_letters):
+def test_training_on_one_long_word_terminates(n_letters):
     rng = np.random.default_rng(0)
     word = "".join(rng.choice([*"abcdefgh"], n_letters))
     began = time.monotonic()
@@ -298,7 +298,7 @@ def test_training_on_one_long_word_ends(n_letters):
     assert bpe.decode(bpe.encode(word)) == word
 
 
-def test_a_vocabulary_with_a_token_that_spells_nothing_is_refused():
+def test_a_vocabulary_outside_the_byte_alphabet_is_an_error():
     for token in ("猫", "a b", "\n", "\ud800"):
         vocabulary = {**BPE.vocabulary, token: 999}
         said = refusal(tokenization.ByteLevelBPE, vocabulary, ())
@@ -317,7 +317,7 @@ def test_the_basic_tokenizer_loses_only_spaces_and_capitals(tried):
     tried(100)
 
 
-def test_what_figures_write_can_be_read_back(tried):
+def test_texts_in_figures_can_be_restored(tried):
     def check(text):
         text = text.replace("\n", " ")  # lines are cut
         (written,), _ = fit([text], longest=10**6)
@@ -331,7 +331,7 @@ def test_what_figures_write_can_be_read_back(tried):
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_figure_writes_it_as_it_is(tried, caplog, name):
+def test_a_figure_shows_it_literally(tried, caplog, name):
     # Those with most in them: one drawing for each would take a minute.
     for text in (*hostile.SHORT, *hostile.HALVES, hostile.LONG[0], hostile.LONG[3]):
         ax = PLOTS[name](text)
@@ -423,7 +423,7 @@ def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
     tried(len(ATTACKS))
 
 
-def test_what_views_write_hides_nothing(tried):
+def test_html_of_views_has_no_invisible_characters(tried):
     def check(text):
         shown = html.unescape(as_html(text)).removeprefix("\u2068")[:-1]
         hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -434,7 +434,7 @@ def test_what_views_write_hides_nothing(tried):
     tried(100)
 
 
-def test_a_drawing_of_a_head_is_whole_whatever_the_text(tried):
+def test_a_drawing_of_a_head_is_valid_xml_whatever_the_text(tried):
     for text in (*hostile.SHORT, *hostile.HALVES):
         svg = VIEWS["attention"](text).to_svg(0, 0)
         ElementTree.fromstring(svg)

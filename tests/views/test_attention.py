@@ -43,7 +43,7 @@ def decoded(data):
 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 5), (1, 2, 3, 7), (1, 1, 1, 1)])
 @pytest.mark.parametrize("causal", [True, False])
-def test_weights_come_back_within_a_thousandth(shape, causal):
+def test_decoded_weights_are_within_a_thousandth(shape, causal):
     weights = random_weights(*shape, causal=causal)
     data = attention(weights, names(shape[3])).data
     assert data["shape"] == shape
@@ -62,7 +62,7 @@ def test_many_weights_take_coarser_steps_within_a_thousandth():
     assert np.abs(decoded(data) - weights).max() < 9.5e-4
 
 
-def test_few_weights_keep_their_colour_on_a_logarithmic_scale():
+def test_few_weights_keep_their_logarithmic_colour():
     weights = random_weights(2, 2, 24, 24, sharpness=6)
     share = _svg.SCALES["log"][0]
     close = decoded(attention(weights, names(24)).data)
@@ -79,7 +79,7 @@ def test_levels_rise_from_0_to_1_in_small_steps(fine):
     assert len(levels) <= 1024
 
 
-def test_packed_arrays_come_back():
+def test_packed_arrays_can_be_unpacked():
     view = attention(random_weights(1, 2, 4, 4), names(4))
     written = re.search(r'json">(.*?)</script>', view._repr_html_(), re.DOTALL)[1]
     packed = json.loads(written)["low"]
@@ -93,7 +93,7 @@ def test_144_heads_of_128_tokens_stay_below_a_megabyte():
     assert len(attention(weights, names(128))._repr_html_()) < 1_000_000
 
 
-def test_tensors_are_taken_and_nothing_is_changed():
+def test_tensors_are_accepted_and_left_unchanged():
     weights = torch.tensor(random_weights(1, 1, 3, 3), requires_grad=True)
     before = weights.detach().clone()
     for given in (weights, weights.to(torch.bfloat16)):
@@ -146,13 +146,13 @@ HALF[0, 1, 2] /= 2
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(error, message, weights, tokens):
+def test_wrong_arguments_are_errors(error, message, weights, tokens):
     with pytest.raises(error, match=re.escape(message)) as refused:
         attention(weights, tokens)
     assert "\n" not in str(refused.value)
 
 
-def test_a_head_that_is_switched_off_is_shown():
+def test_an_ablated_head_is_shown():
     weights = GOOD.copy()
     weights[0, 1] = 0
     weights[0, 0, 2] = 0  # a single row may be off, too
@@ -162,7 +162,7 @@ def test_a_head_that_is_switched_off_is_shown():
     ET.fromstring(attention(weights, names(3)).to_svg(0, 1, scale="log"))
 
 
-def test_a_drawing_has_a_square_a_weight_and_every_label():
+def test_a_drawing_has_a_square_per_weight_and_every_label():
     weights = random_weights(2, 2, 4, 4)
     svg = attention(weights, ["the", "dog", "sat", "."], title="A").to_svg(1, 0)
     tree = ET.fromstring(svg)
@@ -192,7 +192,7 @@ def test_a_drawing_of_fewer_queries_labels_the_last_tokens():
     assert [label for label in texts if label in "abcd"] == list("cdabcd")
 
 
-def test_no_such_head_or_scale():
+def test_an_unknown_head_or_scale_is_an_error():
     view = attention(GOOD, names(3))
     with pytest.raises(ValueError, match="`head` must be from 0 to 1, got 2"):
         view.to_svg(0, 2)
@@ -215,7 +215,7 @@ def test_hostile_tokens_are_text():
     assert "◌\u0301" in view.fallback
 
 
-def test_long_texts_are_pooled_where_scripts_are_off():
+def test_long_texts_are_pooled_in_the_fallback():
     weights = random_weights(1, 2, 100, 100)
     fallback = attention(weights, names(100)).fallback
     assert len(fallback) < 40_000

@@ -44,7 +44,7 @@ def test_one_layer_zeros_and_points_in_one_place():
     assert not data["cosines"].any() and data["near"].shape == (1, 3, 2)
 
 
-def test_input_is_left_alone_and_labels_are_escaped():
+def test_input_is_unchanged_and_labels_are_escaped():
     before = X.copy()
     view = embeddings(X, ["</script><img>", "\ud800", "\0", *LABELS[3:]])
     np.testing.assert_array_equal(X, before)
@@ -74,6 +74,6 @@ def test_input_is_left_alone_and_labels_are_escaped():
         ),
     ],
 )
-def test_bad_input_is_named(vectors, labels, error, message):
+def test_wrong_arguments_are_errors(vectors, labels, error, message):
     with pytest.raises(error, match=message):
         embeddings(vectors, labels)

@@ -54,7 +54,7 @@ def test_the_words_of_the_page_are_those_of_the_grammar():
         assert data["language"][name] == getattr(grammar, name)
 
 
-def test_every_story_to_pick_is_one_and_asks_something():
+def test_every_listed_story_is_valid_and_asks_a_question():
     kinds = set()
     for text in explorer.STORIES.values():
         choices = language.parse([grammar.START, *text.split()])
@@ -62,7 +62,7 @@ def test_every_story_to_pick_is_one_and_asks_something():
     assert kinds == set(grammar.KINDS)
 
 
-def test_the_tour_speaks_of_what_is_there():
+def test_the_tour_refers_to_existing_parts():
     data = read(views.explorer(embed=False))
     assert len(data["tour"]) == 10
     known = {"top", "told", "word", "head", "share", "model", "since", "first", "last"}
@@ -76,7 +76,7 @@ def test_the_tour_speaks_of_what_is_there():
     assert read(views.explorer({"a": "Mia"}, embed=False))["tour"] == []
 
 
-def test_what_went_in_stays_as_it_was():
+def test_input_is_unchanged():
     stories = MappingProxyType({"b": "Mia has", "a": "Tom"})
     data = views.explorer(stories, embed=False).data
     assert list(data["stories"].items()) == [("b", "Mia has"), ("a", "Tom")]
@@ -102,12 +102,12 @@ def test_what_went_in_stays_as_it_was():
         ),
     ],
 )
-def test_what_the_toy_cannot_read_is_refused(stories, error, message):
+def test_stories_the_toy_cannot_read_are_errors(stories, error, message):
     with pytest.raises(error, match=f"^{message}$"):
         views.explorer(stories)
 
 
-def test_without_scripts_the_truth_is_printed():
+def test_the_fallback_tabulates_the_true_distribution():
     view = views.explorer({"a": "Anna has a red ball ."}, embed=False)
     assert "<q>Anna has a red ball .</q>" in view.fallback
     assert view.fallback.count("<td>0.286</td>") == 3  # 4 / 14, the other kind
@@ -119,7 +119,7 @@ def test_without_scripts_the_truth_is_printed():
     assert "&lt;story&gt;" in start.fallback
 
 
-def test_a_script_comes_after_what_it_imports_and_once():
+def test_a_script_follows_its_imports_once():
     script = bundle("explorer", "model")
     order = ("const define", "class Language", "class Model", "const tour", "PARTS =")
     places = [script.index(text) for text in order]

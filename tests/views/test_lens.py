@@ -11,7 +11,7 @@ IDS, TOKENS = [4, 2, 9], ["a", "b", "c"]
 WORDS = [f"w{i}" for i in range(20)]
 
 
-def test_top_tokens_are_the_likeliest():
+def test_top_tokens_are_the_most_likely():
     data = lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data
     top = probabilities(torch.tensor(LOGITS)).topk(5)
     np.testing.assert_allclose(data["probs"], top.values, rtol=1e-5)
@@ -19,7 +19,7 @@ def test_top_tokens_are_the_likeliest():
     np.testing.assert_array_equal(names, np.array(WORDS)[top.indices])
 
 
-def test_final_answer_is_ranked_everywhere():
+def test_the_final_prediction_is_ranked_in_every_cell():
     data = lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data
     chances = probabilities(torch.tensor(LOGITS)).numpy()
     final = chances[-1].argmax(-1)
@@ -34,20 +34,20 @@ def test_final_answer_is_ranked_everywhere():
     assert (data["ranks"][-1] == 1).all()
 
 
-def test_cells_that_say_the_next_token_are_marked():
+def test_cells_that_predict_the_next_token_are_marked():
     logits = np.zeros((1, 3, 20))
     logits[0, 0, 2] = logits[0, 1, 3] = logits[0, 2, 9] = 1
     data = lens(logits, IDS, TOKENS, vocabulary=WORDS).data
     assert data["next"].tolist() == [[True, False, False]]
 
 
-def test_small_vocabulary_ruled_out_tokens_and_tensors():
+def test_small_vocabulary_excluded_tokens_and_tensors():
     logits = torch.tensor([[[0.0, -torch.inf, 1.0]]], requires_grad=True)
     data = lens(logits, torch.tensor([0]), ["a"], vocabulary=lambda ids: ["w"] * 3).data
     assert data["probs"].shape == (1, 1, 3) and data["probs"][0, 0, 2] == 0
 
 
-def test_input_is_left_alone_and_tokens_are_escaped():
+def test_input_is_unchanged_and_tokens_are_escaped():
     before = LOGITS.copy()
     html = lens(
         LOGITS, IDS, ["a", "b", "<img>"], vocabulary=["</script>"] * 20
@@ -82,7 +82,7 @@ def test_input_is_left_alone_and_tokens_are_escaped():
         ({"vocabulary": ["a"]}, ValueError, "`vocabulary` must have length 20, got 1"),
     ],
 )
-def test_bad_input_is_named(change, error, message):
+def test_wrong_arguments_are_errors(change, error, message):
     given = {"logits": LOGITS, "ids": IDS, "tokens": TOKENS, "vocabulary": WORDS}
     given |= change
     with pytest.raises(error, match=message):

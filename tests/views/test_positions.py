@@ -15,7 +15,7 @@ def test_sizes_reach_the_page():
     assert "<b>" not in html
 
 
-def test_still_figure_draws_the_sines():
+def test_the_fallback_draws_the_sines():
     svg = re.search(r"<svg.*</svg>", positions(n=5, d=8).fallback)[0]
     points = ET.fromstring(svg).findall("polyline")
     assert len(points) == 2  # dimensions 0 and 4; there is no 16
@@ -24,7 +24,7 @@ def test_still_figure_draws_the_sines():
     np.testing.assert_allclose((60 - y) / 45, np.sin((x - 40) / 400 * 4), atol=2e-2)
 
 
-def test_still_figure_is_of_the_kind_that_was_chosen():
+def test_the_fallback_shows_the_chosen_kind():
     turned = positions(n=5, d=8, kind="rotary").fallback
     assert "pairs 0 (solid)" in turned
     svg = re.search(r"<svg.*</svg>", positions(n=5, kind="ALiBi").fallback)[0]
@@ -52,6 +52,6 @@ def test_still_figure_is_of_the_kind_that_was_chosen():
         ({"d": float("nan")}, "`d` must be .* got nan"),
     ],
 )
-def test_bad_sizes_are_named(sizes, message):
+def test_wrong_sizes_are_errors(sizes, message):
     with pytest.raises((TypeError, ValueError), match=message):
         positions(**sizes)

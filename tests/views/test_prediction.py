@@ -21,7 +21,7 @@ def packed(html, key):
     return values.reshape(data["shape"])
 
 
-def test_likeliest_come_first_and_equal_ones_in_order():
+def test_most_likely_tokens_come_first_and_ties_in_order():
     data = prediction(LOGITS, ["x", "y"], vocabulary=WORDS, keep=3).data
     assert data["ids"].tolist() == [[1, 2, 3], [0, 2, 3]]
     named = [[data["names"][i] for i in row] for row in data["which"]]
@@ -41,12 +41,12 @@ def test_tail_is_summed_at_every_temperature():
     np.testing.assert_allclose(data["start"], tail.max(1), rtol=1e-6)
 
 
-def test_equals_of_the_last_kept_token_are_counted():
+def test_ties_of_the_last_kept_token_are_counted():
     data = prediction(LOGITS, ["x", "y"], vocabulary=WORDS, keep=2).data
     assert data["ties"].tolist() == [1, 0]
 
 
-def test_no_tail_and_ruled_out_tokens():
+def test_no_tail_and_excluded_tokens():
     logits = [[0.0, -np.inf, -np.inf, -1e30]]
     data = prediction(logits, ["x"], vocabulary=WORDS).data
     assert data["count"] == 0 and data["bins"].shape == (1, 0)
@@ -64,7 +64,7 @@ def test_arrays_survive_the_page():
     assert packed(html, "ids").dtype == np.uint32
 
 
-def test_tensors_and_callables_are_welcome_and_left_alone():
+def test_tensors_and_callables_are_accepted_and_left_unchanged():
     logits = torch.tensor(LOGITS, dtype=torch.bfloat16, requires_grad=True)
     asked = []
 
@@ -129,14 +129,14 @@ def test_tokens_are_escaped():
         ({"keep": 1.5}, TypeError, "`keep` must be an integer, got 1.5"),
     ],
 )
-def test_bad_input_is_named(change, error, message):
+def test_wrong_arguments_are_errors(change, error, message):
     with np.errstate(all="ignore"):
         bad = {"logits": LOGITS, "tokens": ["x", "y"], "vocabulary": WORDS} | change
         with pytest.raises(error, match=message):
             prediction(bad.pop("logits"), bad.pop("tokens"), **bad)
 
 
-def test_among_many_equals_the_first_ids_come_first():
+def test_of_many_ties_the_first_ids_come_first():
     logits = np.random.default_rng(0).integers(0, 3, (1, 500))
     data = prediction(logits, ["x"], vocabulary=["w"] * 500, keep=100).data
     assert data["ids"][0].tolist() == np.flatnonzero(logits[0] == 2)[:100].tolist()

@@ -21,7 +21,7 @@ def test_data_has_rows_ids_and_bytes():
     assert tokens({"A": ["x"]}).data["rows"][0]["ids"] is None
 
 
-def test_nothing_given_is_changed():
+def test_input_is_unchanged():
     rows, ids = {"A": ["x"]}, {"A": [1]}
     tokens(rows, ids=ids)
     assert (rows, ids) == ({"A": ["x"]}, {"A": [1]})
@@ -53,7 +53,7 @@ def test_nothing_given_is_changed():
         (ValueError, "half of a surrogate pair", {"A": ["\ud800"]}, None),
     ],
 )
-def test_what_does_not_fit_is_refused(error, message, rows, ids):
+def test_wrong_arguments_are_errors(error, message, rows, ids):
     with pytest.raises(error, match=re.escape(message)) as refused:
         tokens(rows, ids=ids)
     assert "\n" not in str(refused.value)
@@ -82,7 +82,7 @@ def test_html_of_a_token_is_visible_isolated_and_escaped():
     assert as_html("") == "\u2068\u2069"
 
 
-def test_a_title_that_no_file_can_hold_is_written_by_its_number(tmp_path):
+def test_a_lone_surrogate_in_a_title_is_written_as_a_code_point(tmp_path):
     tokens({"a": ["b"]}, title="half \ud83e").save(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("half ⟨U+D83E⟩") == 3  # title, heading, element
