@@ -55,9 +55,9 @@ def test_ablation_equals_zeroed_weights(tiny, heads, means):
     for replacement in (None, means):
         expected = logits(rewired(tiny.module, heads, replacement), ids)
         with attention.ablate_heads(tiny, heads, replacement=replacement):
-            found = logits(tiny.module, ids)
-        assert torch.allclose(found, expected, atol=1e-5)
-        assert not torch.allclose(found, whole, atol=1e-2)
+            result = logits(tiny.module, ids)
+        assert torch.allclose(result, expected, atol=1e-5)
+        assert not torch.allclose(result, whole, atol=1e-2)
     assert torch.equal(logits(tiny.module, ids), whole)
     assert not hooks(tiny.module)
 
@@ -73,8 +73,8 @@ def test_all_rows_of_a_batch_are_ablated(tiny):
 def test_ablating_no_heads_is_a_noop(tiny):
     ids = tiny.encode(TEXT)
     with attention.ablate_heads(tiny, []):
-        found = logits(tiny.module, ids)
-    assert torch.equal(found, logits(tiny.module, ids))
+        result = logits(tiny.module, ids)
+    assert torch.equal(result, logits(tiny.module, ids))
 
 
 def test_heads_are_restored_after_an_error(tiny):
@@ -119,9 +119,9 @@ def test_mean_head_outputs_equal_those_of_the_rebuilt_heads(family):
             for block, x in zip(model.blocks, trace.hidden_states[:-1], strict=True)
         ]
     )
-    found = attention.mean_head_outputs(family, trace.ids)
-    assert found.shape[:2] == (2, 4)
-    assert torch.allclose(found, expected, atol=1e-5)
+    result = attention.mean_head_outputs(family, trace.ids)
+    assert result.shape[:2] == (2, 4)
+    assert torch.allclose(result, expected, atol=1e-5)
     assert not hooks(family.module)
 
 
@@ -134,26 +134,26 @@ def test_head_effects_equal_those_of_ablating_one_by_one(family):
 
     whole = log_prob()
     for replacement in (None, attention.mean_head_outputs(family, ids)):
-        found = attention.head_effects(family, ids, answer, replacement=replacement)
-        assert found.shape == (2, 4)
+        result = attention.head_effects(family, ids, answer, replacement=replacement)
+        assert result.shape == (2, 4)
         for layer, head in ALL_HEADS:
             with attention.ablate_heads(
                 family, [(layer, head)], replacement=replacement
             ):
                 expected = log_prob() - whole
-            assert found[layer, head] == pytest.approx(expected.item(), abs=1e-5)
-        assert found.abs().max() > 1e-3
+            assert result[layer, head] == pytest.approx(expected.item(), abs=1e-5)
+        assert result.abs().max() > 1e-3
     assert not hooks(family.module)
 
 
 def test_head_effects_equal_those_of_zeroed_weights(tiny, means):
     ids = tiny.encode(TEXT)
     whole = logits(tiny.module, ids)[-1].log_softmax(-1)
-    found = attention.head_effects(tiny, ids, 1000, replacement=means)
+    result = attention.head_effects(tiny, ids, 1000, replacement=means)
     for layer, head in ALL_HEADS:
         without = rewired(tiny.module, [(layer, head)], means)
         change = logits(without, ids)[-1].log_softmax(-1) - whole
-        assert found[layer, head] == pytest.approx(change[1000].item(), abs=1e-5)
+        assert result[layer, head] == pytest.approx(change[1000].item(), abs=1e-5)
 
 
 def test_one_head_may_be_given_as_a_pair(tiny):
@@ -236,17 +236,17 @@ def test_a_head_out_of_range_is_refused(family, layer, head):
 
 def test_the_toy_recalls_no_facts_without_the_heads_that_find_them(toy):
     """These heads attend to the colour that the grammar asks for."""
-    texts, answers, places = [], [], []
+    texts, answers, positions = [], [], []
     for a, b in itertools.permutations(grammar.WOMEN, 2):
         facts = f"{a} has a red ball . {b} has a blue kite ."
         texts += [f"{facts} {a} still has her", f"{facts} {b} still has her"]
         answers += [evaluate.IDS["red"], evaluate.IDS["blue"]]
-        places += [4, 10]
+        positions += [4, 10]
     ids = torch.stack([toy.encode(text) for text in texts])
     answers = torch.tensor(answers)
     whole = toy.module(ids, output_attentions=True)
     rows = torch.stack(whole.attentions)[:, :, :, -1]
-    on_it = rows[:, range(len(ids)), :, places].mean(0)
+    on_it = rows[:, range(len(ids)), :, positions].mean(0)
     finders = [tuple(head) for head in (on_it > 0.5).nonzero().tolist()]
     with attention.ablate_heads(toy, finders):
         without = toy.module(ids).logits

@@ -125,9 +125,9 @@ def test_entropy_ranges_from_zero_to_log_n():
 def test_rollout_of_uniform_attention_has_a_closed_form(residual, n_layers):
     # The average P is a projection, so (r + (1 - r) P) ** L = r ** L + (1 - r ** L) P.
     average = torch.full((6, 6), 1 / 6)
-    found = attention.rollout(average.expand(n_layers, 2, 6, 6), residual=residual)
+    result = attention.rollout(average.expand(n_layers, 2, 6, 6), residual=residual)
     stays = residual**n_layers
-    assert torch.allclose(found, stays * torch.eye(6) + (1 - stays) * average)
+    assert torch.allclose(result, stays * torch.eye(6) + (1 - stays) * average)
 
 
 def test_rollout_of_self_attention_is_the_identity():
@@ -139,8 +139,8 @@ def test_rollout_starts_at_the_first_layer():
     # First each token attends to the previous one, then all attend to the last, which
     # holds the last but one. In the other order it would be the last.
     back, last = pattern([0, 0, 1, 2]), pattern([3, 3, 3, 3])
-    found = attention.rollout(torch.stack([back, last])[:, None], residual=0.0)
-    assert torch.equal(found, pattern([2, 2, 2, 2]))
+    result = attention.rollout(torch.stack([back, last])[:, None], residual=0.0)
+    assert torch.equal(result, pattern([2, 2, 2, 2]))
 
 
 def test_rollout_averages_heads_with_half_a_residual_by_default():

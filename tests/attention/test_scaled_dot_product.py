@@ -110,8 +110,8 @@ def test_scale_bias_and_window_equal_those_of_torch(qkv, scale, window, biased):
 def test_weights_of_zero_scores_are_the_softmax_of_the_bias():
     nothing = torch.zeros(3, 8)
     bias = torch.tensor([[0.0, 1.0, 2.0]]).expand(3, 3)
-    found = attention.attention_weights(nothing, nothing, bias=bias)
-    assert torch.allclose(found, bias.softmax(-1))
+    result = attention.attention_weights(nothing, nothing, bias=bias)
+    assert torch.allclose(result, bias.softmax(-1))
 
 
 def test_softcap_is_applied_to_the_scaled_scores(qkv):
@@ -128,16 +128,16 @@ def test_softcap_is_applied_before_bias_and_mask(qkv):
     bias, mask = torch.full((7, 7), 5.0).tril(-1), attention.causal_mask(7)
     capped = 2.0 * torch.tanh(query @ key.mT * 0.7 / 2.0)
     expected = (capped + bias).masked_fill(~mask, -torch.inf).softmax(-1)
-    found = attention.attention_weights(
+    result = attention.attention_weights(
         query, key, mask=mask, bias=bias, scale=0.7, softcap=2.0
     )
-    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.allclose(result, expected, atol=1e-6)
 
 
 def test_a_high_softcap_changes_nothing(qkv):
     query, key, _ = qkv
-    found = attention.scores(query, key, softcap=1e4)
-    assert torch.allclose(found, attention.scores(query, key), atol=1e-4)
+    result = attention.scores(query, key, softcap=1e4)
+    assert torch.allclose(result, attention.scores(query, key), atol=1e-4)
 
 
 def test_joining_heads_is_the_inverse_of_splitting():

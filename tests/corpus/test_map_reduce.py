@@ -193,6 +193,6 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_scores(
         joblib.parallel_config(backend="dask"),
     ):
         monkeypatch.setattr(_statistics, "_head_sums", work)
-        found = scores(toy, texts, batch_tokens=20)
+        result = scores(toy, texts, batch_tokens=20)
     assert killed.exists()
-    assert close(found, expected)
+    assert close(result, expected)

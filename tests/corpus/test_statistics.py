@@ -20,7 +20,7 @@ def from_full_traces(lm, texts):
     for ids in texts:
         attentions = lm.trace(ids).attentions.double()
         repeats = len(set(ids.tolist())) < len(ids)
-        found = {
+        result = {
             "previous token": (
                 attention.previous_token_score(attentions),
                 len(ids) - 1,
@@ -30,12 +30,12 @@ def from_full_traces(lm, texts):
         }
         if repeats:
             n = len(ids) - len(set(ids.tolist()))
-            found["duplicate token"] = (
+            result["duplicate token"] = (
                 attention.duplicate_token_score(attentions, ids),
                 n,
             )
-            found["induction"] = attention.induction_score(attentions, ids), n
-        for name, (mean, n) in found.items():
+            result["induction"] = attention.induction_score(attentions, ids), n
+        for name, (mean, n) in result.items():
             sums[name] = sums.get(name, 0) + mean * n
             queries[name] = queries.get(name, 0) + n
     return {name: sums[name] / queries[name] for name in sums}
@@ -43,16 +43,16 @@ def from_full_traces(lm, texts):
 
 def test_head_scores_equal_those_of_full_traces(family, texts):
     expected = from_full_traces(family, texts)
-    found = corpus.head_scores(family, texts, batch_tokens=64, progress=False)
-    assert found.keys() == expected.keys()
+    result = corpus.head_scores(family, texts, batch_tokens=64, progress=False)
+    assert result.keys() == expected.keys()
     for name, mean in expected.items():
-        assert torch.allclose(found[name].double(), mean, atol=1e-6), name
+        assert torch.allclose(result[name].double(), mean, atol=1e-6), name
 
 
 def test_surprisals_equal_those_of_full_traces_in_order(family, texts):
-    found = corpus.surprisals(family, texts, batch_tokens=64, progress=False)
-    assert len(found) == len(texts)
-    for ours, ids in zip(found, texts, strict=True):
+    result = corpus.surprisals(family, texts, batch_tokens=64, progress=False)
+    assert len(result) == len(texts)
+    for ours, ids in zip(result, texts, strict=True):
         expected = prediction.surprisal(family.trace(ids).logits, ids)
         assert torch.allclose(ours, expected, atol=1e-5)
 

@@ -65,7 +65,7 @@ def test_the_surprisal_of_the_toy_is_near_the_true_one(toy):
     trace = toy.trace(" ".join(story.words[1:]))
     ours = prediction.surprisal(trace.logits, trace.ids)
     pairs = zip(story.words[1:], story.probs, strict=True)
-    known = torch.tensor([-math.log(chances[word]) for word, chances in pairs])
+    known = torch.tensor([-math.log(probs[word]) for word, probs in pairs])
     assert torch.allclose(ours, known, atol=0.25)
     mean = prediction.perplexity(known)
     assert prediction.perplexity(ours) == pytest.approx(mean, rel=0.03)

@@ -36,7 +36,7 @@ def test_samples_follow_the_probabilities():
     probs = torch.tensor([0.6, 0.3, 0.1, 0.0])
     choose = prediction.sampler(seed=1)
     drawn = torch.tensor([choose(probs.log()) for _ in range(4000)])
-    # Four standard deviations of a share of one half.
+    # Four standard deviations of a fraction of one half.
     fractions = drawn.bincount(minlength=4) / len(drawn)
     assert torch.allclose(fractions, probs, atol=4 * 0.5 / len(drawn) ** 0.5)
     assert fractions[3] == 0
@@ -104,9 +104,9 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p():
         (0.91, [0, 1, 2, 3]),
         (1.0, [0, 1, 2, 3]),
     ]:
-        found = prediction.top_p_filter(logits, p)
-        assert found.isfinite().nonzero()[:, 0].tolist() == kept
-        assert torch.equal(found[kept], logits[kept])
+        result = prediction.top_p_filter(logits, p)
+        assert result.isfinite().nonzero()[:, 0].tolist() == kept
+        assert torch.equal(result[kept], logits[kept])
 
 
 @pytest.mark.parametrize(("p", "n_kept"), [(0.25, 1), (0.26, 2), (0.5, 2), (0.75, 3)])
@@ -185,7 +185,7 @@ def test_samples_follow_the_probabilities_of_transformers(options):
     drawn = torch.tensor([choose(logits) for _ in range(4000)])
     fractions = drawn.bincount(minlength=6) / len(drawn)
     assert torch.equal(fractions > 0, probs > 0), "none outside, and all inside"
-    # Four standard deviations of a share of one half.
+    # Four standard deviations of a fraction of one half.
     assert torch.allclose(fractions, probs, atol=4 * 0.5 / len(drawn) ** 0.5)
 
 
