@@ -50,7 +50,7 @@ def a_merge_is_applied_after_another_one_undid_it(original):
     return encode
 
 
-@mutant("lmviz.tokenization._byte_level:_check_vocabulary", f"{TEXT} -k spells_nothing")
+@mutant("lmviz.tokenization._byte_level:_check_vocabulary", f"{TEXT} -k outside_the")
 def a_token_that_spells_nothing_is_accepted(original):
     def check(vocabulary, alphabet, special):
         tokens = (token for token in vocabulary if token in (*alphabet, *special))
@@ -59,12 +59,12 @@ def a_token_that_spells_nothing_is_accepted(original):
     return check
 
 
-@mutant("lmviz.tokenization._coverage:_check_bytes", f"{TEXT} -k decoded_to_the_same")
+@mutant("lmviz.tokenization._coverage:_check_bytes", f"{TEXT} -k decoding_restores")
 def a_byte_without_a_token_is_lost(original):
     return returning(None)
 
 
-@mutant("lmviz.tokenization._coverage:_check_words", f"{TEXT} -k refuses_it_in_a_line")
+@mutant("lmviz.tokenization._coverage:_check_words", f"{TEXT} -k one_line_error")
 def an_unknown_word_is_quoted_in_full(original):
     def check_words(tokenizer, text):
         for word in text.split():
@@ -74,12 +74,12 @@ def an_unknown_word_is_quoted_in_full(original):
     return check_words
 
 
-@mutant("lmviz.plots._fonts:is_invisible", f"{TEXT} -k read_back")
+@mutant("lmviz.plots._fonts:is_invisible", f"{TEXT} -k texts_in_figures")
 def a_figure_has_invisible_characters(original):
     return returning(False)
 
 
-@mutant("lmviz.plots._fonts:make_legible", f"{TEXT} -k as_it_is[heatmap]")
+@mutant("lmviz.plots._fonts:make_legible", f"{TEXT} -k literally[heatmap]")
 def a_dollar_sign_on_a_color_bar_is_mathematics(original):
     @functools.wraps(original)
     def make_legible(ax):
@@ -94,7 +94,7 @@ def a_dollar_sign_on_a_color_bar_is_mathematics(original):
     return make_legible
 
 
-@mutant("lmviz.plots._fonts:_shortened", f"{TEXT} -k as_it_is[token_bars]")
+@mutant("lmviz.plots._fonts:_shortened", f"{TEXT} -k literally[token_bars]")
 def a_long_name_leaves_no_room_for_its_figure(original):
     return lambda text, table, longest: text.translate(table)
 
@@ -107,16 +107,16 @@ def the_data_of_a_view_can_end_its_element(original):
     return to_json
 
 
-@mutant("lmviz.views._view:render", f"{TEXT} -k same_elements")
+@mutant("lmviz.views._view:View._element", f"{TEXT} -k same_elements")
 def the_title_of_a_view_has_invisible_characters(original):
-    def render(name, title, data, instead):
-        written = original(name, "a title", data, instead)
-        return written.replace('"a title"', f'"{html.escape(title)}"', 1)
+    def _element(view):
+        written = original(replace(view, title="a title"))
+        return written.replace('"a title"', f'"{html.escape(view.title)}"', 1)
 
-    return render
+    return _element
 
 
-@mutant("lmviz.views._view:as_html", f"{TEXT} -k same_elements")
+@mutant("lmviz.views._payload:as_html", f"{TEXT} -k same_elements")
 def the_words_of_a_static_figure_are_not_escaped(original):
     return lambda text: html.unescape(original(text))
 
