@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import sys
-from html import escape
 from pathlib import Path
 
 import torch
@@ -22,13 +21,6 @@ PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
     *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
 )
-LINE = """
-<aside class="lmviz-card" aria-label="The model of this book">
-<p>Built on {date}, on <strong>{name}</strong>: {origin};
-revision <code>{revision}</code>; licence {license}. Where a text or code names another
-tokenizer or model, the numbers are from that.</p>
-</aside>
-"""
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +46,8 @@ def choose_model(app, config):
 def add_model_line(app, pagename, templatename, context, doctree):
     if "body" in context:
         date = format_date("%-d %B %Y", language="en")
-        said = {key: escape(value) for key, value in app.config.lmviz_model.items()}
-        context["body"] += LINE.format(date=date, **said)
+        told = {"date": date, **app.config.lmviz_model}
+        context["body"] += app.builder.templates.render("model-line.html", told)
 
 
 def announce(app, exception):

