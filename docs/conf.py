@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 WORKERS = 2
 os.environ["OMP_NUM_THREADS"] = "1"
 # What a lesson, or a cell of a notebook, may take: many times what any of them needs.
-SECONDS = int(os.environ.setdefault("LMVIZ_SECONDS", "120"))
+SECONDS = int(os.environ.setdefault("LMVIZ_SECONDS", "300"))
 
 project = "lmviz"
 author = "the lmviz authors"
