@@ -50,7 +50,7 @@ class Architecture:
     blocks, final_norm : str
         From the model: the list of blocks, and the norm after the last block.
     norm, query, key, value, output : str
-        From a block: the components of attention. With `fused`, `query` holds queries,
+        From a block: the components of attention. With ``fused``, `query` holds queries,
         keys and values.
     mlp_norm, up, down : str
         From a block: the components of the MLP.
@@ -69,7 +69,7 @@ class Architecture:
         The option of the config with the number of rotated dimensions, where the
         config has no ``rope_parameters`` (GPT-J).
     rope_base : float, default 10000
-        The base of the rotary frequencies, together with `rotary_dim`.
+        The base of the rotary frequencies, together with ``rotary_dim``.
     interleaved : bool, default False
         Whether rotary positions rotate neighbouring dimensions.
     partial : bool, default False

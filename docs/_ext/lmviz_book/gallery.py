@@ -72,8 +72,10 @@ def users(app):
 
 
 def resolve(name):
+    parent, _, name = name.rpartition(".")
     try:
-        return pkgutil.resolve_name(name)
+        # Not as a whole: a function and its module may have the same name.
+        return getattr(pkgutil.resolve_name(parent), name)
     except (ImportError, AttributeError):
         return None
 
