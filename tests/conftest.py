@@ -75,7 +75,7 @@ def refusal():
         began = time.monotonic()
         with pytest.raises(kind) as error:
             function(*arguments)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         message = str(error.value)
         assert "\n" not in message
         assert len(message) < 300

@@ -40,7 +40,6 @@ except ModelError as error:
     print("refused", error)
 """
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "sha256.json")
-MOMENTS = 20
 
 
 def make_local(name="smollm2"):
@@ -90,11 +89,14 @@ def test_checksums_are_those_of_other_tools(hashes, tmp_path):
     assert _checksums.digest(file).startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
-def test_conversion_killed_at_any_moment_leaves_no_half_model(hashes, tmp_path, tried):
-    tried(MOMENTS)
+@pytest.mark.parametrize("moments", [2, pytest.param(20, marks=pytest.mark.nightly)])
+def test_conversion_killed_at_any_moment_leaves_no_half_model(
+    hashes, tmp_path, tried, moments
+):
+    tried(moments)
     whole, took = hashes
     seeded = random.Random(0)
-    for _ in range(MOMENTS):
+    for _ in range(moments):
         process = begin(tmp_path)
         time.sleep(seeded.uniform(0, took))
         process.send_signal(signal.SIGKILL)
@@ -138,8 +140,15 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", FILES)
+def damaged_files():
+    """List each damage of each file; by day, one file for each damage."""
+    for i, file in enumerate(FILES):
+        for j, damage in enumerate(DAMAGES):
+            marks = [] if i == j else [pytest.mark.nightly]
+            yield pytest.param(file, damage, marks=marks, id=f"{file}-{damage}")
+
+
+@pytest.mark.parametrize(("file", "damage"), list(damaged_files()))
 def test_damaged_file_is_converted_again(
     kept, hashes, monkeypatch, caplog, file, damage
 ):

@@ -71,7 +71,7 @@ def an_incomplete_list_of_files_is_enough(original):
 
 @mutant(
     "lmviz.models._checksums:corrupt_file_in",
-    f"{CACHE} -k 'converted_again and config.json-flipped'",
+    f"{CACHE} -k 'converted_again and flipped and config'",
 )
 def a_converted_model_is_used_unchecked(original):
     return returning(None)
