@@ -50,8 +50,8 @@ class Architecture:
     blocks, final_norm : str
         From the model: the list of blocks, and the norm after the last block.
     norm, query, key, value, output : str
-        From a block: the components of attention. With ``fused``, `query` holds queries,
-        keys and values.
+        From a block: the components of attention. With ``fused``, `query` holds
+        queries, keys and values.
     mlp_norm, up, down : str
         From a block: the components of the MLP.
     positions : str
