@@ -89,9 +89,10 @@ def snapshot(repo, revision, *, weights, checksums=None):
     corrupt = None
     for folder, expected in _cached(repo, revision, checksums or {}):
         needed = {p: c for p, c in expected.items() if _needed(p.name, weights=weights)}
-        corrupt = _checksums.corrupt_file(needed)
-        if not corrupt and not _local.missing(folder, weights=weights):
+        found = _checksums.corrupt_file(needed)
+        if not found and not _local.missing(folder, weights=weights):
             return folder
+        corrupt = corrupt or found
     if not hub_answers():
         if corrupt:
             raise CorruptFile(
@@ -189,7 +190,7 @@ def _list_files(repo, revision):
 
 
 def _download_file(repo, commit, path, checksum):
-    """Download one file, or go on where an earlier attempt broke off."""
+    """Download one file, continuing an earlier attempt that broke off."""
     partial = path.with_name(f"{path.name}.partial")
 
     def fetch():
@@ -208,7 +209,7 @@ def _download_file(repo, commit, path, checksum):
 
 
 def _chunks(repo, commit, name, file):
-    """Yield what `file` lacks of a file of the hub."""
+    """Yield the bytes of a file of the hub that `file` does not have yet."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
     from tqdm.auto import tqdm
@@ -218,7 +219,7 @@ def _chunks(repo, commit, name, file):
     if start:
         headers["Range"] = f"bytes={start}-"
     url = hf_hub_url(repo, name, revision=commit)
-    # Its redirects to another host do not carry the token with them.
+    # On a redirect to another host, the client drops the token.
     request = get_session().stream(
         "GET", url, headers=headers, timeout=_READ_SECONDS, follow_redirects=True
     )

@@ -109,7 +109,7 @@ def test_known_architecture_runs_without_the_code_it_includes(folder):
 
 
 def test_tokenizer_with_code_of_its_own_is_refused(folder, refusal, monkeypatch):
-    # Where it may ask, transformers asks whoever sits at the terminal.
+    # If it is allowed to, transformers asks the user at the terminal.
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the user"))
     (folder / "evil.py").write_text(CODE)
     (folder / "tokenizer.json").unlink()
