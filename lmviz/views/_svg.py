@@ -41,7 +41,7 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     -------
     str
     """
-    share, ticks = SCALES[scale]
+    fraction, ticks = SCALES[scale]
     cell = min(24, max(1, round(480 / len(columns))))
     width, height = cell * len(columns), cell * len(rows)
     ink = "currentColor" if background is None else "#000"
@@ -63,7 +63,7 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
         parts.append(_text(_LEFT + 50 * i, 60, tick, 'text-anchor="middle"'))
     parts.append(
         f'<g transform="translate({_LEFT} {_TOP}) scale({cell})" '
-        f'shape-rendering="crispEdges">{_squares(share(matrix), seen)}</g>'
+        f'shape-rendering="crispEdges">{_squares(fraction(matrix), seen)}</g>'
     )
     end, middle = 'text-anchor="end"', 'text-anchor="middle"'
     every = -(-12 // cell)
@@ -79,15 +79,15 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     return "".join([*parts, "</svg>"])
 
 
-def colour(share):
-    """Return the colour of a share between 0 and 1, as ``#rrggbb``.
+def colour(fraction):
+    """Return the colour of a fraction between 0 and 1, as ``#rrggbb``.
 
     Examples
     --------
     >>> colour(0), colour(1)
     ('#440154', '#fde725')
     """
-    at = share * (len(_STOPS) - 1)
+    at = fraction * (len(_STOPS) - 1)
     i = min(int(at), len(_STOPS) - 2)
     rgb = np.rint(_STOPS[i] + (at - i) * (_STOPS[i + 1] - _STOPS[i]))
     return f"#{bytes(rgb.astype(np.uint8)).hex()}"

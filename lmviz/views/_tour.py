@@ -33,7 +33,7 @@ TOUR = [
         "at": -1,
         "head": "sharp",
         "text": "Of all heads, {head} is the most concentrated: on average, its "
-        "largest weight in a row is {share}. Which words does it attend to? Compare "
+        "largest weight in a row is {value}. Which words does it attend to? Compare "
         "it with a head that spreads its weight.",
     },
     {
@@ -41,7 +41,7 @@ TOUR = [
         "at": -1,
         "head": "answer",
         "text": "The next word was given at the beginning. Of all heads, {head} "
-        "attends most to {told} from here, with weight {share}. Compare the others.",
+        "attends most to {answer} from here, with weight {value}. Compare the others.",
     },
     {
         "part": "stream",
@@ -71,7 +71,7 @@ TOUR = [
         "off": True,
         "text": "Which head does {top} depend on most? We ablated one at a time: it "
         "is {head}, which is ablated now. The probability goes from {model} to "
-        "{share}. Restore it, and ablate others.",
+        "{value}. Restore it, and ablate others.",
     },
     {
         "part": "story",

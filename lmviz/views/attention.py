@@ -104,7 +104,7 @@ def _encode(weights, tokens, scale):
     dict
         With ``shape``; ``tokens``; ``scale``; ``causal``, whether no query sees a later
         key, and then only what is seen is stored; ``levels``, the values that a code of
-        ten bits stands for; ``low``, a byte a weight, and ``high``, the two upper bits,
+        ten bits is for; ``low``, a byte per weight, and ``high``, the two upper bits,
         four to a byte, the first lowest; and a ``note`` for the reader.
     """
     heads = weights.reshape(-1, *weights.shape[2:])

@@ -68,11 +68,11 @@ def _encode(layers, labels, k=5):
     k = min(k, len(labels) - 1)
     points, kept = [], []
     for x in layers:
-        place, share = _flatten(x)
+        coordinates, fraction = _flatten(x)
         if points:  # the sign of a direction is arbitrary
-            place *= np.where((place * points[-1]).sum(0) < 0, -1, 1)
-        points.append(place)
-        kept.append(share)
+            coordinates *= np.where((coordinates * points[-1]).sum(0) < 0, -1, 1)
+        points.append(coordinates)
+        kept.append(fraction)
     near, cosines = zip(*(_neighbours(x, k) for x in layers), strict=True)
     return {
         "labels": labels,
@@ -118,11 +118,11 @@ def _fallback(data):
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
             f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{as_html(label)}</text>'
         )
-    last, share = len(data["points"]) - 1, data["kept"][-1].sum()
+    last, fraction = len(data["points"]) - 1, data["kept"][-1].sum()
     return (
         f'<svg viewBox="0 0 {_SIZE + 60} {_SIZE}" width="{_SIZE + 60}" role="img" '
         'style="max-width:100%" font-size="10" fill="currentColor" '
         f'aria-label="{len(points)} vectors on a plane">{"".join(marks)}</svg>'
         f"<p>The two directions in which the vectors of layer {last} differ most: "
-        f"{share:.0%} of the variance.</p>"
+        f"{fraction:.0%} of the variance.</p>"
     )

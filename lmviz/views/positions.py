@@ -56,12 +56,12 @@ def _encode(n, d, kind):
 
 def _fallback(n, d, kind):
     """Draw a few dimensions, or pairs of them, or heads, as SVG."""
-    place = np.linspace(0, n - 1, min(4 * n, 400))
+    at = np.linspace(0, n - 1, min(4 * n, 400))
     if kind == "ALiBi":
         # The slopes of 8 heads. A height of 1 is no bias, -1 the largest.
-        curves = [1 - 2 * place / (n - 1) * 2.0**-head for head in (0, 2, 4)]
+        curves = [1 - 2 * at / (n - 1) * 2.0**-head for head in (0, 2, 4)]
     else:
-        curves = [np.sin(place / 10_000 ** (i / d)) for i in _CURVES if i < d]
+        curves = [np.sin(at / 10_000 ** (i / d)) for i in _CURVES if i < d]
     label, top, bottom, across = "Waves by position", 1, -1, "position"
     if kind == "ALiBi":
         label, top, bottom, across = "Biases by distance", 0, -(n - 1) / 2, "distance"
@@ -78,7 +78,7 @@ def _fallback(n, d, kind):
     for y, dash in zip(curves, ("", "6 3", "2 2"), strict=False):
         points = " ".join(
             f"{40 + 400 * x / (n - 1):.1f},{60 - 45 * v:.1f}"
-            for x, v in zip(place, y, strict=True)
+            for x, v in zip(at, y, strict=True)
         )
         lines.append(
             f'<polyline points="{points}" fill="none" stroke="currentColor" '

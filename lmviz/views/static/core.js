@@ -1,4 +1,4 @@
-// What all views share: an element that unpacks its data and draws into a shadow root.
+// What all views fraction: an element that unpacks its data and draws into a shadow root.
 
 export const define = (name, element) => {
   if (!customElements.get(name)) customElements.define(name, element);
@@ -117,9 +117,9 @@ export class View extends HTMLElement {
 const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
   "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
-// The colour of a share between 0 and 1, as three bytes.
-export const colour = (share) => {
-  const at = Math.min(Math.max(share, 0), 1) * (STOPS.length - 1);
+// The colour of a fraction between 0 and 1, as three bytes.
+export const colour = (fraction) => {
+  const at = Math.min(Math.max(fraction, 0), 1) * (STOPS.length - 1);
   const i = Math.min(Math.floor(at), STOPS.length - 2);
   return STOPS[i].map((from, c) => Math.round(from + (at - i) * (STOPS[i + 1][c] - from)));
 };
@@ -168,8 +168,8 @@ export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), si
 // The row and the column under the pointer, in a box of `sizes`.
 export const under = ({ clientX, clientY }, box, sizes) => {
   const { x, y, width, height } = box.getBoundingClientRect();
-  return clamp([(clientY - y) / height, (clientX - x) / width].map((share, i) =>
-    Math.floor(share * sizes[i])), sizes);
+  return clamp([(clientY - y) / height, (clientX - x) / width].map((fraction, i) =>
+    Math.floor(fraction * sizes[i])), sizes);
 };
 
 // One pixel per number, each between 0 and 1; NaN is transparent.
@@ -177,8 +177,8 @@ export const paint = (canvas, rows) => {
   const [height, width] = [rows.length, rows[0].length];
   Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
-  rows.forEach((row, y) => row.forEach((share, x) =>
-    isNaN(share) || image.data.set([...colour(share), 255], 4 * (y * width + x))));
+  rows.forEach((row, y) => row.forEach((fraction, x) =>
+    isNaN(fraction) || image.data.set([...colour(fraction), 255], 4 * (y * width + x))));
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 };

@@ -99,8 +99,8 @@ define("lmviz-embeddings", class extends View {
     this.links.setAttribute("d", near.map(([i]) =>
       `M${this.places[at]}L${this.places[i]}`).join(""));
     this.list.value = at;
-    kept.values.slice(2 * layer, 2 * layer + 2).forEach((share, axis) => (this.ends[axis].textContent =
-      `${["first", "second"][axis]} direction: ${(100 * share).toFixed(1)}% of the variance`));
+    kept.values.slice(2 * layer, 2 * layer + 2).forEach((fraction, axis) => (this.ends[axis].textContent =
+      `${["first", "second"][axis]} direction: ${(100 * fraction).toFixed(1)}% of the variance`));
     this.text.textContent = `Closest to ${visible(labels[at])}` +
       `${this.layers > 1 ? ` at layer ${layer}` : ""}, by cosine in all dimensions: ` +
       near.map(([i, cosine]) => `${visible(labels[i])} ${cosine.toFixed(4)}`).join(", ");

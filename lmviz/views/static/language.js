@@ -3,7 +3,7 @@
 // their probabilities, and gets the one that came.
 
 const choice = (probs, kind = null) => ({ probs: new Map(probs), kind });
-const each = (words, share) => words.map((word) => [word, share]);
+const each = (words, prob) => words.map((word) => [word, prob]);
 const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
 const answer = (word, kind) => oneOf([word], kind);
 

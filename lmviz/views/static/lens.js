@@ -61,7 +61,7 @@ define("lmviz-lens", class extends View {
     draw("text", { x: 4, y: 16, "text-decoration": next ? "underline" : null }, this.top(layer, i)[0][0]));
   }
 
-  // The names and probabilities of a cell's likeliest tokens.
+  // The names and probabilities of a cell's most likely tokens.
   top(layer, i) {
     const { names, which, probs } = this.data;
     const k = which.shape[2];
@@ -77,9 +77,9 @@ define("lmviz-lens", class extends View {
       : ["probability 0", "1"];
     this.ends.forEach((end, i) => (end.textContent = names[i]));
     this.cells.flat().forEach((cell, i) => {
-      const share = ranked ? 1 - (Math.log(ranks.values[i]) / Math.log(size) || 0)
+      const fraction = ranked ? 1 - (Math.log(ranks.values[i]) / Math.log(size) || 0)
         : this.top(0, i)[0][1];
-      const rgb = colour(share);
+      const rgb = colour(fraction);
       cell.firstChild.setAttribute("fill", css(rgb));
       cell.lastChild.style.fill = ink(rgb);
     });

@@ -39,7 +39,7 @@ const KINDS = {
   },
 };
 
-const some = (n) => [...new Set([0, 0.15, 0.4, 1].map((share) => Math.round(share * (n - 1))))];
+const some = (n) => [...new Set([0, 0.15, 0.4, 1].map((fraction) => Math.round(fraction * (n - 1))))];
 // On light, on dark, and dashes.
 const LINES = [["#0060a0", "#6cb8ee"], ["#a04a00", "#f0a830", "9 3"], ["#00664a", "#3ccfa0", "4 3"],
   ["#8c3f70", "#e8a5cb", "10 3 2 3"]];
@@ -85,7 +85,7 @@ define("lmviz-positions", class extends View {
   build(root, { n, d, kind }) {
     Object.assign(this, { kind, base: 1e4, d, heads: 8, at: 0 });
     const change = (state) => this.update(Object.assign(this, state));
-    this.dials = {
+    this.sliders = {
       base: slider("base", { min: 1, max: 6, step: 0.05, value: 4,
         show: (x) => String(Math.round(10 ** x)) }, (x) => change({ base: 10 ** x })),
       d: slider("width d", { min: 2, max: 2 * d, step: 2, value: d }, (d) => change({ d })),
@@ -101,7 +101,7 @@ define("lmviz-positions", class extends View {
     root.append(
       make("div", { class: "controls" },
         choice("kind", Object.keys(KINDS), this.kind, (kind) => change({ kind })),
-        ...Object.values(this.dials),
+        ...Object.values(this.sliders),
         slider("position", { min: 0, max: n - 1, step: 1, value: 0 }, (at) => change({ at })),
         saver(() => [this.kind, box])),
       box);
@@ -116,7 +116,7 @@ define("lmviz-positions", class extends View {
     const { kind, d, base, heads, at, table } = this;
     const { curves, table: down, like } = KINDS[kind];
     const alibi = kind === "ALiBi";
-    for (const [name, dial] of Object.entries(this.dials)) dial.hidden = alibi !== (name === "heads");
+    for (const [name, label] of Object.entries(this.sliders)) label.hidden = alibi !== (name === "heads");
     const pairs = frequencies(d, base);
     const line = kind === "rotary" ? (i) => (_, p) => p * pairs[i] / (2 * Math.PI) % 1
       : (i) => (row) => row[i];

@@ -9,19 +9,19 @@ const measure = (x, what, stage) => {
   const { at, said, trace, data } = x;
   const top = best(trace.logits[at]);
   const { probs } = x.language.nextToken(said.slice(0, at + 1));
-  const [[told]] = [...probs].sort(([, a], [, b]) => b - a);
+  const [[answer]] = [...probs].sort(([, a], [, b]) => b - a);
   const prob = (run) => softmax(run.logits[at])[top];
   const weights = trace.attentions.flat();
   const found = {
     sharp: () => weights.map((rows) => mean(rows.map((row) => Math.max(...row)))),
-    answer: () => weights.map((rows) => rows[at][said.indexOf(told)]),
+    answer: () => weights.map((rows) => rows[at][said.indexOf(answer)]),
     needed: () => weights.map((_, i) => -prob(x.run([i]))),
   }[what]?.();
   if (found) x.chosen = best(found);
   const since = trace.lens.findLastIndex((rows) => best(rows[at]) !== top) + 1;
   const length = (i) => Math.hypot(...trace.residual.at(i)[at]).toFixed(1);
-  return { top: visible(data.words[top]), told: visible(told), word: visible(said[at]), head: x.named(x.chosen),
-    share: found && Math.abs(found[x.chosen]).toFixed(2), model: prob(trace).toFixed(2),
+  return { top: visible(data.words[top]), answer: visible(answer), word: visible(said[at]), head: x.named(x.chosen),
+    value: found && Math.abs(found[x.chosen]).toFixed(2), model: prob(trace).toFixed(2),
     since: stage(since), first: length(0), last: length(-1) };
 };
 
