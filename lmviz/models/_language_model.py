@@ -37,6 +37,10 @@ class LanguageModel:
     ['<story>', 'Anna', 'has', 'a', 'red', 'ball']
     >>> lm.trace(ids).logits.shape == (6, lm.card.vocabulary)
     True
+    >>> lm.n_layers, lm.n_heads, lm.d_model, lm.context
+    (3, 4, 96, 64)
+    >>> lm.tokenizer.token_to_id("<story>")
+    0
     """
 
     card: ModelCard

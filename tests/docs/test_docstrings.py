@@ -24,6 +24,8 @@ def public():
         for part in getattr(module, "__all__", vars(module)):
             thing = getattr(module, part)
             made_by = getattr(thing, "__module__", None) or ""
+            if isinstance(thing, type) and issubclass(thing, Exception):
+                continue  # the example of an error is the one of ModelError
             if callable(thing) and part[0] != "_" and made_by.startswith(name):
                 yield f"{name}.{part}", thing
 
