@@ -95,7 +95,7 @@ def test_a_build_that_is_killed_is_followed_by_a_clean_one(tmp_path):
     assert sorted(ran) == ["lesson", "notebook"]
     ran, code, printed = book.build()
     assert (ran, code) == ([], 0)
-    assert "killed" not in printed
+    assert "starts clean" not in printed
 
 
 @pytest.mark.nightly
