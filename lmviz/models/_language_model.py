@@ -8,7 +8,7 @@ from .._text import checked_text
 from ..tokenization import readable_tokens
 from ..tokenization._coverage import check_coverage
 from ..tokenization._ids import id_list, id_to_token
-from . import _loader
+from . import _read
 from ._card import ModelCard, card_of
 from ._resolve import Source
 from .errors import CorruptFile
@@ -87,7 +87,7 @@ class LanguageModel:
                 f"{self.card.name} has no tokenizer; pass ids, or give one to "
                 "LanguageModel.from_module"
             )
-        tokenizer = self._tokenizer or _loader.read_tokenizer(self.source)
+        tokenizer = self._tokenizer or _read.read_tokenizer(self.source)
         size = tokenizer.get_vocab_size(with_added_tokens=False)
         if size > self.card.vocabulary:
             raise CorruptFile(

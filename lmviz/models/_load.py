@@ -2,7 +2,7 @@
 
 import functools
 
-from . import _loader, _local, _resolve, _wheels
+from . import _local, _read, _resolve, _wheels
 from ._card import card_of
 from ._language_model import LanguageModel
 from .errors import ModelError
@@ -35,7 +35,7 @@ def load(name=None):
     location = _resolve.resolve(name)
     source = location.make_local(weights=True)
     _local.verify(source, weights=True)
-    module = _loader.read_module(source)
+    module = _read.read_module(source)
     return LanguageModel(card_of(source, module), module, source)
 
 
@@ -59,11 +59,11 @@ def load_tokenizer(name=None):
     ' Hollow'
     """
     if name == "gpt2" and (files := _wheels.gpt2_tokenizer_files()):
-        return _loader.gpt2_tokenizer(*files)
+        return _read.gpt2_tokenizer(*files)
     location = _resolve.resolve(name)
     source = location.make_local(weights=False)
     _local.verify(source, weights=False)
-    return _loader.read_tokenizer(source)
+    return _read.read_tokenizer(source)
 
 
 @functools.lru_cache(maxsize=1)

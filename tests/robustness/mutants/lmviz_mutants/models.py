@@ -114,7 +114,7 @@ def a_file_with_its_old_size_and_time_is_unchanged(original):
     return lambda checksums: original({Timeless(p): c for p, c in checksums.items()})
 
 
-@mutant("lmviz.models._loader:read_module", f"{MODELS} -k without_a_tensor")
+@mutant("lmviz.models._read:read_module", f"{MODELS} -k without_a_tensor")
 def weights_that_are_missing_are_random(original):
     def read_module(source):
         from transformers import AutoModelForCausalLM
@@ -131,12 +131,12 @@ def weights_that_are_missing_are_random(original):
     return read_module
 
 
-@mutant("lmviz.models._loader:_check_size", f"{MODELS} -k without_a_tensor")
+@mutant("lmviz.models._read:_check_size", f"{MODELS} -k without_a_tensor")
 def memory_is_allocated_for_weights_that_are_missing(original):
     return returning(None)
 
 
-@mutant("lmviz.models._loader:_layers_left_out", f"{MODELS} -k 'contradicts and layer'")
+@mutant("lmviz.models._read:_layers_left_out", f"{MODELS} -k 'contradicts and layer'")
 def layers_that_a_config_leaves_out_are_not_missed(original):
     return returning(None)
 
@@ -147,7 +147,7 @@ def pickles_are_not_recognized(original):
 
 
 @mutant(
-    "lmviz.models._loader:read_tokenizer", f"{MODELS} -k tokenizer_with_code_of_its_own"
+    "lmviz.models._read:read_tokenizer", f"{MODELS} -k tokenizer_with_code_of_its_own"
 )
 def the_user_is_asked_to_trust_code(original):
     def read_tokenizer(source):
@@ -193,6 +193,6 @@ def a_billion_layers_are_built(original):
     f"{MODELS} -k more_tokens_than_embeddings",
 )
 def a_tokenizer_may_be_larger_than_its_model(original):
-    from lmviz.models import _loader
+    from lmviz.models import _read
 
-    return functools.cached_property(lambda self: _loader.read_tokenizer(self.source))
+    return functools.cached_property(lambda self: _read.read_tokenizer(self.source))
