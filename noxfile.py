@@ -167,7 +167,9 @@ def faults(session):
 @in_dev
 def nightly(session):
     """Run what is slow and rare: killed builds, repeatability, mutations, examples."""
-    run(session, "pytest", "-m", "nightly", "tests", "tests/robustness")
+    # In one call, pytest would drop the folder that is inside the other one.
+    for folder in ("tests", "tests/robustness"):
+        run(session, "pytest", "-m", "nightly", folder)
     run(session, "python", "scripts/run_examples.py")
     run(session, "python", "tests/robustness/mutants/run.py")
 
