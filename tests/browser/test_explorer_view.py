@@ -47,7 +47,7 @@ def table(page):
     return {row[0]: dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[1:]}
 
 
-def chances(toy, text, at=-1):
+def probs(toy, text, at=-1):
     return dict(
         zip(
             toy.tokens(torch.arange(toy.card.vocabulary)),
@@ -67,7 +67,7 @@ def test_the_bars_equal_the_model_and_the_grammar(open_page, toy):
         text_box(page).fill(text)
         shown = table(page)
         model, true = (
-            chances(toy, text),
+            probs(toy, text),
             language.next_word_probs(["<story>", *text.split()]),
         )
         assert set(true) <= set(shown)
@@ -333,7 +333,7 @@ def test_a_partly_typed_word_is_completed(open_page, toy):
     page = open_page(views.explorer())
     box = text_box(page)
     begun = f"{FACTS} the ball"
-    ranked = sorted((p := chances(toy, begun)), key=p.get, reverse=True)
+    ranked = sorted((p := probs(toy, begun)), key=p.get, reverse=True)
     for typed in ("", "T", "s", "xyz"):
         box.fill(f"{begun} {typed}")
         wanted = [w for w in ranked if w.lower().startswith(typed.lower())][:6]
@@ -390,8 +390,8 @@ def test_ablating_a_head_changes_the_prediction(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
     with attention.ablate_heads(toy, [(0, 3)]):
-        without = chances(toy, text)
-    whole = chances(toy, text)
+        without = probs(toy, text)
+    whole = probs(toy, text)
     page.get_by_role("button", name="ablate layer 0, head 3").click()
     for word, numbers in table(page).items():
         assert float(numbers["model"]) == pytest.approx(without[word], abs=1e-3)

@@ -21,15 +21,15 @@ def test_top_tokens_are_the_most_likely():
 
 def test_the_final_prediction_is_ranked_in_every_cell():
     data = lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data
-    chances = probabilities(torch.tensor(LOGITS)).numpy()
-    final = chances[-1].argmax(-1)
+    probs = probabilities(torch.tensor(LOGITS)).numpy()
+    final = probs[-1].argmax(-1)
     for i, answer in enumerate(final):
-        order = np.argsort(-chances[:, i], axis=-1)
+        order = np.argsort(-probs[:, i], axis=-1)
         np.testing.assert_array_equal(
             data["ranks"][:, i], (order == answer).argmax(-1) + 1
         )
         np.testing.assert_allclose(
-            data["final_probs"][:, i], chances[:, i, answer], rtol=1e-5
+            data["final_probs"][:, i], probs[:, i, answer], rtol=1e-5
         )
     assert (data["ranks"][-1] == 1).all()
 

@@ -19,7 +19,7 @@ def register(app):
 
 
 class Subscripts(SphinxPostTransform):
-    """Set letters like T_q as mathematics, wherever they do not stand in code."""
+    """Set letters like T_q as mathematics, except in code."""
 
     # Before sphinx-gallery takes code apart.
     default_priority = 4

@@ -87,7 +87,7 @@ def hash_of(script):
 
 
 class Page(HTMLParser):
-    """The scripts that stand in a page, and the attributes that are scripts."""
+    """The scripts inside a page, and the attributes that are scripts."""
 
     def __init__(self, path):
         super().__init__()
