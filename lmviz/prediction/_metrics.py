@@ -63,7 +63,7 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     References
     ----------
     Baevski and Auli, "Adaptive Input Representations for Neural Language Modeling",
-    ICLR 2019, section 4.3, on the context of evaluated tokens.
+    ICLR 2019, on the context of evaluated tokens.
 
     Examples
     --------

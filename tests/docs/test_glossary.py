@@ -17,7 +17,7 @@ STRESSED = {
     *("in the order in which they were learned", "is", "learned", "neighbours"),
     *("on average", "pick a story", "place of the key", "press a head"),
     *("press a next word", "press a word", "random", "rotation", "spaces"),
-    *("spelling", "step one", "step three", "step two", "switch the head off"),
+    *("spelling", "step one", "step three", "step two", "ablate the head"),
     *("unknown words", *evaluate.KINDS),
 }
 
