@@ -1,4 +1,4 @@
-// What all views fraction: an element that unpacks its data and draws into a shadow root.
+// What all views share: an element that unpacks its data and draws into a shadow root.
 
 export const define = (name, element) => {
   if (!customElements.get(name)) customElements.define(name, element);
@@ -21,9 +21,8 @@ export const fill = (element, attributes, children = []) => {
   return element;
 };
 
-// Text with its invisible characters written as lmviz/_text.py writes them. A combining
-// character gets a base, and the text is isolated, so that a right-to-left token leaves its
-// neighbours in place.
+// Text with invisible characters written as in lmviz/_text.py. A combining character gets a
+// base; isolation keeps a right-to-left token from moving its neighbours.
 export const visible = (text) =>
   "\u2068" +
   text
@@ -91,7 +90,7 @@ const sheet = (css) => {
   return sheets.get(css);
 };
 
-// A view says what to draw in `build(root, data)`. `ready` resolves when it is there.
+// A view draws in `build(root, data)`; `ready` resolves when that is done.
 export class View extends HTMLElement {
   static css = "";
 
@@ -113,11 +112,11 @@ export class View extends HTMLElement {
   }
 }
 
-// Dark to bright with even steps, legible to colour-blind readers (viridis).
+// Viridis: even steps, legible to colour-blind readers.
 const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
   "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
-// The colour of a fraction between 0 and 1, as three bytes.
+// The colour of a number from 0 to 1, as three bytes.
 export const colour = (fraction) => {
   const at = Math.min(Math.max(fraction, 0), 1) * (STOPS.length - 1);
   const i = Math.min(Math.floor(at), STOPS.length - 2);
@@ -126,7 +125,7 @@ export const colour = (fraction) => {
 
 export const css = (rgb) => `rgb(${rgb.join(" ")})`;
 
-// Black or white, whichever is easier to read on a colour.
+// Black or white, whichever reads better on a colour.
 export const ink = (rgb) => {
   const [r, g, b] = rgb.map((c) => (c / 255) ** 2.2);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
@@ -165,11 +164,11 @@ export const describe = (tokens, query, key, weight) => {
 
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
 
-// The row and the column under the pointer, in a box of `sizes`.
+// The row and column under the pointer, in a box of `sizes`.
 export const under = ({ clientX, clientY }, box, sizes) => {
   const { x, y, width, height } = box.getBoundingClientRect();
-  return clamp([(clientY - y) / height, (clientX - x) / width].map((fraction, i) =>
-    Math.floor(fraction * sizes[i])), sizes);
+  return clamp([(clientY - y) / height, (clientX - x) / width].map((at, i) =>
+    Math.floor(at * sizes[i])), sizes);
 };
 
 // One pixel per number, each between 0 and 1; NaN is transparent.
@@ -177,8 +176,8 @@ export const paint = (canvas, rows) => {
   const [height, width] = [rows.length, rows[0].length];
   Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
-  rows.forEach((row, y) => row.forEach((fraction, x) =>
-    isNaN(fraction) || image.data.set([...colour(fraction), 255], 4 * (y * width + x))));
+  rows.forEach((row, y) => row.forEach((value, x) =>
+    isNaN(value) || image.data.set([...colour(value), 255], 4 * (y * width + x))));
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 };
@@ -186,7 +185,7 @@ export const paint = (canvas, rows) => {
 export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   Home: [0, -1e9], End: [0, 1e9] };
 
-// The cell that a key leads to from a row and a column, in a grid of `sizes`.
+// The cell that a key leads to, in a grid of `sizes`.
 export const moved = (event, at, sizes) => {
   const move = MOVES[event.key];
   if (!move) return at;
@@ -194,8 +193,8 @@ export const moved = (event, at, sizes) => {
   return clamp(at.map((x, i) => x + move[i]), sizes);
 };
 
-// Tokens as buttons in a row; Tab reaches one of them, arrow keys the others. If one is
-// `chosen` at first, it is pressed, and pointing alone chooses no other.
+// Tokens as buttons in a row; Tab reaches one, arrow keys the others. If one is `chosen` at
+// first, it is pressed, and pointing alone chooses no other.
 export const strip = (label, tokens, look, chosen) => {
   const mark = (i) => buttons.forEach((button, k) => {
     button.tabIndex = k === i ? 0 : -1;

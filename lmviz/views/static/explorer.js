@@ -91,7 +91,7 @@ const strips = (rows) => (x) => {
   }];
 };
 
-// One cell is one unit; the words are in margins that stay in place when the map scrolls.
+// One cell is one unit; the words are in margins that do not scroll.
 const [MARGIN, CELL] = [5, 14];
 const MARK = { stroke: "#0060a0", "stroke-width": 0.15 };
 const map = (x, tell) => {

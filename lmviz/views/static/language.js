@@ -1,13 +1,12 @@
-// The grammar of the toy's language, as in lmviz/toy/grammar.py, which also writes the
-// lists of words. Each position of a story yields the words that may come there, with
-// their probabilities, and gets the one that came.
+// The grammar of lmviz/toy/grammar.py, which also writes the word lists. Each position of a
+// story yields the possible words with their probabilities, and gets the one that came.
 
 const choice = (probs, kind = null) => ({ probs: new Map(probs), kind });
 const each = (words, prob) => words.map((word) => [word, prob]);
 const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
 const answer = (word, kind) => oneOf([word], kind);
 
-// Text is said as it is, lists and choices leave a word open; returns the words that came.
+// Text is fixed, lists and choices leave a word open; returns the words that came.
 function* say(...parts) {
   const came = [];
   for (const part of parts) {

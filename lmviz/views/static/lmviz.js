@@ -1,4 +1,4 @@
-// What a site loads on every page: the views that the page shows, each from its own file.
+// A site loads this on every page: each view that the page shows has its own file.
 const names = Array.from(document.querySelectorAll("*"), ({ localName }) => localName);
 for (const name of new Set(names.filter((name) => name.startsWith("lmviz-")))) {
   import(`./${name.slice("lmviz-".length)}.js`);

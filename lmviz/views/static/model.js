@@ -8,7 +8,7 @@ const half = (bits) => {
   return bits & 0x8000 ? -size : size;
 };
 
-// The length of the header, the header, the numbers it tells the places of.
+// The length of the header, the header, the numbers it locates.
 export const readTensors = (buffer) => {
   const view = new DataView(buffer);
   const start = 8 + Number(view.getBigUint64(0, true));
@@ -99,8 +99,8 @@ export class Model {
       Float32Array.from(this.part("wte.weight"), (word) => dot(row, word)));
   }
 
-  // `ablate` has [layer, head] of each head whose output becomes zeros. `residual` is what enters the
-  // first block and what each block leaves; `lens` has the logits of each of these.
+  // `ablate` lists the [layer, head] to zero-ablate. `residual` has the stream before the first
+  // block and after each; `lens` has the logits of each of these.
   forward(ids, { ablate = [] } = {}) {
     const tokens = Array.from(ids, (id) => this.part("wte.weight")[id]);
     const positions = this.part("wpe.weight").slice(0, tokens.length);
