@@ -17,6 +17,7 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ.pop("LMVIZ_MODEL", None)
 
 import filelock
+import hypothesis
 import pytest
 import tiny_families
 from random_gpt2 import NARROW, save_random_gpt2
@@ -24,6 +25,10 @@ from small_book import Book
 
 import lmviz
 from lmviz.models import ModelError, _hub
+
+# A busy machine is slow now and then; what must be fast has a test of its own.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)
