@@ -83,8 +83,10 @@ def heatmap(
         vmax=vmax,
         xticklabels=False,
         yticklabels=False,
-        cbar_kws={"label": label, "shrink": 0.8 if square else 1.0},
+        cbar_kws={"shrink": 0.8 if square else 1.0},
     )
+    # Not before: seaborn draws at once, in fonts that may lack a character of the label.
+    ax.collections[0].colorbar.set_label(label)
     for text in ax.texts if annot is not None else ():
         # seaborn's dark gray would be taken for ink, which is light on a dark page.
         text.set_color("white" if text.get_color() == "w" else "black")

@@ -122,7 +122,7 @@ def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
         for threads in ("1", "2")
     ]
     # Nothing but rounding stands in these lines.
-    rounding = re.compile(r"^(.*difference.*: )\d[\d.e-]*$", re.MULTILINE)
+    rounding = re.compile(r"^(.*difference.*: )\d[\d.e+-]*$", re.MULTILINE)
     first, second = (rounding.sub(r"\\1rounding", text) for text in printed)
     assert first.count("lesson ") == len(CHOSEN)
     assert len(re.findall(r"\d\.\d\d", first)) > 50, "numbers to compare"
