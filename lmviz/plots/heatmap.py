@@ -85,7 +85,7 @@ def heatmap(
         yticklabels=False,
         cbar_kws={"shrink": 0.8 if square else 1.0},
     )
-    # Not before: seaborn draws at once, in fonts that may lack a character of the label.
+    # Not before: seaborn draws at once, in fonts that may lack one of its characters.
     ax.collections[0].colorbar.set_label(label)
     for text in ax.texts if annot is not None else ():
         # seaborn's dark gray would be taken for ink, which is light on a dark page.
