@@ -153,6 +153,7 @@ def test_a_lesson_reads_without_scripts_and_weighs_little(no_scripts, site, name
                 page.evaluate("(image) => image.currentSrc", image.element_handle())
             ]
     data = page.locator("[data-title] > script[type='application/json']")
+    assert not [url for url in sizes if ".woff" in url]
     interactive = sum(len(text) for text in data.all_text_contents())
     page.close()
     assert sum(sizes.values()) - interactive < MEGABYTE, sizes
