@@ -1,11 +1,11 @@
-"""Packages that only an extra of lmviz installs."""
+"""Optional dependencies: packages that only an extra of lmviz installs."""
 
 import contextlib
 
 
 @contextlib.contextmanager
 def needs(extra, purpose):
-    """Name the extra that installs a package, where the import in the block fails.
+    """Turn a failed import in a ``with`` block into an error that names the extra.
 
     Parameters
     ----------

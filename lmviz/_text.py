@@ -1,8 +1,8 @@
-"""Text: its UTF-8 bytes, and how characters that nothing shows are written.
+"""The UTF-8 bytes of a text, and a notation for invisible characters.
 
-There is one notation, in Python and in ``views/static/core.js``: ``␣``, ``↵`` and ``⇥``
-for a space, a newline and a tab, ``⟨U+200B⟩`` for a character that is invisible or that
-no font has, and ``⟨E2 82⟩`` for bytes that are not a whole character.
+Python and ``views/static/core.js`` share this notation: ``␣``, ``↵`` and ``⇥`` for a
+space, a newline and a tab, ``⟨U+200B⟩`` for a character that is invisible or that no
+font has, and ``⟨E2 82⟩`` for bytes that don't form a whole character.
 """
 
 import re
@@ -10,8 +10,8 @@ import unicodedata
 
 _SYMBOLS = {" ": "␣", "\n": "↵", "\t": "⇥"}
 _CHARACTERS = {symbol: character for character, symbol in _SYMBOLS.items()}
-# Control and format characters (some reorder their neighbours), and those that no XML
-# file may hold.
+# Control, format and line-separator characters (some reorder their neighbours), lone
+# surrogates, and the noncharacters that XML forbids.
 _CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _NONCHARACTERS = "\ufffe\uffff"
 _WRITTEN = re.compile(
@@ -44,13 +44,13 @@ def utf8(text):
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"character {error.start} is {text[error.start]!r}, half of a surrogate "
-            "pair, which UTF-8 cannot encode; repair the text where it was decoded"
+            f"character {error.start} of the text is {text[error.start]!r}, a lone "
+            "surrogate, which UTF-8 cannot encode; fix how the text was decoded"
         ) from None
 
 
 def checked_text(text):
-    """Return a text that a tokenizer can take: valid Unicode with at least one word.
+    """Return a text unchanged if it can be tokenized: valid Unicode and not blank.
 
     Parameters
     ----------
@@ -67,16 +67,24 @@ def checked_text(text):
     >>> checked_text("  ")
     Traceback (most recent call last):
         ...
-    ValueError: `text` must have at least one word, got '  '
+    ValueError: `text` must not be blank, got '  '
     """
     if isinstance(text, str) and not text.strip():
-        raise ValueError(f"`text` must have at least one word, got {text!r:.60}")
+        raise ValueError(f"`text` must not be blank, got {text!r:.60}")
     utf8(text)
     return text
 
 
 def is_invisible(character):
-    r"""Whether a character is a control, format or line-separator character.
+    r"""Return whether a character is invisible: a control, format or separator one.
+
+    Parameters
+    ----------
+    character : str
+
+    Returns
+    -------
+    bool
 
     Examples
     --------
@@ -88,7 +96,15 @@ def is_invisible(character):
 
 
 def code_point(character):
-    """Write a character as its number in Unicode.
+    """Return the code point of a character in our notation.
+
+    Parameters
+    ----------
+    character : str
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -99,7 +115,15 @@ def code_point(character):
 
 
 def hexadecimal(raw):
-    r"""Write bytes that are not a whole character.
+    r"""Return bytes in hexadecimal, for bytes that don't form a whole character.
+
+    Parameters
+    ----------
+    raw : bytes
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -110,14 +134,14 @@ def hexadecimal(raw):
 
 
 def visible(text, *, spaces=False):
-    r"""Write a text so that each of its characters can be seen, as core.js does.
+    r"""Return a text with its invisible characters replaced, as core.js does.
 
     Parameters
     ----------
     text : str
     spaces : bool, default False
-        Also write spaces as ``␣``, and other blank or unassigned characters as code
-        points: for tokens.
+        Also replace spaces by ``␣``, and other blank or unassigned characters by their
+        code points, as is done for tokens.
 
     Returns
     -------
@@ -141,7 +165,15 @@ def _visible(character, spaces):
 
 
 def visible_bytes(raw):
-    r"""Write the bytes of a token: as `visible` characters, or in hexadecimal.
+    r"""Return the bytes of a token as `visible` characters, or else in hexadecimal.
+
+    Parameters
+    ----------
+    raw : bytes
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -155,14 +187,15 @@ def visible_bytes(raw):
 
 
 def bytes_of(token):
-    r"""Return the bytes of a token that `visible_bytes` wrote.
+    r"""Return the bytes of a token, the inverse of `visible_bytes`.
 
-    A token that has the symbols of the notation itself can't be told from one that is
-    written with them.
+    A token that really contains a symbol of the notation, such as ``␣``, can't be
+    distinguished from one that is written with it.
 
     Parameters
     ----------
     token : str
+        As `visible_bytes` returns it.
 
     Returns
     -------

@@ -1,20 +1,21 @@
-"""Validation of arguments, for torch and numpy, with one wording of the errors.
+"""Validate arguments, both tensors and arrays, with uniform error messages.
 
-A function takes a value, the argument's name for the message, and what is accepted;
-it returns the value in the form to compute with. A shape is a tuple of sizes, with a
-letter for an axis of any length but zero and ``"..."`` first for any further axes. A
-tensor that is suitable already is returned as it is, within a few microseconds.
+Each function takes a value, the argument's name for the error message, and what is
+accepted, and returns the value in the form to compute with. A shape is a tuple of
+sizes; a string is an axis of any length but zero, and a leading ``"..."`` any number of
+further axes. A tensor that is already suitable is returned unchanged, within a few
+microseconds.
 
-Chapters, which compute with torch, use the functions on tensors; figures and views use
-those on arrays. Either imports its library when it is called: figures work without
-torch, and tokenizers without both.
+The chapters compute with torch and use the functions on tensors; figures and views use
+those on arrays. Each function imports its library when it is called, so figures work
+without torch, and tokenizers without either.
 """
 
 import operator
 
 
 def tensor(x, name, shape):
-    """Return a tensor of real numbers on the CPU, of any type and the given shape.
+    """Return `x` if it is a tensor of real numbers on the CPU with the given shape.
 
     Examples
     --------
@@ -39,9 +40,9 @@ def tensor(x, name, shape):
 
 
 def float_tensor(x, name, shape):
-    """Return a tensor to compute with: float64 if it is, float32 otherwise.
+    """Return a floating-point tensor: float64 if `x` is float64, else float32.
 
-    Integers and 16-bit floats are converted, since sums of them lose precision.
+    16-bit floats are converted, too, since sums of them lose precision.
 
     Examples
     --------
@@ -56,7 +57,7 @@ def float_tensor(x, name, shape):
 
 
 def ids(x, name, shape, *, size=None):
-    """Return a tensor of int64 ids, each below `size` if it is given.
+    """Return ids as an int64 tensor, each from 0 to ``size - 1`` if `size` is given.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def ids(x, name, shape, *, size=None):
     if isinstance(x, list | tuple):
         try:
             x = torch.tensor(x)
-        except (TypeError, ValueError, RuntimeError):  # no numbers, or a ragged list
+        except (TypeError, ValueError, RuntimeError):  # not numbers, or a ragged list
             raise TypeError(f"`{name}` must hold integers, got {x!r:.60}") from None
     x = tensor(x, name, shape)
     if x.is_floating_point() or x.dtype == torch.bool:
@@ -89,7 +90,7 @@ def ids(x, name, shape, *, size=None):
 
 
 def check_context(n, context):
-    """Refuse a text of more tokens than the context, if that is limited.
+    """Raise an error if a text is longer than the context (None: unlimited).
 
     Examples
     --------
@@ -107,9 +108,9 @@ def check_context(n, context):
 
 
 def logits(x, name, shape):
-    """Return logits to choose from: the largest of each row is finite.
+    """Return logits to choose a token from: each row must have a finite maximum.
 
-    NaN and infinity would go unnoticed in a choice; minus infinity excludes a token.
+    NaN and infinity would go unnoticed in the choice; minus infinity rules out a token.
 
     Examples
     --------
@@ -117,18 +118,20 @@ def logits(x, name, shape):
     >>> logits(torch.tensor([0.0, torch.nan]), "logits", ("V",))
     Traceback (most recent call last):
         ...
-    ValueError: the largest of `logits` must be finite, got nan
+    ValueError: each row of `logits` must have a finite maximum, got nan
     """
     x = float_tensor(x, name, shape)
     largest = x.amax(-1)  # NaN if the row has one
     if not largest.isfinite().all():
         wrong = float(largest[~largest.isfinite()].flatten()[0])
-        raise ValueError(f"the largest of `{name}` must be finite, got {wrong}")
+        raise ValueError(
+            f"each row of `{name}` must have a finite maximum, got {wrong}"
+        )
     return x
 
 
 def promote(*tensors):
-    """Return tensors in the smallest type that holds the numbers of all of them.
+    """Return tensors converted to their common dtype.
 
     Examples
     --------
@@ -145,7 +148,7 @@ def promote(*tensors):
 
 
 def array(values, name, shape):
-    """Return real numbers as a numpy array of their own type, not copied if possible.
+    """Return real numbers as a numpy array of the same dtype, copied only if necessary.
 
     Parameters
     ----------
@@ -176,7 +179,13 @@ def array(values, name, shape):
 
 
 def float_array(values, name, shape, *, allowed=None):
-    """Return a float64 copy of numbers that are finite, or ``"nan"`` or ``"-inf"``.
+    """Return a float64 copy of an array, whose numbers must be finite.
+
+    Parameters
+    ----------
+    values : array-like or torch.Tensor
+    allowed : {"nan", "-inf"}, optional
+        A value that is accepted although it is not finite.
 
     Examples
     --------
@@ -189,12 +198,12 @@ def float_array(values, name, shape, *, allowed=None):
 
 
 def check_finite(x, name, *, allowed=None):
-    """Refuse a tensor or an array with a number that float32 can't hold.
+    """Raise an error if a tensor or array has a number that is not finite in float32.
 
     Parameters
     ----------
     allowed : {"nan", "-inf"}, optional
-        An exception.
+        A value that is accepted although it is not finite.
 
     Examples
     --------
@@ -262,7 +271,7 @@ def integer(value, name, low, high=None):
 
 
 def choice(value, name, options):
-    """Return one of some names.
+    """Return a string that must be one of the options.
 
     Examples
     --------
@@ -278,7 +287,7 @@ def choice(value, name, options):
 
 
 def module_of(lm):
-    """Return the torch module of a language model, and refuse anything else.
+    """Return the torch module of a language model; anything else is an error.
 
     Parameters
     ----------
@@ -290,18 +299,18 @@ def module_of(lm):
     >>> module_of(lmviz.load("toy").module)
     Traceback (most recent call last):
         ...
-    TypeError: `lm` must be a lmviz.LanguageModel (as lmviz.load returns), got GPT2LMHeadModel
+    TypeError: `lm` must be an lmviz.LanguageModel (as lmviz.load returns), got GPT2LMHeadModel
     """  # noqa: E501
     if not (hasattr(lm, "card") and hasattr(lm, "module")):
         raise TypeError(
-            "`lm` must be a lmviz.LanguageModel (as lmviz.load returns), got "
+            "`lm` must be an lmviz.LanguageModel (as lmviz.load returns), got "
             f"{_kind(lm)}"
         )
     return lm.module
 
 
 def _check_shape(sizes, n, name, shape):
-    """Refuse an array of another shape, or one without numbers."""
+    """Raise an error if an array has another shape or is empty."""
     if shape[:1] == ("...",):
         axes = shape[1:]
         last = sizes[max(0, len(sizes) - len(axes)) :]

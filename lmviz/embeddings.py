@@ -1,8 +1,8 @@
-"""Chapter 2: ids become vectors.
+"""Chapter 2: ids are mapped to vectors.
 
 Rows of an embedding table, their cosine similarities and nearest neighbours, analogies
-as vector offsets, and a projection to two dimensions. V is the size of the vocabulary,
-d the width of the table.
+as vector offsets, and a projection onto two dimensions. V is the size of the
+vocabulary, d the width of the table.
 """
 
 from numbers import Integral
@@ -49,8 +49,8 @@ def cosine(a, b):
     Returns
     -------
     torch.Tensor, shape (n, m)
-        From -1 (opposite directions) over 0 (orthogonal) to 1 (the same direction).
-        A row of zeros has the similarity 0 to any other.
+        From -1 (opposite directions) through 0 (orthogonal) to 1 (the same direction).
+        A row of zeros has similarity 0 to every row.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def cosine(a, b):
     b = _validation.float_tensor(b, "b", ("m", "d"))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
-            "`a` and `b` must have vectors of the same width, got shapes "
+            "`a` and `b` must have rows of the same width, got shapes "
             f"{tuple(a.shape)} and {tuple(b.shape)}"
         )
     a, b = _validation.promote(a, b)
@@ -102,17 +102,17 @@ def nearest_neighbors(table, id, *, k=10):
 
 
 def analogy(table, a, b, c, *, k=5, exclude_inputs=True):
-    """Solve "a is to b as c is to …": the rows most similar to b - a + c.
+    """Answer "a is to b as c is to …" with the rows most similar to b - a + c.
 
     Parameters
     ----------
     table : torch.Tensor, shape (V, d)
     a, b, c : int, or torch.Tensor or list of int, shape (n,)
-        Rows of the table. Tensors and lists pose n questions at once.
+        Rows of the table. Tensors and lists ask n questions at once.
     k : int, default 5
         Number of answers to each question.
     exclude_inputs : bool, default True
-        Exclude the three rows themselves from the answers, as is customary. Otherwise
+        Exclude the three rows themselves from the answers, as is customary. Otherwise,
         the most similar row is often b or c.
 
     Returns
@@ -177,7 +177,7 @@ def random_pair_cosines(table, *, n=10_000, seed=0):
     table = _validation.float_tensor(table, "table", ("V", "d"))
     _validation.integer(n, "n", 1)
     if len(table) < 2:
-        raise ValueError("`table` must have at least 2 rows to pair, got 1")
+        raise ValueError("`table` must have at least 2 rows, got 1")
     generator = torch.Generator().manual_seed(seed)
     first = torch.randint(len(table), (n,), generator=generator)
     step = torch.randint(1, len(table), (n,), generator=generator)
@@ -186,7 +186,7 @@ def random_pair_cosines(table, *, n=10_000, seed=0):
 
 
 def pca(x, *, n_components=2):
-    """Project vectors to the directions of largest variance (PCA).
+    """Project vectors onto the directions of largest variance (PCA).
 
     Parameters
     ----------
@@ -199,8 +199,8 @@ def pca(x, *, n_components=2):
     -------
     coordinates : torch.Tensor, shape (T, n_components)
     explained : torch.Tensor, shape (n_components,)
-        The fraction of the variance along each direction. What their sum lacks to 1
-        is not visible in the projection.
+        The fraction of the variance along each direction. The rest of the variance is
+        not visible in the projection.
 
     References
     ----------
@@ -222,12 +222,12 @@ def pca(x, *, n_components=2):
     _validation.integer(n_components, "n_components", 1, x.shape[1])
     if len(x) <= n_components:
         raise ValueError(
-            f"`x` must have more than {n_components} vectors to be projected to "
+            f"`x` must have more than {n_components} vectors to be projected onto "
             f"{n_components} directions, got {len(x)}"
         )
     if x.eq(x[0]).all():
         raise ValueError("the vectors of `x` are all equal; their variance is zero")
-    wide = x.double().numpy()  # float32 would overflow in the squares of large values
+    wide = x.double().numpy()  # squares of large values would overflow float32
     model = PCA(n_components, svd_solver="full").fit(wide)
     results = model.transform(wide), model.explained_variance_ratio_
     coordinates, explained = (torch.from_numpy(each).to(x.dtype) for each in results)
@@ -243,8 +243,8 @@ def _rows(row, name, size):
 def _check_k(k, n_candidates, similarity, table):
     if not 1 <= k <= n_candidates:
         raise ValueError(
-            f"`k` must be from 1 to {n_candidates}, the number of other rows, got {k}"
+            f"`k` must be from 1 to {n_candidates}, the number of candidates, got {k}"
         )
-    # NaN would be returned as the most similar. Only then is the whole table checked.
+    # topk would return NaN as the most similar. The whole table is checked only then.
     if similarity.isnan().any():
         _validation.check_finite(table, "table")

@@ -12,7 +12,7 @@ def test_utf8_equals_that_of_python(text):
 
 @pytest.mark.parametrize("text", ["ab\ud83d", "ab\udc00c"])
 def test_utf8_names_the_lone_surrogate(text):
-    said = "character 2 is '.ud.*', half of a surrogate pair, which UTF-8 cannot"
+    said = "character 2 of the text is '.ud.*', a lone surrogate, which UTF-8 cannot"
     with pytest.raises(ValueError, match=said) as error:
         utf8(text)
     assert not isinstance(error.value, UnicodeError), "in words, not in bytes"
@@ -26,7 +26,7 @@ def test_utf8_of_other_types_than_str_is_an_error(text):
 
 def test_a_checked_text_has_a_word_and_no_lone_surrogate():
     assert checked_text(" a ") == " a "
-    with pytest.raises(ValueError, match="at least one word, got"):
+    with pytest.raises(ValueError, match="must not be blank, got"):
         checked_text("\n\t")
     with pytest.raises(ValueError, match="character 2 .* surrogate"):
         checked_text("ab\ud83d")

@@ -1,8 +1,8 @@
 """Ablation: replace the output of heads and measure how the prediction changes.
 
 A head is ablated at the input of its layer's output projection, where the outputs of
-all heads are still concatenated. They are replaced by zeros (zero ablation) or by the
-head's average output (mean ablation).
+the heads are concatenated but not yet mixed. Its output is replaced by zeros (zero
+ablation) or by its average (mean ablation).
 """
 
 import operator
@@ -17,16 +17,16 @@ from ..transformer.architectures import architecture_of
 
 @contextmanager
 def ablate_heads(lm, heads, *, replacement=None):
-    """Ablate some heads for as long as the context lasts.
+    """Ablate some heads within a ``with`` block.
 
     Parameters
     ----------
     lm : lmviz.LanguageModel
-        Of a family in `lmviz.transformer.architectures`.
+        Its family must be in `lmviz.transformer.architectures`.
     heads : (int, int) or iterable of (int, int)
-        Layer and head, both from 0; one pair or several.
+        Layer and head, both counted from 0; one pair or several.
     replacement : torch.Tensor, shape (L, H, d_head), optional
-        The output of each head at every position instead, such as
+        The output that replaces that of each ablated head at every position, such as
         `mean_head_outputs`. Default: zeros.
 
     References
@@ -70,7 +70,8 @@ def mean_head_outputs(lm, text):
     ----------
     lm : lmviz.LanguageModel
     text : str, list of int, or torch.Tensor of int, shape (T,)
-        A text, or its ids. It stands for ordinary input: the longer, the better.
+        A text, or its ids. It should be typical of the model's input; the longer, the
+        better.
 
     Returns
     -------
@@ -110,7 +111,8 @@ def mean_head_outputs(lm, text):
 def head_effects(lm, text, answer, *, replacement=None):
     """Ablate one head at a time and measure the effect on the answer.
 
-    The heads of a layer are ablated in one pass, as a batch with one row per head.
+    The heads of a layer are ablated in one forward pass, as a batch with one row per
+    head.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def head_effects(lm, text, answer, *, replacement=None):
     text : str, list of int, or torch.Tensor of int, shape (T,)
         A text, or its ids.
     answer : int or str
-        The next token whose log-probability is measured: its id, or its text, such as
+        The next token whose log-probability is measured: its id or its text, such as
         ``" Paris"``.
     replacement : torch.Tensor, shape (L, H, d_head), optional
         As for `ablate_heads`. Default: zeros.
@@ -126,8 +128,8 @@ def head_effects(lm, text, answer, *, replacement=None):
     Returns
     -------
     torch.Tensor, shape (L, H)
-        Change of the answer's log-probability, in nats. Negative where the answer
-        becomes less likely without the head.
+        Change in the answer's log-probability, in nats. It is negative where ablating
+        the head makes the answer less likely.
 
     Examples
     --------
@@ -190,7 +192,7 @@ def _size(config):
 
 
 def _answer_id(lm, answer):
-    """Return the id of the token that is watched, given as an id or as its text."""
+    """Return the id of the answer, which is given as an id or as its text."""
     if isinstance(answer, str):
         return lm.token_id(answer)
     try:
@@ -204,7 +206,7 @@ def _answer_id(lm, answer):
 
 
 def _pairs(heads):
-    """Return heads as a list of pairs; a single pair is a list of one."""
+    """Return heads as a list of pairs; a single pair becomes a list of one."""
     try:
         pairs = heads.tolist() if hasattr(heads, "tolist") else list(heads)
         if len(pairs) == 2 and all(hasattr(part, "__index__") for part in pairs):
@@ -221,7 +223,7 @@ def _check_replacement(replacement, module):
     if replacement is None:
         return None
     n_layers, n_heads = _size(module.config)
-    # The projection leads from all heads, concatenated, to the residual stream.
+    # The projection maps the concatenated heads to the residual stream.
     width = _output_projection(module, 0).weight.numel() // module.config.hidden_size
     shape = n_layers, n_heads, width // n_heads
     return _validation.float_tensor(replacement, "replacement", shape)

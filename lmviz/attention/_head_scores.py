@@ -1,8 +1,8 @@
-"""Head scores: what a head attends to, measured from its attention weights.
+"""Head scores: measure what a head attends to from its attention weights.
 
 Each function takes attention weights with any leading axes, ``(L, H, T_q, T_k)`` for
-a whole model, and returns one number per head. A score is the mean fraction of its
-attention that a query spends on one kind of key. `PATTERNS` defines these kinds, for
+a whole model, and returns one number per head. A score is the fraction of attention
+paid to one kind of key, averaged over queries. `PATTERNS` defines these kinds, also for
 `lmviz.corpus`, which scores many texts.
 """
 
@@ -17,7 +17,7 @@ def previous_token_score(weights):
     Parameters
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
-        Attention weights of one text of two tokens or more.
+        Attention weights of one text of at least two tokens, so T_q = T_k.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def first_token_score(weights):
     Returns
     -------
     torch.Tensor, shape (...)
-        Mean over all queries but the first, which can attend to nothing else.
+        Mean over all queries but the first, which can attend only to itself.
 
     References
     ----------
@@ -129,7 +129,7 @@ def entropy(weights):
     Returns
     -------
     torch.Tensor, shape (..., T_q)
-        From 0 (all on one key) to log n (evenly over n keys).
+        From 0 (all attention on one key) to log n (equal attention to n keys).
 
     Examples
     --------
@@ -141,7 +141,7 @@ def entropy(weights):
 
 
 def rollout(attentions, *, residual=0.5):
-    """Compute attention rollout: the weights of all layers, multiplied.
+    """Compute attention rollout: the product of the attention weights of all layers.
 
     The heads of a layer are averaged and mixed with the residual connection, which
     passes each token on unchanged.
@@ -151,13 +151,13 @@ def rollout(attentions, *, residual=0.5):
     attentions : torch.Tensor, shape (L, H, T_q, T_k)
         Causal, so T_q = T_k = T.
     residual : float, default 0.5
-        The fraction of itself that a token keeps in each layer.
+        The weight of the residual connection in each layer; attention has the rest.
 
     Returns
     -------
     torch.Tensor, shape (T, T)
         Row i: the contribution of each input token to token i after the last layer,
-        if a layer did nothing but this average. Each row sums to one.
+        if a layer did nothing but this mixing. Each row sums to one.
 
     References
     ----------
@@ -195,7 +195,7 @@ def strongest(scores, k):
         One number per head. For the smallest, such as the most negative effects of
         `head_effects`, pass ``-scores``.
     k : int
-        How many heads, from 1 to L * H.
+        Number of heads, from 1 to L * H.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def strongest(scores, k):
     """
     scores = _validation.float_tensor(scores, "scores", ("L", "H"))
     if scores.isnan().any():
-        raise ValueError("`scores` must be numbers to be ordered, got nan")
+        raise ValueError("`scores` must not contain nan, which has no order")
     k = _validation.integer(k, "k", 1, scores.numel())
     values = scores.detach().flatten()
     # Stable, so that of equal scores the first head comes first, as in argmax.
@@ -240,8 +240,8 @@ def _after_copies(ids):
     return after.tril(-1), queries
 
 
-#: For each score a function from the ids of a text to two masks: the keys that count,
-#: (T_q, T_k), and the queries that are scored, (T_q,).
+#: For each score, a function from the ids of a text to two boolean masks: the keys of
+#: this kind, (T_q, T_k), and the queries that are scored, (T_q,).
 #:
 #: :meta hide-value:
 PATTERNS = {
@@ -255,7 +255,7 @@ PATTERNS = {
 def _mean_fraction(weights, keys, queries):
     if not queries.any():
         raise ValueError(
-            f"none of the {len(keys)} tokens occurs twice; take a text with repetitions"
+            f"none of the {len(keys)} tokens occurs twice; use a text with repetitions"
         )
     return (weights * keys)[..., queries, :].sum(-1).mean(-1)
 
@@ -271,7 +271,7 @@ def _square(weights):
     n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
         raise ValueError(
-            "`weights` must have shape (..., T, T) with two tokens or more, got "
+            "`weights` must have shape (..., T, T) with T at least 2, got "
             f"{tuple(weights.shape)}"
         )
     return weights

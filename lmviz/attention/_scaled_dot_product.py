@@ -12,8 +12,8 @@ def causal_mask(n_tokens, *, window=None):
     ----------
     n_tokens : int
     window : int, optional
-        The most keys that a query attends to, itself included (sliding-window
-        attention). Default: all.
+        Maximum number of keys that a query attends to, including its own
+        (sliding-window attention). Default: all.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def scores(query, key, *, scale=None, softcap=None):
     query : torch.Tensor, shape (..., T_q, d_head)
     key : torch.Tensor, shape (..., T_k, d_head)
     scale : float, optional
-        Multiplies the dot products. Default: one over the root of d_head.
+        Multiplies the dot products. Default: one over the square root of d_head.
     softcap : float, optional
         Logit soft cap, ``cap * tanh(scores / cap)`` (Gemma 2). Default: none.
 
@@ -75,7 +75,7 @@ def scores(query, key, *, scale=None, softcap=None):
 
 
 def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
-    """Return the attention weights: a softmax of the scores over the visible keys.
+    """Return the attention weights: the softmax of the scores over the visible keys.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=N
     mask : torch.Tensor of bool, shape (T_q, T_k), optional
         True where the query may attend to the key. Default: everywhere.
     bias : torch.Tensor, shape (..., T_q, T_k), optional
-        Added to the scores, as ALiBi does. Default: nothing.
+        Added to the scores, as in ALiBi. Default: nothing.
     scale, softcap : float, optional
         As for `scores`.
 
@@ -125,14 +125,14 @@ def _check_bias(bias, shape):
     both = zip(reversed(bias.shape), reversed(shape), strict=False)
     if not all(a == b or 1 in (a, b) for a, b in both):
         raise ValueError(
-            f"`bias` must have the axes of the scores, {tuple(shape)}, or one that "
+            f"`bias` must have the shape of the scores, {tuple(shape)}, or one that "
             f"broadcasts to it, got {tuple(bias.shape)}"
         )
     return bias
 
 
 def attend(query, key, value, *, mask=None):
-    """Return the averages of the values, weighted by the attention weights.
+    """Return the average of the values for each query, weighted by attention.
 
     Parameters
     ----------
@@ -140,6 +140,7 @@ def attend(query, key, value, *, mask=None):
     key : torch.Tensor, shape (..., T_k, d_head)
     value : torch.Tensor, shape (..., T_k, d_value)
     mask : torch.Tensor of bool, shape (T_q, T_k), optional
+        As for `attention_weights`.
 
     Returns
     -------
@@ -157,8 +158,8 @@ def attend(query, key, value, *, mask=None):
     value = _validation.float_tensor(value, "value", ("...", "T_k", "d_value"))
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
-            "`key` and `value` must agree in all axes but the last, one value per key, "
-            f"got {tuple(key.shape)} and {tuple(value.shape)}"
+            "`key` and `value` must have equal shapes except for the last axis, got "
+            f"{tuple(key.shape)} and {tuple(value.shape)}"
         )
     weights, value = _validation.promote(weights, value)
     return weights @ value
@@ -184,7 +185,7 @@ def split_heads(x, n_heads):
     n_tokens, width = _validation.tensor(x, "x", ("T", "H * d_head")).shape
     if n_heads < 1 or width % n_heads:
         raise ValueError(
-            f"`x` has the width {width}, which can't be split into {n_heads} heads"
+            f"the width of `x`, {width}, must be a multiple of `n_heads`, got {n_heads}"
         )
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
 
@@ -210,7 +211,7 @@ def join_heads(x):
 
 
 def share_heads(x, n_heads):
-    """Repeat key or value heads so that each query head has one (grouped queries).
+    """Repeat key or value heads, one for each query head (grouped-query attention).
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Getting a model: from a wheel, the hub or a folder, checked and ready to trace."""
+"""Load models from a wheel, the hub or a folder, verified and ready to be traced."""
 
 import lazy_loader
 
-# The names are in __init__.pyi, where editors and type checkers find them, too.
+# The public names are in __init__.pyi, which editors and type checkers read, too.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

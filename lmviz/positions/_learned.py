@@ -9,9 +9,9 @@ class LearnedPositionalEmbedding(torch.nn.Module):
     Parameters
     ----------
     seq_len : int
-        Number of positions, and so the longest text that a model can take.
+        Number of positions, which limits the length of a text.
     d_model : int
-        Width of a row.
+        Width of each row.
 
     References
     ----------

@@ -14,7 +14,7 @@ from . import _sinusoidal
 def rotary(x, *, base=10_000.0, inverse_frequencies=None, interleaved=False):
     r"""Rotate each pair of dimensions by an angle proportional to the position.
 
-    At position p, the pair i becomes
+    At position p, pair i becomes
 
     .. math::
         x'_1 = x_1 \cos(p \theta_i) - x_2 \sin(p \theta_i), \quad
@@ -25,7 +25,7 @@ def rotary(x, *, base=10_000.0, inverse_frequencies=None, interleaved=False):
     x : torch.Tensor, shape (..., T, d_head)
         Queries or keys, for positions 0 to T - 1.
     base : float, default 10,000
-        Determines the frequencies if none are given.
+        Determines the frequencies, unless they are given.
     inverse_frequencies : torch.Tensor, shape (n,), optional
         The angle per position of each pair, in radians. Only the first 2n dimensions
         are rotated (partial rotary embeddings, if 2n < d_head). Default: those of

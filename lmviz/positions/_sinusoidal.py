@@ -1,9 +1,9 @@
 """Chapter 3: sinusoidal position encodings, the ones of the original transformer.
 
-A position is written as sines and cosines of d / 2 frequencies, from one radian per
+A position is encoded as the sines and cosines of d / 2 frequencies, from one radian per
 position down to nearly 1 / `base` of that. The same frequencies rotate queries and keys
-in ``_rotary.py``. In the paper's notation, our `inverse_frequencies` are
-:math:`10000^{-2i/d}`, and what the code of many models calls ``inv_freq``.
+in ``_rotary.py``. Our `inverse_frequencies` are :math:`10000^{-2i/d}` in the paper's
+notation, and ``inv_freq`` in the code of many models.
 """
 
 import torch
@@ -125,9 +125,9 @@ def shift_matrix(offset, d_model, *, base=10_000.0):
     Returns
     -------
     torch.Tensor, shape (d_model, d_model), float32
-        Block-diagonal, with a rotation of 2 x 2 per pair of dimensions. For every
+        Block-diagonal, with one 2 x 2 rotation per pair of dimensions. For every
         position p, ``sinusoidal(n, d)[p] @ shift_matrix(k, d)`` is the encoding of
-        p + k.
+        position p + k.
 
     References
     ----------

@@ -11,7 +11,7 @@ from ._sampling import greedy, probabilities
 
 @dataclass(frozen=True)
 class Step:
-    """One token of a generated text, and its alternatives.
+    """One generated token and its alternatives.
 
     Parameters
     ----------
@@ -20,8 +20,9 @@ class Step:
     probability : float
         The probability that the model assigned to it.
     alternatives : torch.Tensor, shape (k,)
-        The ids of the most likely tokens, in descending order of probability.
+        The ids of the k most likely tokens, in descending order of probability.
     alternative_probs : torch.Tensor, shape (k,)
+        Their probabilities.
 
     Examples
     --------
@@ -47,14 +48,14 @@ def generate(lm, text, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     text : str, list of int, or torch.Tensor of int, shape (T,)
         The prompt, or its ids.
     n_tokens : int, default 20
-        How many tokens to add; ``T + n_tokens`` must fit the context.
+        Number of tokens to add; ``T + n_tokens`` must not exceed the context.
     choose : callable, default `greedy`
         Takes the logits (V,) of the last position and returns an id.
     k : int, default 5
-        How many alternatives each step records.
+        Number of alternatives that each step records.
     use_cache : bool, default True
-        Keep the keys and values of earlier positions. Otherwise each step computes
-        all of them again; the text is the same.
+        Cache the keys and values of earlier positions. Otherwise, each step computes
+        them all again; the generated text is the same.
 
     Returns
     -------
@@ -75,10 +76,10 @@ def generate(lm, text, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
     n_tokens = _validation.integer(n_tokens, "n_tokens", 0)
     if context is not None and len(ids) + n_tokens > context:
         raise ValueError(
-            f"{len(ids)} tokens and {n_tokens} more do not fit the model's context "
-            f"of {context}; shorten the text or generate fewer"
+            f"{len(ids)} tokens plus {n_tokens} new ones exceed the model's context "
+            f"of {context}; shorten the text or generate fewer tokens"
         )
-    # transformers 5.24 renamed it.
+    # transformers 5.24 renamed the argument.
     names = inspect.signature(module.forward).parameters
     name = "cache" if "cache" in names else "past_key_values"
     steps, cache, pending = [], None, ids

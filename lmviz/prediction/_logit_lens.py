@@ -11,12 +11,12 @@ def logit_lens(hidden_states, final_norm, unembedding):
     Parameters
     ----------
     hidden_states : torch.Tensor, shape (L + 1, T, d)
-        Of a `lmviz.Trace`: the last one has already passed the final norm, so the
-        norm is applied to all but that one.
+        As in a `lmviz.Trace`. The last one has already passed the final norm, so the
+        norm is applied to all the others.
     final_norm : callable
-        (..., d) to (..., d), such as ``lmviz.transformer.extract(lm).final_norm``.
+        From (..., d) to (..., d): ``lmviz.transformer.extract(lm).final_norm``.
     unembedding : callable
-        (..., d) to (..., V), such as ``lmviz.transformer.extract(lm).unembedding``.
+        From (..., d) to (..., V): ``lmviz.transformer.extract(lm).unembedding``.
 
     Returns
     -------

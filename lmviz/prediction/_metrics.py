@@ -19,7 +19,7 @@ def surprisal(logits, ids):
     Returns
     -------
     torch.Tensor, shape (T - 1,)
-        Minus the log-probability of tokens 1 to T - 1. The first token has no context,
+        The negative log-probability of tokens 1 to T - 1. Token 0 has no context,
         hence no surprisal.
 
     References
@@ -41,9 +41,8 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     """Return the surprisal of each token of a text of any length, in nats.
 
     A text longer than the window is traced in overlapping windows: each starts `stride`
-    tokens after the one before and contributes the tokens that are new in it, so every
-    token but those of the first window has at least ``window - stride`` tokens of
-    context.
+    tokens after the previous one and contributes only its new tokens, so every token
+    after the first window has at least ``window - stride`` tokens of context.
 
     Parameters
     ----------
@@ -51,9 +50,11 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     text : str, list of int, or torch.Tensor of int, shape (T,)
         A text, or its ids; two tokens or more.
     window : int, optional
-        Tokens in a window, at least 2. Default: the model's context, else 1,024.
+        Number of tokens in a window, at least 2. Default: the model's context, else
+        1,024.
     stride : int, optional
-        From 1 (slowest, longest contexts) to ``window - 1``. Default: half a window.
+        In tokens, from 1 (slowest, longest contexts) to ``window - 1``. Default: half
+        a window.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def ranks(logits, ids):
     Returns
     -------
     torch.Tensor of int, shape (T - 1,)
-        1 where the token was the most likely one. Ties share a rank.
+        1 for the most likely token. Tied tokens share the best of their ranks.
 
     Examples
     --------
@@ -124,8 +125,8 @@ def perplexity(surprisals):
     Returns
     -------
     float
-        The number of equally likely tokens that would be as hard to predict. Only
-        comparable between models with the same tokenization.
+        The number of equally likely tokens that would be as hard to predict. It is
+        comparable only between models with the same tokenization.
 
     References
     ----------
@@ -148,7 +149,7 @@ def bits_per_byte(surprisals, text):
     ----------
     surprisals : torch.Tensor, shape (n,), in nats
     text : str
-        The text of these tokens alone, without the tokens before them.
+        The text of exactly these tokens, without their context.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def bits_per_byte(surprisals, text):
     """
     n_bytes = len(text.encode())
     if not n_bytes:
-        raise ValueError("`text` must be the text of the tokens, got an empty one")
+        raise ValueError("`text` must be the text of the tokens, got an empty string")
     return float(_nats(surprisals).sum()) / n_bytes / math.log(2)
 
 

@@ -28,8 +28,8 @@ def probabilities(logits, *, temperature=1.0):
     """
     if not 0 < temperature < math.inf:
         raise ValueError(
-            "`temperature` must be positive and finite (for the most likely token use "
-            f"greedy), got {temperature}"
+            "`temperature` must be positive and finite (use `greedy` for the most "
+            f"likely token), got {temperature}"
         )
     logits = _validation.float_tensor(logits, "logits", ("...", "V"))
     if temperature < 1:  # near zero the quotients overflow
@@ -113,7 +113,7 @@ def greedy(logits):
     Returns
     -------
     int
-        The id with the largest logit; the first one of several.
+        The id with the largest logit; the smallest id in case of a tie.
 
     Examples
     --------
@@ -131,9 +131,9 @@ def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
     temperature : float, default 1.0
         Applied first, then `top_k`, then `top_p`, as in transformers.
     top_k : int, optional
-        Sample from the k most likely tokens only. Default: from all.
+        Sample only from the k most likely tokens. Default: from all.
     top_p : float, optional
-        Sample from the nucleus of this probability. Default: from all.
+        Sample only from the nucleus of this probability. Default: from all.
     seed : int, default 0
         The same seed gives the same tokens on one machine.
 

@@ -1,9 +1,9 @@
-"""Chapter 1: text becomes tokens, tokens become ids.
+"""Chapter 1: text is split into tokens, and tokens are mapped to ids.
 
 The files form a ladder, to be read in this order: ``_basic.py`` (one token per word),
 ``_naive_bpe.py`` (byte pair encoding in 15 lines), ``_bpe.py`` (the same, fast) and
-``_byte_level.py`` (a complete tokenizer, equal to GPT-2's). ``_display.py`` shows
-tokens in readable form.
+``_byte_level.py`` (a complete tokenizer, equal to GPT-2's). ``_display.py`` makes
+tokens readable.
 """
 
 from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize

@@ -3,7 +3,8 @@
 The first rung of the ladder. It shows what every tokenizer does (text to tokens,
 tokens to ids, and back) and where the simplest one fails: a word outside its
 vocabulary becomes ``[UNK]``. The next rung, `lmviz.tokenization.naive_train_bpe`,
-learns pieces of words instead. Plain Python: no module of this chapter imports torch.
+learns subwords instead. Everything is plain Python: no module of this chapter imports
+torch.
 """
 
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from .._text import checked_text
 from ._ids import id_list
 
-#: The token that stands for every word outside the vocabulary of a `BasicTokenizer`.
+#: The token for every word outside the vocabulary of a `BasicTokenizer`.
 UNKNOWN = "[UNK]"
 
 
@@ -44,7 +45,7 @@ class BasicTokenizer:
     Parameters
     ----------
     vocabulary : iterable of str
-        The known words. ``[UNK]`` is put before them and gets id 0.
+        The known words, without ``[UNK]``, which gets id 0.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class BasicTokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str]):
-        """Build the vocabulary from all words of some texts, in alphabetical order.
+        """Build a vocabulary from all the words of some texts, in alphabetical order.
 
         Parameters
         ----------
@@ -74,7 +75,7 @@ class BasicTokenizer:
         return cls(sorted({word for text in texts for word in basic_tokenize(text)}))
 
     def encode(self, text):
-        """Turn a text into ids, one per token; unknown words get id 0.
+        """Return the ids of a text, one per token; unknown words get id 0.
 
         Parameters
         ----------
@@ -87,9 +88,9 @@ class BasicTokenizer:
         return [self.ids.get(word, 0) for word in basic_tokenize(text)]
 
     def decode(self, ids):
-        """Join the words of some ids with spaces.
+        """Return the words of some ids, joined with spaces.
 
-        Capitals and the original spacing are lost: the vocabulary doesn't record them.
+        Capitals and the original spacing are lost: the ids don't record them.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
-"""Chapter 1: byte pair encoding that is fast enough for real corpora.
+"""Chapter 1: byte pair encoding, fast enough for real corpora.
 
 The third rung of the ladder. The merges and encodings are those of the naive version
-(``_naive_bpe.py``); what this file adds is bookkeeping, so that no step scans all words
-or a whole word again. Training keeps a priority queue of pair counts and an index from
+(``_naive_bpe.py``); this file adds the bookkeeping with which no step scans all words,
+or a whole word, again. Training keeps a priority queue of pair counts and an index from
 pairs to words; encoding keeps a linked list of tokens. The next rung
-(``_byte_level.py``) makes a complete tokenizer of it.
+(``_byte_level.py``) turns it into a complete tokenizer.
 """
 
 import heapq
@@ -83,7 +83,8 @@ class BytePairEncoding:
     def steps(self, word, *, n_merges=None):
         """Split one word and return the tokens after each merge.
 
-        The merge with the lowest rank is applied wherever it fits, until none fits.
+        The applicable merge with the lowest rank is applied everywhere in the word,
+        until no merge is applicable.
 
         Parameters
         ----------
@@ -124,8 +125,8 @@ class BytePairEncoding:
         """Split one word into tokens.
 
         The result equals the last of the `steps`, for words of any length. The
-        positions where each merge fits are recorded, so that no step scans the whole
-        word again.
+        positions where each merge is applicable are recorded, so that no step scans
+        the whole word again.
 
         Parameters
         ----------
@@ -142,7 +143,7 @@ class BytePairEncoding:
         # the other positions that it covers hold None.
         tokens, n = [*word, None], len(word)
         previous, following = [*range(-1, n)], [*range(1, n + 2)]
-        # The ranks of the merges that fit somewhere, and where.
+        # The ranks of the merges that are applicable, and their positions.
         queue, fits_at = [], {}
 
         def record(i):
@@ -176,9 +177,9 @@ def train_bpe(word_counts: Mapping[str, int], *, n_merges: int):
     """Learn a byte pair encoding from word counts.
 
     The most frequent pair of neighbouring tokens is merged, repeatedly. Of equally
-    frequent pairs, the one with the smaller ids is merged, where ids number the sorted
-    alphabet first and then the merges, as in the ``tokenizers`` library. Pair counts
-    are updated only in the words that contain the merged pair.
+    frequent pairs, the one with the smaller ids is merged; ids are assigned to the
+    sorted alphabet first and then to the merges, as in the ``tokenizers`` library. Pair
+    counts are updated only for the words that contain the merged pair.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def train_bpe(word_counts: Mapping[str, int], *, n_merges: int):
 
 
 def _merge_in_place(split, pair, new):
-    """Merge a pair in one word, and return (±1, pair) for each pair gone or come."""
+    """Merge a pair in one word; return a list of (±1, pair), -1 for lost pairs."""
     first, second = pair
     changes, merged, i = [], [], 0
     while i < len(split):

@@ -1,9 +1,9 @@
-"""Chapter 1: a complete byte-level tokenizer, as GPT-2's.
+"""Chapter 1: a complete byte-level tokenizer, like GPT-2's.
 
-The last rung of the ladder. Around byte pair encoding (``_bpe.py``) it adds what makes
-a tokenizer for any text: the text is split into words, each word is written as UTF-8
-bytes, and the bytes are merged by rank. There are only 256 bytes, so nothing is
-unknown and nothing is lost. Special tokens such as ``<|endoftext|>`` are cut out first.
+The last rung of the ladder. It adds to byte pair encoding (``_bpe.py``) what is needed
+to tokenize any text: special tokens such as ``<|endoftext|>`` are cut out, the rest is
+split into words, each word is encoded as UTF-8 bytes, and the bytes are merged by rank.
+There are only 256 bytes, so nothing is unknown and nothing is lost.
 """
 
 import json
@@ -20,14 +20,14 @@ from ._bpe import BytePairEncoding, Merge, train_bpe
 from ._ids import id_list
 
 # English contractions; letters; digits; other characters; whitespace. Letters, digits
-# and others include one preceding space; of several spaces, the last belongs to them.
+# and others include one preceding space: the last one, if there are several.
 _WORD = regex.compile(
     r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
 
 
 def split_words(text):
-    r"""Split a text into words that no token may cross, as GPT-2 does.
+    r"""Pre-tokenize a text as GPT-2 does: no token crosses the boundary of a word.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def split_words(text):
     Returns
     -------
     list of str
-        The words with their preceding spaces; joined, they are the text.
+        The words with their preceding spaces; joined, they give the text.
 
     References
     ----------
@@ -54,10 +54,10 @@ def split_words(text):
 
 @cache
 def byte_alphabet():
-    """Return the printable character that stands for each byte in GPT-2's files.
+    """Return the printable character that represents each byte in GPT-2's vocabulary.
 
-    Printable Latin-1 characters stand for themselves; the other 68 bytes, the space
-    among them, are written as the characters starting at U+0100.
+    Printable Latin-1 characters represent themselves; the other 68 bytes, including
+    the space, are represented by the characters starting at U+0100.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def byte_alphabet():
 
 @cache
 def alphabet_bytes():
-    """Return the byte of each character of the byte alphabet: its inverse.
+    """Return the byte of each character in the byte alphabet, the inverse mapping.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def alphabet_bytes():
 
 
 def to_alphabet(word):
-    """Write the UTF-8 bytes of a word in the byte alphabet.
+    """Return the UTF-8 bytes of a word, spelled in the byte alphabet.
 
     Parameters
     ----------
@@ -122,18 +122,18 @@ class ByteLevelBPE:
     Parameters
     ----------
     vocabulary : mapping of str to int
-        The id of each token, which is written in the byte alphabet. All 256 bytes
-        must be in it.
+        The id of each token, spelled in the byte alphabet. It must include all 256
+        bytes.
     merges : iterable of lmviz.tokenization.Merge
         In the order of their ranks.
     special : iterable of str, optional
-        Tokens that are never split, written as they are. Their ids are in the
+        Tokens that are never split, spelled literally. They must be in the
         vocabulary.
 
     Attributes
     ----------
     pairs : lmviz.tokenization.BytePairEncoding
-        The merges, with their history if it was trained here.
+        The merges, with their counts if they were learned by `train`.
 
     References
     ----------
@@ -167,7 +167,7 @@ class ByteLevelBPE:
 
     @classmethod
     def from_files(cls, encoder, merges, *, special=("<|endoftext|>",)):
-        """Read the two files in which OpenAI published GPT-2's tokenizer.
+        """Read GPT-2's tokenizer from the two files that OpenAI published.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class ByteLevelBPE:
         Returns
         -------
         ByteLevelBPE
-            ``pairs.merges`` holds the history of the training.
+            Its ``pairs.merges`` record how often each pair occurred.
         """
         counts = Counter(split_words(text))
         if not counts:
@@ -218,7 +218,7 @@ class ByteLevelBPE:
         return cls({token: i for i, token in enumerate(unique)}, merges)
 
     def encode(self, text):
-        """Turn a text into ids.
+        """Return the ids of a text.
 
         Parameters
         ----------
@@ -240,7 +240,7 @@ class ByteLevelBPE:
         return ids
 
     def decode(self, ids):
-        """Turn ids back into text.
+        """Return the text of some ids.
 
         Parameters
         ----------
@@ -289,7 +289,7 @@ class ByteLevelBPE:
     def _split_at_special(self, text):
         if not self.special:
             return [text]
-        # With the regex module, a long token takes time that grows with its square.
+        # Not regex.split, whose time grows with the square of a token's length.
         either = "|".join(map(re.escape, self.special))
         return re.split(f"({either})", text)
 
@@ -297,15 +297,15 @@ class ByteLevelBPE:
 def _check_vocabulary(vocabulary, alphabet, special):
     if missing := [t for t in (*alphabet, *special) if t not in vocabulary]:
         raise ValueError(
-            "`vocabulary` must contain all 256 bytes and the special tokens; it lacks "
-            f"{len(missing)} of them, the first of them {missing[0]!r:.60}"
+            "`vocabulary` must contain all 256 bytes and the special tokens, but lacks "
+            f"{len(missing)} of them, the first being {missing[0]!r:.60}"
         )
     if "" in special:
-        raise ValueError("a special token is empty, and would match everywhere")
+        raise ValueError("`special` must not contain an empty token")
     is_written = set(alphabet).issuperset
     for token in vocabulary.keys() - set(special):
         if not is_written(token):
             raise ValueError(
-                f"token {token!r:.60} is not written in the byte alphabet; write it "
+                f"token {token!r:.60} is not spelled in the byte alphabet; convert it "
                 "with `to_alphabet`, or list it in `special`"
             )

@@ -1,15 +1,15 @@
-"""Whether a tokenizer can represent a text without losing part of it."""
+"""Check that a tokenizer can represent a whole text."""
 
 from .._text import utf8
 from ._byte_level import byte_alphabet
 
 
 def check_coverage(tokenizer, text):
-    """Raise an error if a tokenizer would drop or replace a part of a text.
+    """Raise an error if a tokenizer would drop or replace part of a text.
 
-    A word-level tokenizer knows only its own words. A byte-level one may lack the
-    tokens of some bytes (SmolLM2's lacks those of rare characters), and then drops
-    them silently.
+    A word-level tokenizer knows only the words in its vocabulary. A byte-level one may
+    lack tokens for some bytes (SmolLM2's lacks those of rare characters), and then
+    drops these bytes silently.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def check_coverage(tokenizer, text):
     >>> check_coverage(toy, "Anna has a cow")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: 'cow' is not one of the 78 words that the model knows; ...
+    ValueError: 'cow' is not in the model's vocabulary of 78 words; ...
     """
     if type(tokenizer.decoder).__name__ == "ByteLevel":
         _check_bytes(tokenizer, text)
@@ -35,8 +35,8 @@ def _check_words(tokenizer, text):
     missing = [word for word in text.split() if tokenizer.token_to_id(word) is None]
     if missing:
         raise ValueError(
-            f"{missing[0]!r:.60} is not one of the {tokenizer.get_vocab_size()} words "
-            "that the model knows; use only its words, separated by spaces"
+            f"{missing[0]!r:.60} is not in the model's vocabulary of "
+            f"{tokenizer.get_vocab_size()} words; use only these, separated by spaces"
         )
 
 
@@ -46,6 +46,6 @@ def _check_bytes(tokenizer, text):
     if missing:
         character = next(c for c in text if missing.intersection(c.encode()))
         raise ValueError(
-            f"the model has no token for a byte of {character!r} "
+            f"the model's vocabulary lacks a byte of {character!r} "
             f"({character.encode().hex(' ').upper()}); remove the character"
         )

@@ -1,7 +1,7 @@
 """Chapter 1: tokens in readable form.
 
-A vocabulary spells its tokens for the machine: GPT-2's ``Ġdog`` is a space and "dog",
-and a token may be half of a character. The functions here show a space as ``␣``, a
+Vocabularies don't spell their tokens to be read: GPT-2's ``Ġdog`` is a space and "dog",
+and a token may be part of a character. The functions here show a space as ``␣``, a
 newline as ``↵``, a tab as ``⇥``, an unprintable character as ``⟨U+200B⟩``, and bytes
 that don't form whole characters as ``⟨E2 82⟩``.
 """
@@ -44,7 +44,7 @@ def readable_tokens(tokenizer, ids):
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
-        Byte-level (as GPT-2's), or one that marks spaces with ``▁``.
+        Byte-level (like GPT-2's), or one that marks spaces with ``▁``.
     ids : iterable of int
 
     Returns

@@ -1,4 +1,4 @@
-"""Token ids as a user may pass them: any iterable of integers, or a tensor of them."""
+"""Token ids as users may pass them: any iterable or tensor of integers."""
 
 import operator
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def id_list(ids):
 
 
 def id_to_token(tokenizer, i):
-    """Return the token of one id as the vocabulary spells it.
+    """Return the token of an id as the vocabulary spells it.
 
     Parameters
     ----------
@@ -65,4 +65,4 @@ def _as_int(i):
 
 
 def _not_an_id(i):
-    return TypeError(f"an id must be a non-negative integer, got {i!r:.60}")
+    return TypeError(f"an id must be a non-negative 32-bit integer, got {i!r:.60}")

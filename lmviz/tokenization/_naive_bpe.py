@@ -1,10 +1,10 @@
 """Chapter 1: byte pair encoding in its shortest form.
 
-The second rung of the ladder, and the one to read first. Byte pair encoding starts
-from single characters and repeats one step: count all pairs of neighbouring tokens,
-and merge the most frequent pair into a new token. This file does exactly that, and
-counts all words anew for every merge. `lmviz.tokenization.train_bpe` learns the same
-merges, but updates the counts only where a merge changed something.
+The second rung of the ladder. Byte pair encoding starts from single characters and
+repeats one step: count all pairs of neighbouring tokens, and merge the most frequent
+pair into a new token. This file does exactly that, and counts all pairs again for every
+merge. `lmviz.tokenization.train_bpe` learns the same merges, but updates the counts
+only where a merge changed something.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ from itertools import pairwise
 def naive_train_bpe(word_counts, *, n_merges):
     """Learn a byte pair encoding by counting all pairs again before each merge.
 
-    In words: (1) spell each word as a list of characters; (2) count how often each
-    pair of neighbours occurs, a word that occurs five times counting five times;
-    (3) merge the most frequent pair wherever it occurs; repeat (2) and (3). Of equally
-    frequent pairs, the one with the smaller ids is merged, where ids number the sorted
-    characters first and then the new tokens.
+    In words: (1) split each word into characters; (2) count how often each pair of
+    neighbours occurs, where a word that occurs five times counts five times; (3) merge
+    the most frequent pair wherever it occurs; repeat (2) and (3). Of equally frequent
+    pairs, the one with the smaller ids is merged; ids are assigned to the sorted
+    characters first and then to the new tokens.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def naive_train_bpe(word_counts, *, n_merges):
 
 
 def naive_encode_bpe(word, merges):
-    """Split a word into tokens by applying the earliest merge that fits, repeatedly.
+    """Split a word into tokens by applying the earliest applicable merge, repeatedly.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def naive_encode_bpe(word, merges):
     Returns
     -------
     list of str
-        The tokens; joined, they are the word.
+        The tokens; joined, they give the word.
 
     Examples
     --------

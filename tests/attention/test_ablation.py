@@ -219,7 +219,7 @@ def test_an_answer_that_is_not_one_token_is_refused(toy, answer, kind, message):
     ],
 )
 def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
-    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel .* GPT2LM"):
+    with pytest.raises(TypeError, match="`lm` must be an lmviz.LanguageModel .* GPT2"):
         function(toy.module)
 
 

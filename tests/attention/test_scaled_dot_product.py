@@ -69,7 +69,7 @@ def test_heads_are_split_and_shared_as_in_transformers():
 
 
 def test_heads_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="width 8, which can't be split into 3 heads"):
+    with pytest.raises(ValueError, match="8, must be a multiple of `n_heads`, got 3"):
         attention.split_heads(torch.zeros(2, 8), 3)
     with pytest.raises(ValueError, match="multiple of the 2 key/value heads, got 5"):
         attention.share_heads(torch.zeros(2, 3, 4), 5)

@@ -149,7 +149,7 @@ def test_a_model_with_ablated_heads_is_not_pickled(toy, texts):
         ("one string", TypeError, "`texts` must be a list of texts, got one string"),
         ([], ValueError, "`texts` must hold one text or more"),
         (["red fox", 7], TypeError, "text 1: `text` must be a string"),
-        (["red fox", ""], ValueError, "text 1: .*at least one word"),
+        (["red fox", ""], ValueError, "text 1: .*must not be blank"),
         ([torch.tensor([3])], ValueError, "text 0 must have two tokens or more"),
         ([torch.zeros(65, dtype=torch.long)], ValueError, "text 0: .*65 tokens long"),
         (

@@ -67,7 +67,7 @@ def test_texts_may_be_strings_or_ids(tiny):
 
 @pytest.mark.parametrize("function", [corpus.head_scores, corpus.surprisals])
 def test_a_module_in_place_of_a_language_model_is_refused(tiny, texts, function):
-    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel"):
+    with pytest.raises(TypeError, match="`lm` must be an lmviz.LanguageModel"):
         function(tiny.module, texts, progress=False)
 
 

@@ -207,7 +207,7 @@ def test_tokenizations_take_tokenizers_by_name():
     ("text", "tokenizers", "said"),
     [
         ("x " * 100, ["gpt2"], "`text` must be at most 120 characters wide, got 200"),
-        ("", ["gpt2"], "at least one word"),
+        ("", ["gpt2"], "must not be blank"),
         ("a", "gpt2", "`tokenizers` must be a sequence of names, got one str"),
         ("a", [], "at least one tokenizer"),
     ],

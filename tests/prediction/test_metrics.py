@@ -172,7 +172,7 @@ def test_windows_that_do_not_fit_are_refused(toy, options, message):
 
 @pytest.mark.parametrize("function", [prediction.text_surprisal, prediction.generate])
 def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
-    with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel .* GPT2LM"):
+    with pytest.raises(TypeError, match="`lm` must be an lmviz.LanguageModel .* GPT2"):
         function(toy.module, [1, 2, 3])
 
 
@@ -189,5 +189,5 @@ def test_perplexity_of_no_tokens_is_refused():
 
 
 def test_bits_per_byte_of_an_empty_text_are_refused():
-    with pytest.raises(ValueError, match="`text` must .* got an empty one"):
+    with pytest.raises(ValueError, match="`text` must .* got an empty string"):
         prediction.bits_per_byte(torch.tensor([1.0]), "")

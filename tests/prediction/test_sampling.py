@@ -240,5 +240,5 @@ def test_steps_record_the_most_likely_alternatives(tiny):
 
 def test_generating_beyond_the_context_is_refused(tiny):
     ids = tiny.encode("The dog")
-    with pytest.raises(ValueError, match="2 tokens and 63 more do not fit .* 64"):
+    with pytest.raises(ValueError, match="2 tokens plus 63 new ones exceed .* 64"):
         prediction.generate(tiny, ids, n_tokens=63)

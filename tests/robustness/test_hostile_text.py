@@ -34,7 +34,7 @@ WHOLE = st.characters(exclude_categories=["Cs"])
 ATTACKS = (*hostile.SHORT, *hostile.HALVES, *hostile.LONG)
 BPE = tokenization.ByteLevelBPE.train("low lower lowest", n_merges=3)
 BASIC = tokenization.BasicTokenizer.train(["low lower"])
-HALF = "half of a surrogate pair"
+HALF = "a lone surrogate"
 
 
 def texts(characters, n=100):
@@ -302,8 +302,8 @@ def test_a_vocabulary_outside_the_byte_alphabet_is_an_error():
     for token in ("猫", "a b", "\n", "\ud800"):
         vocabulary = {**BPE.vocabulary, token: 999}
         said = refusal(tokenization.ByteLevelBPE, vocabulary, ())
-        assert "is not written in the byte alphabet" in said
-    with pytest.raises(ValueError, match="a special token is empty"):
+        assert "is not spelled in the byte alphabet" in said
+    with pytest.raises(ValueError, match="must not contain an empty token"):
         tokenization.ByteLevelBPE({**BPE.vocabulary, "": 9}, (), special=[""])
 
 

@@ -24,7 +24,7 @@ def test_decoding_an_id_outside_the_vocabulary_is_an_error(wrong):
 
 @pytest.mark.parametrize("text", ["", "  ", "\n\t"])
 def test_blank_text_is_an_error(text):
-    with pytest.raises(ValueError, match="at least one word"):
+    with pytest.raises(ValueError, match="must not be blank"):
         tokenization.basic_tokenize(text)
 
 

@@ -28,9 +28,9 @@ def test_readable_tokens_show_spaces_and_bytes(text, expected):
     [
         (5, TypeError, "`ids` must be a sequence of ids, got int: 5"),
         ("x", TypeError, "`ids` must be a sequence of ids, got str: 'x'"),
-        ([0.5], TypeError, "must be a non-negative integer, got 0.5"),
-        ([[1, 2]], TypeError, r"must be a non-negative integer, got \[1, 2\]"),
-        ([-1], TypeError, "must be a non-negative integer, got -1"),
+        ([0.5], TypeError, "must be a non-negative 32-bit integer, got 0.5"),
+        ([[1, 2]], TypeError, r"must be a non-negative 32-bit integer, got \[1, 2\]"),
+        ([-1], TypeError, "must be a non-negative 32-bit integer, got -1"),
         ([50257], ValueError, "id 50257 is not in the vocabulary of 50257 tokens"),
     ],
 )
@@ -42,7 +42,7 @@ def test_wrong_ids_are_an_error(ids, error, message):
 def test_a_word_outside_a_word_level_vocabulary_is_an_error():
     toy = lmviz.load_tokenizer("toy")
     check_coverage(toy, "Anna has a red ball .")
-    with pytest.raises(ValueError, match="'London' is not one of the 78 words"):
+    with pytest.raises(ValueError, match="'London' is not in .* of 78 words"):
         check_coverage(toy, "Anna went to London .")
 
 
@@ -51,5 +51,5 @@ def test_a_byte_without_a_token_is_an_error():
     check_coverage(smollm2, "naïve 🦜")
     text = "a \U00040000"  # F1 80 80 80; none of SmolLM2's tokens begins with F1
     assert "\U00040000" not in smollm2.decode(smollm2.encode(text).ids)
-    with pytest.raises(ValueError, match=r"no token for a byte of .* \(F1 80 80 80\)"):
+    with pytest.raises(ValueError, match=r"lacks a byte of .* \(F1 80 80 80\)"):
         check_coverage(smollm2, text)

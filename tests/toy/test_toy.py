@@ -96,7 +96,7 @@ def test_the_history_ends_with_the_trained_toy(toy):
 
 
 def test_a_word_outside_the_vocabulary_is_an_error(toy):
-    with pytest.raises(ValueError, match="'London' is not one of the 78 words"):
+    with pytest.raises(ValueError, match="'London' is not in .* of 78 words"):
         toy.trace("Anna went to London .")
 
 

@@ -180,5 +180,5 @@ def test_unembedding_of_a_family_without_an_entry_is_refused_if_it_is_scaled():
 )
 def test_a_module_in_place_of_a_language_model_is_refused(toy, function):
     for wrong in (toy.module, "gpt2", None):
-        with pytest.raises(TypeError, match="`lm` must be a lmviz.LanguageModel"):
+        with pytest.raises(TypeError, match="`lm` must be an lmviz.LanguageModel"):
             function(wrong)

@@ -46,11 +46,11 @@ def test_input_is_unchanged():
         ),
         (
             TypeError,
-            "`ids['A']`: an id must be a non-negative integer",
+            "`ids['A']`: an id must be a non-negative 32-bit integer",
             {"A": ["x"]},
             {"A": [1.5]},
         ),
-        (ValueError, "half of a surrogate pair", {"A": ["\ud800"]}, None),
+        (ValueError, "a lone surrogate", {"A": ["\ud800"]}, None),
     ],
 )
 def test_wrong_arguments_are_errors(error, message, rows, ids):
