@@ -209,7 +209,7 @@ def strongest(scores, k):
     """
     scores = _validation.float_tensor(scores, "scores", ("L", "H"))
     if scores.isnan().any():
-        raise ValueError("`scores` must not contain nan, which has no order")
+        raise ValueError("`scores` must be comparable numbers, got nan")
     k = _validation.integer(k, "k", 1, scores.numel())
     values = scores.detach().flatten()
     # Stable, so that of equal scores the first head comes first, as in argmax.
