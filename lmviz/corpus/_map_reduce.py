@@ -24,8 +24,8 @@ _SAVE_SECONDS = 10.0
 class Batches:
     """Batches of texts of similar length, the longest first.
 
-    ``ids`` holds the ids of each text, ``batches`` the indices of the texts in each
-    batch.
+    Its ``ids`` are the ids of each text, its ``batches`` the indices of the texts in
+    each batch.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Batches:
     texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Each of two tokens or more.
     batch_tokens : int
-        The most tokens in a batch, padding included.
+        Maximum number of tokens in a batch, including padding.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class Batches:
     >>> batches.batches
     [[1], [0, 2]]
 
-    `reduce` adds up a result per batch, here the tokens of a pass, padding included:
+    `reduce` adds up a result per batch, here its number of tokens including padding:
 
     >>> def area(lm, batch):
     ...     return len(batch) * max(map(len, batch))
@@ -60,7 +60,7 @@ class Batches:
         self.lm = lm
         self.ids = [self._checked(i, text) for i, text in enumerate(texts)]
         if not self.ids:
-            raise ValueError("`texts` must hold one text or more, got none")
+            raise ValueError("`texts` must have at least one text, got none")
         self.batches = []
         room = 0
         for index in sorted(range(len(self.ids)), key=lambda i: -len(self.ids[i])):
@@ -100,7 +100,7 @@ class Batches:
             The last total.
         """
         if joblib.effective_n_jobs(n_jobs) != 1:
-            self.lm.__reduce__()  # a clearer error than joblib's
+            self.lm.__reduce__()  # raises a clearer error than joblib would
         checkpoint = _Checkpoint(file, self._key(work), start)
         todo = self.batches[checkpoint.done :]
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
@@ -178,6 +178,6 @@ class _Checkpoint:
         if metadata.get("key") != self._key:
             raise ValueError(
                 f"the checkpoint {self._file} belongs to another call (other texts, "
-                "batches or model); name another file or delete it"
+                "batches or model); pass another file or delete it"
             )
         return int(metadata["done"]), total

@@ -1,9 +1,9 @@
-"""Statistics over many texts, memory held for one layer of one batch at a time.
+"""Statistics over many texts, in the memory of one layer of one batch.
 
 `lmviz.attention` and `lmviz.prediction` measure one text that was traced and kept.
 Here the same numbers are accumulated while the model runs: each layer's attention
 weights are reduced in a hook, then freed. Texts of similar length share a batch and are
-padded at the end, where no real token of a causal model attends.
+padded at the end, where no real token attends to the padding in a causal model.
 """
 
 import torch
@@ -25,13 +25,13 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Texts, or their ids; each of two tokens or more.
     batch_tokens : int, default 1024
-        The most tokens in a batch, padding included. A longer text is a batch of its
-        own.
+        Maximum number of tokens in a batch, including padding. A longer text is a
+        batch of its own.
     n_jobs : int, optional
-        The number of processes, each with a copy of the model. Default: set by
+        Number of processes, each with a copy of the model. Default: set by
         ``joblib.parallel_config``, else one.
     file : path-like, optional
-        A checkpoint. An interrupted call resumes from it when it is repeated.
+        A checkpoint, from which an interrupted call resumes when it is repeated.
         Default: no checkpoint.
     progress : bool, default True
         Whether to show a progress bar.
@@ -41,8 +41,8 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     dict of str to torch.Tensor, shape (L, H)
         ``"previous token"``, ``"first token"``, ``"duplicate token"``,
         ``"induction"``: means over all queries of all texts that have such a score,
-        NaN if there are none. ``"entropy"``: in nats, over all queries but the
-        first of each text.
+        NaN if there are none. ``"entropy"``: the mean in nats over all queries but
+        the first of each text.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress
     Returns
     -------
     list of torch.Tensor, shape (T - 1,)
-        What `lmviz.prediction.surprisal` returns for each text, in their order.
+        What `lmviz.prediction.surprisal` returns for each text, in the given order.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _head_sums(lm, batch):
         n = len(ids)
         for i, pattern in enumerate(PATTERNS.values()):
             keys[text, :n, :n, i], queries[text, :n, i] = pattern(ids)
-        queries[text, 1:n, -1] = 1  # entropy: of all but the first, which has one key
+        queries[text, 1:n, -1] = 1  # entropy: not of the first query, with one key
     sums = []
 
     def add_layer(_, __, output):

@@ -1,4 +1,4 @@
-"""The facts about a model that a page states beside its numbers."""
+"""The facts about a model that a page states together with its numbers."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from ..transformer import architectures
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The facts about a model.
+    """The facts about a model: its origin, licence and sizes.
 
     Parameters
     ----------
     name, source, revision, license : str
         The short name, the origin of the files, their revision and their licence.
     parameters : int
-        Number of weights, tied ones counted once.
+        Number of parameters; tied weights are counted once.
     n_layers, n_heads, d_model, vocabulary : int
         L, H, d and V.
     context : int or None
-        The largest T, None if the model sets no limit.
+        Maximum number of tokens T, None if the model sets no limit.
     positions : str
         The type of positional encoding: ``"learned"``, ``"rotary"``, ``"ALiBi"``
         or ``"unknown"``.

@@ -1,6 +1,6 @@
-"""The cache folder of lmviz, and whether the files in it and in others are intact.
+"""The cache folder of lmviz, and checksums that show whether files are intact.
 
-A file is hashed once. After that, its size and times tell whether it has changed, as in
+A file is hashed once. After that, its size and times show whether it has changed, as in
 Git's index: hashing half a gigabyte takes longer than loading it.
 """
 
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from .errors import ModelError
 
-#: In a folder of ours: the checksum of each file beside it.
+#: In a folder written by lmviz: the checksum of each of its other files.
 _CHECKSUMS = "sha256.json"
-#: In the cache folder: the files that had their checksum, with size and times.
+#: In the cache folder: the files that have been verified, with size and times.
 _VERIFIED = "checked.json"
 
 
 def cache_dir():
-    """Return the folder for models: ``LMVIZ_CACHE``, or lmviz in the user's cache."""
+    """Return the cache folder: ``LMVIZ_CACHE``, or ``lmviz`` in the user's cache."""
     if folder := os.environ.get("LMVIZ_CACHE"):
         return Path(folder).expanduser()
     import platformdirs
@@ -31,23 +31,23 @@ def cache_dir():
 
 @contextlib.contextmanager
 def writing(folder):
-    """Turn the errors of a full or read-only disk into a `ModelError`."""
+    """Convert the errors of a full or read-only disk into a `ModelError`."""
     try:
         yield
     except ModelError:
         raise
     except Exception as error:
-        # safetensors quotes the system's error in its message only.
+        # safetensors gives the system's error only in its message.
         number = getattr(error, "errno", None)
         if number == errno.ENOSPC or "os error 28" in str(error):
             raise ModelError(
-                f"the disk of {folder} is full; free some space there, or set "
+                f"the disk with {folder} is full; free some space there, or set "
                 "LMVIZ_CACHE to another folder"
             ) from error
         if number in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise ModelError(
                 f"{folder} cannot be written to ({error.strerror}); set LMVIZ_CACHE "
-                "to a folder of yours"
+                "to a folder that is yours to write to"
             ) from error
         raise
 
@@ -59,7 +59,7 @@ def write_checksums(folder, checksums=None):
     ----------
     folder : Path
     checksums : dict of str to str, optional
-        Names and checksums to add. Default: the SHA-256 of each file there.
+        Names and checksums to add. Default: the SHA-256 of each file in the folder.
     """
     if checksums is None:
         checksums = {path.name: digest(path) for path in sorted(folder.iterdir())}
@@ -74,7 +74,7 @@ def read_checksums(folder):
 
 
 def corrupt_file_in(folder):
-    """Return the first file of a folder that is not as recorded, or None."""
+    """Return the first file whose recorded checksum it doesn't match, or None."""
     checksums = read_checksums(folder)
     if not checksums:
         return folder / _CHECKSUMS
@@ -82,16 +82,17 @@ def corrupt_file_in(folder):
 
 
 def corrupt_file(checksums):
-    """Return the first file that is missing or has another checksum, or None.
+    """Return the first file that is missing or doesn't match its checksum.
 
     Parameters
     ----------
     checksums : dict of Path to str
-        For each file its SHA-256, or the id that Git gives to it (40 digits).
+        For each file its SHA-256 (64 digits) or its Git blob id (40 digits).
 
     Returns
     -------
     Path or None
+        None if all files are intact.
     """
     verified = _read_dict(cache_dir() / _VERIFIED)
     new = {}
@@ -113,12 +114,12 @@ def corrupt_file(checksums):
 
 
 def digest(path, *, git=False):
-    """Return the SHA-256 of a file, or the id that Git gives to it."""
+    """Return the SHA-256 of a file in hexadecimal, or its Git blob id."""
 
     def start():
         if not git:
             return hashlib.sha256()
-        # Git's name for content, not a proof of who wrote it.
+        # Git identifies content by SHA-1; it doesn't show who wrote it.
         sha1 = hashlib.sha1(usedforsecurity=False)
         sha1.update(b"blob %d\0" % path.stat().st_size)
         return sha1
@@ -128,7 +129,7 @@ def digest(path, *, git=False):
 
 
 def write_whole(path, text):
-    """Write a file by renaming a finished one: it is complete or not there."""
+    """Write a file by renaming a finished one, so that it is complete or absent."""
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -148,7 +149,7 @@ def _read_dict(path):
 
 
 def _write_verified(new):
-    """Record verified files; in a read-only cache, files are hashed at every load."""
+    """Record verified files; with a read-only cache, files are hashed at every load."""
     folder = cache_dir()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

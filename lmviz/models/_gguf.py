@@ -1,8 +1,8 @@
 """Convert a GGUF file of the Llama family to a folder of safetensors.
 
-A GGUF holds quantized weights, the tokenizer and the sizes of the model in one file.
+A GGUF file contains the quantized weights, the tokenizer and the sizes of a model.
 `convert` writes them as ``config.json``, ``model.safetensors`` (float32) and
-``tokenizer.json``, the files that a model of the hub has.
+``tokenizer.json``, the files of a model on the hub.
 """
 
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from .._extras import needs
 from .errors import UnsupportedModel
 
-# llama.cpp's names of the tensors, and those of transformers.
+# The names of the tensors in llama.cpp and in transformers.
 _TENSORS = {
     "token_embd": "model.embed_tokens",
     "output_norm": "model.norm",
@@ -34,7 +34,7 @@ _CONTROL_TOKEN = 3
 
 
 def convert(gguf_file, folder):
-    """Write config, safetensors and tokenizer of a GGUF of the Llama family.
+    """Convert a GGUF file of the Llama family to config, safetensors and tokenizer.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def convert(gguf_file, folder):
 
 
 def _reader(gguf_file):
-    """Read a GGUF through a plain array, as slicing a memmap takes twice as long."""
+    """Read a GGUF file as a plain array: slicing a memmap takes twice as long."""
     with needs("smollm2", "reading GGUF files"):
         import gguf
 
@@ -81,8 +81,8 @@ def _config(fields):
     architecture = fields["general.architecture"]
     if architecture != "llama":
         raise UnsupportedModel(
-            "the architecture of a GGUF must be 'llama' to be converted, got "
-            f"{architecture!r}; load the model from safetensors"
+            "the architecture of a GGUF file must be 'llama', got "
+            f"{architecture!r}; load the model from safetensors instead"
         )
     heads = fields["llama.attention.head_count"]
     return {
@@ -137,7 +137,7 @@ def _transformers_name(name):
 
 
 def _halves(weight, n_heads):
-    """Reorder the rows of rotary heads from neighbouring pairs to two halves.
+    """Reorder the rows of rotary heads from neighbouring pairs into two halves.
 
     llama.cpp rotates dimensions (0, 1), (2, 3), …; transformers rotates
     dimension i with i + d_head / 2.
@@ -153,8 +153,8 @@ def _tokenizer(fields):
     kind = fields["tokenizer.ggml.model"], fields.get("tokenizer.ggml.pre")
     if kind != ("gpt2", "smollm"):
         raise UnsupportedModel(
-            "the tokenizer of a GGUF must be SmolLM's byte-level BPE, ('gpt2', "
-            f"'smollm'), to be converted, got {kind}; load the model from safetensors"
+            "the tokenizer of a GGUF file must be SmolLM's byte-level BPE, ('gpt2', "
+            f"'smollm'), got {kind}; load the model from safetensors instead"
         )
     tokens = fields["tokenizer.ggml.tokens"]
     tokenizer = Tokenizer(

@@ -1,8 +1,8 @@
-"""Models of the Hugging Face hub: from a cache on this machine, or downloaded.
+"""Models from the Hugging Face hub: from a cache on this machine, or downloaded.
 
-The cache of huggingface_hub is read, never written to. What is missing there is
-downloaded into lmviz's own cache, file by file: at most two attempts each, no long
-waits, and a file is kept only if it has the checksum that the hub lists for it.
+The cache of huggingface_hub is read, never written to. Missing files are downloaded
+into lmviz's own cache, with at most two attempts and short timeouts for each, and a
+file is kept only if it matches the checksum that the hub lists for it.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ _ATTEMPTS = 2
 
 @functools.cache
 def hub_answers():
-    """Ask once a process, and for three seconds at most, whether the hub answers."""
+    """Return whether the hub answers within three seconds, asked once per process."""
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -54,7 +54,7 @@ def hub_answers():
     answered = threading.Event()
 
     def probe():
-        # Whatever goes wrong, no hub has answered.
+        # Whatever goes wrong, the hub has not answered.
         with contextlib.suppress(Exception):
             answer = huggingface_hub.get_session().head(
                 constants.ENDPOINT, timeout=_PROBE_SECONDS
@@ -62,7 +62,7 @@ def hub_answers():
             if answer.status_code < 500 and answer.status_code != 429:
                 answered.set()
 
-    # In a thread of its own, as no timeout covers the look-up of the host's name.
+    # In a thread of its own, as no timeout covers the DNS lookup.
     thread = threading.Thread(target=probe, daemon=True)
     thread.start()
     thread.join(_PROBE_SECONDS)
@@ -70,7 +70,7 @@ def hub_answers():
 
 
 def snapshot(repo, revision, *, weights, checksums=None):
-    """Return the folder of a repository's files; download what is not there.
+    """Return the folder with a repository's files, downloading what is missing.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def snapshot(repo, revision, *, weights, checksums=None):
     Returns
     -------
     Path
-        Named by the commit.
+        Its name is the commit.
     """
     corrupt = None
     for folder, expected in _cached(repo, revision, checksums or {}):
@@ -96,8 +96,8 @@ def snapshot(repo, revision, *, weights, checksums=None):
     if not hub_answers():
         if corrupt:
             raise CorruptFile(
-                f"{corrupt} is corrupt or not the file of {repo}; delete it, then load "
-                "again with a network"
+                f"{corrupt} is corrupt or not a file of {repo}; delete it, then load "
+                "the model again with a network"
             )
         raise HubUnreachable(
             f"{repo} is not in the local cache and the hub does not answer; load "
@@ -119,7 +119,7 @@ def _needed(file, *, weights):
 
 
 def _cached(repo, revision, pinned):
-    """Yield each folder of a revision on this machine, and its files' checksums."""
+    """Yield each local folder of a revision, and the checksums of its files."""
     from huggingface_hub import try_to_load_from_cache
 
     with contextlib.suppress(OSError):
@@ -132,7 +132,7 @@ def _cached(repo, revision, pinned):
     config = try_to_load_from_cache(repo, "config.json", revision=revision)
     if isinstance(config, str):
         folder = Path(config).parent
-        # There, each file is a link to one that is named by its checksum.
+        # In this cache, each file is a link to one that is named by its checksum.
         files = [path for path in folder.iterdir() if path.is_file()]
         checksums = {path: pinned.get(path.name, path.resolve().name) for path in files}
         yield folder, {p: c for p, c in checksums.items() if _CHECKSUM.fullmatch(c)}
@@ -167,7 +167,7 @@ def _download(repo, revision, checksums, *, weights):
 
 
 def _list_files(repo, revision):
-    """Ask the hub for the commit of a revision, and each file's checksum."""
+    """Return the commit of a revision and the checksum of each file, from the hub."""
     from huggingface_hub import HfApi
 
     def ask():
@@ -183,14 +183,14 @@ def _list_files(repo, revision):
     good = all(_CHECKSUM.fullmatch(checksum or "") for checksum in checksums.values())
     if not good or not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
         raise HubUnreachable(
-            f"the hub's list of files of {repo} has no checksums; try again, or load "
-            '"smollm2"'
+            f"the hub's list of the files of {repo} lacks checksums; try again, or "
+            'load "smollm2"'
         )
     return info.sha, checksums
 
 
 def _download_file(repo, commit, path, checksum):
-    """Download one file, continuing an earlier attempt that broke off."""
+    """Download one file, resuming an earlier attempt that was interrupted."""
     partial = path.with_name(f"{path.name}.partial")
 
     def fetch():
@@ -202,14 +202,14 @@ def _download_file(repo, commit, path, checksum):
     if _checksums.digest(partial, git=len(checksum) == 40) != checksum:
         partial.unlink()
         raise CorruptFile(
-            f"the hub sent a {path.name} of {repo} that is corrupt or another file, so "
-            "it was deleted; try again"
+            f"the hub sent a corrupt or wrong {path.name} of {repo}, which was "
+            "deleted; try again"
         )
     partial.replace(path)
 
 
 def _chunks(repo, commit, name, file):
-    """Yield the bytes of a file of the hub that `file` does not have yet."""
+    """Yield the bytes of a file on the hub that `file` does not have yet."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
     from tqdm.auto import tqdm
@@ -224,7 +224,7 @@ def _chunks(repo, commit, name, file):
         "GET", url, headers=headers, timeout=_READ_SECONDS, follow_redirects=True
     )
     with request as response:
-        if response.status_code == 416:  # there is no more
+        if response.status_code == 416:  # the file is complete
             return
         hf_raise_for_status(response)
         if response.status_code != 206:
@@ -244,7 +244,7 @@ def _chunks(repo, commit, name, file):
 
 
 def _attempt(ask, repo):
-    """Ask the hub for something, and once more if that may help."""
+    """Send a request to the hub, and retry it once if that may help."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -257,14 +257,14 @@ def _attempt(ask, repo):
             return ask()
         except GatedRepoError:
             raise ModelError(
-                f"{repo} asks for its licence to be accepted; do that on its page on "
+                f"{repo} requires its licence to be accepted; do that on its page on "
                 "the hub, then run: hf auth login"
             ) from None
         except (RepositoryNotFoundError, RevisionNotFoundError):
             raise ModelNotFound(
                 f"the hub has no model {repo!r}; check the id, or load another model"
             ) from None
-        # What a connection raises depends on the HTTP client of huggingface_hub.
+        # What a failed connection raises depends on huggingface_hub's HTTP client.
         except Exception as error:
             if isinstance(error, OSError) and error.errno:
                 raise  # the disk, not the hub
@@ -273,8 +273,8 @@ def _attempt(ask, repo):
             if status == 429 or (status and "Retry-After" in answer.headers):
                 wait = answer.headers.get("Retry-After", "some")
                 raise HubUnreachable(
-                    f"{repo} could not be downloaded: the hub answers {status} and "
-                    f"asks to wait {wait:.20} seconds; try again then, or load "
+                    f"{repo} could not be downloaded: the hub answered {status} and "
+                    f"asked to wait {wait:.20} seconds; try again then, or load "
                     '"smollm2"'
                 ) from error
             if attempt == _ATTEMPTS or (status and status < 500):

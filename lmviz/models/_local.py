@@ -1,4 +1,4 @@
-"""What a model's folder must hold, and what makes it unsafe to open."""
+"""What a model's folder must contain, and what makes it unsafe to load."""
 
 import json
 import os
@@ -12,7 +12,7 @@ _INDEX = "model.safetensors.index.json"
 
 
 def missing(folder, *, weights):
-    """Return which file a model's folder lacks, judged by names alone.
+    """Return the name of a file that a model's folder lacks.
 
     Parameters
     ----------
@@ -23,6 +23,7 @@ def missing(folder, *, weights):
     Returns
     -------
     str or None
+        None if the folder is complete.
     """
     if not (folder / "config.json").is_file():
         return "config.json"
@@ -37,7 +38,7 @@ def missing(folder, *, weights):
 
 
 def verify(source, *, weights):
-    """Raise an error unless a folder holds a model that is safe to read.
+    """Raise an error unless a folder contains a model that is safe to load.
 
     Parameters
     ----------
@@ -50,29 +51,29 @@ def verify(source, *, weights):
         pickled = [path.name for kind in _PICKLED for path in _files(folder, kind)]
         if lacks == "*.safetensors" and pickled:
             raise UnsafeModel(
-                f"{name} has its weights only as {pickled[0]}, and a pickle can run "
-                "any code, so it is not opened; save the model again as safetensors"
+                f"{name} has its weights only in {pickled[0]}, a pickle, which could "
+                "run any code when opened; save the model again as safetensors"
             )
         raise UnsupportedModel(
-            f"{name} has no {lacks}; give the folder that save_pretrained wrote, with "
+            f"{name} has no {lacks}; pass the folder that save_pretrained wrote, with "
             "the model's tokenizer, or load it again from the hub"
         )
     config = _read_json(folder / "config.json")
     for key in ("_attn_implementation", "attn_implementation"):
-        # The name of a repository here makes transformers fetch and run its kernels.
+        # If this names a repository, transformers fetches and runs its kernels.
         if "/" in str(config.get(key, "")):
             raise UnsafeModel(
-                f"config.json of {name} asks for the code of {config[key]!r:.60}, "
-                f"which is not run; remove {key} from it"
+                f"config.json of {name} requests the code of {config[key]!r:.60}, "
+                f"which lmviz does not run; remove {key} from it"
             )
     if weights:
         _check_layers(folder, config, name)
 
 
 def check_links(folder):
-    """Raise an error if a file of a folder is a link to somewhere else.
+    """Raise an error if a file in a folder is a link that leads out of it.
 
-    The hub's own cache has such links: from ``snapshots`` to ``blobs`` beside it.
+    The links in the hub's own cache, from ``snapshots`` to ``blobs``, are allowed.
     """
     home = folder.resolve()
     homes = [home]
@@ -83,25 +84,25 @@ def check_links(folder):
         target = Path(os.path.realpath(path))
         if not any(target.is_relative_to(allowed) for allowed in homes):
             raise UnsafeModel(
-                f"{path.name} of {folder} is a link to {target}, outside of the "
-                "folder; put the file itself there"
+                f"{path.name} in {folder} is a link to {target}, outside of the "
+                "folder; replace it by the file itself"
             )
 
 
 def read_license(folder):
-    """Return the licence that a model's README states, or "not stated"."""
+    """Return the licence stated in a model's README, or "not stated"."""
     from huggingface_hub import metadata_load
 
     readme = folder / "README.md"
     try:
         metadata = metadata_load(readme) if readme.is_file() else None
-    except Exception:  # a README that cannot be parsed is no reason to refuse a model
+    except Exception:  # a model is usable even if its README cannot be parsed
         metadata = None
     return str((metadata or {}).get("license", "not stated"))[:100]
 
 
 def _files(folder, pattern):
-    """Return the files that match; a link without a target is none."""
+    """Return the files that match a pattern, without broken links."""
     return sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
@@ -110,8 +111,8 @@ def _shards(folder):
     names = _read_json(folder / _INDEX).get("weight_map")
     if not isinstance(names, dict) or not all(map(_is_shard, names.values())):
         raise UnsafeModel(
-            f"{_INDEX} in {folder} must list safetensors of the same folder; save the "
-            "model again"
+            f"{_INDEX} in {folder} must list only safetensors files in the same "
+            "folder; save the model again"
         )
     return sorted(set(names.values()))
 
@@ -122,7 +123,8 @@ def _is_shard(name):
 
 
 def _check_layers(folder, config, name):
-    """Refuse a config with more layers than tensors: building them takes forever."""
+    """Raise an error if a config has more layers than there are tensors."""
+    # Building them would take forever.
     from safetensors import SafetensorError, safe_open
 
     layers = next((config[key] for key in _LAYERS if key in config), 0)
@@ -138,7 +140,7 @@ def _check_layers(folder, config, name):
             ) from error
     if not isinstance(layers, int) or not 0 <= layers <= tensors:
         raise CorruptFile(
-            f"config.json of {name} asks for {layers!r:.40} layers, and there are "
+            f"config.json of {name} specifies {layers!r:.40} layers, but there are "
             f"{tensors} tensors, so they belong to different models"
         )
 
@@ -151,5 +153,5 @@ def _read_json(path):
             f"{path} is corrupt ({_first_line(error)}); download or save it again"
         ) from error
     if not isinstance(content, dict):
-        raise CorruptFile(f"{path} must hold a JSON object; download or save it again")
+        raise CorruptFile(f"{path} must be a JSON object; download or save it again")
     return content

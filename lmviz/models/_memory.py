@@ -1,7 +1,7 @@
-"""How much memory a forward pass takes, and whether this machine has it.
+"""How much memory a forward pass takes, and whether it is available.
 
-What does not fit is refused before it starts: a system that runs out of memory ends
-the process without a message.
+A pass that doesn't fit is refused before it starts: when memory runs out, the operating
+system kills the process without a message.
 """
 
 import psutil
@@ -12,7 +12,7 @@ _COPIES = 2
 
 
 def needed(config, n_tokens, keep, *, n_texts=1):
-    """Return how many bytes a pass takes at least, in addition to the model.
+    """Return the minimum memory of a forward pass in bytes, in addition to the model.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def needed(config, n_tokens, keep, *, n_texts=1):
     keep : collection of str
         As for `lmviz.LanguageModel.trace`.
     n_texts : int, default 1
-        How many texts of this length are in the batch.
+        Number of texts of this length in the batch.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def needed(config, n_tokens, keep, *, n_texts=1):
 
 
 def check(config, n_tokens, keep, *, n_texts=1):
-    """Raise an error if a pass does not fit into the available memory.
+    """Raise an error if a forward pass does not fit into the available memory.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def check(config, n_tokens, keep, *, n_texts=1):
         less = _written(needed(config, n_tokens, ("logits",)))
         instead = (
             f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, '
-            "which holds one layer's attentions at a time"
+            "which keeps the attentions of only one layer at a time"
         )
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
-        f"takes {_written(size)} of memory, and {_written(available)} are available; "
-        f"{instead}"
+        f"takes {_written(size)} of memory, but only {_written(available)} is "
+        f"available; {instead}"
     )
 
 

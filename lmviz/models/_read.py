@@ -1,6 +1,6 @@
 """Read a model and its tokenizer from a verified folder.
 
-No code of the folder is run, and a model that lacks some of its weights is refused.
+No code from the folder is run, and a model without some of its weights is refused.
 """
 
 import contextlib
@@ -35,22 +35,22 @@ def read_module(source):
             _check_size(source)
         module, found = AutoModelForCausalLM.from_pretrained(
             source.folder,
-            attn_implementation="eager",  # the others do not return their weights
+            attn_implementation="eager",  # others return no attention weights
             dtype=torch.float32,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
-    # transformers gives random numbers to weights that are missing, and goes on.
+    # transformers initialises missing weights at random, and goes on.
     if missing := sorted(found["missing_keys"]):
         raise CorruptFile(
-            f"{source.name} has no weights for {missing[0]} and {len(missing) - 1} "
-            "others that its config.json asks for; save or download it again"
+            f"{source.name} lacks the weight {missing[0]} and {len(missing) - 1} "
+            "others that its config.json requires; save or download it again"
         )
     if left_out := _layers_left_out(module, found["unexpected_keys"]):
         raise CorruptFile(
-            f"{source.name} has weights for {left_out}, a layer that its config.json "
+            f"{source.name} has a weight {left_out}, in a layer that its config.json "
             "leaves out; save or download it again"
         )
     return module.eval().requires_grad_(False)
@@ -110,7 +110,7 @@ def gpt2_tokenizer(encoder, merges):
 
 @contextlib.contextmanager
 def _silence():
-    """Turn off the progress bar and the report of transformers while it loads."""
+    """Suppress the progress bar and the loading report of transformers."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -126,7 +126,7 @@ def _silence():
 
 @contextlib.contextmanager
 def _as_model_error(source):
-    """Convert whatever fails while a folder is read into a `ModelError`."""
+    """Convert failures to load a model into a `ModelError`."""
     try:
         yield
     except (MemoryError, ModelError):
@@ -135,20 +135,20 @@ def _as_model_error(source):
         message, kind = str(error), UnsupportedModel
         if "ignore_mismatched_sizes" in message:
             kind = CorruptFile
-            reason = "the sizes in its config.json are not those of its weights"
+            reason = "the sizes in its config.json don't match its weights"
         elif "custom code" in message or "trust_remote_code" in message:
             kind = UnsafeModel
-            reason = "it includes code of its own, which is not run"
+            reason = "it includes code of its own, which lmviz does not run"
         else:
             reason = f"{type(error).__name__}: {_first_line(error)}"
         raise kind(
             f"{source.name} cannot be loaded ({reason}); save it again with a release "
-            "of transformers that knows it, or load another model"
+            "of transformers that supports it, or load another model"
         ) from error
 
 
 def _check_size(source):
-    """Refuse a config of more weights than there are, before memory is allocated."""
+    """Raise an error if a config has more weights than there are, before allocating."""
     import torch
     from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -166,13 +166,13 @@ def _check_size(source):
                 found += math.prod(file.get_slice(name).get_shape())
     if wanted > found and not hasattr(config, "quantization_config"):
         raise CorruptFile(
-            f"config.json of {source.name} asks for {wanted:,} weights, and there are "
-            f"{found:,}, so they belong to different models"
+            f"config.json of {source.name} specifies {wanted:,} weights, but there are "
+            f"only {found:,}, so they belong to different models"
         )
 
 
 def _layers_left_out(module, unexpected):
-    """Return the first weight whose name is a known one with another layer number."""
+    """Return the first unexpected weight that only its layer number makes unknown."""
 
     def pattern(name):
         return re.sub(r"\.\d+\.", ".N.", name)

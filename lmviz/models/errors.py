@@ -1,6 +1,6 @@
-"""Errors of models that cannot be loaded; each message says what to do.
+"""Exceptions for models that cannot be loaded; each message says what to do.
 
-``ModelError`` is the parent of all, so that one ``except`` is enough.
+``ModelError`` is the base class of all, so one ``except`` is enough.
 """
 
 
@@ -22,23 +22,23 @@ class ModelNotFound(ModelError):
 
 
 class HubUnreachable(ModelError):
-    """The hub does not answer, breaks off or asks to wait."""
+    """The hub does not answer, drops the connection or asks to wait."""
 
 
 class CorruptFile(ModelError):
-    """A file does not have its checksum, or its content contradicts another file's."""
+    """A file does not match its checksum, or contradicts another file of the model."""
 
 
 class UnsafeModel(ModelError):
-    """Reading the model would run code or follow links out of its folder."""
+    """Loading the model would run code, or follow a link out of its folder."""
 
 
 class UnsupportedModel(ModelError):
-    """The folder holds no causal language model that can be read."""
+    """The folder does not contain a causal language model that can be loaded."""
 
 
 def _first_line(error):
-    r"""Return the beginning of an error's message, to quote it in a line of ours.
+    r"""Return the first line of an error's message, at most 120 characters of it.
 
     Examples
     --------

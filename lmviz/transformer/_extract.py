@@ -3,7 +3,7 @@
 Models name their weights differently: GPT-2 stores query, key and value in one matrix
 ``c_attn``, Llama in three. Here they are always ``query``, ``key`` and ``value``,
 applied as ``x @ weight + bias``, so that a block can be rebuilt without knowing its
-family. What differs between families is written in `lmviz.transformer.architectures`.
+family. The differences between families are in `lmviz.transformer.architectures`.
 """
 
 import operator
@@ -32,13 +32,13 @@ def extract(lm):
     Parameters
     ----------
     lm : lmviz.LanguageModel
-        Of a family in `lmviz.transformer.architectures`; any other is refused.
+        Its family must be in `lmviz.transformer.architectures`.
 
     Returns
     -------
     lmviz.transformer.components.Model
-        Its tensors are the model's own wherever their layout allows a view. A block
-        is read when it is first used.
+        Its tensors are views of the model's own wherever their layout allows it. A
+        block is read when it is first used.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def extract(lm):
     _check_paths(module, family)
     norm, table = family.embedding_norm, family.position_table
     blocks = _Blocks(module, family)
-    blocks[0]  # an activation or a rotary type that is not supported is refused here
+    blocks[0]  # raises an error if the activation or rotary type is not supported
     return components.Model(
         token_table=token_table(lm),
         blocks=blocks,
@@ -94,12 +94,12 @@ def token_table(lm):
 
 
 def unembedding(lm):
-    """Return the projection from the last hidden state to the logits, of any family.
+    """Return a model's projection from the last hidden state to the logits.
 
     Parameters
     ----------
     lm : lmviz.LanguageModel
-        A model that scales its logits (Granite, Cohere) is refused.
+        Of any family, unless it scales its logits (Granite, Cohere).
 
     Returns
     -------
@@ -152,7 +152,7 @@ class _Blocks(Sequence):
 
 
 def _check_paths(module, family):
-    """Refuse a model with weights that its entry does not name, or without some."""
+    """Raise an error if the paths of an entry don't match the weights of a model."""
     used = [module.get_input_embeddings(), module.get_output_embeddings()]
     try:
         used += map(module.get_submodule, family.model_paths())
@@ -160,7 +160,7 @@ def _check_paths(module, family):
             used += map(block.get_submodule, family.block_paths())
     except AttributeError as error:
         raise ValueError(
-            f"the entry of the family {module.config.model_type!r} does not fit this "
+            f"the entry of the family {module.config.model_type!r} does not match this "
             f"model: {error}"
         ) from None
     known = {id(weight) for part in used for weight in part.parameters()}
@@ -245,7 +245,7 @@ def _rotary(config, d_head, family):
         return None
     if not all(getattr(config, "no_rope_layers", None) or [True]):
         raise ValueError(
-            "the model has layers without rotary positions (no_rope_layers), which is "
+            "the model has layers without rotary positions (no_rope_layers), which are "
             "not supported; choose another model"
         )
     if family.rotary_dim:
@@ -256,7 +256,7 @@ def _rotary(config, d_head, family):
         kind = rope.get("rope_type", "one per kind of layer")
         if kind != "default":
             raise ValueError(
-                f"the model's rotary positions are of type {kind!r}, and only "
+                f"the model's rotary positions are of type {kind!r}, but only "
                 "'default' is supported; choose another model"
             )
         part = rope.get("partial_rotary_factor", 1.0) if family.partial else 1.0
@@ -277,11 +277,11 @@ def _activation(config):
         if name := getattr(config, option, None):
             break
     else:
-        name = "gelu_new"  # BLOOM has no option, and always this one
+        name = "gelu_new"  # BLOOM has no such option, and always uses this one
     if name not in _ACTIVATIONS:
         raise ValueError(
-            f"the model's activation is {name!r}, which is not supported; supported "
-            f"are {', '.join(_ACTIVATIONS)}"
+            f"the model's activation {name!r} is not supported; choose a model with "
+            f"one of {', '.join(_ACTIVATIONS)}"
         )
     return _ACTIVATIONS[name]
 

@@ -1,8 +1,8 @@
 """The forward pass of a language model, built from the functions of the five chapters.
 
-Read it from the bottom: `logits` is the model. There is no batch axis: x is the
+Start reading at the bottom: `logits` is the model. There is no batch axis: x is the
 residual stream of one text, (T, d). The components come from
-`lmviz.transformer.extract`; nothing here depends on the family.
+`lmviz.transformer.extract`; nothing here depends on the model's family.
 
 References
 ----------
@@ -28,7 +28,7 @@ class Heads:
     ----------
     query, key, value : torch.Tensor, shape (H, T, d_head)
         Queries and keys are already rotated if positions are rotary. Heads that share
-        a key/value head have a copy each.
+        a key/value head have a copy of it each.
     weights : torch.Tensor, shape (H, T_q, T_k)
     output : torch.Tensor, shape (H, T, d_head)
         The weighted average of the values.
@@ -212,7 +212,7 @@ def embed(model, ids):
     if model.position_table is not None:
         if len(ids) > len(model.position_table):
             raise ValueError(
-                f"the text is {len(ids)} tokens long, and the model has "
+                f"the text is {len(ids)} tokens long, but the model has only "
                 f"{len(model.position_table)} positions; shorten the text"
             )
         x = x + model.position_table[: len(ids)]

@@ -1,9 +1,9 @@
-"""The table of model families: where each keeps its weights, and what is special in it.
+"""The table of model families: the paths of their weights, and their peculiarities.
 
-A family is one entry of `FAMILIES`, under the ``model_type`` of its config. To add one,
-print the model, write down the paths of its modules, and state what differs from the
-defaults. StarCoder2, for example, has Llama's attention, LayerNorm, and an MLP without
-a gate::
+Each family has one entry in `FAMILIES`, under the ``model_type`` of its config. To add
+one, print the model, write down the paths of its modules, and state what differs from
+the defaults. StarCoder2, for example, has Llama's attention, LayerNorm, and an MLP
+without a gate::
 
     FAMILIES["starcoder2"] = Architecture(
         blocks="model.layers",
@@ -19,16 +19,17 @@ a gate::
         positions="rotary",
     )
 
-Then give it a tiny random model in ``tests/tiny_families.py``: the tests compare the
-rebuild with the model's own logits and attention weights, which alone shows that the
-entry is right. `lmviz.transformer.extract` refuses an entry that leaves out a weight of
-the model, and a config with a multiplier or scale that is not modelled.
+Then add a tiny random model of the family to ``tests/tiny_families.py``: the tests
+compare the rebuilt model's logits and attention weights with the model's own; nothing
+else shows that the entry is right. `lmviz.transformer.extract` refuses an entry that
+leaves out a weight of the model, and a config with a multiplier or scale that is not
+modelled.
 """
 
 import re
 from dataclasses import dataclass
 
-# Options with a number that changes what the model computes.
+# Config options whose value scales what the model computes.
 _SCALES = re.compile(r"multiplier|scal(e|ing)|softcap|clip_qkv")
 _MODELLED = {
     "attn_logit_softcapping",
@@ -37,52 +38,52 @@ _MODELLED = {
     "scale_attn_by_inverse_layer_idx",
     "scale_attn_weights",
 }
-# What these are multiplied by replaces a factor, so 1 is not neutral.
+# These replace another factor, so 1 is not neutral.
 _NEVER_NEUTRAL = {"attention_multiplier"}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One family: paths inside its module, and what is special in it.
+    """One family: the paths of its components, and its peculiarities.
 
     Parameters
     ----------
     blocks, final_norm : str
-        From the model: the list of blocks, and the norm after the last block.
+        Paths from the model to the list of blocks, and to the norm after the last one.
     norm, query, key, value, output : str
-        From a block: the components of attention. With ``fused``, `query` holds
-        queries, keys and values.
+        Paths from a block to the components of attention. With ``fused``, `query`
+        holds the weights of queries, keys and values.
     mlp_norm, up, down : str
-        From a block: the components of the MLP.
+        Paths from a block to the components of the MLP.
     positions : str
         Type of positional encoding: ``"learned"``, ``"rotary"`` or ``"ALiBi"``.
     fused : str, optional
-        Layout of the fused projection. ``"thirds"``: queries, keys, values of all
-        heads; ``"heads"``: head by head.
+        Layout of the fused projection. ``"thirds"``: the queries of all heads, then
+        their keys, then their values; ``"heads"``: head by head.
     gate, query_norm, key_norm, attention_after, mlp_after : str, optional
-        From a block.
+        Paths from a block.
     position_table, embedding_norm : str, optional
-        From the model.
+        Paths from the model.
     first_position : int, default 0
         The row of the position table that belongs to the first position.
     rotary_dim : str, optional
-        The option of the config with the number of rotated dimensions, where the
-        config has no ``rope_parameters`` (GPT-J).
+        The config option with the number of rotated dimensions, if the config has no
+        ``rope_parameters`` (GPT-J).
     rope_base : float, default 10000
         The base of the rotary frequencies, together with ``rotary_dim``.
     interleaved : bool, default False
         Whether rotary positions rotate neighbouring dimensions.
     partial : bool, default False
-        Whether the config may leave a part of each head's dimensions unrotated.
+        Whether the config may leave some dimensions of each head unrotated.
     parallel : bool, default False
         Whether attention and MLP read the same input.
     norm_offset : float, default 0
         Added to the weights of norms (1 in Gemma).
     scale_embeddings : bool, default False
-        Whether embeddings are multiplied by the root of d (Gemma).
+        Whether embeddings are multiplied by the square root of d (Gemma).
     requires : tuple of (str, object)
-        Options and the only value of each that is supported. A string names another
-        option that must have the same value.
+        Config options, each with the only value that is supported. A string names
+        another option that must have the same value.
 
     Examples
     --------
@@ -129,10 +130,10 @@ class Architecture:
         needed = {"blocks", "final_norm", *_IN_A_BLOCK[:2], "output", *_MLP}
         needed |= set() if self.fused else {"key", "value"}
         if empty := sorted(name for name in needed if not getattr(self, name)):
-            raise ValueError(f"an architecture needs a path for `{empty[0]}`, got ''")
+            raise ValueError(f"`{empty[0]}` must be a path, got ''")
 
     def model_paths(self):
-        """Return the paths from the model to its modules, blocks aside."""
+        """Return the paths from the model to its modules outside of the blocks."""
         paths = (self.final_norm, self.position_table, self.embedding_norm)
         return [path for path in paths if path]
 
@@ -292,7 +293,7 @@ FAMILIES = {
 
 
 def architecture_of(config):
-    """Return the entry of a model's family, or refuse a config that departs from it.
+    """Return the entry of a model's family, if its config agrees with the entry.
 
     Parameters
     ----------
@@ -313,8 +314,9 @@ def architecture_of(config):
     name = config.model_type
     if name not in FAMILIES:
         raise ValueError(
-            f"the model is of the family {name!r}, which has no entry yet in "
-            f"lmviz.transformer.architectures; known are {', '.join(sorted(FAMILIES))}"
+            f"the model's family {name!r} has no entry in "
+            f"lmviz.transformer.architectures; choose one of "
+            f"{', '.join(sorted(FAMILIES))}, or add an entry"
         )
     check_scales(config)
     for option, required in FAMILIES[name].requires:
@@ -325,14 +327,14 @@ def architecture_of(config):
         value = getattr(config, option, required)
         if value != required and (value or required):  # False and None are alike
             raise ValueError(
-                f"the model has {option}={value!r}, and only {said} of the family "
-                f"{name!r} is supported; choose another model"
+                f"the model has {option}={value!r}, but only {said} is supported for "
+                f"the family {name!r}; choose another model"
             )
     return FAMILIES[name]
 
 
 def check_scales(config):
-    """Refuse a config with a multiplier that is not modelled, such as Granite's.
+    """Raise an error if a config has a multiplier that is not modelled, like Granite's.
 
     Parameters
     ----------
@@ -348,8 +350,8 @@ def check_scales(config):
             continue
         if option in _NEVER_NEUTRAL or (value and value != 1):
             raise ValueError(
-                f"the model has {option}={value!r}, which is not modelled, so what is "
-                "rebuilt from its weights would be wrong; choose another model"
+                f"the model has {option}={value!r}, which lmviz does not model, so a "
+                "model rebuilt from its weights would be wrong; choose another model"
             )
 
 

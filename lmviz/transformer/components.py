@@ -1,8 +1,8 @@
 """The components of a transformer: dataclasses that hold a model's own tensors.
 
-Norms and projections can be called; how the larger components work together is in
-`lmviz.transformer`. Axes: d is the width of the residual stream, d_head that of a
-head; H and H_kv are the numbers of query heads and key/value heads.
+Norms and projections are callable; the functions in `lmviz.transformer` run the larger
+components. Axes: d is the width of the residual stream, d_head that of a head; H and
+H_kv are the numbers of query heads and key/value heads.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import torch
 
 from .. import _validation
 
-#: The activations that `MLP` names, from a tensor to one of the same shape.
+#: The activation functions by name, each from a tensor to one of the same shape.
 #:
 #: :meta hide-value:
 ACTIVATIONS = {
@@ -32,7 +32,7 @@ class Norm:
     weight : torch.Tensor, shape (d,)
     bias : torch.Tensor, shape (d,), or None
     eps : float
-        Added to the mean square, so that a vector of zeros stays finite.
+        Added to the mean square under the root, so that a vector of zeros stays finite.
     centred : bool
         Whether the mean is subtracted first (LayerNorm).
 
@@ -130,16 +130,16 @@ class Unembedding(Linear):
 
 @dataclass(frozen=True)
 class Rotary:
-    """The rotation of queries and keys by their position.
+    """The rotation of queries and keys by angles proportional to their position.
 
     Parameters
     ----------
     frequencies : torch.Tensor, shape (n,)
-        Radians per position for each pair of dimensions. The first 2n dimensions
-        of a head are rotated, the others are not.
-    interleaved : bool
-        Whether a dimension is paired with its neighbour (GPT-J), or the first half
-        with the second (GPT-NeoX, Llama).
+        The angle per position of each pair of dimensions, in radians. The first 2n
+        dimensions of a head are rotated, the others are not.
+    interleaved : bool, default False
+        Whether each dimension is paired with its neighbour (GPT-J). Otherwise, the
+        first half is paired with the second (GPT-NeoX, Llama).
 
     Examples
     --------
@@ -163,7 +163,7 @@ class Attention:
     query, key, value, output : Linear
         The four projections.
     n_heads, n_kv_heads : int
-        Number of query heads, and of the key/value heads that they share.
+        Number of query heads, and of key/value heads, which query heads may share.
     scale : float
         Multiplies the dot products of queries and keys.
     query_norm, key_norm : Norm, optional
@@ -171,11 +171,12 @@ class Attention:
     rotary : Rotary, optional
         Rotary positions.
     slopes : torch.Tensor, shape (H,), optional
-        Penalty per position of distance (ALiBi).
+        Each head's penalty per position of distance (ALiBi).
     softcap : float, optional
         Logit soft cap of the scores (Gemma 2).
     window : int, optional
-        The most keys that a query attends to, itself included (sliding window).
+        Maximum number of keys that a query attends to, including its own
+        (sliding-window attention).
 
     Examples
     --------
@@ -215,8 +216,8 @@ class MLP:
     activation : str
         A key of `ACTIVATIONS`.
     gate : Linear, optional
-        If there is one, the activation is applied to its output, which multiplies
-        that of `up`.
+        In a gated MLP, the activation is applied to the output of this projection,
+        which then multiplies that of `up`.
 
     References
     ----------
@@ -248,8 +249,8 @@ class Block:
     attention_after, mlp_after : Norm, optional
         Applied to the output, before it is added (Gemma 2).
     parallel : bool, default False
-        Whether both read the same input (GPT-J, GPT-NeoX, Phi); otherwise the MLP
-        reads the residual stream after attention.
+        Whether attention and MLP read the same input (GPT-J, GPT-NeoX, Phi).
+        Otherwise, the MLP reads the residual stream after attention.
 
     Examples
     --------

@@ -103,7 +103,7 @@ def test_the_checkpoint_of_another_call_is_refused(toy, texts, tmp_path, change)
     file = tmp_path / "sums"
     scores(toy, texts, file=file)
     before = file.read_bytes()
-    with pytest.raises(ValueError, match="another call.*name another file or delete"):
+    with pytest.raises(ValueError, match="another call.*pass another file or delete"):
         change(toy, texts, file)
     assert file.read_bytes() == before
 
@@ -147,7 +147,7 @@ def test_a_model_with_ablated_heads_is_not_pickled(toy, texts):
     ("texts", "kind", "message"),
     [
         ("one string", TypeError, "`texts` must be a list of texts, got one string"),
-        ([], ValueError, "`texts` must hold one text or more"),
+        ([], ValueError, "`texts` must have at least one text"),
         (["red fox", 7], TypeError, "text 1: `text` must be a string"),
         (["red fox", ""], ValueError, "text 1: .*must not be blank"),
         ([torch.tensor([3])], ValueError, "text 0 must have two tokens or more"),

@@ -29,7 +29,7 @@ def test_pickled_weights_are_refused(no_weights, file, refusal):
     (no_weights / file).write_bytes(b"\x80\x04.")
     message = refusal(lmviz.load, no_weights, kind=UnsafeModel)
     assert file in message
-    assert "a pickle can run any code" in message
+    assert "a pickle, which could run any code" in message
 
 
 def test_folder_without_weights_is_refused(no_weights, refusal):

@@ -38,7 +38,7 @@ def test_names_that_the_hub_does_not_allow_are_not_asked_for(name, refusal):
 
 def test_file_is_not_a_model(refusal, tiny_folders):
     file = tiny_folders["gpt2"] / "config.json"
-    assert "is a file; give the folder" in refusal(
+    assert "is a file; pass the folder" in refusal(
         lmviz.load, file, kind=UnsupportedModel
     )
 

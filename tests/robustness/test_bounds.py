@@ -119,7 +119,7 @@ def test_a_trace_that_does_not_fit_is_refused_before_it_starts(
     message = str(error.value)
     takes = float(re.search(r"takes ([\d.]+) GB", message)[1])
     assert pairs < takes < 1.2 * pairs
-    assert "20.5 GB are available" in message
+    assert "only 20.5 GB is available" in message
     assert 'keep="logits" (4.8 GB)' in message
     assert "lmviz.corpus" in message
     assert "\n" not in message

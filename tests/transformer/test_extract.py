@@ -114,7 +114,7 @@ def test_components_share_the_models_memory(tiny):
             {"rope_parameters": {"rope_type": "linear", "factor": 2.0}},
             "rotary positions are of type 'linear'",
         ),
-        ("gpt2", {"activation_function": "quick_gelu"}, "activation is 'quick_gelu'"),
+        ("gpt2", {"activation_function": "quick_gelu"}, "activation 'quick_gelu'"),
         ("opt", {"do_layer_norm_before": False}, "has do_layer_norm_before=False"),
         (
             "opt",
@@ -129,7 +129,7 @@ def test_components_share_the_models_memory(tiny):
         (
             "opt",
             {"word_embed_proj_dim": 16},
-            "word_embed_proj_dim=16, and only .* equal to hidden_size",
+            "word_embed_proj_dim=16, but only .* equal to hidden_size",
         ),
         ("phi", {"qk_layernorm": True}, "has qk_layernorm=True"),
         (
@@ -161,7 +161,7 @@ def test_unsupported_config_options_are_refused(family, changes, message):
 )
 def test_multipliers_that_are_not_modelled_are_refused(family, option, value):
     lm = tiny_model(family, **{option: value})
-    with pytest.raises(ValueError, match=f"{option}={value}, which is not modelled"):
+    with pytest.raises(ValueError, match=f"{option}={value}, which lmviz does not"):
         transformer.extract(lm)
     lm = tiny_model(family, **{option: None})
     assert len(transformer.extract(lm).blocks) == 2
@@ -171,7 +171,7 @@ def test_unembedding_of_a_family_without_an_entry_is_refused_if_it_is_scaled():
     options = {"intermediate_size": 48, "num_key_value_heads": 2}
     lm = tiny_model("cohere", logit_scale=0.5, **options)
     assert transformer.token_table(lm).shape == (50, 32)
-    with pytest.raises(ValueError, match=r"logit_scale=0\.5, which is not modelled"):
+    with pytest.raises(ValueError, match=r"logit_scale=0\.5, which lmviz does"):
         transformer.unembedding(lm)
 
 

@@ -164,6 +164,6 @@ def test_learned_positions_take_texts_up_to_the_context(name):
     theirs = lm.trace(ids).logits
     assert largest_difference(transformer.logits(model, ids), theirs) < 1e-5
     with pytest.raises(
-        ValueError, match="65 tokens long, and the model has 64 positions"
+        ValueError, match="65 tokens long, but the model has only 64 positions"
     ):
         transformer.logits(model, torch.arange(65))
