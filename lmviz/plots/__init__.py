@@ -1,8 +1,8 @@
 """Figures: arrays and strings in, matplotlib Axes out.
 
-Every function draws into `ax`, or into a new figure if none is given. Tokens are
-written as they are: a dollar sign doesn't start mathematics, and a character that no
-font of the machine has becomes its code point.
+Every function draws into `ax`, or into a new figure if none is given. Tokens are drawn
+literally: a dollar sign doesn't start a formula, and a character that no installed font
+has is replaced by its code point.
 """
 
 from ._axes import PALETTE

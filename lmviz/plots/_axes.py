@@ -1,4 +1,4 @@
-"""What the figures have in common: their Axes, names of tokens, limits and scales."""
+"""What the figures have in common: new Axes, colours, scales and labels."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from .._extras import needs
 from .._validation import choice
 from ._fonts import fit
 
-#: Okabe and Ito's colours, told apart by readers of every kind of colour vision.
+#: The palette of Okabe and Ito, which is safe for colour-blind readers.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-# Names of tokens are cut here, to leave room for the rest of the figure.
+# Longer names of tokens are cut, to leave room for the rest of the figure.
 LONGEST = 40
 _MOST = 256  # labels; more take minutes and make a file that no program opens
-#: What the colour of a weight shows, by name; `views.attention` has the same.
+#: Each scale's function of the weights, label and limits, as in `views.attention`.
 SCALES = {
     "linear": (lambda weights: weights, "weight", (0, None)),
     "log1p": (np.log1p, "log(1 + weight)", (0, None)),
@@ -24,7 +24,7 @@ SCALES = {
 
 
 def new_axes(width, height):
-    """Return the Axes of a new figure, its size in inches."""
+    """Return the Axes of a new figure with this size in inches."""
     with needs("plots", "figures"):
         import matplotlib.pyplot as plt
 
@@ -32,13 +32,13 @@ def new_axes(width, height):
 
 
 def scaled(weights, scale):
-    """Return weights on a scale, its label, and the ends of its colours."""
+    """Return weights on a scale, the label of the scale, and its colour limits."""
     function, label, ends = SCALES[choice(scale, "scale", SCALES)]
     return function(weights), label, ends
 
 
 def check_labels(labels, instead, most=_MOST):
-    """Refuse more labels than can be read."""
+    """Raise an error for more labels than can be read."""
     if len(labels) > most:
         raise ValueError(
             f"a figure has room for at most {most} labels, got {len(labels)}; {instead}"
@@ -46,5 +46,5 @@ def check_labels(labels, instead, most=_MOST):
 
 
 def shortened(names):
-    """Return names of tokens, in characters that a font has, cut where too long."""
+    """Return names of tokens, cut if too long, with only characters that a font has."""
     return fit(map(str, names), longest=LONGEST)[0]

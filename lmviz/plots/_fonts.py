@@ -1,8 +1,8 @@
-"""Text in figures: in a font of this machine that has its characters.
+"""Find installed fonts for the characters of a figure's text.
 
 Matplotlib draws a character with the first of a text's font families that has it; if
-none has it, it warns and draws a box. Here the families of the machine are looked
-through, and a character that no font has, or that is invisible, becomes its code point.
+none has it, it warns and draws a box. Here all installed families are searched, and a
+character that no font has, or that is invisible, is replaced by its code point.
 """
 
 import unicodedata
@@ -11,23 +11,23 @@ from functools import cache
 from .._extras import needs
 from .._text import code_point, is_invisible
 
-# A figure with texts of more lines has no room for anything else.
+# Maximum number of lines of a text, to leave room for the rest of the figure.
 _LINES = 5
-# Draws a box with the name of a script for every character there is.
+# A font that has every character, drawn as a box with the name of its script.
 _BOXES = "Last Resort High-Efficiency"
 
 
 def make_legible(ax):
-    """Write every text of an Axes as it is, in fonts that have its characters.
+    """Draw every text of an Axes literally, in fonts that have its characters.
 
-    In the title, the names of the axes, of their ticks and of the colour bar, the
-    legend and the texts inside, a dollar sign doesn't start mathematics; characters
-    that no font has become code points like ``⟨U+732B⟩``, and long texts end in ``…``.
+    In the title, the legend, the annotations and the labels of axes, ticks and colour
+    bars, a dollar sign doesn't start a formula; characters that no font has are
+    replaced by code points like ``⟨U+732B⟩``, and long texts end in ``…``.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        With all its texts; those added later are left as they are.
+        With all its texts; texts that are added later are not changed.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def make_legible(ax):
         text.set(text=written, parse_math=False)
         if families != text.get_family():
             text.set(family=families, weight="normal")  # few fonts have all weights
-    # Where lines are broken, matplotlib looks for mathematics all the same.
+    # In a wrapped text, matplotlib parses formulas in spite of parse_math.
     ax.title.set_wrap("$" not in ax.title.get_text())
     for axis in (ax.xaxis, ax.yaxis):
         ticks = axis.get_major_formatter()
@@ -68,15 +68,16 @@ def make_legible(ax):
 
 
 def fit(texts, font=None, *, longest=300):
-    """Return what can be drawn of some texts, and the font families that it takes.
+    """Return texts in a form that can be drawn, and the font families for them.
 
     Parameters
     ----------
     texts : iterable of str
     font : matplotlib.font_manager.FontProperties, optional
-        Whose families come first. Default: that of all figures.
+        The font whose families come first. Default: matplotlib's default font.
     longest : int, default 300
-        In characters, in at most 5 lines; what is longer ends in ``…``.
+        Maximum number of characters. Longer texts, and those of more than 5 lines, end
+        in ``…``.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def fit(texts, font=None, *, longest=300):
 
 @cache
 def _family(character):
-    """Return the first family of this machine that has a character, or None."""
+    """Return the first installed family that has a character, or None."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     regular = [
@@ -119,14 +120,14 @@ def _family(character):
         if (entry.style, entry.weight, entry.stretch) == ("normal", 400, "normal")
         and entry.name != _BOXES
     ]
-    # Sans serif before others, as the book is; in the same order each time.
+    # Sans-serif fonts first, as in the book; sorted, to be the same each time.
     regular.sort(key=lambda entry: ("Sans" not in entry.name, entry.fname))
     return next(
         (
             entry.name
             for entry in regular
             if _draws(entry.fname, character)
-            # Of several files with this name, matplotlib may take another one.
+            # If several files have this name, matplotlib may choose another one.
             and _draws(findfont(FontProperties(family=[entry.name])), character)
         ),
         None,
@@ -134,12 +135,12 @@ def _family(character):
 
 
 def _draws(file, character):
-    """Whether a font has a character, and not an empty glyph in its place."""
+    """Return whether a font has a character with a glyph that is not empty."""
     from matplotlib.font_manager import get_font
 
     if ord(character) not in _characters(file):
         return False
-    # Fonts of coloured pictures have empty glyphs.
+    # Colour emoji fonts have empty glyphs.
     box = get_font(file).load_char(ord(character)).bbox
     return box != (0, 0, 0, 0) or unicodedata.category(character)[0] in "CMZ"
 
@@ -152,7 +153,7 @@ def _characters(file):
 
 
 def _shortened(text, table, longest):
-    """Write a text with its code points, none of them cut in two."""
+    """Replace characters by code points and cut the text, but none of these."""
     *lines, _ = text.split("\n", _LINES)
     if len(lines) == _LINES:
         text = "\n".join([*lines, "…"])

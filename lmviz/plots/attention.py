@@ -27,12 +27,12 @@ def attention_map(
     tokens : sequence of T_k str
         Labels of the keys; the last T_q of them label the queries.
     scale : {"linear", "log1p", "log"}, default "linear"
-        What the colour shows: the weight; ``log(1 + weight)``, which lifts small
-        weights a little; or the decimal logarithm, from 0.0001 to 1.
+        What the colour shows: the weight; ``log(1 + weight)``, which emphasizes small
+        weights a little; or the decimal logarithm, for weights from 0.0001 to 1.
     cmap : str, default "viridis"
     vmin, vmax : float, optional
-        Ends of the colour bar, in units of the scale. Default: 0 and the largest
-        value, or those of the logarithm.
+        Limits of the colour bar, in units of the scale. Default: 0 and the largest
+        value; -4 and 0 for the logarithm.
     title : str, default "Attention weights"
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -94,8 +94,8 @@ def head_mosaic(
     Returns
     -------
     matplotlib.axes.Axes
-        A row per layer, a column per head; in each tile queries run down and keys
-        run right.
+        It has a row of tiles per layer and a column per head; in each tile, rows are
+        queries and columns are keys.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def head_mosaic(
     )
     height, width = n_queries + gap, n_keys + gap
     image = tiles.transpose(0, 2, 1, 3).reshape(n_layers * height, n_heads * width)
-    tile = min(0.6, 7.5 / n_heads, 8.0 / n_layers)  # a screen, at most
+    tile = min(0.6, 7.5 / n_heads, 8.0 / n_layers)  # to fit on a screen
     ax = ax or new_axes(n_heads * tile + 2.0, n_layers * tile + 1.4)
     # An image, since a mesh of millions of cells takes seconds to draw.
     drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")

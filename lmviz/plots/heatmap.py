@@ -1,4 +1,4 @@
-"""A matrix as colours: every heatmap of the book is drawn here, by seaborn."""
+"""Heatmaps: every heatmap of the book is drawn here, by seaborn."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def heatmap(
     vmax=None,
     ax=None,
 ):
-    """Draw a matrix as colours, row 0 at the top.
+    """Draw a matrix as a heatmap, with row 0 at the top.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def heatmap(
         NaN is left blank. The centre of cell (i, j) is at x = j + 0.5, y = i + 0.5.
     title, xlabel, ylabel : str
     label : str
-        What the colour shows.
+        Label of the colour bar.
     xticklabels, yticklabels : sequence of str, optional
         Names of all columns and rows. Default: some of their numbers.
     annot : sequence of sequences of str, shape (rows, columns), optional
@@ -41,7 +41,7 @@ def heatmap(
         Whether cells are squares.
     cmap : str, default "viridis"
     vmin, vmax : float, optional
-        Ends of the colour bar. Default: the smallest and the largest number.
+        Limits of the colour bar. Default: the smallest and the largest number.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -88,7 +88,7 @@ def heatmap(
     # Not before: seaborn draws at once, in fonts that may lack one of its characters.
     ax.collections[0].colorbar.set_label(label)
     for text in ax.texts if annot is not None else ():
-        # seaborn's dark gray would be taken for ink, which is light on a dark page.
+        # On a dark page, greys are inverted: seaborn's dark grey would become light.
         text.set_color("white" if text.get_color() == "w" else "black")
     for axis, labels, n in zip(
         (ax.xaxis, ax.yaxis), names.values(), matrix.shape[::-1], strict=True

@@ -1,4 +1,4 @@
-"""Points on a plane, with their names."""
+"""Scatter plots with labelled points."""
 
 from .._extras import needs
 from .._validation import float_array
@@ -7,7 +7,7 @@ from ._fonts import make_legible
 
 
 def labelled_scatter(coordinates, labels, *, title="", xlabel="", ylabel="", ax=None):
-    """Draw points, each with its name.
+    """Draw points, each with a label that doesn't cover the others.
 
     Parameters
     ----------
@@ -48,6 +48,6 @@ def labelled_scatter(coordinates, labels, *, title="", xlabel="", ylabel="", ax=
     ax.margins(0.18)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     make_legible(ax)
-    ax.figure.draw_without_rendering()  # labels are moved where the layout puts them
+    ax.figure.draw_without_rendering()  # adjust_text needs the final layout
     adjust_text(names, ax=ax, arrowprops={"arrowstyle": "-", "color": "0.6"})
     return ax

@@ -1,4 +1,4 @@
-"""Figures of tokens: as boxes in a row, aligned with their text, and by probability."""
+"""Figures of tokens: as boxes in rows, aligned with their text, or by probability."""
 
 import unicodedata
 from collections import Counter
@@ -12,11 +12,11 @@ from ._axes import LONGEST, PALETTE, check_labels, new_axes, shortened
 from ._fonts import fit, make_legible
 
 _COLOURS = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
-_WIDEST = 120  # characters of a text that is read in one line
+_WIDEST = 120  # characters that can be read in one line
 
 
 def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None):
-    """Draw token sequences under each other, a coloured box per token.
+    """Draw token sequences one below the other, with a coloured box per token.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None):
         The name of each row and its tokens; a token may have several lines.
     title : str, default "Tokens"
     faded : collection of str, optional
-        Tokens to draw in gray.
+        Tokens to draw in grey.
     width : float, default 9.0
-        Of a new figure, in inches.
+        Width of a new figure, in inches.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -65,19 +65,19 @@ def tokenizations(
     width=9.0,
     ax=None,
 ):
-    r"""Draw how several tokenizers split one text, aligned letter by letter.
+    r"""Draw how several tokenizers split one text, aligned character by character.
 
-    Tokens that are bytes of the same character divide its place.
+    Tokens that are bytes of the same character share its width.
 
     Parameters
     ----------
     text : str
-        Of at most 120 characters.
+        At most 120 characters wide.
     tokenizers : sequence of str, or mapping of str to tokenizers.Tokenizer
-        Names as `lmviz.load_tokenizer` takes them, or tokenizers by name.
+        Names that `lmviz.load_tokenizer` accepts, or tokenizers by name.
     title : str, optional
     width : float, default 9.0
-        Of a new figure, in inches.
+        Width of a new figure, in inches.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -119,23 +119,23 @@ def tokenizations(
     style = {"ha": "center", "va": "center", "family": families, "parse_math": False}
     for row, each in enumerate(spans.values()):
         for i, n in _sharing(each).items():
-            if n > 1:  # written over all of its tokens
+            if n > 1:  # the character is written across its tokens
                 size = ax.texts[0].get_size()
                 ax.text(_place(i, 0.5, places), row, letters[i], size=size, **style)
     return ax
 
 
 def _sharing(spans):
-    """Count the tokens of each character."""
+    """Count how many tokens each character belongs to."""
     return Counter(i for start, stop in spans for i in range(start, stop))
 
 
 def _spans(encoding):
-    """Return the first and the last character of each token that has some."""
+    """Return the span of characters, (start, stop), of each token that has any."""
     spans, end = [], 0
     for token, (start, stop) in zip(encoding.tokens, encoding.offsets, strict=True):
         if token[:1] in ("Ġ", "▁") and start > end:
-            start = end  # some tokenizers leave the space before a word out
+            start = end  # some tokenizers leave out the space before a word
         if stop > start:  # a special token has no characters
             spans.append((start, stop))
             end = stop
@@ -156,12 +156,12 @@ def _aligned(spans, letters, places):
 
 
 def _place(i, fraction, places):
-    """Return where a part of the way through a character is."""
+    """Return the x coordinate at a fraction of the width of a character."""
     return places[i] + fraction * (places[i + 1] - places[i])
 
 
 def _draw_rows(ax, rows, families, width, title):
-    """Draw rows of boxes: (left, width, text, whether it is faded)."""
+    """Draw rows of boxes, each given as (left, width, text, whether it is faded)."""
     longest = max(left + size for row in rows.values() for left, size, _, _ in row)
     # A monospaced character is about 0.6 as wide as it is high.
     points = min(12.0, 0.82 * width * 72 / (0.6 * (longest + 0.15)))
@@ -191,7 +191,7 @@ def token_bars(tokens, probabilities, *, title="Next token", ax=None):
     tokens : sequence of k str
         The most likely first.
     probabilities : array-like, shape (k,)
-        Of these tokens; what is missing to one is shown as "all others".
+        Of these tokens; the remaining probability is shown as "all others".
     title : str, default "Next token"
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -237,5 +237,5 @@ def _monospace():
 
 
 def _columns(text):
-    """Count how many monospaced characters a text is wide."""
+    """Return the width of a text in monospaced characters."""
     return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in text)

@@ -1,4 +1,4 @@
-"""A language whose right answers are known, and the small GPT-2 trained on it."""
+"""A made-up language with known right answers, and the small GPT-2 trained on it."""
 
 import json
 from pathlib import Path
@@ -13,16 +13,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 
 
 def mismatch(folder=WEIGHTS):
-    """Return how a toy's vocabulary differs from the grammar's words, None if it fits.
+    """Return how a toy's vocabulary differs from the words of the grammar.
 
     Parameters
     ----------
     folder : Path, optional
-        With a ``tokenizer.json``.
+        Contains a ``tokenizer.json``. Default: the weights in the package.
 
     Returns
     -------
     str or None
+        One difference, None if there is none.
 
     Examples
     --------

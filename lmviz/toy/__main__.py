@@ -1,4 +1,4 @@
-"""``python -m lmviz.toy``: train the toy, or evaluate the one that exists."""
+"""Train the toy, or evaluate the existing one."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ def main(arguments=None):
     parser.add_argument(
         "--evaluate",
         action="store_true",
-        help="only evaluate the toy on held-out stories, and print the results",
+        help="only evaluate the existing toy on held-out stories",
     )
     parser.add_argument(
         "--state",
@@ -27,7 +27,8 @@ def main(arguments=None):
         "--out",
         type=Path,
         default=WEIGHTS,
-        help="folder for weights, tokenizer and history (default: inside the package)",
+        help="folder with the weights, tokenizer and history, to write or to evaluate "
+        "(default: inside the package)",
     )
     options = parser.parse_args(arguments)
     if options.evaluate:

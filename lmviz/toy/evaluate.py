@@ -1,4 +1,4 @@
-"""Compare the toy with the true distribution, on stories held out from training."""
+"""Compare the toy with the true distribution on stories held out from training."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ def pad(texts):
     -------
     ids : torch.Tensor of int, shape (B, CONTEXT)
     mask : torch.Tensor of bool, shape (B, CONTEXT - 1)
-        True where the next word is part of the story.
+        True where there is a next word in the story.
 
     Examples
     --------
@@ -83,15 +83,16 @@ def evaluate(lm, *, n_stories=2000, seed="unseen", batch_size=100):
     n_stories : int, default 2000
     seed : int or str, default "unseen"
     batch_size : int, default 100
-        In stories.
+        Number of stories in a batch.
 
     Returns
     -------
     dict of str to float
         ``"kl"``: the Kullback-Leibler divergence
         :math:`D(p_\text{true} \,\|\, p_\text{model})` in nats per word, averaged over
-        positions; and for each of `lmviz.toy.grammar.KINDS` the accuracy, the fraction
-        of questions to which the most likely word is the answer (NaN without any).
+        positions; and for each of `lmviz.toy.grammar.KINDS` the accuracy: the fraction
+        of its questions for which the most likely word is the answer (NaN if there are
+        none).
 
     Examples
     --------

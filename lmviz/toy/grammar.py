@@ -1,19 +1,19 @@
 """The grammar of the toy's language: its words, and how they form stories.
 
 A story is generated one word at a time, and every decision in it **is** a word. At each
-position the grammar (a Python generator) yields the words that are possible there with
+position, the grammar (a Python generator) yields the words that are possible there with
 their probabilities, and is sent the word that was chosen. The code that generates the
 stories is therefore also their exact language model (see `lmviz.toy.language`).
 
-Read it from the bottom: a `story` is two facts, then events until it is long enough.
-`people`, which the functions share, maps each name to its colour and thing.
+Start reading at the bottom: a `story` is two facts, then events until it is long
+enough. `people`, which the functions share, maps each name to its colour and thing.
 ``views/static/language.js`` is the same grammar for the page, with these word lists.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 
-#: The token ``"<story>"``, with which every story begins and ends.
+#: The token ``"<story>"``, which begins and ends every story.
 START = "<story>"
 WOMEN = ("Anna", "Mia", "Lea")
 MEN = ("Tom", "Ben", "Max")
@@ -31,9 +31,9 @@ NOTES = ("do", "re", "mi", "fa", "so", "la")
 # morning, the next eight noon, and so on. (Before 16 there are only facts.)
 TIMES = ("morning", "noon", "evening", "night")
 DAWN, WATCH = 16, 8
-# How much more likely the second person is of the other sex than of the same.
+# How many times as likely the second person is of the other sex as of the same.
 MIXED = 4
-# No sentence begins at this position or later; the longest has 17 words.
+# No event begins at this position or later; the longest has 17 words.
 LAST_BEGINNING = 44
 #: The context of the toy, in tokens.
 CONTEXT = 64
@@ -77,8 +77,8 @@ class Choice:
     probs : dict of str to float
         Each possible word and its probability; they sum to one.
     kind : str, optional
-        One of `KINDS` if the word answers a question, and so is determined by the
-        words before it.
+        One of `KINDS` if the word answers a question, and is therefore determined by
+        the words before it.
 
     Examples
     --------
@@ -94,7 +94,7 @@ Grammar = Generator[Choice, str, None]
 
 
 def one_of(words, kind=None):
-    """Return the choice between equally likely words.
+    """Return a choice between equally likely words.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ def phrase(text) -> Grammar:
 
 
 def fact(people) -> Grammar:
-    """Generate who has what, as "Anna has a red ball", and add it to `people`.
+    """Generate a fact, such as "Anna has a red ball", and add it to `people`.
 
     No name, colour or thing occurs twice. A woman and a man are more likely than two
-    of a sex: then *her* and *his* alone determine the owner, which is learned early,
-    and the circuit that it builds also helps where only the name determines it.
+    people of the same sex: then *her* or *his* alone determines the owner, which is
+    learned early, and this circuit also helps where only the name determines the owner.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def pronouns(name):
 def journey(name, people) -> Grammar:
     """Generate agreement at a distance: "with *her* ball because *she* was sad".
 
-    It follows the name and "went"; the thing is the one that the person has.
+    It follows the name and "went"; the thing belongs to the person.
 
     Examples
     --------
@@ -214,9 +214,10 @@ def journey(name, people) -> Grammar:
 
 
 def song() -> Grammar:
-    """Generate an arbitrary repetition: "do la mi , do la mi". It follows "sings".
+    """Generate a repetition of arbitrary notes: "do la mi , do la mi".
 
-    Two to four notes, so that the distance to the first occurrence varies.
+    It follows "sings". There are two to four notes, so that the distance to the first
+    occurrence varies.
 
     Examples
     --------
@@ -242,7 +243,7 @@ def song() -> Grammar:
 
 
 def reminder(name, people) -> Grammar:
-    """Generate a fact again: "Tom still has his blue kite". It follows "Tom still".
+    """Generate a fact again, after "Tom still": "has his blue kite".
 
     Examples
     --------
@@ -258,7 +259,7 @@ def reminder(name, people) -> Grammar:
 
 
 def chase(animal) -> Grammar:
-    """Generate a pronoun that a later word resolves: "... because it was new".
+    """Generate a pronoun that a later word resolves: "… because it was new".
 
     It follows "the dog". Only a thing can be new and only an animal hungry, so the
     adjective determines whether "it" is the animal or the thing.
@@ -284,7 +285,7 @@ def chase(animal) -> Grammar:
 
 
 def question(thing, people) -> Grammar:
-    """Generate the recall of a fact: "the kite Tom has is blue". It follows "the kite".
+    """Generate the recall of a fact, after "the kite": "Tom has is blue".
 
     Examples
     --------
@@ -300,7 +301,7 @@ def question(thing, people) -> Grammar:
 
 
 def event(prefix, people) -> Grammar:
-    """Generate one sentence, or two; its first words decide which.
+    """Generate one or two sentences, whose first words determine the kind of event.
 
     Examples
     --------
@@ -327,7 +328,7 @@ def event(prefix, people) -> Grammar:
 
 
 def story(prefix) -> Grammar:
-    """Generate a story; `prefix` is the list of words so far, kept by the caller.
+    """Generate a story; `prefix`, the list of words so far, is updated by the caller.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The history of the toy's training: evaluations and position tables at some steps."""
+"""The history of the toy's training: evaluations and position embeddings over time."""
 
 import json
 
@@ -8,7 +8,7 @@ from . import WEIGHTS
 
 
 def learning_curve():
-    """Return the evaluations that were made during training.
+    """Return the evaluations that were recorded during training.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def position_tables():
     Returns
     -------
     dict of int to torch.Tensor, shape (CONTEXT, d)
-        By step, in order; step 0 is before any training.
+        By training step, in ascending order; step 0 is before training.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The toy's language: stories, and the exact probability of every word in them.
 
 Nothing is estimated. The grammar yields the probabilities of each word before it is
-chosen; the distribution after any prefix is found by sending the prefix through it.
+chosen, so sending it a prefix gives the exact distribution after this prefix.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def sample_story(generator: random.Random, *, grammar: Callable = story):
 
 
 def parse(words: Sequence[str], *, grammar: Callable = story):
-    """Return the choices that the grammar makes along a prefix of a story.
+    """Return the choices that the grammar offers along a prefix of a story.
 
     Parameters
     ----------
@@ -166,10 +166,10 @@ def entropy(probs):
 
 
 def is_held_out(words: Sequence[str]):
-    """Return whether a story is held out from training, which its two facts decide.
+    """Return whether a story is held out from training, judging by its two facts.
 
-    One in ten combinations of two names, colours and things is. In training the model
-    has met each of the six words, but never this combination of them.
+    About one in ten combinations of two names, colours and things is held out. In
+    training, the model sees each of the six words, but never this combination.
 
     Parameters
     ----------
@@ -189,13 +189,13 @@ def is_held_out(words: Sequence[str]):
 
 
 def stories(seed, *, held_out=False):
-    """Sample stories without end.
+    """Sample an endless sequence of stories.
 
     Parameters
     ----------
     seed : int or str
     held_out : bool, default False
-        Only stories that are held out from training, instead of only the others.
+        Yield only stories that are held out from training, instead of only the others.
 
     Yields
     ------

@@ -1,7 +1,7 @@
 """Train the toy: a small GPT-2 on the stories of `lmviz.toy.language`.
 
-Checkpoints are saved regularly, so that the same command resumes an interrupted run.
-The stories of a step depend only on the step.
+Checkpoints are saved regularly, so the same command resumes an interrupted run. The
+stories of each step depend only on its number.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from .grammar import CONTEXT, START, WORDS
 from .language import entropy, stories
 
 SIZES = {"n_layer": 3, "n_head": 4, "n_embd": 96, "n_positions": CONTEXT}
-# Standard deviation of the initial weights. It is large enough that a head passes on
-# from the start which word it has read; with the usual 0.02, chosen for larger models,
-# learning to bind a fact to its owner took many times as long.
+# Standard deviation of the initial weights. It is large enough for the heads to pass on
+# the words that they attend to from the start; with the usual 0.02, chosen for larger
+# models, learning to bind a fact to its owner took many times as long.
 INIT_STD = 0.1
 STEPS = 6_000
 BATCH = 32
@@ -47,8 +47,8 @@ def new_optimizers(module):
     """Return the optimizers: Muon for the matrices of the blocks, AdamW for the rest.
 
     Muon makes the update equally large in all directions. Most of the gradient concerns
-    what is learned easily, such as the sex of a name; *which* name it was, which binds
-    a fact to its owner, is a small part of it.
+    what is learned easily, such as the sex of a name; *which* name it was, on which
+    binding a fact to its owner depends, is a small part of it.
 
     References
     ----------
@@ -81,10 +81,10 @@ def make_batch(step):
     weights : torch.Tensor, shape (BATCH, CONTEXT - 1)
         Weight of each word in the loss: zero after the end of a story, and larger for
         answers to questions. Whether a word is an answer follows from the words before
-        it, so the weights change how fast the distribution is learned, not which.
+        it, so the weights change only how fast the distribution is learned.
     entropy : float
-        The entropy of the language in nats per word, a lower bound on the expected
-        loss.
+        The mean entropy of the true distributions in nats per word, a lower bound on
+        the expected loss.
     """
     batch = _stories_of(step)
     ids, mask = pad([story.words for story in batch])
@@ -98,12 +98,12 @@ def make_batch(step):
 
 
 def train(folder, *, steps=STEPS, on_step=lambda status: None):
-    """Train the toy, or resume an interrupted training.
+    """Train the toy, or resume an interrupted training run.
 
     Parameters
     ----------
     folder : path-like
-        Where the checkpoint is saved.
+        Folder for the checkpoint.
     steps : int, default `STEPS`
     on_step : callable, optional
         Called after every step with a dict of ``"step"``, ``"loss"`` and
@@ -154,13 +154,13 @@ def train(folder, *, steps=STEPS, on_step=lambda status: None):
 
 
 def evaluation_steps(steps):
-    """Return the steps at which the toy is evaluated, more often at first: a set."""
+    """Return the set of steps at which the toy is evaluated, more often at first."""
     every = {25, 50, *range(0, 1000, 100), *range(1000, steps, 500)}
     return {0, steps} | {step for step in every if step < steps}
 
 
 def export(folder, module, history, tables):
-    """Save the weights, the tokenizer and the history of the training.
+    """Save the weights, the tokenizer and the history of training.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def export(folder, module, history, tables):
 
 
 def corpus_hash():
-    """Return the SHA-256 of the stories of two steps, a fingerprint of the grammar."""
+    """Return the SHA-256 of the stories of steps 0 and 1, to identify the grammar."""
     text = "\n".join(" ".join(story.words) for i in (0, 1) for story in _stories_of(i))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -233,7 +233,7 @@ def _settings(steps):
 
 
 def _schedule(step, steps):
-    """Return the factor of the learning rate: warm-up, constant, linear decay."""
+    """Return the factor on the learning rate: warm-up, constant, linear decay."""
     return min(1.0, (step + 1) / WARMUP_STEPS, 3 * (1 - step / steps))
 
 
@@ -254,8 +254,8 @@ def _restore(path, settings, module, optimizers):
         metadata = file.metadata()
         if metadata.get("settings") != settings:
             raise ValueError(
-                f"{path} is a checkpoint of a training with other settings; delete it "
-                "to start again, or choose another folder with --state"
+                f"{path} is the checkpoint of a run with other settings; delete it to "
+                "start again, or choose another folder with --state"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights, tables, states = {}, {}, {name: {} for name in optimizers}

@@ -1,4 +1,4 @@
-"""Interactive figures: arrays and strings in, HTML that needs no server out."""
+"""Interactive figures: arrays and strings in, HTML out, without a server."""
 
 from ._view import View
 from .attention import AttentionView, attention

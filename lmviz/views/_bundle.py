@@ -1,4 +1,4 @@
-"""The scripts of the views, put together into one that needs no other file."""
+"""Bundle the scripts of views into one module that imports no other file."""
 
 import re
 from functools import cache
@@ -13,7 +13,7 @@ def script_tag(name):
     Parameters
     ----------
     name : str
-        Of the view, its file and its element: ``lmviz-<name>``.
+        Name of the view, of its file and of its element ``lmviz-<name>``.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def script_tag(name):
 def bundle(*names):
     """Join the scripts of some views, each in its own scope.
 
-    What they import comes before them, once; only what it exports is visible to others.
+    Imported scripts come first, once each; only their exports are visible to others.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def bundle(*names):
 
 
 def _imports(name):
-    """List what a script imports, each after what it imports itself."""
+    """Yield the scripts that a script imports, each after its own imports."""
     direct = re.findall(r'^import .* from "\./(\w+)\.js";$', _read(name), re.MULTILINE)
     for other in direct:
         yield from (*_imports(other), other)

@@ -13,7 +13,7 @@ from .._validation import strings
 
 
 def check_size(n, name="tokens", most=10_000):
-    """Refuse more tokens than a page can show.
+    """Raise an error for more tokens than a page can show.
 
     Examples
     --------
@@ -29,13 +29,13 @@ def check_size(n, name="tokens", most=10_000):
 
 
 def vocabulary_names(ids, vocabulary, n):
-    """Return the strings of some ids, in a vocabulary of n.
+    """Return the names of some ids in a vocabulary of n tokens.
 
     Parameters
     ----------
     ids : numpy.ndarray of int, shape (m,)
     vocabulary : sequence of n str, or callable
-        From an array of ids to as many strings.
+        A callable takes an array of ids and returns as many strings.
     n : int
 
     Returns
@@ -77,9 +77,9 @@ def as_html(text):
 
 
 def to_json(data):
-    """Return data as JSON that can't end the script element around it.
+    """Return data as JSON that can't close the script element around it.
 
-    Arrays become the deflated bytes of their numbers, in base64, with type and shape.
+    An array is stored as its bytes, deflated and in base64, with its dtype and shape.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _pack(value):
         value = value.detach().cpu()
     array = np.ascontiguousarray(value)
     array = array.astype(array.dtype.newbyteorder("<"))
-    # Numbers seldom repeat in runs: a tenth smaller, and four times as fast.
+    # Numbers rarely repeat: this strategy is 10 % smaller and four times as fast.
     deflate = zlib.compressobj(4, strategy=zlib.Z_FILTERED)
     raw = deflate.compress(array.tobytes()) + deflate.flush()
     packed = base64.b64encode(raw).decode("ascii")

@@ -1,4 +1,4 @@
-"""Attention weights as SVG: labelled, with a colour bar."""
+"""Draw attention weights as SVG, with labels and a colour bar."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ _STOPS = np.array(
         *([40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]),
     ]
 )
-# Where a weight is along the colours, from 0 to 1, and evenly spaced ticks, as in
-# attention.js.
+# Each scale's function from a weight to a fraction of the colour bar, and the labels of
+# evenly spaced ticks, as in attention.js.
 SCALES = {
     "linear": (lambda w: w, ("0", "0.25", "0.5", "0.75", "1")),
     "log1p": (lambda w: np.log1p(w) / np.log(2), ("0", "0.19", "0.41", "0.68", "1")),
@@ -23,7 +23,7 @@ _LEFT, _TOP, _BELOW = 104, 70, 98
 
 
 def draw(matrix, seen, rows, columns, *, title, scale, background=None):
-    """Draw a matrix of weights, a square per weight.
+    """Draw a matrix of weights, with a square per weight.
 
     Parameters
     ----------
@@ -31,15 +31,16 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     seen : ndarray of bool, shape (T_q, T_k)
         False where nothing is drawn.
     rows, columns : sequence of str
-        Labels, escaped already, as is the title; drawn where there is room.
+        Labels, already escaped, like the title; drawn where there is room.
     title : str
     scale : {"linear", "log1p", "log"}
     background : str, optional
-        A colour. Default: none, and text in the colour of the page's.
+        A colour. Default: none, with text in the text colour of the page.
 
     Returns
     -------
     str
+        An ``svg`` element.
     """
     fraction, ticks = SCALES[scale]
     cell = min(24, max(1, round(480 / len(columns))))
@@ -94,7 +95,7 @@ def colour(fraction):
 
 
 def _squares(shares, seen):
-    # One path per colour: a square each would be ten times as long.
+    # One path per colour: an element per square would be ten times as long.
     steps = np.rint(255 * shares).clip(0, 255).astype(int)
     paths = {}
     for row, column in np.argwhere(seen).tolist():

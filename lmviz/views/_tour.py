@@ -1,11 +1,12 @@
-"""The tour of the explorer: what each step shows, sets and says.
+"""The steps of the explorer's tour: what each one shows, changes and explains.
 
 A step names a part of the page and a position in the story, counted from its end. It
-may name another story than the first, and how to choose a head: the ``"sharp"`` one,
-the one that attends most to the ``"answer"``, or the most ``"needed"`` one.
+may name a story other than the first, and say which head to choose: the most
+concentrated one (``"sharp"``), the one that attends most to the ``"answer"``, or the
+one whose ablation has the largest effect (``"needed"``).
 """
 
-# What a text has in braces is measured in the page, so it holds for any weights.
+# Values in braces are measured in the page, so the texts hold for any weights.
 TOUR = [
     {
         "part": "story",

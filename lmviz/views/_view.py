@@ -1,8 +1,8 @@
-"""What every view returns: a custom element with its data, which shows itself.
+"""What every view returns: a custom element with its data.
 
-Each view takes three steps: `_validate` its arguments, `_encode` them as a plain dict
-of strings, numbers and arrays, and draw a `_fallback`, a static figure for pages
-without scripts.
+Each view has three steps: `_validate` checks its arguments, `_encode` turns them into a
+plain dict of strings, numbers and arrays, and `_fallback` draws a static figure for
+pages without scripts.
 """
 
 import html
@@ -20,14 +20,14 @@ LINKED = "LMVIZ_VIEWS_LINKED"
 
 @dataclass(frozen=True)
 class View:
-    """An interactive figure, which notebooks and gallery pages display by themselves.
+    """An interactive figure, which notebooks and gallery pages display automatically.
 
     Parameters
     ----------
     name : str
-        Of its script in ``static``, and of its element: ``lmviz-<name>``.
+        Name of its script in ``static`` and of its element ``lmviz-<name>``.
     title : str
-        Invisible characters in it are written as code points.
+        Invisible characters in it are displayed as code points.
     data : dict
         What the element shows: strings, numbers, lists, dicts and arrays.
     fallback : str
@@ -50,11 +50,11 @@ class View:
     fallback: str
 
     def _repr_html_(self):
-        """Return the element, with its script unless the site serves it."""
+        """Return the element, with its script unless the site serves that."""
         return self._element() + ("" if os.environ.get(LINKED) else self._script())
 
     def save(self, path):
-        """Write one HTML file that needs no other.
+        """Write a self-contained HTML file.
 
         Parameters
         ----------

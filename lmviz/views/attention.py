@@ -7,12 +7,12 @@ from ._payload import as_html, check_size
 from ._svg import SCALES, draw
 from ._view import View
 
-# Up to this many weights, small ones are stored finely too.
+# Up to this many weights, small ones are stored precisely, too.
 _FINE = 300_000
 
 
 class AttentionView(View):
-    """What `lmviz.views.attention` returns: one head can also be drawn as SVG.
+    """The view that `lmviz.views.attention` returns, which can also draw a head as SVG.
 
     Examples
     --------
@@ -27,7 +27,7 @@ class AttentionView(View):
         Parameters
         ----------
         layer, head : int
-            Starting at 0.
+            Counted from 0.
         scale : {"linear", "log1p", "log"}, default "linear"
             As for `attention`.
 
@@ -53,21 +53,21 @@ class AttentionView(View):
 def attention(weights, tokens, *, scale=None, title="Attention weights"):
     """Show the attention weights of every head of every layer.
 
-    Weights are stored in about a byte each, with an error below 0.001. Up to 300,000
-    weights, logarithmic colours (from 0.0001 to 1) are right to 1/255 too; with more,
-    a weight below 0.01 takes the nearest of the steps (0, 1, …, 8)² / 8,100, which
-    colours it roughly.
+    Weights are stored in about a byte each, with an error below 0.001. With up to
+    300,000 weights, logarithmic colours (from 0.0001 to 1) are accurate to 1/255, too;
+    with more, a weight below 0.01 is rounded to the nearest of (0, 1, …, 8)² / 8,100,
+    and its logarithmic colour is only approximate.
 
     Parameters
     ----------
     weights : array-like, shape (L, H, T_q, T_k)
-        Of L layers with H heads each; a row is one query, and sums to one, or is
-        all zeros, as in a head that was ablated.
+        Of L layers with H heads each. Each row is one query, and sums to one, or to
+        zero if the head was ablated.
     tokens : sequence of T_k str
         Labels of the keys; the last T_q of them label the queries.
     scale : {"linear", "log1p", "log"}, optional
-        What colours show at first, as for `lmviz.plots.attention_map`. Default:
-        linear, or the logarithm with more than 48 keys.
+        What the colours show at first, as for `lmviz.plots.attention_map`. Default:
+        ``"linear"``, or ``"log"`` for more than 48 keys.
     title : str, default "Attention weights"
 
     Returns
@@ -102,10 +102,11 @@ def _encode(weights, tokens, scale):
     Returns
     -------
     dict
-        With ``shape``; ``tokens``; ``scale``; ``causal``, whether no query sees a later
-        key, and then only what is seen is stored; ``levels``, the values that a code of
-        ten bits is for; ``low``, a byte per weight, and ``high``, the two upper bits,
-        four to a byte, the first lowest; and a ``note`` for the reader.
+        ``shape``; ``tokens``; ``scale``; ``causal``, whether no query attends to a
+        later key, in which case only the visible weights are stored; ``levels``, the
+        weights that the codes of ten bits represent; ``low``, the lower byte of each
+        code; ``high``, the two upper bits of four codes per byte, the first in the
+        lowest bits; and a ``note`` for the reader.
     """
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
@@ -130,7 +131,7 @@ def _encode(weights, tokens, scale):
 
 
 def _decode(data, layer, head):
-    """Unpack the weights of one head, and whether each is seen, as the page does."""
+    """Unpack the weights of one head, and the mask of the visible ones."""
     n_heads, seen = data["shape"][1], _seen(data)
     size = seen.sum()
     at = (layer * n_heads + head) * size + np.arange(size)
@@ -170,8 +171,8 @@ def _check_rows(weights):
 
 
 def _levels(*, fine):
-    # No step is above 0.0019: half of it, and what is lost by printing four digits,
-    # stay below 0.001 together.
+    # No step is above 0.0019, so half a step plus the rounding to four digits, in which
+    # the page prints weights, is below 0.001.
     if fine:
         small, n = np.append(0, 1e-4 * 1.06 ** np.arange(99)), 512
     else:
@@ -197,7 +198,7 @@ def _fallback(weights, data, title):
             mean = np.maximum.reduceat(mean, starts, axis)
             seen = np.maximum.reduceat(seen, starts, axis)
         rows = [i + n_keys - n_queries for i in rows]
-        said += f" A square is the largest of {patch} × {patch} tokens."
+        said += f" Each square is the largest of {patch} × {patch} weights."
     look = {"title": as_html(title), "scale": "log"}
     drawn = draw(mean, seen, rows, columns, **look)
     return f'<div style="overflow-x:auto">{drawn}</div><p>{said}</p>'

@@ -1,4 +1,4 @@
-"""Interactive embeddings: vectors on a plane, and neighbours in the whole space."""
+"""Interactive embeddings: vectors on a plane, and neighbours in all dimensions."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def embeddings(vectors, labels, *, title="Embeddings"):
     Parameters
     ----------
     vectors : array-like, shape (L + 1, T, d) or (T, d)
-        Of T tokens, at each layer or once; at least 3, of at least 2 dimensions.
+        Vectors of T tokens, at each layer or only once; T is at least 3, d at least 2.
     labels : sequence of T str
     title : str
 
@@ -38,7 +38,7 @@ def _validate(vectors, labels):
     """Return vectors of shape (L + 1, T, d), and labels."""
     try:
         flat = np.ndim(vectors) == 2
-    except ValueError:  # rows of different lengths; what comes next says so
+    except ValueError:  # rows of different lengths, which float_array reports
         flat = False
     shape = ("T", "d") if flat else ("L + 1", "T", "d")
     layers = float_array(vectors, "vectors", shape)
@@ -46,24 +46,25 @@ def _validate(vectors, labels):
     _, n, width = layers.shape
     if n < 3 or width < 2:
         raise ValueError(
-            f"`vectors` must be at least 3 of at least 2 dimensions, got {n} of {width}"
+            "`vectors` must have at least 3 vectors of at least 2 dimensions, got "
+            f"{n} of {width}"
         )
-    check_size(n, "vectors", 3000)  # each is compared with each
+    check_size(n, "vectors", 3000)  # all pairs are compared
     labels = strings(labels, "labels", n)
     return layers, labels
 
 
 def _encode(layers, labels, k=5):
-    """Project each layer on two directions, and find the neighbours of each vector.
+    """Project each layer onto two directions, and find the neighbours of each vector.
 
     Returns
     -------
     dict
         ``labels``; ``points`` (L + 1, T, 2), the two directions in which a layer's
-        vectors differ most (PCA), with the signs that fit the layer before; ``kept``
+        vectors vary most (PCA), with signs that match the previous layer; ``kept``
         (L + 1, 2), the fraction of the variance along each; ``near`` (L + 1, T, k),
-        the neighbours by cosine in the whole space, the closest first, and their
-        ``cosines``. A vector of zeros has cosine 0 with all.
+        the nearest neighbours by cosine in all dimensions, the closest first, and
+        their ``cosines``. A vector of zeros has cosine 0 with all others.
     """
     k = min(k, len(labels) - 1)
     points, kept = [], []
@@ -84,7 +85,7 @@ def _encode(layers, labels, k=5):
 
 
 def _flatten(x):
-    """Return coordinates (T, 2) and the shares of the variance (2,)."""
+    """Return coordinates (T, 2) and the fractions of the variance (2,)."""
     with needs("plots", "principal components"):
         from sklearn.decomposition import PCA
 
@@ -95,7 +96,7 @@ def _flatten(x):
 
 
 def _neighbours(x, k):
-    """Return the k closest to each row by cosine, and the cosines."""
+    """Return the k nearest neighbours of each row by cosine, and the cosines."""
     length = np.linalg.norm(x, axis=1, keepdims=True)
     unit = x / np.where(length > 0, length, 1)
     cosines = unit @ unit.T

@@ -1,4 +1,4 @@
-"""The explorer: the toy model runs in the page, from the words to the next one.
+"""The explorer: the toy runs in the page, from the words of a story to the next word.
 
 The weights, the vocabulary and the lists of the grammar are sent to the page; the model
 and the language run there (``static/model.js``, ``static/language.js``).
@@ -59,18 +59,18 @@ SITE = "_static/toy/model.safetensors"
 
 
 def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer"):
-    """Show every step of the toy, with the model running in the page.
+    """Show every step of the toy's computation, with the model running in the page.
 
     Parameters
     ----------
     stories : mapping of str to str, optional
-        Stories to choose from: their names, and their words separated by spaces.
-        Default: one for each kind of question. Only these have a tour.
+        The stories to choose from: the name of each and its words, separated by
+        spaces. Default: one for each kind of question. Only these have a tour.
     embed : bool, optional
-        Whether the page includes the weights, some 0.9 MB. Default: unless the site
+        Whether the page includes the weights, about 0.9 MB. Default: unless the site
         serves the scripts.
     weights_url : str, default ``"_static/toy/model.safetensors"``
-        Where they are fetched from otherwise, relative to the page.
+        The URL, relative to the page, from which they are fetched otherwise.
     title : str, default "Explorer"
 
     Returns
@@ -89,7 +89,7 @@ def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer"):
 
 
 def _encode(stories, tour, embed, weights_url):
-    """Gather what the page needs to run the toy and to know the true distribution.
+    """Gather what the page needs to run the toy and compute the true distribution.
 
     Returns
     -------
@@ -133,8 +133,8 @@ def _validate(stories):
         unknown = [word for word in words if word not in grammar.WORDS]
         if unknown:
             raise ValueError(
-                f"story {name!r:.60}: the toy knows {len(grammar.WORDS)} words, but "
-                f"not {unknown[0]!r:.60}"
+                f"story {name!r:.60}: {unknown[0]!r:.60} is not in the toy's "
+                f"vocabulary of {len(grammar.WORDS)} words"
             )
         if len(words) >= grammar.CONTEXT:
             raise ValueError(

@@ -16,7 +16,8 @@ def lens(logits, ids, tokens, *, vocabulary, title="Logit lens"):
         As `lmviz.prediction.logit_lens` returns them: first those of the embeddings
         alone, last the model's own.
     ids : sequence of T int
-        Of the text; a cell whose top token is the next one is underlined.
+        The ids of the text. A cell whose top token is the next one in the text is
+        underlined.
     tokens : sequence of T str
         Their names.
     vocabulary : sequence of V str, or callable
@@ -59,7 +60,7 @@ def _validate(logits, ids, tokens):
 
 
 def _encode(logits, ids, tokens, vocabulary, k=5):
-    """Pick the most likely tokens of each layer, and the rank of the final answer.
+    """Pick the most likely tokens of each layer, and the rank of the final prediction.
 
     Returns
     -------

@@ -12,13 +12,13 @@ _CURVES = (0, 4, 16)
 def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
     """Show sinusoidal and rotary encodings and ALiBi, with their parameters.
 
-    The page computes everything itself, by the formulas of `lmviz.positions`.
+    The page computes everything itself, with the formulas of `lmviz.positions`.
 
     Parameters
     ----------
     title : str
     n : int, default 128
-        How many positions to show.
+        Number of positions to show.
     d : int, default 64
         Initial width; even. Its slider goes from 2 to twice this.
     kind : {"sinusoidal", "rotary", "ALiBi"}, default "sinusoidal"

@@ -6,10 +6,10 @@ from .._validation import float_array, integer, strings
 from ._payload import as_html, check_size, vocabulary_names
 from ._view import View
 
-# The stops of the slider: at each, the weight of the tail is computed here, exactly.
+# The stops of the slider, for each of which the tail's weight is computed exactly here.
 _TEMPERATURES = np.arange(2, 61) / 20
 _WIDTH = 0.05
-_DEEPEST = 3000  # 150 below the first: nothing at any temperature
+_DEEPEST = 3000  # bins: a logit 150 below the first is negligible at any temperature
 
 
 def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200):
@@ -25,9 +25,9 @@ def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200):
         strings.
     title : str
     keep : int, default 200
-        How many of the most likely tokens of each position are sent one by one. The
-        rest, its tail, is sent as sums: where top-p cuts inside the tail, the page is
-        off by up to the probability of one rare token.
+        How many of the most likely tokens at each position are sent individually. The
+        rest, the tail, is sent as sums: if top-p cuts within the tail, the page is off
+        by up to the probability of one rare token.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def _validate(logits, tokens, keep):
 
 
 def _encode(logits, tokens, vocabulary, keep):
-    """Sort each position's logits, and sum up those beyond the first `keep`.
+    """Sort the logits of each position, and summarize those beyond the first `keep`.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def _encode(logits, tokens, vocabulary, keep):
         each kept token; ``ids`` and ``logits`` (T, K), the most likely first. Of the
         tail: ``count``, the number of its tokens; ``sums`` (T, 59), the logarithm of
         the sum of exp(logit / temperature) at each of ``temperatures``; ``bins``
-        (T, n), how many of its logits lie in each of n intervals of ``width`` from
-        ``start`` (T,) downwards, which tells how far top-p reaches into it; ``ties``
+        (T, n), how many of its logits are in each of n intervals of ``width`` from
+        ``start`` (T,) downwards, which shows how far top-p reaches into it; ``ties``
         (T,), how many are as likely as the last kept token.
     """
     order = np.argsort(-logits, axis=1, kind="stable")
@@ -106,7 +106,7 @@ def _sums(tail):
 
 
 def _bins(tail):
-    """Count each row's logits by how far they are below its first, (T, n)."""
+    """Count the logits of each row by their distance to its first, (T, n)."""
     below = [(row[0] - row[np.isfinite(row)]) / _WIDTH for row in tail if row.size]
     counts = [np.bincount(row.clip(0, _DEEPEST).astype(np.int64)) for row in below]
     bins = np.zeros((len(tail), max(map(len, counts), default=0)), np.uint32)
@@ -116,7 +116,7 @@ def _bins(tail):
 
 
 def _fallback(data):
-    """Tabulate the most likely tokens after the last one."""
+    """Tabulate the most likely next tokens at the last position."""
     head = data["logits"][-1].astype(np.float64)
     at = data["temperatures"].index(1.0)
     total = np.logaddexp.reduce([*head, data["sums"][-1][at]])

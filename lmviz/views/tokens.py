@@ -1,4 +1,4 @@
-"""Interactive tokens: what tokenizers make of a text, one row each."""
+"""Interactive tokens: how tokenizers split a text, one row each."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from ._view import View
 
 
 def tokens(rows, *, ids=None, title="Tokens"):
-    """Show token sequences under each other, each token with its id and bytes.
+    """Show token sequences one below the other, each token with its id and bytes.
 
     Parameters
     ----------

@@ -174,7 +174,7 @@ def test_resuming_with_other_settings_is_an_error(short, tmp_path, monkeypatch):
     train.train(tmp_path, steps=2)
     monkeypatch.setattr(train, "BATCH", 9)
     with pytest.raises(
-        ValueError, match="state.safetensors is a checkpoint of a training with"
+        ValueError, match="state.safetensors is the checkpoint of a run with"
     ):
         train.train(tmp_path, steps=2)
 

@@ -61,7 +61,7 @@ def test_input_is_unchanged_and_labels_are_escaped():
         (X[None], LABELS, ValueError, "vectors"),
         (X * np.inf, LABELS, ValueError, r"must be finite .* got -?inf at \(0, 0, 0\)"),
         (X * np.nan, LABELS, ValueError, "must be finite .* got nan"),
-        (X[:, :2], LABELS[:2], ValueError, "at least 3 of .* got 2 of 6"),
+        (X[:, :2], LABELS[:2], ValueError, "at least 3 vectors of .* got 2 of 6"),
         (X[:, :, :1], LABELS, ValueError, "got 8 of 1"),
         (X[:0], LABELS, ValueError, "`vectors` must not be empty"),
         (X, LABELS[1:], ValueError, "`labels` must have length 8, got 7"),

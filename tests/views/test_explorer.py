@@ -103,7 +103,7 @@ def test_input_is_unchanged():
         (
             {"a": "Anna went to London"},
             ValueError,
-            "story 'a': the toy knows 78 words, but not 'London'",
+            "story 'a': 'London' is not in the toy's vocabulary of 78 words",
         ),
         (
             {"a": "Anna " * 64},
