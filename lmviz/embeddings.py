@@ -13,7 +13,7 @@ from . import _validation
 from ._extras import needs
 
 
-def lookup(table, ids):
+def lookup(table, ids) -> torch.Tensor:
     """Return the rows of an embedding table for some ids.
 
     Parameters
@@ -36,7 +36,7 @@ def lookup(table, ids):
     return table[_validation.ids(ids, "ids", ("...",), size=len(table))]
 
 
-def cosine(a, b):
+def cosine(a, b) -> torch.Tensor:
     r"""Return the cosine similarity of each row of `a` and each row of `b`.
 
     .. math:: \cos(a, b) = \frac{a \cdot b}{\|a\| \, \|b\|}
@@ -69,7 +69,7 @@ def cosine(a, b):
     return normalize(a, dim=-1) @ normalize(b, dim=-1).T
 
 
-def nearest_neighbors(table, id, *, k=10):
+def nearest_neighbors(table, id, *, k=10) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the rows with the largest cosine similarity to one row.
 
     Parameters
@@ -101,7 +101,9 @@ def nearest_neighbors(table, id, *, k=10):
     return ids, cosines
 
 
-def analogy(table, a, b, c, *, k=5, exclude_inputs=True):
+def analogy(
+    table, a, b, c, *, k=5, exclude_inputs=True
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Answer "a is to b as c is to …" with the rows most similar to b - a + c.
 
     Parameters
@@ -153,7 +155,7 @@ def analogy(table, a, b, c, *, k=5, exclude_inputs=True):
     return ids, cosines
 
 
-def random_pair_cosines(table, *, n=10_000, seed=0):
+def random_pair_cosines(table, *, n=10_000, seed=0) -> torch.Tensor:
     """Return the cosine similarities of random pairs of different rows.
 
     They are the baseline for any claim that two rows are similar.
@@ -185,7 +187,7 @@ def random_pair_cosines(table, *, n=10_000, seed=0):
     return torch.nn.functional.cosine_similarity(table[first], table[second])
 
 
-def pca(x, *, n_components=2):
+def pca(x, *, n_components=2) -> tuple[torch.Tensor, torch.Tensor]:
     """Project vectors onto the directions of largest variance (PCA).
 
     Parameters

@@ -6,6 +6,7 @@ ablation) or by its average (mean ablation).
 """
 
 import operator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,7 +17,7 @@ from ..transformer.architectures import architecture_of
 
 
 @contextmanager
-def ablate_heads(lm, heads, *, replacement=None):
+def ablate_heads(lm, heads, *, replacement=None) -> Iterator[None]:
     """Ablate some heads within a ``with`` block.
 
     Parameters
@@ -63,7 +64,7 @@ def ablate_heads(lm, heads, *, replacement=None):
             handle.remove()
 
 
-def mean_head_outputs(lm, text):
+def mean_head_outputs(lm, text) -> torch.Tensor:
     """Return the output of each head, averaged over the positions of a text.
 
     Parameters
@@ -108,7 +109,7 @@ def mean_head_outputs(lm, text):
     return torch.stack([means[layer] for layer in range(n_layers)])
 
 
-def head_effects(lm, text, answer, *, replacement=None):
+def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     """Ablate one head at a time and measure the effect on the answer.
 
     The heads of a layer are ablated in one forward pass, as a batch with one row per

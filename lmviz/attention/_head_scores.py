@@ -11,7 +11,7 @@ import torch
 from .. import _validation
 
 
-def previous_token_score(weights):
+def previous_token_score(weights) -> torch.Tensor:
     """Measure how much a head attends to the previous token.
 
     Parameters
@@ -33,7 +33,7 @@ def previous_token_score(weights):
     return _mean_fraction(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
-def first_token_score(weights):
+def first_token_score(weights) -> torch.Tensor:
     """Measure how much a head attends to the first token of the text.
 
     Parameters
@@ -60,7 +60,7 @@ def first_token_score(weights):
     return _mean_fraction(weights, *_first(torch.arange(weights.shape[-1])))
 
 
-def duplicate_token_score(weights, ids):
+def duplicate_token_score(weights, ids) -> torch.Tensor:
     """Measure how much a head attends to earlier copies of the query's token.
 
     Parameters
@@ -88,7 +88,7 @@ def duplicate_token_score(weights, ids):
     return _mean_fraction(weights, *_copies(ids))
 
 
-def induction_score(weights, ids):
+def induction_score(weights, ids) -> torch.Tensor:
     """Measure how much a head attends to the token after an earlier copy.
 
     An induction head can continue a repetition: at the second A of "A B … A" it attends
@@ -119,7 +119,7 @@ def induction_score(weights, ids):
     return _mean_fraction(weights, *_after_copies(ids))
 
 
-def entropy(weights):
+def entropy(weights) -> torch.Tensor:
     """Return the entropy of each row of attention weights, in nats.
 
     Parameters
@@ -140,7 +140,7 @@ def entropy(weights):
     return torch.special.entr(weights).sum(-1)
 
 
-def rollout(attentions, *, residual=0.5):
+def rollout(attentions, *, residual=0.5) -> torch.Tensor:
     """Compute attention rollout: the product of the attention weights of all layers.
 
     The heads of a layer are averaged and mixed with the residual connection, which
@@ -186,7 +186,7 @@ def rollout(attentions, *, residual=0.5):
     return total
 
 
-def strongest(scores, k):
+def strongest(scores, k) -> list[tuple[int, int, float]]:
     """Return the k heads with the largest scores.
 
     Parameters

@@ -5,7 +5,7 @@ import torch
 from .. import _validation
 
 
-def causal_mask(n_tokens, *, window=None):
+def causal_mask(n_tokens, *, window=None) -> torch.Tensor:
     """Return the causal mask: each query attends to itself and to earlier keys.
 
     Parameters
@@ -34,7 +34,7 @@ def causal_mask(n_tokens, *, window=None):
     return mask if window is None else mask.triu(1 - window)
 
 
-def scores(query, key, *, scale=None, softcap=None):
+def scores(query, key, *, scale=None, softcap=None) -> torch.Tensor:
     """Return the scaled dot product of each query with each key.
 
     Parameters
@@ -74,7 +74,9 @@ def scores(query, key, *, scale=None, softcap=None):
     return raw if softcap is None else softcap * (raw / softcap).tanh()
 
 
-def attention_weights(query, key, *, mask=None, bias=None, scale=None, softcap=None):
+def attention_weights(
+    query, key, *, mask=None, bias=None, scale=None, softcap=None
+) -> torch.Tensor:
     """Return the attention weights: the softmax of the scores over the visible keys.
 
     Parameters
@@ -131,7 +133,7 @@ def _check_bias(bias, shape):
     return bias
 
 
-def attend(query, key, value, *, mask=None):
+def attend(query, key, value, *, mask=None) -> torch.Tensor:
     """Return the average of the values for each query, weighted by attention.
 
     Parameters
@@ -165,7 +167,7 @@ def attend(query, key, value, *, mask=None):
     return weights @ value
 
 
-def split_heads(x, n_heads):
+def split_heads(x, n_heads) -> torch.Tensor:
     """Split the hidden dimension into heads.
 
     Parameters
@@ -190,7 +192,7 @@ def split_heads(x, n_heads):
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
 
 
-def join_heads(x):
+def join_heads(x) -> torch.Tensor:
     """Concatenate the heads: the inverse of `split_heads`.
 
     Parameters
@@ -210,7 +212,7 @@ def join_heads(x):
     return _validation.tensor(x, "x", ("H", "T", "d_head")).transpose(0, 1).flatten(1)
 
 
-def share_heads(x, n_heads):
+def share_heads(x, n_heads) -> torch.Tensor:
     """Repeat key or value heads, one for each query head (grouped-query attention).
 
     Parameters

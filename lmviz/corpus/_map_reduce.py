@@ -8,6 +8,7 @@ import json
 import time
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
@@ -79,7 +80,9 @@ class Batches:
             raise ValueError(f"text {index} must have two tokens or more, got one")
         return ids
 
-    def reduce(self, work, add, start, *, n_jobs=None, file=None, progress=True):
+    def reduce(
+        self, work, add, start, *, n_jobs=None, file=None, progress=True
+    ) -> dict[str, torch.Tensor]:
         """Compute a result for each batch and add them up, always in the same order.
 
         Parameters

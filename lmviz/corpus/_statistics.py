@@ -16,7 +16,9 @@ from ..transformer.architectures import architecture_of
 from ._map_reduce import Batches
 
 
-def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True):
+def head_scores(
+    lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True
+) -> dict[str, torch.Tensor]:
     """Score every head on many texts, as `lmviz.attention` does on one text.
 
     Parameters
@@ -74,7 +76,9 @@ def head_scores(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progres
     return dict(zip(names, means.float(), strict=True))
 
 
-def surprisals(lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True):
+def surprisals(
+    lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True
+) -> list[torch.Tensor]:
     """Return the surprisal of each token of many texts, in nats.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import _validation
 from .._text import checked_text
@@ -12,6 +13,13 @@ from . import _read
 from ._card import ModelCard, card_of
 from ._resolve import Source
 from .errors import CorruptFile
+
+if TYPE_CHECKING:
+    import tokenizers
+    import torch
+    from transformers.modeling_utils import PreTrainedModel
+
+    from ._trace import Trace
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,12 +52,12 @@ class LanguageModel:
     """
 
     card: ModelCard
-    module: object
+    module: "PreTrainedModel"
     source: Source | None = None
-    _tokenizer: object = None
+    _tokenizer: "tokenizers.Tokenizer | None" = None
 
     @classmethod
-    def from_module(cls, module, tokenizer=None, name="custom"):
+    def from_module(cls, module, tokenizer=None, name="custom") -> "LanguageModel":
         """Wrap a causal transformers model that was created in memory.
 
         Parameters
@@ -80,7 +88,7 @@ class LanguageModel:
         return cls(card, module, None, tokenizer)
 
     @functools.cached_property
-    def tokenizer(self):
+    def tokenizer(self) -> "tokenizers.Tokenizer":
         """The tokenizer, a ``tokenizers.Tokenizer``, which is read on first use."""
         if self.source is None and self._tokenizer is None:
             raise ValueError(
@@ -97,22 +105,22 @@ class LanguageModel:
         return tokenizer
 
     @property
-    def n_layers(self):
+    def n_layers(self) -> int:
         """Number of blocks, L."""
         return self.card.n_layers
 
     @property
-    def n_heads(self):
+    def n_heads(self) -> int:
         """Number of attention heads in a block, H."""
         return self.card.n_heads
 
     @property
-    def d_model(self):
+    def d_model(self) -> int:
         """Width of the residual stream, d."""
         return self.card.d_model
 
     @property
-    def context(self):
+    def context(self) -> int | None:
         """Maximum number of tokens T, None if the model sets no limit."""
         return self.card.context
 
@@ -137,7 +145,7 @@ class LanguageModel:
 
         return load_revision, (self.source.spec, self.source.revision)
 
-    def encode(self, text, *, truncate=False):
+    def encode(self, text, *, truncate=False) -> "torch.Tensor":
         """Return the ids of a text.
 
         Parameters
@@ -163,7 +171,7 @@ class LanguageModel:
         _validation.check_context(len(ids), self.context)
         return ids
 
-    def decode(self, ids):
+    def decode(self, ids) -> str:
         """Return the text of some ids, without special tokens.
 
         Parameters
@@ -187,7 +195,7 @@ class LanguageModel:
             id_to_token(self.tokenizer, i)  # Tokenizer.decode drops unknown ids
         return self.tokenizer.decode(ids)
 
-    def tokens(self, ids):
+    def tokens(self, ids) -> list[str]:
         """Return the tokens of some ids as displayed: ␣ is a space, ↵ a newline.
 
         Parameters
@@ -202,7 +210,7 @@ class LanguageModel:
             return [str(int(i)) for i in ids]
         return readable_tokens(self.tokenizer, ids)
 
-    def token_id(self, text):
+    def token_id(self, text) -> int:
         """Return the id of a single token.
 
         Parameters
@@ -239,7 +247,7 @@ class LanguageModel:
             )
         return ids[0]
 
-    def ids(self, text):
+    def ids(self, text) -> "torch.Tensor":
         """Return the ids of a text, or validate ids that are given.
 
         Parameters
@@ -262,7 +270,7 @@ class LanguageModel:
         _validation.check_context(len(ids), self.context)
         return ids
 
-    def pieces(self, text, *, length=None, stride=None):
+    def pieces(self, text, *, length=None, stride=None) -> "list[torch.Tensor]":
         """Split a text into windows that fit the context.
 
         Parameters
@@ -297,7 +305,7 @@ class LanguageModel:
         starts = [*range(0, last, stride), -(-last // stride) * stride]
         return [ids[start : start + length] for start in starts]
 
-    def trace(self, text, *, keep=None):
+    def trace(self, text, *, keep=None) -> "Trace":
         """Run the model once on a text and keep what it computed.
 
         Parameters
@@ -323,7 +331,7 @@ class LanguageModel:
 
         return trace(self, self.ids(text), keep=keep)
 
-    def generate(self, text, *, n_tokens=20, **options):
+    def generate(self, text, *, n_tokens=20, **options) -> str:
         """Continue a text, by default with the most likely token at each step.
 
         Parameters

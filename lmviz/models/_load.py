@@ -1,14 +1,18 @@
 """``lmviz.load``: resolve the name, make it local, verify, read, describe."""
 
 import functools
+from typing import TYPE_CHECKING
 
 from . import _local, _read, _resolve, _wheels
 from ._card import card_of
 from ._language_model import LanguageModel
 from .errors import ModelError
 
+if TYPE_CHECKING:
+    import tokenizers
 
-def load(name=None):
+
+def load(name=None) -> LanguageModel:
     """Load a causal language model by name, path or hub id.
 
     Parameters
@@ -39,7 +43,7 @@ def load(name=None):
     return LanguageModel(card_of(source, module), module, source)
 
 
-def load_tokenizer(name=None):
+def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
     """Load only the tokenizer of a model, without its weights and without torch.
 
     Parameters

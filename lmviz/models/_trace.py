@@ -46,9 +46,10 @@ class Trace:
     tokens: tuple[str, ...]
     ids: torch.Tensor
     embeddings: torch.Tensor
-    hidden_states: torch.Tensor | None
-    attentions: torch.Tensor | None
-    logits: torch.Tensor | None
+    # None if `keep` leaves them out; a type that said so would make every use an error.
+    hidden_states: torch.Tensor
+    attentions: torch.Tensor
+    logits: torch.Tensor
 
     def __repr__(self):
         """Return the shapes, not the numbers."""
@@ -59,7 +60,7 @@ class Trace:
         )
         return f"Trace({len(self.tokens)} tokens: {shapes})"
 
-    def where(self, token):
+    def where(self, token) -> list[int]:
         """Return the positions of a token.
 
         Parameters

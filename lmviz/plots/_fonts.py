@@ -7,9 +7,13 @@ character that no font has, or that is invisible, is replaced by its code point.
 
 import unicodedata
 from functools import cache
+from typing import TYPE_CHECKING
 
 from .._extras import needs
 from .._text import code_point, is_invisible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Maximum number of lines of a text, to leave room for the rest of the figure.
 _LINES = 5
@@ -17,7 +21,7 @@ _LINES = 5
 _BOXES = "Last Resort High-Efficiency"
 
 
-def make_legible(ax):
+def make_legible(ax) -> "Axes":
     """Draw every text of an Axes literally, in fonts that have its characters.
 
     In the title, the legend, the annotations and the labels of axes, ticks and colour

@@ -1,11 +1,16 @@
 """Figures of attention weights: one head, or every head at a glance."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._validation import array, check_finite, float_array
 from ._axes import check_labels, new_axes, scaled, shortened
 from ._fonts import make_legible
 from .heatmap import heatmap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def attention_map(
@@ -18,7 +23,7 @@ def attention_map(
     vmax=None,
     title="Attention weights",
     ax=None,
-):
+) -> "Axes":
     """Draw the attention weights of one head: a row per query, a column per key.
 
     Parameters
@@ -78,7 +83,7 @@ def attention_map(
 
 def head_mosaic(
     weights, *, scale="linear", cmap="viridis", title="Attention of every head", ax=None
-):
+) -> "Axes":
     """Draw the attention maps of all heads as one image.
 
     Parameters

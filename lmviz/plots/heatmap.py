@@ -1,11 +1,16 @@
 """Heatmaps: every heatmap of the book is drawn here, by seaborn."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._extras import needs
 from .._validation import array, check_finite
 from ._axes import check_labels, new_axes, shortened
 from ._fonts import make_legible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def heatmap(
@@ -23,7 +28,7 @@ def heatmap(
     vmin=None,
     vmax=None,
     ax=None,
-):
+) -> "Axes":
     """Draw a matrix as a heatmap, with row 0 at the top.
 
     Parameters

@@ -1,12 +1,19 @@
 """Scatter plots with labelled points."""
 
+from typing import TYPE_CHECKING
+
 from .._extras import needs
 from .._validation import float_array
 from ._axes import PALETTE, check_labels, new_axes, shortened
 from ._fonts import make_legible
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def labelled_scatter(coordinates, labels, *, title="", xlabel="", ylabel="", ax=None):
+
+def labelled_scatter(
+    coordinates, labels, *, title="", xlabel="", ylabel="", ax=None
+) -> "Axes":
     """Draw points, each with a label that doesn't cover the others.
 
     Parameters

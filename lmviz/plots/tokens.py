@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .._extras import needs
 from .._text import checked_text, visible
@@ -11,11 +12,14 @@ from ..tokenization._coverage import check_coverage
 from ._axes import LONGEST, PALETTE, check_labels, new_axes, shortened
 from ._fonts import fit, make_legible
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _COLOURS = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
 _WIDEST = 120  # characters that can be read in one line
 
 
-def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None):
+def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None) -> "Axes":
     """Draw token sequences one below the other, with a coloured box per token.
 
     Parameters
@@ -64,7 +68,7 @@ def tokenizations(
     title="The same text, split by each tokenizer",
     width=9.0,
     ax=None,
-):
+) -> "Axes":
     r"""Draw how several tokenizers split one text, aligned character by character.
 
     Tokens that are bytes of the same character share its width.
@@ -183,7 +187,7 @@ def _draw_rows(ax, rows, families, width, title):
     return make_legible(ax)
 
 
-def token_bars(tokens, probabilities, *, title="Next token", ax=None):
+def token_bars(tokens, probabilities, *, title="Next token", ax=None) -> "Axes":
     """Draw the most likely tokens as bars, and all others as one.
 
     Parameters

@@ -9,7 +9,7 @@ import torch
 from .. import _validation
 
 
-def alibi_slopes(n_heads):
+def alibi_slopes(n_heads) -> torch.Tensor:
     """Return the slope of each head's penalty in ALiBi.
 
     Parameters
@@ -43,7 +43,7 @@ def alibi_slopes(n_heads):
     return torch.cat([series(power), between]).float()
 
 
-def alibi(slopes, n_tokens):
+def alibi(slopes, n_tokens) -> torch.Tensor:
     r"""Return the bias that ALiBi adds to the attention scores.
 
     .. math:: b_{h,q,k} = -m_h \, (q - k)

@@ -28,7 +28,7 @@ class LearnedPositionalEmbedding(torch.nn.Module):
         super().__init__()
         self.table = torch.nn.Embedding(seq_len, d_model)
 
-    def forward(self, seq_len):
+    def forward(self, seq_len) -> torch.Tensor:
         """Return the rows of the first `seq_len` positions.
 
         Parameters

@@ -11,7 +11,9 @@ from .. import _validation
 from . import _sinusoidal
 
 
-def rotary(x, *, base=10_000.0, inverse_frequencies=None, interleaved=False):
+def rotary(
+    x, *, base=10_000.0, inverse_frequencies=None, interleaved=False
+) -> torch.Tensor:
     r"""Rotate each pair of dimensions by an angle proportional to the position.
 
     At position p, pair i becomes

@@ -39,7 +39,9 @@ class Step:
     alternative_probs: torch.Tensor
 
 
-def generate(lm, text, *, n_tokens=20, choose=greedy, k=5, use_cache=True):
+def generate(
+    lm, text, *, n_tokens=20, choose=greedy, k=5, use_cache=True
+) -> list[Step]:
     """Continue a text one token at a time.
 
     Parameters

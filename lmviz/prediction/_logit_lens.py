@@ -5,7 +5,7 @@ import torch
 from .. import _validation
 
 
-def logit_lens(hidden_states, final_norm, unembedding):
+def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
     """Apply the final norm and the unembedding to the residual stream of each layer.
 
     Parameters

@@ -7,7 +7,7 @@ import torch
 from .. import _validation
 
 
-def surprisal(logits, ids):
+def surprisal(logits, ids) -> torch.Tensor:
     """Return the surprisal of each token, in nats.
 
     Parameters
@@ -37,7 +37,7 @@ def surprisal(logits, ids):
     return -logs.gather(1, ids[1:, None])[:, 0]
 
 
-def text_surprisal(lm, text, *, window=None, stride=None):
+def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
     """Return the surprisal of each token of a text of any length, in nats.
 
     A text longer than the window is traced in overlapping windows: each starts `stride`
@@ -91,7 +91,7 @@ def text_surprisal(lm, text, *, window=None, stride=None):
     return torch.cat(values)
 
 
-def ranks(logits, ids):
+def ranks(logits, ids) -> torch.Tensor:
     """Return the rank of each token by its probability.
 
     Parameters
@@ -115,7 +115,7 @@ def ranks(logits, ids):
     return (logits[:-1] > true).sum(-1) + 1
 
 
-def perplexity(surprisals):
+def perplexity(surprisals) -> float:
     """Return the perplexity: the exponential of the mean surprisal.
 
     Parameters
@@ -142,7 +142,7 @@ def perplexity(surprisals):
     return float(_nats(surprisals).mean().double().exp())
 
 
-def bits_per_byte(surprisals, text):
+def bits_per_byte(surprisals, text) -> float:
     """Return the mean surprisal per byte of a text, in bits.
 
     Parameters

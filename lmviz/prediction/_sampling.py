@@ -1,13 +1,14 @@
 """Sampling: from logits to probabilities, and from probabilities to a token."""
 
 import math
+from collections.abc import Callable
 
 import torch
 
 from .. import _validation
 
 
-def probabilities(logits, *, temperature=1.0):
+def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
     """Turn logits into probabilities.
 
     Parameters
@@ -38,7 +39,7 @@ def probabilities(logits, *, temperature=1.0):
     return (logits / temperature).softmax(-1)
 
 
-def top_k_filter(logits, k):
+def top_k_filter(logits, k) -> torch.Tensor:
     """Keep the k most likely tokens and rule out the others.
 
     Parameters
@@ -68,7 +69,7 @@ def top_k_filter(logits, k):
     return logits.masked_fill(logits < least, -torch.inf)
 
 
-def top_p_filter(logits, p):
+def top_p_filter(logits, p) -> torch.Tensor:
     """Keep the nucleus: the smallest set of tokens with cumulative probability p.
 
     Parameters
@@ -103,7 +104,7 @@ def top_p_filter(logits, p):
     return logits.masked_fill(torch.zeros_like(out).scatter(-1, order, out), -torch.inf)
 
 
-def greedy(logits):
+def greedy(logits) -> int:
     """Choose the most likely token.
 
     Parameters
@@ -123,7 +124,9 @@ def greedy(logits):
     return int(_validation.logits(logits, "logits", ("V",)).argmax())
 
 
-def sampler(*, temperature=1.0, top_k=None, top_p=None, seed=0):
+def sampler(
+    *, temperature=1.0, top_k=None, top_p=None, seed=0
+) -> Callable[[torch.Tensor], int]:
     """Return a function that samples a token from logits.
 
     Parameters

@@ -17,7 +17,7 @@ from ._ids import id_list
 UNKNOWN = "[UNK]"
 
 
-def basic_tokenize(text):
+def basic_tokenize(text) -> list[str]:
     r"""Split a text into lowercase words and single punctuation characters.
 
     Each run of word characters (``\w+``: letters, digits, underscores) is a token;
@@ -61,7 +61,7 @@ class BasicTokenizer:
         self.ids = {word: i for i, word in enumerate(self.words)}
 
     @classmethod
-    def train(cls, texts: Iterable[str]):
+    def train(cls, texts: Iterable[str]) -> "BasicTokenizer":
         """Build a vocabulary from all the words of some texts, in alphabetical order.
 
         Parameters
@@ -74,7 +74,7 @@ class BasicTokenizer:
         """
         return cls(sorted({word for text in texts for word in basic_tokenize(text)}))
 
-    def encode(self, text):
+    def encode(self, text) -> list[int]:
         """Return the ids of a text, one per token; unknown words get id 0.
 
         Parameters
@@ -87,7 +87,7 @@ class BasicTokenizer:
         """
         return [self.ids.get(word, 0) for word in basic_tokenize(text)]
 
-    def decode(self, ids):
+    def decode(self, ids) -> str:
         """Return the words of some ids, joined with spaces.
 
         Capitals and the original spacing are lost: the ids don't record them.

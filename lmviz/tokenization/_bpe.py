@@ -40,7 +40,7 @@ class Merge:
     count: int | None = None
 
     @property
-    def token(self):
+    def token(self) -> str:
         """The new token, a str."""
         return "".join(self.pair)
 
@@ -74,13 +74,13 @@ class BytePairEncoding:
         object.__setattr__(self, "_ranks", ranks)
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> list[str]:
         """All tokens in the order of their ids, a list of str."""
         return list(
             dict.fromkeys([*self.alphabet, *(merge.token for merge in self.merges)])
         )
 
-    def steps(self, word, *, n_merges=None):
+    def steps(self, word, *, n_merges=None) -> list[list[str]]:
         """Split one word and return the tokens after each merge.
 
         The applicable merge with the lowest rank is applied everywhere in the word,
@@ -121,7 +121,7 @@ class BytePairEncoding:
             steps.append(merge_pair(steps[-1], pair))
         return steps
 
-    def encode(self, word, *, n_merges=None):
+    def encode(self, word, *, n_merges=None) -> list[str]:
         """Split one word into tokens.
 
         The result equals the last of the `steps`, for words of any length. The
@@ -173,7 +173,7 @@ class BytePairEncoding:
         return [token for token in tokens if token is not None]
 
 
-def train_bpe(word_counts: Mapping[str, int], *, n_merges: int):
+def train_bpe(word_counts: Mapping[str, int], *, n_merges: int) -> BytePairEncoding:
     """Learn a byte pair encoding from word counts.
 
     The most frequent pair of neighbouring tokens is merged, repeatedly. Of equally

@@ -26,7 +26,7 @@ _WORD = regex.compile(
 )
 
 
-def split_words(text):
+def split_words(text) -> list[str]:
     r"""Pre-tokenize a text as GPT-2 does: no token crosses the boundary of a word.
 
     Parameters
@@ -53,7 +53,7 @@ def split_words(text):
 
 
 @cache
-def byte_alphabet():
+def byte_alphabet() -> dict[int, str]:
     """Return the printable character that represents each byte in GPT-2's vocabulary.
 
     Printable Latin-1 characters represent themselves; the other 68 bytes, including
@@ -80,7 +80,7 @@ def byte_alphabet():
 
 
 @cache
-def alphabet_bytes():
+def alphabet_bytes() -> dict[str, int]:
     """Return the byte of each character in the byte alphabet, the inverse mapping.
 
     Returns
@@ -95,7 +95,7 @@ def alphabet_bytes():
     return {character: byte for byte, character in byte_alphabet().items()}
 
 
-def to_alphabet(word):
+def to_alphabet(word) -> str:
     """Return the UTF-8 bytes of a word, spelled in the byte alphabet.
 
     Parameters
@@ -166,7 +166,9 @@ class ByteLevelBPE:
         self._word_ids = lru_cache(2**16)(self._encode_word)
 
     @classmethod
-    def from_files(cls, encoder, merges, *, special=("<|endoftext|>",)):
+    def from_files(
+        cls, encoder, merges, *, special=("<|endoftext|>",)
+    ) -> "ByteLevelBPE":
         """Read GPT-2's tokenizer from the two files that OpenAI published.
 
         Parameters
@@ -194,7 +196,7 @@ class ByteLevelBPE:
         return cls(vocabulary, map(Merge, pairs), special=special)
 
     @classmethod
-    def train(cls, text, *, n_merges):
+    def train(cls, text, *, n_merges) -> "ByteLevelBPE":
         """Learn a vocabulary from a text: the 256 bytes, then one token per merge.
 
         Parameters
@@ -217,7 +219,7 @@ class ByteLevelBPE:
         unique = dict.fromkeys(tokens)
         return cls({token: i for i, token in enumerate(unique)}, merges)
 
-    def encode(self, text):
+    def encode(self, text) -> list[int]:
         """Return the ids of a text.
 
         Parameters
@@ -239,7 +241,7 @@ class ByteLevelBPE:
                     ids.extend(self._word_ids(word))
         return ids
 
-    def decode(self, ids):
+    def decode(self, ids) -> str:
         """Return the text of some ids.
 
         Parameters
@@ -263,7 +265,7 @@ class ByteLevelBPE:
                 raw += bytes(alphabet_bytes()[character] for character in token)
         return raw.decode("utf-8", errors="replace")
 
-    def steps(self, word):
+    def steps(self, word) -> list[list[str]]:
         """Split one word and return the tokens after each merge.
 
         Parameters

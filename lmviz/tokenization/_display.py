@@ -11,7 +11,7 @@ from ._byte_level import alphabet_bytes
 from ._ids import id_list, id_to_token
 
 
-def readable(token):
+def readable(token) -> str:
     r"""Return one token of a byte-level vocabulary in readable form.
 
     Parameters
@@ -38,7 +38,7 @@ def readable(token):
     return visible_bytes(raw)
 
 
-def readable_tokens(tokenizer, ids):
+def readable_tokens(tokenizer, ids) -> list[str]:
     """Return the tokens of some ids in readable form.
 
     Parameters

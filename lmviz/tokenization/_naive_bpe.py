@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import pairwise
 
 
-def naive_train_bpe(word_counts, *, n_merges):
+def naive_train_bpe(word_counts, *, n_merges) -> list[tuple[tuple[str, str], int]]:
     """Learn a byte pair encoding by counting all pairs again before each merge.
 
     In words: (1) split each word into characters; (2) count how often each pair of
@@ -60,7 +60,7 @@ def naive_train_bpe(word_counts, *, n_merges):
     return merges
 
 
-def naive_encode_bpe(word, merges):
+def naive_encode_bpe(word, merges) -> list[str]:
     """Split a word into tokens by applying the earliest applicable merge, repeatedly.
 
     Parameters
@@ -86,7 +86,7 @@ def naive_encode_bpe(word, merges):
     return tokens
 
 
-def merge_pair(tokens, pair):
+def merge_pair(tokens, pair) -> list[str]:
     """Merge a pair of neighbours wherever it occurs in a list, from left to right.
 
     Parameters

@@ -11,7 +11,7 @@ from .language import stories
 IDS = {word: i for i, word in enumerate(WORDS)}
 
 
-def pad(texts):
+def pad(texts) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad stories to the context and stack them into one batch.
 
     Parameters
@@ -47,7 +47,7 @@ def pad(texts):
     return ids, mask
 
 
-def true_probs(batch):
+def true_probs(batch) -> torch.Tensor:
     """Return the true distributions of some stories as a tensor.
 
     Parameters
@@ -73,7 +73,7 @@ def true_probs(batch):
     return tensor
 
 
-def evaluate(lm, *, n_stories=2000, seed="unseen", batch_size=100):
+def evaluate(lm, *, n_stories=2000, seed="unseen", batch_size=100) -> dict[str, float]:
     r"""Evaluate a model on stories whose combinations were held out from training.
 
     Parameters

@@ -93,7 +93,7 @@ class Choice:
 Grammar = Generator[Choice, str, None]
 
 
-def one_of(words, kind=None):
+def one_of(words, kind=None) -> Choice:
     """Return a choice between equally likely words.
 
     Parameters
@@ -164,7 +164,7 @@ def fact(people) -> Grammar:
     yield from phrase(".")
 
 
-def pronouns(name):
+def pronouns(name) -> tuple[str, str]:
     """Return the pronouns of a name: "her" and "she", or "his" and "he".
 
     Parameters

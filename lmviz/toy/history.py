@@ -2,12 +2,13 @@
 
 import json
 
+import torch
 from safetensors import safe_open
 
 from . import WEIGHTS
 
 
-def learning_curve():
+def learning_curve() -> list[dict]:
     """Return the evaluations that were recorded during training.
 
     Returns
@@ -26,7 +27,7 @@ def learning_curve():
         return json.loads(file.metadata()["curve"])
 
 
-def position_tables():
+def position_tables() -> dict[int, torch.Tensor]:
     """Return the table of position embeddings at each evaluation.
 
     Returns

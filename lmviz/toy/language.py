@@ -7,10 +7,10 @@ chosen, so sending it a prefix gives the exact distribution after this prefix.
 import hashlib
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .grammar import START, story
+from .grammar import START, Choice, story
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Story:
     kinds: tuple[str | None, ...]
 
 
-def sample_story(generator: random.Random, *, grammar: Callable = story):
+def sample_story(generator: random.Random, *, grammar: Callable = story) -> Story:
     """Sample one story.
 
     Parameters
@@ -73,7 +73,7 @@ def sample_story(generator: random.Random, *, grammar: Callable = story):
     )
 
 
-def parse(words: Sequence[str], *, grammar: Callable = story):
+def parse(words: Sequence[str], *, grammar: Callable = story) -> list[Choice]:
     """Return the choices that the grammar offers along a prefix of a story.
 
     Parameters
@@ -119,7 +119,7 @@ def parse(words: Sequence[str], *, grammar: Callable = story):
     return [choice for choice in choices if choice is not None]
 
 
-def next_word_probs(prefix: Sequence[str]):
+def next_word_probs(prefix: Sequence[str]) -> dict[str, float]:
     """Return the exact distribution of the next word.
 
     Parameters
@@ -144,7 +144,7 @@ def next_word_probs(prefix: Sequence[str]):
     return choices[-1].probs if len(choices) == len(prefix) else {}
 
 
-def entropy(probs):
+def entropy(probs) -> float:
     r"""Return the entropy of a distribution, in nats.
 
     .. math:: H(p) = -\sum_w p(w) \ln p(w)
@@ -165,7 +165,7 @@ def entropy(probs):
     return -sum(p * math.log(p) for p in probs.values())
 
 
-def is_held_out(words: Sequence[str]):
+def is_held_out(words: Sequence[str]) -> bool:
     """Return whether a story is held out from training, judging by its two facts.
 
     About one in ten combinations of two names, colours and things is held out. In
@@ -188,7 +188,7 @@ def is_held_out(words: Sequence[str]):
     return hashlib.sha256(facts.encode()).digest()[0] < 26
 
 
-def stories(seed, *, held_out=False):
+def stories(seed, *, held_out=False) -> Iterator[Story]:
     """Sample an endless sequence of stories.
 
     Parameters

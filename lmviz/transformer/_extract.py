@@ -26,7 +26,7 @@ _ACTIVATIONS = {
 }
 
 
-def extract(lm):
+def extract(lm) -> components.Model:
     """Return the components of a model.
 
     Parameters
@@ -72,7 +72,7 @@ def extract(lm):
     )
 
 
-def token_table(lm):
+def token_table(lm) -> torch.Tensor:
     """Return the token embedding table of a model of any family.
 
     Parameters
@@ -93,7 +93,7 @@ def token_table(lm):
     return _validation.module_of(lm).get_input_embeddings().weight
 
 
-def unembedding(lm):
+def unembedding(lm) -> components.Unembedding:
     """Return a model's projection from the last hidden state to the logits.
 
     Parameters

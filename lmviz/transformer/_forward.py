@@ -11,6 +11,7 @@ Vaswani et al., "Attention Is All You Need", 2017, section 3; Radford et al.,
 et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,7 +52,7 @@ class Heads:
     output: torch.Tensor
 
 
-def heads(attention, x):
+def heads(attention, x) -> Heads:
     """Compute queries, keys, values, weights and outputs of one attention layer.
 
     Parameters
@@ -103,7 +104,7 @@ def _rotate(rotary, vectors):
     )
 
 
-def attend(attention, x):
+def attend(attention, x) -> torch.Tensor:
     """Compute what an attention layer adds to the residual stream.
 
     Parameters
@@ -127,7 +128,7 @@ def attend(attention, x):
     return attention.output(dot_product.join_heads(heads(attention, x).output))
 
 
-def feed_forward(mlp, x):
+def feed_forward(mlp, x) -> torch.Tensor:
     """Compute what an MLP adds to the residual stream, at each position separately.
 
     Parameters
@@ -156,7 +157,7 @@ def feed_forward(mlp, x):
     return mlp.down(inner)
 
 
-def block(layer, x):
+def block(layer, x) -> torch.Tensor:
     """Run one block: add the outputs of attention and MLP to the residual stream.
 
     Parameters
@@ -186,7 +187,7 @@ def block(layer, x):
     return x + attended + transformed
 
 
-def embed(model, ids):
+def embed(model, ids) -> torch.Tensor:
     """Compute the residual stream before the first block.
 
     Parameters
@@ -219,7 +220,7 @@ def embed(model, ids):
     return x if model.embedding_norm is None else model.embedding_norm(x)
 
 
-def stream(model, ids):
+def stream(model, ids) -> Iterator[torch.Tensor]:
     """Yield the residual stream before the first block and after each block.
 
     Parameters
@@ -248,7 +249,7 @@ def stream(model, ids):
         yield x
 
 
-def logits(model, ids):
+def logits(model, ids) -> torch.Tensor:
     """Run the whole model, from ids to the logits of each next token.
 
     Parameters

@@ -132,12 +132,12 @@ class Architecture:
         if empty := sorted(name for name in needed if not getattr(self, name)):
             raise ValueError(f"`{empty[0]}` must be a path, got ''")
 
-    def model_paths(self):
+    def model_paths(self) -> list[str]:
         """Return the paths from the model to its modules outside of the blocks."""
         paths = (self.final_norm, self.position_table, self.embedding_norm)
         return [path for path in paths if path]
 
-    def block_paths(self):
+    def block_paths(self) -> list[str]:
         """Return the paths from a block to its modules."""
         return [path for name in _IN_A_BLOCK if (path := getattr(self, name))]
 
@@ -292,7 +292,7 @@ FAMILIES = {
 }
 
 
-def architecture_of(config):
+def architecture_of(config) -> Architecture:
     """Return the entry of a model's family, if its config agrees with the entry.
 
     Parameters
@@ -333,7 +333,7 @@ def architecture_of(config):
     return FAMILIES[name]
 
 
-def check_scales(config):
+def check_scales(config) -> None:
     """Raise an error if a config has a multiplier that is not modelled, like Granite's.
 
     Parameters
@@ -355,7 +355,7 @@ def check_scales(config):
             )
 
 
-def kind_of_positions(config):
+def kind_of_positions(config) -> str:
     """Return the type of a model's positional encoding.
 
     Parameters

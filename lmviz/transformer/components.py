@@ -58,7 +58,7 @@ class Norm:
         if self.bias is not None:
             _validation.float_tensor(self.bias, "bias", (len(self.weight),))
 
-    def __call__(self, x):
+    def __call__(self, x) -> torch.Tensor:
         """Normalise the last axis of x (..., d)."""
         x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
         if self.centred:
@@ -92,7 +92,7 @@ class Linear:
         if self.bias is not None:
             _validation.float_tensor(self.bias, "bias", (self.weight.shape[1],))
 
-    def __call__(self, x):
+    def __call__(self, x) -> torch.Tensor:
         """Project the last axis of x (..., d_in) to (..., d_out)."""
         x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
         x, weight = _validation.promote(x, self.weight)
@@ -120,7 +120,7 @@ class Unembedding(Linear):
 
     softcap: float | None = None
 
-    def __call__(self, x):
+    def __call__(self, x) -> torch.Tensor:
         """Project hidden states x (..., d) to logits (..., V)."""
         logits = super().__call__(x)
         if self.softcap is None:

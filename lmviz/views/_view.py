@@ -53,7 +53,7 @@ class View:
         """Return the element, with its script unless the site serves that."""
         return self._element() + ("" if os.environ.get(LINKED) else self._script())
 
-    def save(self, path):
+    def save(self, path) -> None:
         """Write a self-contained HTML file.
 
         Parameters

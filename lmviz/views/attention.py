@@ -21,7 +21,7 @@ class AttentionView(View):
     '<svg'
     """
 
-    def to_svg(self, layer, head, *, scale="linear"):
+    def to_svg(self, layer, head, *, scale="linear") -> str:
         """Draw the attention map of one head, with labels and a colour bar.
 
         Parameters
@@ -50,7 +50,9 @@ class AttentionView(View):
         )
 
 
-def attention(weights, tokens, *, scale=None, title="Attention weights"):
+def attention(
+    weights, tokens, *, scale=None, title="Attention weights"
+) -> AttentionView:
     """Show the attention weights of every head of every layer.
 
     Weights are stored in about a byte each, with an error below 0.001. With up to

@@ -10,7 +10,7 @@ from ._view import View
 _SIZE = 320
 
 
-def embeddings(vectors, labels, *, title="Embeddings"):
+def embeddings(vectors, labels, *, title="Embeddings") -> View:
     """Show vectors as points on a plane, each with its nearest neighbours.
 
     Parameters

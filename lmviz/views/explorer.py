@@ -58,7 +58,7 @@ _LISTS = (
 SITE = "_static/toy/model.safetensors"
 
 
-def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer"):
+def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer") -> View:
     """Show every step of the toy's computation, with the model running in the page.
 
     Parameters

@@ -7,7 +7,7 @@ from ._payload import as_html, check_size, vocabulary_names
 from ._view import View
 
 
-def lens(logits, ids, tokens, *, vocabulary, title="Logit lens"):
+def lens(logits, ids, tokens, *, vocabulary, title="Logit lens") -> View:
     """Show the logit lens: the next token that each layer would predict.
 
     Parameters

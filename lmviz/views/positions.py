@@ -9,7 +9,7 @@ _KINDS = ("sinusoidal", "rotary", "ALiBi")
 _CURVES = (0, 4, 16)
 
 
-def positions(*, title="Positions", n=128, d=64, kind="sinusoidal"):
+def positions(*, title="Positions", n=128, d=64, kind="sinusoidal") -> View:
     """Show sinusoidal and rotary encodings and ALiBi, with their parameters.
 
     The page computes everything itself, with the formulas of `lmviz.positions`.

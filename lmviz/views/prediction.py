@@ -12,7 +12,7 @@ _WIDTH = 0.05
 _DEEPEST = 3000  # bins: a logit 150 below the first is negligible at any temperature
 
 
-def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200):
+def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200) -> View:
     """Show the probabilities of the next token, with temperature, top-k and top-p.
 
     Parameters

@@ -9,7 +9,7 @@ from ._payload import as_html, check_size
 from ._view import View
 
 
-def tokens(rows, *, ids=None, title="Tokens"):
+def tokens(rows, *, ids=None, title="Tokens") -> View:
     """Show token sequences one below the other, each token with its id and bytes.
 
     Parameters
