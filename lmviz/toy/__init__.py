@@ -1,42 +1,6 @@
 """A made-up language with known right answers, and the small GPT-2 trained on it."""
 
-import json
-from pathlib import Path
-
 import lazy_loader
 
-WEIGHTS = Path(__file__).parent / "weights"
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["evaluate", "grammar", "history", "language", "train"]
-)
-
-
-def mismatch(folder=WEIGHTS):
-    """Return how a toy's vocabulary differs from the words of the grammar.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Contains a ``tokenizer.json``. Default: the weights in the package.
-
-    Returns
-    -------
-    str or None
-        One difference, None if there is none.
-
-    Examples
-    --------
-    >>> mismatch() is None
-    True
-    """
-    from .grammar import WORDS
-
-    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    vocabulary = tokenizer["model"]["vocab"]
-    for i, word in enumerate(WORDS):
-        if vocabulary.get(word) != i:
-            return f"the toy's weights have no word {word!r} with id {i}"
-    if len(vocabulary) > len(WORDS):
-        return f"the toy's weights have {len(vocabulary)} words, not {len(WORDS)}"
-    return None
+# The names are in __init__.pyi, where editors and type checkers find them, too.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,4 @@
-from pathlib import Path
-
 from . import evaluate, grammar, history, language, train
-
-WEIGHTS: Path
-
-def mismatch(folder: Path = ...) -> str | None: ...
+from ._weights import WEIGHTS, mismatch
 
 __all__ = ["WEIGHTS", "evaluate", "grammar", "history", "language", "mismatch", "train"]
