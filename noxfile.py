@@ -1,6 +1,6 @@
 """Every task of the project. ``nox -l`` lists them, ``nox -s NAME`` runs one.
 
-Most tasks share one environment, which the session ``dev`` makes in ``.nox/dev`` from
+Most tasks share one environment, which the session ``dev`` creates in ``.nox/dev`` from
 the lock files in ``requirements/``.
 """
 
@@ -26,12 +26,12 @@ nox.options.sessions = ["tests", "docs"]
 nox.options.reuse_venv = "yes"
 
 HTML = Path("docs", "_build", "html")
-# Tells whether there is a network; a package index may be served from the machine.
+# Shows whether there is a network; a package index may be local.
 OUTSIDE = "https://doi.org"
-# Processes that run side by side, with one thread each: one takes up to 5 GB.
+# Parallel processes, with one thread each; one takes up to 5 GB of memory.
 WORKERS = min(2, os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
-# Tests of the faults that need a browser.
+# Tests of robustness that need a browser.
 HOSTILE_PAGES = ("tests/browser/test_hostile_page.py", "tests/browser/test_policy.py")
 # Licences compatible with ours, as packages spell them.
 FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Foundation"
@@ -39,7 +39,7 @@ FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Founda
 
 @nox.session
 def dev(session):
-    """Make the environment in .nox/dev that most sessions share."""
+    """Create the environment in .nox/dev that most sessions share."""
     install_locked(session, "dev")
     install_package(session)
 
@@ -50,17 +50,17 @@ def in_dev(function=None, **options):
 
 
 def parse(session, parser):
-    """Parse the arguments after ``--``; a mistake or ``--help`` ends the session."""
+    """Parse the arguments after ``--``; an error or ``--help`` ends the session."""
     try:
         return parser.parse_args(session.posargs)
     except SystemExit as end:
         if end.code:
             session.error("see the usage above")
-        session.skip("only help was asked for")
+        session.skip("only the help was requested")
 
 
 def choose(session, description, *, only=False):
-    """Parse the arguments after ``--``; put the model into the environment."""
+    """Parse the arguments after ``--`` and set LMVIZ_MODEL and LMVIZ_ONLY from them."""
     parser = argparse.ArgumentParser(
         prog=f"nox -s {session.name} --", description=description
     )
@@ -74,7 +74,7 @@ def choose(session, description, *, only=False):
         parser.add_argument(
             "--only",
             metavar="PART",
-            help="run only the lessons and notebooks whose name contains this, like "
+            help="run only the lessons and notebooks whose names contain this, such as "
             "04_attention, 04_attention/20 or tour; the others wait for the next build",
         )
     else:
@@ -82,7 +82,7 @@ def choose(session, description, *, only=False):
     options = parse(session, parser)
     if options.model:
         path = Path(options.model).expanduser()
-        # Scripts run in another folder. A model's name goes before a folder's.
+        # Scripts run in another folder. Names of models take precedence over folders.
         is_path = path.is_dir() and options.model not in ("gpt2", "smollm2", "toy")
         session.env["LMVIZ_MODEL"] = str(path.resolve()) if is_path else options.model
     if only and options.only:
@@ -102,7 +102,7 @@ def docs(session):
 
 @in_dev
 def linkcheck(session):
-    """Check the built book's own links and, with a network, all others [--inside]."""
+    """Check the links of the built book; external ones need a network [--inside]."""
     parser = argparse.ArgumentParser(
         prog="nox -s linkcheck --", description=linkcheck.__doc__
     )
@@ -120,7 +120,7 @@ def linkcheck(session):
     if not answers(OUTSIDE):
         session.log("No network: links to other sites are not checked.")
         return
-    # No page runs again: what the build has computed is kept.
+    # No page runs again: the results of the build are kept.
     run(session, "sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
 
 
@@ -137,7 +137,7 @@ def docs_live(session):
 
 
 def run_pytest(session, *arguments):
-    """Run pytest as asked for after ``--``, else in parallel."""
+    """Run pytest with the arguments after ``--``, or else in parallel."""
     if session.posargs:
         run(session, "pytest", *arguments, *session.posargs)
     else:
@@ -147,27 +147,27 @@ def run_pytest(session, *arguments):
 
 @in_dev
 def tests(session):
-    """Run the tests; arguments after -- go to pytest."""
+    """Run the tests; arguments after -- are passed to pytest."""
     run_pytest(session)
 
 
 @in_dev
 def browser(session):
-    """Test views and pages in a real Chromium; arguments after -- go to pytest."""
+    """Test views and pages in Chromium; arguments after -- are passed to pytest."""
     others = [f"--ignore={page}" for page in HOSTILE_PAGES]
     run_pytest(session, "tests/browser", *others)
 
 
 @in_dev
 def faults(session):
-    """Test faults and attacks: hubs, caches, texts, arrays, models, builds, pages."""
+    """Test robustness against faults and attacks, and count them."""
     run_pytest(session, "tests/robustness", *HOSTILE_PAGES)
 
 
 @in_dev
 def nightly(session):
-    """Run what is slow and rare: killed builds, repeatability, mutations, examples."""
-    # In one call, pytest would drop the folder that is inside the other one.
+    """Run the slow tests: killed builds, repeatability, mutations, examples."""
+    # In one call, pytest would ignore the folder that is inside the other one.
     for folder in ("tests", "tests/robustness"):
         run(session, "pytest", "-m", "nightly", folder)
     run(session, "python", "scripts/run_examples.py")
@@ -176,13 +176,13 @@ def nightly(session):
 
 @in_dev
 def mutations(session):
-    """Remove one guard after another; a test must fail each time [-- NAME]."""
+    """Run mutation tests: break one check at a time, and a test must fail [-- NAME]."""
     run(session, "python", "tests/robustness/mutants/run.py", *session.posargs)
 
 
 @in_dev
 def coverage(session):
-    """Measure which branches of the package the tests and the faults reach."""
+    """Measure the branch coverage of the tests, including those of robustness."""
     measured = ("pytest", *PARALLEL, "--cov")
     one_thread = {"OMP_NUM_THREADS": "1"}
     run(session, *measured, "--cov-fail-under=0", env=one_thread)
@@ -191,20 +191,20 @@ def coverage(session):
 
 @in_dev
 def examples(session):
-    """Run every lesson's script alone, from an empty folder [--model NAME] [FILES]."""
+    """Run every lesson as a script, from an empty folder [--model NAME] [FILES]."""
     options = choose(session, examples.__doc__)
     run(session, "python", "scripts/run_examples.py", *map(str, options.files))
 
 
 @in_dev
 def train(session):
-    """Train the toy anew, or measure it: -- --evaluate; -- --help tells more."""
+    """Train the toy; -- --evaluate only evaluates it, -- --help lists the options."""
     run(session, "python", "-m", "lmviz.toy", *session.posargs)
 
 
 @nox.session
 def bench(session):
-    """Benchmark lmviz against alternatives; ``-- views`` the views: -- --help."""
+    """Benchmark lmviz against alternatives; -- views benchmarks the views."""
     install_locked(session, "bench", "peers")
     install_package(session)
     views = session.posargs[:1] == ["views"]
@@ -214,7 +214,7 @@ def bench(session):
 
 @nox.session
 def lint(session):
-    """Check style, formatting, spelling and which module imports which."""
+    """Check style, formatting, spelling and the direction of imports."""
     install_locked(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -224,7 +224,7 @@ def lint(session):
 
 @nox.session
 def lock(session):
-    """Resolve requirements/*.txt again; ``-- --upgrade`` takes the newest releases."""
+    """Update the lock files in requirements/; -- --upgrade for the newest releases."""
     install_locked(session, "lock")
     session.run("python", "scripts/lock.py", *session.posargs)
 
@@ -248,7 +248,7 @@ def audit(session):
 
 
 def test_resolved(session, resolution):
-    """Run the tests on another resolution of the package's own dependencies."""
+    """Run the tests with another resolution of the package's own dependencies."""
     install_locked(session, "lock")
     release = os.environ.get("LMVIZ_TORCH")
     wanted = ("--torch", release) if release else ()
@@ -264,19 +264,19 @@ def test_resolved(session, resolution):
 
 @nox.session
 def lowest(session):
-    """Run the tests on the oldest dependencies that pyproject.toml admits.
+    """Run the tests with the oldest dependencies that pyproject.toml allows.
 
-    torch is the locked release all the same, in the build that needs no CUDA, unless
-    LMVIZ_TORCH names another: its old releases may be served only with CUDA.
+    torch remains at the locked release, in its CPU build, unless LMVIZ_TORCH names
+    another release: old ones may be available only with CUDA.
     """
     test_resolved(session, "lowest-direct")
 
 
 @nox.session
 def newest(session):
-    """Run the tests on the newest dependencies that pyproject.toml admits.
+    """Run the tests with the newest dependencies that pyproject.toml allows.
 
-    torch is the locked release all the same, in the build that needs no CUDA, unless
-    LMVIZ_TORCH names another: LMVIZ_TORCH=2.15.0 nox -s newest.
+    torch remains at the locked release, in its CPU build, unless LMVIZ_TORCH names
+    another release: LMVIZ_TORCH=2.15.0 nox -s newest.
     """
     test_resolved(session, "highest")

@@ -1,4 +1,4 @@
-"""List, as Markdown, the pages of the book whose own text a change touches.
+"""List, as Markdown, the pages of the book whose own sources have changed.
 
 python scripts/changed_pages.py BASE
 """
@@ -22,7 +22,7 @@ def page(file):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("give the commit to compare with: changed_pages.py BASE")
-    # What was deleted has no page; what others did since has no part in the change.
+    # Deleted files have no page; "..." leaves out what BASE has changed since.
     command = ["git", "diff", "--name-only", "--diff-filter=d", f"{sys.argv[1]}...HEAD"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     files = done.stdout.splitlines()

@@ -1,7 +1,7 @@
 """Check every link inside a built site: the file is there, and so is the anchor.
 
-Sphinx warns of what its own references miss, but does not read what templates,
-extensions and raw HTML write, nor the anchors in it.
+Sphinx warns of broken references of its own, but checks neither the links that
+templates, extensions and raw HTML contain nor their anchors.
 
     python scripts/check_links.py docs/_build/html [address of the site]
 """
@@ -12,12 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
-# Where a site stands whose address is not known.
+# The address of a site whose real address is not known.
 NOWHERE = "https://site.invalid/"
 
 
 class Page(HTMLParser):
-    """The links of a page, and what can be linked to in it."""
+    """The links of a page, and the anchors that can be linked to."""
 
     def __init__(self, file):
         super().__init__()
@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
-        """Take the links and the anchor of one element."""
+        """Record the links and the anchor of one element."""
         for name, value in attrs:
             if not value:
                 continue
@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
 
 def check(folder, address=NOWHERE):
-    """Return how many links inside the site there are, and what is wrong with which."""
+    """Return the number of links inside the site, and a line for each broken one."""
     read = cache(Page)
     n, wrong = 0, []
     for file in sorted(folder.rglob("*.html")):

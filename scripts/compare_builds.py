@@ -2,7 +2,7 @@
 
     python scripts/compare_builds.py FOLDER OTHER
 
-Archives are compared by what is in them, pictures and all else byte for byte.
+Archives are compared by their contents, images and other files byte by byte.
 """
 
 import io
@@ -12,7 +12,7 @@ import zipfile
 from itertools import zip_longest
 from pathlib import Path
 
-# What the clock says, in pages and in what is made of them.
+# Dates and times in pages and in files that are made from them.
 MASKS = [
     (rb"Built on \d{1,2} \w+ \d{4}", b"Built on DATE"),
     (rb"\(\d+ minutes [\d.]+ seconds\)", b"(TIME)"),
@@ -23,7 +23,7 @@ ARCHIVES = {".whl", ".zip"}
 
 
 def differences(name, first, second):
-    """Say where the bytes of two files of one name differ, if they do."""
+    """Yield where two files of the same name differ, if they do."""
     if first == second:
         return
     suffix = Path(name).suffix
@@ -42,7 +42,7 @@ def differences(name, first, second):
 
 
 def excerpt(one, other):
-    """Show two lines from where they part."""
+    """Return two lines from shortly before their first difference."""
     one, other = (line or b"" for line in (one, other))
     same = next(i for i, (a, b) in enumerate(zip_longest(one, other)) if a != b)
     shown = (
@@ -52,19 +52,19 @@ def excerpt(one, other):
 
 
 def members(archive):
-    """Return what an archive holds, by name."""
+    """Return the contents of an archive, by name."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
 
 
 def files(folder):
-    """Return what a folder holds, by name."""
+    """Return the files in a folder, by name."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def compare(first, second, inside=""):
-    """Say what is in one of two sets of files alone, or differs."""
+    """Yield the files that are in only one of two sets, or differ."""
     for name in sorted(first.keys() | second.keys()):
         if name in first and name in second:
             for found in differences(name, first[name], second[name]):

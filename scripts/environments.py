@@ -1,4 +1,4 @@
-"""How sessions of the noxfile install what they need, and run what is installed."""
+"""Install what the sessions of the noxfile need, and run programs from it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ PYPI = "https://pypi.org/simple"
 
 
 def install(session, *arguments):
-    """Install with pip or uv; without a network, say so in a sentence."""
+    """Install with pip or uv; if that fails without a network, explain it."""
     try:
         session.install(*arguments)
     except nox.command.CommandFailed:
@@ -23,15 +23,15 @@ def install(session, *arguments):
         if answers(f"{index.rstrip('/')}/pip/") and not os.environ.get("PIP_NO_INDEX"):
             raise
         session.error(
-            f"packages are missing (see above), and no index answers ({index}): the "
-            "first run of a session needs a network, later runs do not"
+            f"packages are missing (see above), and the index {index} does not answer; "
+            "the first run of a session needs a network, later runs do not"
         )
 
 
 def install_locked(session, *names):
-    """Install lock files, as wheels whose hashes are in them."""
+    """Install lock files: only wheels, and only if their hashes match."""
     for name in names:
-        # The files are complete but for torch, whose build depends on the machine.
+        # The files are complete except for torch, whose build depends on the machine.
         hashed = ("--require-hashes", "--only-binary=:all:", "--no-deps")
         install(session, *hashed, "-r", f"requirements/{name}.txt")
 
@@ -39,9 +39,9 @@ def install_locked(session, *names):
 def install_torch(session, release=None):
     """Install the locked release of torch: without an NVIDIA device, its CPU build.
 
-    That build comes from PyTorch's own index if it answers within a few seconds, else
-    torch is what pip finds. LMVIZ_TORCH_INDEX names another index, or is "pip" to turn
-    this off.
+    This build comes from PyTorch's own index if that answers within a few seconds;
+    otherwise, pip's default index decides. LMVIZ_TORCH_INDEX names another index, or is
+    "pip" to turn this off.
     """
     release = release or re.search(r"==(\S+)", TORCH.read_text())[1]
     ask = "from importlib.metadata import version; print(version('torch'))"
@@ -60,8 +60,8 @@ def install_torch(session, release=None):
         install(session, *alone, "--index-url", index, f"torch=={release}")
     else:
         session.log(
-            f"torch {release} as pip finds it: 200 MB without CUDA, 2.7 GB with it "
-            f"(PyPI's build for Linux); LMVIZ_TORCH_INDEX={PYTORCH_CPU} avoids that."
+            f"torch {release} from pip's default index: 200 MB without CUDA, 2.7 GB "
+            f"with it (PyPI, Linux); LMVIZ_TORCH_INDEX={PYTORCH_CPU} avoids CUDA."
         )
         install(session, f"torch=={release}")
 
@@ -72,7 +72,7 @@ def has_nvidia_device():
 
 
 def answers(address, seconds=5):
-    """Return whether an address can be read."""
+    """Return whether an address answers."""
     try:
         urllib.request.urlopen(address, timeout=seconds)  # noqa: S310 (it is https)
     except (OSError, ValueError):
@@ -88,17 +88,17 @@ def install_package(session, release=None):
 
 
 def dev_bin(session):
-    """Return the folder with the programs of the environment of ``dev``."""
+    """Return the folder with the programs in the environment of ``dev``."""
     name = f"dev-{session.python}" if session.python else "dev"
     folder = "Scripts" if sys.platform == "win32" else "bin"
     return session.env_dir.with_name(name).resolve() / folder
 
 
 def run(session, program, *arguments, **options):
-    """Run a program of the environment of ``dev``."""
+    """Run a program from the environment of ``dev``."""
     folder = dev_bin(session)
     session.env.setdefault("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    # Threads that spin while they wait make a lesson five times slower as soon as
-    # anything else runs on the machine; sleeping ones cost next to nothing.
+    # Threads that spin while waiting slow down a lesson five times as soon as anything
+    # else runs on the machine; sleeping threads cost next to nothing.
     session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     session.run(str(folder / program), *arguments, external=True, **options)

@@ -1,4 +1,4 @@
-"""Resolve what the project installs into requirements/*.txt, with all hashes.
+"""Resolve the project's dependencies into requirements/*.txt, with all hashes.
 
     python scripts/lock.py [--upgrade]
 
@@ -59,7 +59,7 @@ def split_torch(text):
 
 
 def compile_requirements(file, arguments, *options):
-    """Resolve into a file, which keeps what it has; return torch's release or None."""
+    """Resolve into a file, keeping its releases; return torch's release or None."""
     command = ["uv", "pip", "compile", "--quiet", "--no-header", "--no-build"]
     command += [*options, "--output-file", str(file), *arguments.split()]
     subprocess.run(command, cwd=ROOT, check=True)
@@ -69,7 +69,7 @@ def compile_requirements(file, arguments, *options):
 
 
 def lock(upgrade):
-    """Write all files; keep the releases that they have unless told to upgrade."""
+    """Write all files, keeping their releases unless `upgrade` is true."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     oldest = project["project"]["requires-python"].removeprefix(">=")
     options = ["--universal", "--python-version", oldest, "--generate-hashes"]
@@ -81,7 +81,7 @@ def lock(upgrade):
 
 
 def resolve(resolution, file, torch):
-    """Resolve the package for this Python, then what tests need beside it."""
+    """Resolve the package for this Python, then what its tests need in addition."""
     with tempfile.TemporaryDirectory() as name:
         release, package = Path(name, "torch.txt"), Path(name, "package.txt")
         release.write_text(f"torch=={torch}\n" if torch else TORCH.read_text())
@@ -93,16 +93,17 @@ def resolve(resolution, file, torch):
 
 
 def main():
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--upgrade", action="store_true", help="take the newest releases"
+        "--upgrade", action="store_true", help="upgrade to the newest releases"
     )
     parser.add_argument(
         "--resolve",
         nargs=2,
         metavar=("RESOLUTION", "FILE"),
-        help="write only FILE, for this Python: lowest-direct or highest",
+        help="write only FILE, resolved for this Python; RESOLUTION is lowest-direct "
+        "or highest",
     )
     parser.add_argument("--torch", help="the release of torch to resolve with")
     options = parser.parse_args()

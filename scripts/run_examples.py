@@ -1,8 +1,8 @@
-"""Run lessons as a reader runs them: each script alone, copied into an empty folder.
+"""Run lessons as a reader does: each script alone, copied into an empty folder.
 
     python scripts/run_examples.py [FILES]
 
-A warning fails a lesson. LMVIZ_SECONDS is the time that each has, 120 by default.
+A warning fails a lesson. LMVIZ_SECONDS is the time limit of each, 120 by default.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def run(script):
-    """Return the seconds that a script took, and what is wrong with it or ''."""
+    """Return the seconds that a script took, and its error or ''."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(script, folder)
@@ -43,7 +43,7 @@ def run(script):
                 timeout=SECONDS,
             )
         except subprocess.TimeoutExpired:
-            return SECONDS, "timeout; LMVIZ_SECONDS=300 gives it more time"
+            return SECONDS, "time limit exceeded; LMVIZ_SECONDS=300 raises it"
     fault = f"exit code {done.returncode}\n{done.stdout}" if done.returncode else ""
     return time.perf_counter() - began, fault
 

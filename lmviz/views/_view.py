@@ -72,7 +72,7 @@ class View:
             f'<lmviz-{self.name} data-title="{html.escape(visible(self.title))}">'
             f'<script type="application/json">{to_json(self.data)}</script>'
             f'<div class="lmviz-fallback">{self.fallback}<p>This figure is interactive '
-            f"where scripts run.</p></div></lmviz-{self.name}>"
+            f"if scripts are enabled.</p></div></lmviz-{self.name}>"
         )
 
     def _script(self):

@@ -22,7 +22,7 @@ const text = (x, y, content, anchor = "start", turn = 0) => draw("text",
 
 const box = (x, y, width, height, fill = "none") => draw("rect", { x, y, width, height, fill });
 
-// A canvas of pixels under a drawing; `pick(row, column)` hears pointer and arrow keys.
+// A canvas of pixels under a drawing; pointer and arrow keys call `pick(row, column)`.
 const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
   const canvas = make("canvas", { style: `left:${x}px;top:${y}px;width:${w}px;height:${h}px` });
   const svg = draw("svg", { width, height, role: "img", tabindex: 0,
@@ -99,7 +99,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
   }
 
   // A token of the strip becomes the query; the key is the one that it attends to most.
-  const line = strip("Tokens, coloured by the weight of the query on them", tokens, (i) =>
+  const line = strip("Tokens, coloured by the attention weights of the query", tokens, (i) =>
     i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
   const [value, said] = [make("output"), make("output", { class: "note" })];
 
@@ -145,7 +145,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
       said.textContent = `Copied: ${view.shown}.`;
     } catch {
       download(`${view.shown}.csv`, "text/csv", csv);
-      said.textContent = "Copying isn't allowed here: saved as a file.";
+      said.textContent = "The clipboard can't be used here: saved as a file.";
     }
   };
 

@@ -21,8 +21,8 @@ export const fill = (element, attributes, children = []) => {
   return element;
 };
 
-// Text with invisible characters written as in lmviz/_text.py. A combining character gets a
-// base; isolation keeps a right-to-left token from moving its neighbours.
+// A text with its invisible characters written as in lmviz/_text.py. A combining character
+// gets a base; isolation keeps a right-to-left token from moving its neighbours.
 export const visible = (text) =>
   "\u2068" +
   text
@@ -112,7 +112,7 @@ export class View extends HTMLElement {
   }
 }
 
-// Viridis: even steps, legible to colour-blind readers.
+// Viridis: perceptually uniform, and safe for colour-blind readers.
 const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
   "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
@@ -151,7 +151,7 @@ export const slider = (label, { min, max, step, value, show = String }, changed)
   return make("label", {}, label, input, shown);
 };
 
-// A choice of one of some names.
+// A labelled select element.
 export const choice = (label, names, value, changed) => make("label", {}, label,
   make("select", { onchange: (event) => changed(event.target.value) },
     ...names.map((name) => make("option", { selected: name === value }, name))));
@@ -193,8 +193,8 @@ export const moved = (event, at, sizes) => {
   return clamp(at.map((x, i) => x + move[i]), sizes);
 };
 
-// Tokens as buttons in a row; Tab reaches one, arrow keys the others. If one is `chosen` at
-// first, it is pressed, and pointing alone chooses no other.
+// Tokens as buttons in a row; Tab reaches one, arrow keys the others. If one is `chosen`
+// initially, it is shown as pressed, and pointing alone doesn't choose another.
 export const strip = (label, tokens, look, chosen) => {
   const mark = (i) => buttons.forEach((button, k) => {
     button.tabIndex = k === i ? 0 : -1;

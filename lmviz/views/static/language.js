@@ -1,12 +1,12 @@
-// The grammar of lmviz/toy/grammar.py, which also writes the word lists. Each position of a
-// story yields the possible words with their probabilities, and gets the one that came.
+// The grammar of lmviz/toy/grammar.py, which also provides the word lists. Each position of a
+// story yields the possible words with their probabilities, and is sent the chosen one.
 
 const choice = (probs, kind = null) => ({ probs: new Map(probs), kind });
 const each = (words, prob) => words.map((word) => [word, prob]);
 const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
 const answer = (word, kind) => oneOf([word], kind);
 
-// Text is fixed, lists and choices leave a word open; returns the words that came.
+// Strings are fixed words, lists and choices leave a word open; returns the words chosen there.
 function* say(...parts) {
   const came = [];
   for (const part of parts) {
@@ -98,7 +98,7 @@ export class Language {
     yield oneOf([this.START]);
   }
 
-  // What may come at each position, and after the last word, as far as the words are a
+  // The possible words at each position and after the last word, as long as the words are a
   // story (nothing can follow its end); `wrong` is the first position that breaks the rules.
   read(words) {
     const said = [];
@@ -112,8 +112,7 @@ export class Language {
     return { choices, wrong: null };
   }
 
-  // The probability of each next word and the kind of question, or null and the wrong
-  // position.
+  // The probability of each next word and the kind of question; or null and the wrong position.
   nextToken(words) {
     const { choices, wrong } = this.read(words);
     return wrong === null ? { ...choices.at(-1), wrong } : { probs: null, kind: null, wrong };

@@ -12,7 +12,7 @@ const slopes = (heads) => {
   return [...series(whole), ...between.slice(0, heads - whole)];
 };
 
-// A row of the table for each position, or distance; and the words of the figures.
+// A row of the table for each position or distance, and the texts of the figures.
 const KINDS = {
   sinusoidal: {
     row: (p, { d, base }) => frequencies(d, base).flatMap((f) => [Math.sin(p * f), Math.cos(p * f)]),
@@ -40,7 +40,7 @@ const KINDS = {
 };
 
 const some = (n) => [...new Set([0, 0.15, 0.4, 1].map((fraction) => Math.round(fraction * (n - 1))))];
-// On light, on dark, and dashes.
+// Colours on light and on dark pages, and dashes.
 const LINES = [["#0060a0", "#6cb8ee"], ["#a04a00", "#f0a830", "9 3"], ["#00664a", "#3ccfa0", "4 3"],
   ["#8c3f70", "#e8a5cb", "10 3 2 3"]];
 const short = (x) => String(+x.toPrecision(3));
@@ -141,7 +141,7 @@ define("lmviz-positions", class extends View {
   paint(table, across, down) {
     const { canvas } = this;
     const [n, high] = [table.length, table[0].length];
-    // Row by row: a call takes only so many arguments.
+    // Row by row, since the number of arguments is limited.
     const low = Math.min(...table.map((row) => Math.min(...row)));
     const top = Math.max(...table.map((row) => Math.max(...row)));
     paint(canvas, table[0].map((_, i) => table.map((row) => (row[i] - low) / (top - low))));

@@ -54,8 +54,8 @@ define("lmviz-prediction", class extends View {
             this.change({ seed: parseInt(target.value) || 0, draws: 0 }) })),
         saver(() => ["prediction", box])),
       this.said,
-      make("p", { class: "note" }, "Temperature acts first, then top-k, then top-p." +
-        (rare ? ` The page has the ${kept} most likely tokens one by one, and the ${rare} others as a sum.` : "")));
+      make("p", { class: "note" }, "Temperature is applied first, then top-k, then top-p." +
+        (rare ? ` The page has the ${kept} most likely tokens individually, and the ${rare} others as a sum.` : "")));
     this.change({});
   }
 
@@ -65,8 +65,8 @@ define("lmviz-prediction", class extends View {
     this.update();
   }
 
-  // Pairs of a number of tokens and the weight of each: first the most likely one by one,
-  // then groups of rarer ones. What is kept is the same as with `sampler` in Python.
+  // Pairs of a number of tokens and the weight of each: first the most likely individually,
+  // then groups of rarer ones. The tokens kept are the same as with `sampler` in Python.
   cut() {
     const { logits, temperatures, sums, bins, start, width, ties, count: rare } = this.data;
     const { at, stop, k, p } = this;
@@ -74,7 +74,7 @@ define("lmviz-prediction", class extends View {
     const head = row(logits);
     const weigh = (logit) => Math.exp((logit - head[0]) / temperatures[stop]);
     const mass = (pairs) => pairs.map(([n, weight]) => n * weight);
-    // Bins have the distribution of the tail, and its exact sum its weight.
+    // The bins have the tail's distribution, the exact sum has its weight.
     const tail = row(bins).map((n, i) => [n, weigh(start.values[at] - (i + 0.5) * width)]);
     const scale = Math.exp(row(sums)[stop] - head[0] / temperatures[stop]) / sum(mass(tail)) || 0;
     let pairs = [...head.map((x) => [1, weigh(x)]), ...tail.map(([n, w]) => [n, w * scale])];

@@ -1,4 +1,4 @@
-// Saving figures: drawings that need no page, black on white.
+// Save figures as self-contained SVG, black on white.
 import { draw, fill, make } from "./core.js";
 
 // Offer a file for download.
@@ -8,7 +8,7 @@ export const download = (name, type, text) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
 
-// Draw a box of the page: its texts, bars, pictures and drawings.
+// Draw a box of the page with its texts, bars, images and drawings.
 const picture = (box) => {
   const frame = box.getBoundingClientRect();
   const svg = draw("svg", { width: (frame.width | 0) + 17, height: (frame.height | 0) + 17 });
