@@ -3,6 +3,7 @@
 import torch
 
 import lmviz
+from lmviz.prediction._generation import cache_name
 
 from .measure import MEMORY_RUNS, interleaved, processes, row
 from .tracing import bare, some_ids
@@ -75,18 +76,20 @@ def with_size(runs):
 def with_text_before(runs):
     """Time the next token with and without a cache, for prefixes of several lengths."""
     lm = lmviz.load("smollm2")
+    argument = cache_name(lm.module)
     rows = []
     for n in LENGTHS[:-1]:
         ids = some_ids(n + 1)[None]
         with torch.no_grad():
-            cache = lm.module(input_ids=ids[:, :-1], use_cache=True).past_key_values
+            output = lm.module(input_ids=ids[:, :-1], use_cache=True)
+        cache = getattr(output, argument)
 
         def cached(ids=ids, cache=cache):
             lm.module(
                 input_ids=ids[:, -1:],
-                past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
+                **{argument: cache},
             )
             cache.crop(-1)  # remove the token again
 

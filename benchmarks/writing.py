@@ -4,6 +4,7 @@ import torch
 
 import lmviz
 from lmviz import prediction
+from lmviz.prediction._generation import cache_name
 
 from .measure import interleaved, row
 
@@ -12,6 +13,7 @@ N_TOKENS = 40
 
 def with_a_cache(runs):
     lm = lmviz.load("smollm2")
+    name = cache_name(lm.module)
     ids = lm.encode("Once upon a time there was a")
 
     def bare():
@@ -20,11 +22,11 @@ def with_a_cache(runs):
             for _ in range(N_TOKENS):
                 output = lm.module(
                     input_ids=pending[None],
-                    past_key_values=cache,
                     use_cache=True,
                     logits_to_keep=1,
+                    **{name: cache},
                 )
-                cache = output.past_key_values
+                cache = getattr(output, name)
                 pending = output.logits[0, -1].argmax()[None]
                 ids_out.append(int(pending))
         return ids_out

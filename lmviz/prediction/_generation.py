@@ -81,9 +81,7 @@ def generate(
             f"{len(ids)} tokens plus {n_tokens} new ones exceed the model's context "
             f"of {context}; shorten the text or generate fewer tokens"
         )
-    # transformers 5.24 renamed the argument.
-    names = inspect.signature(module.forward).parameters
-    name = "cache" if "cache" in names else "past_key_values"
+    name = cache_name(module)
     steps, cache, pending = [], None, ids
     with torch.no_grad():
         for _ in range(n_tokens):
@@ -102,3 +100,18 @@ def generate(
             cache = getattr(output, name)
             pending = new if use_cache else torch.cat([pending, new])
     return steps
+
+
+def cache_name(module):
+    """Return what a model calls its cache, in its arguments and in its output.
+
+    transformers 5.24 renamed it.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> cache_name(lmviz.load("toy").module) in ("cache", "past_key_values")
+    True
+    """
+    names = inspect.signature(module.forward).parameters
+    return "cache" if "cache" in names else "past_key_values"
