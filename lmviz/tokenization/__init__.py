@@ -1,14 +1,15 @@
 """Chapter 1: text is split into tokens, and tokens are mapped to ids.
 
 The files form a ladder, to be read in this order: ``_basic.py`` (one token per word),
-``_naive_bpe.py`` (byte pair encoding in 15 lines), ``_bpe.py`` (the same, fast) and
-``_byte_level.py`` (a complete tokenizer, equal to GPT-2's). ``_display.py`` makes
-tokens readable.
+``_naive_bpe.py`` (byte pair encoding in 15 lines), ``_bpe.py`` (the same, fast),
+``_byte_alphabet.py`` (bytes as characters) and ``_byte_level.py`` (a complete tokenizer,
+equal to GPT-2's). ``_display.py`` makes tokens readable.
 """
 
 from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize
 from ._bpe import BytePairEncoding, Merge, train_bpe
-from ._byte_level import ByteLevelBPE, byte_alphabet, split_words, to_alphabet
+from ._byte_alphabet import byte_alphabet, to_alphabet
+from ._byte_level import ByteLevelBPE, split_words
 from ._display import readable, readable_tokens
 from ._naive_bpe import merge_pair, naive_encode_bpe, naive_train_bpe
 

@@ -1,7 +1,7 @@
 """Check that a tokenizer can represent a whole text."""
 
 from .._text import utf8
-from ._byte_level import byte_alphabet
+from ._byte_alphabet import byte_alphabet
 
 
 def check_coverage(tokenizer, text):

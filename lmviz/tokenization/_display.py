@@ -7,7 +7,7 @@ that don't form whole characters as ``⟨E2 82⟩``.
 """
 
 from .._text import visible, visible_bytes
-from ._byte_level import alphabet_bytes
+from ._byte_alphabet import alphabet_bytes
 from ._ids import id_list, id_to_token
 
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 import lmviz
 from lmviz import tokenization
 from lmviz.models import _wheels
-from lmviz.tokenization._byte_level import alphabet_bytes
+from lmviz.tokenization._byte_alphabet import alphabet_bytes
 
 
 @pytest.fixture(scope="module")
