@@ -2,8 +2,8 @@
 
 The files form a ladder, to be read in this order: ``_basic.py`` (one token per word),
 ``_naive_bpe.py`` (byte pair encoding in 15 lines), ``_bpe.py`` (the same, fast),
-``_byte_alphabet.py`` (bytes as characters) and ``_byte_level.py`` (a complete tokenizer,
-equal to GPT-2's). ``_display.py`` makes tokens readable.
+``_byte_alphabet.py`` (bytes as characters) and ``_byte_level.py`` (a complete
+tokenizer, equal to GPT-2's). ``_display.py`` makes tokens readable.
 """
 
 from ._basic import UNKNOWN, BasicTokenizer, basic_tokenize
