@@ -19,7 +19,7 @@ PARTS = {
     "growth": (growth.with_length, growth.with_size, growth.with_text_before),
     "book": (book.of_the_book,),
 }
-SAVED = Path(__file__).parents[1] / "docs" / "measured.json"
+SAVED = Path(__file__).parents[1] / "docs" / "project" / "measured.json"
 
 
 def main():
@@ -34,7 +34,7 @@ def main():
         metavar="FILE",
         default=SAVED,
         help="JSON file for the results; parts that are not run keep theirs "
-        "(default: docs/measured.json, which a page of the book shows)",
+        "(default: docs/project/measured.json, which a page of the book shows)",
     )
     options = parser.parse_args()
     for part in options.only or PARTS:

@@ -10,7 +10,7 @@ PAGES = [
     "lessons/03_positions/20_sinusoidal.html",
     "lessons/04_attention/30_all_heads.html",
     "lessons/05_prediction/20_temperature.html",
-    "explorer.html",
+    "book/explorer.html",
     "exercises/04_attention.html",
     "reference/attention.html",
     "search.html?q=softmax",

@@ -43,7 +43,7 @@ def changed():
         (LESSON, "lessons/04_attention/20_one_head.html"),
         ("examples/04_attention/GALLERY_HEADER.rst", "lessons/04_attention/index.html"),
         ("examples/GALLERY_HEADER.rst", "lessons/index.html"),
-        ("docs/tour.md", "tour.html"),
+        ("docs/book/tour.md", "book/tour.html"),
         ("docs/exercises/index.md", "exercises/index.html"),
     ],
 )
@@ -63,8 +63,8 @@ def test_what_others_changed_meanwhile_is_not_named(repository):
     git("checkout", "-q", "main")
     commit(LESSON)
     git("checkout", "-q", "change")
-    commit("docs/toy.md")
-    assert changed() == "## Changed pages\n\n- `toy.html`\n"
+    commit("docs/book/toy.md")
+    assert changed() == "## Changed pages\n\n- `book/toy.html`\n"
 
 
 def test_a_change_of_the_package_is_said(repository):

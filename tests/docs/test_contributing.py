@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture
 def shown(tmp_path):
-    page = (DOCS / "contributing.md").read_text("utf-8")
+    page = (DOCS / "project" / "contributing.md").read_text("utf-8")
     code = re.search(r"^```python\n(.*?)^```", page, re.M | re.S)[1]
     path = tmp_path / "90_how_sure.py"
     path.write_text(code, encoding="utf-8")
@@ -33,7 +33,7 @@ def test_the_shown_lesson_runs(shown, model, run_lesson):
 
 
 def test_the_page_for_other_models_names_every_family():
-    page = (DOCS / "your_model.md").read_text("utf-8").casefold()
+    page = (DOCS / "guide" / "your_model.md").read_text("utf-8").casefold()
     named = re.sub(r"[^\w]", "", page)
     missing = {
         family for family in families.FAMILIES if family.replace("_", "") not in named

@@ -136,23 +136,24 @@ def test_terms_and_titles_lead_to_the_reference(book):
     prose = "# **Tokens**, a **token** again, and *Attention Is All You Need*.\n#\n"
     text = book.lesson.read_text()
     book.lesson.write_text(text.replace("# A line of prose.\n", prose + sources))
-    shutil.copy(ROOT / "docs" / "bibliography.md", book.docs)
-    glossary = book.docs / "glossary.md"
+    glossary = book.docs / "book" / "glossary.md"
+    glossary.parent.mkdir()
+    shutil.copy(ROOT / "docs" / "book" / "bibliography.md", glossary.parent)
     entry = "# Glossary\n\n```{{glossary}}\n{}\n  A piece of text.\n```\n"
     glossary.write_text(entry.format("token"))
     index = (book.docs / "index.md").read_text()
-    pages = "notebook\nglossary\nbibliography"
+    pages = "notebook\nbook/glossary\nbook/bibliography"
     (book.docs / "index.md").write_text(index.replace("notebook", pages))
     page = "lessons/01_one/10_lesson.html"
 
     _, code, printed = book.build()
     assert code == 0, printed
     terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', book.page(page))
-    assert terms == ["../../glossary.html#term-token"], "the first use, and no other"
+    assert terms == ["../../book/glossary.html#term-token"], "the first use, and no other"
     (title,) = re.findall(
-        r'href="../../bibliography.html#(\w+)"[^>]*><em>', book.page(page)
+        r'href="../../book/bibliography.html#(\w+)"[^>]*><em>', book.page(page)
     )
-    assert f'<li id="{title}"><p>Ashish Vaswani' in book.page("bibliography.html")
+    assert f'<li id="{title}"><p>Ashish Vaswani' in book.page("book/bibliography.html")
 
     glossary.write_text(entry.format("piece\ntoken"))
     assert book.build()[:2] == ([], 0), "no lesson runs for a change of the glossary"

@@ -74,7 +74,7 @@ def test_a_downloaded_notebook_reads_well_alone(path, base):
     prose = plain(config, page, CELL.sub("", text))
     assert not re.search(r"\{[\w-]+\}`|\.(rst|md|ipynb)\b|this page", prose)
     for target in re.findall(r"\]\((.*?)\)", prose):
-        assert target.startswith(f"{base}lessons/") or target == f"{base}toy.html"
+        assert target.startswith(f"{base}lessons/") or target == f"{base}book/toy.html"
     chapter = f"]({base}lessons/{path.stem}/index.html)"
     assert prose.count(chapter) == (2 if base else 0)
 

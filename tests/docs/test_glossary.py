@@ -9,7 +9,7 @@ import pytest
 from lmviz.toy import evaluate
 
 ROOT = Path(__file__).parents[2]
-GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+GLOSSARY = (ROOT / "docs" / "book" / "glossary.md").read_text("utf-8")
 PAGES = [*sorted(ROOT.glob("examples/*/*.py")), *sorted(ROOT.glob("docs/*.md"))]
 # Bold that is no term: words that are stressed, steps, what to press.
 STRESSED = {
@@ -53,7 +53,7 @@ def bold(page):
 
 def test_the_pages_have_bold_terms():
     assert {"tokenizer", "tokens", "id", "vocabulary", "bytes"} == bold(PAGES[0])
-    assert {"agreement", "toy", "entropy"} < bold(ROOT / "docs" / "toy.md")
+    assert {"agreement", "toy", "entropy"} < bold(ROOT / "docs" / "book" / "toy.md")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_every_bold_term_is_in_the_glossary(page):
         if not {words, words.removesuffix("s")} & terms
     }
     assert not missing, (
-        "define them in docs/glossary.md; a word that is only stressed is in *italics*"
+        "define them in docs/book/glossary.md; a word that is only stressed is in *italics*"
     )
 
 

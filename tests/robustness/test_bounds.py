@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 # | model | tokens | kept | stays below |
 BOUNDS = re.findall(
     r"^\| (\S+) .*?\| (\d+,\d+).*? \| (\w+) \| ([\d.]+) GB \|$",
-    (ROOT / "docs" / "cost.md").read_text("utf-8"),
+    (ROOT / "docs" / "project" / "cost.md").read_text("utf-8"),
     re.MULTILINE,
 )
 SECONDS = 60

@@ -20,7 +20,7 @@ def register(app):
 
 def depend_on_targets(app, docname, source):
     """Read a page again when what it links to has changed."""
-    for name in ("glossary.md", "references.bib"):
+    for name in ("book/glossary.md", "references.bib"):
         if Path(app.srcdir, name).is_file():
             app.env.note_dependency(name, docname=docname)
 

@@ -14,7 +14,7 @@ ENTRY = re.compile(
 
 def write_scorer(app, config):
     """Write the scorer with the lesson of each term in it."""
-    glossary = Path(app.srcdir, "glossary.md")
+    glossary = Path(app.srcdir, "book", "glossary.md")
     text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
     lessons = {
         term.lower(): lesson

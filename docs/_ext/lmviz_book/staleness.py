@@ -29,7 +29,7 @@ import lmviz
 from .scripts import all_scripts, code_of, lessons_folder, name_of
 
 # Data that a notebook reads.
-DATA = re.compile(r'"([\w.-]+\.json)"')
+DATA = re.compile(r'"([\w./-]+\.json)"')
 PACKAGE = Path(lmviz.__file__).parent
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def fingerprint(app, path, common):
     digest = common.copy()
     code = code_of(path)
     digest.update(code.encode())
-    files = [path.with_name(name) for name in DATA.findall(code)]
+    files = [path.parent / name for name in DATA.findall(code)]
     rooms = rooms_of(code)
     for room in sorted(rooms):
         files += files_of(room)
