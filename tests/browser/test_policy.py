@@ -89,7 +89,9 @@ def test_a_page_in_use_asks_for_nothing_that_is_refused(
     assert refused == []
 
 
-@pytest.mark.parametrize("name", [LESSON, "book/explorer.html", "search.html?q=softmax"])
+@pytest.mark.parametrize(
+    "name", [LESSON, "book/explorer.html", "search.html?q=softmax"]
+)
 def test_a_page_under_the_header_works_too(site, open_page, context, refused, name):
     header = (HTML / "_headers").read_text("utf-8").splitlines()[1].partition(":")
 
@@ -105,7 +107,9 @@ def test_a_page_under_the_header_works_too(site, open_page, context, refused, na
     assert refused == []
 
 
-@pytest.mark.parametrize("name", [LESSON, "book/explorer.html", "search.html?q=softmax"])
+@pytest.mark.parametrize(
+    "name", [LESSON, "book/explorer.html", "search.html?q=softmax"]
+)
 def test_a_page_from_a_disk_works_too(context, refused, name):
     page = context.new_page()
     page.goto(f"{HTML.as_uri()}/{name}")

@@ -149,7 +149,9 @@ def test_terms_and_titles_lead_to_the_reference(book):
     _, code, printed = book.build()
     assert code == 0, printed
     terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', book.page(page))
-    assert terms == ["../../book/glossary.html#term-token"], "the first use, and no other"
+    assert terms == ["../../book/glossary.html#term-token"], (
+        "the first use, and no other"
+    )
     (title,) = re.findall(
         r'href="../../book/bibliography.html#(\w+)"[^>]*><em>', book.page(page)
     )

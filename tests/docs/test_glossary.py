@@ -67,7 +67,7 @@ def test_every_bold_term_is_in_the_glossary(page):
         if not {words, words.removesuffix("s")} & terms
     }
     assert not missing, (
-        "define them in docs/book/glossary.md; a word that is only stressed is in *italics*"
+        "define them in docs/book/glossary.md; what is only stressed is in *italics*"
     )
 
 

@@ -154,7 +154,9 @@ def test_the_book_says_how_it_was_built_and_comes_out_the_same(tmp_path, tried):
         book.add(place, "print(2)", title=place)
     text = (ROOT / "docs" / "project" / "built.md").read_text()
     # A page that the small book does not have.
-    (book.docs / "built.md").write_text(text.replace("{doc}`/guide/your_model`", "there"))
+    (book.docs / "built.md").write_text(
+        text.replace("{doc}`/guide/your_model`", "there")
+    )
     _, code, printed = book.build(OMP_NUM_THREADS="1")
     assert code == 0, printed
     page = book.page("built.html").partition("<article")[2].partition("</article")[0]
