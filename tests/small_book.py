@@ -19,7 +19,7 @@ A lead.
 # %%
 # A line of prose.
 #
-# The shape of T_q is (``T_q``, d).
+# The number of queries, :math:`T_q`, is not ``T_q``.
 from pathlib import Path
 
 import matplotlib.pyplot as plt

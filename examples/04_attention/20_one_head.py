@@ -8,9 +8,10 @@ columns, its colours and its dark corner say?
 """
 
 # %%
-# We run a sentence through the model and keep every attention weight. In each of its L
-# layers there are H heads, and each has one map: a row for each token that looks (a
-# query, T_q of them), a column for each token it can look at (a key, T_k of them).
+# We run a sentence through the model and keep every attention weight. In each of its
+# L layers there are H heads, and each has one map: a row for each token that looks (a
+# query, :math:`T_q` of them), a column for each token it can look at (a key,
+# :math:`T_k` of them).
 import lmviz
 
 lm = lmviz.load()

@@ -20,7 +20,7 @@ print(f"{len(raw)} layers, each {list(raw[0].shape)} = [batch, heads, seq, seq]"
 
 # %%
 # With a single sentence the batch axis says nothing, so the book stacks the layers in
-# its place: (L, H, T_q, T_k).
+# its place: :math:`(L, H, T_q, T_k)`.
 import torch
 
 trace = lm.trace(text)

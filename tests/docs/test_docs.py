@@ -29,8 +29,8 @@ def test_the_book_builds_says_its_model_and_reruns_what_is_stale(book, tiny_fold
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
     lesson = book.page("lessons/01_one/10_lesson.html")
-    assert "The shape of <math" in lesson
-    assert "<msub><mi>T</mi><mtext>q</mtext></msub>" in lesson
+    assert "The number of queries, <math" in lesson
+    assert "<msub><mi>T</mi><mi>q</mi></msub>" in lesson
     assert ">T_q</span>" in lesson, "code stays as it is"
     shown = lesson.partition("<main")[2].count("of (T_q, T_k)")
     assert shown == 2, "the code and what it prints"

@@ -1,16 +1,17 @@
 """The model of the book, and the page that says on what the book was built."""
 
+import csv
 import importlib.metadata
+import io
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
-from docutils import nodes
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
 from sphinx.util.i18n import format_date
 
 import lmviz
@@ -21,12 +22,9 @@ PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
     *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
 )
+MARKUP = re.compile(r"[!-/:-@[-`{-~]")
 
 logger = logging.getLogger(__name__)
-
-
-def register(app):
-    app.add_directive("how-built", HowBuilt)
 
 
 def choose_model(app, config):
@@ -57,33 +55,18 @@ def announce(app, exception):
         logger.info("Open it: %s", Path(app.outdir) / "index.html")
 
 
-class HowBuilt(SphinxDirective):
-    """A table of `facts`."""
-
-    def run(self):
-        told = facts(self.config)
-        # `outdated` compares them with those of the next build.
-        self.env.metadata[self.env.docname]["lmviz_facts"] = told
-        rows = [nodes.row("", entry(k), entry(v)) for k, v in told.items()]
-        group = nodes.tgroup("", cols=2)
-        group += [nodes.colspec(colwidth=width) for width in (1, 3)]
-        group += nodes.tbody("", *rows)
-        return [nodes.table("", group)]
-
-
-def entry(text):
-    return nodes.entry("", nodes.paragraph(text=text))
-
-
-def outdated(app, env, added, changed, removed):
-    """Name the pages whose table would come out different now."""
-    told = {page: data.get("lmviz_facts") for page, data in env.metadata.items()}
-    now = facts(app.config) if any(told.values()) else None
-    return [page for page, before in told.items() if before and before != now]
+def write_facts(app, config):
+    """Write the table of `facts`; its page is read again when one has changed."""
+    file, table = Path(app.srcdir, "_build", "how-built.csv"), io.StringIO()
+    # Sphinx reads cells as Markdown, and these are plain text.
+    cells = ([MARKUP.sub(r"\\\g<0>", cell) for cell in row] for row in facts(config))
+    csv.writer(table, lineterminator="\n").writerows(cells)
+    if not file.is_file() or file.read_text("utf-8") != table.getvalue():
+        file.write_text(table.getvalue(), encoding="utf-8")
 
 
 def facts(config):
-    """Return what the table says; nothing names a user, a folder or a host."""
+    """Return the rows of the table; nothing names a user, a folder or a host."""
     model = config.lmviz_model
     versions = {"lmviz": lmviz.__version__}
     versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -101,7 +84,7 @@ def facts(config):
         "Packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
         "Commit": commit(),
     }
-    return {what: value for what, value in told.items() if value}
+    return [(what, value) for what, value in told.items() if value]
 
 
 def processor():

@@ -12,10 +12,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection, QuadMesh
-from matplotlib.colors import to_hex, to_rgba
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.text import Text
+from matplotlib.colors import to_hex, to_rgba, to_rgba_array
 from PIL import Image, PngImagePlugin
 
 DOCS = Path(__file__).parents[2]
@@ -26,6 +23,9 @@ INK = to_rgba("#1f1f24")
 LIGHT_INK = to_rgba("#e6e6ea")
 # The colours of the theme's pages.
 PAGES = {"light": "#ffffff", "dark": "#14181e"}
+# What artists call their colours.
+EDGE_AND_FACE = ("edgecolor", "facecolor")
+COLOURED = (*EDGE_AND_FACE, "color", "markeredgecolor", "markerfacecolor")
 # Only noise has more.
 MANY_COLOURS = 2**16
 # How a figure is saved: the version, its scale, the suffix of the file.
@@ -170,23 +170,16 @@ def describe_axes(ax):
 def to_dark(figure):
     """Give a figure ink for a dark page; what is coloured by data stays as it is."""
     for artist in figure.findobj():
-        if isinstance(artist, Text):
-            artist.set_color(on_dark(artist.get_color()))
-        elif isinstance(artist, Line2D):
-            artist.set_color(on_dark(artist.get_color()))
-            for part in ("markeredgecolor", "markerfacecolor"):
-                colour = getattr(artist, f"get_{part}")()
-                if not isinstance(colour, str) or colour not in ("none", "auto"):
-                    getattr(artist, f"set_{part}")(on_dark(colour))
-        elif isinstance(artist, Patch):
-            for part in ("edgecolor", "facecolor"):
-                colour = getattr(artist, f"get_{part}")()
-                if colour[3] > 0:
-                    getattr(artist, f"set_{part}")(on_dark(colour))
-        elif isinstance(artist, Collection) and artist.get_array() is None:
-            for part in ("edgecolor", "facecolor"):
-                colours = getattr(artist, f"get_{part}")()
-                getattr(artist, f"set_{part}")([on_dark(colour) for colour in colours])
+        many = isinstance(artist, Collection)
+        if many and artist.get_array() is not None:
+            continue
+        turned = {}
+        for part in EDGE_AND_FACE if many else COLOURED:
+            if get := getattr(artist, f"get_{part}", None):
+                turned[part] = [on_dark(colour) for colour in to_rgba_array(get())]
+        # A part that is "none" has no colour.
+        turned = {part: colours for part, colours in turned.items() if colours}
+        artist.set(**{p: c if many else c[0] for p, c in turned.items()})
     for ax in figure.axes:
         ax.tick_params(which="both", color=LIGHT_INK, labelcolor=LIGHT_INK)
 

@@ -35,13 +35,13 @@ HANDLERS = {
     AFTER: [
         ("config-inited", build_info.choose_model),
         ("config-inited", staleness.begin),
+        ("config-inited", build_info.write_facts),
         ("config-inited", gallery.select),
         ("config-inited", staleness.forget_stale),
         ("config-inited", notebooks.leave_out),
         ("config-inited", views.lay_out),
         ("config-inited", search.write_scorer),
         ("config-inited", downloads.build_wheel),
-        ("env-get-outdated", build_info.outdated),
         ("env-get-outdated", gallery.outdated_reference),
         ("autodoc-process-docstring", gallery.add_backreferences),
         ("html-page-context", downloads.add_install_line),
@@ -59,7 +59,7 @@ def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_policy", True, "", bool)
-    for module in (build_info, figure_nodes, lessons, links, mathml, views):
+    for module in (figure_nodes, lessons, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:
