@@ -17,11 +17,14 @@ class Mutant:
         Takes the original and returns what takes its place.
     test : str
         Arguments of pytest, for the folder ``tests/robustness``.
+    hangs : bool, default False
+        The guard keeps something from running forever: a timeout is a failure, too.
     """
 
     target: str
     replace: object
     test: str
+    hangs: bool = False
 
     @property
     def module(self):
@@ -39,11 +42,11 @@ class Mutant:
             new.__set_name__(module, name)
 
 
-def mutant(target, test):
+def mutant(target, test, *, hangs=False):
     """Enter a function into the table, under its own name."""
 
     def enter(replace):
-        MUTANTS[replace.__name__] = Mutant(target, replace, test)
+        MUTANTS[replace.__name__] = Mutant(target, replace, test, hangs)
         return replace
 
     return enter

@@ -183,7 +183,11 @@ def shards_outside_of_the_folder_are_read(original):
     return lambda name: isinstance(name, str) and name.endswith(".safetensors")
 
 
-@mutant("lmviz.models._local:_check_layers", f"{MODELS} -k 'contradicts and layer'")
+@mutant(
+    "lmviz.models._local:_check_layers",
+    f"{MODELS} -k 'contradicts and layer'",
+    hangs=True,
+)
 def a_billion_layers_are_built(original):
     return returning(None)
 
