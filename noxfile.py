@@ -225,7 +225,7 @@ def lint(session):
 @nox.session
 def lock(session):
     """Update the lock files in requirements/; -- --upgrade for the newest releases."""
-    install_locked(session, "lock")
+    install_locked(session, "uv")
     session.run("python", "scripts/lock.py", *session.posargs)
 
 
@@ -249,7 +249,7 @@ def audit(session):
 
 def test_resolved(session, resolution):
     """Run the tests with another resolution of the package's own dependencies."""
-    install_locked(session, "lock")
+    install_locked(session, "uv")
     release = os.environ.get("LMVIZ_TORCH")
     wanted = ("--torch", release) if release else ()
     file = str(session.env_dir / "resolved.txt")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -14,6 +15,9 @@ WORKERS = 2
 os.environ["OMP_NUM_THREADS"] = "1"
 # What a lesson, or a cell of a notebook, may take: many times what any of them needs.
 SECONDS = int(os.environ.setdefault("LMVIZ_SECONDS", "300"))
+
+# joblib replaces a worker whose memory grows, as one does that loads a model.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
 
 project = "lmviz"
 author = "the lmviz authors"

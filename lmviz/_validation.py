@@ -102,8 +102,8 @@ def check_context(n, context):
     if context is not None and n > context:
         raise ValueError(
             f"the text is {n} tokens long, but the model's context holds {context}; "
-            "cut it with lm.encode(text, truncate=True) or split it with "
-            "lm.pieces(text)"
+            "cut it with lm.encode(text, truncate=True), split it with "
+            "lm.pieces(text), or measure all of it with prediction.text_surprisal"
         )
 
 

@@ -23,7 +23,7 @@ HEADER = "# Written by: python -m nox -s lock\n"
 FILES = {
     "audit": "--group audit",
     "lint": "--group lint",
-    "lock": "--group lock",
+    "uv": "--group uv",
     "dev": "pyproject.toml --all-extras --group docs --group test --group browser",
     "bench": "pyproject.toml --all-extras --group docs --group browser --group bench",
     # Without their dependencies, which include packages that have no wheel.

@@ -113,7 +113,8 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     """Ablate one head at a time and measure the effect on the answer.
 
     The heads of a layer are ablated in one forward pass, as a batch with one row per
-    head.
+    head, so this costs about as much as L * H passes: a minute for SmolLM2 and five
+    tokens on a slow machine.
 
     Parameters
     ----------
@@ -130,7 +131,8 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     -------
     torch.Tensor, shape (L, H)
         Change in the answer's log-probability, in nats. It is negative where ablating
-        the head makes the answer less likely.
+        the head makes the answer less likely: ``p * effect.exp()`` is the probability
+        without the head.
 
     Examples
     --------

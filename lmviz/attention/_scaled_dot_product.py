@@ -93,7 +93,7 @@ def attention_weights(
     Returns
     -------
     torch.Tensor, shape (..., T_q, T_k)
-        Each row sums to one.
+        Each row sums to one; a query that may attend to no key has a row of NaN.
 
     Examples
     --------

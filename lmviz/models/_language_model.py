@@ -33,7 +33,7 @@ class LanguageModel:
     module : torch.nn.Module
         The transformers model: float32, on the CPU, in evaluation mode, frozen, with
         eager attention, so that it returns attention weights.
-    source : lmviz.models._resolve.Source, optional
+    source : object, optional
         Its files on this machine. None for a model created in memory.
 
     Examples
@@ -273,6 +273,9 @@ class LanguageModel:
     def pieces(self, text, *, length=None, stride=None) -> "list[torch.Tensor]":
         """Split a text into windows that fit the context.
 
+        Without `stride` they don't overlap, so ``torch.cat(lm.pieces(text))`` are the
+        ids of a text of any length.
+
         Parameters
         ----------
         text : str, list of int, or torch.Tensor of int, shape (T,)
@@ -341,7 +344,8 @@ class LanguageModel:
             Number of tokens to add; together with the text they must fit the context.
         **options
             Further options of `lmviz.prediction.generate`, which also returns the
-            probabilities of each step.
+            probabilities of each step. With
+            ``choose=lmviz.prediction.sampler(temperature=0.7)``, tokens are sampled.
 
         Returns
         -------

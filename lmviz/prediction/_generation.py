@@ -52,7 +52,8 @@ def generate(
     n_tokens : int, default 20
         Number of tokens to add; ``T + n_tokens`` must not exceed the context.
     choose : callable, default `greedy`
-        Takes the logits (V,) of the last position and returns an id.
+        Takes the logits (V,) of the last position and returns an id; `sampler` makes
+        one from a temperature, top-k and top-p.
     k : int, default 5
         Number of alternatives that each step records.
     use_cache : bool, default True
@@ -72,6 +73,11 @@ def generate(
     ['is', 'blue', '.']
     """
     module = _validation.module_of(lm)
+    if not callable(choose):
+        raise TypeError(
+            "`choose` must be a function from logits to an id, such as `greedy` or "
+            f"`sampler(temperature=0.7)`, got {choose!r:.60}"
+        )
     ids = lm.ids(text)
     size, context = lm.card.vocabulary, lm.card.context
     k = _validation.integer(k, "k", 1, size)

@@ -50,8 +50,8 @@ def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
     text : str, list of int, or torch.Tensor of int, shape (T,)
         A text, or its ids; two tokens or more.
     window : int, optional
-        Number of tokens in a window, at least 2. Default: the model's context, else
-        1,024.
+        Number of tokens in a window, at least 2; each window takes one pass of the
+        model. Default: 1,024, or the model's context if it is shorter.
     stride : int, optional
         In tokens, from 1 (slowest, longest contexts) to ``window - 1``. Default: half
         a window.
@@ -69,21 +69,25 @@ def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
     Examples
     --------
     >>> import lmviz
-    >>> lm = lmviz.load("toy")  # its context is 64 tokens
-    >>> facts = "Anna has a red ball . Tom has a blue kite . " * 10
-    >>> nats = text_surprisal(lm, facts, stride=32)
-    >>> nats.shape, perplexity(nats) > 1
-    (torch.Size([120]), True)
+    >>> lm = lmviz.load("smollm2")
+    >>> text = "Paris is the capital of France. Rome is the capital of Italy."
+    >>> nats = text_surprisal(lm, text, window=12, stride=6)
+    >>> ids = torch.cat(lm.pieces(text))  # of the whole text, however long
+    >>> len(ids), len(nats), 5 < perplexity(nats) < 25
+    (14, 13, True)
     """
     _validation.module_of(lm)
     context = lm.card.context
     if window is None:
-        window = context or 1024
+        window = min(context or 1024, 1024)
     window = _validation.integer(window, "window", 2, context)
     stride = window // 2 if stride is None else stride
     stride = _validation.integer(stride, "stride", 1, window - 1)
+    pieces = lm.pieces(text, length=window, stride=stride)
+    if len(pieces[0]) < 2:
+        raise ValueError("`text` must have at least two tokens, got 1")
     values, done = [], 1
-    for i, ids in enumerate(lm.pieces(text, length=window, stride=stride)):
+    for i, ids in enumerate(pieces):
         start = i * stride
         logits = lm.trace(ids, keep="logits").logits
         values.append(surprisal(logits, ids)[done - start - 1 :])

