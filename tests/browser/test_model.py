@@ -78,7 +78,7 @@ def compare(page, site, toy, texts, off=()):
 
 
 def test_the_logits_equal_torch(page, site, toy):
-    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(500)]
+    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(100)]
     compare(page, site, toy, texts)
 
 
@@ -97,6 +97,10 @@ def test_words_in_any_order_and_number_equal_torch(page, site, toy):
 
 def test_everything_the_page_computes_equals_torch(page, toy):
     text = "Anna has a red ball . Tom has a blue kite . now it is"
+    # In 32 bits, torch rounds a residual of 457 by 3e-4.
+    toy = lmviz.LanguageModel.from_module(
+        copy.deepcopy(toy.module).double(), toy.tokenizer
+    )
     trace = toy.trace(text)
     module = toy.module.transformer
     ids = trace.ids
@@ -134,7 +138,7 @@ def test_everything_the_page_computes_equals_torch(page, toy):
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():
         np.testing.assert_allclose(
-            np.array(found[name]), values.detach().numpy(), 1e-6, 1e-4, err_msg=name
+            np.array(found[name]), values.detach().numpy(), 0, 1e-4, err_msg=name
         )
 
 
