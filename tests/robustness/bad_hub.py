@@ -28,7 +28,7 @@ class BadHub(http.server.ThreadingHTTPServer):
         self.misbehave = misbehave or (lambda request: False)
         self.seen = []
         super().__init__(("127.0.0.1", 0), _Request)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 
     @property
     def address(self):
