@@ -1,9 +1,11 @@
 """Models for the tests, and a machine on which no hub answers."""
 
 import contextlib
+import copy
 import functools
 import importlib.metadata
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -29,6 +31,27 @@ from lmviz.models import ModelError, _hub
 # A busy machine is slow now and then; what must be fast has a test of its own.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly's shuffle
+def pytest_collection_modifyitems(items):
+    """Let each worker begin with what takes long, so that none ends with it, alone.
+
+    xdist's "worksteal" gives each worker an equal part of the list, and later moves
+    tests from the end of the longest part to a worker that has none left.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    groups, rest = {}, []
+    for item in items:
+        if mark := item.get_closest_marker("long"):
+            groups.setdefault(mark.args or item.nodeid, []).append(item)
+        else:
+            rest.append(item)
+    long = list(groups.values())
+    for worker in range(workers):
+        start = len(items) * worker // workers
+        rest[start:start] = [item for group in long[worker::workers] for item in group]
+    items[:] = rest
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +103,7 @@ def refusal():
         began = time.monotonic()
         with pytest.raises(kind) as error:
             function(*arguments)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 10
         message = str(error.value)
         assert "\n" not in message
         assert len(message) < 300
@@ -175,3 +198,25 @@ def family(request, tiny_folders):
 def book(tmp_path, tiny_folders):
     """A small book, which a test may change and build."""
     return Book(tmp_path, tiny_folders["gpt2"])
+
+
+@pytest.fixture(scope="session")
+def first_build(tmp_path_factory, tiny_folders):
+    """A small book after its first build, what ran and what was printed, and a copy."""
+    folder = tmp_path_factory.mktemp("book")
+    book = Book(folder / "here", tiny_folders["gpt2"])
+    ran, code, printed = book.build()
+    assert code == 0, printed
+    return book, ran, printed, shutil.copytree(book.folder, folder / "copy")
+
+
+@pytest.fixture
+def built_book(first_build):
+    """A small book that has been built, which a test may change and build again.
+
+    It is always at the same place, as the results that a build keeps have its path.
+    """
+    book, _, _, saved = first_build
+    shutil.rmtree(book.folder)
+    shutil.copytree(saved, book.folder)
+    return copy.copy(book)

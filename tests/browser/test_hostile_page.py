@@ -15,6 +15,7 @@ import pytest
 
 from lmviz._text import visible
 
+pytestmark = pytest.mark.long("books")
 ROOT = Path(__file__).parents[2]
 # What a lesson does with the words of readers, for each kind of output.
 SHOW = """

@@ -70,6 +70,7 @@ def test_a_site_that_is_not_built_is_named(tmp_path):
     assert "build it first: nox -s docs" in printed
 
 
+@pytest.mark.long
 def test_a_book_that_stands_in_a_folder_of_a_site_has_right_links(book, monkeypatch):
     home = "https://example.org/book"
     monkeypatch.setenv("LMVIZ_BASEURL", home)

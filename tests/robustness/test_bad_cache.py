@@ -39,6 +39,8 @@ try:
 except ModelError as error:
     print("refused", error)
 """
+# One conversion is the measure of all others, and the cache that they damage.
+pytestmark = pytest.mark.long("undisturbed")
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "sha256.json")
 
 
@@ -67,14 +69,20 @@ def end(process):
 
 
 @pytest.fixture(scope="module")
-def hashes(tmp_path_factory):
-    """The checksums of an undisturbed conversion, and how long it took."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    process = begin(folder)
+def undisturbed(tmp_path_factory):
+    """A cache with SmolLM2, the checksums of its files, and how long it took."""
+    cache = tmp_path_factory.mktemp("undisturbed")
+    process = begin(cache)
     began = time.monotonic()
     found = Path(end(process)[-1])
     took = time.monotonic() - began
-    return {name: _checksums.digest(found / name) for name in FILES}, took
+    return cache, {name: _checksums.digest(found / name) for name in FILES}, took
+
+
+@pytest.fixture
+def hashes(undisturbed):
+    """The checksums of an undisturbed conversion, and how long it took."""
+    return undisturbed[1:]
 
 
 def test_checksums_are_those_of_other_tools(hashes, tmp_path):
@@ -118,12 +126,10 @@ def test_two_processes_convert_once(hashes, tmp_path):
     assert said[0][-1] == said[1][-1]
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
+@pytest.fixture
+def kept(undisturbed):
     """A cache with SmolLM2, which tests damage and repair."""
-    folder = tmp_path_factory.mktemp("kept")
-    end(begin(folder))
-    return folder
+    return undisturbed[0]
 
 
 def flip(path):

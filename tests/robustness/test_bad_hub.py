@@ -5,11 +5,13 @@ loads a model from it. The process must say something soon, end in bounded time 
 line that helps, and leave a cache from which the next attempt succeeds.
 """
 
+import functools
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import bad_hub
@@ -48,39 +50,40 @@ def served(folder):
     hub.close()
 
 
+def load_from(hub, caches, name=bad_hub.REPO, **environment):
+    """Load in another process and return its output, with limits on its time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD.format(name=name)],
+        env={
+            **os.environ,
+            "HF_ENDPOINT": hub.address,
+            "HF_HOME": str(caches / "huggingface"),
+            "LMVIZ_CACHE": str(caches / "lmviz"),
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line == "began\n":
+            break
+    began = time.monotonic()
+    first = process.stderr.readline()
+    waited = time.monotonic() - began
+    output, more = process.communicate(timeout=90)
+    took = time.monotonic() - began
+    assert first == "" or waited < 10, f"{waited:.0f} s to the first message"
+    assert took < 60, f"{took:.0f} s in all"
+    assert "Traceback" not in more, more
+    return output.strip()
+
+
 @pytest.fixture
 def load(served, tmp_path):
-    """Load in another process and return its output, with limits on its time."""
-
-    def run(name=bad_hub.REPO, **environment):
-        process = subprocess.Popen(
-            [sys.executable, "-c", LOAD.format(name=name)],
-            env={
-                **os.environ,
-                "HF_ENDPOINT": served.address,
-                "HF_HOME": str(tmp_path / "huggingface"),
-                "LMVIZ_CACHE": str(tmp_path / "lmviz"),
-                "PYTHONUNBUFFERED": "1",
-                **environment,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for line in process.stderr:
-            if line == "began\n":
-                break
-        began = time.monotonic()
-        first = process.stderr.readline()
-        waited = time.monotonic() - began
-        output, more = process.communicate(timeout=90)
-        took = time.monotonic() - began
-        assert first == "" or waited < 10, f"{waited:.0f} s to the first message"
-        assert took < 60, f"{took:.0f} s in all"
-        assert "Traceback" not in more, more
-        return output.strip()
-
-    return run
+    """Load from the served hub, as `load_from` does."""
+    return functools.partial(load_from, served, tmp_path)
 
 
 def refused(output):
@@ -221,20 +224,33 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault_is_reported_and_the_next_load_succeeds(
-    fault, load, served, tmp_path, tried
-):
-    tried(2)
-    served.misbehave = FAULTS[fault]
-    refused(load())
-    only_whole_files(tmp_path, served)
-    asked = Counter((command, path) for command, path, _ in served.seen)
-    # A hub that asks to wait for a day is not asked again.
-    most = 50 if "circle" in fault else 1 if "for a day" in fault else 2
-    assert max(asked.values()) <= most
-    served.misbehave = lambda request: False
-    is_whole(load(), served)
+# Loads that wait for timeouts wait side by side.
+PATIENT = [fault for fault in FAULTS if fault.startswith(("hangs", "stalls"))]
+ALONE = [[fault] for fault in FAULTS if fault not in PATIENT]
+
+
+@pytest.mark.parametrize(
+    "faults", [pytest.param(PATIENT, marks=pytest.mark.long), *ALONE], ids=", ".join
+)
+def test_fault_is_reported_and_the_next_load_succeeds(faults, folder, tmp_path, tried):
+    tried(2 * len(faults))
+
+    def survive(fault):
+        hub, caches = bad_hub.BadHub(folder, FAULTS[fault]), tmp_path / fault
+        try:
+            refused(load_from(hub, caches))
+            only_whole_files(caches, hub)
+            asked = Counter((command, path) for command, path, _ in hub.seen)
+            # A hub that asks to wait for a day is not asked again.
+            most = 50 if "circle" in fault else 1 if "for a day" in fault else 2
+            assert max(asked.values()) <= most
+            hub.misbehave = lambda request: False
+            is_whole(load_from(hub, caches), hub)
+        finally:
+            hub.close()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(survive, faults))
 
 
 def test_files_outside_of_the_folder_are_not_downloaded(load, served, tmp_path):

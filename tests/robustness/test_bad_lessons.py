@@ -9,6 +9,7 @@ import shutil
 import pytest
 from small_book import Book
 
+pytestmark = pytest.mark.long("built")
 SECONDS = "12"
 GOOD = """
 import matplotlib.pyplot as plt

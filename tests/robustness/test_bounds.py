@@ -77,9 +77,11 @@ def measured(request, tmp_path_factory):
     return name, rows, measure.processes(ways, runs=1)
 
 
+together = pytest.mark.long("measured")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this peak")
 
 
+@together
 @linux
 def test_a_pass_stays_below_what_the_book_states(measured, tried):
     _, rows, found = measured
@@ -96,6 +98,7 @@ def test_the_book_states_bounds_of_both_sizes_and_of_a_whole_context():
     assert ("GPT-2", "1,024", "all", "2.5") in BOUNDS
 
 
+@together
 @linux
 def test_a_pass_takes_as_much_as_was_estimated(measured):
     name, _, found = measured
