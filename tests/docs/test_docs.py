@@ -172,7 +172,7 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
 def test_a_lesson_that_fails_or_warns_fails_the_build(built_book, added, said):
     book = built_book
     # Two lessons, so that workers run them.
-    shutil.copy(book.lesson, book.lesson.with_name("20_other.py"))
+    book.add("01_one/20_other", "print('other')", title="Another lesson")
     with book.lesson.open("a") as lesson:
         lesson.write(f"{added}\n")
     _, code, printed = book.build()

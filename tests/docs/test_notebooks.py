@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 CONF = f"""import sys
@@ -41,6 +42,7 @@ print("line")
 """
 
 
+@pytest.mark.long
 def test_two_builds_write_the_same_notebook(tmp_path):
     written = []
     for name in ("first", "second"):
