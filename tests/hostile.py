@@ -13,7 +13,7 @@ TOKENS = (
     "שלום",
     "\0",
 )
-# What would run, or end what it stands in, if it were markup.
+# These would run, or close the element around them, if they were markup.
 INJECTIONS = (
     *TOKENS[:3],
     "<img src=x onerror=alert(1)>",
@@ -30,7 +30,7 @@ INJECTIONS = (
     "&lt;b&gt;",
     "%s {0} \\n",
 )
-# What hides, or turns its neighbours round.
+# Invisible characters, and those that reorder their neighbours.
 INVISIBLE = (
     "\0",
     "\x07",
@@ -50,7 +50,7 @@ INVISIBLE = (
     "\U000e0041",
     "\ufffe",
 )
-# What a font, a formula or a legend makes something else of.
+# Text that a font, a formula or a legend would change.
 ODD = (
     "",
     " ",
@@ -70,7 +70,7 @@ ODD = (
     "[UNK]",
     "x" * 300,
 )
-# Half of a surrogate pair: no text can be made of it.
+# A lone surrogate, which cannot be encoded.
 HALVES = ("\ud800", "a\udc00b", "<|endoftext|>\udfff")
 SHORT = tuple(dict.fromkeys((*INJECTIONS, *INVISIBLE, *ODD)))
 LONG = ("x" * 100_000, "the dog " * 12_500, "\u0301" * 100_000, "\n" * 100_000)

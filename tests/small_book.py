@@ -94,7 +94,7 @@ class Book:
         self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
 
     def start(self, *options, only="", **variables):
-        """Begin a build, and return its process."""
+        """Start a build, and return its process."""
         path = filter(None, [str(self.folder), os.environ.get("PYTHONPATH")])
         strict = [] if only else ["-n", "-W", "--keep-going"]
         command = ["-m", "sphinx", *strict, *options, "-b", "html"]
@@ -141,7 +141,7 @@ class Book:
             index.write_text(listed)
 
     def differences(self, other):
-        """Say where another build differs, but for dates and run times."""
+        """Return the differences to another build, except for dates and run times."""
         builds = map(compare_builds.files, (other, self.html))
         return list(compare_builds.compare(*builds))
 

@@ -1,4 +1,4 @@
-"""Which build of torch nox installs, and what it says without a network."""
+"""The build of torch that nox installs, and the error without a network."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ CPU = "https://download.pytorch.org/whl/cpu"
 
 
 class Session:
-    """What a session of nox does here: it notes what it would install."""
+    """A stand-in for a nox session, which records what it would install."""
 
     def __init__(self, present="", works=True):
         self.present, self.works = present, works
@@ -60,7 +60,7 @@ def test_without_a_device_torch_is_the_cpu_build():
 
 
 @pytest.mark.parametrize("reason", ["device", "platform", "no answer", "setting"])
-def test_else_torch_is_what_pip_finds(monkeypatch, reason):
+def test_otherwise_torch_comes_from_the_default_index(monkeypatch, reason):
     if reason == "device":
         monkeypatch.setattr(environments, "has_nvidia_device", lambda: True)
     elif reason == "platform":
@@ -102,7 +102,7 @@ def test_without_a_network_a_failure_is_explained(monkeypatch, reason):
         environments.install(Session(works=False), "numpy")
 
 
-def test_with_a_network_a_failure_is_pips():
+def test_with_a_network_the_error_is_that_of_pip():
     with pytest.raises(nox.command.CommandFailed):
         environments.install(Session(works=False), "numpy")
 

@@ -1,4 +1,4 @@
-"""Without the extras the base works, and a missing package is named with its extra."""
+"""The package works without extras, and a missing extra is named in an error."""
 
 import os
 import subprocess

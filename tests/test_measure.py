@@ -1,4 +1,4 @@
-"""The measurements that the benchmarks are made of."""
+"""The measurements that the benchmarks consist of."""
 
 import json
 import sys

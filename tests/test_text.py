@@ -19,12 +19,12 @@ def test_utf8_names_the_lone_surrogate(text):
 
 
 @pytest.mark.parametrize("text", [None, 3, b"bytes", ["a"]])
-def test_utf8_of_other_types_than_str_is_an_error(text):
+def test_utf8_of_types_other_than_str_is_an_error(text):
     with pytest.raises(TypeError, match="`text` must be a str, got "):
         utf8(text)
 
 
-def test_a_checked_text_has_a_word_and_no_lone_surrogate():
+def test_a_checked_text_is_not_blank_and_has_no_lone_surrogate():
     assert checked_text(" a ") == " a "
     with pytest.raises(ValueError, match="must not be blank, got"):
         checked_text("\n\t")
@@ -53,7 +53,7 @@ def test_spaces_of_tokens_are_visible():
     assert visible(" a\xa0\u3000", spaces=True) == "␣a⟨U+00A0⟩⟨U+3000⟩"
 
 
-def test_every_character_but_spaces_is_printable_when_written():
+def test_every_visible_character_but_spaces_is_printable():
     text = "".join(map(chr, range(0x110000)))
     categories = {unicodedata.category(c) for c in visible(text)}
     assert not categories & {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -45,8 +45,8 @@ def read_module(source):
     # transformers initialises missing weights at random, and goes on.
     if missing := sorted(found["missing_keys"]):
         raise CorruptFile(
-            f"{source.name} lacks the weight {missing[0]} and {len(missing) - 1} "
-            "others that its config.json requires; save or download it again"
+            f"{source.name} lacks {len(missing)} of the weights that its config.json "
+            f"requires, the first being {missing[0]}; save or download it again"
         )
     if left_out := _layers_left_out(module, found["unexpected_keys"]):
         raise CorruptFile(

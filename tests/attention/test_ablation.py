@@ -168,7 +168,7 @@ def test_one_head_may_be_given_as_a_pair(tiny):
 @pytest.mark.parametrize(
     "heads", [3, None, "all", [1, 2, 3], [(0, 1, 0.5)], [(0, 1.5)]]
 )
-def test_heads_that_are_no_pairs_are_refused(tiny, heads):
+def test_heads_that_are_not_pairs_are_refused(tiny, heads):
     with (
         pytest.raises(
             TypeError, match="`heads` must be a pair .layer, head. or a list"
@@ -234,7 +234,7 @@ def test_a_head_out_of_range_is_refused(family, layer, head):
     assert not hooks(family.module)
 
 
-def test_the_toy_recalls_no_facts_without_the_heads_that_find_them(toy):
+def test_the_toy_recalls_no_facts_if_its_recall_heads_are_ablated(toy):
     """These heads attend to the colour that the grammar asks for."""
     texts, answers, positions = [], [], []
     for a, b in itertools.permutations(grammar.WOMEN, 2):

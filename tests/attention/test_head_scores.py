@@ -7,7 +7,7 @@ from lmviz import attention
 
 
 def pattern(keys):
-    """Weights of a head whose query i attends to key keys[i] alone."""
+    """Weights of a head whose query i attends only to key keys[i]."""
     return torch.eye(len(keys))[keys]
 
 
@@ -72,7 +72,7 @@ def test_scores_of_uniform_attention_have_a_closed_form(repeated):
     assert attention.induction_score(weights, repeated) == pytest.approx(again)
 
 
-def test_all_earlier_copies_count():
+def test_attention_to_all_earlier_copies_is_scored():
     ids = torch.tensor([3, 4, 3, 4, 3])
     weights = torch.zeros(5, 5)
     weights[4] = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25])
@@ -86,7 +86,7 @@ def test_all_earlier_copies_count():
     )
 
 
-def test_a_query_is_no_copy_of_itself():
+def test_a_query_is_not_a_copy_of_itself():
     ids = torch.tensor([7, 7])
     assert attention.induction_score(torch.eye(2), ids) == 0
     assert attention.duplicate_token_score(torch.eye(2), ids) == 0
@@ -253,6 +253,6 @@ def test_strongest_needs_a_number_of_heads(k):
         attention.strongest(torch.zeros(3, 4), k)
 
 
-def test_strongest_refuses_scores_without_an_order():
+def test_strongest_refuses_nan():
     with pytest.raises(ValueError, match="`scores` must be .* got nan"):
         attention.strongest(torch.tensor([[0.0, math.nan]]), 1)

@@ -55,7 +55,7 @@ def test_a_mismatch_of_mask_and_scores_names_both_shapes():
         attention.attention_weights(query, query, mask=attention.causal_mask(4))
 
 
-def test_a_mask_of_no_tokens_is_refused():
+def test_a_mask_for_zero_tokens_is_refused():
     with pytest.raises(ValueError, match="`n_tokens` must be at least 1, got 0"):
         attention.causal_mask(0)
 
@@ -85,7 +85,7 @@ def test_a_window_limits_the_visible_keys(window):
 
 
 @pytest.mark.parametrize("window", [0, -2])
-def test_a_window_of_no_keys_is_refused(window):
+def test_a_window_of_zero_keys_is_refused(window):
     with pytest.raises(ValueError, match=f"`window` must be at least 1, got {window}"):
         attention.causal_mask(7, window=window)
 

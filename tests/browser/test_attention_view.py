@@ -139,7 +139,7 @@ def test_pointing_prints_query_key_and_weight(open_page):
     assert shown(page).endswith("key 4 “␣ball”: masked, since it comes later")
 
 
-def test_touch_reads_the_map(open_page, tap):
+def test_touching_the_map_shows_its_weights(open_page, tap):
     page = open_page(attention(WEIGHTS, WORDS), width=390)
     canvas = figure(page).locator("canvas").nth(1)
     canvas.scroll_into_view_if_needed()
@@ -371,7 +371,7 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page):
     assert scrolling == [[True, 0, "group"]] * 2
 
 
-def test_two_on_a_page_are_independent(open_page):
+def test_two_views_on_a_page_are_independent(open_page):
     other = random_weights(1, 1, 6, 6, seed=1)
     page = open_page(attention(WEIGHTS, WORDS), attention(other, WORDS))
     assert np.abs(matrix(page, 1) - other[0, 0])[SEEN].max() < 1e-3
@@ -385,7 +385,7 @@ def test_two_on_a_page_are_independent(open_page):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing(open_page, no_violations, dark, width):
+def test_axe_finds_no_violations(open_page, no_violations, dark, width):
     weights = random_weights(2, 3, 40, 40, sharpness=2)
     one = attention(weights, ["␣word"] * 40)
     page = open_page(one, one, dark=dark, width=width)

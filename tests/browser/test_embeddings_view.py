@@ -1,4 +1,4 @@
-"""A cloud of vectors, in a browser."""
+"""The view of embeddings, in a browser."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -54,7 +54,7 @@ def test_places_are_the_points_of_each_layer(open_page, view):
         )
 
 
-def test_hover_names_the_neighbours(open_page, view):
+def test_hovering_shows_the_neighbours(open_page, view):
     page = open_page(view)
     for i in (2, 8):
         page.locator(".point").nth(i).locator("circle").dispatch_event("pointerenter")
@@ -69,7 +69,7 @@ def test_hover_names_the_neighbours(open_page, view):
         assert bright == sorted(near)
 
 
-def test_mouse_reaches_a_point(open_page, view):
+def test_a_point_is_chosen_with_the_mouse(open_page, view):
     page = open_page(view)
     box = page.locator(".point").nth(5).locator("circle").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -161,7 +161,7 @@ def test_svg_is_saved(open_page, view):
     assert any(HOSTILE[0] in (text.text or "") for text in root.iter(f"{space}text"))
 
 
-def test_two_are_independent(open_page, view):
+def test_two_views_on_a_page_are_independent(open_page, view):
     page = open_page(view, view)
     page.get_by_role("combobox").first.select_option("3")
     ats = page.evaluate(
@@ -171,7 +171,7 @@ def test_two_are_independent(open_page, view):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_narrow_and_accessible(open_page, no_violations, view, dark):
+def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
     page = open_page(view, width=390, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     no_violations(page)

@@ -264,7 +264,7 @@ def told(page):
     return said.replace("\u2068", "").replace("\u2069", "")
 
 
-def test_the_large_map_is_read_by_pointer_and_by_arrows(open_page, toy):
+def test_pointer_and_arrows_show_the_weights_of_the_large_map(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
     words = ["<story>", *text.split()]
@@ -471,7 +471,7 @@ def test_missing_weights_are_reported(open_page):
     )
 
 
-def test_two_on_a_page_are_independent(open_page):
+def test_two_views_on_a_page_are_independent(open_page):
     page = open_page(views.explorer(), views.explorer({"Mine": "Mia has a"}))
     assert ask(page, "x.said.length", 1) == 4
     text_box(page).first.fill("Tom")
@@ -482,7 +482,7 @@ def test_two_on_a_page_are_independent(open_page):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing(open_page, no_violations, dark):
+def test_axe_finds_no_violations(open_page, no_violations, dark):
     page = open_page(views.explorer(), dark=dark)
     no_violations(page)
     page.get_by_role("button", name="Take the tour").click()

@@ -126,7 +126,7 @@ def read(text):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_is_printed_reads_as_it_was_typed(
+def test_printed_text_reads_as_it_was_typed(
     books, serve, open_page, record_property, kind
 ):
     page = open_page(url=f"{serve(books['hostile'])}/{PAGES[kind]}")

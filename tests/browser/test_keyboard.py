@@ -1,4 +1,4 @@
-"""The book with the keyboard alone."""
+"""The book, used with only the keyboard."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What each layer would say, in a browser."""
+"""The view of the logit lens, in a browser."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -61,7 +61,7 @@ def test_colours_are_the_probabilities_and_the_ranks(open_page, view):
     assert abs(fills(page) - want).max() <= 1
 
 
-def test_hover_says_the_numbers(open_page, view):
+def test_hovering_shows_the_numbers(open_page, view):
     page = open_page(view)
     for layer, i in [(0, 0), (3, 5), (L - 1, T - 1)]:
         box = page.evaluate(
@@ -124,7 +124,7 @@ def test_svg_is_saved(open_page, view):
     assert saved.value.suggested_filename == "lens.svg"
 
 
-def test_two_are_independent(open_page, view):
+def test_two_views_on_a_page_are_independent(open_page, view):
     page = open_page(view, view)
     page.locator("lmviz-lens").nth(0).locator(".wide").focus()
     page.keyboard.press("ArrowDown")
@@ -135,7 +135,7 @@ def test_two_are_independent(open_page, view):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_narrow_and_accessible(open_page, no_violations, view, dark):
+def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
     page = open_page(view, width=390, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     no_violations(page)
@@ -149,7 +149,7 @@ def test_hostile_tokens_are_text(open_page, view):
     assert page.locator("img").count() == 0
 
 
-def test_text_stands_out_from_every_colour(open_page, view):
+def test_text_contrasts_with_every_colour(open_page, view):
     page = open_page(view)
     inks = page.evaluate(f"{VIEW}.cells.map(r => r.map(c => c.lastChild.style.fill))")
     white = np.array(inks) == "rgb(255, 255, 255)"

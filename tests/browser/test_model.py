@@ -1,4 +1,4 @@
-"""The toy in the page against torch, and its language against the grammar."""
+"""The toy in the page equals torch, and its language equals the grammar."""
 
 import copy
 import itertools
@@ -25,7 +25,7 @@ def toy():
 
 @pytest.fixture
 def site(tmp_path):
-    """Give a folder with the scripts, the weights and an empty page."""
+    """Return a folder with the scripts, the weights and an empty page."""
     folder = tmp_path / "site"
     shutil.copytree(STATIC, folder)
     shutil.copy(WEIGHTS / "model.safetensors", folder)

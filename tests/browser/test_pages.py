@@ -44,7 +44,7 @@ def test_the_book_is_built_and_has_views_of_every_kind():
     assert len(set.union(*map(shown_on, WITH_VIEWS))) == 7
 
 
-def test_a_chapter_brings_its_exercises_without_roles_of_the_book():
+def test_the_download_of_a_chapter_includes_its_plain_exercises():
     for chapter in HTML.glob("downloads/0*.zip"):
         with zipfile.ZipFile(chapter) as files:
             text = files.read(f"{chapter.stem}/exercises.ipynb").decode()
@@ -108,7 +108,7 @@ def too_wide(page):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_in_order(site, open_page, no_violations, name):
+def test_a_page_has_no_errors_and_is_accessible(site, open_page, no_violations, name):
     page = open_page(url=f"{site}/{name}")
     no_violations(page)
     assert_views_live(page, name)
@@ -153,9 +153,7 @@ def test_a_page_is_in_order(site, open_page, no_violations, name):
 
 
 @pytest.mark.parametrize("name", WITH_VIEWS)
-def test_views_are_in_order_on_a_phone_in_the_dark(
-    site, open_page, no_violations, name
-):
+def test_views_have_no_errors_on_a_dark_phone(site, open_page, no_violations, name):
     page = open_page(url=f"{site}/{name}", width=390, height=800, dark=True)
     assert_views_live(page, name)
     no_violations(page, f"lmviz-{shown_on(name).pop()}")  # one kind on a page

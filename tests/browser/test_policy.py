@@ -26,7 +26,7 @@ POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*
 
 @pytest.fixture(scope="module")
 def context(browser):
-    """Note what the policy refuses on each page, whichever way it came there."""
+    """Record everything that the policy blocks on each page."""
     running = browser.new_context(accept_downloads=True)
     running.grant_permissions(["clipboard-read", "clipboard-write"])
     # Beside a picture that is opened alone, a browser looks for one.
@@ -43,13 +43,13 @@ def context(browser):
 
 @pytest.fixture
 def refused(context):
-    """Return what was refused since the test began, as (directive, what)."""
+    """Return what was blocked since the start of the test, as (directive, URI)."""
     context.refused.clear()
     return context.refused
 
 
 def use(page):
-    """Do with a page what readers do with it."""
+    """Use a page as readers do."""
     page.locator(".theme-switch-button:visible").first.click()
     for copy in page.locator(".copybtn").all()[:1]:
         copy.click()
@@ -81,7 +81,7 @@ def test_every_page_has_the_same_policy(site):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_in_use_asks_for_nothing_that_is_refused(
+def test_using_a_page_requests_nothing_that_the_policy_blocks(
     site, open_page, refused, name, dark
 ):
     page = open_page(url=f"{site}/{name}", dark=dark)
@@ -92,7 +92,7 @@ def test_a_page_in_use_asks_for_nothing_that_is_refused(
 @pytest.mark.parametrize(
     "name", [LESSON, "book/explorer.html", "search.html?q=softmax"]
 )
-def test_a_page_under_the_header_works_too(site, open_page, context, refused, name):
+def test_a_page_served_with_the_header_works(site, open_page, context, refused, name):
     header = (HTML / "_headers").read_text("utf-8").splitlines()[1].partition(":")
 
     def with_header(route):
@@ -110,7 +110,7 @@ def test_a_page_under_the_header_works_too(site, open_page, context, refused, na
 @pytest.mark.parametrize(
     "name", [LESSON, "book/explorer.html", "search.html?q=softmax"]
 )
-def test_a_page_from_a_disk_works_too(context, refused, name):
+def test_a_page_opened_from_a_disk_works(context, refused, name):
     page = context.new_page()
     page.goto(f"{HTML.as_uri()}/{name}")
     use(page)
@@ -152,7 +152,7 @@ INJECTED = {
 
 
 @pytest.mark.parametrize("kind", INJECTED)
-def test_what_is_put_into_a_page_does_not_run(site, context, refused, kind):
+def test_code_injected_into_a_page_does_not_run(site, context, refused, kind):
     directive, markup = INJECTED[kind]
     text = (HTML / LESSON).read_text("utf-8")
     other = "http://other.invalid"

@@ -1,4 +1,4 @@
-"""Positions, in a browser."""
+"""The view of positional encodings, in a browser."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_slopes_are_those_of_python(open_page, view, heads):
         np.testing.assert_allclose(factor, want, atol=1e-5)
 
 
-def test_similarity_and_angles(open_page, view):
+def test_similarities_and_angles_equal_those_of_python(open_page, view):
     page = open_page(view)
     turn(page, "position", 7)
     pe = sinusoidal(48, 32).numpy()
@@ -134,7 +134,7 @@ def test_heatmap_names_the_cell_under_the_pointer(open_page, view, kind, width):
         assert said.inner_text() == wanted(i, p)
 
 
-def test_touch_reads_the_heatmap(open_page, view, tap):
+def test_touching_the_heatmap_shows_its_values(open_page, view, tap):
     page = open_page(view, width=390)
     page.locator("canvas").scroll_into_view_if_needed()
     box = page.locator("canvas").bounding_box()
@@ -171,7 +171,7 @@ def test_keys_move_the_sliders(open_page, view):
     assert not page.get_by_label("base", exact=True).is_visible()
 
 
-def test_two_are_independent(open_page, view):
+def test_two_views_on_a_page_are_independent(open_page, view):
     page = open_page(view, view)
     page.get_by_label("kind").first.select_option("ALiBi")
     kinds = page.evaluate(
@@ -182,7 +182,7 @@ def test_two_are_independent(open_page, view):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("kind", ["sinusoidal", "rotary", "ALiBi"])
-def test_narrow_and_accessible(open_page, no_violations, view, dark, kind):
+def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark, kind):
     page = open_page(view, width=390, dark=dark)
     page.get_by_label("kind").select_option(kind)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -195,7 +195,7 @@ def test_title_is_text(open_page):
     assert page.locator("img").count() == 0
 
 
-def test_many_positions_and_dimensions(open_page):
+def test_many_positions_and_dimensions_are_drawn(open_page):
     page = open_page(positions(n=2048, d=512))
     want = sinusoidal(2048, 512)[[0, -1]]
     rows = page.evaluate(f"(t => [t.at(0), t.at(-1)])({VIEW}.table)")

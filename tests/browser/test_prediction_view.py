@@ -1,4 +1,4 @@
-"""What could come next, in a browser."""
+"""The view of next-token probabilities, in a browser."""
 
 import hostile
 import numpy as np
@@ -166,7 +166,7 @@ def test_rare_tokens_are_drawn_as_one(open_page):
     assert "one of 899 rare tokens" in page.locator("output").last.inner_text()
 
 
-def test_two_are_independent(open_page, view):
+def test_two_views_on_a_page_are_independent(open_page, view):
     page = open_page(view, view)
     turn(page, "temperature", 0)
     first, second = page.evaluate(
@@ -177,7 +177,7 @@ def test_two_are_independent(open_page, view):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_narrow_and_accessible(open_page, no_violations, view, dark):
+def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
     page = open_page(view, width=390, dark=dark)
     turn(page, "top-k", 3)
     page.get_by_role("button", name="Sample").click()

@@ -1,4 +1,4 @@
-"""Drawings that views save: each has to stand alone."""
+"""The drawings that views save are self-contained."""
 
 import re
 import xml.etree.ElementTree as ET

@@ -1,4 +1,4 @@
-"""The search of the built book: what a reader looks for comes first."""
+"""The search of the built book ranks the right page first."""
 
 import pytest
 

@@ -108,7 +108,7 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page):
     assert "token 101 of 201" in shown(page)
 
 
-def test_two_on_a_page_are_independent(open_page):
+def test_two_views_on_a_page_are_independent(open_page):
     page = open_page(tokens(ROWS), tokens({"other": ["x", "y"]}))
     strip(page, view=1).locator("button").nth(1).hover()
     assert shown(page, 1) == "other, token 2 of 2: “y”, bytes 79"
@@ -117,7 +117,7 @@ def test_two_on_a_page_are_independent(open_page):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing(open_page, no_violations, dark):
+def test_axe_finds_no_violations(open_page, no_violations, dark):
     page = open_page(tokens(ROWS, ids=IDS), tokens({"A": HOSTILE}), dark=dark)
     strip(page).locator("button").nth(1).focus()
     no_violations(page)

@@ -164,7 +164,7 @@ def test_unusable_texts_are_refused_by_index(toy, texts, kind, message):
         scores(toy, texts)
 
 
-def test_a_batch_of_no_tokens_is_refused(toy, texts):
+def test_a_batch_of_zero_tokens_is_refused(toy, texts):
     with pytest.raises(ValueError, match="`batch_tokens` must be at least 1, got 0"):
         scores(toy, texts, batch_tokens=0)
 

@@ -15,7 +15,7 @@ def texts():
 
 
 def from_full_traces(lm, texts):
-    """The same means, by the functions of a kept trace."""
+    """The same means, computed from complete traces."""
     sums, queries = {}, {}
     for ids in texts:
         attentions = lm.trace(ids).attentions.double()

@@ -8,7 +8,7 @@ import run_lessons
 
 @pytest.fixture
 def run_lesson(made_once, model_named):
-    """Run a lesson on a model, unless another test has; return what it gave."""
+    """Run a lesson on a model, unless another test has, and return its result."""
 
     def run(path, model):
         def make(folder):

@@ -50,7 +50,7 @@ def run(path, model, folder):
 
 
 def check_form(path):
-    """Assert that a lesson has the parts that every lesson has."""
+    """Assert that a lesson has the required form."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     assert len(lines) <= 250

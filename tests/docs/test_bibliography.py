@@ -20,7 +20,7 @@ def words(title):
 
 
 def titles():
-    """Return the entry of every title, and of what stands before its subtitle."""
+    """Return the entry of every title, with and without its subtitle."""
     found = {}
     for entry in ENTRIES.values():
         title = entry.fields["title"]
@@ -58,7 +58,7 @@ def cited(text):
 @pytest.mark.parametrize(
     "path", [*LESSONS, *MODULES], ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_what_is_cited_is_in_the_bibliography_with_its_year(path):
+def test_every_cited_source_is_in_the_bibliography_with_its_year(path):
     known, years = titles(), {}
     for text in sources(path):
         for title, year in cited(text):
@@ -74,7 +74,7 @@ def test_what_is_cited_is_in_the_bibliography_with_its_year(path):
         )
 
 
-def test_an_entry_says_who_what_and_when():
+def test_an_entry_has_an_author_a_title_and_a_year():
     for key, entry in ENTRIES.items():
         assert entry.persons["author"], key
         assert re.fullmatch(r"[a-z]+(\d{4})[a-z]*", key)[1] == entry.fields["year"]

@@ -1,4 +1,4 @@
-"""The pages that a change touches are named, and only those."""
+"""The pages whose sources a change touches are listed, and no others."""
 
 import subprocess
 import sys
@@ -47,19 +47,19 @@ def changed():
         ("docs/exercises/index.md", "exercises/index.html"),
     ],
 )
-def test_a_changed_page_is_named(repository, file, page):
+def test_a_changed_page_is_listed(repository, file, page):
     commit(file)
     assert changed() == f"## Changed pages\n\n- `{page}`\n"
 
 
-def test_what_is_no_page_is_not_named(repository):
+def test_a_file_without_a_page_is_not_listed(repository):
     commit("README.md", "docs/conf.py", "docs/_build/a.md", "tests/test_a.py")
     Path("examples/04_attention/30_gone.py").unlink()
     git("commit", "-q", "-a", "-m", "delete")
     assert changed() == "## Changed pages\n\nNone.\n"
 
 
-def test_what_others_changed_meanwhile_is_not_named(repository):
+def test_a_change_on_the_base_branch_is_not_listed(repository):
     git("checkout", "-q", "main")
     commit(LESSON)
     git("checkout", "-q", "change")
@@ -67,6 +67,6 @@ def test_what_others_changed_meanwhile_is_not_named(repository):
     assert changed() == "## Changed pages\n\n- `book/toy.html`\n"
 
 
-def test_a_change_of_the_package_is_said(repository):
+def test_a_change_of_the_package_is_reported(repository):
     commit("lmviz/trace.py")
     assert "The package has changed too" in changed()

@@ -1,4 +1,4 @@
-"""The comparison of two builds names each difference, but for dates and run times."""
+"""The comparison of two builds lists all differences except dates and run times."""
 
 import shutil
 import subprocess
@@ -42,7 +42,7 @@ def test_dates_and_run_times_may_differ(builds):
     assert compare(*builds) == (0, "3 files, 0 differences\n")
 
 
-def test_all_else_is_named(builds):
+def test_every_other_difference_is_listed(builds):
     first, second = builds
     (second / "index.html").write_text(page(n=8))
     (second / "dot.png").write_bytes(b"dots")

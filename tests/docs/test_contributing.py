@@ -1,4 +1,4 @@
-"""The lesson that contributors are shown has the form, and runs."""
+"""The example lesson in the contributing guide has the required form, and runs."""
 
 import re
 from pathlib import Path
@@ -20,12 +20,12 @@ def shown(tmp_path):
     return path
 
 
-def test_the_shown_lesson_has_the_form(shown):
+def test_the_example_lesson_has_the_required_form(shown):
     run_lessons.check_form(shown)
 
 
 @pytest.mark.parametrize("model", ["smollm2", "random-gpt2"])
-def test_the_shown_lesson_runs(shown, model, run_lesson):
+def test_the_example_lesson_runs(shown, model, run_lesson):
     result = run_lesson(shown, model)
     assert result["titles"] == ["How unsure the model is after each token"]
     difference = run_lessons.DIFFERENCE.search(result["printed"])

@@ -1,4 +1,4 @@
-"""The build of the book, on a book of one page: what must fail it, fails it."""
+"""The build of the book, tested on a small one: warnings and errors fail it."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ def assert_no_page_asks_a_third_party(book):
         assert not loads.search(page.read_text(encoding="utf-8")), page
 
 
-def test_the_book_builds_says_its_model_and_reruns_what_is_stale(
+def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     first_build, built_book, tiny_folders
 ):
     _, ran, printed, _ = first_build
@@ -192,7 +192,7 @@ def test_a_notebook_that_fails_fails_the_build(built_book):
     assert code != 0, "nor as a part, where warnings are no errors"
 
 
-def test_a_model_that_cannot_be_had_fails_the_build_in_one_line(book):
+def test_a_model_that_cannot_be_loaded_fails_the_build_in_one_line(book):
     book.model = "smolm2"
     ran, code, printed = book.build()
     assert (ran, code) == ([], 1)

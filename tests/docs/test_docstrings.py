@@ -1,4 +1,4 @@
-"""Whatever the reference shows has an example; the doctests run them."""
+"""Everything in the reference has an example, which doctest runs."""
 
 import functools
 import importlib
@@ -18,7 +18,7 @@ NEVER_CALLED = {"lmviz.positions.LearnedPositionalEmbedding.forward"}
 
 
 def public():
-    """Give the functions and classes that readers are shown, by their full names."""
+    """Yield the functions and classes in the reference, by their full names."""
     for name in MODULES:
         module = importlib.import_module(name)
         for part in getattr(module, "__all__", vars(module)):

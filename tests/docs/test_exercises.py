@@ -1,4 +1,4 @@
-"""The exercises: each has its form, and its check tells right from wrong."""
+"""The exercises have the required form, and their checks detect wrong answers."""
 
 import functools
 import re
@@ -36,7 +36,7 @@ def code(text):
     return [cell for _, cell in CELL.findall(text)]
 
 
-def test_every_chapter_has_exercises_and_stands_in_the_index():
+def test_every_chapter_has_exercises_and_is_in_the_index():
     assert [path.stem for path in CHAPTERS] == [
         path.name for path in sorted(ROOT.glob("examples/0*"))
     ]
@@ -50,7 +50,7 @@ def test_every_chapter_has_exercises_and_stands_in_the_index():
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
-def test_a_page_says_what_it_takes_and_how_to_install(path):
+def test_a_page_states_its_time_and_how_to_install(path):
     head, exercises = parts(path)
     assert len(exercises) >= 5
     assert f"(../lessons/{path.stem}/index.rst)" in head
@@ -65,7 +65,7 @@ def test_a_page_says_what_it_takes_and_how_to_install(path):
 
 @pytest.mark.parametrize("base", ["", "https://example.org/book/"])
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
-def test_a_downloaded_notebook_reads_well_alone(path, base):
+def test_a_downloaded_notebook_is_self_contained(path, base):
     gallery = {"first_notebook_cell": "# Once\n# %pip install x"}
     config = SimpleNamespace(html_baseurl=base, sphinx_gallery_conf=gallery)
     page = f"exercises/{path.stem}"
@@ -93,7 +93,7 @@ def test_an_exercise_has_a_start_a_check_and_a_hidden_solution(path):
         assert len(cells) == 3, exercise
         for (options_there, _), wanted in zip(cells, options, strict=True):
             assert wanted in options_there
-            # Jupyter does not know the tags; what is hidden here is folded there.
+            # Jupyter ignores the tags; what is hidden here is collapsed there.
             assert ("source_hidden: true" in options_there) == bool(wanted)
         assert f"def check_{number}(" in cells[1][1]
     assert {level for text in exercises for level in LEVELS.findall(text)} == {
@@ -122,7 +122,7 @@ def spoilt(answer):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 @pytest.mark.parametrize("model", ["toy", "smollm2", "random-gpt2"])
-def test_the_checks_take_the_solutions_and_nothing_else(
+def test_the_checks_accept_only_the_solutions(
     path, model, monkeypatch, capsys, model_named
 ):
     monkeypatch.setenv("LMVIZ_MODEL", str(model_named(model)))
@@ -149,7 +149,7 @@ def test_the_checks_take_the_solutions_and_nothing_else(
         assert said.startswith(("Wrong", "Nearly")), (number, said)
 
 
-# What a reader is likely to get wrong, and a part of the hint that helps.
+# Likely mistakes of readers, and a part of the hint that helps.
 MISTAKES = [
     ("01", 1, 3, "number of tokens"),
     ("01", 3, len("naïve café 🙂"), "number of characters"),

@@ -1,4 +1,4 @@
-"""What the build makes of a figure: versions, caption, description."""
+"""The versions, caption and description that the build gives a figure."""
 
 import hashlib
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_the_figure_of_a_notebook_is_kept_under_the_name_that_myst_nb_gives(
     assert len(list(tmp_path.iterdir())) == len(figures.VERSIONS)
 
 
-def test_ink_turns_light_and_the_colours_of_data_stay(figures):
+def test_dark_figures_have_light_ink_and_keep_the_colours_of_data(figures):
     figure, ax = plt.subplots()
     (line,) = ax.plot([0, 1], color="#0072B2")
     grey = ax.axhline(0.5, color="0.8")

@@ -11,7 +11,7 @@ from lmviz.toy import evaluate
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs" / "book" / "glossary.md").read_text("utf-8")
 PAGES = [*sorted(ROOT.glob("examples/*/*.py")), *sorted(ROOT.glob("docs/*.md"))]
-# Bold that is no term: words that are stressed, steps, what to press.
+# Bold text that is not a term: emphasised words, steps, buttons.
 STRESSED = {
     *("add", "after", "case", "comes next", "distance alone", "every", "halves"),
     *("in the order in which they were learned", "is", "learned", "neighbours"),
@@ -34,7 +34,7 @@ def entries():
 
 
 def prose(page):
-    """Return what a page says, without its code."""
+    """Return the text of a page, without its code."""
     text = page.read_text("utf-8")
     if page.suffix == ".md":
         return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)

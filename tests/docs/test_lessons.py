@@ -6,7 +6,7 @@ import pytest
 import run_lessons
 from run_lessons import DIFFERENCE, LESSONS, find
 
-# The lessons that rebuild something, and say that it equals the real thing.
+# The lessons that rebuild something, and compare it with the original.
 REBUILD = {
     "02_embeddings/10_ids_pick_rows",
     "02_embeddings/30_similarity",
@@ -32,11 +32,11 @@ REBUILD = {
     "05_prediction/60_whole_model",
     "05_prediction/80_against_the_truth",
 }
-# Thirty layers of our own parts lose a little more than one step does.
+# Rounding errors accumulate over thirty layers.
 WHOLE_MODEL = {"05_prediction/40_logit_lens", "05_prediction/60_whole_model"}
 # Families unlike the book's two.
 FAMILIES = ["bloom", "gemma2", "gpt_neox", "opt"]
-# The lessons that take a model apart, which each family does in its own way.
+# The lessons that take a model apart, which depends on its family.
 TAKE_APART = [
     path
     for path in LESSONS
@@ -101,7 +101,7 @@ def test_the_published_numbers_are_printed(run_lesson):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=run_lessons.name)
-def test_a_lesson_has_its_form(path):
+def test_a_lesson_has_the_required_form(path):
     run_lessons.check_form(path)
 
 

@@ -28,7 +28,7 @@ def site(tmp_path):
     return tmp_path
 
 
-def test_a_site_whose_links_are_right_passes(site):
+def test_a_site_with_valid_links_passes(site):
     assert check(site) == (0, "7 links inside the site, 0 of them broken\n")
 
 
@@ -51,7 +51,7 @@ def test_a_broken_link_is_named_with_its_page(site, link, said):
     assert "1 of them broken" in printed
 
 
-def test_links_are_read_from_where_the_site_will_stand(site):
+def test_links_are_resolved_at_the_address_of_the_site(site):
     home = "https://example.org/book"
     (site / "index.html").write_text(
         f'<a href="/book/part/"></a><a href="{home}/gone"></a>'
@@ -71,7 +71,7 @@ def test_a_site_that_is_not_built_is_named(tmp_path):
 
 
 @pytest.mark.long
-def test_a_book_that_stands_in_a_folder_of_a_site_has_right_links(book, monkeypatch):
+def test_links_are_valid_if_the_book_is_in_a_folder_of_a_site(book, monkeypatch):
     home = "https://example.org/book"
     monkeypatch.setenv("LMVIZ_BASEURL", home)
     _, code, printed = book.build()

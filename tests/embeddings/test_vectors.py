@@ -23,7 +23,7 @@ def test_lookup_takes_lists_of_ids(table):
 
 
 @pytest.mark.parametrize("wrong", [["a"], [1.5], [[1], [2, 3]], [None]])
-def test_lists_of_other_things_than_ids_are_an_error(table, wrong):
+def test_lists_of_anything_but_ids_are_an_error(table, wrong):
     with pytest.raises(TypeError, match="`ids` must hold integers"):
         embeddings.lookup(table, wrong)
 

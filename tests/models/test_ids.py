@@ -19,7 +19,7 @@ def test_text_of_another_type_is_refused(tiny, text):
 
 
 @pytest.mark.parametrize("ids", [["The", "dog"], [1.5], [None], [[1, 2]]])
-def test_list_of_something_else_than_ids_is_refused(tiny, ids):
+def test_list_of_anything_but_ids_is_refused(tiny, ids):
     with pytest.raises((TypeError, ValueError), match="`ids` must h"):
         tiny.trace(ids)
 
@@ -124,7 +124,7 @@ def test_decode_takes_a_single_id(smollm2):
 
 
 @pytest.mark.parametrize("ids", ["The", [1.5], [10**9], [-1], None])
-def test_decode_refuses_what_are_no_ids(tiny, ids):
+def test_decoding_what_is_not_an_id_is_refused(tiny, ids):
     with pytest.raises((TypeError, ValueError)):
         tiny.decode(ids)
 

@@ -32,11 +32,11 @@ def test_missing_folder_is_not_searched_on_the_hub(name, refusal):
 
 
 @pytest.mark.parametrize("name", ["some--one/model", "some-one/..", "-a/b", "a/b/c"])
-def test_names_that_the_hub_does_not_allow_are_not_asked_for(name, refusal):
+def test_names_that_the_hub_does_not_allow_are_not_requested(name, refusal):
     refusal(lmviz.load, name, kind=ModelNotFound)
 
 
-def test_file_is_not_a_model(refusal, tiny_folders):
+def test_path_of_a_file_is_refused(refusal, tiny_folders):
     file = tiny_folders["gpt2"] / "config.json"
     assert "is a file; pass the folder" in refusal(
         lmviz.load, file, kind=UnsupportedModel

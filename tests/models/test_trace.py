@@ -26,7 +26,7 @@ def test_embeddings_are_rows_of_the_table(family):
     assert torch.equal(trace.embeddings, table[trace.ids])
 
 
-def test_shapes_and_tokens(family):
+def test_a_trace_has_the_tokens_and_the_shapes_of_the_model(family):
     trace = family.trace("The dog chased the ball")
     n_tokens, card = len(trace.tokens), family.card
     assert trace.tokens == ("The", "␣dog", "␣chased", "␣the", "␣ball")
@@ -65,7 +65,7 @@ def test_trace_can_be_differentiated_through(tiny):
 
 
 @pytest.mark.parametrize("name", ["hidden_states", "attentions", "logits"])
-def test_keep_leaves_out_the_rest(family, name):
+def test_only_what_keep_names_is_kept(family, name):
     text = "The dog chased the ball"
     whole, part = family.trace(text), family.trace(text, keep=(name,))
     assert torch.equal(getattr(part, name), getattr(whole, name))

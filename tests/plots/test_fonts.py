@@ -17,7 +17,7 @@ WITHOUT = ["⟨U+732B⟩", "␣⟨U+1F680⟩", "␣$5", "␣or\n$6", "␣café"]
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch):
-    """Hide the fonts of the machine, but for those that come with matplotlib."""
+    """Hide all installed fonts except those that matplotlib includes."""
     manager = font_manager.fontManager
     ours = [entry for entry in manager.ttflist if "mpl-data" in entry.fname]
     monkeypatch.setattr(manager, "ttflist", ours)
@@ -114,7 +114,7 @@ def test_every_figure_is_drawn_without_a_warning(
         assert set(WITHOUT) <= written
 
 
-def test_a_box_is_as_wide_as_what_is_written_in_it(bare_machine, tmp_path):
+def test_a_box_is_as_wide_as_its_text(bare_machine, tmp_path):
     ax = plots.token_strips({"a": ["猫", "cats"]}, title="")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([8.85, 4.85])
     add_font(bare_machine, tmp_path / "cats.ttf", "Cats", "猫")
@@ -123,7 +123,7 @@ def test_a_box_is_as_wide_as_what_is_written_in_it(bare_machine, tmp_path):
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([2.85, 4.85])
 
 
-def test_names_stay_written_on_an_axis_that_is_shared():
+def test_labels_remain_on_a_shared_axis():
     _, axes = plt.subplots(1, 2, sharey=True)
     for ax in axes:
         plots.token_bars(["猫"], [0.5], title="", ax=ax)

@@ -106,7 +106,7 @@ def test_strips_count_tokens_and_keep_their_text():
     assert not any(text.get_parse_math() for text in ax.texts)
 
 
-def test_bars_show_the_rest():
+def test_bars_show_the_remaining_probability():
     ax = plots.token_bars(["a", "b"], [0.5, 0.2], title="Next")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.5, 0.2, 0.3])
     assert labels(ax.get_yticklabels()) == ["a", "b", "all others"]
@@ -163,7 +163,7 @@ def test_another_number_of_tick_labels_is_an_error():
 
 
 def boxes(ax):
-    """Give the tokens of each row: what is written, and from where to where."""
+    """Return the tokens of each row: their texts, starts and ends."""
     rows = {}
     for bar, text in zip(ax.patches, ax.texts, strict=False):
         row = round(bar.get_y() + bar.get_height() / 2)
@@ -176,7 +176,7 @@ def test_tokenizations_are_aligned_with_the_letters():
     ax = plots.tokenizations("a dog é🦜", ["gpt2", "smollm2"])
     gpt2, smollm2 = boxes(ax).values()
     assert [text for text, *_ in gpt2][:3] == ["a", "␣dog", "␣é"]
-    # The parrot is three tokens of GPT-2, which share the place of one character.
+    # The parrot is three tokens of GPT-2, which share the width of one character.
     starts = [start for _, start, _ in gpt2[3:]]
     end = ax.get_xlim()[1]
     assert starts[0] == 7 and len(starts) == 3
@@ -189,7 +189,7 @@ def test_tokenizations_are_aligned_with_the_letters():
     assert labels(ax.get_yticklabels())[0] == "gpt2\n6 tokens"
 
 
-def test_a_token_of_a_space_and_a_part_of_a_character_reaches_into_it():
+def test_a_token_of_a_space_and_part_of_a_character_covers_both():
     ax = plots.tokenizations("a 東", ["gpt2"])
     [(_, _, _), *others] = boxes(ax)[0]
     starts, ends = zip(*(box[1:] for box in others), strict=True)

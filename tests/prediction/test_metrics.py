@@ -52,7 +52,7 @@ def test_equally_likely_tokens_share_a_rank():
     assert prediction.ranks(logits, ids).tolist() == [2]
 
 
-def test_smollm2_predicts_a_sentence_better_than_its_shuffle(smollm2):
+def test_smollm2_predicts_a_sentence_better_than_its_shuffled_words(smollm2):
     def perplexity(text):
         trace = smollm2.trace(text)
         return prediction.perplexity(prediction.surprisal(trace.logits, trace.ids))
@@ -130,9 +130,7 @@ def sliding_window_loss(module, ids, window, stride):
 
 @pytest.mark.parametrize("n", [2, 16, 17, 64, 150])
 @pytest.mark.parametrize(("window", "stride"), [(64, 32), (16, 1), (16, 7), (16, 15)])
-def test_text_surprisal_equals_the_sliding_windows_of_transformers(
-    toy, n, window, stride
-):
+def test_text_surprisal_equals_that_of_the_transformers_guide(toy, n, window, stride):
     ids = torch.randint(78, (n,), generator=torch.Generator().manual_seed(n))
     nats = prediction.text_surprisal(toy, ids, window=window, stride=stride)
     assert nats.shape == (n - 1,)
@@ -183,7 +181,7 @@ def test_ids_that_do_not_fit_the_logits_are_refused(function, n_rows, n_ids):
         function(torch.zeros(n_rows, 5), torch.zeros(n_ids, dtype=torch.long))
 
 
-def test_perplexity_of_no_tokens_is_refused():
+def test_perplexity_of_zero_tokens_is_refused():
     with pytest.raises(ValueError, match="`surprisals` must not be empty"):
         prediction.perplexity(torch.tensor([]))
 

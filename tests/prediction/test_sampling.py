@@ -43,7 +43,7 @@ def test_samples_follow_the_probabilities():
 
 
 def test_the_toy_generates_stories_of_its_grammar(toy):
-    """Each word could have come there; a model may err once in so many."""
+    """Each word is possible at its position, apart from rare errors of the model."""
     choose = prediction.sampler(seed=0)
     start = toy.module.config.bos_token_id
     mistakes = n_words = 0
@@ -129,7 +129,7 @@ def test_filters_do_not_change_their_argument(logits):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_a_k_of_no_tokens_is_refused(logits, k):
+def test_a_k_below_one_is_refused(logits, k):
     with pytest.raises(ValueError, match=f"`k` must be at least 1, got {k}"):
         prediction.top_k_filter(logits, k)
     with pytest.raises(ValueError, match=f"`top_k` must be at least 1, got {k}"):

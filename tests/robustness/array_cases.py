@@ -1,4 +1,4 @@
-"""A function that takes arrays, and how to judge what it makes of them.
+"""A function that takes arrays, and how to judge its results.
 
 A verdict is a function of an answer that says what is wrong with it, or None where the
 arrays have to be refused.
@@ -96,7 +96,7 @@ class Case:
         return function(**arrays, **self.options)
 
     def survives(self, arrays, verdict):
-        """Say what is wrong with how the function takes these arrays."""
+        """Return what is wrong with the function's result for these arrays."""
         answer, refusal = self.run(arrays)
         if refusal is not None:
             return unclear(refusal)
@@ -104,7 +104,7 @@ class Case:
 
 
 def unclear(error):
-    """Say why a refusal would leave a reader alone."""
+    """Return why an error message would not help a reader."""
     said = str(error)
     if not isinstance(error, (TypeError, ValueError)):
         return f"{type(error).__name__}: {said:.200}"
@@ -174,13 +174,13 @@ def equal(to, *, tolerance=1e-5, spared=lambda found, wanted: False):
 
 
 def numbers(answer):
-    """Make sure that not all numbers of an array were lost."""
+    """Check that not all numbers of an array were lost."""
     lost = [a for a in answer if a.size and np.isnan(a).all()]
     return f"{lost}" if lost else None
 
 
 def nothing(answer):
-    """Make sure that of nothing comes nothing."""
+    """Check that the result for empty arrays is empty."""
     return f"{answer}" if any(a.size for a in answer) else None
 
 

@@ -1,4 +1,4 @@
-"""Every public function that takes arrays, and good ones to call it with."""
+"""Every public function that takes arrays, and valid arrays to call it with."""
 
 from functools import cache
 

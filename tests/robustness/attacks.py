@@ -1,4 +1,4 @@
-"""Attacks on arrays, each made from good ones, and what they have to come to."""
+"""Attacks on arrays, each made from valid ones, and the results to expect."""
 
 import numpy as np
 import torch

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def tried(request):
-    """Say how many faults this test tries, if it is more than one."""
+    """Return a function that records how many faults a test tries, if not one."""
 
     def say(count):
         request.node.user_properties.append(("tried", count))

@@ -300,7 +300,7 @@ def test_damaged_file_of_the_hubs_cache_is_refused_and_named(
 
 
 @pytest.mark.parametrize("file", FILES[:3])
-def test_missing_file_of_the_hubs_cache_is_no_model(hub_cache, file, refusal):
+def test_hub_cache_with_a_missing_file_is_not_a_model(hub_cache, file, refusal):
     (hub_cache / file).resolve().unlink()
     message = refusal(make_local, "some-one/tiny", kind=HubUnreachable)
     assert "not in the local cache" in message
@@ -312,7 +312,7 @@ def test_only_the_pinned_files_are_gpt2(hub_cache, refusal):
     (repository / "refs" / "main").write_text(snapshot.name)
     repository.rename(repository.with_name("models--openai-community--gpt2"))
     # Each file has the checksum in its name, but they are not the files of GPT-2.
-    assert "is corrupt or not the file" in refusal(make_local, "gpt2")
+    assert "is corrupt or not a file" in refusal(make_local, "gpt2")
 
 
 @pytest.mark.parametrize("file", list(_wheels.GPT2_TOKENIZER_FILES))

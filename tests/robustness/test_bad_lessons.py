@@ -39,14 +39,14 @@ BAD_NOTEBOOKS = {
     "raises": RAISES,
     "hangs": (HANGS, "CellTimeoutError"),
 }
-# What ends the process that runs a lesson, and with it the build.
+# Lessons that end their process, and with it the build.
 FATAL = {
     "exits": ("import sys\n\nsys.exit(0)", "Does a lesson call sys.exit?"),
     "crashes": ("import os, signal\n\nos.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
     # In C no signal handler of Python gets a turn.
     "hangs": ("import itertools\n\nsum(itertools.repeat(0))", "Timeout (0:00:"),
 }
-# What a lesson could leave behind, and what the next one finds.
+# What a lesson could leave behind, and what the next one must find.
 CHANGES = """
 import os, random, sys
 
@@ -135,7 +135,7 @@ def test_a_lesson_leaves_nothing_to_the_next(built, tried):
         assert "1.5 torch.float32" in shown
 
 
-def test_what_failed_runs_again_when_it_is_fixed(built):
+def test_a_failed_lesson_runs_again_once_it_is_fixed(built):
     for number, name in enumerate(BAD, 20):
         built.add(f"01_one/{number}_{name}", GOOD, title=name)
     for name in BAD_NOTEBOOKS:

@@ -37,7 +37,7 @@ kept = lm.trace(torch.arange({n}), keep={keep})
 
 
 def no_pass(lm, monkeypatch):
-    """Let no forward pass begin."""
+    """Make every forward pass an error."""
 
     def stop(*_, **__):
         raise AssertionError("the pass began")
@@ -140,7 +140,7 @@ def test_a_text_too_long_for_attentions_keeps_logits(smollm2, monkeypatch, avail
         smollm2.trace(ids, keep="logits")
 
 
-def test_the_suggested_alternatives_work(toy, available):
+def test_the_alternatives_that_the_error_suggests_work(toy, available):
     whole = toy.trace(torch.arange(64))
     available(300)  # enough for the pass, not for the attentions of all layers
     with pytest.raises(ValueError, match="lmviz.corpus"):

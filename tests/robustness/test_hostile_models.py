@@ -29,7 +29,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def folder(whole, tmp_path, monkeypatch):
-    """A model to spoil; code that runs leaves a trace in the working directory."""
+    """A model to corrupt; code that runs would write into the working directory."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "model"
     shutil.copytree(whole, folder)
@@ -123,7 +123,7 @@ def test_tokenizer_with_code_of_its_own_is_refused(folder, refusal, monkeypatch)
 def test_config_with_a_kernel_of_the_hub_is_refused(folder, key, refusal):
     change_json(folder / "config.json", **{key: "some-one/evil-attention"})
     message = refusal(lmviz.load, folder)
-    assert "'some-one/evil-attention', which is not run" in message
+    assert "'some-one/evil-attention', which lmviz does not run" in message
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_file_without_content_is_refused(folder, file, content, refusal):
 def test_weights_without_a_tensor_are_refused(folder, refusal):
     lost = "transformer.h.1.attn.c_attn.weight"
     change_weights(folder, lambda w: w.update(other=w.pop(lost)))
-    assert f"no weights for {lost}" in refusal(lmviz.load, folder)
+    assert f"the first being {lost}" in refusal(lmviz.load, folder)
     change_weights(folder, lambda w: w.pop("other"))
     assert "1,622,272, so they belong to different models" in refusal(
         lmviz.load, folder
     )
 
 
-def test_weights_with_a_false_header_are_refused(folder, refusal):
+def test_weights_with_a_forged_header_are_refused(folder, refusal):
     path = folder / "model.safetensors"
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
@@ -285,7 +285,7 @@ def test_index_without_content_is_refused(folder, content, refusal):
 def test_link_out_of_the_folder_is_refused(folder, file, tmp_path, refusal):
     (folder / file).rename(tmp_path / "outside")
     (folder / file).symlink_to(tmp_path / "outside")
-    assert f"{file} of" in refusal(lmviz.load, folder)
+    assert f"{file} in" in refusal(lmviz.load, folder)
     assert "is a link to" in refusal(lmviz.load_tokenizer, folder)
 
 
@@ -306,7 +306,7 @@ def test_links_inside_the_folder_and_to_it_are_followed(folder, tmp_path):
     "readme",
     ["---\n[\n---\n", "---\n- a\n---\n", "---\nlicense: [1]\n---", "\0", "---"],
 )
-def test_readme_that_is_no_card_is_ignored(folder, readme):
+def test_readme_without_a_model_card_is_ignored(folder, readme):
     (folder / "README.md").write_text(readme)
     assert isinstance(lmviz.load(folder).card.license, str)
 
@@ -318,6 +318,6 @@ def test_readme_with_code_is_ignored(folder):
     assert lmviz.load(folder).card.license == "not stated"
 
 
-def test_readme_that_is_no_text_is_ignored(folder):
+def test_readme_that_is_not_text_is_ignored(folder):
     (folder / "README.md").write_bytes(b"---\nlicense: \xff\xfe\n---\n")
     assert lmviz.load(folder).card.license == "not stated"

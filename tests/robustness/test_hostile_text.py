@@ -57,7 +57,7 @@ def legible_figure(text):
 
 
 def refusal(function, *arguments):
-    """Call a function; return None, or what it said in one short line of its own."""
+    """Call a function; return None, or its error message, one short line of ours."""
     try:
         function(*arguments)
     except (TypeError, ValueError) as error:
@@ -171,7 +171,7 @@ NAMES |= {"labels", "vocabulary", "rows", "stories", "prefix", "special", "chara
 
 
 def public_callables():
-    """Give all public functions, classes and methods, by room and name."""
+    """Yield all public functions, classes and methods, by module and name."""
     for room in ROOMS:
         module = importlib.import_module(f"lmviz.{room}")
         for name in getattr(module, "__all__", vars(module)):
@@ -238,7 +238,7 @@ def test_decoding_restores_the_encoded_text(tried, name):
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
         if name == "gpt2":
             assert ours.decode(ours.encode(text)) == text
-        # A reader can tell every byte from what is shown.
+        # Every byte can be read off the displayed tokens.
         shown = tokenization.readable_tokens(tokenizer, ids)
         assert all(token.isprintable() for token in shown)
         if not set(text) & set("␣↵⇥⟨⟩"):
@@ -332,7 +332,7 @@ def test_texts_in_figures_can_be_restored(tried):
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_figure_shows_it_literally(tried, caplog, name):
-    # Those with most in them: one drawing for each would take a minute.
+    # Not all texts: a drawing for each would take a minute.
     for text in (*hostile.SHORT, *hostile.HALVES, hostile.LONG[0], hostile.LONG[3]):
         ax = PLOTS[name](text)
         ax.figure.draw_without_rendering()  # warnings are errors here
@@ -393,7 +393,7 @@ class Shape(HTMLParser):
 
 
 def strings_in(data):
-    """Give every string of some JSON, the names of its parts too."""
+    """Yield every string in some JSON, including keys."""
     if isinstance(data, dict):
         data = [*data, *data.values()]
     if isinstance(data, list):

@@ -75,7 +75,7 @@ def test_a_page_with_a_script_of_its_own_fails_the_build(tmp_path, markup):
     assert "index.html: the policy of the pages refuses the inline script" in said
 
 
-def test_data_is_no_script(tmp_path):
+def test_data_blocks_are_not_scripts(tmp_path):
     data = '<script type="application/json">{"onclick": "javascript:"}</script>'
     assert build(tmp_path, RAW.format(data), "-W") == (0, "")
 
@@ -87,7 +87,7 @@ def test_a_second_build_leaves_one_policy_on_each_page_and_can_take_it_away(tmp_
         names = ("index.html", "other.html", "search.html")
         assert len({tuple(policies(tmp_path, name)) for name in names}) == 1
         assert len(policies(tmp_path, "index.html")) == 1
-    # As a server that puts a script of its own into pages needs it.
+    # A server that adds a script of its own to pages needs this.
     assert build(tmp_path, "T\n=\n", "-W", "-Dlmviz_policy=0") == (0, "")
     assert [policies(tmp_path, name) for name in names] == [[], [], []]
 
@@ -100,11 +100,11 @@ def test_the_policy_stands_before_what_it_is_for(tmp_path):
     assert not re.search("<(script|link|style|img)", head)
 
 
-def test_the_header_says_the_same_and_who_may_frame(tmp_path):
+def test_the_header_repeats_the_policy_and_limits_framing(tmp_path):
     build(tmp_path, "T\n=\n")
     (policy,) = policies(tmp_path, "index.html")
     assert (tmp_path / "out" / "_headers").read_text() == (
         f"/*\n  Content-Security-Policy: {policy}; frame-ancestors 'self'\n"
     )
-    # A browser ignores that in a page, and complains.
+    # In a page, browsers ignore this and report an error.
     assert "frame-ancestors" not in policy

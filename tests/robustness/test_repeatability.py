@@ -92,7 +92,7 @@ def run(code, *arguments, **variables):
 
 @pytest.fixture(scope="module")
 def traces():
-    """What two processes say of the same traces; one has other hashes of strings."""
+    """The output of two processes for the same traces, with different hash seeds."""
     return [
         json.loads(run(TRACES, PYTHONHASHSEED=seed).splitlines()[-1])
         for seed in ("1", "2")
@@ -121,7 +121,7 @@ def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
         run(LESSONS, threads, *paths, LMVIZ_MODEL="smollm2", OMP_NUM_THREADS=threads)
         for threads in ("1", "2")
     ]
-    # Nothing but rounding stands in these lines.
+    # These lines contain only rounding errors.
     rounding = re.compile(r"^(.*difference.*: )\d[\d.e+-]*$", re.MULTILINE)
     first, second = (rounding.sub(r"\\1rounding", text) for text in printed)
     assert first.count("lesson ") == len(CHOSEN)
@@ -145,7 +145,7 @@ def test_each_lesson_starts_with_the_same_random_numbers(monkeypatch, tried):
 
 
 @pytest.mark.nightly
-def test_the_book_says_how_it_was_built_and_comes_out_the_same(tmp_path, tried):
+def test_the_book_states_how_it_was_built_and_is_reproducible(tmp_path, tried):
     tried(3)
     folder = tmp_path / "someone" / "books"
     folder.mkdir(parents=True)

@@ -24,7 +24,7 @@ SOURCES = sorted(
     for folder in ("lmviz", "docs/_ext", "scripts", "examples", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
 )
-# What may not be called, by the module that it stands in.
+# Functions that must not be called, by module.
 FORBIDDEN = {
     "": {"eval", "exec", "compile", "__import__"},
     "os": {"system", "popen"},
@@ -65,7 +65,7 @@ def test_every_requirement_is_exact_and_has_hashes(path):
     left = re.sub(r"^ *#.*\n", "", REQUIREMENT.sub("", text), flags=re.MULTILINE)
     assert locked(path)
     assert not left.strip()
-    # Everybody has their own package index.
+    # Lock files name no package index, since each user has their own.
     assert "://" not in text
 
 
@@ -80,7 +80,7 @@ def test_torch_is_locked_without_a_build():
     assert {"filelock", "fsspec", "jinja2", "networkx", "sympy"} <= set(dev)
 
 
-def test_all_that_the_project_asks_for_is_locked():
+def test_every_dependency_of_the_project_is_locked():
     import tomllib
 
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -96,8 +96,8 @@ def test_all_that_the_project_asks_for_is_locked():
     assert set(pyproject["build-system"]["requires"]) <= known
 
 
-def test_pip_refuses_another_file(tmp_path):
-    # A wheel of the right name and release that somebody else has made.
+def test_pip_refuses_a_file_with_another_hash(tmp_path):
+    # A wheel of the right name and release, but from someone else.
     import zipfile
 
     wheel = tmp_path / "toolz-1.2.0-py3-none-any.whl"
@@ -142,17 +142,17 @@ def test_the_pins_of_gpt2_are_those_of_openais_files():
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_have_few_rights_and_fixed_actions(path):
+def test_workflows_have_minimal_permissions_and_pinned_actions(path):
     text = path.read_text(encoding="utf-8")
     uses = re.findall(r"uses: (.*)", text)
     assert uses
     for action in uses:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action), action
-    # What stands above the jobs holds for all of them.
+    # Permissions above the jobs apply to all of them.
     assert re.search(r"^permissions:\n  contents: read$", text, re.MULTILINE)
     assert "pull_request_target" not in text
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
-    # What others write, such as a branch's name, is no part of a command.
+    # Text from others, such as the name of a branch, is not part of a command.
     for command in re.findall(r"run: [|>]?\n?((?:.*\n)*?)(?= +- |\Z| +env:)", text):
         assert "${{" not in command
 
@@ -160,7 +160,7 @@ def test_workflows_have_few_rights_and_fixed_actions(path):
 @pytest.mark.parametrize(
     "path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix()
 )
-def test_sources_run_no_text_and_read_no_pickle(path):
+def test_sources_neither_evaluate_text_nor_read_pickles(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names}
@@ -194,7 +194,7 @@ def test_ruffs_security_rules_are_on():
     }
 
 
-def test_the_toys_weights_say_how_they_were_made():
+def test_the_toys_weights_record_how_they_were_trained():
     from lmviz.toy import train
 
     with safe_open(toy.WEIGHTS / "model.safetensors", framework="numpy") as file:

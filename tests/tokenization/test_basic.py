@@ -29,6 +29,6 @@ def test_blank_text_is_an_error(text):
 
 
 @pytest.mark.parametrize("text", [None, 3, b"bytes", ["a"]])
-def test_other_types_than_str_are_an_error(text):
+def test_types_other_than_str_are_an_error(text):
     with pytest.raises(TypeError, match="`text` must be a str"):
         tokenization.basic_tokenize(text)

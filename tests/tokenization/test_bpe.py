@@ -126,7 +126,7 @@ def test_the_count_of_a_merge_is_how_often_its_pair_occurred():
         assert pairs.count(merge.pair) == merge.count
 
 
-def test_encoding_goes_by_rank_not_by_length():
+def test_merges_are_applied_by_rank_not_by_length():
     merges = (Merge(("b", "c"), 2), Merge(("a", "b"), 1))
     bpe = BytePairEncoding(("a", "b", "c"), merges)
     assert bpe.encode("abc") == ["a", "bc"]

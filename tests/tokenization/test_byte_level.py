@@ -253,7 +253,7 @@ def test_a_lone_surrogate_is_an_error(ours, text):
 
 
 @pytest.mark.parametrize("text", [None, 5, b"bytes", ["a"]])
-def test_other_types_than_str_are_an_error(ours, text):
+def test_types_other_than_str_are_an_error(ours, text):
     for function in (ours.encode, tokenization.split_words, ours.steps):
         with pytest.raises(TypeError, match="`text` must be a str"):
             function(text)

@@ -77,7 +77,7 @@ def test_nearby_positions_become_similar():
 
 
 def test_the_weights_were_trained_with_the_current_settings_and_grammar():
-    """The settings contain the corpus hash: a new grammar requires a new training."""
+    """The settings contain the corpus hash: a new grammar requires retraining."""
     with safe_open(WEIGHTS / "model.safetensors", "pt") as file:
         settings = json.loads(file.metadata()["training"])
     assert settings == json.loads(train._settings(train.STEPS))
@@ -127,7 +127,7 @@ def test_the_divergence_of_a_uniform_model_equals_theory():
 
 @pytest.fixture
 def short(monkeypatch):
-    """A training of few steps of an even smaller model."""
+    """A training run with few steps and an even smaller model."""
     monkeypatch.setattr(train, "SIZES", {**train.SIZES, "n_layer": 1, "n_embd": 16})
     monkeypatch.setattr(train, "BATCH", 8)
     monkeypatch.setattr(train, "SAVE_EVERY", 2)

@@ -39,7 +39,7 @@ def test_weights_of_another_toy_do_not_fit(tmp_path):
     assert "no word '<story>' with id 0" in toy.mismatch(tmp_path)
 
 
-def test_modules_of_the_toy_need_no_import_of_their_own():
+def test_modules_of_the_toy_are_imported_on_first_use():
     code = "import lmviz; print(len(lmviz.toy.grammar.WORDS))"
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -125,7 +125,7 @@ def test_layers_without_rotary_positions_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("family", ["granite", "cohere", "olmo", "gemma3_text"])
 def test_families_with_other_parts_are_refused_as_llama(monkeypatch, family):
-    """None of them can be rebuilt with Llama's entry, so none may pass for one."""
+    """None of them can be rebuilt with Llama's entry, so all must be refused."""
     sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
     entry = architectures.FAMILIES["llama"]
     monkeypatch.setitem(architectures.FAMILIES, family, entry)

@@ -36,7 +36,7 @@ def test_layers_do_not_mirror_each_other():
     np.testing.assert_allclose(points[2], points[0], atol=1e-5)
 
 
-def test_one_layer_zeros_and_points_in_one_place():
+def test_one_layer_zero_vectors_and_equal_points_are_accepted():
     data = embeddings(torch.tensor(X[0], requires_grad=True), tuple(LABELS)).data
     assert data["points"].shape == (1, 8, 2)
     data = embeddings(np.zeros((3, 2)), ["a", "b", "c"]).data

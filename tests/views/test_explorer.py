@@ -1,4 +1,4 @@
-"""What goes into the page that runs the toy."""
+"""The data of the page that runs the toy."""
 
 import base64
 import importlib
@@ -18,7 +18,7 @@ explorer = importlib.import_module("lmviz.views.explorer")
 
 
 def read(view):
-    """Give the data as the page gets it."""
+    """Return the data as the page receives it."""
     found = re.search(
         r'<script type="application/json">(.*?)</script>', view._repr_html_()
     )

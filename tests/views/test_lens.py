@@ -41,7 +41,7 @@ def test_cells_that_predict_the_next_token_are_marked():
     assert data["next"].tolist() == [[True, False, False]]
 
 
-def test_small_vocabulary_excluded_tokens_and_tensors():
+def test_small_vocabularies_excluded_tokens_and_tensors_are_accepted():
     logits = torch.tensor([[[0.0, -torch.inf, 1.0]]], requires_grad=True)
     data = lens(logits, torch.tensor([0]), ["a"], vocabulary=lambda ids: ["w"] * 3).data
     assert data["probs"].shape == (1, 1, 3) and data["probs"][0, 0, 2] == 0

@@ -46,7 +46,7 @@ def test_ties_of_the_last_kept_token_are_counted():
     assert data["ties"].tolist() == [1, 0]
 
 
-def test_no_tail_and_excluded_tokens():
+def test_an_empty_tail_and_excluded_tokens_are_accepted():
     logits = [[0.0, -np.inf, -np.inf, -1e30]]
     data = prediction(logits, ["x"], vocabulary=WORDS).data
     assert data["count"] == 0 and data["bins"].shape == (1, 0)
@@ -56,7 +56,7 @@ def test_no_tail_and_excluded_tokens():
     assert np.isneginf(data["sums"]).all()
 
 
-def test_arrays_survive_the_page():
+def test_arrays_are_unpacked_as_they_were_packed():
     html = prediction(LOGITS, ["x", "y"], vocabulary=WORDS)._repr_html_()
     np.testing.assert_array_equal(
         packed(html, "logits"), -np.sort(-LOGITS).astype(np.float32)
