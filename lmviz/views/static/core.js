@@ -21,8 +21,8 @@ export const fill = (element, attributes, children = []) => {
   return element;
 };
 
-// A text with its invisible characters written as in lmviz/_text.py. A combining character
-// gets a base; isolation keeps a right-to-left token from moving its neighbours.
+// A text with invisible characters written as in lmviz/_text.py. A combining character gets a
+// base; isolation keeps a right-to-left token from moving its neighbours.
 export const visible = (text) =>
   "\u2068" +
   text
@@ -112,7 +112,7 @@ export class View extends HTMLElement {
   }
 }
 
-// Viridis: perceptually uniform, and safe for colour-blind readers.
+// Viridis: uniform, and safe for colour-blind readers.
 const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
   "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
 
@@ -194,7 +194,7 @@ export const moved = (event, at, sizes) => {
 };
 
 // Tokens as buttons in a row; Tab reaches one, arrow keys the others. If one is `chosen`
-// initially, it is shown as pressed, and pointing alone doesn't choose another.
+// initially, it is pressed, and pointing alone chooses no other.
 export const strip = (label, tokens, look, chosen) => {
   const mark = (i) => buttons.forEach((button, k) => {
     button.tabIndex = k === i ? 0 : -1;

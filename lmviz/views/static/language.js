@@ -1,12 +1,12 @@
-// The grammar of lmviz/toy/grammar.py, which also provides the word lists. Each position of a
-// story yields the possible words with their probabilities, and is sent the chosen one.
+// The grammar of lmviz/toy/grammar.py, which provides the word lists. Each position yields
+// the possible words with their probabilities, and is sent the chosen one.
 
 const choice = (probs, kind = null) => ({ probs: new Map(probs), kind });
 const each = (words, prob) => words.map((word) => [word, prob]);
 const oneOf = (words, kind) => choice(each(words, 1 / words.length), kind);
 const answer = (word, kind) => oneOf([word], kind);
 
-// Strings are fixed words, lists and choices leave a word open; returns the words chosen there.
+// Strings are fixed, lists and choices leave a word open; returns the chosen words.
 function* say(...parts) {
   const came = [];
   for (const part of parts) {
@@ -98,8 +98,8 @@ export class Language {
     yield oneOf([this.START]);
   }
 
-  // The possible words at each position and after the last word, as long as the words are a
-  // story (nothing can follow its end); `wrong` is the first position that breaks the rules.
+  // The possible words at each position and after the last word, as far as the words are a
+  // story (nothing follows its end); `wrong` is the first position that breaks the rules.
   read(words) {
     const said = [];
     const telling = this.story(said);

@@ -1,5 +1,5 @@
-// A GPT-2 in plain arithmetic, from the bytes of a safetensors file to all activations for a
-// text. A matrix is a list of rows.
+// A GPT-2 in plain arithmetic: the bytes of a safetensors file in, all activations on a text
+// out. A matrix is a list of rows.
 
 const half = (bits) => {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
@@ -8,7 +8,7 @@ const half = (bits) => {
   return bits & 0x8000 ? -size : size;
 };
 
-// The file has the length of the header, the header, and the numbers that it locates.
+// A file has the length of its header, the header, and the numbers.
 export const readTensors = (buffer) => {
   const view = new DataView(buffer);
   const start = 8 + Number(view.getBigUint64(0, true));
@@ -99,8 +99,8 @@ export class Model {
       Float32Array.from(this.part("wte.weight"), (word) => dot(row, word)));
   }
 
-  // `ablate` lists the [layer, head] to zero-ablate. `residual` is the residual stream before
-  // the first block and after each; `lens` has the logits of each of these.
+  // `ablate` lists the [layer, head] to zero-ablate. `residual` is the stream before the first
+  // block and after each; `lens` has the logits of each of these.
   forward(ids, { ablate = [] } = {}) {
     const tokens = Array.from(ids, (id) => this.part("wte.weight")[id]);
     const positions = this.part("wpe.weight").slice(0, tokens.length);
