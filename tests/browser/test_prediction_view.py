@@ -55,10 +55,10 @@ def test_probs_are_those_of_the_sampler(open_page, view, logits, at):
     stops = page.evaluate(f"{VIEW}.data.temperatures")
     ids = np.argsort(-logits[at], kind="stable")
     for temperature in (0.1, 0.5, 1.0, 1.7, 3.0):
+        turn(page, "temperature", stops.index(temperature))
         for k in (None, 1, 5, 200):
+            turn(page, "top-k", k or 201)
             for p in (0, 0.3, 0.9, 0.99, 1):
-                turn(page, "temperature", stops.index(temperature))
-                turn(page, "top-k", k or 201)
                 turn(page, "top-p", p)
                 want = expected(logits[at], temperature, k, p)[ids]
                 got = shown(page)
