@@ -99,6 +99,7 @@ def traces():
     ]
 
 
+@pytest.mark.long("traces")
 @pytest.mark.parametrize("name", ["toy", "smollm2"])
 def test_two_processes_give_the_same_bits(traces, name, tried):
     tried(2)
@@ -108,12 +109,14 @@ def test_two_processes_give_the_same_bits(traces, name, tried):
         assert len(set(first[threads].values())) == 4, "different tensors"
 
 
+@pytest.mark.long("traces")
 @pytest.mark.parametrize("name", ["toy", "smollm2"])
 def test_one_thread_or_two_differ_by_rounding_alone(traces, name):
     # A float32 has 24 bits; sums over a few hundred terms, in 30 layers, lose some.
     assert traces[0][name]["apart"] < 2**-24 * 600
 
 
+@pytest.mark.long
 def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
     tried(len(CHOSEN))
     paths = [ROOT / "examples" / f"{lesson}.py" for lesson in CHOSEN]
