@@ -70,7 +70,8 @@ def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer") ->
         Whether the page includes the weights, about 0.9 MB. Default: unless the site
         serves the scripts.
     weights_url : str, default ``"_static/toy/model.safetensors"``
-        The URL, relative to the page, from which they are fetched otherwise.
+        The URL from which they are fetched otherwise, relative to the page, or to the
+        root of the site on a page that Sphinx has built.
     title : str, default "Explorer"
 
     Returns

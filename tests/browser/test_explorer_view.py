@@ -449,7 +449,12 @@ def test_the_tour_sets_the_page_and_states_measured_values(open_page, toy):
     assert start.evaluate("e => e.matches(':focus')")
 
 
-def test_the_site_serves_the_weights(open_page, serve, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("place", "root"), [("page.html", ""), ("book/page.html", "data-content_root=../")]
+)
+def test_the_site_serves_the_weights(
+    open_page, serve, tmp_path, monkeypatch, place, root
+):
     from lmviz.views._bundle import script_tag
     from lmviz.views._view import LINKED
 
@@ -459,8 +464,10 @@ def test_the_site_serves_the_weights(open_page, serve, tmp_path, monkeypatch):
     shutil.copy(WEIGHTS / "model.safetensors", site / "_static/toy")
     body = views.explorer()._repr_html_() + script_tag("explorer")
     head = '<meta charset="utf-8"><link rel="icon" href="data:,"><title>x</title>'
-    (site / "page.html").write_text(f"<!DOCTYPE html>{head}{body}", "utf-8")
-    page = open_page(url=f"{serve(site)}/page.html")
+    page_file = site / place
+    page_file.parent.mkdir(exist_ok=True)
+    page_file.write_text(f"<!DOCTYPE html><html {root}>{head}{body}", "utf-8")
+    page = open_page(url=f"{serve(site)}/{place}")
     assert next(iter(table(page))) == "red"
 
 

@@ -140,7 +140,7 @@ export const softmax = (logits) => {
   return powers.map((x) => x / sum);
 };
 
-// A slider with its value beside it.
+// A slider and its value.
 export const slider = (label, { min, max, step, value, show = String }, changed) => {
   const shown = make("span", { class: "mono" }, show(value));
   const input = make("input", { type: "range", min, max, step, value, "aria-label": label,

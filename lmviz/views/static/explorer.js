@@ -12,7 +12,7 @@ const wide = (label) =>
 
 const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
 
-// Each part returns its nodes and a function that updates them; x is the whole element.
+// A part returns its nodes and a function that updates them; x is the element.
 
 const position = (x) => {
   const shown = make("span");
@@ -61,7 +61,7 @@ const story = (x) => {
     words.replaceChildren(...buttons, ...x.rest.map((word) => make("s", {}, visible(word))));
     if (held) buttons[x.at].focus();
     problem.textContent = complaint(x);
-    // The most likely words that begin as the last one typed does.
+    // Likely words that begin as the last one typed.
     const [typed = "", ...others] = x.rest;
     const logits = x.trace.logits.at(-1);
     const fit = x.data.words.filter((word) => word.toLowerCase().startsWith(typed.toLowerCase()))
@@ -76,7 +76,7 @@ const story = (x) => {
   }];
 };
 
-// Vectors, each on its own scale, with their lengths.
+// Vectors, each scaled to itself, and their lengths.
 const strips = (rows) => (x) => {
   const box = make("div", { class: "strips" });
   const [where, showPosition] = position(x);
@@ -91,7 +91,7 @@ const strips = (rows) => (x) => {
   }];
 };
 
-// One cell is one unit; the words are in margins that do not scroll.
+// One cell is one unit; the words' margins do not scroll.
 const [MARGIN, CELL] = [5, 14];
 const MARK = { stroke: "#0060a0", "stroke-width": 0.15 };
 const map = (x, tell) => {
@@ -274,10 +274,12 @@ i { display: block; height: 0.45rem; background: var(--accent); }
   async bytes() {
     const { weights, weights_url } = this.data;
     if (weights) return weights.values.buffer;
-    // A page opened from a disk can't fetch; its site may have put them here.
+    // Pages on a disk can't fetch.
     const { lmvizWeights: held } = globalThis;
     if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
-    const answer = await fetch(weights_url);
+    // Sphinx names the site's root.
+    const { content_root = "." } = document.documentElement.dataset;
+    const answer = await fetch(new URL(weights_url, new URL(content_root, location)));
     if (!answer.ok) throw new Error(`${weights_url}: ${answer.status}`);
     return answer.arrayBuffer();
   }

@@ -1,7 +1,6 @@
 // Save figures as self-contained SVG, black on white.
 import { draw, fill, make } from "./core.js";
 
-// Offer a file for download.
 export const download = (name, type, text) => {
   const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
   link.click();
