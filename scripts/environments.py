@@ -17,8 +17,7 @@ PYPI = "https://pypi.org/simple"
 def install(session, *arguments):
     """Install with pip or uv; if that fails without a network, explain it."""
     try:
-        # Most modules are never imported; Python compiles the others at first use.
-        session.install("--no-compile", *arguments)
+        session.install(*arguments)
     except nox.command.CommandFailed:
         index = os.environ.get("PIP_INDEX_URL", PYPI)
         if answers(f"{index.rstrip('/')}/pip/") and not os.environ.get("PIP_NO_INDEX"):

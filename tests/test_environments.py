@@ -23,8 +23,7 @@ class Session:
         return self.present
 
     def install(self, *arguments):
-        # How fast an installation is makes no difference to what is installed.
-        self.installed.append(tuple(a for a in arguments if a != "--no-compile"))
+        self.installed.append(arguments)
         if not self.works:
             raise nox.command.CommandFailed()
 
