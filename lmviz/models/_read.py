@@ -158,16 +158,16 @@ def _check_size(source):
     )
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    wanted = sum(weight.numel() for weight in empty.parameters())
+    specified = sum(weight.numel() for weight in empty.parameters())
     found = 0
     for path in source.folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (it is no dict)
                 found += math.prod(file.get_slice(name).get_shape())
-    if wanted > found and not hasattr(config, "quantization_config"):
+    if specified > found and not hasattr(config, "quantization_config"):
         raise CorruptFile(
-            f"config.json of {source.name} specifies {wanted:,} weights, but there are "
-            f"only {found:,}, so they belong to different models"
+            f"config.json of {source.name} specifies {specified:,} weights, but there "
+            f"are only {found:,}, so they belong to different models"
         )
 
 

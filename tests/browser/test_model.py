@@ -78,7 +78,7 @@ def compare(page, site, toy, texts, off=()):
 
 
 def test_the_logits_equal_torch(page, site, toy):
-    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(100)]
+    texts = [toy.encode(" ".join(story.words[1:])).tolist() for story in told(500)]
     compare(page, site, toy, texts)
 
 
