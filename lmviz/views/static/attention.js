@@ -1,6 +1,6 @@
-import { View, choice, clamp, colour, css, define, describe, draw } from "./core.js";
+import { View, choice, clamp, colour, css, define, describe, draw, foot } from "./core.js";
 import { ink, make, moved, strip, under, visible } from "./core.js";
-import { download, saver } from "./save.js";
+import { copier, saver } from "./save.js";
 
 const STEPS = 1023;
 const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
@@ -101,8 +101,6 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
   // A token of the strip becomes the query; the key is the one that it attends to most.
   const line = strip("Tokens, coloured by the attention weights of the query", tokens, (i) =>
     i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
-  const [value, said] = [make("output"), make("output", { class: "note" })];
-
   const point = (query, key) => {
     Object.assign(state, { query, key });
     cross.replaceChildren(box(x, y + query * cell, w, cell), box(x + key * cell, y, cell, h));
@@ -111,7 +109,7 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
       button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
       button.ariaCurrent = k === query + offset;
     });
-    value.textContent = `${view.shown}: ${describe(tokens, query + offset, key, row(query)[key])}`;
+    view.say(`${view.shown}: `, ...describe(tokens, query + offset, key, row(query)[key]));
   };
 
   const show = (change) => {
@@ -136,18 +134,8 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
     point(state.query, state.key);
   };
 
-  const copy = async () => {
-    const lines = [["query \\ key", ...tokens], ...tokens.slice(offset).map((token, q) =>
-      [token, ...Array.from(row(q), (weight) => (weight < 0 ? "" : weight.toFixed(4)))])];
-    const csv = lines.map((line) => line.map((x) => `"${x.replaceAll('"', '""')}"`).join()).join("\n");
-    try {
-      await navigator.clipboard.writeText(csv);
-      said.textContent = `Copied: ${view.shown}.`;
-    } catch {
-      download(`${view.shown}.csv`, "text/csv", csv);
-      said.textContent = "The clipboard can't be used here: saved as a file.";
-    }
-  };
+  const table = () => [view.shown, [["query \\ key", ...tokens], ...tokens.slice(offset).map((token, q) =>
+    [token, ...Array.from(row(q), (weight) => (weight < 0 ? "" : weight.toFixed(4)))])]];
 
   const drawing = () => {
     const paths = {};
@@ -155,12 +143,12 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
       const s = step(weight);
       if (s >= 0) paths[s] = `${paths[s] ?? ""}M${i % keys} ${Math.floor(i / keys)}h1v1h-1z`;
     });
-    const svg = map.svg.cloneNode(true);
-    svg.querySelector(".mark").remove();
-    svg.prepend(draw("g",
-      { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
-      ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
-    return [view.shown, svg];
+    return [view.shown, map.svg, (svg) => {
+      svg.lastChild.remove(); // the cross
+      svg.prepend(draw("g",
+        { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
+        ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
+    }];
   };
 
   const picked = choice("show", WHAT, state.what, (what) => show({ what }));
@@ -169,10 +157,9 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
       show({ scale });
       paint(all.canvas, small, across);
     }),
-    make("button", { onclick: copy }, "copy as CSV"),
-    saver(drawing)),
-  make("div", { class: "both" }, all.frame, map.frame), value, line, said,
-  make("p", { class: "note" }, note));
+  ),
+  make("div", { class: "both" }, all.frame, map.frame), line,
+  foot(note, copier(table), saver(drawing)));
 
   // Thumbnails: the largest weight of each patch, a layer at a time, to stay responsive.
   const room = Math.min(48, Math.round(tile * devicePixelRatio)) - 2;

@@ -1,4 +1,5 @@
-// What all views share: an element that unpacks its data and draws into a shadow root.
+// What all views share: an element that unpacks its data and draws a card into a shadow root.
+import { STYLE, TOKENS } from "./style.js";
 
 export const define = (name, element) => {
   if (!customElements.get(name)) customElements.define(name, element);
@@ -55,31 +56,6 @@ const revive = async (data) => {
   return Object.fromEntries(entries.map(([key], i) => [key, values[i]]));
 };
 
-const STYLE = `
-:host { display: block; margin: 1rem 0; font: 0.9rem/1.4 system-ui, sans-serif;
-  color: inherit; --line: color-mix(in srgb, currentColor 25%, transparent);
-  --soft: color-mix(in srgb, currentColor 8%, transparent);
-  --accent: light-dark(#0060a0, #6cb8ee); --page: var(--pst-color-background, Canvas); }
-:host([hidden]) { display: none; }
-* { box-sizing: border-box; }
-.title { font-size: 1rem; font-weight: bold; margin: 0 0 0.5rem; }
-button, select, input { font: inherit; color: inherit; }
-button, select, input[type="text"] { background: var(--soft); border: 1px solid var(--line);
-  border-radius: 0.3rem; padding: 0.15rem 0.5rem; min-height: 1.75rem; }
-button { cursor: pointer; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
-.controls { display: flex; flex-wrap: wrap; gap: 0.4rem 1rem; align-items: center;
-  margin: 0.4rem 0; }
-.controls label { display: inline-flex; gap: 0.4rem; align-items: center; }
-.wide { overflow-x: auto; }
-output, .note { display: block; min-height: 1.4em; overflow-wrap: anywhere; }
-.note { opacity: 0.85; font-size: 0.85em; }
-svg text { fill: currentColor; }
-.mono { font-family: ui-monospace, monospace; }
-.strip { display: flex; flex-wrap: wrap; gap: 2px; padding: 4px; }
-.strip button { padding: 0 0.25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-`;
-
 const sheets = new Map();
 const sheet = (css) => {
   if (!sheets.has(css)) {
@@ -90,9 +66,11 @@ const sheet = (css) => {
   return sheets.get(css);
 };
 
-// A view draws in `build(root, data)`; `ready` resolves when that is done.
+// A view draws in `build(root, data)`, where root is its card; `ready` resolves when that is
+// done. `hint` says in one line what to do; `say` fills the readout in the card's head.
 export class View extends HTMLElement {
   static css = "";
+  static hint = "";
 
   connectedCallback() {
     this.ready ??= this.#show();
@@ -102,34 +80,91 @@ export class View extends HTMLElement {
     const source = this.querySelector('script[type="application/json"]');
     this.data = await revive(JSON.parse(source.textContent));
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet(STYLE), sheet(this.constructor.css)];
-    const title = this.dataset.title;
+    const own = [STYLE, this.constructor.css].map(sheet);
+    // All tokens are the page's, or none: a page may use one of these names for something else.
+    const styled = getComputedStyle(this).getPropertyValue("--on-weight");
+    root.adoptedStyleSheets = styled ? own : [sheet(TOKENS), ...own];
+    const { title } = this.dataset;
+    const { hint } = this.constructor;
+    this.head = make("div", { class: "head" },
+      make("div", { class: "title" }, make("span", { class: "tag" }, "interactive"), title),
+      make("div", { class: "hint" }, hint));
     // Neither a heading nor a landmark: pages have their own order of these.
-    const view = make("div", { class: "view", role: "group", "aria-label": title },
-      make("div", { class: "title" }, title));
+    const view = make("div", { class: "view", role: "group", "aria-label": title }, this.head);
     root.append(view);
     await this.build(view, this.data);
   }
+
+  // Strings and nodes, as one sentence.
+  say(...content) {
+    if (!this.said) this.head.append(this.said = make("output", { class: "say" }));
+    this.said.replaceChildren(...content);
+  }
+
+  // The same in few words at the pointer; without words it is hidden.
+  tip({ clientX, clientY }, ...content) {
+    const card = this.head.parentNode;
+    if (!this.label) card.append(this.label = make("div", { class: "tip", "aria-hidden": "true" }));
+    this.label.hidden = !content.length;
+    this.label.replaceChildren(...content);
+    const { x, y, width } = card.getBoundingClientRect();
+    const left = Math.min(clientX - x + 14, width - this.label.offsetWidth - 8);
+    this.label.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;
+  }
 }
 
-// Viridis: uniform, and safe for colour-blind readers.
-const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
-  "addc30", "fde725"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+// A word of the text, in the colour of its role: query, key, value, plus or minus.
+export const word = (text, role = "word") => make("b", { class: role }, visible(text));
 
-// The colour of a number from 0 to 1, as three bytes.
-export const colour = (fraction) => {
-  const at = Math.min(Math.max(fraction, 0), 1) * (STOPS.length - 1);
-  const i = Math.min(Math.floor(at), STOPS.length - 2);
-  return STOPS[i].map((from, c) => Math.round(from + (at - i) * (STOPS[i + 1][c] - from)));
+// The last line of a card: a note, and a menu of buttons. What a button did, `done` says.
+export const foot = (note, ...buttons) => {
+  const summary = make("summary", { "aria-label": "Save or copy", title: "Save or copy" }, "…");
+  const close = () => (menu.open = false);
+  const away = (event) => event.composedPath().includes(menu) || close();
+  const menu = make("details", { class: "menu",
+    ontoggle: () => (menu.open ? addEventListener : removeEventListener)("pointerdown", away),
+    onfocusout: ({ relatedTarget: to }) => to && !menu.contains(to) && close(),
+    onkeydown: ({ key }) => key === "Escape" && (summary.focus(), close()),
+    onclick: ({ target }) => target.localName === "button" && (summary.focus(), close()) },
+  summary, make("div", {}, ...buttons));
+  return make("div", { class: "foot" }, make("p", { class: "note" }, note),
+    make("output", { class: "done" }), menu);
 };
+
+// How opaque the colour of weights is for a number from 0 to 1. Even zero is told from nothing.
+export const opacity = (value) => 0.06 + 0.94 * Math.min(Math.max(value, 0), 1);
+
+// The ink that reads on it, in the light and in the dark.
+export const on = (value) =>
+  `var(--on-${opacity(value) > 0.86 ? "hi" : opacity(value) > 0.5 ? "mid" : "lo"})`;
+
+// The style of a cell with text.
+export const wash = (value) => `background: color-mix(in srgb, var(--weight) ${
+  (100 * opacity(value)).toFixed(1)}%, var(--raised)); color: ${on(value)}`;
+
+// The same colour on white paper, as three bytes.
+export const colour = (value) =>
+  [11, 110, 112].map((c) => Math.round(255 + opacity(value) * (c - 255)));
 
 export const css = (rgb) => `rgb(${rgb.join(" ")})`;
 
-// Black or white, whichever reads better on a colour.
-export const ink = (rgb) => {
-  const [r, g, b] = rgb.map((c) => (c / 255) ** 2.2);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
+export const ink = (rgb) => (rgb[0] > 150 ? "#182126" : rgb[0] > 45 ? "#000" : "#fff");
+
+// Fill a node with one pixel per number from 0 to 1; what is below zero or NaN stays blank. The
+// pixels are a mask: the colour behind it is the page's, in the light, in the dark and on paper.
+export const tint = (node, values, width) => {
+  const source = make("canvas", { width, height: values.length / width });
+  const image = new ImageData(width, source.height);
+  values.forEach((value, i) => value >= 0 && (image.data[4 * i + 3] = Math.round(255 * opacity(value))));
+  source.getContext("2d").putImageData(image, 0, 0);
+  node.classList.add("heat");
+  node.style.maskImage = `url(${source.toDataURL()})`;
+  return Object.assign(node, { source });
 };
+
+// Numbers from -1 to 1, in the colours of plus and minus.
+export const signed = (values, width, attributes) => make("div", { class: "signed", ...attributes },
+  ...[1, -1].map((sign) => tint(make("div"), values.map((x) => (x * sign < 0 ? NaN : x * sign)), width)));
 
 export const softmax = (logits) => {
   let most = -Infinity;
@@ -142,24 +177,52 @@ export const softmax = (logits) => {
 
 // A slider and its value.
 export const slider = (label, { min, max, step, value, show = String }, changed) => {
-  const shown = make("span", { class: "mono" }, show(value));
+  const shown = make("span", { class: "number" });
+  const update = () => {
+    shown.textContent = show(+input.value);
+    input.style.setProperty("--at", `${100 * (input.value - min) / (max - min || 1)}%`);
+  };
   const input = make("input", { type: "range", min, max, step, value, "aria-label": label,
     oninput: () => {
-      shown.textContent = show(+input.value);
+      update();
       changed(+input.value);
     } });
+  update();
   return make("label", {}, label, input, shown);
 };
 
 // A labelled select element.
 export const choice = (label, names, value, changed) => make("label", {}, label,
-  make("select", { onchange: (event) => changed(event.target.value) },
-    ...names.map((name) => make("option", { selected: name === value }, name))));
+  make("span", { class: "pick" }, make("select", { onchange: (event) => changed(event.target.value) },
+    ...names.map((name) => make("option", { selected: name === value }, name)))));
 
-// A weight in words; below zero is a key that comes later.
+// One of a few names, side by side.
+export const steps = (label, names, value, changed) => {
+  const buttons = names.map((name) => make("button", { "aria-pressed": String(name === value),
+    onclick: () => {
+      for (const button of buttons) button.ariaPressed = button.textContent === name;
+      changed(name);
+    } }, name));
+  return make("div", { class: "steps", role: "group", "aria-label": label }, ...buttons);
+};
+
+// A switch that says its state.
+export const toggle = (label, [on, off], value, changed) => {
+  const button = make("button", { role: "switch", "aria-label": label, "aria-checked": String(value),
+    onclick: () => {
+      value = !value;
+      button.ariaChecked = value;
+      button.textContent = value ? on : off;
+      changed(value);
+    } }, value ? on : off);
+  return button;
+};
+
+// A weight as a sentence; below zero is a key that comes later.
 export const describe = (tokens, query, key, weight) => {
-  const [q, k] = [query, key].map((i) => `${i} “${visible(tokens[i])}”`);
-  return `query ${q} → key ${k}: ${weight < 0 ? "masked, since it comes later" : weight.toFixed(4)}`;
+  const [q, k] = [[query, "query"], [key, "key"]].map(([i, role]) => [`${role} ${i} `, word(tokens[i], role)]);
+  return weight < 0 ? [...q, " can’t attend to ", ...k, ": masked, since it comes later"]
+    : [...q, " attends to ", ...k, " with weight ", make("b", { class: "number" }, weight.toFixed(4))];
 };
 
 export const clamp = (at, sizes) => at.map((x, i) => Math.min(Math.max(x, 0), sizes[i] - 1));
@@ -205,7 +268,7 @@ export const strip = (label, tokens, look, chosen) => {
       mark(i);
       look(i);
     };
-    return make("button", { class: "mono", onpointerenter: chosen == null && looked, onfocus: looked,
+    return make("button", { onpointerenter: chosen == null && looked, onfocus: looked,
       onclick: looked, onkeydown: (event) => {
         const [, to] = moved(event, [0, i], [1, tokens.length]);
         if (to !== i) buttons[to].focus();

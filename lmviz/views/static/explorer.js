@@ -1,4 +1,4 @@
-import { MOVES, View, colour, css, define, describe, draw } from "./core.js";
+import { MOVES, View, colour, css, define, describe, draw, foot } from "./core.js";
 import { ink, make, paint, softmax, under, visible } from "./core.js";
 import { Language } from "./language.js";
 import { Model, best } from "./model.js";
@@ -129,8 +129,8 @@ const attention = (x) => {
   large.classList.add("map");
   steer(large, (down, right) => x.look(x.at + down, x.key + right));
   const [looks, change] = [make("output"), make("output")];
-  const tell = (query, key) => (looks.textContent = `${x.named(x.chosen)}: `
-    + describe(x.said, query, key, key > query ? -1 : x.weights[query][key]));
+  const tell = (query, key) => looks.replaceChildren(`${x.named(x.chosen)}: `,
+    ...describe(x.said, query, key, key > query ? -1 : x.weights[query][key]));
   return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
     showPosition();
     tiles.forEach(([choose, toggle], i) => {
@@ -266,7 +266,7 @@ i { display: block; height: 0.45rem; background: var(--accent); }
       this.shows.push(show);
       return this.parts[name] = make("section", {}, make("h2", {}, title), make("p", {}, text), ...nodes);
     }));
-    root.append(saver(() => ["explorer", root]));
+    root.append(foot("", saver(() => ["explorer", root])));
     this.tell(Object.values(data.stories)[0]);
     if (data.tour.length) this.parts.story.before(tour(this, stage));
   }
