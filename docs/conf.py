@@ -65,31 +65,40 @@ notfound_urls_prefix = f"{urlparse(html_baseurl).path.rstrip('/')}/"
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 
 templates_path = ["_templates"]
-html_sidebars = {"index": [], "**": ["book-nav.html"]}
-html_theme = "pydata_sphinx_theme"
+html_theme = "furo"
 html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
-html_theme_options = {
-    "logo": {
-        "text": "lmviz",
-        "image_light": "_static/favicon.svg",
-        "image_dark": "_static/favicon.svg",
-    },
-    "show_toc_level": 2,
-    # Arrow keys are for the views.
-    "navigation_with_keys": False,
-    # The whole book stands in the bar at the left.
-    "navbar_center": [],
-    "navbar_persistent": ["search-button-field"],
-    "footer_start": ["copyright"],
-    "footer_end": [],
-    "primary_sidebar_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+html_css_files = ["tokens.css", "book.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
+# The theme's names for what is in tokens.css, where each colour is a pair: light, dark.
+_VARIABLES = {
+    "font-stack": "var(--serif)",
+    "font-stack--headings": "var(--display)",
+    "font-stack--monospace": "var(--mono)",
+    "color-foreground-primary": "var(--ink)",
+    "color-foreground-secondary": "var(--soft)",
+    "color-foreground-muted": "var(--soft)",
+    "color-foreground-border": "var(--line-strong)",
+    "color-background-primary": "var(--paper)",
+    "color-background-secondary": "var(--sunk)",
+    "color-background-border": "var(--line)",
+    "color-brand-primary": "var(--weight)",
+    "color-brand-content": "var(--weight)",
+    "color-brand-visited": "var(--weight)",
+    "color-api-name": "var(--weight)",
+    "color-api-pre-name": "var(--soft)",
+    "color-highlight-on-target": "var(--mark-wash)",
+    "color-admonition-background": "var(--sunk)",
+    "color-code-background": "var(--sunk)",
+    "color-code-foreground": "var(--ink)",
+    "header-height": "60px",
 }
-# What the theme sets up where no script runs; _templates/layout.html knows of the dark.
-html_context = {"default_mode": "light"}
+html_theme_options = {
+    "light_css_variables": _VARIABLES,
+    "dark_css_variables": _VARIABLES,
+}
+html_secnumber_suffix = " "
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 

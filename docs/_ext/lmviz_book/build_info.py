@@ -42,10 +42,11 @@ def choose_model(app, config):
 
 
 def add_model_line(app, pagename, templatename, context, doctree):
-    if "body" in context:
+    """Name the model below each page that has a text of its own."""
+    if doctree is not None:
         date = format_date("%-d %B %Y", language="en")
         told = {"date": date, **app.config.lmviz_model}
-        context["body"] += app.builder.templates.render("model-line.html", told)
+        context["model_line"] = app.builder.templates.render("model-line.html", told)
 
 
 def announce(app, exception):

@@ -17,6 +17,7 @@ from .scripts import all_scripts, is_chosen, lessons, lessons_folder, name_of
 REFERENCE = "reference/"
 # A function that nearly every lesson uses would get a list of nearly every lesson.
 MOST_SHOWN = 8
+TOCTREE = re.compile(r"^\.\. toctree::\n(?:[ ]+.*\n|\n)+", re.MULTILINE)
 # All but line ends, tabs, and the colours that the pages of notebooks show.
 CONTROLS = re.compile(
     r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
@@ -47,6 +48,12 @@ def select(app, config):
         f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
         "may lack what they compute."
     )
+
+
+def leave_chapters_to_the_front_page(app, docname, source):
+    """Take the chapters out of the gallery's index: the front page numbers them."""
+    if docname == f"{lessons_folder(app).name}/index":
+        source[0] = TOCTREE.sub("", source[0])
 
 
 def start_no_needless_workers(app):

@@ -31,24 +31,8 @@ POLICY = (
     f"form-action {OWN}"
 )
 META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
-PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
-HIGHLIGHT = "_static/sphinx_highlight.js"
 # The policy does not bind what precedes it.
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
-
-
-def drop_needless_scripts(app, pagename, templatename, context, doctree):
-    """Drop scripts that do harm.
-
-    One differs from page to page, and so does its hash: only a switch of versions needs
-    it. The other marks the words of a search also in code, where they get unreadable.
-    """
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if not script.attributes.get("body", "").startswith(PAGE_NAME)
-        and (script.filename != HIGHLIGHT or pagename == "search")
-    ]
 
 
 def write_policy(app, exception):

@@ -1,0 +1,81 @@
+"""What surrounds the text of each page: the menu, its neighbours, styles and scripts."""
+
+from sphinx import addnodes
+
+# The links of the bar at the top.
+SITE_PARTS = [
+    ("lessons/index", "Lessons"),
+    ("book/explorer", "Inside the model"),
+    ("exercises/index", "Exercises"),
+    ("book/glossary", "Glossary"),
+]
+# Styles of extensions for pages that look otherwise here; book.css is in their place.
+REPLACED = ("mystnb.", "sg_gallery", "copybutton.css", "pygments.css")
+PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
+HIGHLIGHT = "_static/sphinx_highlight.js"
+
+
+def frame(app, pagename, templatename, context, doctree):
+    """Give the template what it needs beside the text."""
+    env = app.env
+    context["menu"] = menu(env, pagename)
+    context["site_parts"] = [p for p in SITE_PARTS if p[0] in env.found_docs]
+    # Sphinx's own name of a neighbour has no number.
+    _, *neighbours = app.builder.relations.get(pagename, (None, None, None))
+    for side, name in zip(("prev", "next"), neighbours, strict=True):
+        if name:
+            context[side]["title"] = f"{number(env, name)} {title(env, name)}".strip()
+    drop_needless(context, pagename)
+
+
+def menu(env, pagename):
+    """Return the parts of the book with their pages, and the pages of these."""
+    parts = []
+    for tree in env.get_doctree(env.config.root_doc).findall(addnodes.toctree):
+        pages = [
+            entry(env, name, pagename)
+            for _, name in tree["entries"]
+            if name in env.found_docs
+        ]
+        parts.append({"title": tree.get("caption", ""), "pages": pages})
+    return parts
+
+
+def entry(env, name, pagename):
+    inner = env.toctree_includes.get(name, [])
+    return {
+        "name": name,
+        "number": number(env, name),
+        "title": title(env, name),
+        "pages": [entry(env, each, pagename) for each in inner],
+        "is_open": pagename == name or pagename in inner,
+    }
+
+
+def number(env, name):
+    """Return the number that Sphinx gave a page, such as 4.2, or nothing."""
+    return ".".join(map(str, env.toc_secnumbers.get(name, {}).get("", ())))
+
+
+def title(env, name):
+    return env.titles[name].astext()
+
+
+def drop_needless(context, pagename):
+    """Drop styles that book.css replaces, and scripts that do harm.
+
+    One script differs from page to page, and so does its hash: only a switch of
+    versions needs it. The other marks the words of a search also in code, where they
+    get unreadable.
+    """
+    context["css_files"] = [
+        style
+        for style in context["css_files"]
+        if not style.filename.rpartition("/")[2].startswith(REPLACED)
+    ]
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if not script.attributes.get("body", "").startswith(PAGE_NAME)
+        and (script.filename != HIGHLIGHT or pagename == "search")
+    ]
