@@ -81,11 +81,19 @@ print(f"on the map {flat[betrayed] / flat.max():.0%} of the largest distance,")
 print(f"in truth {true[betrayed] / true.max():.0%} of the largest distance")
 
 # %%
-# The map after every layer, to play with. Choose a token: its nearest neighbours are
-# those of the whole space, and not those on the map.
+# The map after every layer. In the middle layers the norm of the first token is more
+# than 100 times that of the others: it is an **attention sink** (chapter 4). The first
+# principal component would be its direction, and all other tokens would lie on one
+# point. So every vector is scaled to length 1 here, and the plane is fitted without the
+# first token. The neighbours are those of the whole space, not those on the map.
 from lmviz import views
 
-views.embeddings(trace.hidden_states, trace.tokens, title="The map after every layer")
+views.embeddings(
+    trace.hidden_states,
+    trace.tokens,
+    exclude=[0],
+    title="The map after every layer",
+)
 
 # %%
 # The check: a projection can bring points together, but never move them apart. So on

@@ -1,46 +1,89 @@
-import { MOVES, View, define, draw, fill, make, slider, visible } from "./core.js";
+import { MOVES, View, choice, define, draw, fill, foot, make, slider, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
-const [SIZE, EDGE] = [400, 40];
+const EDGE = 24;
+const LINE = 14;
+// Places for a name around its point, the best first: right, left, above, below, corners;
+// then the same, further out, with a line that leads back.
+const AROUND = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [-1, -1], [1, 1], [-1, 1]];
+const SIDES = [9, 24].flatMap((gap) => AROUND.map((side) => [...side, gap]));
+
+const covers = (a, b) =>
+  a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+
+const short = (x) => (x < 100 ? x.toPrecision(2) : Math.round(x).toLocaleString("en"));
 
 define("lmviz-embeddings", class extends View {
+  static hint = "Point at a word for its nearest neighbours.";
   static css = `
-    svg { display: block; width: 100%; max-width: 34rem; height: auto; }
+    .map { display: grid; grid-template-columns: minmax(0, 1fr) 12rem; gap: 8px 24px; align-items: center; }
+    svg { display: block; width: 100%; }
     .point { cursor: pointer; }
-    .point text { stroke: Canvas; }
-    select { width: 100%; max-width: 14rem; }`;
+    .point circle { fill: var(--weight); }
+    .point.near circle { fill: var(--plus); }
+    .point.at circle { fill: var(--mark); stroke: var(--ink); stroke-width: 1.5px; }
+    .point.out circle { fill: var(--raised); stroke: var(--weight); stroke-width: 1.5px; }
+    .point path, .links { fill: none; stroke: var(--line-strong); }
+    .point text { stroke: var(--raised); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke; }
+    .point:not(.at) text { font-weight: 400; }
+    .near-list { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 8px; }
+    .near-list .soft, .bar { grid-column: 1 / -1; font-size: 13px; }
+    .near-list .word { font-weight: 400; overflow-wrap: anywhere; }
+    .bar { height: 4px; margin-bottom: 6px; border-radius: 2px; background: var(--plus); }
+    button { min-width: 5.5rem; }
+    select { max-width: 11rem; }
+    @container (max-width: 560px) { .map { grid-template-columns: minmax(0, 1fr); } }`;
 
   build(root, { labels, points }) {
     [this.layers, this.n] = points.shape;
-    this.layer = this.layers - 1;
-    this.at = 0;
-    const line = (d) => draw("path", { d, stroke: "currentColor", "stroke-opacity": 0.3 });
-    this.links = draw("path", { fill: "none", stroke: "currentColor", "stroke-width": 1.5 });
-    this.points = labels.map((label, i) => draw("g", { class: "point", onclick: () =>
-      this.change({ at: i }), onpointerenter: () => this.change({ at: i }) },
-    draw("circle", { r: 4, stroke: "currentColor" }), draw("text", { y: 4, stroke: "#fff",
-      "stroke-width": 3, "paint-order": "stroke" }, visible(label))));
-    this.front = draw("g", { "pointer-events": "none" });
-    this.ends = [
-      draw("text", { x: SIZE / 2, y: SIZE - 4, "text-anchor": "middle" }),
-      draw("text", { x: 12, y: SIZE / 2, "text-anchor": "middle",
-        transform: `rotate(-90 12 ${SIZE / 2})` })];
-    const svg = draw("svg", { viewBox: [0, 0, SIZE, SIZE], width: SIZE, height: SIZE, role: "img",
-      "font-size": 12, "font-family": "system-ui, sans-serif", tabindex: 0,
+    Object.assign(this, { layer: this.layers - 1, at: 0 });
+    this.links = draw("path", { class: "links" });
+    this.points = labels.map((label, i) => draw("g", { class: "point",
+      onclick: () => this.change({ at: i }), onpointerenter: () => i === this.at || this.change({ at: i }) },
+    draw("path"), draw("circle", { r: 5 }),
+    draw("text", { class: "word", "text-anchor": "middle" }, visible(label))));
+    this.order = draw("g", {}, ...this.points);
+    this.svg = draw("svg", { role: "img", "font-size": 15, tabindex: 0,
       onkeydown: (event) => this.step(event),
       "aria-label": "Vectors as points on a plane: move between points with the arrow keys" },
-    line(`M20 ${SIZE - 20}H${SIZE}M20 0V${SIZE - 20}`), ...this.ends, this.links, ...this.points, this.front);
-    this.list = make("select", { onchange: () => this.change({ at: +this.list.value }) },
-      ...labels.map((label, i) => make("option", { value: i }, `${i}: ${visible(label)}`)));
-    this.text = make("output");
-    const change = (layer) => this.change({ layer });
-    root.append(
-      make("div", { class: "controls" }, make("label", {}, "point", this.list),
-        this.layers > 1 ? slider("layer", { min: 0, max: this.layer, step: 1, value: this.layer },
-          change) : "",
-        saver(() => ["embeddings", svg])),
-      this.text, svg);
+    this.links, this.order);
+    const names = labels.map((label, i) => `${i}: ${visible(label)}`);
+    const list = choice("word", names, names[0], () => this.change({ at: this.list.selectedIndex }));
+    this.list = list.querySelector("select");
+    this.panel = make("div", { class: "near-list" });
+    const box = make("div", { class: "map" }, this.svg, this.panel);
+    this.foot = foot("", saver(() => ["embeddings", box]));
+    root.append(make("div", { class: "controls" }, ...(this.layers > 1 ? this.moves() : []), list),
+      box, this.foot);
     this.change({});
+    new ResizeObserver(() => this.change({})).observe(this.svg);
+  }
+
+  // A slider of the layers, and a button that moves it.
+  moves() {
+    const last = this.layers - 1;
+    const label = slider("layer", { min: 0, max: last, step: 1, value: last }, (layer) => {
+      if (layer === last) stop();
+      this.change({ layer });
+    });
+    const input = label.querySelector("input");
+    input.addEventListener("pointerdown", () => stop());
+    const stop = () => {
+      this.playing = clearInterval(this.playing);
+      button.textContent = "Play";
+    };
+    const next = () => {
+      const layer = this.layer < last ? this.layer + 1 : 0;
+      input.value = layer;
+      input.dispatchEvent(new Event("input"));
+    };
+    const button = make("button", { onclick: () => {
+      if (this.playing) return stop();
+      button.textContent = "Pause";
+      this.playing = setInterval(next, 900);
+      next();
+    } }, "Play");
+    return [button, label];
   }
 
   // Neighbours of the chosen point, the closest first, each with its cosine.
@@ -66,43 +109,104 @@ define("lmviz-embeddings", class extends View {
     if (least < Infinity) this.change({ at: ways.indexOf(least) });
   }
 
+  // The frame has one scale, for both directions and all layers: distances compare.
+  frame() {
+    const width = Math.round(this.svg.getBoundingClientRect().width) || 640;
+    if (width === this.width) return;
+    const height = Math.round(Math.min(420, Math.max(320, width)));
+    Object.assign(this, { width, height });
+    fill(this.svg, { viewBox: `0 0 ${width} ${height}`, width, height });
+    this.ends = Array.from({ length: this.layers }, (_, layer) => [0, 1].map((axis) => {
+      const along = Array.from({ length: this.n }, (_, i) => this.data.points.values[
+        2 * (layer * this.n + i) + axis]);
+      return [Math.min(...along), Math.max(...along)];
+    }));
+    this.scale = Math.min(...[width, height].map((size, axis) => (size - 2 * EDGE) /
+      Math.max(1e-9, ...this.ends.map((ends) => ends[axis][1] - ends[axis][0]))));
+    this.sizes = this.points.map(({ lastChild }) => lastChild.getBBox().width);
+  }
+
+  // Where each point of a layer is drawn, the middle of all in the middle of the frame.
+  place(layer) {
+    return this.points.map((_, i) => [0, 1].map((axis) => {
+      const [low, high] = this.ends[layer][axis];
+      const off = this.data.points.values[2 * (layer * this.n + i) + axis] - (low + high) / 2;
+      return +([this.width, this.height][axis] / 2 + [1, -1][axis] * this.scale * off).toFixed(2);
+    }));
+  }
+
   change(state) {
+    const { layer: before, width } = this;
     Object.assign(this, state);
-    const { at, layer, n, near, data: { points, kept, labels } } = this;
-    const places = Array.from({ length: n }, (_, i) =>
-      [0, 1].map((axis) => points.values[2 * (layer * n + i) + axis]));
-    const [lows, highs] = [Math.min, Math.max].map((most) =>
-      [0, 1].map((axis) => most(...places.map((place) => place[axis]))));
-    // One scale for both directions, so that distances compare.
-    const scale = (SIZE - 2 * EDGE) / (Math.max(...[0, 1].map((a) => highs[a] - lows[a])) || 1);
-    const middle = [0, 1].map((axis) => (lows[axis] + highs[axis]) / 2);
-    this.places = places.map(([x, y]) => [SIZE / 2 + (x - middle[0]) * scale - 8,
-      SIZE / 2 - 8 - (y - middle[1]) * scale].map((x) => +x.toFixed(2)));
+    this.frame();
+    const { at, layer, near, data: { excluded } } = this;
+    const old = this.places;
+    this.places = this.place(layer);
     const marked = [at, ...near.map(([i]) => i)];
-    const close = new Set(marked);
-    this.points.forEach((point, i) => {
-      const [r, colour] = i === at ? [7, "currentColor"] : close.has(i) ? [6, "#e69f00"] : [3, "#56b4e9"];
-      const [x, anchor] = this.places[i][0] > SIZE / 2 ? [-9, "end"] : [9, "start"];
-      fill(point, { transform: `translate(${this.places[i]})` });
-      fill(point.firstChild, { r, fill: colour });
-      fill(point.lastChild, { x, "text-anchor": anchor, "font-weight": i === at ? "bold" : "normal" });
-    });
-    // A label that would cover that of a neighbour, or an earlier one, is hidden.
-    const boxes = this.points.map(({ lastChild }) => lastChild.getBoundingClientRect());
-    const covers = (a, b) =>
-      a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
-    const shown = new Set(marked);
-    boxes.forEach((box, i) => [...shown].some((k) => covers(box, boxes[k])) || shown.add(i));
-    this.points.forEach(({ lastChild }, i) =>
-      lastChild.setAttribute("visibility", shown.has(i) ? "visible" : "hidden"));
-    this.front.replaceChildren(...marked.map((i) => this.points[i].cloneNode(true)).reverse());
+    this.points.forEach((point, i) => fill(point, { transform: `translate(${this.places[i]})`,
+      class: ["point", i === at ? "at" : marked.includes(i) ? "near" : excluded.includes(i) && "out"]
+        .filter(Boolean).join(" ") }));
+    this.name(marked);
+    this.order.append(...[...marked].reverse().map((i) => this.points[i]));
     this.links.setAttribute("d", near.map(([i]) =>
       `M${this.places[at]}L${this.places[i]}`).join(""));
-    this.list.value = at;
-    kept.values.slice(2 * layer, 2 * layer + 2).forEach((fraction, axis) => (this.ends[axis].textContent =
-      `${["first", "second"][axis]} direction: ${(100 * fraction).toFixed(1)}% of the variance`));
-    this.text.textContent = `Closest to ${visible(labels[at])}` +
-      `${this.layers > 1 ? ` at layer ${layer}` : ""}, by cosine in all dimensions: ` +
-      near.map(([i, cosine]) => `${visible(labels[i])} ${cosine.toFixed(4)}`).join(", ");
+    if (before !== layer && width === this.width) this.glide(old);
+    this.list.selectedIndex = at;
+    this.tell();
+  }
+
+  // Points move from their old places to their new ones, unless motion is to be reduced.
+  glide(old) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const timing = { duration: 420, easing: "cubic-bezier(.2,.7,.2,1)" };
+    const way = (place) => `translate(${place.map((x) => `${x}px`)})`;
+    this.points.forEach((point, i) =>
+      point.animate({ transform: [way(old[i]), way(this.places[i])] }, timing));
+    this.links.animate({ opacity: [0, 0, 1] }, timing);
+  }
+
+  // Each name takes the first free side of its point: those that are marked first. A name
+  // without a free side is hidden, and appears when its point is chosen.
+  name(marked) {
+    const taken = this.places.map(([x, y]) =>
+      ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));
+    for (const i of new Set([...marked, ...this.points.keys()])) {
+      const [x, y] = this.places[i];
+      const half = this.sizes[i] / 2;
+      const boxes = SIDES.map(([right, down, gap]) => {
+        const [dx, dy] = [right * (gap + half), down * (right ? gap + 3 : gap + 6)];
+        return { dx, dy, left: x + dx - half, right: x + dx + half, top: y + dy - LINE / 2,
+          bottom: y + dy + LINE / 2, line: gap > 9 ? `M0 0L${right * gap} ${dy}` : "" };
+      }).filter(({ left, right, top, bottom }) =>
+        left >= 0 && right <= this.width && top >= 0 && bottom <= this.height);
+      const own = taken[i];
+      const box = boxes.find((box) => !taken.some((other) => other !== own && covers(box, other)))
+        ?? (marked.includes(i) && boxes[0]);
+      const [leader, , text] = this.points[i].children;
+      leader.setAttribute("d", box ? box.line : "");
+      fill(text, box ? { visibility: "visible", x: box.dx, y: box.dy + 4 } : { visibility: "hidden" });
+      if (box) taken.push(box);
+    }
+  }
+
+  tell() {
+    const { at, layer, n, near, data: { labels, kept, norms, excluded } } = this;
+    const own = [...norms.values.subarray(layer * n, (layer + 1) * n)];
+    const middle = own.toSorted((a, b) => a - b)[n >> 1];
+    const where = this.layers > 1 ? `At layer ${layer}, ` : "";
+    const [[first, cosine]] = near;
+    this.say(where, word(labels[first]), " is closest to ", word(labels[at]),
+      ` (cosine ${cosine.toFixed(2)}). Norm of `, word(labels[at]),
+      ` ${short(own[at])}; the median is ${short(middle)}.`);
+    this.panel.replaceChildren(make("span", { class: "soft" }, "Closest by cosine, in all dimensions"),
+      ...near.flatMap(([i, cosine]) => [word(labels[i]), make("span", { class: "number" }, cosine.toFixed(2)),
+        make("span", { class: "bar", style: `width:${Math.max(0, 100 * cosine)}%` })]));
+    const shown = kept.values.subarray(2 * layer, 2 * layer + 2);
+    const percent = (x) => `${(100 * x).toFixed(0)}%`;
+    const left = excluded.map((i) => visible(labels[i]));
+    this.foot.querySelector(".note").textContent = "Each vector is scaled to length 1. The plane shows " +
+      `${percent(shown[0])} + ${percent(shown[1])} of the variance` +
+      (this.layers > 1 ? ", rotated and scaled to match the layer before" : "") + "." +
+      (left.length ? ` It is fitted without ${left.join(", ")}.` : "");
   }
 });
