@@ -28,7 +28,7 @@ print(words.most_common(6))
 # Training starts from the single bytes. In each round the most frequent pair of
 # neighbours becomes a new token, everywhere at once. The first rounds learn the habits
 # of English spelling; whole words come out without anyone asking for them. (None
-# counts the whole text again: the page "How cost grows" says what that would take.)
+# counts the whole text again: the page "Computational cost" says what that takes.)
 from lmviz import tokenization
 
 bpe = tokenization.train_bpe(words, n_merges=1000)

@@ -9,9 +9,9 @@ of the answer without it?
 
 # %%
 # We ask the toy, a small GPT-2 trained on a language of our own, in which every right
-# answer is known (see the page "A model we can check"). Here are many stories of one
-# form, with other names and colours. They ask about the first person and about the
-# second, in turn.
+# answer is known (see the page "The toy model: known answers"). Here are many stories
+# of one form, with other names and colours. They ask about the first person and about
+# the second, in turn.
 import itertools
 
 import torch

@@ -97,7 +97,7 @@ print(f"time, measured: {seconds[False] / seconds[True]:.1f} times as long witho
 # Time does not follow the positions: each step reads all the weights of the model from
 # memory, whether for one position or for two dozen, and keeping a cache costs time too.
 # On a text this short it may win little; the longer the text, the more it wins. The
-# page "How cost grows" has the figure.
+# page "Computational cost" has the figure.
 #
 # The check: the cache must not change anything, and our greedy text must be the one
 # that ``generate`` of the library ``transformers`` writes.

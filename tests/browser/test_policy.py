@@ -79,6 +79,13 @@ def test_every_page_has_the_same_policy(site):
     assert "http" not in policy
 
 
+def test_no_page_has_other_pages_fetched_ahead(site):
+    """Firefox fetches the next page, which the policy forbids, and logs an error."""
+    pages = [p for p in HTML.rglob("*.html") if "_static" not in p.parts]
+    ahead = re.compile(r"<link[^>]*rel=.?(next|prev|prefetch|preload)")
+    assert [p.name for p in pages if ahead.search(p.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_using_a_page_requests_nothing_that_the_policy_blocks(
