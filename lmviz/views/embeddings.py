@@ -81,11 +81,12 @@ def _encode(layers, labels, exclude, k=5):
     dict
         ``labels``; ``points`` (L + 1, T, 2), on the plane in which a layer's vectors,
         scaled to length 1, vary most (PCA), with a mean square distance of 1 from
-        their mean, rotated or reflected to match the previous layer; ``kept`` (L + 1, 2), the fraction of the variance along each of the two
-        principal components; ``norms`` (L + 1, T), the lengths before scaling;
-        ``near`` (L + 1, T, k), the nearest neighbours by cosine in all dimensions, the
-        closest first, and their ``cosines``; ``excluded``, the vectors that did not
-        determine the plane. A vector of zeros has cosine 0 with all others.
+        their mean, rotated or reflected to match the previous layer; ``kept``
+        (L + 1, 2), the fraction of the variance along each of the two principal
+        components; ``norms`` (L + 1, T), the lengths before scaling; ``near``
+        (L + 1, T, k), the nearest neighbours by cosine in all dimensions, the closest
+        first, and their ``cosines``; ``excluded``, the vectors that did not determine
+        the plane. A vector of zeros has cosine 0 with all others.
     """
     k = min(k, len(labels) - 1)
     norms = np.linalg.norm(layers, axis=-1, keepdims=True)

@@ -136,7 +136,7 @@ export const opacity = (value) => 0.06 + 0.94 * Math.min(Math.max(value, 0), 1);
 
 // The ink that reads on it, in the light and in the dark.
 export const on = (value) =>
-  `var(--on-${opacity(value) > 0.86 ? "hi" : opacity(value) > 0.5 ? "mid" : "lo"})`;
+  `var(--on-${opacity(value) > 0.86 ? "hi" : opacity(value) > 0.55 ? "mid" : "lo"})`;
 
 // The style of a cell with text.
 export const wash = (value) => `background: color-mix(in srgb, var(--weight) ${
