@@ -6,6 +6,7 @@ before the handlers of other extensions, those under ``AFTER`` after them.
 
 from . import (
     build_info,
+    cells,
     downloads,
     figure_nodes,
     gallery,
@@ -29,6 +30,8 @@ HANDLERS = {
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
         ("doctree-read", figure_nodes.show_all_versions),
+        ("doctree-read", cells.fold_drawing),
+        ("doctree-read", cells.frame),
         ("doctree-read", gallery.show_controls),
         ("source-read", gallery.leave_chapters_to_the_front_page),
         ("source-read", lessons.introduce),
@@ -61,13 +64,13 @@ def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_policy", True, "", bool)
-    for module in (figure_nodes, lessons, links, mathml, views):
+    for module in (cells, figure_nodes, lessons, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 2,
+        "env_version": 3,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

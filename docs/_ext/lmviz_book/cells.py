@@ -1,0 +1,79 @@
+"""What is folded and framed on a page: code that draws, summaries, exercises, sources.
+
+A cell that draws and prints nothing, whose last line is ``plt.show()``, is folded below
+its figure. The script and the notebook keep it as it is.
+"""
+
+import re
+
+from docutils import nodes
+
+from .figure_nodes import book_figure
+
+DRAWS = re.compile(r"plt\.show\(\)\s*$")
+# How a paragraph begins, or a section is called, and the box that it becomes.
+BOXES = {
+    "takeaway": "summary",
+    "summary": "summary",
+    "try it": "exercise",
+    "exercise": "exercise",
+    "exercises": "exercise",
+    "sources": "sources",
+    "further reading": "sources",
+}
+
+
+class fold(nodes.container):  # noqa: N801 (docutils's way)
+    """Content that is shown when the reader asks for it."""
+
+
+def register(app):
+    app.add_node(fold, html=(visit_fold, depart_fold))
+
+
+def visit_fold(self, node):
+    self.body.append(f'<details class="fold"><summary>{node["summary"]}</summary>\n')
+
+
+def depart_fold(self, node):
+    self.body.append("</details>\n")
+
+
+def fold_drawing(app, doctree):
+    """Put code that only draws below its figure, folded."""
+    for block in list(doctree.findall(nodes.literal_block)):
+        code = block.astext()
+        if not DRAWS.search(code) or "print(" in code:
+            continue
+        # In a notebook the code and what it shows are in containers of one cell.
+        part = block
+        if "cell_input" in block.parent.get("classes", ()):
+            part = block.parent
+        siblings = part.parent.children
+        shown = siblings[siblings.index(part) + 1 :]
+        drawn = [node for node in shown[:4] if is_figure(node)]
+        if not drawn:
+            continue
+        lines = len(code.strip().splitlines())
+        summary = f"Show how this figure is drawn · {lines} lines"
+        place = siblings.index(drawn[-1]) + 1
+        part.parent.insert(place, fold("", part.deepcopy(), summary=summary))
+        part.parent.remove(part)
+
+
+def is_figure(node):
+    return isinstance(node, book_figure) or bool(list(node.findall(book_figure)))
+
+
+def frame(app, doctree):
+    """Give paragraphs and sections that sum up, ask or cite the look of a box."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if paragraph.children and isinstance(paragraph[0], nodes.strong):
+            mark(paragraph, paragraph[0].astext().rstrip(".").lower())
+    for section in doctree.findall(nodes.section):
+        mark(section, section[0].astext().lower())
+
+
+def mark(node, name):
+    if name in BOXES:
+        node["classes"] += ["box", f"box-{BOXES[name]}"]
