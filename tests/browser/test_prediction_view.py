@@ -37,6 +37,14 @@ def turn(page, label, value, nth=0):
     )
 
 
+def said(page):
+    return page.locator("output.say").inner_text()
+
+
+def draw(page, n=1):
+    page.get_by_role("button", name=f"Draw {n}", exact=True).click()
+
+
 def shown(page):
     return page.evaluate(f"{VIEW}.shown")
 
@@ -80,15 +88,95 @@ def test_rows_print_what_is_computed(open_page, view, logits):
     turn(page, "top-k", 3)
     want = np.sort(expected(logits[-1], 1.0, 3, 1.0))[::-1]
     rows = page.locator(".view tbody tr")
-    assert rows.count() == 16
+    assert rows.count() == 13
+    end = float(page.locator(".view th span").inner_text())
+    assert want[0] <= end <= 1.5 * want[0]
     for i in range(3):
-        text = rows.nth(i).locator("td").last.inner_text()
+        text = rows.nth(i).locator("td").nth(2).inner_text()
         assert abs(float(text) - want[i]) < 1e-3
         width = rows.nth(i).locator(".bar").evaluate("e => e.style.width")
-        assert abs(float(width.rstrip("%")) / 100 - want[i]) < 1e-3
-    assert rows.nth(3).inner_text().strip().endswith("removed")
-    assert f"{V - 15} others, 0 kept" in rows.nth(15).inner_text()
-    assert f"3 of {V} tokens are kept" in page.locator("output").first.inner_text()
+        assert abs(float(width.rstrip("%")) / 100 * end - want[i]) < 1e-3
+    assert "removed" in rows.nth(3).inner_text()
+    assert f"{V - 12:,} others" in rows.nth(12).inner_text()
+    assert f"3 of {V:,} tokens are kept" in said(page)
+
+
+def test_the_axis_ends_near_the_largest_bar(open_page):
+    for top in (0.9, 0.3, 0.021, 0.0007):
+        probs = np.full(2000, (1 - top) / 1999)
+        probs[0] = top
+        page = open_page(
+            prediction(np.log(probs)[None], ["a"], vocabulary=["w"] * 2000)
+        )
+        end = float(page.locator(".view th span").inner_text())
+        assert top <= end <= 1.34 * top
+
+
+def test_a_row_says_how_its_probability_came_about(open_page, view, logits):
+    page = open_page(view)
+    turn(page, "temperature", page.evaluate(f"{VIEW}.data.temperatures.indexOf(0.5)"))
+    turn(page, "top-k", 5)
+    turn(page, "top-p", 0.9)
+    order = np.argsort(-logits[-1])
+    softmax = expected(logits[-1], 0.5, None, 1.0)[order]
+    final = expected(logits[-1], 0.5, 5, 0.9)[order]
+    for i in range(7):
+        page.locator(".view tbody tr").nth(i).hover()
+        logit = logits[-1, order[i]]
+        want = f"logit {logit:.2f} → divided by T = 0.50: {2 * logit:.2f} → softmax"
+        assert want in said(page)
+        number = float(said(page).split("softmax ")[1].split()[0])
+        assert abs(number - softmax[i]) < 1e-3
+        end = f"kept: probability {final[i]:.4f}" if final[i] else "removed by top-"
+        assert end in said(page)
+    assert "removed by top-k" in said(page)
+    page.mouse.move(0, 0)
+    assert "tokens are kept" in said(page)
+    page.get_by_role("region").focus()
+    for key, i in (("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        assert page.locator("tr.at").count() == 1
+        assert "at" in page.locator(".view tbody tr").nth(i).get_attribute("class")
+        assert f"→ softmax {softmax[i]:.4f}"[:-2] in said(page)
+
+
+def test_a_tally_follows_the_bars(open_page, view):
+    page = open_page(view)
+    turn(page, "top-k", 4)
+    assert page.locator(".tick:visible").count() == 0
+    for n in (1, 10, 100, 100, 100):
+        draw(page, n)
+    rows = page.locator(".view tbody tr")
+    times = [int(rows.nth(i).locator("td").last.inner_text()) for i in range(4)]
+    assert sum(times) == 311
+    end = float(page.locator(".view th span").inner_text())
+    for i in range(4):
+        left = rows.nth(i).locator(".tick").evaluate("e => parseFloat(e.style.left)")
+        assert abs(left / 100 * end - min(end, times[i] / 311)) < 1e-3
+    np.testing.assert_allclose(
+        np.array(times) / 311, shown(page)["probs"][:4], atol=0.08
+    )
+    rows.first.hover()
+    assert f"Drawn {times[0]} of 311 times" in said(page)
+    page.get_by_role("button", name="Reset").click()
+    assert page.locator(".tick:visible").count() == 0
+    assert "Draw" not in said(page)
+
+
+def test_the_drawn_token_follows_the_chosen_one(open_page, view):
+    page = open_page(view)
+    assert page.locator(".next").inner_text() == "?"
+    draw(page)
+    assert page.locator(".strip > *").last.get_attribute("class") == "next word"
+    drawn = page.locator("tr.drawn .word").all_text_contents()
+    if drawn:
+        assert page.locator(".next").text_content() == drawn[0]
+    page.locator(".strip button").nth(2).click()
+    before = page.locator(".next").evaluate("e => e.previousSibling.textContent")
+    assert before == page.locator(".strip button").nth(2).text_content()
+    for n in (1, 10):
+        draw(page, n)
+    assert page.locator(".drawn-list .word").count() == 11
 
 
 def test_ties_are_all_kept(open_page):
@@ -120,9 +208,9 @@ def test_a_token_is_chosen_by_click_and_not_by_pointing(open_page, view):
     assert page.evaluate(f"{VIEW}.at") == T - 1
     button.click()
     assert page.evaluate(f"{VIEW}.at") == 2
-    page.get_by_role("button", name="Sample").click()
+    draw(page)
     button.focus()  # coming back changes nothing
-    assert page.locator("tr.drawn").count() == 1
+    assert page.locator(".next").inner_text() != "?"
 
 
 def test_temperature_moves_by_keyboard(open_page, view):
@@ -137,13 +225,13 @@ def test_temperature_moves_by_keyboard(open_page, view):
 def test_draws_follow_the_seed_and_the_probs(open_page, view):
     page = open_page(view)
     turn(page, "top-k", 5)
-    draw = (
+    many = (
         f"([n, seed]) => {{ const v = {VIEW}; v.change({{ seed, draws: 0 }});"
         "return Array.from({ length: n }, () => (v.sample(), v.drawn)); }"
     )
-    first = page.evaluate(draw, [2000, 7])
-    assert page.evaluate(draw, [2000, 7]) == first
-    assert page.evaluate(draw, [2000, 8]) != first
+    first = page.evaluate(many, [2000, 7])
+    assert page.evaluate(many, [2000, 7]) == first
+    assert page.evaluate(many, [2000, 8]) != first
     share = np.bincount(first, minlength=5) / 2000
     np.testing.assert_allclose(share, shown(page)["probs"][:5], atol=0.04)
 
@@ -151,19 +239,19 @@ def test_draws_follow_the_seed_and_the_probs(open_page, view):
 def test_drawn_token_is_named(open_page, view):
     page = open_page(view)
     page.get_by_label("seed").fill("3")
-    page.get_by_role("button", name="Sample").click()
-    page.get_by_role("button", name="Sample").click()
-    assert "Draw 2, seed 3" in page.locator("output").last.inner_text()
-    assert page.locator("tr.drawn").count() == 1
+    draw(page)
+    draw(page)
+    assert "Draw 2, seed 3" in said(page)
     turn(page, "top-p", 0.5)
+    assert "Draw" not in said(page)
     assert page.locator("tr.drawn").count() == 0
 
 
 def test_rare_tokens_are_drawn_as_one(open_page):
     view = prediction(np.zeros((1, 900)), ["a"], vocabulary=["x"] * 900, keep=1)
     page = open_page(view)
-    page.get_by_role("button", name="Sample").click()
-    assert "one of 899 rare tokens" in page.locator("output").last.inner_text()
+    draw(page)
+    assert "one of 899 rare tokens" in said(page)
 
 
 def test_two_views_on_a_page_are_independent(open_page, view):
@@ -180,9 +268,15 @@ def test_two_views_on_a_page_are_independent(open_page, view):
 def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
     page = open_page(view, width=390, dark=dark)
     turn(page, "top-k", 3)
-    page.get_by_role("button", name="Sample").click()
+    draw(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     no_violations(page)
+
+
+def test_it_fits_a_window(open_page, view):
+    page = open_page(view)
+    draw(page, 100)
+    assert page.locator("lmviz-prediction").bounding_box()["height"] <= 600
 
 
 def test_hostile_tokens_are_text(open_page, view):
