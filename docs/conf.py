@@ -70,7 +70,9 @@ html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["tokens.css", "book.css"]
-html_js_files = [("book.js", {"defer": "defer"})]
+html_js_files = [
+    (name, {"defer": "defer"}) for name in ("book.js", "ranking.js", "find.js")
+]
 # The theme's names for what is in tokens.css, where each colour is a pair: light, dark.
 _VARIABLES = {
     "font-stack": "var(--serif)",

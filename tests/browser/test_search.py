@@ -1,20 +1,137 @@
-"""The search of the built book ranks the right page first."""
+"""Readers find pages: as they type, and on the page of results."""
+
+import re
 
 import pytest
 
+TERMS = [
+    ("softmax", "04_attention/10_weighted_average"),
+    ("Surprisal", "05_prediction/50_surprise"),
+    ("logit lens", "05_prediction/40_logit_lens"),
+    ("induction", "04_attention/40_what_heads_do"),
+    ("byte pair encoding", "01_tokenization/30_byte_pair_encoding"),
+]
+ALL_HEADS = "lessons/04_attention/30_all_heads.html"
 
-@pytest.mark.parametrize(
-    ("words", "lesson"),
-    [
-        ("softmax", "04_attention/10_weighted_average"),
-        ("Surprisal", "05_prediction/50_surprise"),
-        ("logit lens", "05_prediction/40_logit_lens"),
-        ("induction", "04_attention/40_what_heads_do"),
-        ("byte pair encoding", "01_tokenization/30_byte_pair_encoding"),
-    ],
-)
+
+@pytest.mark.parametrize(("words", "lesson"), TERMS)
 def test_the_lesson_of_a_term_is_found_first(site, open_page, words, lesson):
     page = open_page(url=f"{site}/search.html?q={words}")
     first = page.locator("ul.search li a").first
     first.wait_for()
     assert f"lessons/{lesson}.html" in first.get_attribute("href")
+
+
+def type_into(page, words):
+    """Type into the field of the bar, and return what it lists."""
+    page.locator("#find").press_sequentially(words)
+    page.locator("#found").get_by_text(f"“{words}”").wait_for()
+    return page.locator("#found [role=option]")
+
+
+@pytest.mark.parametrize(
+    "words", ["all heads", "heads all", "how do I see all heads?", "ALL HEAD"]
+)
+def test_typing_lists_the_lesson_first_and_names_its_chapter(site, open_page, words):
+    page = open_page(url=f"{site}/book/notation.html")
+    first = type_into(page, words).first
+    assert first.get_attribute("href") == f"{site}/{ALL_HEADS}"
+    assert re.fullmatch(r"4\.3 .+ Attention", " ".join(first.inner_text().split()))
+
+
+@pytest.mark.parametrize(("words", "lesson"), TERMS)
+def test_typing_a_term_lists_its_entry_and_its_lesson(site, open_page, words, lesson):
+    page = open_page(url=f"{site}/index.html")
+    listed = type_into(page, words).evaluate_all("all => all.map((a) => a.href)")
+    assert f"{site}/lessons/{lesson}.html" in listed[:3]
+    assert any("/book/glossary.html#term-" in address for address in listed[:4])
+    assert len(listed) <= 9
+
+
+def test_the_list_is_used_by_keys(site, open_page, no_violations):
+    page = open_page(url=f"{site}/book/notation.html")
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox", name="Search the book")
+    assert field.get_attribute("aria-expanded") == "false"
+    options = type_into(page, "attention")
+    assert field.get_attribute("aria-expanded") == "true"
+    assert page.get_by_role("listbox").is_visible()
+
+    def chosen():
+        name = field.get_attribute("aria-activedescendant")
+        marked = options.and_(page.locator("[aria-selected=true]"))
+        assert [option.get_attribute("id") for option in marked.all()] == (
+            [name] if name else []
+        )
+        return name and int(name.partition("-")[2])
+
+    last = options.count() - 1
+    for key, expected in [
+        *[("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", None)],
+        *[("ArrowUp", last), ("ArrowDown", None), ("ArrowDown", 0)],
+    ]:
+        field.press(key)
+        assert chosen() == expected
+    no_violations(page, ".bar")
+
+    field.press("Escape")
+    assert page.locator("#found").is_hidden()
+    assert field.input_value() == "attention"
+    field.press("Escape")
+    assert field.input_value() == ""
+
+    type_into(page, "all heads")
+    field.press("ArrowDown")
+    field.press("Enter")
+    page.wait_for_url(f"{site}/{ALL_HEADS}")
+
+
+def test_enter_without_a_choice_searches_the_text(site, open_page):
+    page = open_page(url=f"{site}/lessons/04_attention/20_one_head.html")
+    type_into(page, "the residual stream")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site}/search.html?q=the+residual+stream")
+    assert page.locator("ul.search li").count()
+
+
+def test_what_is_typed_is_text_and_nothing_else(site, open_page):
+    page = open_page(url=f"{site}/index.html")
+    words = "<img src=x onerror=alert(1)>"
+    type_into(page, words)
+    assert page.locator("#found img").count() == 0
+
+
+def test_the_list_is_loaded_when_the_field_is_used(site, open_page):
+    page = open_page(url=f"{site}/index.html")
+    loaded = "performance.getEntriesByType('resource').map((e) => e.name).join()"
+    assert "titles.js" not in page.evaluate(loaded)
+    type_into(page, "tour")
+    assert "titles.js" in page.evaluate(loaded)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_on_a_phone_the_field_opens_over_the_bar(site, open_page, no_violations, dark):
+    page = open_page(url=f"{site}/index.html", width=390, height=844, dark=dark)
+    page.locator(".bar .find").click()
+    options = type_into(page, "how do I see all heads")
+    assert options.first.get_attribute("href") == f"{site}/{ALL_HEADS}"
+    assert page.locator("#find").bounding_box()["width"] > 380
+    for option in options.all():
+        box = option.bounding_box()
+        assert box["height"] >= 40
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    no_violations(page, ".bar")
+    options.first.click()
+    page.wait_for_url(f"{site}/{ALL_HEADS}")
+
+
+def test_the_list_works_in_a_book_opened_from_a_disk(browser):
+    from conftest import HTML
+
+    page = browser.new_page()
+    page.goto((HTML / "lessons" / "index.html").as_uri())
+    first = type_into(page, "all heads").first
+    assert first.get_attribute("href") == (HTML / ALL_HEADS).as_uri()
+    page.close()

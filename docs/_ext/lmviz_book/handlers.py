@@ -18,6 +18,7 @@ from . import (
     policy,
     search,
     staleness,
+    titles,
     views,
 )
 
@@ -52,6 +53,7 @@ HANDLERS = {
         ("html-page-context", downloads.add_install_line),
         ("html-page-context", build_info.add_model_line),
         ("html-page-context", pages.frame),
+        ("build-finished", titles.write_titles),
         ("build-finished", policy.write_policy),
         ("build-finished", downloads.write_archives),
         ("build-finished", build_info.announce),

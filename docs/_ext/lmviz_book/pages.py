@@ -1,4 +1,4 @@
-"""What surrounds the text of each page: the menu, its neighbours, styles and scripts."""
+"""What surrounds the text of each page: menu, neighbours, styles and scripts."""
 
 from sphinx import addnodes
 

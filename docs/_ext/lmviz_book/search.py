@@ -12,15 +12,20 @@ ENTRY = re.compile(
 )
 
 
-def write_scorer(app, config):
-    """Write the scorer with the lesson of each term in it."""
+def lessons_of_terms(app):
+    """Return the lesson that explains each term, by the term in small letters."""
     glossary = Path(app.srcdir, "book", "glossary.md")
     text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
-    lessons = {
+    return {
         term.lower(): lesson
         for terms, lesson in ENTRY.findall(text)
         for term in terms.splitlines()
     }
+
+
+def write_scorer(app, config):
+    """Write the scorer with the lesson of each term in it."""
+    lessons = lessons_of_terms(app)
     script = SCORER.read_text(encoding="utf-8").replace("{}", json.dumps(lessons), 1)
     made = Path(app.srcdir, "_build", SCORER.name)
     made.write_text(script, encoding="utf-8")
