@@ -61,6 +61,9 @@ ogp_enable_meta_description = True
 # On the page for wrong addresses every link starts where the book stands.
 notfound_urls_prefix = f"{urlparse(html_baseurl).path.rstrip('/')}/"
 
+# Where the source is, for links to a page's own; its continuous integration knows.
+lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
+
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 

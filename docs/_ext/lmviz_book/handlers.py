@@ -66,6 +66,7 @@ def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_policy", True, "", bool)
+    app.add_config_value("lmviz_repository", "", "html")
     for module in (cells, figure_nodes, lessons, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():

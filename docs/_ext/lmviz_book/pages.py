@@ -1,6 +1,11 @@
-"""What surrounds the text of each page: menu, neighbours, styles and scripts."""
+"""What surrounds the text of a page: menu, neighbours, links, styles and scripts."""
+
+from pathlib import Path
+from urllib.parse import quote
 
 from sphinx import addnodes
+
+from .scripts import lessons_folder
 
 # The links of the bar at the top.
 SITE_PARTS = [
@@ -25,6 +30,7 @@ def frame(app, pagename, templatename, context, doctree):
     for side, name in zip(("prev", "next"), neighbours, strict=True):
         if name:
             context[side]["title"] = f"{number(env, name)} {title(env, name)}".strip()
+    context["source_links"] = source_links(app, pagename) if doctree else []
     drop_needless(context, pagename)
 
 
@@ -59,6 +65,26 @@ def number(env, name):
 
 def title(env, name):
     return env.titles[name].astext()
+
+
+def source_links(app, pagename):
+    """Return where a page's source can be read, changed, and a mistake reported."""
+    repository = app.config.lmviz_repository.rstrip("/")
+    if not repository:
+        return []
+    folder = Path(app.srcdir).name
+    path = Path(folder, app.env.doc2path(pagename, base=False))
+    if pagename.startswith(f"{lessons_folder(app).name}/"):
+        examples = Path(app.config.sphinx_gallery_conf["examples_dirs"]).name
+        path = Path(examples, *path.with_suffix(".py").parts[2:])
+        if path.name == "index.py":
+            path = path.with_name("GALLERY_HEADER.rst")
+    subject = quote(f"On the page {app.env.titles[pagename].astext()}")
+    return [
+        ("Source", f"{repository}/blob/HEAD/{path.as_posix()}"),
+        ("Edit", f"{repository}/edit/HEAD/{path.as_posix()}"),
+        ("Report a mistake", f"{repository}/issues/new?title={subject}"),
+    ]
 
 
 def drop_needless(context, pagename):

@@ -1,0 +1,88 @@
+"""Code that only draws is folded below its figure; some paragraphs become boxes."""
+
+import pytest
+from docutils import nodes
+from docutils.frontend import get_default_settings
+from docutils.utils import new_document
+from lmviz_book import cells
+from lmviz_book.figure_nodes import book_figure
+
+DRAWING = "figure, ax = plt.subplots()\nax.plot([1, 2])\nplt.show()\n"
+
+
+def page(*children):
+    document = new_document("page", get_default_settings())
+    document += nodes.section("", nodes.title(text="A lesson"), *children)
+    return document
+
+
+def kinds(document):
+    return [type(node).__name__ for node in document[0][1:]]
+
+
+def test_code_that_only_draws_is_folded_below_its_figure():
+    document = page(nodes.literal_block(text=DRAWING), book_figure(uri="/a.png"))
+    cells.fold_drawing(None, document)
+    assert kinds(document) == ["book_figure", "fold"]
+    fold = document[0][-1]
+    assert fold["summary"] == "Show how this figure is drawn · 3 lines"
+    assert fold[0].astext() == DRAWING
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(1)\nplt.show()\n",
+        "figure, ax = plt.subplots()\n",
+        "plt.show()\nprint('after')\n",
+    ],
+)
+def test_code_that_prints_or_shows_nothing_stays_in_sight(code):
+    document = page(nodes.literal_block(text=code), book_figure(uri="/a.png"))
+    cells.fold_drawing(None, document)
+    assert kinds(document) == ["literal_block", "book_figure"]
+
+
+def test_code_without_a_figure_stays_in_sight():
+    document = page(nodes.literal_block(text=DRAWING), nodes.paragraph(text="No."))
+    cells.fold_drawing(None, document)
+    assert kinds(document) == ["literal_block", "paragraph"]
+
+
+def test_in_a_notebook_the_whole_input_is_folded():
+    cell = nodes.container(
+        "",
+        nodes.container("", nodes.literal_block(text=DRAWING), classes=["cell_input"]),
+        nodes.container("", book_figure(uri="/a.png"), classes=["cell_output"]),
+        classes=["cell"],
+    )
+    document = page(cell)
+    cells.fold_drawing(None, document)
+    shown, fold = document[0][1]
+    assert shown["classes"] == ["cell_output"]
+    assert isinstance(fold, cells.fold)
+    assert fold[0]["classes"] == ["cell_input"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "box"),
+    [
+        ("Takeaway.", "box-summary"),
+        ("Try it.", "box-exercise"),
+        ("Sources.", "box-sources"),
+    ],
+)
+def test_a_paragraph_that_sums_up_asks_or_cites_is_a_box(begins, box):
+    paragraph = nodes.paragraph("", "", nodes.strong(text=begins), nodes.Text(" So."))
+    other = nodes.paragraph("", "", nodes.strong(text="Attention"), nodes.Text(" is"))
+    document = page(paragraph, other)
+    cells.frame(None, document)
+    assert paragraph["classes"] == ["box", box]
+    assert other["classes"] == []
+
+
+def test_a_section_called_summary_is_a_box():
+    section = nodes.section("", nodes.title(text="Summary"), nodes.paragraph())
+    document = page(section)
+    cells.frame(None, document)
+    assert section["classes"] == ["box", "box-summary"]

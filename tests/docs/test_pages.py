@@ -1,0 +1,74 @@
+"""What surrounds the text of a page: its place in the menu, and links to its source."""
+
+from types import SimpleNamespace
+
+import pytest
+from docutils import nodes
+from lmviz_book import pages
+from sphinx import addnodes
+
+TITLES = {
+    "lessons/04_attention/index": "Attention",
+    "lessons/04_attention/20_one_head": "Reading <one> head",
+    "book/tour": "The tour",
+}
+
+
+@pytest.fixture
+def app(tmp_path):
+    first = addnodes.toctree(caption="Begin", entries=[(None, "book/tour")])
+    chapters = addnodes.toctree(
+        caption="Chapters", entries=[(None, "lessons/04_attention/index")]
+    )
+    env = SimpleNamespace(
+        config=SimpleNamespace(root_doc="index"),
+        found_docs=set(TITLES),
+        titles={name: nodes.title(text=title) for name, title in TITLES.items()},
+        toc_secnumbers={
+            "lessons/04_attention/index": {"": (4,)},
+            "lessons/04_attention/20_one_head": {"": (4, 2)},
+        },
+        toctree_includes={
+            "lessons/04_attention/index": ["lessons/04_attention/20_one_head"]
+        },
+        get_doctree=lambda name: nodes.container("", first, chapters),
+        doc2path=lambda name, base: (
+            f"{name}.md" if name.startswith("book") else f"{name}.rst"
+        ),
+    )
+    gallery = {"examples_dirs": "../examples", "gallery_dirs": "lessons"}
+    config = SimpleNamespace(sphinx_gallery_conf=gallery, lmviz_repository="")
+    return SimpleNamespace(env=env, config=config, srcdir=str(tmp_path / "docs"))
+
+
+def test_the_menu_has_every_page_and_opens_the_readers_chapter(app):
+    begin, chapters = pages.menu(app.env, "lessons/04_attention/20_one_head")
+    assert [page["title"] for page in begin["pages"]] == ["The tour"]
+    (chapter,) = chapters["pages"]
+    assert (chapter["number"], chapter["title"], chapter["is_open"]) == (
+        "4",
+        "Attention",
+        True,
+    )
+    (lesson,) = chapter["pages"]
+    assert (lesson["number"], lesson["title"]) == ("4.2", "Reading <one> head")
+    (_, chapters) = pages.menu(app.env, "book/tour")
+    assert not chapters["pages"][0]["is_open"]
+
+
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ("book/tour", "docs/book/tour.md"),
+        ("lessons/04_attention/20_one_head", "examples/04_attention/20_one_head.py"),
+        ("lessons/04_attention/index", "examples/04_attention/GALLERY_HEADER.rst"),
+    ],
+)
+def test_a_page_links_to_its_source(app, page, path):
+    assert pages.source_links(app, page) == []
+    app.config.lmviz_repository = "https://example.org/lmviz/"
+    source, edit, report = pages.source_links(app, page)
+    assert source == ("Source", f"https://example.org/lmviz/blob/HEAD/{path}")
+    assert edit == ("Edit", f"https://example.org/lmviz/edit/HEAD/{path}")
+    assert report[1].startswith("https://example.org/lmviz/issues/new?title=On%20the")
+    assert "<" not in report[1]
