@@ -1,5 +1,7 @@
 """Code that only draws is folded below its figure; some paragraphs become boxes."""
 
+from types import SimpleNamespace
+
 import pytest
 from docutils import nodes
 from docutils.frontend import get_default_settings
@@ -86,3 +88,22 @@ def test_a_section_called_summary_is_a_box():
     document = page(section)
     cells.frame(None, document)
     assert section["classes"] == ["box", "box-summary"]
+
+
+@pytest.mark.parametrize("said", ["None", "Not yet: set `guess` to a number first."])
+def test_exercises_leave_out_what_is_printed_before_they_are_solved(said):
+    def exercise(said):
+        block = nodes.literal_block(text=said)
+        return page(nodes.container("", block, classes=["cell_output"]))
+
+    def app(page):
+        return SimpleNamespace(env=SimpleNamespace(docname=page))
+
+    for text, name, kept in (
+        (said, "exercises/04_attention", []),
+        (said, "book/tour", ["container"]),
+        ("the toy: (3, 4)", "exercises/04_attention", ["container"]),
+    ):
+        document = exercise(text)
+        cells.leave_out_unsolved(app(name), document)
+        assert kinds(document) == kept

@@ -11,6 +11,7 @@ from docutils import nodes
 from .figure_nodes import book_figure
 
 DRAWS = re.compile(r"plt\.show\(\)\s*$")
+UNSOLVED = re.compile(r"(None|Not yet\b.*)$")
 # How a paragraph begins, or a section is called, and the box that it becomes.
 BOXES = {
     "takeaway": "summary",
@@ -63,6 +64,16 @@ def fold_drawing(app, doctree):
 
 def is_figure(node):
     return isinstance(node, book_figure) or bool(list(node.findall(book_figure)))
+
+
+def leave_out_unsolved(app, doctree):
+    """Leave out what the cells of exercises print before anybody has solved them."""
+    if not app.env.docname.startswith("exercises/"):
+        return
+    for output in list(doctree.findall(nodes.container)):
+        said = output.astext().strip()
+        if "cell_output" in output["classes"] and UNSOLVED.match(said):
+            output.parent.remove(output)
 
 
 def frame(app, doctree):

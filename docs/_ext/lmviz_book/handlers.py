@@ -32,6 +32,7 @@ HANDLERS = {
         ("doctree-read", notebooks.tidy),
         ("doctree-read", figure_nodes.show_all_versions),
         ("doctree-read", cells.fold_drawing),
+        ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.frame),
         ("doctree-read", gallery.show_controls),
         ("source-read", gallery.leave_chapters_to_the_front_page),
