@@ -22,11 +22,11 @@ VIEWS = {
     ),
     "embeddings": (
         lambda: views.embeddings(RNG.normal(size=(N, 6)), WORDS),
-        [r"first direction: [\d.]+% of the variance", *WORDS[-2:]],
+        ["Closest by cosine, in all .*", *WORDS[-2:]],
     ),
     "lens": (
         lambda: views.lens(LOGITS, range(N), WORDS, vocabulary=WORDS),
-        ["layer", "position: the last token read", *WORDS[-2:]],
+        ["probability of the top token", "read", *WORDS[-2:]],
     ),
     "positions": (
         lambda: views.positions(n=20, d=8),
@@ -48,8 +48,9 @@ VIEWS = {
 
 
 def saved(page):
+    page.get_by_label("Save or copy").click()
     with page.expect_download() as file:
-        page.get_by_role("button", name="save as SVG").click()
+        page.get_by_role("button", name="Save as SVG").click()
     return Path(file.value.path()).read_text(encoding="utf-8")
 
 
