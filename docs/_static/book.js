@@ -6,3 +6,13 @@ addEventListener("keydown", (event) => {
     document.getElementById("find").focus();
   }
 });
+
+// What is wider than the page scrolls, and not every browser lets keys do it.
+const scrollers = document.querySelectorAll("pre, .table-wrapper, .figure-scroller, div.math");
+const sized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+scrollers.forEach((box) => sized.observe(box));

@@ -37,7 +37,7 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert "The number of queries, <math" in lesson
     assert "<msub><mi>T</mi><mi>q</mi></msub>" in lesson
     assert ">T_q</span>" in lesson, "code stays as it is"
-    shown = lesson.partition("<main")[2].count("of (T_q, T_k)")
+    shown = lesson.partition("<article")[2].count("of (T_q, T_k)")
     assert shown == 2, "the code and what it prints"
     assert_no_page_asks_a_third_party(book)
 

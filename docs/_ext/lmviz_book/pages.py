@@ -16,7 +16,6 @@ SITE_PARTS = [
 ]
 # Styles of extensions for pages that look otherwise here; book.css is in their place.
 REPLACED = ("mystnb.", "sg_gallery", "copybutton.css", "pygments.css")
-PAGE_NAME = "DOCUMENTATION_OPTIONS.pagename"
 HIGHLIGHT = "_static/sphinx_highlight.js"
 
 
@@ -88,11 +87,9 @@ def source_links(app, pagename):
 
 
 def drop_needless(context, pagename):
-    """Drop styles that book.css replaces, and scripts that do harm.
+    """Drop styles that book.css replaces, and a script that does harm.
 
-    One script differs from page to page, and so does its hash: only a switch of
-    versions needs it. The other marks the words of a search also in code, where they
-    get unreadable.
+    It marks the words of a search also in code, where they get unreadable.
     """
     context["css_files"] = [
         style
@@ -102,6 +99,5 @@ def drop_needless(context, pagename):
     context["script_files"] = [
         script
         for script in context["script_files"]
-        if not script.attributes.get("body", "").startswith(PAGE_NAME)
-        and (script.filename != HIGHLIGHT or pagename == "search")
+        if script.filename != HIGHLIGHT or pagename == "search"
     ]

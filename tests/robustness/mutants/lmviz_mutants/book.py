@@ -33,11 +33,6 @@ def a_page_has_no_policy(original):
     return NEVER
 
 
-@mutant("lmviz_book.policy:drop_needless_scripts", f"{POLICY} -k second_build")
-def a_script_differs_from_page_to_page(original):
-    return returning(None)
-
-
 @mutant("lmviz_book.staleness:mark", "test_killed_builds.py -k followed_by_a_clean_one")
 def a_build_that_was_killed_is_continued(original):
     return returning(None)
