@@ -55,7 +55,7 @@ if html_baseurl:
     sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl
 ogp_site_name = "lmviz: how language models work, computed"
-ogp_use_first_image = True
+ogp_image = "_static/one-head.png"
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
 # On the page for wrong addresses every link starts where the book stands.
@@ -72,7 +72,7 @@ html_theme = "furo"
 html_title = "lmviz"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
-html_css_files = ["tokens.css", "book.css"]
+html_css_files = ["tokens.css", "book.css", "figures.css"]
 html_js_files = [
     (name, {"defer": "defer"}) for name in ("book.js", "ranking.js", "find.js")
 ]

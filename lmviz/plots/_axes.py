@@ -6,8 +6,6 @@ from .._extras import needs
 from .._validation import choice
 from ._fonts import fit
 
-#: The palette of Okabe and Ito, which is safe for colour-blind readers.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 # Longer names of tokens are cut, to leave room for the rest of the figure.
 LONGEST = 40
 _MOST = 256  # labels; more take minutes and make a file that no program opens
@@ -29,6 +27,15 @@ def new_axes(width, height):
         import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def add_colorbar(drawn, axes, label, *, shrink=1.0):
+    """Draw the colour bar of a heatmap beside one or several Axes: thin, no frame."""
+    figure = drawn.axes.figure
+    bar = figure.colorbar(drawn, ax=axes, label=label, shrink=shrink, aspect=30)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)
+    return bar
 
 
 def scaled(weights, scale):

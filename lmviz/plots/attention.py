@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._validation import array, check_finite, float_array
-from ._axes import check_labels, new_axes, scaled, shortened
+from ._axes import add_colorbar, check_labels, new_axes, scaled, shortened
+from ._colors import KINDS, color_map
 from ._fonts import make_legible
 from .heatmap import heatmap
 
@@ -18,13 +19,16 @@ def attention_map(
     tokens,
     *,
     scale="linear",
-    cmap="viridis",
+    cmap="sequential",
     vmin=None,
     vmax=None,
     title="Attention weights",
+    colorbar=True,
     ax=None,
 ) -> "Axes":
     """Draw the attention weights of one head: a row per query, a column per key.
+
+    If no query attends to a later key, the causal mask is left blank.
 
     Parameters
     ----------
@@ -34,11 +38,14 @@ def attention_map(
     scale : {"linear", "log1p", "log"}, default "linear"
         What the colour shows: the weight; ``log(1 + weight)``, which emphasizes small
         weights a little; or the decimal logarithm, for weights from 0.0001 to 1.
-    cmap : str, default "viridis"
+    cmap : str, default "sequential"
+        As for `heatmap`.
     vmin, vmax : float, optional
         Limits of the colour bar, in units of the scale. Default: 0 and the largest
         value; -4 and 0 for the logarithm.
     title : str, default "Attention weights"
+    colorbar : bool, default True
+        False for panels that have one in common: see `shared_colorbar`.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -58,11 +65,12 @@ def attention_map(
             f"`tokens` must have one label per key, got {len(tokens)} for weights of "
             f"shape {weights.shape}"
         )
-    colours, label, (low, high) = scaled(weights, scale)
+    colours, label, (low, high) = scaled(without_mask(weights), scale)
     check_labels(tokens, "use head_mosaic, which has no labels")
     tokens = shortened(tokens)
     # A letter is about 0.08 inches wide.
-    side = 2.2 + 0.36 * len(tokens) + 0.08 * max(0, max(map(len, tokens)) - 15)
+    names = 0.08 * max(map(len, tokens))
+    side = min(1.0 + names + 0.32 * len(tokens), 7.0)
     ax = heatmap(
         colours,
         title=title,
@@ -75,14 +83,21 @@ def attention_map(
         cmap=cmap,
         vmin=low if vmin is None else vmin,
         vmax=high if vmax is None else vmax,
-        ax=ax or new_axes(side + 0.8, side),
+        colorbar=colorbar,
+        ax=ax or new_axes(side + 0.6, side),
     )
+    ax.tick_params(length=0)
     ax.tick_params("x", rotation=90)
     return ax
 
 
 def head_mosaic(
-    weights, *, scale="linear", cmap="viridis", title="Attention of every head", ax=None
+    weights,
+    *,
+    scale="linear",
+    cmap="sequential",
+    title="Attention of every head",
+    ax=None,
 ) -> "Axes":
     """Draw the attention maps of all heads as one image.
 
@@ -91,7 +106,8 @@ def head_mosaic(
     weights : array-like, shape (L, H, T_q, T_k)
     scale : {"linear", "log1p", "log"}, default "linear"
         As for `attention_map`.
-    cmap : str, default "viridis"
+    cmap : str, default "sequential"
+        As for `heatmap`.
     title : str, default "Attention of every head"
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -111,21 +127,42 @@ def head_mosaic(
     weights = array(weights, "weights", ("L", "H", "T_q", "T_k"))
     check_finite(weights, "weights")
     n_layers, n_heads, n_queries, n_keys = weights.shape
-    colours, label, (low, high) = scaled(weights.astype(float, copy=False), scale)
+    weights = without_mask(weights.astype(float, copy=False))
+    colours, label, (low, high) = scaled(weights, scale)
     gap = max(1, n_keys // 10)
     tiles = np.pad(
         colours, [(0, 0), (0, 0), (0, gap), (0, gap)], constant_values=np.nan
     )
     height, width = n_queries + gap, n_keys + gap
     image = tiles.transpose(0, 2, 1, 3).reshape(n_layers * height, n_heads * width)
-    tile = min(0.6, 7.5 / n_heads, 8.0 / n_layers)  # to fit on a screen
-    ax = ax or new_axes(n_heads * tile + 2.0, n_layers * tile + 1.4)
+    tile = min(0.5, 5.0 / n_heads, 8.0 / n_layers)  # to fit on a screen
+    ax = ax or new_axes(n_heads * tile + 1.0, n_layers * tile + 0.9)
     # An image, since a mesh of millions of cells takes seconds to draw.
-    drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    cmap = color_map(cmap) if cmap in KINDS else cmap
+    drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="none")
     ax.set_xticks(np.arange(n_heads) * width + (n_keys - 1) / 2, range(n_heads))
     ax.set_yticks(np.arange(n_layers) * height + (n_queries - 1) / 2, range(n_layers))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="head", ylabel="layer", title=title)
-    ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.5)
+    add_colorbar(drawn, ax, label, shrink=0.5)
     return make_legible(ax)
+
+
+def without_mask(weights):
+    """Return weights with NaN where a causal mask hides a later key from a query.
+
+    Parameters
+    ----------
+    weights : numpy.ndarray, shape (..., T_q, T_k)
+        Any other weights are returned as they are.
+
+    Examples
+    --------
+    >>> without_mask(np.array([[1, 0], [0.5, 0.5]]))
+    array([[1. , nan],
+           [0.5, 0.5]])
+    """
+    n_queries, n_keys = weights.shape[-2:]
+    later = np.triu(np.ones((n_queries, n_keys), bool), 1 + n_keys - n_queries)
+    return weights if weights[..., later].any() else np.where(later, np.nan, weights)

@@ -1,4 +1,4 @@
-"""Heatmaps: every heatmap of the book is drawn here, by seaborn."""
+"""Heatmaps, drawn by seaborn in the colours of the book."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,13 @@ import numpy as np
 
 from .._extras import needs
 from .._validation import array, check_finite
-from ._axes import check_labels, new_axes, shortened
+from ._axes import add_colorbar, check_labels, new_axes, shortened
+from ._colors import COLORS, KINDS, color_map, text_color
 from ._fonts import make_legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
 
 
 def heatmap(
@@ -24,9 +26,10 @@ def heatmap(
     yticklabels=None,
     annot=None,
     square=False,
-    cmap="viridis",
+    cmap=None,
     vmin=None,
     vmax=None,
+    colorbar=True,
     ax=None,
 ) -> "Axes":
     """Draw a matrix as a heatmap, with row 0 at the top.
@@ -44,9 +47,15 @@ def heatmap(
         Texts inside the cells.
     square : bool, default False
         Whether cells are squares.
-    cmap : str, default "viridis"
+    cmap : {"sequential", "diverging"}, str or matplotlib.colors.Colormap, optional
+        Default: diverging if there are negative numbers (and ``vmin`` is not zero), and
+        sequential otherwise. Both show numbers by opacity, which suits light and dark
+        pages.
     vmin, vmax : float, optional
-        Limits of the colour bar. Default: the smallest and the largest number.
+        Limits of the colours. Default: the smallest and the largest number; on the
+        diverging map, limits that have zero in their middle.
+    colorbar : bool, default True
+        False for panels that have one in common: see `shared_colorbar`.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -73,34 +82,91 @@ def heatmap(
                 raise ValueError(f"`{name}` must have length {n}, got {len(labels)}")
     if annot is not None:
         annot = np.array([list(row) for row in annot], dtype=str)
-    if np.isnan(matrix).all():
+    numbers = matrix[~np.isnan(matrix)]
+    if not numbers.size:
         vmin, vmax = vmin or 0, vmax or 1
-    ax = ax or new_axes(7.0, 4.8)
+    if cmap is None:
+        signed = (numbers < 0).any() and (vmin is None or vmin < 0)
+        cmap = "diverging" if signed else "sequential"
+    if cmap == "diverging":
+        vmin, vmax = _centred(numbers, vmin, vmax)
+    ax = ax or new_axes(6.08, 4.0)
     seaborn.heatmap(
         matrix,
         ax=ax,
         annot=annot,
         fmt="",
-        annot_kws={"size": 9},
+        annot_kws={"size": "medium"},
         square=square,
-        cmap=cmap,
+        cmap=color_map(cmap) if cmap in KINDS else cmap,
         vmin=vmin,
         vmax=vmax,
         xticklabels=False,
         yticklabels=False,
-        cbar_kws={"shrink": 0.8 if square else 1.0},
+        cbar=False,
     )
-    # Not before: seaborn draws at once, in fonts that may lack one of its characters.
-    ax.collections[0].colorbar.set_label(label)
-    for text in ax.texts if annot is not None else ():
-        # On a dark page, greys are inverted: seaborn's dark grey would become light.
-        text.set_color("white" if text.get_color() == "w" else "black")
+    mesh = ax.collections[0]
+    if colorbar:
+        add_colorbar(mesh, ax, label, shrink=0.8 if square else 1.0)
+    if annot is not None:
+        _color_texts(ax.texts, mesh)
     for axis, labels, n in zip(
         (ax.xaxis, ax.yaxis), names.values(), matrix.shape[::-1], strict=True
     ):
         _set_ticks(axis, labels, n)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return make_legible(ax)
+
+
+def shared_colorbar(axes, label="") -> "Colorbar":
+    """Draw one colour bar at the right of several panels of one scale.
+
+    Parameters
+    ----------
+    axes : sequence of matplotlib.axes.Axes
+        Of one figure, each drawn with ``colorbar=False`` and the same limits.
+    label : str
+
+    Returns
+    -------
+    matplotlib.colorbar.Colorbar
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> _, axes = plt.subplots(1, 2, layout="constrained")
+    >>> for ax, matrix in zip(axes, ([[0, 1]], [[0.5, 0.25]])):
+    ...     _ = heatmap(matrix, vmin=0, vmax=1, colorbar=False, ax=ax)
+    >>> shared_colorbar(axes, "weight").ax.get_ylabel()
+    'weight'
+    """
+    axes = list(np.ravel(axes))
+    drawn = [part for ax in axes for part in (*ax.images, *ax.collections)]
+    limits = sorted({part.get_clim() for part in drawn if part.get_array() is not None})
+    if len(limits) != 1:
+        raise ValueError(
+            f"`axes` must be heatmaps with the same vmin and vmax, got {limits}"
+        )
+    bar = add_colorbar(drawn[0], axes, label)
+    make_legible(axes[0])
+    return bar
+
+
+def _centred(numbers, vmin, vmax):
+    """Return limits with zero in their middle, unless both are given."""
+    most = max(float(np.abs(numbers).max(initial=0)), 1e-12)
+    if vmax is None:
+        vmax = most if vmin is None else -vmin
+    return (-vmax if vmin is None else vmin), vmax
+
+
+def _color_texts(texts, mesh):
+    """Give the texts in cells a colour that can be read on them."""
+    mesh.update_scalarmappable()
+    drawn = ~np.ma.getmaskarray(mesh.get_array()).ravel()
+    for text, (*rgb, alpha) in zip(texts, mesh.get_facecolor()[drawn], strict=True):
+        dark = np.dot(rgb, (0.3, 0.6, 0.1)) < 0.5
+        text.set_color(text_color(alpha) if dark or alpha < 1 else COLORS["on-mid"])
 
 
 def _set_ticks(axis, names, n):

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from .._extras import needs
 from .._validation import float_array
-from ._axes import PALETTE, check_labels, new_axes, shortened
+from ._axes import check_labels, new_axes, shortened
+from ._colors import COLORS
 from ._fonts import make_legible
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def labelled_scatter(
             f"{len(coordinates)} points"
         )
     check_labels(labels, "draw some of the points")
-    ax = ax or new_axes(6.0, 5.0)
-    ax.scatter(*coordinates.T, color=PALETTE[0], s=28, zorder=2)
+    ax = ax or new_axes(6.08, 5.0)
+    ax.scatter(*coordinates.T, color=COLORS["weight"], s=28, zorder=2)
     names = [
         ax.text(x, y, name)
         for (x, y), name in zip(coordinates, shortened(labels), strict=True)

@@ -9,17 +9,19 @@ from .._extras import needs
 from .._text import checked_text, visible
 from .._validation import float_array
 from ..tokenization._coverage import check_coverage
-from ._axes import LONGEST, PALETTE, check_labels, new_axes, shortened
+from ._axes import LONGEST, check_labels, new_axes, shortened
+from ._colors import COLORS
 from ._fonts import fit, make_legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#CFE3F1", "#FBE3B4", "#C5E8DC", "#F1DCE8")
+_COLORS = [(COLORS[role], 0.18) for role in ("weight", "key", "plus", "minus")]
+_GREY = "0.85"
 _WIDEST = 120  # characters that can be read in one line
 
 
-def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None) -> "Axes":
+def token_strips(rows, *, title="Tokens", faded=(), width=7.68, ax=None) -> "Axes":
     """Draw token sequences one below the other, with a coloured box per token.
 
     Parameters
@@ -29,7 +31,7 @@ def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None) -> "Axes
     title : str, default "Tokens"
     faded : collection of str, optional
         Tokens to draw in grey.
-    width : float, default 9.0
+    width : float, default 7.68
         Width of a new figure, in inches.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -57,7 +59,7 @@ def token_strips(rows, *, title="Tokens", faded=(), width=9.0, ax=None) -> "Axes
             boxes[name].append((left, size - 0.15, text, token in faded))
             left += size
     lines = 1 + max(text.count("\n") for row in boxes.values() for _, _, text, _ in row)
-    ax = ax or new_axes(width, 0.7 + (0.3 + 0.25 * lines) * len(rows))
+    ax = ax or new_axes(width, 0.4 + (0.25 + 0.2 * lines) * len(rows))
     return _draw_rows(ax, boxes, families, width, title)
 
 
@@ -66,7 +68,7 @@ def tokenizations(
     tokenizers,
     *,
     title="The same text, split by each tokenizer",
-    width=9.0,
+    width=7.68,
     ax=None,
 ) -> "Axes":
     r"""Draw how several tokenizers split one text, aligned character by character.
@@ -80,7 +82,7 @@ def tokenizations(
     tokenizers : sequence of str, or mapping of str to tokenizers.Tokenizer
         Names that `lmviz.load_tokenizer` accepts, or tokenizers by name.
     title : str, optional
-    width : float, default 9.0
+    width : float, default 7.68
         Width of a new figure, in inches.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -118,7 +120,7 @@ def tokenizations(
         )
     spans = {name: _spans(each.encode(text)) for name, each in tokenizers.items()}
     boxes = {name: _aligned(each, letters, places) for name, each in spans.items()}
-    ax = ax or new_axes(width, 0.7 + 0.55 * len(boxes))
+    ax = ax or new_axes(width, 0.4 + 0.45 * len(boxes))
     _draw_rows(ax, boxes, families, width, title)
     style = {"ha": "center", "va": "center", "family": families, "parse_math": False}
     for row, each in enumerate(spans.values()):
@@ -168,13 +170,13 @@ def _draw_rows(ax, rows, families, width, title):
     """Draw rows of boxes, each given as (left, width, text, whether it is faded)."""
     longest = max(left + size for row in rows.values() for left, size, _, _ in row)
     # A monospaced character is about 0.6 as wide as it is high.
-    points = min(12.0, 0.82 * width * 72 / (0.6 * (longest + 0.15)))
+    points = min(9.4, 0.82 * width * 72 / (0.6 * (longest + 0.15)))
     style = {"ha": "center", "va": "center", "family": families, "size": points}
     for i, boxes in enumerate(rows.values()):
         for j, (left, size, text, is_faded) in enumerate(boxes):
-            colour = "0.85" if is_faded else _COLOURS[j % len(_COLOURS)]
+            colour = _GREY if is_faded else _COLORS[j % len(_COLORS)]
             ax.barh(i, size, left=left, height=0.8, align="center", color=colour)
-            ink = "0.45" if is_faded else "black"
+            ink = "0.45" if is_faded else COLORS["ink"]
             ax.text(left + size / 2, i, text, color=ink, parse_math=False, **style)
     names = [
         f"{name}\n{len(boxes)} token{'' if len(boxes) == 1 else 's'}"
@@ -229,14 +231,16 @@ def token_bars(tokens, probabilities, *, title="Next token", ax=None) -> "Axes":
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
     names = [*shortened(tokens), "all others"]
     rows = range(len(names))
-    ax = ax or new_axes(6.5, 1.0 + 0.32 * len(names))
-    bars = ax.barh(rows, values, color=[PALETTE[0]] * len(tokens) + ["0.6"])
+    ax = ax or new_axes(6.08, 0.6 + 0.27 * len(names))
+    bars = ax.barh(rows, values, color=[COLORS["weight"]] * len(tokens) + ["0.7"])
     ax.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
     ax.set_yticks(rows, names)
     ax.invert_yaxis()
-    ax.set(xlabel="probability", ylabel="next token", title=title)
-    ax.margins(x=0.12)
-    ax.spines[["top", "right"]].set_visible(False)
+    # Each bar has its number.
+    ax.set(xlabel="probability", ylabel="next token", title=title, xticks=[])
+    ax.margins(x=0.15)
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
     return make_legible(ax)
 
 

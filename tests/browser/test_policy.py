@@ -53,11 +53,6 @@ def use(page):
     page.locator(".theme-toggle").click()
     for copy in page.locator(".copybtn").all()[:1]:
         copy.click()
-    for figure in page.locator("a.only-light:visible, a.only-dark:visible").all()[:1]:
-        figure.click()
-        page.wait_for_url("**.png")
-        page.go_back()
-        page.evaluate("document.querySelector('[data-title]')?.ready")
     for menu in page.locator("[data-title] summary[aria-label]").all()[:1]:
         menu.click()
         with page.expect_download():

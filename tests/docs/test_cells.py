@@ -7,9 +7,13 @@ from docutils import nodes
 from docutils.frontend import get_default_settings
 from docutils.utils import new_document
 from lmviz_book import cells
-from lmviz_book.figure_nodes import book_figure
+from lmviz_book.figures import FIGURE
 
 DRAWING = "figure, ax = plt.subplots()\nax.plot([1, 2])\nplt.show()\n"
+
+
+def figure():
+    return nodes.raw(text=f'{FIGURE}">', format="html")
 
 
 def page(*children):
@@ -23,9 +27,9 @@ def kinds(document):
 
 
 def test_code_that_only_draws_is_folded_below_its_figure():
-    document = page(nodes.literal_block(text=DRAWING), book_figure(uri="/a.png"))
+    document = page(nodes.literal_block(text=DRAWING), figure())
     cells.fold_drawing(None, document)
-    assert kinds(document) == ["book_figure", "fold"]
+    assert kinds(document) == ["raw", "fold"]
     fold = document[0][-1]
     assert fold["summary"] == "Show how this figure is drawn · 3 lines"
     assert fold[0].astext() == DRAWING
@@ -40,9 +44,9 @@ def test_code_that_only_draws_is_folded_below_its_figure():
     ],
 )
 def test_code_that_prints_or_shows_nothing_stays_in_sight(code):
-    document = page(nodes.literal_block(text=code), book_figure(uri="/a.png"))
+    document = page(nodes.literal_block(text=code), figure())
     cells.fold_drawing(None, document)
-    assert kinds(document) == ["literal_block", "book_figure"]
+    assert kinds(document) == ["literal_block", "raw"]
 
 
 def test_code_without_a_figure_stays_in_sight():
@@ -55,7 +59,7 @@ def test_in_a_notebook_the_whole_input_is_folded():
     cell = nodes.container(
         "",
         nodes.container("", nodes.literal_block(text=DRAWING), classes=["cell_input"]),
-        nodes.container("", book_figure(uri="/a.png"), classes=["cell_output"]),
+        nodes.container("", figure(), classes=["cell_output"]),
         classes=["cell"],
     )
     document = page(cell)

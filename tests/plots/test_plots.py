@@ -5,6 +5,7 @@ import pytest
 import lmviz
 from lmviz import plots
 from lmviz.plots._fonts import fit
+from lmviz.plots.captions import words_of
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +65,30 @@ def test_the_logarithmic_scale_goes_from_a_ten_thousandth_to_one():
     ax = plots.attention_map(weights(), list("abc"), scale="log")
     mesh = ax.collections[0]
     assert mesh.get_clim() == (-4, 0)
-    assert mesh.get_array().min() == -4
+    assert np.log10(1 / 3) == pytest.approx(mesh.get_array().min())
+    zero = plots.attention_map([[0.0, 1.0], [1.0, 0.0]], list("ab"), scale="log")
+    assert zero.collections[0].get_array().min() == -4
     assert mesh.get_array().reshape(3, 3)[1, 0] == pytest.approx(np.log10(0.5))
+
+
+@pytest.mark.parametrize("scale", ["linear", "log1p", "log"])
+def test_the_causal_mask_is_blank_and_a_weight_of_zero_is_not(scale):
+    causal = np.array([[1.0, 0, 0], [0, 1, 0], [0.5, 0, 0.5]])
+    ax = plots.attention_map(causal, list("abc"), scale=scale)
+    blank = np.ma.getmaskarray(ax.collections[0].get_array()).reshape(3, 3)
+    assert np.array_equal(blank, np.triu(np.ones((3, 3), bool), 1))
+    image = plots.head_mosaic(causal[None, None], scale=scale).images[0].get_array()
+    blank = np.ma.getmaskarray(np.ma.masked_invalid(image))[:3, :3]
+    assert np.array_equal(blank, np.triu(np.ones((3, 3), bool), 1))
+
+
+def test_weights_of_later_keys_are_no_mask():
+    both = np.full((2, 2), 0.5)
+    ax = plots.attention_map(both, ["a", "b"])
+    assert not np.ma.getmaskarray(ax.collections[0].get_array()).any()
+    last = plots.attention_map([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]], ["a", "b", "c"])
+    blank = np.ma.getmaskarray(last.collections[0].get_array()).reshape(2, 3)
+    assert blank.tolist() == [[False, False, True], [False, False, False]]
 
 
 def test_an_unknown_scale_is_an_error():
@@ -80,7 +103,7 @@ def test_mosaic_puts_every_head_at_its_ticks():
     image = np.ma.filled(ax.images[0].get_array(), np.nan)
     row, column = int(ax.get_yticks()[1]), int(ax.get_xticks()[2])
     tile = image[row - 1 : row + 3, column - 1 : column + 3]
-    assert np.array_equal(tile, weights(4))
+    assert np.array_equal(np.nan_to_num(tile), weights(4))
     assert labels(ax.get_xticklabels()) == ["0", "1", "2"]
     assert labels(ax.get_yticklabels()) == ["0", "1"]
 
@@ -136,7 +159,8 @@ def test_heatmap_names_and_annotates_its_cells():
     assert labels(ax.get_yticklabels()) == ["x", "y"]
     assert labels(ax.texts) == ["1", "$0$", "0", "1"]
     colours = [text.get_color() for text in ax.texts]
-    assert colours == ["black", "white", "white", "black"]
+    on_one, on_zero = plots.COLORS["on-hi"], plots.COLORS["on-lo"]
+    assert colours == [on_one, on_zero, on_zero, on_one]
     assert [text.get_position() for text in ax.texts[:2]] == [(0.5, 0.5), (1.5, 0.5)]
     assert not any(text.get_parse_math() for text in ax.texts)
 
@@ -149,6 +173,71 @@ def test_heatmap_numbers_some_of_its_cells_at_their_centres():
     assert numbers[0] == 0 and 5 <= len(numbers) <= 12 and numbers[-1] <= 1023
     assert len({*np.diff(numbers)}) == 1 and numbers[1] % 50 == 0
     assert list(ax.get_xticks()) == [number + 0.5 for number in numbers]
+
+
+def test_signed_numbers_are_shown_on_both_sides_of_zero():
+    mesh = plots.heatmap([[-1.0, 3.0]]).collections[0]
+    assert mesh.get_cmap().name == "diverging"
+    assert mesh.get_clim() == (-3, 3)
+    assert plots.heatmap([[-1.0, 3.0]], vmax=2).collections[0].get_clim() == (-2, 2)
+    mesh = plots.heatmap([[1.0, 3.0]]).collections[0]
+    assert mesh.get_cmap().name == "sequential"
+    mesh = plots.heatmap([[-1e-9, 1.0]], vmin=0, vmax=1).collections[0]
+    assert mesh.get_cmap().name == "sequential"
+    mesh = plots.heatmap([[1.0, 3.0]], cmap="diverging").collections[0]
+    assert mesh.get_clim() == (-3, 3)
+    mesh = plots.heatmap([[-1.0, 3.0]], cmap="sequential").collections[0]
+    assert mesh.get_clim() == (-1, 3)
+
+
+def test_colours_of_signs_differ_and_no_value_is_blank():
+    colours = plots.heatmap([[-1.0, 1.0]]).collections[0].get_cmap()
+    low, zero, high = colours([0.0, 0.5, 1.0])
+    assert not np.allclose(low[:3], high[:3])
+    assert low[3] == pytest.approx(1, abs=0.01)
+    assert high[3] == 1
+    assert 0.03 < zero[3] < 0.1
+    assert colours(np.ma.masked)[3] == 0
+
+
+def test_panels_of_one_scale_share_a_colour_bar():
+    figure, axes = plt.subplots(1, 2, layout="constrained")
+    for ax in axes:
+        plots.attention_map(weights(), list("abc"), vmax=1, colorbar=False, ax=ax)
+    assert len(figure.axes) == 2
+    bar = plots.shared_colorbar(axes, "weight, $x$")
+    assert len(figure.axes) == 3
+    assert bar.ax.get_ylabel() == "weight, $x$"
+    assert not bar.ax.yaxis.label.get_parse_math()
+
+
+def test_panels_of_other_scales_share_no_colour_bar():
+    _, axes = plt.subplots(1, 2)
+    for most, ax in enumerate(axes, 1):
+        plots.heatmap([[0, most]], colorbar=False, ax=ax)
+    with pytest.raises(ValueError, match="the same vmin and vmax, got"):
+        plots.shared_colorbar(axes, "value")
+
+
+def test_a_caption_belongs_to_the_current_figure_or_to_a_given_one():
+    first, second = plt.figure(), plt.figure()
+    plots.caption("The second.")
+    plots.caption("The first.", alt="A line.", figure=first)
+    assert words_of(first) == ("The first.", "A line.")
+    assert words_of(second) == ("The second.", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "alt", "error", "said"),
+    [
+        (" ", "", ValueError, "`text` must not be blank"),
+        (3, "", TypeError, "`text` must be a str, got int"),
+        ("x", None, TypeError, "`alt` must be a str, got NoneType"),
+    ],
+)
+def test_a_caption_is_text(text, alt, error, said):
+    with pytest.raises(error, match=said):
+        plots.caption(text, alt=alt)
 
 
 def test_heatmap_leaves_nan_blank():

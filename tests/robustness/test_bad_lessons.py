@@ -104,7 +104,7 @@ def test_the_build_fails_and_the_rest_is_built(built):
     for name in ("lessons/01_one/10_lesson", "notebook"):
         page = page_of(built, f"{name}.html")
         assert "all is well" in page
-        assert page.count("<figcaption>A figure</figcaption>") == 1
+        assert page.count("<figcaption><b>A figure.</b>") == 1
     assert (built.first / "downloads/01_one.zip").is_file()
 
 

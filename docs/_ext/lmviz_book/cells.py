@@ -8,7 +8,7 @@ import re
 
 from docutils import nodes
 
-from .figure_nodes import book_figure
+from .figures import FIGURE
 
 DRAWS = re.compile(r"plt\.show\(\)\s*$")
 UNSOLVED = re.compile(r"(None|Not yet\b.*)$")
@@ -63,7 +63,7 @@ def fold_drawing(app, doctree):
 
 
 def is_figure(node):
-    return isinstance(node, book_figure) or bool(list(node.findall(book_figure)))
+    return any(FIGURE in raw.astext() for raw in node.findall(nodes.raw))
 
 
 def leave_out_unsolved(app, doctree):

@@ -1,141 +1,130 @@
-"""Figures in two versions, for light and dark pages, and a description of each.
+"""Figures on a page: one inline SVG each, its caption and its text alternative.
 
-The colours that carry data are the same in both: only ink, frames and grey lines
-change. Each file carries the title and the description, which `figure_nodes` writes.
+Lessons and notebooks make them as they run. The words are those that
+`lmviz.plots.caption` was given, or come from titles and what is drawn.
 """
 
-import hashlib
+import base64
+import gzip
+import io
+import logging
 import os
+from html import escape
 from pathlib import Path
 
-import numpy as np
-from matplotlib import style
+from matplotlib import font_manager, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import Collection, QuadMesh
-from matplotlib.colors import to_hex, to_rgba, to_rgba_array
-from PIL import Image, PngImagePlugin
+from matplotlib.collections import QuadMesh
+
+from lmviz.plots.captions import words_of
+
+from .figure_svg import FORBIDDEN, to_svg
 
 DOCS = Path(__file__).parents[2]
 STYLE = DOCS / "book.mplstyle"
-# Where the figures of notebooks are, with the rest of their output.
-KEPT = DOCS / "_build" / "notebook-cache" / "figures"
-INK = to_rgba("#1f1f24")
-LIGHT_INK = to_rgba("#e6e6ea")
-# The colours of the theme's pages.
-PAGES = {"light": "#ffffff", "dark": "#14181e"}
-# What artists call their colours.
-EDGE_AND_FACE = ("edgecolor", "facecolor")
-COLOURED = (*EDGE_AND_FACE, "color", "markeredgecolor", "markerfacecolor")
-# Only noise has more.
-MANY_COLOURS = 2**16
-# How a figure is saved: the version, its scale, the suffix of the file.
-VERSIONS = [
-    ("light", 1, ""),
-    ("light", 2, "_2x"),
-    ("dark", 1, "_dark"),
-    ("dark", 2, "_dark_2x"),
-]
+# The page's sans-serif, for the layout: matplotlib reads no variable fonts.
+FONTS = sorted(DOCS.glob("_fonts/*.ttf"))
+# Widths of a figure in CSS pixels: as wide as the text, and the widest.
+TEXT, WIDE = 608, 768
+# A phone shows so many, the rest of a figure by scrolling.
+PHONE = 340
+# A figure of more bytes, compressed, is smaller as a picture.
+MOST_BYTES = 60_000
+# How the markup begins.
+FIGURE = '<figure class="book-figure'
+
+
+def register(app):
+    # The notebooks' kernels read these when they start.
+    os.environ["MATPLOTLIBRC"] = str(STYLE)
+    os.environ["MPLBACKEND"] = "module://lmviz_book.kernel_backend"
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
 def apply_style():
+    # Fonts for other characters than Latin letters have few weights.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    for font in FONTS:
+        font_manager.fontManager.addfont(font)
     style.use(STYLE)
 
 
 def scraper(block, block_vars, gallery_conf):
-    """Save each open figure in all versions; return the text that shows it."""
+    """Return the open figures as reST; save the first one for the lesson's card."""
     import matplotlib.pyplot as plt
 
     shown = []
     for number in plt.get_fignums():
-        path = Path(next(block_vars["image_path_iterator"]))
-        save_versions(plt.figure(number), path)
-        if path.stem.endswith("_001"):
-            save_dark_thumbnail(path, gallery_conf["thumbnail_size"])
-        name = path.relative_to(gallery_conf["src_dir"]).as_posix()
-        shown.append(f"\n.. book-figure:: /{name}\n")
+        figure = plt.figure(number)
+        if not len(paths := block_vars["image_path_iterator"]):
+            Path(next(paths)).write_bytes(to_png(figure))
+        shown.append(f"\n.. raw:: html\n\n    {to_html(figure)}\n")
     plt.close("all")
     return "".join(shown)
 
 
-def keep(figure):
-    """Save a figure of a notebook in all versions; return the path of the light one."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    drawn = KEPT / f"{os.getpid()}.png"
-    save_versions(figure, drawn)
-    # What MyST-NB calls it.
-    name = hashlib.sha256(drawn.read_bytes()).hexdigest()
-    for _, _, suffix in VERSIONS:
-        version = drawn.with_stem(drawn.stem + suffix)
-        version.replace(drawn.with_stem(name + suffix))
-    return drawn.with_stem(name)
+def to_html(figure):
+    """Return a figure as markup in one line."""
+    text, alt = words_of(figure)
+    alt = one_line(alt or describe(figure))
+    title = take_title(figure)
+    text = one_line(text or f"{title}.")
+    finding, stop, rest = text.partition(". ")
+    width = figure.get_size_inches()[0] * figure.dpi
+    picture, _ = to_svg(figure, alt)
+    if len(gzip.compress(picture.encode())) > MOST_BYTES:
+        data = base64.b64encode(to_png(figure)).decode()
+        picture = (
+            f'<img class="figure" src="data:image/png;base64,{data}" '
+            f'width="{width:.0f}" alt="{escape(alt)}">'
+        )
+    wide = " wide" if width > TEXT else ""
+    scrolls = f'tabindex="0" role="region" aria-label="{escape(finding)}"'
+    return (
+        f'{FIGURE}{wide}">'
+        f'<div class="figure-scroller" {scrolls if width > PHONE else ""}>'
+        f"{picture}</div>"
+        f"<figcaption><b>{escape(finding + stop.strip())}</b> {escape(rest)}"
+        "</figcaption></figure>"
+    )
 
 
-def save_versions(figure, path):
-    """Save a figure in all versions, with its title and description."""
-    said = PngImagePlugin.PngInfo()
-    said.add_itxt("Title", take_title(figure))
-    said.add_itxt("Description", describe(figure))
-    # The layout is computed once: it costs more than drawing.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for version, scale, suffix in VERSIONS:
-        if version == "dark" and scale == 1:
-            to_dark(figure)
-        save(figure, path.with_stem(path.stem + suffix), PAGES[version], scale, said)
+def one_line(text):
+    return " ".join(FORBIDDEN.sub("\ufffd", text).split())
+
+
+def to_png(figure):
+    """Return a figure at twice its size on the white that suits its colours."""
+    figure.patch.set(visible=True, facecolor="white")
+    dpi = figure.dpi
+    figure.set_dpi(2 * dpi)
+    FigureCanvasAgg(figure).print_png(data := io.BytesIO())
+    figure.set_dpi(dpi)
+    return data.getvalue()
 
 
 def take_title(figure):
     """Take a figure's title, for the caption; a figure of panels is named by theirs."""
-    panels = [ax for ax in figure.axes if ax.get_title()]
-    title = figure.get_suptitle() or "; ".join(ax.get_title() for ax in panels)
+    titles = [title for ax in figure.axes if (title := title_of(ax)).get_text()]
+    whole = figure.get_suptitle() or "; ".join(title.get_text() for title in titles)
     if figure.get_suptitle():
         figure.suptitle("")
-    if len(panels) == 1 and panels[0].get_title() == title:
-        panels[0].set_title("")
-    return ", ".join(title.splitlines())
+    elif len(titles) == 1:
+        titles[0].set_text("")
+    return ", ".join(whole.splitlines())
 
 
-def save_dark_thumbnail(path, size):
-    """Make of the dark version what sphinx-gallery makes of the light one for cards."""
-    from sphinx_gallery.utils import scale_image
-
-    name = f"{path.stem.removesuffix('_001')}_thumb_dark.png"
-    folder = path.parent / "thumb"
-    folder.mkdir(exist_ok=True)
-    scale_image(path.with_stem(f"{path.stem}_dark"), folder / name, *size)
-
-
-def save(figure, path, page, scale, said=None):
-    """Save a figure on the colour of a page, in 256 colours: a quarter of the bytes."""
-    figure.set_facecolor(page)
-    for ax in figure.axes:
-        ax.patch.set_visible(False)
-    dpi = figure.dpi
-    figure.set_dpi(scale * dpi)
-    # `savefig` would draw all of it twice.
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    figure.set_dpi(dpi)
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    in_256_colours(image).save(path, optimize=True, pnginfo=said)
-
-
-def in_256_colours(image):
-    """Choose 256 colours that leave none of an image's far from what it was."""
-    method = Image.Quantize.MAXCOVERAGE
-    if image.getcolors(MANY_COLOURS):
-        return image.quantize(256, method=method)
-    # To choose among a quarter of a million takes as long as a whole lesson.
-    size = image.width // 4, image.height // 4
-    chosen = image.resize(size, Image.Resampling.NEAREST).quantize(256, method=method)
-    return image.quantize(palette=chosen, dither=Image.Dither.NONE)
+def title_of(ax):
+    """Return the title of an Axes, which the style sets at its left end."""
+    return ax._left_title if ax.get_title("left") else ax.title
 
 
 def describe(figure):
     """Say what a figure shows: its titles, axes, and what is drawn on them."""
     parts = [figure.get_suptitle()] if figure.get_suptitle() else []
     for ax in figure.axes:
-        if ax.get_label() != "<colorbar>" and (ax.axison or ax.get_title()):
+        if ax.get_label() != "<colorbar>" and (ax.axison or title_of(ax).get_text()):
             parts.append(describe_axes(ax))
     return " ".join(" ".join(parts).split())
 
@@ -157,7 +146,7 @@ def describe_axes(ax):
         for axis, label in (("across", ax.get_xlabel()), ("up", ax.get_ylabel()))
         if label
     ]
-    said = [*filter(None, [ax.get_title()]), ", ".join([kind, *labels])]
+    said = [*filter(None, [title_of(ax).get_text()]), ", ".join([kind, *labels])]
     if names:
         said.append(f"Drawn: {', '.join(names)}")
     texts = [text.get_text() for text in ax.texts if text.get_text()]
@@ -165,31 +154,3 @@ def describe_axes(ax):
         more = ", and more" if len(texts) > 30 else ""
         said.append(f"Written in it: {', '.join(texts[:30])}{more}")
     return ". ".join(part.rstrip(".") for part in said) + "."
-
-
-def to_dark(figure):
-    """Give a figure ink for a dark page; what is coloured by data stays as it is."""
-    for artist in figure.findobj():
-        many = isinstance(artist, Collection)
-        if many and artist.get_array() is not None:
-            continue
-        turned = {}
-        for part in EDGE_AND_FACE if many else COLOURED:
-            if get := getattr(artist, f"get_{part}", None):
-                turned[part] = [on_dark(colour) for colour in to_rgba_array(get())]
-        # A part that is "none" has no colour.
-        turned = {part: colours for part, colours in turned.items() if colours}
-        artist.set(**{p: c if many else c[0] for p, c in turned.items()})
-    for ax in figure.axes:
-        ax.tick_params(which="both", color=LIGHT_INK, labelcolor=LIGHT_INK)
-
-
-def on_dark(colour):
-    """Return what a colour is on a dark page: ink is light, greys are turned."""
-    red, green, blue, alpha = to_rgba(colour)
-    if to_hex(colour) == to_hex(INK):
-        return (*LIGHT_INK[:3], alpha)
-    # Black and white are chosen to be read on a colour.
-    if red == green == blue and 0 < red < 1:
-        return (1 - red, 1 - red, 1 - red, alpha)
-    return (red, green, blue, alpha)

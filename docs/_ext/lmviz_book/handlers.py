@@ -8,7 +8,7 @@ from . import (
     build_info,
     cells,
     downloads,
-    figure_nodes,
+    figures,
     gallery,
     lessons,
     links,
@@ -30,7 +30,6 @@ HANDLERS = {
         ("builder-inited", notebooks.run_stale),
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
-        ("doctree-read", figure_nodes.show_all_versions),
         ("doctree-read", cells.fold_drawing),
         ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.frame),
@@ -68,7 +67,7 @@ def connect(app):
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_repository", "", "html")
-    for module in (cells, figure_nodes, lessons, links, mathml, views):
+    for module in (cells, figures, lessons, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:

@@ -1,11 +1,11 @@
-"""The matplotlib backend of notebooks: each figure is saved in all versions.
+"""The matplotlib backend of notebooks: each figure becomes markup of the page.
 
 A figure is shown when its cell has ended, or by ``plt.show()``.
 """
 
 import matplotlib.pyplot as plt
 from IPython import get_ipython
-from IPython.display import Image, display
+from IPython.display import HTML, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
 
 from . import figures
@@ -15,8 +15,9 @@ __all__ = ["FigureCanvas", "show"]
 
 def show(*, block=None):
     for number in plt.get_fignums():
-        display(Image(figures.keep(plt.figure(number)).read_bytes()))
+        display(HTML(figures.to_html(plt.figure(number))))
     plt.close("all")
 
 
+figures.apply_style()
 get_ipython().events.register("post_execute", show)

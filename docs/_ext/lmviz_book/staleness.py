@@ -26,6 +26,7 @@ from sphinx.util import logging
 
 import lmviz
 
+from . import figures
 from .scripts import all_scripts, code_of, lessons_folder, name_of
 
 # Data that a notebook reads.
@@ -139,8 +140,9 @@ def fingerprint_of_the_book(app):
             continue
         digest.update(f"{package} {version}".encode())
     here = Path(__file__).parent
-    look = [here / f"{name}.py" for name in ("figures", "kernel_backend", "reset")]
-    for path in (*look, Path(app.srcdir, "book.mplstyle")):
+    names = ("figures", "figure_svg", "kernel_backend", "reset")
+    look = [here / f"{name}.py" for name in names]
+    for path in (*look, figures.STYLE, *figures.FONTS):
         digest.update(path.read_bytes())
     return digest
 
