@@ -30,7 +30,7 @@ VIEWS = {
     ),
     "positions": (
         lambda: views.positions(n=20, d=8),
-        ["Some dimensions", "dim 0", "similarity", "Position 0: dim 0 .*"],
+        ["Some dimensions", "dim 0", "Similarity .*", "position", "dimension"],
     ),
     "prediction": (
         lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
@@ -97,12 +97,15 @@ def test_a_saved_drawing_stands_alone(open_page, name):
 
 def test_saved_curves_keep_their_colours_and_dashes(open_page):
     text = saved(open_page(views.positions(n=20, d=8), dark=True))
-    lines = re.findall(
-        r'stroke="(#\w+)" class="l\d" stroke-width="1.7"(?: \S+="([\d ]+)")?', text
-    )
-    assert dict(lines) == {
-        "#0060a0": "",
-        "#a04a00": "9 3",
-        "#00664a": "4 3",
-        "#8c3f70": "10 3 2 3",
+    space = "{http://www.w3.org/2000/svg}"
+    lines = {
+        path.get("stroke"): path.get("stroke-dasharray")
+        for path in ET.fromstring(text).iter(f"{space}path")
+        if path.get("stroke-width") == "1.8px"
+    }
+    assert lines == {
+        "rgb(11, 110, 112)": None,
+        "rgb(184, 66, 14)": "9px, 3px",
+        "rgb(81, 64, 179)": "4px, 3px",
+        "rgb(24, 33, 38)": "10px, 3px, 2px, 3px",
     }
