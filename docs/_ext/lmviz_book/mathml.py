@@ -1,16 +1,33 @@
 """Mathematics as MathML: written by the build, shown by the browser, no script."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
+
+# Symbols that have the colour of their role, on the pages where they have the role.
+ROLES = {"q": "query", "k": "key", "v": "value"}
+SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
+ABOUT_ATTENTION = "lessons/04_attention/"
 
 
 def register(app):
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
 
 
+def mathml(self, node, **options):
+    """Return a formula, with queries, keys and values in their colours."""
+    text = convert(node.astext(), **options)
+    if not self.builder.current_docname.startswith(ABOUT_ATTENTION):
+        return text
+    return SYMBOL.sub(
+        lambda found: f'<mi class="{ROLES[found[1].lower()]}">{found[1]}</mi>', text
+    )
+
+
 def visit_inline(self, node):
-    self.body.append(convert(node.astext()))
+    self.body.append(mathml(self, node))
     raise nodes.SkipNode
 
 
@@ -19,6 +36,6 @@ def visit_block(self, node):
     if node["number"]:
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})</span>')
-    self.body.append(convert(node.astext(), display="block"))
+    self.body.append(mathml(self, node, display="block"))
     self.body.append("</div>")
     raise nodes.SkipNode

@@ -1,0 +1,24 @@
+"""Formulas are MathML; queries, keys and values have their colours in chapter 4."""
+
+from types import SimpleNamespace
+
+import pytest
+from docutils import nodes
+from lmviz_book import mathml
+
+
+def convert(formula, page):
+    translator = SimpleNamespace(builder=SimpleNamespace(current_docname=page))
+    return mathml.mathml(translator, nodes.math(text=formula))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "role"), [("Q", "query"), ("k", "key"), ("v", "value")]
+)
+def test_symbols_have_the_colour_of_their_role_where_they_have_the_role(symbol, role):
+    coloured = f'<mi class="{role}">{symbol}</mi>'
+    formula = f"{symbol} + x"
+    attention = convert(formula, "lessons/04_attention/10_weighted_average")
+    assert coloured in attention
+    assert "<mi>x</mi>" in attention
+    assert coloured not in convert(formula, "lessons/05_prediction/20_temperature")
