@@ -88,7 +88,8 @@ class Book:
         for place in (self.lesson.parent, self.lesson.parents[1]):
             (place / "GALLERY_HEADER.rst").write_text("Title\n=====\n\nText.\n")
         (self.docs / "index.md").write_text(
-            "# Index\n\n```{toctree}\nnotebook\nlessons/index\n```\n\n$$ x^2 $$\n"
+            "# Index\n\n```{toctree}\nnotebook\nlessons/index\n```\n\n$$ x^2 $$\n\n"
+            "```{toctree}\n:numbered: 2\n\nlessons/01_one/index\n```\n"
         )
         self.lesson.write_text(LESSON.format(log=str(self.log)))
         self.notebook.write_text(NOTEBOOK.format(log=str(self.log)))
@@ -129,16 +130,21 @@ class Book:
             path.parent.mkdir(exist_ok=True)
             header = path.with_name("GALLERY_HEADER.rst")
             header.write_text("Title\n=====\n\nText.\n")
+            self.list(f"lessons/{path.parent.name}/index", after="lessons/01_one/index")
             path.write_text(f'"""\n{title}\n{"=" * len(title)}\n\nA lead.\n"""\n{code}')
             return
         self.docs.joinpath(f"{place}.md").write_text(
             f"{NOTEBOOK.partition('#')[0]}# {title}\n\n"
             f"```{{code-cell}} ipython3\n{code}\n```\n"
         )
+        self.list(place, after="notebook")
+
+    def list(self, page, after):
+        """List one more page on the front page."""
         index = self.docs / "index.md"
-        if f"\n{place}\n" not in index.read_text():
-            listed = index.read_text().replace("\nlessons", f"\n{place}\nlessons")
-            index.write_text(listed)
+        text = index.read_text()
+        if f"\n{page}\n" not in text:
+            index.write_text(text.replace(f"\n{after}\n", f"\n{after}\n{page}\n", 1))
 
     def differences(self, other):
         """Return the differences to another build, except for dates and run times."""

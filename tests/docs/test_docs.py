@@ -93,7 +93,15 @@ def test_every_figure_is_one_svg_with_a_caption_and_a_description(built_book):
         assert re.search(rf'<svg [^>]*aria-label="[^"]*{description}"', figure)
         assert f"<figcaption><b>{title}</b>" in figure
         assert "<img" not in figure
-    assert "sphx_glr_10_lesson_thumb.png" in book.page("lessons/01_one/index.html")
+
+
+def test_a_chapter_lists_its_lessons_with_the_numbers_of_their_pages(built_book):
+    chapter = built_book.page("lessons/01_one/index.html")
+    assert "sphx-glr-thumb" not in chapter
+    assert '<span class="card-number">1.1</span> <a ' in chapter
+    assert " min</span>" in chapter
+    lesson = built_book.page("lessons/01_one/10_lesson.html")
+    assert '<h1><span class="section-number">1.1 </span>A lesson<' in lesson
 
 
 def test_the_reference_and_the_lessons_lead_to_each_other(built_book):

@@ -3,8 +3,10 @@
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from lmviz_book import lessons
 
 ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((ROOT / "docs" / "lessons.toml").read_text(encoding="utf-8"))
@@ -33,3 +35,92 @@ def test_first_steps_need_only_first_steps_and_others_need_a_lesson(lesson):
         assert all(ENTRIES[other]["level"] == "first steps" for other in after)
     else:
         assert after
+
+
+def test_numbers_are_the_places_in_the_book():
+    for place, (chapter, its_lessons) in enumerate(TABLE.items(), 1):
+        assert lessons.number(chapter) == str(place)
+        numbers = [lessons.number(f"{chapter}/{name}") for name in its_lessons]
+        assert numbers == [f"{place}.{i}" for i in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize("lesson", ENTRIES)
+def test_a_lesson_has_a_short_question(lesson):
+    question = ENTRIES[lesson]["question"]
+    assert question.endswith("?")
+    assert len(question) <= 75
+
+
+def test_lessons_that_study_the_toy_lead_to_it():
+    for lesson, entry in ENTRIES.items():
+        text = (ROOT / "examples" / f"{lesson}.py").read_text(encoding="utf-8")
+        studies = 'lmviz.load("toy")' in text and "lmviz.load()" not in text
+        assert entry.get("toy", False) == studies, lesson
+
+
+@pytest.fixture
+def app():
+    """Give what `introduce` reads of Sphinx's application."""
+    folders = {"gallery_dirs": "lessons", "examples_dirs": "../examples"}
+    return SimpleNamespace(
+        srcdir=ROOT / "docs", config=SimpleNamespace(sphinx_gallery_conf=folders)
+    )
+
+
+def introduced(app, lesson):
+    page = f"Title\n=====\n\nA lead.\n\n.. _sphx_glr_download_lessons_{lesson}.py:\n"
+    source = [page]
+    lessons.introduce(app, f"lessons/{lesson}", source)
+    return source[0]
+
+
+def test_a_lesson_begins_with_level_minutes_prerequisites_and_downloads(app):
+    head, _, rest = introduced(app, "04_attention/20_one_head").partition("A lead.")
+    minutes = lessons.minutes(app, "04_attention/20_one_head")
+    assert head.endswith(
+        f":ref:`core <levels>` · {minutes} min · after 4.1 "
+        ":doc:`/lessons/04_attention/10_weighted_average` · "
+        ":download:`script <20_one_head.py>` · "
+        ":download:`notebook <20_one_head.ipynb>`\n\n"
+    )
+    assert "lesson-next" not in rest
+
+
+def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
+    page = introduced(app, "05_prediction/80_against_the_truth")
+    box, _, downloads = page.partition(".. _sphx_glr_download_")
+    assert downloads
+    assert "</exercises/05_prediction>`" in box
+    assert ":doc:`/book/explorer`" in box, "it studies the toy"
+
+
+def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):
+    source = [
+        """Attention
+---------
+
+.. raw:: html
+
+    <div class="sphx-glr-thumbnails">
+
+.. thumbnail-parent-div-open
+
+  :doc:`/lessons/04_attention/10_weighted_average`
+
+  :doc:`/lessons/04_attention/20_one_head`
+
+.. thumbnail-parent-div-close
+
+.. raw:: html
+
+    </div>
+
+.. toctree::
+"""
+    ]
+    lessons.introduce(app, "lessons/04_attention/index", source)
+    assert "sphx-glr" not in source[0]
+    listed = source[0].partition(".. lesson-cards::")[2].split()[:2]
+    assert listed == ["04_attention/10_weighted_average", "04_attention/20_one_head"]
+    assert ".. toctree::" in source[0]
+    assert "</exercises/04_attention>`" in source[0]

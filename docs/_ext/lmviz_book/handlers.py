@@ -6,9 +6,11 @@ before the handlers of other extensions, those under ``AFTER`` after them.
 
 from . import (
     build_info,
+    cards,
     cells,
     downloads,
     figures,
+    front,
     gallery,
     lessons,
     links,
@@ -50,6 +52,7 @@ HANDLERS = {
         ("config-inited", downloads.build_wheel),
         ("env-get-outdated", gallery.outdated_reference),
         ("autodoc-process-docstring", gallery.add_backreferences),
+        ("html-page-context", front.add_files),
         ("html-page-context", downloads.add_install_line),
         ("html-page-context", build_info.add_model_line),
         ("html-page-context", pages.frame),
@@ -67,7 +70,7 @@ def connect(app):
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_repository", "", "html")
-    for module in (cells, figures, lessons, links, mathml, views):
+    for module in (cards, cells, figures, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:

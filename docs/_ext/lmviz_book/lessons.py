@@ -1,102 +1,137 @@
-"""The line under a lesson's title, and the cards of the front page."""
+"""The lessons: their numbers, what stands below their titles, and where they lead."""
 
 import re
 import tomllib
 from pathlib import Path
 
-from docutils import nodes
-from sphinx import addnodes
-from sphinx.util.docutils import SphinxDirective
-
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 TITLE = re.compile(r"^.+\n={3,}\n", re.MULTILINE)
+VIEW = re.compile(r"\bviews\.\w+\(")
+# What sphinx-gallery writes: the thumbnails of a chapter, and the downloads at the
+# bottom of a lesson.
+THUMBNAILS = re.compile(
+    r'\.\. raw:: html\n\n +<div class="sphx-glr-thumbnails">.*?'
+    r"\.\. thumbnail-parent-div-close\n\n\.\. raw:: html\n\n +</div>\n",
+    re.DOTALL,
+)
+DOWNLOADS = re.compile(r"^\.\. _sphx_glr_download_", re.MULTILINE)
 LINE = """
-.. role:: lesson-level
-
 .. rst-class:: lesson-line
 
-:lesson-level:`{level}` · {minutes} min to read{after} · :ref:`download <{label}>`
+{parts}
+"""
+BOX = """
+.. container:: lesson-next
+
+   {text}
+
 """
 
 
-def register(app):
-    app.add_directive("chapter-cards", ChapterCards)
+def chapters(app):
+    """Return the entries of lessons.toml by the names of chapters and lessons."""
+    file = Path(app.srcdir, "lessons.toml")
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
 def table(app):
     """Return the entries of lessons.toml by the names of the lessons."""
-    file = Path(app.srcdir, "lessons.toml")
-    chapters = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
     return {
         f"{chapter}/{lesson}": entry
-        for chapter, lessons in chapters.items()
+        for chapter, lessons in chapters(app).items()
         for lesson, entry in lessons.items()
     }
 
 
+def number(lesson):
+    """Return the number of a lesson or chapter in the book.
+
+    The titles of pages get the same number from the order of the pages.
+
+    Examples
+    --------
+    >>> number("04_attention/20_one_head"), number("04_attention")
+    ('4.2', '4')
+    """
+    chapter, *rest = lesson.split("/")
+    places = [int(chapter.split("_")[0])]
+    places += [int(name.split("_")[0]) // 10 for name in rest]
+    return ".".join(map(str, places))
+
+
+def script(app, lesson):
+    """Return the script of a lesson."""
+    examples = app.config.sphinx_gallery_conf["examples_dirs"]
+    return Path(app.srcdir, examples, f"{lesson}.py").read_text(encoding="utf-8")
+
+
 def minutes(app, lesson):
     """Return the minutes it takes to read a lesson: its prose, and its code slower."""
-    examples = app.config.sphinx_gallery_conf["examples_dirs"]
-    text = Path(app.srcdir, examples, f"{lesson}.py").read_text(encoding="utf-8")
-    _, lead, body = text.split('"""', 2)
+    _, lead, body = script(app, lesson).split('"""', 2)
     words = len(lead.split()) + sum(len(line.split()) for line in PROSE.findall(body))
     lines = [line for line in body.splitlines() if line and not line.startswith("#")]
     return max(1, round(words / WORDS_A_MINUTE + len(lines) / LINES_A_MINUTE))
 
 
+def is_interactive(app, lesson):
+    return VIEW.search(script(app, lesson)) is not None
+
+
 def introduce(app, docname, source):
-    """Say under the title how long a lesson takes, how far it goes, what it needs."""
+    """Complete what sphinx-gallery wrote of a lesson, a chapter or all chapters."""
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
     lesson = docname.removeprefix(f"{folder}/")
-    if lesson == docname or not (entry := table(app).get(lesson)):
+    if lesson == docname:
         return
-    needed = [f":doc:`/{folder}/{other}`" for other in entry.get("after", [])]
-    line = LINE.format(
-        level=entry["level"],
-        minutes=minutes(app, lesson),
-        after=" · after " + " and ".join(needed) if needed else "",
-        label=f"sphx_glr_download_{docname.replace('/', '_')}.py",
+    if lesson.endswith("index"):
+        source[0] = THUMBNAILS.sub(lambda found: cards(folder, found[0]), source[0])
+        chapter = lesson.removesuffix("index").strip("/")
+        if chapter in chapters(app):
+            source[0] += f"\n{BOX.format(text=practise(chapter))}"
+    elif entry := table(app).get(lesson):
+        line = LINE.format(parts=" · ".join(facts(app, lesson, entry)))
+        boxes = "".join(BOX.format(text=text) for text in leads(app, lesson, entry))
+        source[0] = TITLE.sub(lambda title: title[0] + line, source[0], count=1)
+        source[0] = DOWNLOADS.sub(lambda label: boxes + label[0], source[0], count=1)
+
+
+def cards(folder, thumbnails):
+    """Return the list of lessons that replaces their thumbnails."""
+    lessons = re.findall(rf":doc:`/{folder}/(.+)`", thumbnails)
+    return "\n".join([".. lesson-cards::", "", *(f"   {name}" for name in lessons), ""])
+
+
+def facts(app, lesson, entry):
+    """Yield the parts of the line below a lesson's title."""
+    folder = app.config.sphinx_gallery_conf["gallery_dirs"]
+    yield f":ref:`{entry['level']} <levels>`"
+    yield f"{minutes(app, lesson)} min"
+    needed = [
+        f"{number(name)} :doc:`/{folder}/{name}`" for name in entry.get("after", [])
+    ]
+    if needed:
+        yield f"after {' and '.join(needed)}"
+    name = lesson.split("/")[1]
+    yield f":download:`script <{name}.py>`"
+    yield f":download:`notebook <{name}.ipynb>`"
+
+
+def leads(app, lesson, entry):
+    """Yield what comes after a lesson: the toy in the page, the chapter's exercises."""
+    if entry.get("toy"):
+        yield (
+            "**Open the toy.** The model of this lesson runs in your browser: write a "
+            "story, choose a head, ablate it. :doc:`/book/explorer`"
+        )
+    chapter, name = lesson.split("/")
+    if name == list(chapters(app)[chapter])[-1]:
+        yield practise(chapter)
+
+
+def practise(chapter):
+    return (
+        f"**Practise.** The exercises of chapter {number(chapter)} ask for predictions "
+        "in one line and for code that is checked against the model. "
+        f":doc:`Go to the exercises </exercises/{chapter}>`"
     )
-    source[0] = TITLE.sub(lambda title: title[0] + line, source[0], count=1)
-
-
-class ChapterCards(SphinxDirective):
-    """A card for each chapter: its picture, its title, how long it takes."""
-
-    def run(self):
-        cards = nodes.container(classes=["cards"])
-        chapters = {}
-        for lesson, entry in table(self.env.app).items():
-            chapters.setdefault(lesson.split("/")[0], {})[lesson] = entry
-        for chapter, lessons in chapters.items():
-            cards += self.card(chapter, lessons)
-        return [cards]
-
-    def card(self, chapter, lessons):
-        config, app = self.config.sphinx_gallery_conf, self.env.app
-        header = Path(config["examples_dirs"], chapter, "GALLERY_HEADER.rst")
-        title, _, *about = Path(app.srcdir, header).read_text("utf-8").splitlines()
-        place = f"/{config['gallery_dirs']}/{chapter}"
-        link = addnodes.pending_xref(
-            "",
-            nodes.inline(text=title),
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"{place}/index",
-            refdoc=self.env.docname,
-            refexplicit=True,
-            refwarn=True,
-        )
-        (pictured,) = (name for name, entry in lessons.items() if "picture" in entry)
-        picture = f"sphx_glr_{pictured.split('/')[1]}_thumb.png"
-        time = sum(minutes(app, lesson) for lesson in lessons)
-        note = f"{len(lessons)} lessons, {time} min"
-        return nodes.container(
-            "",
-            nodes.image(uri=f"{place}/images/thumb/{picture}", alt="", loading="lazy"),
-            nodes.paragraph("", "", link, classes=["card-title"]),
-            nodes.paragraph(text=" ".join(about).strip()),
-            nodes.paragraph(text=note, classes=["card-note"]),
-            classes=["card-of-chapter"],
-        )

@@ -31,6 +31,8 @@ from .scripts import all_scripts, code_of, lessons_folder, name_of
 
 # Data that a notebook reads.
 DATA = re.compile(r'"([\w./-]+\.json)"')
+# Modules of this package that a notebook uses.
+OURS = re.compile(r"^from lmviz_book import (.+)$", re.MULTILINE)
 PACKAGE = Path(lmviz.__file__).parent
 logger = logging.getLogger(__name__)
 
@@ -112,6 +114,9 @@ def fingerprint(app, path, common):
     """Hash what the output of a script depends on."""
     digest = common.copy()
     code = code_of(path)
+    for names in OURS.findall(code):
+        ours = [Path(__file__).with_name(f"{name}.py") for name in names.split(", ")]
+        code = "\n".join([code, *(module.read_text("utf-8") for module in ours)])
     digest.update(code.encode())
     files = [path.parent / name for name in DATA.findall(code)]
     rooms = rooms_of(code)

@@ -1,0 +1,126 @@
+"""The cards that lead to chapters and lessons, and the pictures on them."""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from .lessons import chapters, is_interactive, minutes, number, table
+
+
+def register(app):
+    app.add_directive("chapter-cards", ChapterCards)
+    app.add_directive("lesson-cards", LessonCards)
+    app.add_directive("picture", Picture)
+    app.add_role("count", Count())
+
+
+class Cards(SphinxDirective):
+    """A list of links, each with what there is to know before one follows it."""
+
+    def link(self, page):
+        """Link to a page; Sphinx adds its title."""
+        return addnodes.pending_xref(
+            "",
+            nodes.inline(),
+            refdomain="std",
+            reftype="doc",
+            reftarget=page,
+            refdoc=self.env.docname,
+            refexplicit=False,
+            refwarn=True,
+        )
+
+    def title(self, page, name):
+        text = nodes.inline(text=number(name), classes=["card-number"])
+        return nodes.paragraph(
+            "", "", text, nodes.Text(" "), self.link(page), classes=["card-title"]
+        )
+
+    @property
+    def folder(self):
+        return self.config.sphinx_gallery_conf["gallery_dirs"]
+
+
+class ChapterCards(Cards):
+    """A card for each chapter: its picture, its number and title, its lessons."""
+
+    def run(self):
+        cards = nodes.bullet_list(classes=["chapters"])
+        cards += [self.card(*each) for each in chapters(self.env.app).items()]
+        return [cards]
+
+    def card(self, chapter, lessons):
+        app = self.env.app
+        examples = self.config.sphinx_gallery_conf["examples_dirs"]
+        header = Path(app.srcdir, examples, chapter, "GALLERY_HEADER.rst")
+        self.env.note_dependency(str(header))
+        _, _, *about = header.read_text("utf-8").splitlines()
+        time = sum(minutes(app, f"{chapter}/{lesson}") for lesson in lessons)
+        return nodes.list_item(
+            "",
+            picture(self, chapter),
+            nodes.container(
+                "",
+                self.title(f"/{self.folder}/{chapter}/index", chapter),
+                nodes.paragraph(text=" ".join(about).strip()),
+                nodes.paragraph(
+                    text=f"{len(lessons)} lessons · {time} min", classes=["card-note"]
+                ),
+            ),
+        )
+
+
+class LessonCards(Cards):
+    """A card for each of some lessons: number, title, question, minutes, level."""
+
+    has_content = True
+
+    def run(self):
+        cards = nodes.bullet_list(classes=["lessons"])
+        entries = table(self.env.app)
+        for lesson in filter(None, self.content):
+            cards += self.card(lesson, entries.get(lesson, {}))
+        return [cards] if cards.children else []
+
+    def card(self, lesson, entry):
+        app = self.env.app
+        note = nodes.paragraph(classes=["card-note"])
+        note += nodes.inline(text=f"{minutes(app, lesson)} min")
+        if level := entry.get("level"):
+            note += [nodes.Text(" "), nodes.inline(text=level)]
+        if is_interactive(app, lesson):
+            note += [nodes.Text(" "), nodes.inline(text="interactive", classes=["tag"])]
+        card = nodes.list_item("", self.title(f"/{self.folder}/{lesson}", lesson))
+        if question := entry.get("question"):
+            card += nodes.paragraph(text=question)
+        card += note
+        return card
+
+
+class Picture(SphinxDirective):
+    """``.. picture:: try``: one of the drawings in ``_static/chapters``."""
+
+    required_arguments = 1
+
+    def run(self):
+        return [picture(self, self.arguments[0])]
+
+
+def picture(directive, name):
+    """Put a drawing into the page, so that its colours are the page's."""
+    path = f"_static/chapters/{name}.svg"
+    directive.env.note_dependency(path)
+    drawing = Path(directive.env.srcdir, path).read_text(encoding="utf-8")
+    return nodes.raw("", drawing, format="html")
+
+
+class Count(SphinxRole):
+    """How many chapters or lessons the book has."""
+
+    def run(self):
+        app = self.env.app
+        self.env.note_dependency("lessons.toml")
+        counts = {"chapters": len(chapters(app)), "lessons": len(table(app))}
+        return [nodes.Text(str(counts[self.text]))], []

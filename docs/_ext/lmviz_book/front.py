@@ -1,0 +1,14 @@
+"""The styles and scripts that only some pages need."""
+
+# Sphinx gives those of conf.py 800.
+AFTER_THE_BOOK = 900
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    """Add the script of the front page's figure, and the styles of cards."""
+    if pagename == app.config.root_doc:
+        app.add_css_file("front.css", priority=AFTER_THE_BOOK)
+        # Not a module: those are refused when a page is opened from a disk.
+        app.add_js_file("front.js", loading_method="defer")
+    elif pagename.startswith(f"{app.config.sphinx_gallery_conf['gallery_dirs']}/"):
+        app.add_css_file("lessons.css", priority=AFTER_THE_BOOK)
