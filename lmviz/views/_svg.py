@@ -2,13 +2,9 @@
 
 import numpy as np
 
-# viridis, in the same nine stops as in core.js.
-_STOPS = np.array(
-    [
-        *([68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140]),
-        *([40, 174, 128], [94, 201, 98], [173, 220, 48], [253, 231, 37]),
-    ]
-)
+# The colour of weights in tokens.css: how opaque it is tells how large a weight is, and
+# even zero is told from nothing, as in core.js.
+_WEIGHT = "#0b6e70"
 # Each scale's function from a weight to a fraction of the colour bar, and the labels of
 # evenly spaced ticks, as in attention.js.
 SCALES = {
@@ -45,7 +41,9 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     fraction, ticks = SCALES[scale]
     cell = min(24, max(1, round(480 / len(columns))))
     width, height = cell * len(columns), cell * len(rows)
-    ink = "currentColor" if background is None else "#000"
+    ink, hue = "#000", _WEIGHT
+    if background is None:
+        ink, hue = "currentColor", f"var(--weight, {_WEIGHT})"
     size = f'width="{max(_LEFT + width + 8, 340)}" height="{_TOP + height + _BELOW}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
@@ -58,12 +56,12 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     for i in range(50):
         parts.append(
             f'<rect x="{_LEFT + 4 * i}" y="38" width="4" height="10" '
-            f'fill="{colour(i / 49)}"/>'
+            f'fill="{hue}" fill-opacity="{opacity(i / 49):.3f}"/>'
         )
     for i, tick in enumerate(ticks):
         parts.append(_text(_LEFT + 50 * i, 60, tick, 'text-anchor="middle"'))
     parts.append(
-        f'<g transform="translate({_LEFT} {_TOP}) scale({cell})" '
+        f'<g transform="translate({_LEFT} {_TOP}) scale({cell})" fill="{hue}" '
         f'shape-rendering="crispEdges">{_squares(fraction(matrix), seen)}</g>'
     )
     end, middle = 'text-anchor="end"', 'text-anchor="middle"'
@@ -80,29 +78,26 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     return "".join([*parts, "</svg>"])
 
 
-def colour(fraction):
-    """Return the colour of a fraction between 0 and 1, as ``#rrggbb``.
+def opacity(fraction):
+    """Return how opaque the colour of a fraction between 0 and 1 is.
 
     Examples
     --------
-    >>> colour(0), colour(1)
-    ('#440154', '#fde725')
+    >>> opacity(0), opacity(1)
+    (0.06, 1.0)
     """
-    at = fraction * (len(_STOPS) - 1)
-    i = min(int(at), len(_STOPS) - 2)
-    rgb = np.rint(_STOPS[i] + (at - i) * (_STOPS[i + 1] - _STOPS[i]))
-    return f"#{bytes(rgb.astype(np.uint8)).hex()}"
+    return 0.06 + 0.94 * fraction
 
 
 def _squares(shares, seen):
     # One path per colour: an element per square would be ten times as long.
-    steps = np.rint(255 * shares).clip(0, 255).astype(int)
+    steps = np.rint(255 * opacity(shares)).clip(0, 255).astype(int)
     paths = {}
     for row, column in np.argwhere(seen).tolist():
         path = paths.setdefault(steps[row, column], [])
         path.append(f"M{column} {row}h1v1h-1z")
     return "".join(
-        f'<path fill="{colour(step / 255)}" d="{"".join(path)}"/>'
+        f'<path fill-opacity="{step / 255:.3f}" d="{"".join(path)}"/>'
         for step, path in sorted(paths.items())
     )
 

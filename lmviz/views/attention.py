@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._validation import array, choice, integer, strings
+from .._validation import array, choice, float_array, integer, strings
 from ._payload import as_html, check_size
 from ._svg import SCALES, draw
 from ._view import View
@@ -51,7 +51,7 @@ class AttentionView(View):
 
 
 def attention(
-    weights, tokens, *, scale=None, title="Attention weights"
+    weights, tokens, *, scores=None, scale=None, title="Attention weights"
 ) -> AttentionView:
     """Show the attention weights of every head of every layer.
 
@@ -67,6 +67,10 @@ def attention(
         zero if the head was ablated.
     tokens : sequence of T_k str
         Labels of the keys; the last T_q of them label the queries.
+    scores : array-like, shape (L, H, T_q, T_k), optional
+        What the softmax makes the weights of, such as `lmviz.attention.scores` gives
+        for queries and keys, of all pairs. With them, a head unfolds in three steps:
+        scores, mask, softmax. Default: the weights alone.
     scale : {"linear", "log1p", "log"}, optional
         What the colours show at first, as for `lmviz.plots.attention_map`. Default:
         ``"linear"``, or ``"log"`` for more than 48 keys.
@@ -83,22 +87,26 @@ def attention(
     >>> view.data["shape"], view.data["causal"]
     ((1, 1, 2, 2), True)
     """
-    weights, tokens, scale = _validate(weights, tokens, scale)
-    data = _encode(weights, tokens, scale)
+    weights, tokens, scores, scale = _validate(weights, tokens, scores, scale)
+    data = _encode(weights, tokens, scores, scale)
     return AttentionView("attention", title, data, _fallback(weights, data, title))
 
 
-def _validate(weights, tokens, scale):
+def _validate(weights, tokens, scores, scale):
     weights = array(weights, "weights", ("L", "H", "T_q", "T_k"))
     _check_rows(weights)
+    if scores is not None:
+        scores = float_array(scores, "scores", ("L", "H", "T_q", "T_k"))
+        _check_scores(scores, weights)
     n_keys = weights.shape[3]
     check_size(n_keys)
     if scale is None:
         scale = "log" if n_keys > 48 else "linear"
-    return weights, strings(tokens, "tokens", n_keys), choice(scale, "scale", SCALES)
+    tokens = strings(tokens, "tokens", n_keys)
+    return weights, tokens, scores, choice(scale, "scale", SCALES)
 
 
-def _encode(weights, tokens, scale):
+def _encode(weights, tokens, scores, scale):
     """Pack attention weights.
 
     Returns
@@ -108,7 +116,8 @@ def _encode(weights, tokens, scale):
         later key, in which case only the visible weights are stored; ``levels``, the
         weights that the codes of ten bits represent; ``low``, the lower byte of each
         code; ``high``, the two upper bits of four codes per byte, the first in the
-        lowest bits; and a ``note`` for the reader.
+        lowest bits; ``scores``, rounded to three decimals, or None; and a ``note`` for
+        the reader.
     """
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
@@ -127,8 +136,9 @@ def _encode(weights, tokens, scale):
         "levels": levels.astype("f4"),
         "low": np.concatenate([code.astype("u1") for code in codes]),
         "high": high @ np.array([1, 4, 16, 64], "u1"),
+        "scores": None if scores is None else scores.round(3).astype("f4"),
         "note": "Weights are stored with an error below 0.001."
-        + (" Queries don't attend to later keys." if causal else ""),
+        + (" Queries don’t attend to later keys." if causal else ""),
     }
 
 
@@ -170,6 +180,32 @@ def _check_rows(weights):
                 f"each row of `weights` must sum to 1 (or to 0, if the head is "
                 f"ablated), got {sums[worst]:.3f} in {where}, query {worst}"
             )
+
+
+def _check_scores(scores, weights):
+    """Raise an error unless the softmax of the scores of visible keys is the weights.
+
+    Examples
+    --------
+    >>> _check_scores(np.zeros((1, 1, 1, 2)), np.array([[[[0.9, 0.1]]]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: the softmax of `scores` must be `weights`, differs by 0.4
+    """
+    if scores.shape != weights.shape:
+        raise ValueError(
+            f"`scores` must have the shape of `weights`, {weights.shape}, got "
+            f"{scores.shape}"
+        )
+    kept = np.where(weights > 0, scores, -np.inf)
+    with np.errstate(invalid="ignore"):  # a row of an ablated head has no weights
+        powers = np.nan_to_num(np.exp(kept - kept.max(-1, keepdims=True)))
+    sums = np.maximum(powers.sum(-1, keepdims=True), 1e-9)
+    worst = abs(powers / sums - weights).max()
+    if worst > 0.02:
+        raise ValueError(
+            f"the softmax of `scores` must be `weights`, differs by {worst:.2g}"
+        )
 
 
 def _levels(*, fine):

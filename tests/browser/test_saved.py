@@ -18,7 +18,7 @@ WEIGHTS = np.exp(LOGITS[:1, None]) * np.tri(N)
 VIEWS = {
     "attention": (
         lambda: views.attention(WEIGHTS / WEIGHTS.sum(-1, keepdims=True), WORDS),
-        ["query", r"key \(attended to\)", "layer 0, head 0", *WORDS[-2:]],
+        ["query ↓", "key →", "layer 0, head 0", *WORDS[-2:]],
     ),
     "embeddings": (
         lambda: views.embeddings(RNG.normal(size=(N, 6)), WORDS),
@@ -51,6 +51,8 @@ def saved(page):
     page.get_by_label("Save or copy").click()
     with page.expect_download() as file:
         page.get_by_role("button", name="Save as SVG").click()
+    name = file.value.suggested_filename
+    assert re.fullmatch(r"[a-z0-9-]+\.svg", name), name
     return Path(file.value.path()).read_text(encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 import zlib
 
 import hostile
-import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -174,12 +173,11 @@ def test_a_drawing_has_a_square_per_weight_and_every_label():
     drawn = {}
     for path in paths:
         for column, row in re.findall(r"M(\d+) (\d+)", path.get("d")):
-            drawn[int(row), int(column)] = path.get("fill")
+            drawn[int(row), int(column)] = float(path.get("fill-opacity"))
     seen = [(row, column) for row in range(4) for column in range(row + 1)]
     assert sorted(drawn) == seen
-    for at in seen:  # one step of 255 is at most 3 in a channel
-        shown, wanted = _rgb(drawn[at]), _rgb(_svg.colour(weights[1, 0][at]))
-        assert np.abs(shown - wanted).max() <= 4
+    for at in seen:
+        assert abs(drawn[at] - _svg.opacity(weights[1, 0][at])) <= 4 / 255
 
 
 def test_a_drawing_of_fewer_queries_labels_the_last_tokens():
@@ -223,15 +221,41 @@ def test_long_texts_are_pooled_in_the_fallback():
     assert "mean over all 2 heads" in fallback
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99, 1.0])
-def test_colours_are_viridis(share):
-    wanted = np.array(matplotlib.colormaps["viridis"](share)[:3]) * 255
-    assert np.abs(_rgb(_svg.colour(share)) - wanted).max() < 6
+def test_a_drawing_has_the_colour_of_the_page_and_a_saved_one_its_own():
+    view = attention(random_weights(1, 1, 4, 4), names(4))
+    assert 'fill="var(--weight, #0b6e70)"' in view.fallback
+    assert "var(" not in view.to_svg(0, 0)
+    assert 'fill="#0b6e70"' in view.to_svg(0, 0)
+
+
+SCORES = np.array([[[[0.5, 9.0], [1.0, 2.0]]]])
+OF_SCORES = np.array([[[[1, 0], [0.26894, 0.73106]]]])
+
+
+def test_scores_are_stored_with_three_decimals():
+    data = attention(OF_SCORES, names(2), scores=SCORES + 1e-5).data
+    assert data["scores"].dtype == np.float32
+    assert np.array_equal(data["scores"], SCORES.astype("f4"))
+    assert attention(OF_SCORES, names(2)).data["scores"] is None
+    ablated = attention(OF_SCORES * 0, names(2), scores=SCORES)
+    assert np.array_equal(ablated.data["scores"], SCORES.astype("f4"))
+
+
+@pytest.mark.parametrize(
+    ("message", "scores"),
+    [
+        (
+            "`scores` must have the shape of `weights`, (1, 1, 2, 2), got",
+            SCORES[:, :, :1],
+        ),
+        ("the softmax of `scores` must be `weights`, differs by 0.2", SCORES * 8),
+        ("`scores` must be finite", SCORES * np.nan),
+    ],
+)
+def test_scores_that_give_other_weights_are_errors(message, scores):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        attention(OF_SCORES, names(2), scores=scores)
 
 
 def _tag(name):
     return f"{{http://www.w3.org/2000/svg}}{name}"
-
-
-def _rgb(colour):
-    return np.array(list(bytes.fromhex(colour[1:])), int)

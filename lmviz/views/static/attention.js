@@ -1,120 +1,145 @@
-import { View, choice, clamp, colour, css, define, describe, draw, foot } from "./core.js";
-import { ink, make, moved, strip, under, visible } from "./core.js";
+import { View, choice, define, describe, draw, fill, foot, make, opacity } from "./core.js";
+import { steps, strip, wash, word } from "./core.js";
+import { map } from "./map.js";
+import { mosaic } from "./mosaic.js";
 import { copier, saver } from "./save.js";
+import { Weights } from "./weights.js";
 
-const STEPS = 1023;
-const PALETTE = Array.from({ length: STEPS + 1 }, (_, i) => colour(i / STEPS));
-// The same as pixels, red in the lowest byte.
-const PIXELS = Uint32Array.from(PALETTE, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
-// The step of a weight, negative for none, and evenly spaced ticks of the colour bar, as in
-// _svg.py.
+// How strong the colour of a weight is, and evenly spaced ticks of the colour bar, as in _svg.py.
 const SCALES = {
-  linear: [(w) => Math.round(w * STEPS), 0, 0.25, 0.5, 0.75, 1],
-  log1p: [(w) => (w < 0 ? w : Math.round(Math.log1p(w) / Math.LN2 * STEPS)), 0, 0.19, 0.41, 0.68, 1],
-  log: [(w) => (w > 1e-4 ? Math.round((1 + Math.log10(w) / 4) * STEPS) : Math.min(w, 0)),
-    "≤0.0001", 0.001, 0.01, 0.1, 1],
+  linear: [(w) => w, 0, 0.25, 0.5, 0.75, 1],
+  log1p: [(w) => Math.log1p(w) / Math.LN2, 0, 0.19, 0.41, 0.68, 1],
+  log: [(w) => (w > 1e-4 ? 1 + Math.log10(w) / 4 : 0), "≤0.0001", 0.001, 0.01, 0.1, 1],
 };
 const WHAT = ["one head", "mean over heads of the layer", "maximum over heads of the layer",
   "mean over all heads", "maximum over all heads"];
+const STEPS = ["scores", "masked", "weights"];
+// More tokens than this are a text of several lines, without arcs.
+const FEW = 24;
+const HEIGHT = 40;
+// What is left to the map, for a card of 600 pixels.
+const TALL = 408;
 
-const text = (x, y, content, anchor = "start", turn = 0) => draw("text",
-  { transform: `translate(${x} ${y}) rotate(${turn})`, "text-anchor": anchor }, content);
+const number = (x) => (Math.abs(x) < 1e4 && Math.abs(x) >= 0.005 ? x.toFixed(2) : x ? x.toExponential(1) : "0")
+  .replace("-", "−");
 
-const box = (x, y, width, height, fill = "none") => draw("rect", { x, y, width, height, fill });
-
-// A canvas of pixels under a drawing; pointer and arrow keys call `pick(row, column)`.
-const plot = (label, [x, y, w, h], [width, height], sizes, on, at, pick) => {
-  const canvas = make("canvas", { style: `left:${x}px;top:${y}px;width:${w}px;height:${h}px` });
-  const svg = draw("svg", { width, height, role: "img", tabindex: 0,
-    "aria-label": label, "font-size": 11, "font-family": "sans-serif",
-    onkeydown: (event) => {
-      const to = moved(event, at(), sizes);
-      if (`${to}` !== `${at()}`) pick(...to);
-    },
-    [on]: (event) => pick(...under(event, canvas, sizes)) });
-  const frame = make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": label },
-    make("div", {}, canvas, svg));
-  return { canvas, svg, frame };
-};
-
-const build = async (view, root, { shape, tokens, causal, low, high, levels, scale, note }) => {
-  const [layers, heads, queries, keys] = shape;
-  const offset = keys - queries;
-  const size = causal ? queries * (offset + (queries + 1) / 2) : queries * keys;
-  const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: 0,
-    scale });
-  const step = (w) => SCALES[state.scale][0](w);
+const build = async (view, root, data) => {
+  const { tokens, scores, note } = data;
+  const weights = new Weights(data);
+  const { layers, heads, queries, keys, offset } = weights;
+  const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: null,
+    scale: data.scale, step: STEPS[2] });
+  const fraction = (w) => (w < 0 ? NaN : SCALES[state.scale][0](w));
   const row = (query) => view.matrix.values.subarray(query * keys, (query + 1) * keys);
+  const most = (query) => row(query).indexOf(Math.max(...row(query)));
+  // What the step shows of a query and a key: later keys have a score, too, until they are masked.
+  const scored = () => scores && state.what === WHAT[0] && state.step !== STEPS[2];
+  const score = (query, key) =>
+    scores.values[((state.layer * heads + state.head) * queries + query) * keys + key];
+  const hidden = (query, key) => row(query)[key] < 0;
 
-  // Put the largest or mean weight of `n` heads where `start` says of a row and `columns`
-  // of a key, straight from the codes. Plain numbers in the inner loop, for its speed.
-  const each = Uint32Array.from({ length: keys }, (_, k) => k);
-  const gather = (values, from, n, mean, start, columns = each) => {
-    const [lower, upper] = [low.values, high.values];
-    const weights = Float64Array.from(levels.values, (weight) => (mean ? weight / n : weight));
-    for (let i = from * size, head = from; head < from + n; head++)
-      for (let q = 0; q < queries; q++) {
-        const to = start(q, head);
-        for (let k = 0, end = causal ? q + offset + 1 : keys; k < end; k++, i++) {
-          const weight = weights[lower[i] | (((upper[i >> 2] >> (2 * (i & 3))) & 3) << 8)];
-          const at = to + columns[k];
-          const was = values[at];
-          if (mean) values[at] = was > 0 ? was + weight : weight;
-          else if (weight > was) values[at] = weight;
-        }
-      }
-  };
+  const tiles = mosaic(weights, { fraction, at: () => [state.layer, state.head],
+    pick: (layer, head) => show({ layer, head, what: state.what.replace(/.* all heads/, WHAT[0]) }),
+    point: (event, layer, head) => {
+      if (!event) return point(state.query, state.key);
+      const [q, k, weight] = weights.strongest(layer * heads + head);
+      const name = `Layer ${layer}, head ${head}`;
+      view.tip(event, name);
+      if (k < 0) return view.say(name, ".");
+      view.say(`${name}: apart from the first token and the token itself, the strongest is `, word(tokens[q], "query"), " → ",
+        word(tokens[k], "key"), ` with ${weight.toFixed(2)}. Press to choose this head.`);
+    } });
 
-  const paint = (canvas, values, width) => {
-    Object.assign(canvas, { width, height: values.length / width });
-    const image = new ImageData(width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
-    values.forEach((w, i) => (pixels[i] = PIXELS[step(w)]));
-    canvas.getContext("2d").putImageData(image, 0, 0);
-  };
-
-  const tile = clamp([Math.floor(300 / Math.max(heads, layers)) - 20], [25])[0] + 20;
-  const all = plot("All heads: one row per layer, one column per head; choose with the arrow keys",
-    [38, 36, tile * heads, tile * layers], [tile * heads + 42, tile * layers + 40],
-    [layers, heads], "onclick", () => [state.layer, state.head],
-    (layer, head) => show({ layer, head, what: state.what.replace(/.* all heads/, WHAT[0]) }));
-  const chosen = draw("g", { class: "mark" });
-  all.svg.append(text(38, 12, "head →"), text(11, 36, "← layer", "end", -90), chosen);
-  for (let i = 0; i < heads; i++) all.svg.append(text(38 + (i + 0.5) * tile, 30, i, "middle"));
-  for (let i = 0; i < layers; i++) all.svg.append(text(33, 40 + (i + 0.5) * tile, i, "end"));
-
-  const cell = Math.max(1, Math.min(24, Math.round(480 / keys)));
-  const [x, y, w, h] = [104, 70, cell * keys, cell * queries];
-  const map = plot("Attention map: one row per query, one column per key; move with the arrow keys", [x, y, w, h],
-    [Math.max(x + w + 8, 340), y + h + 98], [queries, keys], "onmousemove",
-    () => [state.query, state.key], (...at) => point(...at));
-  const [bar, cross] = [draw("g"), draw("g", { class: "mark" })];
-  map.svg.append(bar, text(x + w / 2, y + h + 92, "key (attended to)", "middle"),
-    text(14, y + h / 2, "query", "middle", -90), cross);
-  const short = (i) => visible(tokens[i].replace(/^(.{11}).{2,}$/su, "$1…"));
-  for (let i = 0; i < keys; i += Math.ceil(12 / cell)) {
-    const middle = (i + 0.5) * cell + 4;
-    map.svg.append(text(x + middle, y + h + 5, short(i), "end", -90));
-    if (i < queries) map.svg.append(text(x - 5, y + middle, short(i + offset), "end"));
-  }
+  const chart = map(tokens, queries, { at: () => [state.query, state.key],
+    point: (query, key = most(query), event) => point(query, key, event) });
 
   // A token of the strip becomes the query; the key is the one that it attends to most.
   const line = strip("Tokens, coloured by the attention weights of the query", tokens, (i) =>
-    i < offset || point(i - offset, row(i - offset).indexOf(Math.max(...row(i - offset)))));
-  const point = (query, key) => {
+    i < offset || point(i - offset, most(i - offset)));
+  const arcs = keys > FEW ? null : draw("svg", { "aria-hidden": "true", height: HEIGHT });
+  const text = make("div", { class: arcs ? "wide text" : "text long" }, make("div", {}, arcs ?? "", line));
+
+  const arc = (query) => {
+    const middles = [...line.children].map((button) => button.offsetLeft + button.offsetWidth / 2);
+    const from = middles[query + offset];
+    fill(arcs, { width: line.scrollWidth });
+    arcs.replaceChildren(...Array.from(row(query), (weight, key) => {
+      if (!(weight > 0.015)) return "";
+      const more = { stroke: "var(--weight)", "stroke-opacity": (0.35 + 0.65 * weight).toFixed(2),
+        "stroke-width": (1 + 6 * weight).toFixed(1), "stroke-linecap": "round", fill: "none" };
+      if (key === query + offset) return draw("circle", { ...more, cx: from, cy: HEIGHT - 6, r: 2 });
+      const to = middles[key];
+      const rise = Math.min(HEIGHT * 1.15, 14 + Math.abs(to - from) / 7);
+      return draw("path", { ...more, d: `M${from} ${HEIGHT - 2}C${from} ${HEIGHT - rise} ${to} ${HEIGHT - rise} ${to} ${HEIGHT - 2}` });
+    }));
+    const button = line.children[query + offset];
+    if (button.offsetLeft < text.scrollLeft || button.offsetLeft + button.offsetWidth > text.scrollLeft + text.clientWidth)
+      text.scrollLeft = button.offsetLeft + button.offsetWidth - text.clientWidth;
+  };
+
+  // How the number in hand comes about.
+  const sum = make("div", { class: "sum" });
+  const explain = (query, key) => {
+    const [term, power] = scores && state.what === WHAT[0] ? [score(query, key)] : [];
+    if (term === undefined) return ["Each row sums to 1."];
+    if (state.step === STEPS[0]) return ["Query times key, divided by √d:", make("b", {}, number(term))];
+    if (hidden(query, key)) return ["Later keys get −∞, so that their weight is 0."];
+    if (state.step === STEPS[1]) return ["Earlier keys keep their score:", make("b", {}, number(term))];
+    const kept = Array.from({ length: keys }, (_, k) => (hidden(query, k) ? -Infinity : score(query, k)));
+    const shift = Math.max(...kept);
+    const powers = kept.map((x) => Math.exp(x - shift));
+    return [shift > 20 ? "Softmax, scores less their largest:" : "Softmax of the row:",
+      ...(shift > 20 ? [powers[key], powers.reduce((a, b) => a + b)] : [Math.exp(term), powers.reduce((a, b) => a + b) * Math.exp(shift)])
+        .map((x, i) => make("span", {}, i ? `÷ ${number(x)} (sum of the row)` : `exp(${number(shift > 20 ? term - shift : term)}) = ${number(x)}`)),
+      make("b", {}, `= ${row(query)[key].toFixed(2)}`)];
+  };
+
+  const point = (query, key, event) => {
+    const rowChanged = query !== state.query;
     Object.assign(state, { query, key });
-    cross.replaceChildren(box(x, y + query * cell, w, cell), box(x + key * cell, y, cell, h));
+    chart.mark(query, key);
     [...line.children].forEach((button, k) => {
-      const rgb = PALETTE[step(row(query)[k])];
-      button.style.cssText = rgb ? `background: ${css(rgb)}; color: ${ink(rgb)}` : "";
+      const strength = fraction(row(query)[k] ?? -1);
+      button.style.cssText = isNaN(strength) ? "" : wash(strength);
       button.ariaCurrent = k === query + offset;
+      button.classList.toggle("key-now", k === key);
     });
-    view.say(`${view.shown}: `, ...describe(tokens, query + offset, key, row(query)[key]));
+    if (arcs) arc(query);
+    sum.replaceChildren(...explain(query, key));
+    const name = view.shown[0].toUpperCase() + view.shown.slice(1);
+    const weight = row(query)[key];
+    if (scored() && !(state.step === STEPS[1] && weight < 0)) {
+      view.say(`${name}: query ${query + offset} `, word(tokens[query + offset], "query"), ` and key ${key} `,
+        word(tokens[key], "key"), " have the score ", make("b", {}, number(score(query, key))));
+    } else view.say(`${name}: `, ...describe(tokens, query + offset, key, weight));
+    if (!event || event.pointerType === "touch") return view.tip({});
+    view.tip(event, word(tokens[query + offset], "query"), " → ", word(tokens[key], "key"), " ",
+      scored() ? number(score(query, key)) : weight < 0 ? "masked" : weight.toFixed(2));
+  };
+
+  const legend = make("div", { class: "legend" });
+  const bar = (name, style, ticks) => legend.replaceChildren(make("div", {}, name),
+    make("div", { class: "bar", style }), make("div", { class: "ticks" }, ...ticks.map((tick) => make("span", {}, String(tick)))));
+
+  const paint = () => {
+    view.fractions = Float64Array.from(view.matrix.values, fraction);
+    if (!scored()) {
+      const ticks = SCALES[state.scale].slice(1);
+      bar(`weight, ${state.scale} scale`, "", [ticks[0], ticks[2], ticks[4]]);
+      return chart.show(view.matrix.values, view.fractions);
+    }
+    const all = Array.from(view.matrix.values, (w, i) =>
+      (state.step === STEPS[1] && w < 0 ? NaN : score(Math.floor(i / keys), i % keys)));
+    const largest = Math.max(...all.map((x) => Math.abs(x) || 0)) || 1;
+    view.fractions = Float64Array.from(all, (x) => x / largest);
+    bar("score", "background: linear-gradient(90deg, var(--minus), var(--raised), var(--plus))",
+      [number(-largest), 0, number(largest)]);
+    chart.show(all, view.fractions, true);
   };
 
   const show = (change) => {
     Object.assign(state, change);
-    const { layer, head, what, scale } = state;
+    const { layer, head, what } = state;
     picked.control.value = what;
     const one = what === WHAT[0];
     const every = what.endsWith("all heads");
@@ -123,73 +148,105 @@ const build = async (view, root, { shape, tokens, causal, low, high, levels, sca
     const [fold] = what.split(" ");
     view.shown = `${every ? "all layers" : `layer ${layer}`}, ` +
       (one ? `head ${head}` : `${fold} over ${down * right} heads (not a single head)`);
-    const values = new Float32Array(queries * keys).fill(-1);
-    view.matrix = { values, shape: [queries, keys] };
-    gather(values, top * heads + left, down * right, fold === "mean", (q) => q * keys);
-    paint(map.canvas, values, keys);
-    chosen.replaceChildren(box(38 + left * tile, 36 + top * tile, right * tile, down * tile));
-    bar.replaceChildren(text(4, 14, view.shown), text(x, 32, `colour: weight, ${scale} scale`));
-    for (let i = 0; i < 200; i += 2) bar.append(box(x + i, 38, 2, 10, css(colour(i / 198))));
-    SCALES[scale].slice(1).forEach((tick, i) => bar.append(text(x + 50 * i, 60, tick, "middle")));
-    point(state.query, state.key);
+    unfold.hidden = !scores || !one;
+    colours.hidden = scored();
+    view.matrix = { values: weights.fold(top * heads + left, down * right, fold === "mean"), shape: [queries, keys] };
+    tiles.mark(top, left, down, right);
+    paint();
+    point(state.query, state.key ?? most(state.query));
   };
 
-  const table = () => [view.shown, [["query \\ key", ...tokens], ...tokens.slice(offset).map((token, q) =>
+  const table = () => [`${root.ariaLabel} ${view.shown}`, [["query \\ key", ...tokens], ...tokens.slice(offset).map((token, q) =>
     [token, ...Array.from(row(q), (weight) => (weight < 0 ? "" : weight.toFixed(4)))])]];
 
-  const drawing = () => {
-    const paths = {};
-    view.matrix.values.forEach((weight, i) => {
-      const s = step(weight);
-      if (s >= 0) paths[s] = `${paths[s] ?? ""}M${i % keys} ${Math.floor(i / keys)}h1v1h-1z`;
-    });
-    return [view.shown, map.svg, (svg) => {
-      svg.lastChild.remove(); // the cross
-      svg.prepend(draw("g",
-        { transform: `translate(${x} ${y}) scale(${cell})`, "shape-rendering": "crispEdges" },
-        ...Object.entries(paths).map(([s, d]) => draw("path", { d, fill: css(PALETTE[s]) }))));
-    }];
-  };
+  // A copy has its name and its colour bar, and nothing of the pointer.
+  const drawing = () => [`${root.ariaLabel} ${view.shown}${scored() ? ` ${state.step}` : ""}`, chart.svg, (svg) => {
+    svg.lastChild.remove();
+    const [wide, high] = ["width", "height"].map((side) => +svg.getAttribute(side));
+    const whole = draw("g", { transform: "translate(8 66)" }, chart.squares(view.fractions), ...svg.childNodes);
+    const write = (x, y, content, more) => draw("text", { x, y, "font-size": 11, ...more }, content);
+    const ends = scored() ? [...legend.lastChild.children].map((tick) => tick.textContent) : SCALES[state.scale].slice(1);
+    svg.append(write(8, 16, view.shown, { "font-weight": 600 }),
+      write(8, 34, scored() ? `colour: ${state.step}` : `colour: weight, ${state.scale} scale`),
+      ...Array.from({ length: 50 }, (_, i) => {
+        const at = scored() ? i / 24.5 - 1 : i / 49;
+        return draw("rect", { x: 8 + 4 * i, y: 40, width: 4, height: 8, "fill-opacity": opacity(Math.abs(at)).toFixed(3),
+          fill: !scored() ? "#0b6e70" : at < 0 ? "#b8420e" : "#5140b3" });
+      }),
+      ...ends.map((tick, i) => write(8 + (200 * i) / (ends.length - 1), 60, tick, { "text-anchor": i ? "middle" : "start" })), whole);
+    fill(svg, { width: Math.max(wide + 16, 340), height: high + 80 });
+  }];
 
   const picked = choice("show", WHAT, state.what, (what) => show({ what }));
-  root.append(make("div", { class: "controls" }, picked,
-    choice("colour", Object.keys(SCALES), state.scale, (scale) => {
-      show({ scale });
-      paint(all.canvas, small, across);
-    }),
-  ),
-  make("div", { class: "both" }, all.frame, map.frame), line,
+  const colours = choice("colour", Object.keys(SCALES), state.scale, (scale) => {
+    show({ scale });
+    tiles.paint();
+  });
+  const unfold = steps("Step of the computation", STEPS, state.step, (step) => show({ step }));
+  const single = layers * heads === 1;
+  picked.hidden = tiles.node.hidden = single;
+  if (single) root.querySelector(".hint").textContent = `${scores ? "Go through the steps, and point" : "Point"} at a word or a square.`;
+  root.append(text, make("div", { class: "both" }, tiles.node, chart.node,
+    make("div", { class: "side" }, make("div", { class: "controls" }, picked, unfold, colours), legend, sum)),
   foot(note, copier(table), saver(drawing)));
 
-  // Thumbnails: the largest weight of each patch, a layer at a time, to stay responsive.
-  const room = Math.min(48, Math.round(tile * devicePixelRatio)) - 2;
-  const [tall, broad] = [Math.min(queries, room), Math.min(keys, room)];
-  const gap = Math.ceil(broad / 12);
-  const across = heads * (broad + gap);
-  const small = new Float32Array(across * layers * (tall + gap)).fill(-1);
-  const patches = each.map((k) => Math.floor((k * broad) / keys));
-  show({});
-  for (let layer = 0; layer < layers; layer++) {
-    await new Promise((done) => setTimeout(done));
-    gather(small, layer * heads, heads, false, (q, head) =>
-      (layer * (tall + gap) + Math.floor((q * tall) / queries)) * across +
-      (head % heads) * (broad + gap), patches);
-  }
-  paint(all.canvas, small, across);
+  // Sizes follow the card's; all of it fits a screen.
+  let width;
+  const layout = () => {
+    width = root.clientWidth;
+    const inner = width - (width <= 560 ? 26 : 34);
+    const phone = width <= 560;
+    const done = tiles.layout(phone, TALL, Math.min(280, inner * 0.3));
+    const beside = (single ? 0 : tiles.width + 20) + (inner < 660 ? 0 : 170);
+    chart.layout(phone ? inner : inner - beside, phone ? inner + 40 : TALL);
+    show({});
+    return done;
+  };
+  await layout();
+  new ResizeObserver(() => Math.abs(root.clientWidth - width) > 1 && layout()).observe(root);
 };
 
 define("lmviz-attention", class extends View {
+  static hint = "Choose a head, then point at a word or a square.";
   static css = `
-.strip { max-height: 13rem; overflow: auto; }
-.both { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
-.wide { max-width: 100%; }
-.wide div { position: relative; width: max-content; }
-canvas { position: absolute; image-rendering: pixelated; }
-svg { position: relative; display: block; }
-g text:first-child { font-weight: bold; }
-.mark { stroke: #fff; stroke-width: 1.5; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000); }
-svg:focus-visible { outline-offset: -2px; }
-[aria-current="true"]:not(:focus-visible) { outline: 2px dashed CanvasText; outline-offset: 1px; }`;
+.plot { position: relative; width: max-content; }
+.plot > div { position: absolute; }
+.cells > * { position: absolute; inset: 0; }
+.cells > * { animation: appear var(--move) var(--ease); }
+@keyframes appear { from { opacity: 0.2; } }
+svg { position: relative; display: block; cursor: crosshair; }
+.mosaic svg { cursor: pointer; }
+.wide { max-width: 100%; scrollbar-width: thin; }
+.both { display: flex; gap: 8px 20px; align-items: flex-start; }
+.grid { stroke: var(--raised); }
+.ring { fill: none; stroke: var(--ink); stroke-width: 2; }
+.query-ground { fill: var(--mark); } svg text:not(.chosen) { font-weight: 400; } svg text.query.chosen { fill: #182126; }
+.key-ground { fill: var(--raised); stroke: var(--key); stroke-width: 1.5; }
+svg:focus-visible { outline-offset: -2px; border-radius: 6px; }
+.text { margin-bottom: 6px; padding: 0 3px; } .text > div { position: relative; width: max-content; padding-bottom: 4px; }
+.text .strip { flex-wrap: nowrap; }
+.long > div { width: auto; } .long { max-height: 84px; overflow-y: auto; padding-top: 3px; }
+.long .strip { flex-wrap: wrap; } .long button { min-height: 26px; font-size: 14px; padding: 0 5px; }
+.strip [aria-current="true"] { background: var(--mark) !important; border-color: var(--mark); color: #182126 !important; }
+.strip .key-now:not([aria-current="true"]) { border-color: var(--key); box-shadow: inset 0 0 0 1px var(--key); }
+.strip button:focus-visible { outline-offset: -3px; }
+.side { flex: 1 1 150px; min-width: 0; font-size: 13px; color: var(--soft); }
+.side .controls { display: grid; gap: 10px; max-width: 220px; margin: 0 0 14px; justify-items: stretch; }
+.side label { display: grid; gap: 2px; color: var(--ink); font-size: 13px; } select { width: 100%; text-overflow: ellipsis; }
+.side .steps { display: grid; grid-template-columns: repeat(3, auto); } .steps button { padding: 0 6px; font-size: 13px; }
+.legend { max-width: 220px; }
+.bar { height: 8px; margin: 3px 0 2px; border-radius: 3px; background: linear-gradient(90deg,
+  color-mix(in srgb, var(--weight) 6%, var(--raised)), var(--weight)); }
+.ticks { display: flex; justify-content: space-between; font-size: 11px; }
+.sum { margin-top: 14px; } .sum > * { display: block; } .sum b { color: var(--ink); font-size: 18px; }
+@container (max-width: 693px) { .both { flex-wrap: wrap; } .side { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 10px 24px; }
+  .side .controls { margin: 0; } .sum { margin: 0; } .legend { flex: 1 0 150px; } }
+@container (max-width: 560px) {
+  .both { display: grid; grid-template-columns: minmax(0, 1fr); }
+  .mosaic { order: 2; margin: 0 -12px; padding: 0 12px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 22px), #0000); }
+  .side { order: 3; } .side .controls { flex: 1 0 100%; max-width: none; grid-template-columns: 1fr auto; }
+  .side .steps { grid-column: 1 / -1; }
+}`;
 
-  build = (...data) => build(this, ...data);
+  build = (...parts) => build(this, ...parts);
 });

@@ -134,13 +134,16 @@ export const foot = (note, ...buttons) => {
 // How opaque the colour of weights is for a number from 0 to 1. Even zero is told from nothing.
 export const opacity = (value) => 0.06 + 0.94 * Math.min(Math.max(value, 0), 1);
 
-// The ink that reads on it, in the light and in the dark.
-export const on = (value) =>
-  `var(--on-${opacity(value) > 0.86 ? "hi" : opacity(value) > 0.55 ? "mid" : "lo"})`;
+// The ink that reads on it, in the light and in the dark: between these opacities it is black.
+const MIDDLE = { weight: [0.55, 0.87], plus: [0.62, 0.78], minus: [0.58, 0.89] };
+export const on = (value, role = "weight") => {
+  const [low, high] = MIDDLE[role];
+  return `var(--on-${opacity(value) > high ? "hi" : opacity(value) > low ? "mid" : "lo"})`;
+};
 
 // The style of a cell with text.
-export const wash = (value) => `background: color-mix(in srgb, var(--weight) ${
-  (100 * opacity(value)).toFixed(1)}%, var(--raised)); color: ${on(value)}`;
+export const wash = (value, role = "weight") => `background: color-mix(in srgb, var(--${role}) ${
+  (100 * opacity(value)).toFixed(1)}%, var(--raised)); color: ${on(value, role)}`;
 
 // The same colour on white paper, as three bytes.
 export const colour = (value) =>

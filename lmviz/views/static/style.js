@@ -28,14 +28,14 @@ p { margin: 0; }
 
 /* The head: what this is, what to do, and what is being pointed at. It never moves. */
 .head { display: grid; grid-template-columns: auto 1fr; gap: 2px 16px; align-items: baseline;
-  margin-bottom: 8px; }
+  margin-bottom: 8px; padding-right: 44px; }
 .title { font-size: 16px; font-weight: 600; overflow-wrap: anywhere; }
 .tag { display: inline-block; margin-right: 10px; font-size: 11px; letter-spacing: .04em;
   color: var(--weight); white-space: nowrap; }
 .tag::before { content: ""; display: inline-block; width: 7px; height: 7px; margin-right: 5px;
   border-radius: 50%; background: currentColor; }
 .hint { color: var(--soft); font-size: 13px; text-align: end; text-wrap: balance; }
-.say { grid-column: 1 / -1; min-height: 1.45em; }
+.say { grid-column: 1 / -1; min-height: 1.45em; margin-right: -44px; }
 output { display: block; overflow-wrap: anywhere; font-variant-numeric: tabular-nums lining-nums; }
 .query, .key, .value, .plus, .minus, .word { font-weight: 600; }
 ${["query", "key", "value", "plus", "minus"].map((role) => `.${role} { color: var(--${role}); }`).join(" ")}
@@ -89,19 +89,20 @@ ${["query", "key", "value", "plus", "minus", "soft"].map((role) => `svg text.${r
 .number { font-variant-numeric: tabular-nums lining-nums; }
 .mono { font-family: var(--mono); }
 .heat { background: var(--weight); mask-size: 100% 100%; image-rendering: pixelated; }
+.signed { display: grid; } .signed > * { grid-area: 1 / 1; }
+.signed > :first-child { background: var(--plus); } .signed > :last-child { background: var(--minus); }
 .strip { display: flex; flex-wrap: wrap; gap: 3px; }
 .strip button { padding: 0 8px; font-size: 16px; border-color: var(--line); border-radius: 8px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 
-/* The foot: a note, and a menu of what can be taken along. */
-.foot { display: flex; gap: 4px 16px; align-items: end; margin-top: 8px; }
-.note { flex: 1; color: var(--soft); font-size: 13px; }
-.done:not(:empty) { font-size: 13px; }
-.menu { position: relative; margin-left: auto; }
+/* The foot: a note, and a menu of what can be taken along, last but at the top. */
+.foot { margin-top: 8px; }
+.note, .done:not(:empty) { color: var(--soft); font-size: 13px; }
+.menu { position: absolute; right: 12px; top: 10px; }
 summary { display: grid; place-items: center; width: 32px; padding: 0 0 4px; font-weight: 700;
   border-color: var(--line); list-style: none; }
 summary::-webkit-details-marker { display: none; }
-.menu div { position: absolute; right: 0; bottom: calc(100% + 4px); z-index: 4; display: grid; padding: 4px;
+.menu div { position: absolute; right: 0; top: calc(100% + 4px); z-index: 4; display: grid; padding: 4px;
   background: var(--raised); border: 1px solid var(--line); border-radius: 8px; box-shadow: var(--shadow); }
 .menu button { border: 0; border-radius: 4px; text-align: start; white-space: nowrap; }
 
@@ -119,6 +120,6 @@ summary::-webkit-details-marker { display: none; }
 }
 @media print {
   :host { color-scheme: light; }
-  .tag, .hint, .controls, .menu, .tip { display: none; }
+  .tag, .hint, .controls, .menu, .tip { display: none !important; }
   .view { box-shadow: none; break-inside: avoid; }
 }`;
