@@ -74,7 +74,8 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["tokens.css", "book.css", "figures.css"]
 html_js_files = [
-    (name, {"defer": "defer"}) for name in ("book.js", "ranking.js", "find.js")
+    (f"{name}.js", {"defer": "defer"})
+    for name in ("book", "definitions", "ranking", "find")
 ]
 # The theme's names for what is in tokens.css, where each colour is a pair: light, dark.
 _VARIABLES = {

@@ -127,13 +127,16 @@ def test_the_reference_and_the_lessons_lead_to_each_other(built_book):
 def test_terms_and_titles_lead_to_the_reference(built_book):
     book = built_book
     sources = "# **Sources.** Vaswani et al., *Attention Is All You Need* (2017).\n"
-    prose = "# **Tokens**, a **token** again, and *Attention Is All You Need*.\n#\n"
+    prose = (
+        "# **Tokens**, a **token** again, and *Attention Is All You Need*. The page\n"
+        '# "A notebook", but not "a note", is linked.\n#\n'
+    )
     text = book.lesson.read_text()
     book.lesson.write_text(text.replace("# A line of prose.\n", prose + sources))
     glossary = book.docs / "book" / "glossary.md"
     glossary.parent.mkdir()
     shutil.copy(ROOT / "docs" / "book" / "bibliography.md", glossary.parent)
-    entry = "# Glossary\n\n```{{glossary}}\n{}\n  A piece of text.\n```\n"
+    entry = "# Glossary\n\n```{{glossary}}\n{}\n  A morsel of text, 1 < 2.\n```\n"
     glossary.write_text(entry.format("token"))
     index = (book.docs / "index.md").read_text()
     pages = "notebook\nbook/glossary\nbook/bibliography"
@@ -142,10 +145,19 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
 
     _, code, printed = book.build()
     assert code == 0, printed
-    terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', book.page(page))
+    page_text = book.page(page)
+    terms = re.findall(r'<a [^>]*href="([^"]*glossary[^"]*#[^"]*)"', page_text)
     assert terms == ["../../book/glossary.html#term-token"], (
         "the first use, and no other"
     )
+    assert page_text.count('<span class="definition" role="tooltip"') == 1
+    assert ">A morsel of text, 1 &lt; 2.</span>" in page_text
+    assert 'aria-describedby="definition-token"' in page_text
+    found = re.search(r'"?morsel"?:(\d+|\[[\d,]+\])', book.page("searchindex.js"))
+    assert found[1].isdigit(), "a definition is found in the glossary alone"
+    assert re.findall(r'href="../../notebook.html">([^<]+)</a>”', page_text) == [
+        "A notebook"
+    ]
     (title,) = re.findall(
         r'href="../../book/bibliography.html#(\w+)"[^>]*><em>', book.page(page)
     )

@@ -1,9 +1,10 @@
-"""Terms lead to the glossary, titles of sources to the bibliography, types to classes.
+"""Terms lead to the glossary, titles to pages and sources, types to classes.
 
 So the script of a lesson stays plain text. On its page the first bold use of a term
-becomes a link to the glossary, and in a paragraph that begins with "Sources." each
-title in italics becomes one to the bibliography. In the reference, the type of an
-argument leads to our class of that name.
+becomes a link to the glossary, which shows the definition, and the title of a page in
+quotes becomes a link to the page. In a paragraph that begins with "Sources." each title
+in italics leads to the bibliography. In the reference, the type of an argument leads to
+our class of that name.
 """
 
 import re
@@ -12,6 +13,10 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
+
+from .definitions import defined
+
+QUOTED = re.compile("(?<=“)[^“”]+(?=”)")
 
 
 def register(app):
@@ -35,12 +40,16 @@ class Links(SphinxPostTransform):
             self.link_types()
         else:
             self.link_terms()
+            self.link_pages()
         self.link_titles()
 
-    def link(self, node, place):
+    def link(self, node, place, wrap=None):
         if place and not isinstance(node.parent, nodes.reference):
-            here, builder = self.env.docname, self.app.builder
-            node.replace_self(make_refnode(builder, here, *place, node.deepcopy()))
+            link = self.make(place, node.deepcopy())
+            node.replace_self(wrap(self.env, link, *place) if wrap else link)
+
+    def make(self, place, child):
+        return make_refnode(self.app.builder, self.env.docname, *place, child)
 
     def link_terms(self):
         places = {
@@ -51,9 +60,25 @@ class Links(SphinxPostTransform):
         for bold in list(self.document.findall(nodes.strong)):
             name = " ".join(bold.astext().split()).casefold()
             place = places.get(name) or places.get(name.removesuffix("s"))
-            self.link(bold, place)
+            self.link(bold, place, defined)
             # Later uses stay as they are.
             places = {term: other for term, other in places.items() if other != place}
+
+    def link_pages(self):
+        places = {
+            words(title.astext()): (name, "")
+            for name, title in self.env.titles.items()
+            if name != self.env.docname
+        }
+        for text in list(self.document.findall(nodes.Text)):
+            parts, end = [], 0
+            for quoted in QUOTED.finditer(text):
+                if place := places.get(words(quoted[0])):
+                    link = self.make(place, nodes.Text(quoted[0]))
+                    parts += [nodes.Text(text[end : quoted.start()]), link]
+                    end = quoted.end()
+            if parts and isinstance(text.parent, nodes.paragraph):
+                text.parent.replace(text, [*parts, nodes.Text(text[end:])])
 
     def link_titles(self):
         places = {}
