@@ -40,6 +40,17 @@ for rank in (*range(6), 30, 100, 300, 999):
     )
 
 # %%
+# The same training on five words, whose pairs can be counted by hand. Each step merges
+# the most frequent pair of neighbours. ``es`` and ``est`` occur in three of the words,
+# and become tokens before any whole word does.
+from lmviz import views
+
+corpus = {"low": 5, "lower": 2, "slowest": 1, "newest": 6, "widest": 3}
+small = tokenization.train_bpe(corpus, n_merges=12)
+pairs = [merge.pair for merge in small.merges]
+views.merges(corpus, pairs, title="Byte pair encoding, merge by merge")
+
+# %%
 # A word that the text does not have is split by the same merges **in the order in which
 # they were learned**; the place in that order is a merge's **rank**. With no merges the
 # word is bytes; with more, its pieces grow.

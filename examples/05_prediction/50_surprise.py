@@ -46,6 +46,19 @@ plots.make_legible(ax)
 plt.show()
 
 # %%
+# The same text, with the tokens that the model expected at each position. Those at
+# ``␣Berlin`` include ``␣Paris``, which it has just read.
+from lmviz import views
+
+views.surprisal(
+    trace.logits,
+    trace.ids,
+    trace.tokens,
+    vocabulary=lm.tokens,
+    title="Surprisal, token by token",
+)
+
+# %%
 # **Perplexity**, worked: the probabilities of all n tokens after the first, multiplied,
 # give that of the text after its first token; the n-th root is the probability of a
 # typical token; one over that is the perplexity. With logarithms it is the exponential

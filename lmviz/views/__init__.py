@@ -5,8 +5,10 @@ from .attention import AttentionView, attention
 from .embeddings import embeddings
 from .explorer import explorer
 from .lens import lens
+from .merges import merges
 from .positions import positions
 from .prediction import prediction
+from .surprisal import surprisal
 from .tokens import tokens
 
 __all__ = [
@@ -16,7 +18,9 @@ __all__ = [
     "embeddings",
     "explorer",
     "lens",
+    "merges",
     "positions",
     "prediction",
+    "surprisal",
     "tokens",
 ]

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 
 from .._text import visible
-from .._validation import strings
+from .._validation import float_array, strings
 
 
 def check_size(n, name="tokens", most=10_000):
@@ -26,6 +26,23 @@ def check_size(n, name="tokens", most=10_000):
         raise ValueError(
             f"a view shows at most {most:,} {name}, got {n:,}; show a part of them"
         )
+
+
+def vocabulary_ids(ids, n, size):
+    """Return n ids as an array of int, each below the size of the vocabulary.
+
+    Examples
+    --------
+    >>> vocabulary_ids([1, 0], 2, 2)
+    array([1, 0])
+    """
+    ids = float_array(ids, "ids", (n,))
+    wrong = ids[(ids != np.round(ids)) | (ids < 0) | (ids >= size)]
+    if wrong.size:
+        raise ValueError(
+            f"`ids` must be integers from 0 to {size - 1}, got {wrong[0]:g}"
+        )
+    return ids.astype(int)
 
 
 def vocabulary_names(ids, vocabulary, n):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._validation import float_array, strings
-from ._payload import as_html, check_size, vocabulary_names
+from ._payload import as_html, check_size, vocabulary_ids, vocabulary_names
 from ._view import View
 
 
@@ -48,12 +48,7 @@ def _validate(logits, ids, tokens):
     _, n, size = logits.shape
     check_size(n)
     tokens = strings(tokens, "tokens", n)
-    ids = float_array(ids, "ids", (n,))
-    wrong = ids[(ids != np.round(ids)) | (ids < 0) | (ids >= size)]
-    if wrong.size:
-        raise ValueError(
-            f"`ids` must be integers from 0 to {size - 1}, got {wrong[0]:g}"
-        )
+    ids = vocabulary_ids(ids, n, size)
     if not np.isfinite(logits).any(-1).all():
         raise ValueError("each row of `logits` must have a finite number, got -inf")
     return logits, ids, tokens

@@ -36,6 +36,14 @@ VIEWS = {
         lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
         ["next token", "temperature", r"0\.\d{4}", *WORDS[-2:]],
     ),
+    "merges": (
+        lambda: views.merges({"low": 5, "␣the": 2}, [("l", "o")]),
+        ["5 ×", "t", "Most frequent pairs .*", "5"],
+    ),
+    "surprisal": (
+        lambda: views.surprisal(LOGITS[0], range(N), WORDS, vocabulary=WORDS),
+        [r"\d+\.\d\d", "Most likely after ", *WORDS[-2:]],
+    ),
     "explorer": (
         views.explorer,
         ["key →", "embeddings", "the", "Divergence of the model .*"],

@@ -243,6 +243,12 @@ _FIGURES = [
         labels={"tokens": "T", "vocabulary": "d"},
         vocabulary=6,
     ),
+    Case(
+        "views.surprisal",
+        {"logits": "T d", "ids": "ids: T"},
+        labels={"tokens": "T", "vocabulary": "d"},
+        vocabulary=6,
+    ),
     text(
         "views.tokens",
         lambda ids, words: lmviz.views.tokens({"A": words}, ids={"A": ids}),

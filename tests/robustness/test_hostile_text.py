@@ -136,7 +136,11 @@ VIEWS = {
     "prediction": lambda t: views.prediction(
         LOGITS[0], [t, "b", "c"], vocabulary=[t, "b", "c"], title=t
     ),
+    "merges": lambda t: views.merges({f"{t}x": 2, "b": 1}, [(f"{t}y", t[:1] or "x")]),
     "positions": lambda t: views.positions(n=4, d=2, title=t),
+    "surprisal": lambda t: views.surprisal(
+        LOGITS[0], range(N), [t, "b", "c"], vocabulary=[t, "b", "c"], title=t
+    ),
     "tokens": lambda t: views.tokens({t: [t, "b"]}, title=t),
     "explorer": lambda t: views.explorer({t: "Anna has a"}, embed=False),
 }
@@ -363,6 +367,8 @@ def test_a_figure_shows_it_literally(tried, caplog, name):
         lambda n: views.embeddings(np.ones((n, 2)), ["x"] * n),
         lambda n: views.lens(np.ones((1, n, 1)), [0] * n, ["x"] * n, vocabulary=["x"]),
         lambda n: views.prediction(np.ones((n, 1)), ["x"] * n, vocabulary=["x"]),
+        lambda n: views.merges({"x" * n: 1}, []),
+        lambda n: views.surprisal(np.ones((n, 1)), [0] * n, ["x"] * n, vocabulary="x"),
         lambda n: views.tokens({"a": ["x"] * n}),
     ],
 )

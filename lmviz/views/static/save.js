@@ -103,7 +103,7 @@ const picture = (box) => {
 export const saver = (what) => make("button", { onclick: ({ target }) => {
   const { style } = target.getRootNode().host;
   const kept = style.cssText;
-  style.cssText += "color-scheme: light; color: #000; --fast: 0ms";
+  style.cssText += "color-scheme: light; color: #000; --fast: 0ms; --move: 0ms";
   const [name, node, complete] = what();
   const svg = node.localName === "svg" ? flat(node) : picture(node);
   complete?.(svg);

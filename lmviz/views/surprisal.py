@@ -1,0 +1,93 @@
+"""Interactive surprisal: a text, each token underlined by how unexpected it is."""
+
+import numpy as np
+
+from .._validation import float_array, strings
+from ._payload import as_html, check_size, vocabulary_ids, vocabulary_names
+from ._view import View
+
+
+def surprisal(logits, ids, tokens, *, vocabulary, title="Surprisal") -> View:
+    """Show a text with the surprisal of each token, and the most likely alternatives.
+
+    Parameters
+    ----------
+    logits : array-like, shape (T, V)
+        Row i predicts token i + 1. Minus infinity excludes a token.
+    ids : sequence of T int
+    tokens : sequence of T str
+        Their names.
+    vocabulary : sequence of V str, or callable
+        The names of all ids; a callable takes an array of ids and returns as many
+        strings.
+    title : str
+
+    Returns
+    -------
+    View
+
+    References
+    ----------
+    Shannon, "A Mathematical Theory of Communication", 1948, section 6.
+
+    Examples
+    --------
+    >>> words = ["a", "b"]
+    >>> view = surprisal([[0.0, 0.0], [0.0, 0.0]], [0, 1], words, vocabulary=words)
+    >>> view.data["nats"].round(3)
+    array([0.693], dtype=float32)
+    """
+    logits, ids, tokens = _validate(logits, ids, tokens)
+    data = _encode(logits, ids, tokens, vocabulary)
+    return View("surprisal", title, data, _fallback(data))
+
+
+def _validate(logits, ids, tokens):
+    logits = float_array(logits, "logits", ("T", "V"), allowed="-inf")
+    n, size = logits.shape
+    if n < 2:
+        raise ValueError("`logits` must have at least 2 positions, got 1")
+    check_size(n)
+    tokens = strings(tokens, "tokens", n)
+    ids = vocabulary_ids(ids, n, size)
+    if not np.isfinite(logits[:-1]).any(-1).all():
+        raise ValueError("each row of `logits` must have a finite number, got -inf")
+    return logits[:-1], ids[1:], tokens
+
+
+def _encode(logits, ids, tokens, vocabulary, k=5):
+    """Compute the surprisal of each token after the first, with its alternatives.
+
+    Returns
+    -------
+    dict
+        ``tokens``; ``nats`` and ``ranks`` (T - 1,), of token i + 1 given all before;
+        ``names``, each once; ``which`` (T - 1, k), the indices in them of the most
+        likely tokens at its position, in order, with ``probs``.
+    """
+    order = np.argsort(-logits, axis=-1, kind="stable")[:, : min(k, logits.shape[-1])]
+    own = np.take_along_axis(logits, ids[:, None], -1)
+    total = np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    used, which = np.unique(order, return_inverse=True)
+    top = np.take_along_axis(logits, order, -1)
+    return {
+        "tokens": tokens,
+        "nats": (total - own)[:, 0].astype(np.float32),
+        "ranks": ((logits > own).sum(-1) + 1).astype(np.uint32),
+        "names": vocabulary_names(used, vocabulary, logits.shape[-1]),
+        "which": which.reshape(order.shape).astype(np.uint32),
+        "probs": np.exp(top - total).astype(np.float32),
+    }
+
+
+def _fallback(data):
+    """Tabulate the surprisal of each token."""
+    rows = "".join(
+        f"<tr><td>{as_html(token)}</td><td>{nats:.2f}</td></tr>"
+        for token, nats in zip(data["tokens"][1:], data["nats"], strict=True)
+    )
+    first = as_html(data["tokens"][0])
+    return (
+        f"<table><caption>The surprisal of each token after “{first}”</caption>"
+        f"<tr><th>token</th><th>nats</th></tr>{rows}</table>"
+    )
