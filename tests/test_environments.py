@@ -113,3 +113,37 @@ def test_locked_packages_are_wheels_with_hashes():
     (arguments,) = session.installed
     assert {"--require-hashes", "--only-binary=:all:"} < set(arguments)
     assert arguments[-2:] == ("-r", "requirements/lint.txt")
+
+
+@pytest.fixture
+def packages(tmp_path):
+    """A folder with a lock of npm packages."""
+    (tmp_path / "package-lock.json").write_text("{}")
+    return tmp_path
+
+
+def npm_fails(*arguments, **options):
+    raise nox.command.CommandFailed()
+
+
+def test_npm_packages_are_those_of_the_lock_and_run_no_scripts(monkeypatch, packages):
+    ran = []
+    monkeypatch.setattr(environments, "run_node", lambda _, *words: ran.append(words))
+    assert environments.install_npm(Session(), packages)
+    (words,) = ran
+    assert words[:3] == ("npm", "ci", "--ignore-scripts")
+
+    done = packages / "node_modules" / ".package-lock.json"
+    done.parent.mkdir()
+    done.write_text("{}")
+    assert environments.install_npm(Session(), packages)
+    assert len(ran) == 1, "they are there"
+
+
+def test_without_npms_registry_nothing_is_installed(monkeypatch, packages):
+    monkeypatch.setattr(environments, "run_node", npm_fails)
+    monkeypatch.setattr(environments, "answers", lambda address: False)
+    assert not environments.install_npm(Session(), packages)
+    monkeypatch.setattr(environments, "answers", lambda address: True)
+    with pytest.raises(nox.command.CommandFailed):
+        environments.install_npm(Session(), packages)

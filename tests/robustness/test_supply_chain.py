@@ -31,6 +31,7 @@ FORBIDDEN = {
     "torch": {"load"},
     "subprocess": {"getoutput", "getstatusoutput"},
 }
+NPM = "https://registry.npmjs.org/"
 MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib.numpy_pickle"}
 
 
@@ -67,6 +68,20 @@ def test_every_requirement_is_exact_and_has_hashes(path):
     assert not left.strip()
     # Lock files name no package index, since each user has their own.
     assert "://" not in text
+
+
+def test_npm_packages_are_exact_and_have_hashes():
+    # The ones of Firefox's tests: no other part of the book needs npm.
+    folder = ROOT / "tests" / "firefox"
+    asked = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    assert all(re.fullmatch(r"[\d.]+", v) for v in asked["dependencies"].values())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert packages
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert package.get("resolved", NPM).startswith(NPM), name
+        assert not package.get("hasInstallScript"), name
 
 
 def test_torch_is_locked_without_a_build():

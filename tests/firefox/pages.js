@@ -1,0 +1,163 @@
+// Open every page of a built book in Firefox: node pages.js FOLDER FIREFOX
+//
+// Each has to load without a message, with every view drawn, and to fit a phone; one
+// view of each kind has to answer to the pointer and to keys.
+import { readFile, readdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, relative, resolve } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const TYPES = {
+  ".css": "text/css", ".gz": "application/gzip", ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript", ".json": "application/json", ".png": "image/png",
+  ".svg": "image/svg+xml", ".woff2": "font/woff2",
+};
+
+const [, , folder, firefox] = process.argv;
+const root = resolve(folder);
+
+const server = createServer(async (request, answer) => {
+  const name = decodeURIComponent(new URL(request.url, "http://x").pathname);
+  try {
+    const body = await readFile(join(root, name));
+    answer.writeHead(200, { "content-type": TYPES[extname(name)] ?? "text/plain" });
+    answer.end(body);
+  } catch {
+    answer.writeHead(404).end();
+  }
+});
+await new Promise((done) => server.listen(0, "127.0.0.1", done));
+const origin = `http://127.0.0.1:${server.address().port}`;
+
+// The functions up to "visit" run in the page.
+
+/** Wait for the views; return the tag of each, and whether something is drawn in it. */
+async function views() {
+  const found = [...document.querySelectorAll("[data-title]")];
+  return Promise.all(found.map(async (view) => {
+    await customElements.whenDefined(view.localName);
+    await view.ready;
+    const drawings = view.shadowRoot.querySelectorAll("svg, canvas, table, button");
+    const drawn = [...drawings].some((node) => {
+      const { width, height } = node.getBoundingClientRect();
+      return width > 20 && height > 20;
+    });
+    return [view.localName, drawn];
+  }));
+}
+
+/** Name what sticks out of the page, unless a box around it scrolls. */
+function tooWide() {
+  const every = (root) => [...root.querySelectorAll("*")].flatMap((node) =>
+    [node, ...(node.shadowRoot ? every(node.shadowRoot) : [])]);
+  const over = (node) => node.parentElement ?? node.getRootNode().host;
+  const held = (node) => {
+    for (let at = over(node); at && at !== document.body; at = over(at)) {
+      if (getComputedStyle(at).overflowX !== "visible") return true;
+    }
+    return false;
+  };
+  return every(document.body).filter((node) => {
+    const { width, left, right } = node.getBoundingClientRect();
+    return width && (right > innerWidth + 1 || left < -1)
+      && node.checkVisibility({ visibilityProperty: true }) && !held(node);
+  }).map((node) => `${node.localName}.${node.getAttribute("class")}`);
+}
+
+/** Return all that the first view of a kind says. */
+function said(kind) {
+  const outputs = document.querySelector(kind).shadowRoot.querySelectorAll("output");
+  return [...outputs].map((output) => output.textContent).join("\n");
+}
+
+/** Give the keys to the nth part of the view that takes them; false at the end. */
+function focusOn(kind, n) {
+  const ways = "[tabindex='0'], input, select, .strip button, [role='grid'] button";
+  const parts = [...document.querySelector(kind).shadowRoot.querySelectorAll(ways)]
+    .filter((part) => part.checkVisibility());
+  parts[n]?.focus({ focusVisible: true });
+  return n < parts.length;
+}
+
+/** Return places in the view to point at. */
+function places(kind) {
+  const view = document.querySelector(kind);
+  view.scrollIntoView({ block: "center", behavior: "instant" });
+  const nodes = view.shadowRoot.querySelectorAll("button, svg, canvas, td, rect, circle, .heat");
+  return [...nodes].map((node) => node.getBoundingClientRect())
+    .filter(({ width, height, top, bottom }) => width && height && top >= 60 && bottom <= innerHeight)
+    .slice(0, 80)
+    .map(({ x, y, width, height }) => [x + width / 2, y + height / 2]);
+}
+
+async function answersToPointer(page, kind) {
+  const before = await page.evaluate(said, kind);
+  for (const [x, y] of await page.evaluate(places, kind)) {
+    await page.mouse.move(x, y);
+    if (await page.evaluate(said, kind) !== before) return true;
+  }
+  return false;
+}
+
+async function answersToKeys(page, kind) {
+  for (let n = 0; await page.evaluate(focusOn, kind, n); n += 1) {
+    for (const key of ["ArrowRight", "ArrowDown"]) {
+      const before = await page.evaluate(said, kind);
+      await page.keyboard.press(key);
+      if (await page.evaluate(said, kind) !== before) return true;
+    }
+  }
+  return false;
+}
+
+const tried = new Set();
+
+async function visit(page, name, complaints) {
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.goto(`${origin}/${name}`, { waitUntil: "load" });
+  const drawn = await page.evaluate(views);
+  for (const [kind, isDrawn] of drawn) {
+    if (!isDrawn) complaints.push(`${kind} is empty`);
+    if (tried.has(kind)) continue;
+    tried.add(kind);
+    if (!await answersToPointer(page, kind)) complaints.push(`${kind} ignores the pointer`);
+    if (!await answersToKeys(page, kind)) complaints.push(`${kind} ignores keys`);
+  }
+  await page.setViewport({ width: 390, height: 800 });
+  for (const box of await page.evaluate(tooWide)) complaints.push(`too wide: ${box}`);
+}
+
+const files = (await readdir(root, { recursive: true, withFileTypes: true }))
+  .map((file) => relative(root, join(file.parentPath, file.name)))
+  .filter((name) => name.endsWith(".html") && !name.startsWith("_static"))
+  .sort();
+const browser = await puppeteer.launch({ browser: "firefox", executablePath: firefox });
+const page = await browser.newPage();
+let complaints = [];
+page.on("console", (message) => complaints.push(`${message.type()}: ${message.text()}`));
+page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+page.on("request", (request) => {
+  const own = [origin, "data:", "blob:"].some((start) => request.url().startsWith(start));
+  if (!own) complaints.push(`left the page: ${request.url()}`);
+});
+page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
+page.on("response", (answer) => {
+  if (answer.status() >= 400) complaints.push(`${answer.status()}: ${answer.url()}`);
+});
+
+let failed = 0;
+for (const name of files) {
+  complaints = [];
+  try {
+    await visit(page, name, complaints);
+  } catch (error) {
+    complaints.push(String(error));
+  }
+  if (complaints.length) failed += 1;
+  for (const complaint of new Set(complaints)) console.log(`${name}: ${complaint}`);
+}
+console.log(`${await browser.version()}: ${files.length} pages, ${failed} with complaints; `
+  + `driven: ${[...tried].sort().join(", ")}`);
+await browser.close();
+server.close();
+process.exit(failed || !files.length ? 1 : 0);
