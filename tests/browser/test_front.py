@@ -2,9 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from lmviz_book import lessons
 
+HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 WIDTHS = [1280, 900, 390]
 
 
@@ -185,3 +188,14 @@ def test_doors_lead_somewhere(front, site):
     assert len(links) >= 9
     for link in sorted(links):
         assert page.request.get(link.partition("#")[0]).ok, link
+
+
+def test_cards_number_lessons_as_their_pages_do(site):
+    pages = sorted(HTML.glob("lessons/0*/[0-9]*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        number = lessons.number(f"{page.parent.name}/{page.stem}")
+        title = f'<h1><span class="section-number">{number} </span>'
+        assert title in page.read_text("utf-8")
+        cards = page.with_name("index.html").read_text("utf-8")
+        assert f'<span class="card-number">{number}</span> <a ' in cards
