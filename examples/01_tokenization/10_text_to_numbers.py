@@ -36,6 +36,13 @@ tokens = tokenization.readable_tokens(tokenizer, encoding.ids)
 boxes = [f"{token}\n{i}" for token, i in zip(tokens, encoding.ids, strict=True)]
 plots.token_strips({"GPT-2": boxes}, title="A sentence as tokens, with their ids")
 print({token: tokenizer.token_to_id(token) for token in ("small", "Ġsmall")})
+plots.caption(
+    f"{len(tokens)} tokens, {len(tokens)} ids. Each box is a token with its id in "
+    "GPT-2's vocabulary; ␣ is a space, which belongs to the word after it.",
+    alt=f"A row of {len(tokens)} boxes: "
+    + ", ".join(box.replace("\n", " ") for box in boxes)
+    + ".",
+)
 plt.show()
 
 # %%

@@ -80,6 +80,15 @@ plots.token_strips(
     faded=[tokenization.UNKNOWN],
     title="One sentence, two tokenizers",
 )
+unknown = strips["basic"].count(tokenization.UNKNOWN)
+plots.caption(
+    f"The word tokenizer loses {unknown} of {len(strips['basic'])} tokens. Grey boxes "
+    "are words that are not in its vocabulary. GPT-2 composes them of smaller pieces "
+    "and keeps the spaces.",
+    alt=f"Two rows of boxes. Above, {unknown} of {len(strips['basic'])} boxes are grey "
+    f"and read {tokenization.UNKNOWN}; below, {len(strips['GPT-2'])} boxes have the "
+    "whole text.",
+)
 plt.show()
 
 # %%

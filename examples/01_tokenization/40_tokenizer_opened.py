@@ -55,8 +55,15 @@ for before, after in pairwise(steps):
     made = next(token for token in after if token not in before)
     rows[f"rank {ranks[made]:,}"] = after
 strips = {name: [*map(tokenization.readable, row)] for name, row in rows.items()}
-_, ax = plt.subplots(figsize=(8, 8.2), layout="constrained")
-plots.token_strips(strips, title="One word, merge after merge", width=8, ax=ax)
+_, ax = plt.subplots(figsize=(6.08, 5.6), layout="constrained")
+plots.token_strips(strips, title="One word, merge after merge", width=6.08, ax=ax)
+plots.caption(
+    f"{len(rows) - 1} merges make one token of {len(rows['bytes'])} bytes. Each row "
+    "applies the merge of lowest rank that is possible; the last one is the whole "
+    "word.",
+    alt=f"{len(rows)} rows of boxes. The first has a box for each byte of “ "
+    "unthinkable”, each further row one box fewer, the last a single box.",
+)
 plt.show()
 
 # %%

@@ -41,17 +41,24 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-limit = float(x[:, :64].abs().max())
+_, ax = plt.subplots(figsize=(7.68, 3.4), layout="constrained")
 plots.heatmap(
     x[:, :64],
     title="The rows that a sentence picks from the embedding table",
     xlabel="dimension (first 64)",
     ylabel="token",
     label="value",
-    cmap="RdBu",
-    vmin=-limit,
-    vmax=limit,
     yticklabels=lm.tokens(ids),
+    ax=ax,
+)
+twins = [i for i, name in enumerate(lm.tokens(ids)) if name == "␣dog"]
+plots.caption(
+    "The same token picks the same row. The first 64 numbers of each token's row of "
+    "the embedding table, violet above zero and orange below: both rows of “dog” are "
+    "equal, those of “The” and “the” are not.",
+    alt=f"A table with {len(ids)} rows and 64 columns of violet and orange cells "
+    f"without a visible order. Rows {' and '.join(str(1 + i) for i in twins)}, both "
+    "“dog”, have the same pattern.",
 )
 plt.show()
 

@@ -42,7 +42,7 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 labels = [token if len(token) > 1 else f"“{token}”" for token in trace.tokens]
-_, axes = plt.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(7.68, 4.2), layout="constrained")
 for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
     plots.labelled_scatter(
         coordinates,
@@ -52,6 +52,14 @@ for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
         ylabel="second principal component",
         ax=ax,
     )
+plots.caption(
+    "Copies of a word share a point before the first block and part afterwards. The "
+    "first two principal components of each state: before the first block, where all "
+    "copies of “the” coincide, and after the last one, where each depends on the "
+    "text before it.",
+    alt="Two maps of labelled points. On the left the three “the” and the two “and” "
+    "lie on one point each; on the right they are apart.",
+)
 plt.show()
 
 # %%

@@ -58,7 +58,7 @@ import numpy as np
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
 bins = np.linspace(-0.4, 1, 71)
 ax.hist(everything, bins, density=True, alpha=0.5, color="0.5", label="any two tokens")
 ax.hist(
@@ -66,10 +66,10 @@ ax.hist(
     bins,
     density=True,
     alpha=0.6,
-    color=plots.PALETTE[4],
+    color=plots.PALETTE[0],
     label="two common words",
 )
-marks = zip(related.items(), plots.PALETTE[:2] + plots.PALETTE[3::2], strict=False)
+marks = zip(related.items(), plots.PALETTE[1:], strict=False)
 for ((pair, value), colour), style in zip(marks, ("-", "--", "-.", ":"), strict=True):
     ax.axvline(value, color=colour, ls=style, lw=2, label=pair)
 ax.set(
@@ -78,6 +78,17 @@ ax.set(
     ylabel="density",
 )
 ax.legend()
+plots.caption(
+    "Random tokens are already similar. Their mean cosine is "
+    f"{everything.mean():.2f}, that of common words {words.mean():.2f}. Related words "
+    "(lines) lie to the right of nearly all pairs of common words, which is the "
+    "baseline to compare with.",
+    alt="Two overlapping histograms of cosines, that of common words around "
+    f"{words.mean():.1f}, that of any two tokens around {everything.mean():.1f}; four "
+    "lines for related words: "
+    + ", ".join(f"{pair} {value:.2f}" for pair, value in related.items())
+    + ".",
+)
 plt.show()
 
 # %%

@@ -67,7 +67,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.6), layout="constrained")
 for (name, curve), colour, style in zip(
     curves.items(), plots.PALETTE, ("-", "--", ":"), strict=False
 ):
@@ -78,6 +78,16 @@ ax.set(
     ylabel="cosine (mean)",
 )
 ax.legend()
+same, other, _ = (curve[len(curve) // 2] for curve in curves.values())
+plots.caption(
+    "The gap between the upper curves is the meaning. Mean cosine of two “bank” with "
+    f"the same meaning ({same:.2f} in the middle layer) and with different meanings "
+    f"({other:.2f}). The third curve, of different words, shows how high any cosine "
+    "is.",
+    alt="Three curves over the layers. Two start together at 1; that of the same "
+    "meaning stays above that of the other meaning. The third, of other words, "
+    "starts near 0 and rises towards them.",
+)
 plt.show()
 for name, curve in curves.items():
     print(f"{name:14} layer 0: {curve[0]:.2f}, middle {curve[len(curve) // 2]:.2f}")

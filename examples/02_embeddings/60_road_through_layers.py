@@ -32,10 +32,10 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 lengths = road.norm(dim=-1)
-_, ax = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
 ax.plot(lengths[:, 1:], color=plots.PALETTE[0], alpha=0.5)
-ax.plot(lengths[:, 0], "--", color=plots.PALETTE[5])
-ax.plot([], [], "--", color=plots.PALETTE[5], label="the first token")
+ax.plot(lengths[:, 0], "--", color=plots.PALETTE[1])
+ax.plot([], [], "--", color=plots.PALETTE[1], label="the first token")
 ax.plot([], [], color=plots.PALETTE[0], label="each of the others")
 ax.set_yscale("log")
 ax.set(
@@ -44,9 +44,17 @@ ax.set(
     ylabel="length (logarithmic)",
 )
 ax.legend()
-plt.show()
 others = lengths[:, 1:].median(1).values
 factor = lengths[:, 0] / others
+plots.caption(
+    f"The first token's vector grows up to {factor.max():.0f} times as long as the "
+    "others. Length of each token's vector in the residual stream, on a logarithmic "
+    "axis. The others grow with every block.",
+    alt="Curves over the layers. That of the first token jumps within a few layers, "
+    "stays flat and falls at the end; the others rise together from 3 to several "
+    "hundred.",
+)
+plt.show()
 print(f"the others (median): {others[0]:.1f} before the first block, ", end="")
 print(f"{others[-1]:.1f} after the last")
 print(f"the first token: up to {factor.max():.0f} times the others, ", end="")
@@ -73,7 +81,7 @@ print(f"were all dimensions equally long:          {3 / road.shape[-1]:.1%}")
 cosine = torch.nn.functional.cosine_similarity
 written = (road[1:] - road[:-1]).norm(dim=-1) / lengths[:-1]
 share = written[:, 1:].mean(1).tolist()
-_, axes = plt.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(7.68, 3.6), layout="constrained")
 for end, style, name in ((road[:1], "-", "start"), (road[-1:], "--", "end")):
     curve = cosine(road, end, dim=-1)[:, 1:].mean(1)
     axes[0].plot(curve, style, label=f"with the {name}")
@@ -85,6 +93,15 @@ axes[1].set(
     xlabel="block (0: from layer 0 to layer 1)",
     ylabel="length written / before (logarithmic)",
     yscale="log",
+)
+plots.caption(
+    "The stream leaves its start at once and reaches its end late. Left, mean cosine "
+    "of each state with the first and with the last one. Right, the length of what "
+    f"each block writes, relative to what is there: {share[0]:.0f} times as much in "
+    f"block 0, {share[len(share) // 2]:.2f} in the middle.",
+    alt="Left, two curves over the layers: the cosine with the start falls at once, "
+    "that with the end rises in the last layers. Right, a bar per block on a "
+    "logarithmic axis, the first far longer than the others.",
 )
 plt.show()
 print(f"written by the first block: {share[0]:.2f} of the length that was there")

@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 from lmviz import embeddings, plots
 
 coordinates, kept = embeddings.pca(rows)
-_, ax = plt.subplots(figsize=(9.5, 6), layout="constrained")
+_, ax = plt.subplots(figsize=(7.68, 4.6), layout="constrained")
 for i, name in enumerate(CLASSES):
     where = [j for j, other in enumerate(classes) if other == name]
     marker = "os^Dv*"[i // 2]
@@ -44,6 +44,13 @@ ax.set(
     ylabel="second principal component",
 )
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plots.caption(
+    f"Two dimensions show some of the classes. They hold {kept.sum():.0%} of the "
+    "variance of the toy's word vectors: a few classes form groups of their own, "
+    "others overlap on the map although they are apart in all dimensions.",
+    alt=f"{len(words)} points in {len(CLASSES)} kinds of markers, one per class of "
+    "words. Some kinds form groups, many overlap near the middle.",
+)
 plt.show()
 
 # %%

@@ -26,17 +26,25 @@ print(f"slowest hand: {turns[-1]:,.0f} positions a turn")
 # they have hardly moved by the end, and sine (0) and cosine (1) alternate in columns.
 import matplotlib.pyplot as plt
 
-_, ax = plt.subplots(figsize=(9.5, 7), layout="constrained")
+_, ax = plt.subplots(figsize=(7.68, 4.6), layout="constrained")
 plots.heatmap(
     encoding,
     title="Sinusoidal encoding of 1024 positions in 768 dimensions",
     xlabel="dimension",
     ylabel="position",
     label="value",
-    cmap="RdBu",
     vmin=-1,
     vmax=1,
     ax=ax,
+)
+plots.caption(
+    "Low dimensions alternate fast, high ones hardly at all. Each row encodes a "
+    "position. On the left the values change from one position to the next; on the "
+    "right sine (near 0) and cosine (near 1) stay almost the same over all 1024 "
+    "positions.",
+    alt="A table of 1024 rows and 768 columns in violet and orange. Curved stripes, "
+    "narrow at the left, become wider to the right and end in straight vertical "
+    "stripes.",
 )
 plt.show()
 
@@ -46,15 +54,21 @@ plt.show()
 # curves. Dimensions 2i and 2i + 1 share a wavelength, and one is a quarter of a turn
 # ahead of the other. They never stand still at the same time, so the hand can always be
 # read.
-_, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
-for i, dimension in enumerate((100, 160, 220)):
-    colour = plots.PALETTE[i]
+_, axes = plt.subplots(3, figsize=(6.08, 4), sharex=True, layout="constrained")
+for ax, dimension in zip(axes, (100, 160, 220), strict=True):
     for offset, style, name in ((0, "-", "sine"), (1, "--", "cosine")):
-        label = f"dimension {dimension + offset} ({name})"
         column = encoding[:200, dimension + offset]
-        ax.plot(column, style, color=colour, label=label)
-ax.set(title="Three pairs of dimensions", xlabel="position", ylabel="value")
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.plot(column, style, color=plots.PALETTE[offset], label=name)
+    ax.set(title=f"Dimensions {dimension} and {dimension + 1}", ylabel="value")
+axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+axes[-1].set_xlabel("position")
+plots.caption(
+    "Each pair has its own wavelength. Three pairs of dimensions over the first 200 "
+    "positions: sine and cosine of one pair have the same wavelength, a quarter apart, "
+    "and the wavelength grows with the dimension.",
+    alt="Three panels with two waves each, a solid and a dashed one. From the top to "
+    "the bottom the waves get longer; the dashed one is always a quarter ahead.",
+)
 plt.show()
 
 # %%
@@ -74,12 +88,15 @@ for position in (1, 2):
 # and it depends on their **distance alone**: sine times sine plus cosine times cosine
 # is the cosine of the difference. In the picture every diagonal has one colour.
 similarity = encoding[:100] @ encoding[:100].T
+_, ax = plt.subplots(figsize=(5.2, 4), layout="constrained")
 plots.heatmap(
     similarity,
     title="Dot product of every position with every other",
     xlabel="position",
     ylabel="position",
     label="dot product",
+    square=True,
+    ax=ax,
 )
 spread = max(
     float(similarity.diagonal(offset).max() - similarity.diagonal(offset).min())
@@ -87,6 +104,12 @@ spread = max(
 )
 print(f"largest spread along a diagonal: {spread:.1e}")
 assert spread < 1e-2
+plots.caption(
+    "The dot product depends on the distance alone. It is largest for a position with "
+    "itself, on the diagonal, and the same along every parallel to it.",
+    alt="A square of 100 by 100 dot products. The main diagonal is strongest, and the "
+    "colour fades with the distance from it, alike along the whole diagonal.",
+)
 plt.show()
 
 # %%

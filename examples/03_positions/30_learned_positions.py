@@ -53,20 +53,34 @@ def alike(rows):
 
 
 middle = steps[len(steps) // 2]
-_, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+_, axes = plt.subplots(1, 3, figsize=(7.68, 2.8), sharey=True, layout="constrained")
 for ax, step in zip(axes, (steps[0], middle, steps[-1]), strict=True):
-    labels = {"xlabel": "place", "ylabel": "place", "label": "cosine"}
-    title = f"Two places, step {step:,}"
     plots.heatmap(
-        alike(tables[step][:44]), title=title, vmin=-1, vmax=1, ax=ax, **labels
+        alike(tables[step][:44]),
+        title=f"step {step:,}",
+        vmin=-1,
+        vmax=1,
+        square=True,
+        colorbar=False,
+        ax=ax,
     )
+    ax.set(xlabel="place", ylabel="place" if ax is axes[0] else "")
+plots.shared_colorbar(axes, "cosine")
+plots.caption(
+    "Training puts the order into the table. Cosine of every two rows of the "
+    "position table, before, midway and at the end: at first only the diagonal "
+    "stands out, at the end neighbours are similar and blocks of the stories' "
+    "sentences can be seen.",
+    alt="Three squares of 44 by 44 cosines. The first is pale but for its diagonal; "
+    "the last has violet blocks along the diagonal and orange ones away from it.",
+)
 plt.show()
 
 # %%
 # By distance, after the two facts: how alike are two places that are so many words
 # apart? The order was nowhere in the table, and training has put some of it there: on
 # the whole near places are more alike. The teeth show that it is no clean law.
-_, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 for step, style in ((steps[0], ":"), (middle, "--"), (steps[-1], "-")):
     similarity = alike(tables[step][13:44])
     by_distance = [float(similarity.diagonal(d).mean()) for d in range(1, 25)]
@@ -78,6 +92,14 @@ ax.set(
     ylabel="cosine (mean)",
 )
 ax.legend()
+plots.caption(
+    "Near places become similar. Mean cosine of two places over their distance: "
+    "before training it does not depend on the distance, after it near places are "
+    "more similar than far ones, with teeth that come from the sentences of the "
+    "stories.",
+    alt="Three curves over the distance. At step 0 it is flat near 0; at the last "
+    "step it starts high and falls below zero, up and down in teeth.",
+)
 plt.show()
 
 # %%
@@ -112,6 +134,7 @@ if lm.card.positions != "learned":
 else:
     similarity = alike(transformer.extract(lm).position_table)
     title = f"Two places in the table of {lm.card.name}"
+    labels = {"xlabel": "place", "ylabel": "place", "label": "cosine"}
     plots.heatmap(similarity, title=title, vmin=-1, vmax=1, **labels)
     print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")
     print(f"the first and the last {similarity[0, -1]:.2f}")

@@ -31,7 +31,14 @@ from lmviz import plots, views
 
 labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
 title = "One query and one key, at every place"
-plots.heatmap(scores, title=title, label="dot product", **labels)
+_, ax = plt.subplots(figsize=(5.2, 4), layout="constrained")
+plots.heatmap(scores, title=title, label="dot product", square=True, ax=ax, **labels)
+plots.caption(
+    "The score depends on the distance alone. One query and one key, rotated to every "
+    "pair of positions: the dot product is the same along each diagonal, and five back "
+    "differs from five ahead.",
+    alt="A square of dot products in violet and orange stripes along the diagonals.",
+)
 plt.show()
 
 step = float((scores[1:, 1:] - scores[:-1, :-1]).abs().max())

@@ -35,6 +35,15 @@ plots.attention_map(
 sums = head.sum(-1)
 print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
 print(f"largest weight on a later token: {head.triu(1).max():.5f}")
+n = len(trace.tokens)
+plots.caption(
+    "The first column and the diagonal get most of the weight. Each row is a query, "
+    f"and its weights sum to 1; each column is a key. Layer {layer}, head 0. The "
+    "upper right is blank: the causal mask hides later tokens.",
+    alt=f"A triangle of {n} rows and {n} columns of attention weights. Strong colour "
+    f"in the column of “{trace.tokens[0]}” and, for most tokens, on the token itself; "
+    "all other weights are small.",
+)
 plt.show()
 
 # %%
@@ -45,7 +54,7 @@ plt.show()
 # one, this logarithm is nearly a straight line, so it helps very little.
 import math
 
-_, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
+_, axes = plt.subplots(1, 2, figsize=(7.68, 3.5), layout="compressed")
 top = float(head.max())
 for ax, scale, vmax in zip(
     axes, ("linear", "log1p"), (top, math.log1p(top)), strict=True
@@ -60,6 +69,12 @@ for ax, scale, vmax in zip(
         ax=ax,
     )
 plt.suptitle("The same weights, as they are and as log(1 + weight)")
+plots.caption(
+    "The logarithm changes little. The same weights on a linear scale and as "
+    "log(1 + weight): for weights up to 1 this logarithm is nearly a straight line.",
+    alt="Two triangles of the same attention weights. On the right, small weights have "
+    "hardly more colour than on the left.",
+)
 plt.show()
 
 # %%

@@ -41,7 +41,20 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-plots.head_mosaic(attentions, title=f"Every head of {lm.card.name}, linear colour")
+plots.head_mosaic(
+    attentions,
+    across=True,
+    title=f"Every head of {lm.card.name}, linear colour",
+)
+n_layers, n_heads = attentions.shape[:2]
+plots.caption(
+    "Most heads attend to the first token. Each tile is the map of one head, with "
+    "layers from left to right and heads from top to bottom. A strong left edge is "
+    "attention to the first token; diagonals are attention to the token itself or "
+    "the one before.",
+    alt=f"{n_layers} columns of {n_heads} small attention maps, one per head. From the "
+    "middle layers on, most have a strong left edge; a few have diagonals.",
+)
 plt.show()
 
 # %%
@@ -83,11 +96,22 @@ print("least like it: layer {}, head {}, {:.2f}".format(*farthest))
 # %%
 # The mean, and beside it the head that is least like it. Whatever that head does, it is
 # one among many in the average, and can hardly be seen there.
-_, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="compressed")
+_, axes = plt.subplots(1, 2, figsize=(7.68, 3.5), layout="compressed")
 shown = {"Mean over all heads": mean}
 shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest[:2]]
 for ax, (title, weights) in zip(axes, shown.items(), strict=True):
-    plots.attention_map(weights, trace.tokens, title=title, ax=ax)
+    plots.attention_map(
+        weights, trace.tokens, title=title, vmax=1, colorbar=False, ax=ax
+    )
+plots.shared_colorbar(axes, "weight")
+plots.caption(
+    "The mean looks like no single head. The average over all heads is dominated by "
+    "the first token, as most heads are. Layer {}, head {} has a pattern of its own, "
+    "which the average hides.".format(*farthest),
+    alt="Two triangles of attention weights. Left, the mean: a strong first column "
+    "that fades downwards. Right, one head: strong cells on the diagonal, and hardly "
+    "any weight on the first token.",
+)
 plt.show()
 
 # %%

@@ -59,24 +59,44 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots, views
 
-_, axes = plt.subplots(1, 4, figsize=(12, 5), sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 4, figsize=(7.68, 4.2), sharey=True, layout="constrained")
 for ax, (name, score) in zip(axes, scores.items(), strict=True):
-    labels = {"title": name, "xlabel": "head", "ylabel": "layer", "label": "score"}
-    plots.heatmap(score, **labels, vmin=0, vmax=1, ax=ax)
+    plots.heatmap(score, title=name, vmin=0, vmax=1, colorbar=False, ax=ax)
     layer, head = strongest[name]
-    ax.plot(head + 0.5, layer + 0.5, "s", mfc="none", mec="white", ms=9, mew=1.6)
+    ax.plot(head + 0.5, layer + 0.5, "o", mfc="none", mec=plots.COLORS["minus"], ms=10)
+    ax.set(xlabel="head", ylabel="layer" if ax is axes[0] else "")
+plots.shared_colorbar(axes, "score")
+many = {name: int((score > 0.5).sum()) for name, score in scores.items()}
+plots.caption(
+    "Attention to the first token is common, the other patterns are rare. Each panel "
+    "scores every head from 0 to 1; the ring marks the strongest. Above one half: "
+    + ", ".join(f"{name} {n}" for name, n in many.items())
+    + f" of {score.numel()} heads.",
+    alt="Four tables of scores with a row per layer and a column per head. The one for "
+    "the first token is strong nearly everywhere; the others have a few strong cells, "
+    f"the strongest for induction in layer {layer}, head {head}.",
+)
 plt.show()
 
 # %%
 # The strongest of each kind. A diagonal just below the main one is the token before; a
 # bright left edge, the first token; a diagonal that begins halfway down, the earlier
 # copy or the token after it.
-_, axes = plt.subplots(2, 2, figsize=(9, 7.4), layout="constrained")
-for ax, (name, (layer, head)) in zip(axes.flat, strongest.items(), strict=True):
-    title = f"{name}: layer {layer}, head {head}"
-    labels = {"title": title, "xlabel": "key", "ylabel": "query", "label": "weight"}
-    plots.heatmap(weights[layer, head], **labels, vmin=0, ax=ax)
-    ax.spines[:].set_visible(False)
+_, axes = plt.subplots(1, 4, figsize=(7.68, 2.5), sharey=True, layout="constrained")
+later = torch.ones(2 * n, 2 * n).triu(1).bool()  # the causal mask, left blank
+for ax, (name, (layer, head)) in zip(axes, strongest.items(), strict=True):
+    seen = weights[layer, head].masked_fill(later, torch.nan)
+    title = f"{name}\nlayer {layer}, head {head}"
+    plots.heatmap(seen, title=title, vmin=0, vmax=1, square=True, colorbar=False, ax=ax)
+    ax.set(xlabel="key", ylabel="query" if ax is axes[0] else "")
+plots.shared_colorbar(axes, "weight")
+plots.caption(
+    "Each pattern is a line in the map. The previous token is the diagonal below the "
+    "main one, the first token is the left edge. Copies begin where the tokens repeat, "
+    f"after {n}: the duplicate token {n} positions back, induction one position later.",
+    alt="Four triangles of attention weights over 40 tokens: a diagonal; a left "
+    "edge; and twice a left edge that changes, halfway down, to a diagonal.",
+)
 plt.show()
 
 # %%

@@ -40,13 +40,20 @@ def leans(trace, query):
 
 lean = leans(dog, it_at)
 limit = float(lean.abs().max())
-_, ax = plt.subplots(figsize=(6, 5.4), layout="constrained")
-title = "Whom “it” looks at: the dog (blue) or the ball (red)"
-labels = {"xlabel": "head", "ylabel": "layer", "label": "weight on dog minus on ball"}
-colours = {"cmap": "RdBu", "vmin": -limit, "vmax": limit}
-plots.heatmap(lean, title=title, **labels, **colours, ax=ax)
-plt.show()
+_, ax = plt.subplots(figsize=(7.68, 3), layout="constrained")
+title = "Whom “it” looks at: the dog (violet) or the ball (orange)"
+labels = {"xlabel": "layer", "ylabel": "head", "label": "weight on dog minus on ball"}
+limits = {"vmin": -limit, "vmax": limit}
+plots.heatmap(lean.T, title=title, **labels, **limits, ax=ax)
 strong = lean.abs() > 0.1
+plots.caption(
+    "Heads disagree about “it”. Violet: the query “it” puts more weight on “dog” "
+    f"than on “ball”; orange: more on “ball”. In {int(strong.sum())} of "
+    f"{lean.numel()} heads the two differ by more than 0.1.",
+    alt="A table with a row per head and a column per layer, violet or orange. Most "
+    "cells are pale; the strong ones are in the later layers, and more of them orange.",
+)
+plt.show()
 print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
 
 # %%

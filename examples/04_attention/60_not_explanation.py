@@ -35,9 +35,9 @@ marked = {
     "most weight": attention.strongest(weight, 1),
     "most effect": attention.strongest(-effect, 1),
 }
-colours = plots.PALETTE[1::4]
-_, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
-ax.scatter(weight, effect, s=22, alpha=0.6, color=plots.PALETTE[0], label="a head")
+colours = plots.PALETTE[1:3]
+_, ax = plt.subplots(figsize=(6.08, 4), layout="constrained")
+ax.scatter(weight, effect, s=16, alpha=0.5, color=plots.PALETTE[0], label="a head")
 for (name, heads), colour, size in zip(marked.items(), colours, (130, 50), strict=True):
     [(layer, head, _)] = heads
     label = f"{name}: layer {layer}, head {head}"
@@ -49,7 +49,18 @@ ax.set(
     xlabel="weight from the last token to France",
     ylabel="change of log-probability (nats)",
 )
-ax.legend()
+ax.legend(loc="lower left", bbox_to_anchor=(0.1, 0))
+[(layer, head, most)] = marked["most weight"]
+plots.caption(
+    "Weight hardly predicts effect. Each point is a head: its weight from the last "
+    "token to “France”, and how the log-probability of the answer changes when the "
+    f"head is ablated. Layer {layer}, head {head} changes it by "
+    f"{effect[layer, head]:.2f} nats; the other heads with large weights by little, "
+    "and one with a small weight by much.",
+    alt=f"{weight.numel()} points. Most have small weights and effects near zero. "
+    "Points with weights from 0.4 to 0.8 have effects near zero, too; a few points "
+    "with small weights have effects down to -1.3 nats.",
+)
 plt.show()
 
 # %%

@@ -90,13 +90,20 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(9.5, 3.2), layout="constrained")
+_, ax = plt.subplots(figsize=(7.68, 2.6), layout="constrained")
 labels = {"xlabel": "word whose vector is the twin's", "ylabel": "before layer"}
 title = "How far one vector of the twin moves the answer"
 words = toy.tokens(ids[0])
 labels |= {"xticklabels": words, "label": "share"}
 plots.heatmap(moved, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.set_xticks(ax.get_xticks(), words, rotation=60, ha="right")
+plots.caption(
+    "The name moves to the colour, and the colour to the last word. Share of the "
+    "answer that follows the twin when one vector is taken from it: before layer 0 "
+    "the names decide, before layer 1 the colours, before layer 2 the last word.",
+    alt="A table with a row per layer and a column per word. Strong cells: both "
+    "names in the first row, both colours in the second, the last word in the third.",
+)
 plt.show()
 for layer, shares in enumerate(moved):
     best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)

@@ -48,6 +48,14 @@ top = chances.topk(10)
 plots.token_bars(lm.tokens(top.indices), top.values, title=f"What follows “{text}”")
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
     print(f"{token:12} {p:.3f}")
+best, second = lm.tokens(top.indices[:2])
+plots.caption(
+    f"One token gets most of the probability: “{best}” has {top.values[0]:.2f}, the "
+    f"next one, “{second}”, {top.values[1]:.2f}. All tokens that are not shown add up "
+    f"to {1 - top.values.sum():.2f}, more than most of those that are.",
+    alt=f"Eleven bars: the ten most likely tokens after “{text}”, and all others. The "
+    f"first is {top.values[0] / top.values[1]:.0f} times as long as the second.",
+)
 plt.show()
 
 # %%

@@ -55,12 +55,21 @@ dials = {
 import matplotlib.pyplot as plt
 from lmviz import plots
 
-_, axes = plt.subplots(1, 5, figsize=(13, 3.6), sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 5, figsize=(7.68, 3), sharey=True, layout="constrained")
 for ax, (name, changed) in zip(axes, dials.items(), strict=True):
     p = prediction.probabilities(changed)[top.indices]
     plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)
-    ax.set(ylabel="", xlim=(0, 1.25))
+    ax.set(ylabel="", xlabel="", xlim=(0, 1.5))
 axes[0].set_ylabel("next token")
+axes[2].set_xlabel("probability, on one scale")
+plots.caption(
+    "Temperature changes all probabilities, top-k and top-p cut the tail off. At "
+    "T = 0.5 the first tokens gain, at T = 2 nearly everything goes to the tail; with "
+    "k = 3, three tokens remain and share all the probability.",
+    alt="Five panels of bars for the same eight tokens and all others. The bar of "
+    "all others is long as it is, nearly 1 at T = 2, short at T = 0.5, and zero with "
+    "top-k.",
+)
 plt.show()
 
 # %%

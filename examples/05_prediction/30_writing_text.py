@@ -43,7 +43,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, axes = plt.subplots(1, 2, figsize=(10, 6.5), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(7.68, 5.6), layout="constrained")
 for ax, (name, steps) in zip(
     axes, {"Greedy": greedy, "Sampled": sampled}.items(), strict=True
 ):
@@ -54,14 +54,24 @@ for ax, (name, steps) in zip(
     ]
     rows = range(len(steps))
     ax.barh(rows, chosen, color=plots.PALETTE[0], label="chosen")
-    ax.barh(rows, others, left=chosen, color=plots.PALETTE[4], label="likely others")
+    light = plots.PALETTE[0], 0.35
+    ax.barh(rows, others, left=chosen, color=light, label="likely others")
     ends = [a + b for a, b in zip(chosen, others, strict=True)]
     ax.barh(rows, [1 - end for end in ends], left=ends, color="0.85", label="the tail")
     ax.set_yticks(rows, lm.tokens([step.id for step in steps]))
     ax.invert_yaxis()
     ax.set(title=name, xlabel="probability", ylabel="token written", xlim=(0, 1))
+    ax.tick_params(axis="y", length=0)
     plots.make_legible(ax)
-axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+axes[0].legend(loc="upper center", bbox_to_anchor=(1.0, -0.1), ncols=3)
+plots.caption(
+    "Greedy decoding takes the longest single share, sampling does not. Each bar is "
+    "one step and sums to 1: the probability of the token that was written, of the "
+    "other four of the five most likely, and of the tail of all the rest.",
+    alt="Two panels of stacked bars, a bar per written token. On the left the dark "
+    "share is often long; on the right several dark shares are short and the tail is "
+    "long.",
+)
 plt.show()
 
 # %%

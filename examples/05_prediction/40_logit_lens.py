@@ -43,13 +43,22 @@ from lmviz import plots, views
 
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
-_, ax = plt.subplots(figsize=(9, 5.6), layout="constrained")
+_, ax = plt.subplots(figsize=(7.68, 4.4), layout="constrained")
 title = "The likeliest next token, seen after each layer"
 labels = {"xlabel": "token read", "ylabel": "layer", "label": "probability"}
 names = {"xticklabels": trace.tokens, "yticklabels": rows}
 tops = [[token[:12] for token in lm.tokens(ids)] for ids in shown.indices]
 ends = {"vmin": 0, "vmax": 1}
 plots.heatmap(shown.values, title=title, annot=tops, ax=ax, **ends, **names, **labels)
+plots.caption(
+    "The answer appears only at the end. Each cell is the most likely next token "
+    "when the stream is read off after a layer; stronger colour is a higher "
+    "probability. In the column of the last token the layers in between favour a "
+    "space or a full stop.",
+    alt="A table with a column per token and a row for every few layers, the last at "
+    f"the top. At the bottom the cells repeat their own tokens; “{tops[0][-1]}” "
+    "stands only at the top of the last column.",
+)
 plt.show()
 
 # %%
@@ -69,7 +78,7 @@ print(len(trace.ids))
 # The probability of an answer says little as long as it is small. Its **rank** says
 # more: how many tokens does the lens place before it?
 rank = (logits[:, -1] > logits[:, -1, answer, None]).sum(-1) + 1
-_, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
 ax.set_yscale("log")
 ax.invert_yaxis()
@@ -79,8 +88,15 @@ ax.set(
     ylabel="rank (logarithmic)",
 )
 plots.make_legible(ax)
-plt.show()
 first = int((rank == 1).int().argmax())
+plots.caption(
+    f"The answer comes first only in layer {first}. Its rank among all tokens, read "
+    f"off after each layer: {int(rank[0]):,} before the first block, then far behind "
+    "for most of the model, and near the top within the last layers.",
+    alt="A curve of the rank over the layers, with rank 1 at the top of a logarithmic "
+    "axis. It stays low for most layers and rises to rank 1 in the last ones.",
+)
+plt.show()
 print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")
 
 # %%

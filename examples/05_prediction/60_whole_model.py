@@ -79,7 +79,7 @@ states = list(transformer.stream(model, trace.ids))
 states[-1] = model.final_norm(states[-1])
 off = (torch.stack(states) - trace.hidden_states).norm(dim=-1)
 lost = (off / trace.hidden_states.norm(dim=-1)).max(1).values
-_, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 smallest = torch.finfo(torch.float32).eps
 ax.plot(lost.clamp(smallest / 2), marker="o", ms=4, color=plots.PALETTE[0])
 ax.axhline(smallest, color="0.5", ls=":", label="float32 can tell no less apart")
@@ -91,6 +91,14 @@ ax.set(
     ylim=(smallest / 4, 1e-3),
 )
 ax.legend()
+plots.caption(
+    "The rebuilt model differs from the original by rounding only. The largest "
+    "relative difference of a vector after each layer is at most "
+    f"{float(lost.max()):.0e}; the dotted line is the smallest difference that "
+    "float32 can tell apart.",
+    alt="A curve of the relative difference over the layers, on a logarithmic axis. It "
+    "stays within a few powers of ten above the dotted line, far below 0.001.",
+)
 plt.show()
 
 # %%

@@ -24,6 +24,8 @@ from dataclasses import fields, is_dataclass, replace
 
 import matplotlib.pyplot as plt
 
+from lmviz import plots
+
 from lmviz.transformer import components as parts
 
 
@@ -48,7 +50,7 @@ sizes = {
 total = sum(sizes.values())
 print(f"counted {total:,}, on the card {lm.card.parameters:,}")
 print("nothing left out:", total == lm.card.parameters)
-_, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 2.3), layout="constrained")
 bars = ax.barh(list(sizes), [size / 1e6 for size in sizes.values()])
 ax.bar_label(bars, [f"{size / total:.1%}" for size in sizes.values()], padding=3)
 ax.set(
@@ -58,6 +60,14 @@ ax.set(
 )
 ax.margins(x=0.12)
 ax.invert_yaxis()
+largest = max(sizes, key=sizes.get)
+plots.caption(
+    f"Most parameters are in the {largest}. Parameters of each part, in millions, and "
+    f"their share of all {total / 1e6:.0f} million.",
+    alt="Four bars: "
+    + ", ".join(f"{name} {size / total:.1%}" for name, size in sizes.items())
+    + ".",
+)
 plt.show()
 
 

@@ -96,6 +96,7 @@ def head_mosaic(
     *,
     scale="linear",
     cmap="sequential",
+    across=False,
     title="Attention of every head",
     ax=None,
 ) -> "Axes":
@@ -108,6 +109,8 @@ def head_mosaic(
         As for `attention_map`.
     cmap : str, default "sequential"
         As for `heatmap`.
+    across : bool, default False
+        Whether layers go across and heads down, which suits models of many layers.
     title : str, default "Attention of every head"
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -115,8 +118,8 @@ def head_mosaic(
     Returns
     -------
     matplotlib.axes.Axes
-        It has a row of tiles per layer and a column per head; in each tile, rows are
-        queries and columns are keys.
+        It has a row of tiles per layer and a column per head, or the other way round;
+        in each tile, rows are queries and columns are keys.
 
     Examples
     --------
@@ -126,25 +129,28 @@ def head_mosaic(
     """
     weights = array(weights, "weights", ("L", "H", "T_q", "T_k"))
     check_finite(weights, "weights")
-    n_layers, n_heads, n_queries, n_keys = weights.shape
     weights = without_mask(weights.astype(float, copy=False))
     colours, label, (low, high) = scaled(weights, scale)
+    down, over = "layer", "head"
+    if across:
+        colours, down, over = colours.swapaxes(0, 1), over, down
+    n_rows, n_columns, n_queries, n_keys = colours.shape
     gap = max(1, n_keys // 10)
     tiles = np.pad(
         colours, [(0, 0), (0, 0), (0, gap), (0, gap)], constant_values=np.nan
     )
     height, width = n_queries + gap, n_keys + gap
-    image = tiles.transpose(0, 2, 1, 3).reshape(n_layers * height, n_heads * width)
-    tile = min(0.5, 5.0 / n_heads, 8.0 / n_layers)  # to fit on a screen
-    ax = ax or new_axes(n_heads * tile + 1.0, n_layers * tile + 0.9)
+    image = tiles.transpose(0, 2, 1, 3).reshape(n_rows * height, n_columns * width)
+    tile = min(0.5, 6.5 / n_columns, 8.0 / n_rows)  # to fit on a screen
+    ax = ax or new_axes(n_columns * tile + 1.18, n_rows * tile + 0.9)
     # An image, since a mesh of millions of cells takes seconds to draw.
     cmap = color_map(cmap) if cmap in KINDS else cmap
     drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="none")
-    ax.set_xticks(np.arange(n_heads) * width + (n_keys - 1) / 2, range(n_heads))
-    ax.set_yticks(np.arange(n_layers) * height + (n_queries - 1) / 2, range(n_layers))
+    ax.set_xticks(np.arange(n_columns) * width + (n_keys - 1) / 2, range(n_columns))
+    ax.set_yticks(np.arange(n_rows) * height + (n_queries - 1) / 2, range(n_rows))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlabel="head", ylabel="layer", title=title)
+    ax.set(xlabel=over, ylabel=down, title=title)
     add_colorbar(drawn, ax, label, shrink=0.5)
     return make_legible(ax)
 

@@ -108,6 +108,17 @@ def test_mosaic_puts_every_head_at_its_ticks():
     assert labels(ax.get_yticklabels()) == ["0", "1"]
 
 
+def test_layers_of_a_mosaic_can_go_across():
+    attentions = np.zeros((2, 3, 4, 4))
+    attentions[1, 2] = weights(4)
+    ax = plots.head_mosaic(attentions, across=True)
+    image = np.ma.filled(ax.images[0].get_array(), 0)
+    row, column = int(ax.get_yticks()[2]), int(ax.get_xticks()[1])
+    tile = image[row - 1 : row + 3, column - 1 : column + 3]
+    assert np.array_equal(np.nan_to_num(tile), weights(4))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("layer", "head")
+
+
 @pytest.mark.parametrize(("n_layers", "n_heads"), [(12, 12), (30, 9), (48, 25)])
 def test_mosaic_is_no_larger_than_a_screen(n_layers, n_heads):
     ax = plots.head_mosaic(np.ones((n_layers, n_heads, 2, 2)))
@@ -141,6 +152,12 @@ def test_scatter_names_every_point():
     )
     assert set(labels(ax.texts)) >= {"a", "b"}
     assert np.array_equal(ax.collections[0].get_offsets(), np.eye(2))
+
+
+def test_scatter_names_copies_of_a_point_once():
+    ax = plots.labelled_scatter([[0, 0], [0, 0], [1, 1], [0, 0]], ["a", "a", "a", "b"])
+    assert sorted(labels(ax.texts)) == ["a", "a (2)", "b"]
+    assert len(ax.collections[0].get_offsets()) == 4
 
 
 def test_scatter_with_another_number_of_labels_is_an_error():

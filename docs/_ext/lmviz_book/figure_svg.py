@@ -115,7 +115,7 @@ def in_shades(picture, n):
 
 
 def draw(figure):
-    """Return a figure as the root of an SVG, with the colours of matplotlib."""
+    """Return a figure as the root of an SVG, without the blank above and below it."""
     out, dpi = io.StringIO(), figure.dpi
     for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
         patch.set_visible(False)
@@ -125,9 +125,14 @@ def draw(figure):
         renderer = Renderer(*figure.bbox.size, out)
         figure.draw(renderer)
         renderer.finalize()
+    (_, low), (_, high) = 72 * figure.get_tightbbox(renderer).get_points()
     figure.set_dpi(dpi)
     drawn = FORBIDDEN.sub("\ufffd", out.getvalue()).encode()
-    return ElementTree.fromstring(drawn)  # noqa: S314 (made here)
+    root = ElementTree.fromstring(drawn)  # noqa: S314 (made here)
+    low, high = max(0, low - 2), min(renderer.height, high + 2)
+    top = renderer.height - high
+    root.set("viewBox", f"0 {top:.2f} {renderer.width:.2f} {high - low:.2f}")
+    return root
 
 
 def to_svg(figure, alt):
@@ -141,11 +146,10 @@ def to_svg(figure, alt):
     }
     for element in list(root.iter()):
         tidy(element, references)
-    width, height = figure.get_size_inches() * figure.dpi
-    scale = figure.dpi / 72
+    view, scale = root.get("viewBox"), figure.dpi / 72
+    width, height = (scale * float(side) for side in view.split()[2:])
     sizes = [float(e.get("font-size")) for e in root.iter() if e.get("font-size")]
     least = scale * min(sizes, default=12 / scale)
-    view = root.get("viewBox")
     root.attrib.clear()
     root.attrib |= {
         "viewBox": view,
