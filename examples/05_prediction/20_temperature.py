@@ -55,13 +55,13 @@ dials = {
 import matplotlib.pyplot as plt
 from lmviz import plots
 
-_, axes = plt.subplots(1, 5, figsize=(7.68, 3), sharey=True, layout="constrained")
-for ax, (name, changed) in zip(axes, dials.items(), strict=True):
+_, axes = plt.subplots(2, 3, figsize=(7.68, 5), sharey=True, layout="constrained")
+axes = axes.flat
+axes[5].set_visible(False)
+for ax, (name, changed) in zip(axes, dials.items(), strict=False):
     p = prediction.probabilities(changed)[top.indices]
     plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)
-    ax.set(ylabel="", xlabel="", xlim=(0, 1.5))
-axes[0].set_ylabel("next token")
-axes[2].set_xlabel("probability, on one scale")
+    ax.set(ylabel="", xlabel="", xlim=(0, 1.2))
 plots.caption(
     "Temperature changes all probabilities, top-k and top-p cut the tail off. At "
     "T = 0.5 the first tokens gain, at T = 2 nearly everything goes to the tail; with "
