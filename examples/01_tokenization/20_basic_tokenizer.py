@@ -92,11 +92,12 @@ plots.caption(
 plt.show()
 
 # %%
-# The same strips to play with: each token's id and bytes.
+# Interactive version, with the id and bytes of each token. In the book, GPT-2's
+# tokenizer also splits a text of yours: a name, an emoji, a word in another script.
 from lmviz import views
 
 ids = {"basic": tokenizer.encode(new), "GPT-2": gpt2.encode(new).ids}
-views.tokens(strips, ids=ids, title="Two tokenizers, to play with")
+views.tokens(strips, ids=ids, tokenizer="gpt2", title="Two tokenizers")
 
 # %%
 # The check: a tokenizer is without loss if decoding gives the text back.

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 
 from .._text import bytes_of
-from .._validation import strings
+from .._validation import choice, strings
 from ..tokenization._ids import id_list
 from ._payload import as_html, check_size
 from ._view import View
 
+# Those that a site serves to its pages.
+TOKENIZERS = ("gpt2", "smollm2")
 
-def tokens(rows, *, ids=None, title="Tokens") -> View:
+
+def tokens(rows, *, ids=None, tokenizer=None, title="Tokens") -> View:
     """Show token sequences one below the other, each token with its id and bytes.
 
     Parameters
@@ -19,6 +22,10 @@ def tokens(rows, *, ids=None, title="Tokens") -> View:
         `lmviz.tokenization.readable_tokens` writes them.
     ids : mapping of str to sequence of int, optional
         The ids of the same tokens, under the same names.
+    tokenizer : {"gpt2", "smollm2"}, optional
+        Add a field for a text of the reader's own, which the page splits with this
+        tokenizer. Only the pages of a site have the field, not notebooks and saved
+        files: the tokenizer, 0.6 MB, is fetched from the site when it is used.
     title : str, default "Tokens"
 
     Returns
@@ -31,12 +38,14 @@ def tokens(rows, *, ids=None, title="Tokens") -> View:
     >>> view.data["rows"][0]["bytes"]
     ['74 68 65', '20 64 6F 67']
     """
-    rows = _validate(rows, ids)
-    return View("tokens", title, _encode(rows), _fallback(rows))
+    rows = _validate(rows, ids, tokenizer)
+    return View("tokens", title, _encode(rows, tokenizer), _fallback(rows))
 
 
-def _validate(rows, ids):
+def _validate(rows, ids, tokenizer):
     """Return (name, tokens, ids or None) for each row."""
+    if tokenizer is not None:
+        choice(tokenizer, "tokenizer", TOKENIZERS)
     for name, given in (("rows", rows), ("ids", ids)):
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(f"`{name}` must be a mapping, got {type(given).__name__}")
@@ -76,7 +85,7 @@ def _validate_row(name, row, ids):
     return name, row, ids
 
 
-def _encode(rows):
+def _encode(rows, tokenizer):
     """Return the rows as dicts, with the bytes of each token in hexadecimal."""
     return {
         "rows": [
@@ -87,7 +96,8 @@ def _encode(rows):
                 "bytes": [bytes_of(token).hex(" ").upper() for token in row],
             }
             for name, row, ids in rows
-        ]
+        ],
+        "tokenizer": tokenizer,
     }
 
 

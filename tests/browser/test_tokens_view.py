@@ -16,13 +16,13 @@ def strip(page, row=0, view=0):
 
 
 def shown(page, view=0):
-    text = page.locator("lmviz-tokens").nth(view).locator("output").inner_text()
+    text = page.locator("lmviz-tokens").nth(view).locator("output.say").inner_text()
     return text.replace("\u2068", "").replace("\u2069", "")
 
 
 def test_rows_are_stacked_with_their_token_counts(open_page):
     page = open_page(tokens(ROWS, ids=IDS))
-    text = page.locator("lmviz-tokens .title").locator("..").inner_text()
+    text = page.locator("lmviz-tokens .rows").inner_text()
     assert "BPE\u2069: 4 tokens" in text
     assert "letters\u2069: 7 tokens" in text
     assert strip(page).locator("button").count() == 4
@@ -40,6 +40,28 @@ def test_pointing_shows_token_id_and_bytes(open_page, i):
     assert shown(page) == wanted
     page.mouse.move(0, 0)
     assert shown(page) == wanted
+
+
+def test_the_readout_is_also_beside_the_token(open_page):
+    page = open_page(tokens(ROWS, ids=IDS))
+    button = strip(page).locator("button").nth(1)
+    button.hover()
+    tip = page.locator(".tip")
+    assert tip.inner_text() == "id 3290 · 20 64 6F 67"
+    at, box = tip.bounding_box(), button.bounding_box()
+    assert abs(at["x"] - box["x"]) < 4
+    assert box["y"] - 40 < at["y"] + at["height"] <= box["y"] + 4
+    page.mouse.move(0, 0)
+    assert not tip.is_visible()
+    button.focus()
+    assert tip.is_visible()
+    button.blur()
+    assert not tip.is_visible()
+
+
+def test_a_page_of_its_own_has_no_field_for_a_text(open_page):
+    page = open_page(tokens(ROWS, tokenizer="gpt2"))
+    assert page.get_by_role("textbox").count() == 0
 
 
 def test_arrow_keys_move_within_a_row_and_tab_between_rows(open_page):

@@ -87,3 +87,12 @@ def test_a_lone_surrogate_in_a_title_is_written_as_a_code_point(tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("half ⟨U+D83E⟩") == 3  # title, heading, element
     assert page.endswith("</html>\n")
+
+
+def test_the_tokenizer_is_one_that_the_site_serves():
+    assert tokens({"A": ["x"]}).data["tokenizer"] is None
+    assert tokens({"A": ["x"]}, tokenizer="gpt2").data["tokenizer"] == "gpt2"
+    with pytest.raises(
+        ValueError, match="`tokenizer` must be one of 'gpt2', 'smollm2'"
+    ):
+        tokens({"A": ["x"]}, tokenizer="bert")

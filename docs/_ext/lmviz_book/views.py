@@ -1,13 +1,16 @@
-"""The site serves the scripts of the views, and the toy's weights, from itself."""
+"""The site serves the scripts of the views, and what they read, from itself."""
 
 import base64
 import os
 import shutil
 from pathlib import Path
 
+from lmviz.models import ModelError, load_tokenizer
 from lmviz.toy import WEIGHTS
 from lmviz.views._bundle import STATIC, bundle
+from lmviz.views._byte_pairs import pack
 from lmviz.views._view import LINKED
+from lmviz.views.tokens import TOKENIZERS
 
 
 def register(app):
@@ -19,7 +22,7 @@ def register(app):
 
 
 def lay_out(app, config):
-    """Lay out the scripts and the toy's weights as one more static folder."""
+    """Lay out scripts, tokenizers and the toy's weights as one more static folder."""
     served, weights = (
         Path(app.srcdir, "_build", "served"),
         WEIGHTS / "model.safetensors",
@@ -29,6 +32,12 @@ def lay_out(app, config):
     for folder in ("toy", "from-disk"):
         (served / folder).mkdir()
     shutil.copy(weights, served / "toy")
+    for name in TOKENIZERS:
+        try:
+            packed = pack(load_tokenizer(name).to_str())
+        except ModelError:  # the page says so where a reader asks for it
+            continue
+        (served / "lmviz" / f"{name}.json").write_text(packed, encoding="utf-8")
     # Plain scripts for pages that are opened from a disk.
     for path in STATIC.glob("*.js"):
         name = path.stem

@@ -1,27 +1,60 @@
-import { View, define, make, strip, visible } from "./core.js";
+import { hex, readable, tokenizer } from "./bpe.js";
+import { View, define, foot, make, strip, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
-define("lmviz-tokens", class extends View {
-  static css = `
-.rows { width: fit-content; }
-.strip { gap: 3px; }
-.strip button { color: inherit; }
-.strip button:nth-child(4n + 1) { background: light-dark(#cfe3f1, #17445f); }
-.strip button:nth-child(4n + 2) { background: light-dark(#fbe3b4, #5b4310); }
-.strip button:nth-child(4n + 3) { background: light-dark(#c5e8dc, #12503d); }
-.strip button:nth-child(4n) { background: light-dark(#f1dce8, #5c3049); }
-output { position: sticky; bottom: 0; background: var(--page); padding: 0.2rem; }`;
+const TITLES = { gpt2: "GPT-2", smollm2: "SmolLM2" };
 
-  build(root, { rows }) {
-    const shown = make("output", {}, "Point at a token, or move with the arrow keys.");
-    const box = make("div", { class: "rows" }, ...rows.flatMap(({ name, tokens, ids, bytes }) => {
-      const label = `${visible(name)}: ${tokens.length} token${tokens.length === 1 ? "" : "s"}`;
-      return [make("div", {}, label), strip(label, tokens, (i) => {
-        const id = ids ? `, id ${ids[i]}` : "";
-        shown.textContent = `${visible(name)}, token ${i + 1} of ${tokens.length}: ` +
-          `“${visible(tokens[i])}”${id}, bytes ${bytes[i] || "none"}`;
-      })];
-    }));
-    root.append(box, shown, make("div", { class: "controls" }, saver(() => ["tokens", box])));
+define("lmviz-tokens", class extends View {
+  static hint = "Point at a token for its id and bytes.";
+  static css = `
+    .rows { display: grid; gap: 4px; }
+    .name { margin-top: 6px; font-size: 13px; color: var(--soft); }
+    .strip button { background: var(--sunk); }
+    .strip button:nth-child(odd) { background: var(--weight-wash); }
+    .strip button:hover, .strip button:focus { border-color: var(--ink); }
+    .own { display: flex; flex: 1; }
+    .own input { flex: 1; min-width: 8rem; max-width: 30rem; }`;
+
+  build(root, { rows, tokenizer: name }) {
+    this.say("Point at a token, or move with the arrow keys.");
+    this.own = make("div");
+    const box = make("div", { class: "rows" }, this.own,
+      ...rows.map(({ name, tokens, ids, bytes }) => this.row(name, tokens, ids, bytes)));
+    // Only a site has files beside its scripts.
+    if (name && globalThis.lmvizFolder) root.append(this.field(name));
+    root.append(box, foot("", saver(() => ["tokens", box])));
+  }
+
+  row(name, tokens, ids, bytes) {
+    const label = `${visible(name)}: ${tokens.length} token${tokens.length === 1 ? "" : "s"}`;
+    const buttons = strip(label, tokens, (i) => {
+      this.say(`${visible(name)}, token ${i + 1} of ${tokens.length}: “`, word(tokens[i]), "”",
+        ids ? `, id ${ids[i]}` : "", `, bytes ${bytes[i] || "none"}`);
+      const { left, top } = buttons.children[i].getBoundingClientRect();
+      this.tip({ clientX: left - 14, clientY: top + 8 }, ids ? `id ${ids[i]} · ` : "", bytes[i] || "no bytes");
+    });
+    for (const leave of ["pointerleave", "focusout"]) buttons.addEventListener(leave, (event) => this.tip(event));
+    return make("div", {}, make("div", { class: "name" }, label), buttons);
+  }
+
+  // A field for a text of one's own; the tokenizer is fetched from the site when it is used.
+  field(name) {
+    const title = TITLES[name] ?? name;
+    let loading;
+    const show = async () => {
+      loading ??= fetch(new URL(`${name}.json`, globalThis.lmvizFolder)).then((answer) => answer.json()).then(tokenizer);
+      try {
+        const { encode } = await loading;
+        const tokens = encode(input.value);
+        this.own.replaceChildren(...(tokens.length ? [this.row(`${title}, your text`, tokens.map(readable),
+          tokens.map(({ id }) => id), tokens.map(({ bytes }) => hex(bytes)))] : []));
+      } catch {
+        loading = undefined;
+        this.own.replaceChildren(make("div", { class: "name" }, `The tokenizer of ${title} can’t be loaded.`));
+      }
+    };
+    const input = make("input", { type: "text", maxlength: 1000, oninput: show,
+      placeholder: "Type a text of your own", "aria-label": `Your text, for the tokenizer of ${title}` });
+    return make("div", { class: "controls" }, make("label", { class: "own" }, title, input));
   }
 });
