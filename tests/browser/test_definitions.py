@@ -80,3 +80,29 @@ def test_a_finger_shows_a_definition_before_it_follows_the_link(browser, site):
     link.tap()
     page.wait_for_url("**/book/glossary.html#term-*")
     context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_letters_of_the_glossary_lead_below_the_bar(
+    site, open_page, no_violations, width
+):
+    page = open_page(url=f"{site}/book/glossary.html", width=width, height=844)
+    page.emulate_media(reduced_motion="reduce")
+    links = page.get_by_role("navigation", name="Letters").get_by_role("link")
+    letters = [link.inner_text() for link in links.all()]
+    assert letters == sorted(set(letters))
+    terms = page.locator("dl.glossary dt:first-of-type").all_inner_texts()
+    assert letters == sorted({term[0].upper() for term in terms})
+    links.get_by_text("M", exact=True).click()
+    heading = page.get_by_role("heading", name="M", exact=True)
+    top = heading.bounding_box()["y"]
+    bar = page.locator(".letters").bounding_box()
+    assert bar["y"] + bar["height"] <= top < 400
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    no_violations(page)
+
+    page.goto(f"{site}/book/glossary.html#term-softmax")
+    page.reload()
+    bar = page.locator(".letters").bounding_box()
+    term = page.locator("#term-softmax").bounding_box()
+    assert bar["y"] + bar["height"] <= term["y"] < 400

@@ -13,6 +13,7 @@ from . import (
     figures,
     front,
     gallery,
+    glossary,
     lessons,
     links,
     mathml,
@@ -33,6 +34,7 @@ HANDLERS = {
         ("builder-inited", notebooks.run_stale),
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
+        ("doctree-read", glossary.add_letters),
         ("doctree-read", cells.fold_drawing),
         ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.frame),
@@ -77,7 +79,7 @@ def connect(app):
         for event, handler in handlers:
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 3,
+        "env_version": 4,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

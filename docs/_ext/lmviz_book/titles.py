@@ -40,7 +40,8 @@ def collect(app):
         [*called(reference.astext(), anchor), index[name], anchor]
         for name in names
         for reference in env.tocs[name].findall(nodes.reference)
-        if (anchor := reference["anchorname"])
+        # The letters of the glossary are no headings to look for.
+        if (anchor := reference["anchorname"]) and len(reference.astext()) > 1
     ]
     terms = [
         [

@@ -1,0 +1,36 @@
+"""The glossary under its letters, with a line of them to jump from."""
+
+from itertools import groupby
+
+from docutils import nodes
+from sphinx.addnodes import glossary
+
+NAV = '<nav class="letters" aria-label="Letters">{}</nav>'
+LINK = '<a href="#letter-{}">{}</a>'
+
+
+def add_letters(app, doctree):
+    """Split each glossary into sections, which the outline of the page lists, too."""
+    for node in list(doctree.findall(glossary)):
+        entries = [entry for listed in node.children for entry in listed.children]
+        parts = [
+            section(letter, group, node.children[0])
+            for letter, group in groupby(entries, letter_of)
+        ]
+        links = "".join(
+            LINK.format(part["names"][0], part[0].astext()) for part in parts
+        )
+        node.replace_self([nodes.raw("", NAV.format(links), format="html"), *parts])
+
+
+def letter_of(entry):
+    first = entry.next_node(nodes.term).astext()[0].upper()
+    return first if first.isalpha() else "0–9"
+
+
+def section(letter, entries, model):
+    """Return the section of one letter, its list like the whole one."""
+    name = letter[0].lower()
+    listed = nodes.definition_list("", *entries, classes=model["classes"])
+    title = nodes.title("", letter)
+    return nodes.section("", title, listed, ids=[f"letter-{name}"], names=[name])
