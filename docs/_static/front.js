@@ -9,8 +9,8 @@
   const steps = all(".steps button"), starts = steps.map((step) => +step.dataset.at);
   const said = figure.querySelector(".said"), play = figure.querySelector(".play");
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  // What is shown: which token is pressed, the time, and the animations if it moves.
-  let pressed = words.length - 1, time = end, playing = false, moving = [], began = 0;
+  // What is shown: which token is pressed, at which time, and whether it moves.
+  let pressed = words.length - 1, time = end, playing = false, began = 0, frame = 0;
 
   // Each step ends where the next begins; the upper layers belong to the last one.
   const ends = [...starts.slice(1, -1), upper, end];
@@ -43,22 +43,22 @@
     figure.classList.add("still");
     void figure.offsetWidth; // so that the next line starts them anew
     figure.classList.toggle("still", time >= end);
-    moving = figure.getAnimations({ subtree: true }).filter((one) => "animationName" in one);
-    for (const one of moving) {
+    for (const one of figure.getAnimations({ subtree: true })) {
+      if (!("animationName" in one)) continue; // a colour that changes
       one.pause();
       one.currentTime = time;
       if (run) one.play();
     }
     began = performance.now() - time;
     show();
-    if (run) requestAnimationFrame(tick);
+    cancelAnimationFrame(frame);
+    if (run) frame = requestAnimationFrame(tick);
   }
 
   function tick() {
-    if (!playing) return;
     time = Math.min(end, performance.now() - began);
-    if (time < end) requestAnimationFrame(tick);
-    else go(end);
+    if (time === end) return go(end);
+    frame = requestAnimationFrame(tick);
     show();
   }
 
@@ -77,8 +77,8 @@
   play.addEventListener("click", () => (playing ? go(time) : go(time < end ? time : 0, true)));
   // The drawing for the other width starts anew when it is shown.
   addEventListener("resize", () => time < end && go(time, playing));
-  figure.classList.add("ready");
 
+  figure.classList.add("still", "ready");
   if (still) return go(end);
   // It plays once, when it is first in sight.
   go(0);

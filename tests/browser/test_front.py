@@ -122,6 +122,15 @@ def test_steps_jump(front):
     assert words[0] < words[-1]
 
 
+def test_with_little_motion_steps_are_pictures(front):
+    page = front(motion=False)
+    page.get_by_role("button", name="Layers", exact=True).click()
+    assert moving(page) == 0
+    assert top_word(page) not in seen(page)
+    page.get_by_role("button", name="Next word", exact=True).click()
+    assert top_word(page) in seen(page)
+
+
 def test_a_word_is_pressed_by_keys(front):
     page = front()
     words = page.locator(".words button")

@@ -141,9 +141,12 @@ def sentences(journey, q):
         f"gives {percent(max(weights))} of its attention to {target}."
     )
     if q == n - 1:
+        change = f"{percent(p)} to {percent(journey.without_head)}"
+        if percent(p) == percent(journey.without_head):
+            change = f"{p:.2%} to {journey.without_head:.2%}"
         head += (
             f" Of all {heads} heads, ablating this one lowers {quoted(best)} most: "
-            f"from {percent(p)} to {percent(journey.without_head)}."
+            f"from {change}."
         )
         end = (
             f"After {journey.n_layers} layers, {quoted(best)} is the most likely next "
@@ -297,8 +300,10 @@ class Drawing:
         if self.wide and self.q >= 2:
             final = short(here.candidates[0][0], size.letters)
             lines = ("longer:", f"“{final}”", "ranks", "higher")
+            # Where no arc is.
+            height = 0.28 if self.journey.layer > n / 2 else 0.85
             for number, line in enumerate(lines):
-                y = round(self.y(n * 0.28) + 14 * number, 1)
+                y = round(self.y(n * height) + 14 * number, 1)
                 yield text(self.x(self.q) - 9, y, line, "note end", f"--at:{at(2.2)}")
 
     def bars(self):
