@@ -22,7 +22,7 @@ print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 
 # %%
 # Read it row by row. Row i is what token i looks at, and it sums to one. The upper
-# triangle is dark because of the **causal mask**: nobody looks at what comes later.
+# triangle is blank because of the **causal mask**: nobody looks at what comes later.
 # The first row has only one place to look.
 import matplotlib.pyplot as plt
 
@@ -47,7 +47,7 @@ plots.caption(
 plt.show()
 
 # %%
-# Often one weight outshines all others, and the rest drowns in the dark. A colour scale
+# Often one weight outshines all others, and the rest looks like nothing. A colour scale
 # that is not linear helps the eye, and misleads it unless it says so. Here are the same
 # numbers, on the left as they are, on the right as ``log(1 + weight)``. Both bars end
 # at the same weight, w on the left and log(1 + w) on the right. As weights are at most
@@ -78,7 +78,7 @@ plots.caption(
 plt.show()
 
 # %%
-# Is there a bright first column? In many heads of trained models nearly every token
+# Is there a strong first column? In many heads of trained models nearly every token
 # looks at the very first one, and it is tempting to call that token important. Look at
 # how much it gets, and what it gives: where its **value** is short, to look at it is to
 # look away. A softmax must spend its sum of one somewhere; this is where it goes when
@@ -108,11 +108,11 @@ print(f"largest absolute difference from the model's: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# **Takeaway.** Rows are queries and sum to one, columns are keys, the dark triangle is
-# the mask, and a bright first column can be a place to rest.
+# **Takeaway.** Rows are queries and sum to one, columns are keys, the blank triangle is
+# the mask, and a strong first column can be a place to rest.
 #
 # **Try it.** Put another word in front of the sentence. Predict which column will be
-# bright then.
+# strong then.
 #
 # **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.2. Xiao et
 # al., *Efficient Streaming Language Models with Attention Sinks* (2023), section 3.1.

@@ -31,11 +31,11 @@ print(f"largest absolute difference from the raw form: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# The whole model in one picture. A row of tiles is a layer, from the first at the top
-# to the last at the bottom; each tile is a map like that of the lesson before, with
-# queries running down and keys to the right. Kinds to look for, from afar: a bright
-# diagonal (looking at itself or its neighbour), a bright left edge (looking at the
-# first token), a bright column elsewhere (one token draws all that follow it), and an
+# The whole model in one picture. A column of tiles is a layer, from the first at the
+# left to the last at the right; each tile is a map like that of the lesson before, with
+# queries running down and keys to the right. Kinds to look for, from afar: a strong
+# diagonal (looking at itself or its neighbour), a strong left edge (looking at the
+# first token), a strong column elsewhere (one token draws all that follow it), and an
 # even triangle (looking everywhere).
 import matplotlib.pyplot as plt
 
@@ -119,7 +119,7 @@ plt.show()
 # before you speak of one, and be slow to average them.
 #
 # **Try it.** Use a sentence in which one word comes twice. Predict where in its map a
-# head that looks for earlier copies is bright, and find such a tile.
+# head that looks for earlier copies is strong, and find such a tile.
 #
 # **Sources.** Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (2019),
 # section 3, for these kinds of heads. Vig, *A Multiscale Visualization of Attention in

@@ -54,7 +54,7 @@ for name, score in scores.items():
     print(f"{name:15} strongest: {best}, {score.max():.2f}; {many}")
 
 # %%
-# All heads at once. A row is a layer, a column a head, and the brightest is marked.
+# All heads at once. A row is a layer, a column a head, and the strongest is marked.
 import matplotlib.pyplot as plt
 
 from lmviz import plots, views
@@ -80,7 +80,7 @@ plt.show()
 
 # %%
 # The strongest of each kind. A diagonal just below the main one is the token before; a
-# bright left edge, the first token; a diagonal that begins halfway down, the earlier
+# strong left edge, the first token; a diagonal that begins halfway down, the earlier
 # copy or the token after it.
 _, axes = plt.subplots(1, 4, figsize=(7.68, 2.5), sharey=True, layout="constrained")
 later = torch.ones(2 * n, 2 * n).triu(1).bool()  # the causal mask, left blank

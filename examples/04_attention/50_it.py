@@ -75,7 +75,7 @@ print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above
 # %%
 # Try it with any head, on the swapped sentence: choose one of strong colour in the
 # picture above, then ``␣it`` in the row of tokens. If the head goes by the noun, the
-# same noun is the brighter again; if by its place, it is now the other one.
+# same noun is the stronger again; if by its place, it is now the other one.
 views.attention(swapped.attentions, swapped.tokens, title="Nouns swapped, to play with")
 
 # %%

@@ -2,7 +2,7 @@
 Attention is not explanation
 ============================
 
-A bright square in an attention map says where a head looks. It does not say whether
+A strong cell in an attention map says where a head looks. It does not say whether
 what it found there mattered. There is a way to ask: switch the head off, and see
 what the model says without it. Do weight and effect agree?
 """
@@ -66,7 +66,7 @@ plt.show()
 # %%
 # If attention explained, the points would fall from left to right. Compare the order of
 # the heads by weight with their order by effect (the correlation of ranks: 1 for the
-# same order, 0 for none), and see what the bright heads do for the answer. (Mind two
+# same order, 0 for none), and see what the strong heads do for the answer. (Mind two
 # things: the ranks of heads that do next to nothing are noise; and a head is switched
 # off at every token, while the weight is that of the last.)
 import torch

@@ -49,7 +49,7 @@ print(f"right: {right:.1%}")
 # %%
 # Where do the heads look from the last word, after which the colour must come? On the
 # left the mean weight on the colour that is asked for, on the right on the other one. A
-# head that only looks for colours is as bright on the right; one that is bright on the
+# head that only looks for colours is as strong on the right; one that is strong on the
 # left alone knows whose it is.
 import matplotlib.pyplot as plt
 

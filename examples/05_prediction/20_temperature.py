@@ -57,7 +57,7 @@ from lmviz import plots
 
 _, axes = plt.subplots(2, 3, figsize=(7.68, 5), sharey=True, layout="constrained")
 axes = axes.flat
-axes[5].set_visible(False)
+axes[5].remove()
 for ax, (name, changed) in zip(axes, dials.items(), strict=False):
     p = prediction.probabilities(changed)[top.indices]
     plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)

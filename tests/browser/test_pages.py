@@ -54,6 +54,24 @@ def test_the_download_of_a_chapter_includes_its_plain_exercises():
         assert alone.read_text(encoding="utf-8") == text
 
 
+def test_every_figure_of_the_book_says_what_it_shows():
+    figures = [
+        (name, *found)
+        for name in PAGES
+        for found in re.findall(
+            r'<figure class="book-figure.*?aria-label="([^"]*)" stroke.*?'
+            r"<figcaption><b>(.*?)</b>(.*?)</figcaption>",
+            (HTML / name).read_text("utf-8"),
+        )
+    ]
+    assert len(figures) > 50
+    for name, alt, finding, _ in figures:
+        assert len(alt.split()) >= 5, (name, alt)
+        assert len(finding.split()) >= 3, (name, finding)
+    # The others are named by their titles.
+    assert sum(not rest.strip() for *_, rest in figures) <= 8
+
+
 def imported(name):
     """Give the scripts that a view's script is made of."""
     text = (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")

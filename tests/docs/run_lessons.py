@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from lmviz.plots.captions import words_of
+
 LESSONS = sorted(Path(__file__).parents[2].glob("examples/*/*.py"))
 DIFFERENCE = re.compile(r"largest absolute difference.*: (\S+)$", re.MULTILINE)
 
@@ -31,8 +33,9 @@ def run(path, model, folder):
     Returns
     -------
     dict
-        ``"printed"``, a string, and ``"titles"``, those of the lesson's axes. A color
-        bar has none.
+        ``"printed"``, a string; ``"titles"``, those of the lesson's axes, of which a
+        color bar has none; and ``"words"``, the caption and the description of each
+        figure.
     """
     folder.mkdir()
     script = shutil.copy(path, folder)
@@ -42,11 +45,15 @@ def run(path, model, folder):
         patch.chdir(folder)
         try:
             runpy.run_path(script, run_name="__main__")
-            axes = [ax for n in plt.get_fignums() for ax in plt.figure(n).axes]
+            figures = list(map(plt.figure, plt.get_fignums()))
         finally:
             plt.close("all")
-    titles = [ax.get_title() for ax in axes if ax.get_label() != "<colorbar>"]
-    return {"printed": out.getvalue(), "titles": titles}
+    axes = [ax for figure in figures for ax in figure.axes]
+    return {
+        "printed": out.getvalue(),
+        "titles": [ax.get_title() for ax in axes if ax.get_label() != "<colorbar>"],
+        "words": list(map(words_of, figures)),
+    }
 
 
 def check_form(path):

@@ -70,6 +70,17 @@ def test_a_lesson_runs_and_its_checks_hold(path, model, run_lesson):
     assert all(value < limit for value in differences)
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=run_lessons.name)
+def test_every_figure_has_a_caption_and_a_description(path, run_lesson):
+    for caption, alt in run_lesson(path, "smollm2")["words"]:
+        finding, _, rest = caption.partition(". ")
+        assert 3 <= len(finding.split()) <= 20, "a first sentence that says the finding"
+        assert len(rest.split()) >= 8, "what to see"
+        assert 8 <= len(alt.split()) <= 120, "what is in the picture"
+        assert alt != caption
+        assert "nan" not in (caption + alt).split()
+
+
 @pytest.mark.parametrize(("path", "family"), list(on_families()))
 def test_a_lesson_runs_on_another_family(path, family, run_lesson):
     result = run_lesson(path, family)
