@@ -208,3 +208,11 @@ def test_cards_number_lessons_as_their_pages_do(site):
         assert title in page.read_text("utf-8")
         cards = page.with_name("index.html").read_text("utf-8")
         assert f'<span class="card-number">{number}</span> <a ' in cards
+
+
+def test_the_line_about_a_lesson_is_no_part_of_its_summary(site):
+    for page in HTML.glob("lessons/0*/[0-9]*.html"):
+        text = page.read_text("utf-8")
+        assert re.search(r'<p class="lesson-line">.* min', text)
+        (summary,) = re.findall(r'<meta name="description" content="(.*?)"', text)
+        assert " min ·" not in summary

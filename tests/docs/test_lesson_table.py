@@ -78,7 +78,7 @@ def test_a_lesson_begins_with_level_minutes_prerequisites_and_downloads(app):
     head, _, rest = introduced(app, "04_attention/20_one_head").partition("A lead.")
     minutes = lessons.minutes(app, "04_attention/20_one_head")
     assert head.endswith(
-        f":ref:`core <levels>` · {minutes} min · after 4.1 "
+        f".. lesson-line:: :ref:`core <levels>` · {minutes} min · after 4.1 "
         ":doc:`/lessons/04_attention/10_weighted_average` · "
         ":download:`script <20_one_head.py>` · "
         ":download:`notebook <20_one_head.ipynb>`\n\n"

@@ -1,4 +1,4 @@
-"""The cards that lead to chapters and lessons, and the pictures on them."""
+"""The cards that lead to chapters and lessons, and the line below a lesson's title."""
 
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from .lessons import chapters, is_interactive, minutes, number, table
 def register(app):
     app.add_directive("chapter-cards", ChapterCards)
     app.add_directive("lesson-cards", LessonCards)
+    app.add_directive("lesson-line", LessonLine)
     app.add_directive("picture", Picture)
     app.add_role("count", Count())
+    app.add_node(lesson_line, html=(visit_line, depart_line))
 
 
 class Cards(SphinxDirective):
@@ -97,6 +99,29 @@ class LessonCards(Cards):
             card += nodes.paragraph(text=question)
         card += note
         return card
+
+
+class lesson_line(nodes.Invisible, nodes.TextElement):  # noqa: N801 (docutils's way)
+    """A line about the lesson, which the summary of its page leaves out."""
+
+
+class LessonLine(SphinxDirective):
+    """``.. lesson-line:: core · 8 min``."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        text, messages = self.parse_inline(self.arguments[0])
+        return [lesson_line("", "", *text), *messages]
+
+
+def visit_line(self, node):
+    self.body.append(self.starttag(node, "p", "", CLASS="lesson-line"))
+
+
+def depart_line(self, node):
+    self.body.append("</p>\n")
 
 
 class Picture(SphinxDirective):

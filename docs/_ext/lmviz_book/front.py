@@ -7,6 +7,8 @@ AFTER_THE_BOOK = 900
 def add_files(app, pagename, templatename, context, doctree):
     """Add the script of the front page's figure, and the styles of cards."""
     if pagename == app.config.root_doc:
+        # The name of its tab says what the book is.
+        context["docstitle"] = app.config.ogp_site_name
         app.add_css_file("front.css", priority=AFTER_THE_BOOK)
         # Not a module: those are refused when a page is opened from a disk.
         app.add_js_file("front.js", loading_method="defer")

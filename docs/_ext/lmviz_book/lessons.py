@@ -17,9 +17,7 @@ THUMBNAILS = re.compile(
 )
 DOWNLOADS = re.compile(r"^\.\. _sphx_glr_download_", re.MULTILINE)
 LINE = """
-.. rst-class:: lesson-line
-
-{parts}
+.. lesson-line:: {parts}
 """
 BOX = """
 .. container:: lesson-next
