@@ -224,6 +224,16 @@ def test_a_figure_that_is_wider_than_a_phone_scrolls_before_its_text_gets_too_sm
     assert root.find("div").get("tabindex") is None
 
 
+def test_powers_of_ten_are_as_large_as_other_text():
+    figure, ax = plt.subplots()
+    ax.loglog([1e-7, 1e7], [1, 1e3])
+    _, svg = parsed(figure)
+    texts = [text for text in svg.iter("text") if text.text]
+    assert {"10⁻⁷", "10⁷", "1000"} <= {text.text for text in texts}
+    assert not [t for t in svg.iter("tspan")]
+    assert min(float(text.get("font-size")) for text in texts) >= 7.92
+
+
 def test_the_layout_is_computed_with_the_face_of_the_page():
     from matplotlib.font_manager import FontProperties, findfont
 

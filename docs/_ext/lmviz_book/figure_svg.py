@@ -31,11 +31,19 @@ FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)")
 NAME = re.compile(r'(#|id=")(\w+)(?=["\)])')
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+# A tick of a logarithmic axis, whose exponent matplotlib would draw too small.
+POWER = re.compile(r"\$\\mathdefault\{([\d.]+)(?:\^\{(-?\d+)\})?\}\$")
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NEEDLESS = {"stroke-linejoin": "round", "stroke-linecap": "butt", "opacity": "1"}
 
 
 class Renderer(RendererSVG):
-    """Draw cells as pictures with one pixel a cell, and not as paths."""
+    """Draw cells as pictures with one pixel a cell, and powers as plain text."""
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
+        if power := POWER.fullmatch(s):
+            s, ismath = power[1] + (power[2] or "").translate(RAISED), False
+        super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
 
     def draw_quad_mesh(
         self,
