@@ -114,3 +114,27 @@ def test_a_view_on_paper_is_light_and_has_no_controls(site, open_page):
     for selector in (".menu", ".controls", ".hint"):
         assert view.locator(f"{selector}:visible").count() == 0, selector
     assert colours(page, "[data-title]")[1] == "rgb(24, 33, 38)"
+
+
+@pytest.mark.parametrize("name", PAGES[:3])
+def test_nothing_moves_while_a_page_loads(site, open_page, name):
+    page = open_page(url=f"{site}/{name}", width=390, height=800)
+    page.wait_for_timeout(500)
+    moved = page.evaluate(
+        """() => new Promise((done) => {
+            new PerformanceObserver((all) => done(all.getEntries()
+                .filter((entry) => !entry.hadRecentInput)
+                .reduce((sum, entry) => sum + entry.value, 0)))
+                .observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => done(0), 300);
+        })"""
+    )
+    assert moved < 0.1
+    early = page.locator("link[rel=preload]").evaluate_all(
+        "all => all.map((e) => e.href)"
+    )
+    used = page.evaluate(
+        """performance.getEntriesByType("resource").map((entry) => entry.name)"""
+    )
+    assert early
+    assert all(used.count(face) == 1 for face in early), "once, not twice"

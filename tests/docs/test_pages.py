@@ -72,3 +72,20 @@ def test_a_page_links_to_its_source(app, page, path):
     assert edit == ("Edit", f"https://example.org/lmviz/edit/HEAD/{path}")
     assert report[1].startswith("https://example.org/lmviz/issues/new?title=On%20the")
     assert "<" not in report[1]
+
+
+def test_a_description_begins_with_the_lead_and_not_with_minutes(app):
+    line = nodes.paragraph("", "core · 7 min", classes=["lesson-line"])
+    page = nodes.section("", nodes.title("", "T"), line, nodes.paragraph("", "A lead."))
+    pages.describe_by_prose(app, "lesson", "page.html", {}, page)
+    assert page.astext() == "T\n\nA lead."
+    pages.describe_by_prose(app, "search", "search.html", {}, None)
+
+
+def test_the_scripts_of_the_search_are_only_on_its_page():
+    names = ("furo.js", "doctools.js", "sphinx_highlight.js", "sg-tags.js")
+    scripts = [SimpleNamespace(filename=f"_static/{name}") for name in names]
+    for page, kept in (("index", 1), ("search", 3)):
+        context = {"css_files": [], "script_files": scripts}
+        pages.drop_needless(context, page)
+        assert context["script_files"] == scripts[:kept]

@@ -42,6 +42,7 @@ HANDLERS = {
         ("source-read", gallery.leave_chapters_to_the_front_page),
         ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),
+        ("html-page-context", pages.describe_by_prose),
     ],
     AFTER: [
         ("config-inited", build_info.choose_model),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from docutils import nodes
 from sphinx import addnodes
 
 from .scripts import lessons_folder
@@ -16,7 +17,8 @@ SITE_PARTS = [
 ]
 # Styles of extensions for pages that look otherwise here; book.css is in their place.
 REPLACED = ("mystnb.", "sg_gallery", "copybutton.css", "pygments.css")
-HIGHLIGHT = "_static/sphinx_highlight.js"
+TAGS = "_static/sg-tags.js"
+FOR_SEARCH = ("_static/sphinx_highlight.js", "_static/doctools.js")
 
 
 def frame(app, pagename, templatename, context, doctree):
@@ -86,10 +88,24 @@ def source_links(app, pagename):
     ]
 
 
-def drop_needless(context, pagename):
-    """Drop styles that book.css replaces, and a script that does harm.
+def describe_by_prose(app, pagename, templatename, context, doctree):
+    """Leave level and minutes out of the description that search engines show.
 
-    It marks the words of a search also in code, where they get unreadable.
+    It is made from this tree, of which the page has been written already.
+    """
+    if doctree:
+        for line in [n for n in doctree.findall(nodes.Element) if is_line(n)]:
+            line.parent.remove(line)
+
+
+def is_line(node):
+    return "lesson-line" in node.get("classes", ())
+
+
+def drop_needless(context, pagename):
+    """Drop styles that book.css replaces, and scripts that no page needs.
+
+    One of them marks the words of a search also in code, where they get unreadable.
     """
     context["css_files"] = [
         style
@@ -99,5 +115,5 @@ def drop_needless(context, pagename):
     context["script_files"] = [
         script
         for script in context["script_files"]
-        if script.filename != HIGHLIGHT or pagename == "search"
+        if script.filename not in (TAGS, *([] if pagename == "search" else FOR_SEARCH))
     ]
