@@ -60,6 +60,8 @@ ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
 # On the page for wrong addresses every link starts where the book stands.
 notfound_urls_prefix = f"{urlparse(html_baseurl).path.rstrip('/')}/"
+notfound_template = "404.html"
+notfound_context = {"title": "Page not found"}
 
 # Where the source is, for links to a page's own; its continuous integration knows.
 lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")

@@ -58,9 +58,11 @@ globalThis.bookSearch = (() => {
       document.head.append(script);
     }));
 
-  // The entries with the most words of the query, those that fit best first.
+  // The entries with the most words of the query, those that fit best first. Each
+  // comes with the share of words that it has.
   function rank(entries, query) {
     const asked = meaningful(query);
+    if (!asked.length) return [];
     const phrase = asked.join(" ");
     const scored = entries.map((entry) => {
       const less = entry.kind === "lesson" ? 0.8 : 0.5;
@@ -75,7 +77,7 @@ globalThis.bookSearch = (() => {
     return scored
       .filter(({ met }) => met && met === most)
       .sort((a, b) => b.score - a.score)
-      .map(({ entry }) => entry);
+      .map(({ entry, met }) => ({ ...entry, share: met / asked.length }));
   }
 
   return { load, rank, meaningful, root };

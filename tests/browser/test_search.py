@@ -1,8 +1,11 @@
-"""Readers find pages: as they type, and on the page of results."""
+"""Readers find pages: as they type, among results, and after a wrong address."""
 
 import re
+from pathlib import Path
 
 import pytest
+
+HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 
 TERMS = [
     ("softmax", "04_attention/10_weighted_average"),
@@ -128,10 +131,119 @@ def test_on_a_phone_the_field_opens_over_the_bar(site, open_page, no_violations,
 
 
 def test_the_list_works_in_a_book_opened_from_a_disk(browser):
-    from conftest import HTML
-
     page = browser.new_page()
     page.goto((HTML / "lessons" / "index.html").as_uri())
     first = type_into(page, "all heads").first
     assert first.get_attribute("href") == (HTML / ALL_HEADS).as_uri()
     page.close()
+
+
+def results(page):
+    page.locator("ul.search li").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    return page.locator("ul.search li")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_results_name_their_chapter_and_quote_prose(
+    site, open_page, no_violations, width
+):
+    page = open_page(url=f"{site}/search.html?q=attention+sink", width=width)
+    found = results(page)
+    texts = [" ".join(text.split()) for text in found.all_inner_texts()]
+    assert re.match(r"4\.\d .+ Attention ", texts[0])
+    assert sum(" Glossary " in text for text in texts) == 1
+    assert len({re.split("[:.] ", text)[0] for text in texts}) == len(texts)
+    assert not [text for text in texts if re.search(r"print\(|>>>|import |¶", text)]
+    assert all(len(text) < 320 for text in texts)
+    assert page.locator("ul.search mark").count()
+    assert page.get_by_role("status").inner_text().startswith(f"{len(texts)} results")
+    assert page.get_by_role("heading", level=1).inner_text() == "Search"
+    assert page.locator("article input[name=q]").input_value() == "attention sink"
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    no_violations(page)
+
+
+def test_a_question_in_words_finds_the_lesson_in_the_text(site, open_page):
+    page = open_page(url=f"{site}/search.html?q=how+do+I+see+all+heads%3F")
+    assert results(page).locator("a").first.get_attribute("href").endswith(ALL_HEADS)
+
+
+def test_the_name_of_a_function_finds_its_reference(site, open_page):
+    page = open_page(url=f"{site}/search.html?q=views.attention")
+    address = results(page).locator("a").first.get_attribute("href")
+    assert address.endswith("reference/views.html#lmviz.views.attention")
+
+
+def test_many_results_are_shown_in_parts(site, open_page):
+    page = open_page(url=f"{site}/search.html?q=model")
+    first = results(page).count()
+    page.get_by_role("button", name=re.compile("Show .* more")).click()
+    assert page.locator("ul.search li").count() > first
+    assert page.locator("ul.search li:focus-within").count() == 1
+
+
+@pytest.mark.parametrize("words", ["zzzzz", "<img src=x onerror=alert(1)>", "?!", "("])
+def test_a_search_without_results_says_so(site, open_page, words):
+    page = open_page(url=f"{site}/search.html")
+    field = page.locator("article input[name=q]")
+    field.fill(words)
+    field.press("Enter")
+    page.get_by_text("No results for").wait_for()
+    assert words in page.get_by_role("status").inner_text()
+
+
+def test_a_search_works_in_a_book_opened_from_a_disk(browser):
+    page = browser.new_page()
+    page.goto(f"{(HTML / 'search.html').as_uri()}?q=softmax")
+    assert results(page).count() > 3
+    page.close()
+
+
+def test_without_scripts_the_page_of_results_says_where_to_look(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/search.html?q=softmax")
+    assert page.get_by_text("The search needs JavaScript").is_visible()
+    assert page.locator(".search-summary a").count() == 2
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("lessons/all-heads.html", ALL_HEADS),
+        ("gone/deep/down/glossary/", "book/glossary.html"),
+        ("04_attention/30_all_heads/index.html", ALL_HEADS),
+    ],
+)
+def test_a_wrong_address_leads_on(
+    site, open_page, no_violations, context, address, meant, width
+):
+    text = (HTML / "404.html").read_text("utf-8")
+    wrong = f"{site}/{address}"
+    context.route(wrong, lambda route: route.fulfill(body=text))
+    page = open_page(url=wrong, width=width)
+    context.unroute(wrong)
+    similar = page.get_by_role("navigation", name="Pages with a similar name")
+    assert similar.get_by_role("link").first.get_attribute("href") == f"{site}/{meant}"
+    doors = page.locator(".doors a").evaluate_all("all => all.map((a) => a.href)")
+    assert len(doors) == 4
+    assert all((HTML / door.removeprefix(f"{site}/")).is_file() for door in doors)
+    assert page.locator(".model-line").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    no_violations(page)
+    type_into(page, "softmax")
+    page.locator("article").get_by_role("button", name="Search").click()
+    page.wait_for_url(f"{site}/search.html?q=*")
+
+
+def test_hostile_addresses_are_inert(site, open_page, context):
+    text = (HTML / "404.html").read_text("utf-8")
+    wrong = f"{site}/%3Cimg%20src=x%20onerror=alert(1)%3E%E0%A4%A"
+    context.route(f"{site}/%3C*", lambda route: route.fulfill(body=text))
+    page = open_page(url=wrong)
+    page.wait_for_load_state("networkidle")
+    context.unroute(f"{site}/%3C*")
+    assert page.locator("article img").count() == 0

@@ -33,6 +33,9 @@ def frame(app, pagename, templatename, context, doctree):
             context[side]["title"] = f"{number(env, name)} {title(env, name)}".strip()
     context["source_links"] = source_links(app, pagename) if doctree else []
     drop_needless(context, pagename)
+    if pagename == app.config.notfound_pagename:
+        # It is shown at addresses of any depth.
+        context["content_root"] = app.config.notfound_urls_prefix
 
 
 def menu(env, pagename):

@@ -5,13 +5,19 @@ script, since a page that is opened from a disk may not fetch anything else.
 """
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
 
-from . import pages, search
+from . import pages
 
 SCRIPT = "_static/titles.js"
+# The terms of an entry, and the lesson that its text ends with.
+ENTRY = re.compile(
+    r"^((?:[^\s`].*\n)+)(?:(?:  .*)?\n)*?  Lesson: \{doc\}`/(lessons/[\w/]+)`",
+    re.MULTILINE,
+)
 HEADING, FUNCTION, TERM = "heading", "function", "term"
 
 
@@ -28,7 +34,7 @@ def collect(app):
 
     The fifth of a term is the lesson that explains it, or -1.
     """
-    env, lessons = app.env, search.lessons_of_terms(app)
+    env, lessons = app.env, lessons_of_terms(app)
     parts = whereabouts(env)
     names = sorted(name for name in parts if name in env.titles)
     index = {name: place for place, name in enumerate(names)}
@@ -72,3 +78,14 @@ def whereabouts(env):
             for inner in page["pages"]:
                 found[inner["name"]] = page["title"]
     return found
+
+
+def lessons_of_terms(app):
+    """Return the lesson that explains each term, by the term in small letters."""
+    glossary = Path(app.srcdir, "book", "glossary.md")
+    text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
+    return {
+        term.lower(): lesson
+        for terms, lesson in ENTRY.findall(text)
+        for term in terms.splitlines()
+    }
