@@ -108,6 +108,22 @@ print(f"largest absolute difference from the model's: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
+# Here is the way from queries and keys to weights. Step from the scores of all pairs to
+# the masked ones, which leave out later keys, and to the weights, and point at a square:
+# its number is worked out at the right. Point at a word to see what it attends to.
+from lmviz import attention, views
+
+scores = attention.scores(
+    ours.query[:1], ours.key[:1], scale=parts.scale, softcap=parts.softcap
+)
+views.attention(
+    ours.weights[None, :1],
+    trace.tokens,
+    scores=scores[None],
+    title=f"Layer {layer}, head 0, step by step",
+)
+
+# %%
 # **Takeaway.** Rows are queries and sum to one, columns are keys, the blank triangle is
 # the mask, and a strong first column can be a place to rest.
 #
