@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from lmviz_book import front_data, front_figure
+from lmviz_book import front_data, front_drawing, front_figure, staleness
 
 import lmviz
 from lmviz import attention
@@ -75,9 +75,9 @@ def test_the_page_carries_the_final_state_for_two_widths(journey):
 
 
 def test_nothing_leaves_the_drawing(journey):
-    for size in (front_figure.WIDE, front_figure.NARROW):
+    for size in (front_drawing.WIDE, front_drawing.NARROW):
         for q in range(len(journey.tokens)):
-            svg = front_figure.Drawing(journey, q, size).svg("wide")
+            svg = front_drawing.Drawing(journey, q, size).svg("wide")
             for tag in re.findall(r"<(?:text|rect|circle)[^>]*>", svg):
                 x, y = (float(re.search(rf' c?{d}="([^"]+)"', tag)[1]) for d in "xy")
                 assert 0 <= x <= size.width
@@ -104,5 +104,11 @@ def test_hostile_tokens_are_text(journey):
 def test_the_steps_follow_each_other(journey):
     data = front_figure.sentences(journey, 0)
     assert data["times"] == sorted(data["times"])
-    assert data["times"][-1] == 1000 * front_figure.STEPS["Next word"]
-    assert list(front_figure.STEPS.values()) == sorted(front_figure.STEPS.values())
+    assert data["times"][-1] == 1000 * front_drawing.STEPS["Next word"]
+    assert list(front_drawing.STEPS.values()) == sorted(front_drawing.STEPS.values())
+
+
+def test_the_page_is_stale_when_what_draws_the_figure_has_changed():
+    code = staleness.with_ours("from lmviz_book import front_figure\n")
+    assert "def sentences(" in code
+    assert "class Drawing" in code

@@ -113,10 +113,7 @@ def forget_deleted(app):
 def fingerprint(app, path, common):
     """Hash what the output of a script depends on."""
     digest = common.copy()
-    code = code_of(path)
-    for names in OURS.findall(code):
-        ours = [Path(__file__).with_name(f"{name}.py") for name in names.split(", ")]
-        code = "\n".join([code, *(module.read_text("utf-8") for module in ours)])
+    code = with_ours(code_of(path))
     digest.update(code.encode())
     files = [path.parent / name for name in DATA.findall(code)]
     rooms = rooms_of(code)
@@ -130,6 +127,15 @@ def fingerprint(app, path, common):
             stat = file.stat()
             digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def with_ours(code):
+    """Return code with that of the modules of this package that it imports."""
+    names = [
+        name.split()[0] for name in ", ".join(OURS.findall(code)).split(", ") if name
+    ]
+    modules = [Path(__file__).with_name(f"{name}.py") for name in names]
+    return "\n".join([code, *(with_ours(m.read_text("utf-8")) for m in modules)])
 
 
 def fingerprint_of_the_book(app):
