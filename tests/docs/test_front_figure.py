@@ -74,6 +74,16 @@ def test_the_page_carries_the_final_state_for_two_widths(journey):
     assert f"“\u2068{best}\u2069” is the most likely next token" in said
 
 
+def test_any_family_has_a_figure(family):
+    journey = front_data.compute(family)
+    html = front_figure.figure(journey)
+    for svg in re.findall(r"<svg.*?</svg>", html, re.DOTALL):
+        ElementTree.fromstring(svg)
+    assert front_drawing.as_html(front_drawing.word(journey.tokens[-1])) in html
+    assert "Paris" not in html
+    assert "49,152" not in html
+
+
 def test_nothing_leaves_the_drawing(journey):
     for size in (front_drawing.WIDE, front_drawing.NARROW):
         for q in range(len(journey.tokens)):

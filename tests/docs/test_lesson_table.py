@@ -63,7 +63,9 @@ def app():
     """Give what `introduce` reads of Sphinx's application."""
     folders = {"gallery_dirs": "lessons", "examples_dirs": "../examples"}
     return SimpleNamespace(
-        srcdir=ROOT / "docs", config=SimpleNamespace(sphinx_gallery_conf=folders)
+        srcdir=ROOT / "docs",
+        config=SimpleNamespace(sphinx_gallery_conf=folders),
+        env=SimpleNamespace(note_dependency=lambda name, docname: None),
     )
 
 

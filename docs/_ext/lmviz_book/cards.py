@@ -49,6 +49,7 @@ class ChapterCards(Cards):
     """A card for each chapter: its picture, its number and title, its lessons."""
 
     def run(self):
+        self.env.note_dependency("lessons.toml")
         cards = nodes.bullet_list(classes=["chapters"])
         cards += [self.card(*each) for each in chapters(self.env.app).items()]
         return [cards]
