@@ -70,7 +70,7 @@ def attention_map(
     tokens = shortened(tokens)
     # A letter is about 0.08 inches wide.
     names = 0.08 * max(map(len, tokens))
-    side = min(1.0 + names + 0.32 * len(tokens), 7.0)
+    side = min(max(2, 1 + names + 0.32 * len(tokens)), 7)
     ax = heatmap(
         colours,
         title=title,
@@ -142,7 +142,7 @@ def head_mosaic(
     height, width = n_queries + gap, n_keys + gap
     image = tiles.transpose(0, 2, 1, 3).reshape(n_rows * height, n_columns * width)
     tile = min(0.5, 6.5 / n_columns, 8.0 / n_rows)  # to fit on a screen
-    ax = ax or new_axes(n_columns * tile + 1.18, n_rows * tile + 0.9)
+    ax = ax or new_axes(max(3, n_columns * tile + 1.18), max(2, n_rows * tile + 0.9))
     # An image, since a mesh of millions of cells takes seconds to draw.
     cmap = color_map(cmap) if cmap in KINDS else cmap
     drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="none")

@@ -231,7 +231,7 @@ def token_bars(tokens, probabilities, *, title="Next token", ax=None) -> "Axes":
     values = [*probabilities, max(0.0, 1.0 - probabilities.sum())]
     names = [*shortened(tokens), "all others"]
     rows = range(len(names))
-    ax = ax or new_axes(6.08, 0.6 + 0.27 * len(names))
+    ax = ax or new_axes(6.08, max(1.9, 0.6 + 0.27 * len(names)))
     bars = ax.barh(rows, values, color=[COLORS["weight"]] * len(tokens) + ["0.7"])
     ax.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
     ax.set_yticks(rows, names)

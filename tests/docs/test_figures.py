@@ -6,9 +6,13 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import hostile
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from docutils import nodes
+from docutils.frontend import get_default_settings
+from docutils.utils import new_document
 from lmviz_book import figure_svg, figures
 from matplotlib import style
 from PIL import Image
@@ -78,6 +82,17 @@ def test_a_figure_says_what_its_lesson_says():
     assert "Loss" not in "".join(svg.itertext())
 
 
+def test_the_code_on_a_page_leaves_out_what_the_caption_says():
+    call = 'plots.caption(\n    f"A ({n})",\n    alt="B",\n)\n'
+    block = nodes.literal_block(text=f"ax.plot(x)\n{call}plt.show()\n")
+    other = nodes.literal_block(text="plots.caption()\n")
+    document = new_document("page", get_default_settings())
+    document += [block, other]
+    figures.leave_out_captions(None, document)
+    assert block.astext() == block.rawsource == "ax.plot(x)\nplt.show()\n"
+    assert other.astext() == "plots.caption()\n"
+
+
 def test_without_words_a_figure_says_its_title_and_what_is_drawn():
     figure, ax = plt.subplots()
     ax.plot([1, 2])
@@ -117,6 +132,19 @@ def test_a_figure_has_nothing_that_leaks_or_leads_away():
     assert "<!" not in markup
     assert "\n" not in markup
     assert not re.search(r"20\d\d-", markup), "a date"
+
+
+@pytest.mark.parametrize("text", [*hostile.SHORT, *hostile.HALVES])
+def test_hostile_text_stays_text(text):
+    ax = plots.token_bars([text, "b"], [0.5, 0.2], title=text)
+    plots.caption(f"x {text}", alt=f"x {text}")
+    markup = figures.to_html(ax.figure)
+    root = ElementTree.fromstring(markup)
+    assert {element.tag for element in root.iter()} <= {
+        *("figure", "div", "svg", "g", "path", "defs", "use", "text", "clipPath"),
+        *("rect", "figcaption", "b"),
+    }
+    assert not [name for e in root.iter() for name in e.attrib if name[:2] == "on"]
 
 
 def test_figures_of_a_page_have_ids_of_their_own_and_are_the_same_each_time():

@@ -20,6 +20,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import lmviz
 from lmviz import attention, corpus, plots, prediction, tokenization, views
@@ -84,6 +85,7 @@ TAKES_TEXT = {
     "models.LanguageModel.trace": lambda t, lm: lm.trace(t, keep=[t]),
     "plots.tokenizations": lambda t, _: plots.tokenizations(t, ["toy"]),
     "models.Trace.where": lambda t, lm: lm.trace("Anna has").where(t),
+    "plots.caption": lambda t, _: plots.caption(t, alt=t, figure=Figure()),
     "plots.make_legible": lambda t, _: legible_figure(t),
     "prediction.bits_per_byte": lambda t, _: prediction.bits_per_byte(torch.ones(3), t),
     "prediction.generate": lambda t, lm: prediction.generate(lm, t, n_tokens=1),
@@ -153,6 +155,9 @@ PLOTS = {
         [[0, 1], [2, 3]], [t, "b"], title=t, xlabel=t, ylabel=t
     ),
     "token_bars": lambda t: plots.token_bars([t, "b"], [0.5, 0.2], title=t),
+    "shared_colorbar": lambda t: (
+        plots.shared_colorbar([plots.heatmap(EYE[0, 0], title=t, colorbar=False)], t).ax
+    ),
 }
 # They take names of models, parts or files, which the code looks up, or records of what
 # is known. The attacks on those are in other rows.

@@ -9,6 +9,7 @@ import gzip
 import io
 import logging
 import os
+import re
 from html import escape
 from pathlib import Path
 
@@ -30,6 +31,8 @@ TEXT, WIDE = 608, 768
 PHONE = 340
 # A figure of more bytes, compressed, is smaller as a picture.
 MOST_BYTES = 60_000
+# A call of its own, up to the parenthesis below its first letter.
+CAPTION = re.compile(r"^plots\.caption\((?:.*\n)(?:[ ].*\n|\n)*?\)\n?", re.MULTILINE)
 # How the markup begins.
 FIGURE = '<figure class="book-figure'
 
@@ -40,6 +43,17 @@ def register(app):
     os.environ["MPLBACKEND"] = "module://lmviz_book.kernel_backend"
     paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+def leave_out_captions(app, doctree):
+    """Leave out of the code on a page what is said below the figure."""
+    from docutils import nodes
+
+    for block in doctree.findall(nodes.literal_block):
+        code = CAPTION.sub("", block.astext())
+        if code != block.astext():
+            block.rawsource = code
+            block[:] = [nodes.Text(code)]
 
 
 def apply_style():

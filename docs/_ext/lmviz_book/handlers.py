@@ -34,6 +34,7 @@ HANDLERS = {
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
         ("doctree-read", glossary.add_letters),
+        ("doctree-read", figures.leave_out_captions),
         ("doctree-read", cells.fold_drawing),
         ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.frame),
@@ -78,7 +79,7 @@ def connect(app):
         for event, handler in handlers:
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 4,
+        "env_version": 5,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
