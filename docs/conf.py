@@ -107,6 +107,7 @@ html_theme_options = {
     "dark_css_variables": _VARIABLES,
 }
 html_secnumber_suffix = " "
+html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 

@@ -116,6 +116,20 @@ def test_a_view_on_paper_is_light_and_has_no_controls(site, open_page):
     assert colours(page, "[data-title]")[1] == "rgb(24, 33, 38)"
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_finger_presses_is_large_enough(site, open_page, name):
+    page = open_page(url=f"{site}/{name}", width=390, height=800)
+    page.locator(".open-menu").click()
+    pressed = ".bar button, .bar a, #menu a, #menu summary, .neighbours a, .copybtn"
+    small = page.locator(
+        f":is({pressed}, article .fold > summary):visible"
+    ).evaluate_all(
+        """all => all.map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
+            .filter(([, { height }]) => height < 40).map(([text]) => text)"""
+    )
+    assert small == []
+
+
 @pytest.mark.parametrize("name", PAGES[:3])
 def test_nothing_moves_while_a_page_loads(site, open_page, name):
     page = open_page(url=f"{site}/{name}", width=390, height=800)

@@ -6,6 +6,7 @@ import pytest
 from docutils import nodes
 from lmviz_book import pages
 from sphinx import addnodes
+from sphinx.builders.html._assets import _JavaScript
 
 TITLES = {
     "lessons/04_attention/index": "Attention",
@@ -82,10 +83,16 @@ def test_a_description_begins_with_the_lead_and_not_with_minutes(app):
     pages.describe_by_prose(app, "search", "search.html", {}, None)
 
 
-def test_the_scripts_of_the_search_are_only_on_its_page():
+def test_scripts_wait_for_the_page_and_those_of_the_search_are_only_on_its_own():
     names = ("furo.js", "doctools.js", "sphinx_highlight.js", "sg-tags.js")
-    scripts = [SimpleNamespace(filename=f"_static/{name}") for name in names]
-    for page, kept in (("index", 1), ("search", 3)):
+    scripts = [_JavaScript(f"_static/{name}", priority=200) for name in names]
+
+    def kept(page):
         context = {"css_files": [], "script_files": scripts}
         pages.drop_needless(context, page)
-        assert context["script_files"] == scripts[:kept]
+        return context["script_files"]
+
+    assert kept("search") == scripts[:3]
+    assert kept("index") == [
+        _JavaScript("_static/furo.js", priority=200, defer="defer")
+    ]

@@ -16,7 +16,10 @@ SITE_PARTS = [
     ("book/glossary", "Glossary"),
 ]
 # Styles of extensions for pages that look otherwise here; book.css is in their place.
-REPLACED = ("mystnb.", "sg_gallery", "copybutton.css", "pygments.css")
+REPLACED = (
+    *("mystnb.", "sg_gallery", "copybutton.css", "pygments.css"),
+    "furo-extensions.css",
+)
 TAGS = "_static/sg-tags.js"
 FOR_SEARCH = ("_static/sphinx_highlight.js", "_static/doctools.js")
 
@@ -106,17 +109,23 @@ def is_line(node):
 
 
 def drop_needless(context, pagename):
-    """Drop styles that book.css replaces, and scripts that no page needs.
+    """Drop styles that book.css replaces and scripts that no page needs; defer others.
 
-    One of them marks the words of a search also in code, where they get unreadable.
+    Only the page that searches has scripts of its own, which need some at once. One of
+    these marks the words of a search also in code, where they get unreadable.
     """
     context["css_files"] = [
         style
         for style in context["css_files"]
         if not style.filename.rpartition("/")[2].startswith(REPLACED)
     ]
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if script.filename not in (TAGS, *([] if pagename == "search" else FOR_SEARCH))
-    ]
+    scripts = [s for s in context["script_files"] if s.filename != TAGS]
+    if pagename != "search":
+        scripts = [deferred(s) for s in scripts if s.filename not in FOR_SEARCH]
+    context["script_files"] = scripts
+
+
+def deferred(script):
+    """Return a script that runs, in its turn, when the page is complete."""
+    attributes = {**script.attributes, "defer": "defer"}
+    return type(script)(script.filename, priority=script.priority, **attributes)
