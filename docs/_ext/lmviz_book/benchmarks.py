@@ -1,0 +1,96 @@
+"""The measured times and sizes as dot plots of HTML, with their table folded below.
+
+A plot of HTML keeps the size of its text on a phone, where a picture would shrink.
+"""
+
+from html import escape
+
+TABLE = """<details class="fold"><summary>Show the numbers</summary>
+<div class="table-wrapper container"><table class="numbers"><thead><tr>
+<th scope="col">Way</th><th scope="col">Median</th><th scope="col">Range</th>
+<th scope="col">Ours / it</th></tr></thead>{}</table></div></details>"""
+GROUP = '<tbody><tr><th colspan="4" scope="rowgroup">{}</th></tr>{}</tbody>'
+LINE = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>'
+PLOT = '<div class="dots"><p class="what">{}{}</p><ul>{}</ul></div>'
+WAY = """<li{}><span class="name">{}</span><span class="track" aria-hidden="true">
+<i class="range" style="left:{:.2f}%;width:{:.2f}%"></i>
+<i class="dot" style="left:{:.2f}%"></i></span><span class="median">{}</span></li>"""
+
+
+class Benchmark:
+    """One part of the measurements, as a notebook shows it."""
+
+    def __init__(self, part, plots=True):
+        self.part, self.plots = part, plots
+
+    def _repr_html_(self):
+        rows = self.part["rows"]
+        plots = "".join(map(plot, rows)) if self.plots else ""
+        return plots + table(rows) + machine(self.part)
+
+
+def shown(*numbers, unit):
+    """Write numbers of one unit, seconds as milliseconds where they are short."""
+    digits = ".0f" if unit == "MB" else ".3g"
+    if unit == "s" and max(numbers) < 1:
+        numbers, unit = [1000 * number for number in numbers], "ms"
+    # A unit stays beside its number.
+    return f"{'–'.join(f'{number:,{digits}}' for number in numbers)}\u00a0{unit}"
+
+
+def name(row):
+    return f"{row['what']}: {row['at']:,}" if row["at"] else row["what"]
+
+
+def plot(row):
+    """Return the ways of one row on a scale that starts at zero, ours first."""
+    ways = row["ways"]
+    scale = 100 / max(most for _, _, most in ways.values())
+    lines = [
+        WAY.format(
+            ' class="ours"' if place == 0 else "",
+            escape(way),
+            scale * least,
+            scale * (most - least),
+            scale * median,
+            shown(median, unit=row["unit"]),
+        )
+        for place, (way, (median, least, most)) in enumerate(ways.items())
+    ]
+    goal = f" <small>Goal: {escape(row['goal'])}</small>" if row["goal"] else ""
+    return PLOT.format(escape(name(row)), goal, "".join(lines))
+
+
+def table(rows):
+    groups = []
+    for row in rows:
+        ours = next(iter(row["ways"]))
+        lines = [
+            LINE.format(
+                escape(way),
+                shown(median, unit=row["unit"]),
+                shown(least, most, unit=row["unit"]),
+                ratio(row["ratios"].get(f"{ours} / {way}")),
+            )
+            for way, (median, least, most) in row["ways"].items()
+        ]
+        groups.append(GROUP.format(escape(name(row)), "".join(lines)))
+    return TABLE.format("".join(groups))
+
+
+def ratio(number):
+    return "" if number is None else f"{number:.3g}"
+
+
+def machine(part):
+    """Say on what the part was measured."""
+    told = part["machine"]
+    counts = sorted({row["runs"] for row in part["rows"]})
+    runs = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]])))
+    turns = f"{runs} runs in turn" if counts[-1] > 1 else "one run"
+    versions = ", ".join(f"{key} {value}" for key, value in told["versions"].items())
+    return (
+        f'<p class="machine">Measured on {escape(told["date"])}, {turns}, '
+        f"{told['cores']} cores ({escape(told['processor'])}), "
+        f"Python {escape(told['python'])}, {escape(versions)}.</p>"
+    )

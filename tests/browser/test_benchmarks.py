@@ -1,0 +1,31 @@
+"""The page of benchmarks fits on a phone."""
+
+import pytest
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_plots_and_tables_fit_on_a_phone(site, open_page, no_violations, dark):
+    address = f"{site}/project/measured.html"
+    page = open_page(url=address, width=390, height=844, dark=dark)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    assert height < 9000, "the tables are folded"
+    assert page.locator("table.numbers:visible").count() == 0
+    for fold in page.locator("article details > summary").all():
+        fold.click()
+    assert page.locator("table.numbers:visible").count() == 8
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for name in (".dots .median", "table.numbers td"):
+        heights = page.locator(name).evaluate_all(
+            """all => all.map((e) => {
+                const text = document.createRange();
+                text.selectNodeContents(e);
+                return text.getBoundingClientRect().height;
+            })"""
+        )
+        assert max(heights) < 25, "a number keeps its unit on its line"
+    edges = page.locator(".dots .dot, .dots .range").evaluate_all(
+        "all => all.map((e) => e.getBoundingClientRect()).map((e) => [e.left, e.right])"
+    )
+    assert min(left for left, _ in edges) >= 0
+    assert max(right for _, right in edges) <= 390
+    no_violations(page)

@@ -1,0 +1,71 @@
+"""Measured numbers are drawn to scale, with their units, and as text only."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lmviz_book import benchmarks
+
+ROOT = Path(__file__).parents[2]
+PART = {
+    "machine": {
+        "date": "2026-11-26",
+        "cores": 2,
+        "processor": "<x86>",
+        "python": "3.11",
+        "versions": {"torch": "2.0"},
+    },
+    "rows": [
+        {
+            "what": "Load & <run>",
+            "at": 1000,
+            "unit": "s",
+            "runs": 5,
+            "goal": "below <1> s",
+            "ways": {"ours": [0.2, 0.1, 0.3], "<theirs>": [0.4, 0.3, 0.5]},
+            "ratios": {"ours / <theirs>": 0.5},
+        }
+    ],
+}
+
+
+def test_medians_and_ranges_are_on_a_scale_from_zero():
+    html = benchmarks.Benchmark(PART)._repr_html_()
+    places = re.findall(r"left:([\d.]+)%(?:;width:([\d.]+)%)?", html)
+    assert places == [
+        *[("20.00", "40.00"), ("40.00", "")],
+        *[("60.00", "40.00"), ("80.00", "")],
+    ]
+    assert html.count('class="ours"') == 1
+    assert "<td>100–300\u00a0ms</td><td></td>" in html
+    assert "<td>400\u00a0ms</td><td>300–500\u00a0ms</td><td>0.5</td>" in html
+    assert "Load &amp; &lt;run&gt;: 1,000" in html
+    assert "&lt;theirs&gt;" in html
+    assert "5 runs in turn, 2 cores (&lt;x86&gt;)" in html
+    assert not re.search("<run>|<theirs>|<1>|<x86>", html)
+
+
+def test_a_part_may_be_a_table_alone():
+    html = benchmarks.Benchmark(PART, plots=False)._repr_html_()
+    assert "dots" not in html
+    assert "<table" in html
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unit", "text"),
+    [
+        ((0.02207,), "s", "22.1\u00a0ms"),
+        ((2.9, 4.69), "s", "2.9–4.69\u00a0s"),
+        ((2529.52,), "MB", "2,530\u00a0MB"),
+    ],
+)
+def test_a_number_keeps_its_unit(numbers, unit, text):
+    assert benchmarks.shown(*numbers, unit=unit) == text
+
+
+def test_the_page_shows_every_part_that_was_measured():
+    docs = ROOT / "docs" / "project"
+    measured = json.loads((docs / "measured.json").read_text("utf-8"))
+    page = (docs / "measured.md").read_text("utf-8")
+    assert set(re.findall(r'measured\["(\w+)"\]', page)) == set(measured)
