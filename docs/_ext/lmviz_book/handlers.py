@@ -21,6 +21,7 @@ from . import (
     pages,
     policy,
     staleness,
+    tables,
     titles,
     views,
 )
@@ -39,6 +40,7 @@ HANDLERS = {
         ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.frame),
         ("doctree-read", gallery.show_controls),
+        ("doctree-read", tables.show),
         ("source-read", gallery.leave_chapters_to_the_front_page),
         ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),

@@ -1,0 +1,66 @@
+"""Printed columns become tables; everything else stays as it was printed."""
+
+import pytest
+from docutils import nodes
+from docutils.frontend import get_default_settings
+from docutils.utils import new_document
+from lmviz_book import tables
+
+COLUMNS = "token      probability\n␣Paris     0.773\n␣a         1e-3\n"
+
+
+def shown(text, classes=("sphx-glr-script-out",)):
+    document = new_document("page", get_default_settings())
+    document += nodes.literal_block(text=text, classes=list(classes))
+    tables.show(None, document)
+    return document
+
+
+def test_printed_columns_become_a_table_with_its_header():
+    document = shown(COLUMNS)
+    (table,) = document.findall(nodes.table)
+    (head,) = table.findall(nodes.thead)
+    assert [cell.astext() for cell in head.findall(nodes.entry)] == [
+        "token",
+        "probability",
+    ]
+    (body,) = table.findall(nodes.tbody)
+    cells = list(body.findall(nodes.entry))
+    assert [cell.astext() for cell in cells] == ["␣Paris", "0.773", "␣a", "1e-3"]
+    assert [cell["classes"] for cell in cells] == [[], ["number"]] * 2
+
+
+def test_a_table_of_words_has_no_header():
+    document = shown("a  b\nc  d\ne  f\n")
+    assert not list(document.findall(nodes.thead))
+    assert len(list(document.findall(nodes.row))) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one line\n",
+        "two  lines\nof  it\n",
+        "a  b\nc  d  e\nf  g\n",
+        "tensor([[1.,  0.],\n        [0.,  1.],\n        [2.,  2.]])\n",
+        "[[1  0]\n [0  1]\n [2  2]]\n",
+        "no gap\nin any\nof these\n",
+    ],
+)
+def test_other_output_stays_as_it_was_printed(text):
+    document = shown(text)
+    (block,) = document.findall(nodes.literal_block)
+    assert block.astext() == text
+
+
+def test_code_is_no_table():
+    assert list(shown(COLUMNS, classes=()).findall(nodes.literal_block))
+
+
+def test_what_is_printed_is_escaped():
+    (cell,) = (
+        cell
+        for cell in shown("<b>  1\nx  2\ny  3\n").findall(nodes.Text)
+        if "b" in cell
+    )
+    assert cell.astext() == "<b>"
