@@ -123,6 +123,7 @@ def test_a_figure_has_nothing_that_leaks_or_leads_away():
     figure, ax = plt.subplots()
     ax.plot([0, 1], marker="o")
     ax.set_title("<script>alert(1)</script>\x07")
+    ax.set_ylabel("$x^2$")
     ax.set_xlabel("</svg><img src=x onerror=alert(2)>")
     markup = figures.to_html(figure)
     root = ElementTree.fromstring(markup)

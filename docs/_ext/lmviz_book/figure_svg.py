@@ -45,22 +45,10 @@ class Renderer(RendererSVG):
             s, ismath = power[1] + (power[2] or "").translate(RAISED), False
         super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
 
-    def draw_quad_mesh(
-        self,
-        gc,
-        master_transform,
-        mesh_width,
-        mesh_height,
-        coordinates,
-        offsets,
-        offset_trans,
-        facecolors,
-        antialiased,
-        edgecolors,
-    ):
-        cells = np.reshape(facecolors, (mesh_height, mesh_width, 4))
-        corners = coordinates[[0, -1], [0, -1]]
-        self.draw_cells(gc, cells, *master_transform.transform(corners))
+    def draw_quad_mesh(self, gc, transform, width, height, coordinates, *others):
+        colours = others[2]
+        corners = transform.transform(coordinates[[0, -1], [0, -1]])
+        self.draw_cells(gc, np.reshape(colours, (height, width, 4)), *corners)
 
     def draw_image(self, gc, x, y, im, transform=None):
         height, width = im.shape[:2]
@@ -186,8 +174,8 @@ def tidy(element, references):
             element.remove(child)
     element.tag = element.tag.rpartition("}")[2]
     element.tail = None
-    if element.tag not in {"text", "tspan"}:
-        element.text = None
+    if element.tag not in {"text", "tspan"} or len(element):
+        element.text = None  # white space
     attributes, before = element.attrib, dict(element.attrib)
     attributes.clear()
     for name, value in before.items():
