@@ -67,11 +67,11 @@ plots.caption(
 plt.show()
 
 # %%
-# The same to play with. Ids 0 to 255 are the bytes, in an order of their own; then come
+# Interactive version. Ids 0 to 255 are the bytes, in an order of their own; then come
 # the merges by rank. Predict the id of the token that is new in a row, then point at
 # it. (The bytes beside it are written in hexadecimal.)
 ids = {name: [ours.vocabulary[token] for token in row] for name, row in rows.items()}
-views.tokens(strips, ids=ids, title="Merge after merge, to play with")
+views.tokens(strips, ids=ids, title="One word, merge after merge")
 
 # %%
 # Many tokens are hardly more than such steps on the way to a longer one: they have an

@@ -126,7 +126,7 @@ assert difference < 1e-4
 # To play with: base, width and position. Predict each time what the pictures will do.
 from lmviz import views
 
-views.positions(title="Positions, to play with")
+views.positions(title="Sinusoidal positions")
 
 # %%
 # **Takeaway.** A sinusoidal encoding is a set of clock hands of many speeds, in which

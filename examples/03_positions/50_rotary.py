@@ -50,7 +50,7 @@ assert step < 1e-4
 # of the scores moves along, but keeps its form. Then turn the width down to 2, which
 # leaves one hand: which far keys score like near ones now? Hands of many speeds tell
 # them apart.
-views.positions(title="Rotary positions, to play with", kind="rotary")
+views.positions(title="Rotary positions", kind="rotary")
 
 # %%
 # Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2

@@ -86,10 +86,12 @@ for text in (
     print(f"p = 0.9 keeps {int(kept):5} tokens after {text!r}")
 
 # %%
-# All three to play with, at any token of the text. Draw, and see what comes out of it.
+# Interactive version, at any token of the text. Draw a hundred tokens: the upright
+# lines, which count them, approach the ends of the bars.
 from lmviz import views
 
-views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Three dials")
+title = "Temperature, top-k and top-p"
+views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title=title)
 
 # %%
 # A mistake that changes texts without anybody noticing: to turn the dials in another

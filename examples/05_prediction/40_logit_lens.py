@@ -62,7 +62,7 @@ plots.caption(
 plt.show()
 
 # %%
-# The same to play with. At which rank stands the final answer, a layer at a time?
+# Interactive version. Which rank does the final prediction have at each layer?
 views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 
 # %%

@@ -163,7 +163,7 @@ def test_numbers_are_printed_and_drawn(open_page, view):
             points = path.get_attribute("d")[1:].split("L")
             x, y = np.array([p.split() for p in points], float).T
             np.testing.assert_allclose(
-                high - (y - 6) / 88 * (high - low), line, atol=2e-3
+                high - (y - 6) / 96 * (high - low), line, atol=2e-3
             )
             assert (np.diff(x) > 0).all()
 

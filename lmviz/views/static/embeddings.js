@@ -155,9 +155,10 @@ define("lmviz-embeddings", class extends View {
     this.tell();
   }
 
-  // Points move from their old places to their new ones, unless motion is to be reduced.
+  // Points move from their old places to their new ones, unless they are too many or motion
+  // is to be reduced.
   glide(old) {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (this.n > 500 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const timing = { duration: 420, easing: "cubic-bezier(.2,.7,.2,1)" };
     const way = (place) => `translate(${place.map((x) => `${x}px`)})`;
     this.points.forEach((point, i) =>
@@ -170,7 +171,15 @@ define("lmviz-embeddings", class extends View {
   name(marked) {
     const taken = this.places.map(([x, y]) =>
       ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));
-    for (const i of new Set([...marked, ...this.points.keys()])) {
+    // Of very many points only some are tried: the frame has no room for more names.
+    const every = Math.ceil(this.n / 300);
+    const tried = new Set([...marked, ...this.points.keys()].filter((i, k) => k < marked.length || i % every === 0));
+    this.points.forEach(({ firstChild, lastChild }, i) => {
+      if (tried.has(i)) return;
+      firstChild.setAttribute("d", "");
+      lastChild.setAttribute("visibility", "hidden");
+    });
+    for (const i of tried) {
       const [x, y] = this.places[i];
       const half = this.sizes[i] / 2;
       const boxes = SIDES.map(([right, down, gap]) => {

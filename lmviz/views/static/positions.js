@@ -1,7 +1,7 @@
 import { View, clamp, define, draw, fill, foot, make, moved, signed, slider, steps, under } from "./core.js";
 import { saver } from "./save.js";
 
-const [LEFT, RIGHT, HIGH, MAP] = [52, 12, 100, 112];
+const [LEFT, RIGHT, HIGH, MAP] = [52, 12, 108, 116];
 
 const frequencies = (d, base) => Array.from({ length: d / 2 }, (_, i) => base ** (-2 * i / d));
 

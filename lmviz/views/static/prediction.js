@@ -29,7 +29,7 @@ define("lmviz-prediction", class extends View {
     table { width: 100%; border-collapse: collapse; table-layout: fixed; }
     th { font-weight: 400; font-size: 13px; color: var(--soft); text-align: start; }
     th:nth-child(2) span { float: right; }
-    th, td { padding: 0 8px; height: 22px; }
+    th, td { padding: 0 8px; height: 21px; }
     th:first-child { width: 24%; } th:nth-child(3) { width: 5.5rem; } th:last-child { width: 4.5rem; }
     th:nth-child(n + 3), td:nth-child(n + 3) { text-align: end; }
     td { border-top: 1px solid var(--line); }

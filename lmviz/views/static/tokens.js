@@ -31,7 +31,9 @@ define("lmviz-tokens", class extends View {
       this.say(`${visible(name)}, token ${i + 1} of ${tokens.length}: “`, word(tokens[i]), "”",
         ids ? `, id ${ids[i]}` : "", `, bytes ${bytes[i] || "none"}`);
       const { left, top } = buttons.children[i].getBoundingClientRect();
-      this.tip({ clientX: left - 14, clientY: top + 8 }, ids ? `id ${ids[i]} · ` : "", bytes[i] || "no bytes");
+      const n = bytes[i].split(" ").length;
+      this.tip({ clientX: left - 14, clientY: top + 8 }, ids ? `id ${ids[i]} · ` : "",
+        n > 4 ? `${n} bytes` : bytes[i] || "no bytes");
     });
     for (const leave of ["pointerleave", "focusout"]) buttons.addEventListener(leave, (event) => this.tip(event));
     return make("div", {}, make("div", { class: "name" }, label), buttons);
