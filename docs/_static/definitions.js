@@ -4,6 +4,8 @@
   function place(word) {
     const card = word.lastElementChild;
     card.style.removeProperty("margin-left");
+    // On a phone it has an end of the screen: the one where the word is not.
+    card.classList.toggle("above", word.getBoundingClientRect().bottom > innerHeight / 2);
     const over = card.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
     if (over > 0 && getComputedStyle(card).position === "absolute") card.style.marginLeft = `${-over}px`;
   }
