@@ -65,15 +65,12 @@ def apply_style():
 
 
 def scraper(block, block_vars, gallery_conf):
-    """Return the open figures as reST; save the first one for the lesson's card."""
+    """Return the open figures as reST."""
     import matplotlib.pyplot as plt
 
     shown = []
     for number in plt.get_fignums():
-        figure = plt.figure(number)
-        if not len(paths := block_vars["image_path_iterator"]):
-            Path(next(paths)).write_bytes(to_png(figure))
-        shown.append(f"\n.. raw:: html\n\n    {to_html(figure)}\n")
+        shown.append(f"\n.. raw:: html\n\n    {to_html(plt.figure(number))}\n")
     plt.close("all")
     return "".join(shown)
 
