@@ -82,7 +82,8 @@ def introduce(app, docname, source):
     lesson = docname.removeprefix(f"{folder}/")
     if lesson == docname:
         return
-    app.env.note_dependency("lessons.toml", docname=docname)
+    if Path(app.srcdir, "lessons.toml").is_file():
+        app.env.note_dependency("lessons.toml", docname=docname)
     if lesson.endswith("index"):
         source[0] = THUMBNAILS.sub(lambda found: cards(folder, found[0]), source[0])
         chapter = lesson.removesuffix("index").strip("/")
