@@ -74,6 +74,7 @@ def heatmap(
 
     matrix = array(matrix, "matrix", ("rows", "columns"))
     check_finite(matrix, "matrix", allowed="nan")
+    matrix = matrix.astype(float, copy=False)
     names = {"xticklabels": xticklabels, "yticklabels": yticklabels}
     for (name, labels), n in zip(names.items(), matrix.shape[::-1], strict=True):
         if labels is not None:
