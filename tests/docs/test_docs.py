@@ -30,7 +30,7 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert "index.html" in printed
     for page in ("index.html", "notebook.html", "lessons/01_one/10_lesson.html"):
         assert "revision <code>not stated</code>" in book.page(page)
-        assert "<strong>gpt2</strong>" in book.page(page)
+        assert " by gpt2 (" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
     lesson = book.page("lessons/01_one/10_lesson.html")
@@ -57,7 +57,7 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
     for page in ("notebook.html", "lessons/01_one/10_lesson.html", "index.html"):
-        assert "<strong>llama</strong>" in book.page(page)
+        assert " by llama (" in book.page(page)
     assert "notebook of llama" in book.page("notebook.html")
     assert "lesson of llama" in book.page("lessons/01_one/10_lesson.html")
 
