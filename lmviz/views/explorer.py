@@ -30,14 +30,14 @@ _PARTS = {
     "vectors": (
         "Embeddings",
         "The embedding of the word and that of its position; their sum enters the "
-        "first layer. Dark is negative, bright positive, each strip on its own scale; "
-        "the length of each vector is on the right.",
+        "first layer. Violet is positive, orange negative, each strip on its own "
+        "scale; the length of each vector is on the right.",
     ),
     "attention": (
         "Attention",
         "Each small square is a head, each row of squares a layer. In a square, rows "
-        "are queries and columns are keys (attended to); dark is 0, bright is 1. "
-        "Press a square to enlarge it, or ablate its head.",
+        "are queries and columns are keys (attended to); the stronger the colour, the "
+        "larger the weight. Press a square to enlarge it, or switch its head off.",
     ),
     "stream": (
         "Residual stream",
@@ -46,7 +46,7 @@ _PARTS = {
     "lens": (
         "Logit lens",
         "What each layer would predict if it were the last: the most likely word; the "
-        "brighter, the more probable. Press one to choose its position.",
+        "stronger its colour, the more probable. Press one to choose its position.",
     ),
     "next": ("Next word", "Press a word to append it."),
 }

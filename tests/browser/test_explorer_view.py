@@ -10,6 +10,7 @@ import torch
 import lmviz
 from lmviz import attention, views
 from lmviz.toy import WEIGHTS, language
+from lmviz.views import _svg
 
 FACTS = "Anna has a red ball . Tom has a blue kite ."
 HOSTILE = [
@@ -193,41 +194,33 @@ def test_a_position_is_chosen_by_click_arrow_and_cell(open_page):
 
 
 def pixels(page, selector):
-    return np.array(
-        ask(
-            page,
-            f"[...x.shadowRoot.querySelectorAll({json.dumps(selector)})].map("
-            "c => [c.width, c.height, ...c.getContext('2d').getImageData("
-            "0, 0, c.width, c.height).data])",
-        ),
-        dtype=object,
+    """Give how opaque each pixel of some pictures is, a list of rows each."""
+    found = ask(
+        page,
+        f"[...x.shadowRoot.querySelectorAll({json.dumps(selector)})].map("
+        "({ source: c }) => [c.width, c.height, ...c.getContext('2d').getImageData("
+        "0, 0, c.width, c.height).data])",
     )
-
-
-def viridis(shares):
-    """Give the colours that the core gives, from the same stops."""
-    stops = ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962")
-    stops += ("addc30", "fde725")
-    table = np.array([list(bytes.fromhex(stop)) for stop in stops])
-    at = np.clip(shares, 0, 1) * 8
-    return np.stack([np.interp(at, range(9), table[:, c]) for c in range(3)], -1)
+    return [
+        np.array(data).reshape(height, width, 4)[..., 3]
+        for width, height, *data in found
+    ]
 
 
 def test_the_attention_of_every_head_equals_torch(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
     weights = toy.trace(text).attentions.flatten(0, 1).numpy()
-    drawn = pixels(page, ".heads canvas")
+    drawn = pixels(page, ".heads .heat")
     assert len(drawn) == len(weights) == 12
     names = [f"layer {i}, head {k}" for i in range(3) for k in range(4)]
-    squares = page.locator(".heads button:has(canvas)")
+    squares = page.locator(".heads button:has(.heat)")
     assert squares.all_inner_texts() == names
-    for (width, height, *data), head in zip(drawn, weights, strict=True):
-        assert (height, width) == head.shape
-        image = np.array(data).reshape(height, width, 4)
-        below = np.tri(width, dtype=bool)
-        assert (image[..., 3] == np.where(below, 255, 0)).all()
-        assert np.abs(image[below][:, :3] - viridis(head[below])).max() <= 1.01
+    for image, head in zip(drawn, weights, strict=True):
+        assert image.shape == head.shape
+        below = np.tri(len(head), dtype=bool)
+        assert (image[~below] == 0).all()
+        assert np.abs(image - 255 * _svg.opacity(head))[below].max() <= 1.01
 
 
 def test_the_strips_are_the_vectors_and_their_lengths(open_page, toy):
@@ -239,23 +232,23 @@ def test_the_strips_are_the_vectors_and_their_lengths(open_page, toy):
         module.wpe.weight[len(trace.ids) - 1],
     )
     wanted = [word, place, word + place, *trace.hidden_states[:-1, -1]]
-    drawn = pixels(page, ".strips canvas")
+    drawn = pixels(page, ".strips .heat")
     printed = ask(
         page,
         "[...x.shadowRoot.querySelectorAll('.strips span:nth-child(3n)')]"
         ".map(e => e.textContent)",
     )
-    assert (
-        len(drawn) == len(printed) == 7
-    )  # three vectors, and after each of three layers
-    for (width, height, *data), length, vector in zip(
-        drawn, printed, wanted, strict=False
+    # Three vectors, and after each of three layers; each in two colours.
+    assert len(drawn) == 2 * len(printed) == 14
+    for plus, minus, length, vector in zip(
+        drawn[::2], drawn[1::2], printed, wanted, strict=False
     ):
         vector = vector.detach().numpy()
-        assert (height, width) == (1, 96)
-        colours = viridis((1 + vector / np.abs(vector).max()) / 2)
-        image = np.array(data).reshape(-1, 4)[:, :3]
-        assert np.abs(image - colours).max() <= 1.01
+        assert plus.shape == minus.shape == (1, 96)
+        shares = 255 * _svg.opacity(np.abs(vector) / np.abs(vector).max())
+        drawn_ = np.where(vector >= 0, plus[0], minus[0])
+        assert np.abs(drawn_ - shares).max() <= 1.01
+        assert (np.where(vector > 0, minus[0], plus[0]) == 0).all()
         assert float(length) == pytest.approx(np.linalg.norm(vector), abs=6e-3)
 
 
@@ -271,26 +264,29 @@ def test_pointer_and_arrows_show_the_weights_of_the_large_map(open_page, toy):
     weights = toy.trace(text).attentions[1, 2]
 
     def wanted(q, k):
-        share = f"{weights[q, k]:.4f}" if k <= q else "masked, since it comes later"
-        return (
-            f"layer 1, head 2: query {q} “{words[q]}” → key {k} “{words[k]}”: {share}"
+        query, key = f"query {q} {words[q]}", f"key {k} {words[k]}"
+        said = (
+            f"{query} attends to {key} with weight {weights[q, k]:.4f}"
+            if k <= q
+            else f"{query} can’t attend to {key}: masked, since it comes later"
         )
+        return f"layer 1, head 2: {said}"
 
     page.get_by_role("button", name="layer 1, head 2", exact=True).click()
     region = page.get_by_role("region", name="attention map")
-    cells = region.locator("svg").last
-    last = len(words) - 1
+    cells = region.locator(".cells")
+    last, size = len(words) - 1, cells.bounding_box()["width"] / len(words)
     for q, k in ((9, 3), (0, 0), (last, 2), (2, 5)):
-        at = {"x": (k + 0.5) * 14, "y": (q + 0.5) * 14}
-        cells.hover(position=at)
+        at = {"x": (k + 0.5) * size, "y": (q + 0.5) * size}
+        cells.hover(position=at, force=True)
         assert told(page) == wanted(q, k)
         assert ask(page, "[x.at, x.key]") == [last, last]
     page.mouse.move(0, 0)
     assert told(page) == wanted(last, last)
-    cells.click(position={"x": 3.5 * 14, "y": 9.5 * 14})
+    cells.click(position={"x": 3.5 * size, "y": 9.5 * size}, force=True)
     page.mouse.move(0, 0)
     assert told(page) == wanted(9, 3)
-    region.focus()
+    region.locator("svg").focus()
     for key, q, k in (("ArrowRight", 9, 4), ("ArrowDown", 10, 4), ("ArrowUp", 9, 4)):
         page.keyboard.press(key)
         assert ask(page, "[x.at, x.key]") == [q, k]
@@ -298,27 +294,60 @@ def test_pointer_and_arrows_show_the_weights_of_the_large_map(open_page, toy):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_words_of_the_map_stay_in_place_when_it_scrolls(open_page, width):
+def test_the_chosen_words_of_a_long_story_are_named_at_its_map(open_page, width):
     page = open_page(views.explorer(), width=width)
-    text_box(page).fill(" ".join(next(language.stories("long")).words[1:60]))
+    words = next(language.stories("long")).words[1:60]
+    text_box(page).fill(" ".join(words))
+    ask(page, "x.look(41, 12)")
     region = page.get_by_role("region", name="attention map")
-    moved = region.evaluate(
-        """(box) => {
-        const [, top, left] = box.querySelectorAll("svg");
-        const found = [];
-        for (const to of [[0, 0], [9999, 9999]]) {
-          box.scrollTo(...to);
-          const edge = box.getBoundingClientRect();
-          found.push([box.scrollLeft, left.getBoundingClientRect().left - edge.left,
-            box.scrollTop, top.getBoundingClientRect().top - edge.top]);
-        }
-        return found;
-        }"""
+    assert region.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    named = region.locator(".chosen").all_text_contents()
+    assert [n.strip("\u2068\u2069") for n in named] == [words[40], words[11]]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_words_and_what_comes_next_stay_in_sight(open_page, width):
+    page = open_page(views.explorer(), width=width)
+    page.get_by_role("region", name="lens").scroll_into_view_if_needed()
+    page.wait_for_timeout(100)
+    words = page.get_by_role("group", name="Words of the story")
+    assert 0 <= words.bounding_box()["y"] < 200
+    if width > 600:
+        bars = page.get_by_role("region", name="Next word").bounding_box()
+        assert 0 <= bars["y"] < 400
+    # The last columns of the lens are in sight, too.
+    box = page.get_by_role("region", name="lens")
+    current = box.locator("th[aria-current]").bounding_box()
+    edge = box.bounding_box()
+    assert current["x"] + current["width"] <= edge["x"] + edge["width"] + 1
+
+
+def test_ghosts_show_the_bars_of_all_heads(open_page):
+    page = open_page(views.explorer())
+    assert page.locator(".ghost").count() == 0
+    page.get_by_role("switch", name="layer 0, head 3").click()
+    ghosts = ask(
+        page,
+        "[...x.parts.next.querySelectorAll('.ghost')].map(e => e.style.width)",
     )
-    assert moved[0] == [0, 0, 0, 0]
-    right, left, down, top = moved[1]
-    assert min(right, down) > 40
-    assert (left, top) == pytest.approx((0, 0), abs=1)
+    whole = [float(row["no ablation"]) for row in table(page).values()]
+    assert [float(g[:-1]) / 100 for g in ghosts] == pytest.approx(whole, abs=1e-3)
+    assert ask(page, "getComputedStyle(x.parts.next.querySelector('.ghost'))"
+                     ".borderTopStyle") == "dashed"  # fmt: skip
+
+
+def test_the_tour_dims_what_it_does_not_speak_of(open_page):
+    page = open_page(views.explorer())
+    covered = """[...x.shadowRoot.querySelectorAll("section")].filter((part) =>
+        getComputedStyle(part, "::after").content !== "none")
+        .map((part) => part.className).join()"""
+    assert ask(page, covered) == ""
+    page.get_by_role("button", name="Take the tour").click()
+    page.mouse.move(0, 0)
+    page.keyboard.press("Enter")
+    assert ask(page, covered) == "attention,stream,lens"
+    page.get_by_role("button", name="Leave the tour").click()
+    assert ask(page, covered) == ""
 
 
 def offers(page):
@@ -374,7 +403,7 @@ def test_the_lens_shows_the_prediction_of_each_layer(open_page, toy):
         page,
         "[...x.parts.lens.querySelectorAll('tr')].slice(1).map(r => [..."
         "r.querySelectorAll('td')].map(c => [c.textContent.slice(1, -1), c.title, "
-        "c.style.backgroundColor]))",
+        "c.getAttribute('style')]))",
     )
     for row, chances_, words in zip(cells, most.tolist(), ids, strict=True):
         for (word, title, back), p, wanted in zip(
@@ -382,8 +411,8 @@ def test_the_lens_shows_the_prediction_of_each_layer(open_page, toy):
         ):
             assert word == wanted
             assert float(title) == pytest.approx(p, abs=1e-3)
-            rgb = [int(x) for x in back[4:-1].split(",")]
-            assert np.abs(rgb - viridis(np.array(p))).max() <= 1.5
+            share = float(back.split("%")[0].split()[-1])
+            assert share == pytest.approx(100 * _svg.opacity(p), abs=0.06)
 
 
 def test_ablating_a_head_changes_the_prediction(open_page, toy):
@@ -392,7 +421,7 @@ def test_ablating_a_head_changes_the_prediction(open_page, toy):
     with attention.ablate_heads(toy, [(0, 3)]):
         without = probs(toy, text)
     whole = probs(toy, text)
-    page.get_by_role("button", name="ablate layer 0, head 3").click()
+    page.get_by_role("switch", name="layer 0, head 3").click()
     for word, numbers in table(page).items():
         assert float(numbers["model"]) == pytest.approx(without[word], abs=1e-3)
         assert float(numbers["no ablation"]) == pytest.approx(whole[word], abs=1e-3)
@@ -482,7 +511,7 @@ def test_two_views_on_a_page_are_independent(open_page):
     page = open_page(views.explorer(), views.explorer({"Mine": "Mia has a"}))
     assert ask(page, "x.said.length", 1) == 4
     text_box(page).first.fill("Tom")
-    page.get_by_role("button", name="ablate layer 0, head 0").first.click()
+    page.get_by_role("switch", name="layer 0, head 0").first.click()
     assert ask(page, "x.said", 1) == ["<story>", "Mia", "has", "a"]
     assert ask(page, "x.ablated.size", 1) == 0
     assert page.get_by_role("button", name="Take the tour").count() == 1
@@ -494,7 +523,7 @@ def test_axe_finds_no_violations(open_page, no_violations, dark):
     no_violations(page)
     page.get_by_role("button", name="Take the tour").click()
     text_box(page).fill(f"{FACTS} the London")
-    page.get_by_role("button", name="ablate layer 0, head 3").click()
+    page.get_by_role("switch", name="layer 0, head 3").click()
     no_violations(page)
 
 
@@ -504,7 +533,7 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page, n):
     whole = next(language.stories("long")).words
     text_box(page).fill(" ".join(whole[1:n]))
     page.get_by_role("button", name="Take the tour").click()
-    page.get_by_role("button", name="ablate layer 0, head 0").click()
+    page.get_by_role("switch", name="layer 0, head 0").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -18,7 +18,7 @@ WEIGHTS = np.exp(LOGITS[:1, None]) * np.tri(N)
 VIEWS = {
     "attention": (
         lambda: views.attention(WEIGHTS / WEIGHTS.sum(-1, keepdims=True), WORDS),
-        ["query ↓", "key →", "layer 0, head 0", *WORDS[-2:]],
+        ["query ↓", "key →", "Attention weights", *WORDS[-2:]],
     ),
     "embeddings": (
         lambda: views.embeddings(RNG.normal(size=(N, 6)), WORDS),

@@ -1,6 +1,6 @@
 import { View, choice, define, describe, draw, fill, foot, make, opacity } from "./core.js";
 import { steps, strip, wash, word } from "./core.js";
-import { map } from "./map.js";
+import { MAP, map } from "./map.js";
 import { mosaic } from "./mosaic.js";
 import { copier, saver } from "./save.js";
 import { Weights } from "./weights.js";
@@ -27,6 +27,7 @@ const build = async (view, root, data) => {
   const { tokens, scores, note } = data;
   const weights = new Weights(data);
   const { layers, heads, queries, keys, offset } = weights;
+  const single = layers * heads === 1; // which needs no name
   const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: null,
     scale: data.scale, step: STEPS[2] });
   const fraction = (w) => (w < 0 ? NaN : SCALES[state.scale][0](w));
@@ -106,12 +107,12 @@ const build = async (view, root, data) => {
     });
     if (arcs) arc(query);
     sum.replaceChildren(...explain(query, key));
-    const name = view.shown[0].toUpperCase() + view.shown.slice(1);
+    const name = view.shown && `${view.shown}: `;
     const weight = row(query)[key];
     if (scored() && !(state.step === STEPS[1] && weight < 0)) {
-      view.say(`${name}: query ${query + offset} `, word(tokens[query + offset], "query"), ` and key ${key} `,
+      view.say(`${name}query ${query + offset} `, word(tokens[query + offset], "query"), ` and key ${key} `,
         word(tokens[key], "key"), " have the score ", make("b", {}, number(score(query, key))));
-    } else view.say(`${name}: `, ...describe(tokens, query + offset, key, weight));
+    } else view.say(name, ...describe(tokens, query + offset, key, weight));
     if (!event || event.pointerType === "touch") return view.tip({});
     view.tip(event, word(tokens[query + offset], "query"), " → ", word(tokens[key], "key"), " ",
       scored() ? number(score(query, key)) : weight < 0 ? "masked" : weight.toFixed(2));
@@ -146,7 +147,7 @@ const build = async (view, root, data) => {
     const [top, left] = [every ? 0 : layer, one ? head : 0];
     const [down, right] = [every ? layers : 1, one ? 1 : heads];
     const [fold] = what.split(" ");
-    view.shown = `${every ? "all layers" : `layer ${layer}`}, ` +
+    view.shown = single ? "" : `${every ? "all layers" : `layer ${layer}`}, ` +
       (one ? `head ${head}` : `${fold} over ${down * right} heads (not a single head)`);
     unfold.hidden = !scores || !one;
     colours.hidden = scored();
@@ -166,7 +167,7 @@ const build = async (view, root, data) => {
     const whole = draw("g", { transform: "translate(8 66)" }, chart.squares(view.fractions), ...svg.childNodes);
     const write = (x, y, content, more) => draw("text", { x, y, "font-size": 11, ...more }, content);
     const ends = scored() ? [...legend.lastChild.children].map((tick) => tick.textContent) : SCALES[state.scale].slice(1);
-    svg.append(write(8, 16, view.shown, { "font-weight": 600 }),
+    svg.append(write(8, 16, view.shown || root.ariaLabel, { "font-weight": 600 }),
       write(8, 34, scored() ? `colour: ${state.step}` : `colour: weight, ${state.scale} scale`),
       ...Array.from({ length: 50 }, (_, i) => {
         const at = scored() ? i / 24.5 - 1 : i / 49;
@@ -183,7 +184,6 @@ const build = async (view, root, data) => {
     tiles.paint();
   });
   const unfold = steps("Step of the computation", STEPS, state.step, (step) => show({ step }));
-  const single = layers * heads === 1;
   picked.hidden = tiles.node.hidden = single;
   if (single) root.querySelector(".hint").textContent = `${scores ? "Go through the steps, and point" : "Point"} at a word or a square.`;
   root.append(text, make("div", { class: "both" }, tiles.node, chart.node,
@@ -208,21 +208,9 @@ const build = async (view, root, data) => {
 
 define("lmviz-attention", class extends View {
   static hint = "Choose a head, then point at a word or a square.";
-  static css = `
-.plot { position: relative; width: max-content; }
-.plot > div { position: absolute; }
-.cells > * { position: absolute; inset: 0; }
-.cells > * { animation: appear var(--move) var(--ease); }
-@keyframes appear { from { opacity: 0.2; } }
-svg { position: relative; display: block; cursor: crosshair; }
+  static css = `${MAP}
 .mosaic svg { cursor: pointer; }
-.wide { max-width: 100%; scrollbar-width: thin; }
 .both { display: flex; gap: 8px 20px; align-items: flex-start; }
-.grid { stroke: var(--raised); }
-.ring { fill: none; stroke: var(--ink); stroke-width: 2; }
-.query-ground { fill: var(--mark); } svg text:not(.chosen) { font-weight: 400; } svg text.query.chosen { fill: #182126; }
-.key-ground { fill: var(--raised); stroke: var(--key); stroke-width: 1.5; }
-svg:focus-visible { outline-offset: -2px; border-radius: 6px; }
 .text { margin-bottom: 6px; padding: 0 3px; } .text > div { position: relative; width: max-content; padding-bottom: 4px; }
 .text .strip { flex-wrap: nowrap; }
 .long > div { width: auto; } .long { max-height: 84px; overflow-y: auto; padding-top: 3px; }

@@ -71,6 +71,8 @@ const sheet = (css) => {
 export class View extends HTMLElement {
   static css = "";
   static hint = "";
+  #readout;
+  #tip;
 
   connectedCallback() {
     this.ready ??= this.#show();
@@ -97,19 +99,19 @@ export class View extends HTMLElement {
 
   // Strings and nodes, as one sentence.
   say(...content) {
-    if (!this.said) this.head.append(this.said = make("output", { class: "say" }));
-    this.said.replaceChildren(...content);
+    if (!this.#readout) this.head.append(this.#readout = make("output", { class: "say" }));
+    this.#readout.replaceChildren(...content);
   }
 
   // The same in few words at the pointer; without words it is hidden.
   tip({ clientX, clientY }, ...content) {
     const card = this.head.parentNode;
-    if (!this.label) card.append(this.label = make("div", { class: "tip", "aria-hidden": "true" }));
-    this.label.hidden = !content.length;
-    this.label.replaceChildren(...content);
+    if (!this.#tip) card.append(this.#tip = make("div", { class: "tip", "aria-hidden": "true" }));
+    this.#tip.hidden = !content.length;
+    this.#tip.replaceChildren(...content);
     const { x, y, width } = card.getBoundingClientRect();
-    const left = Math.min(clientX - x + 14, width - this.label.offsetWidth - 8);
-    this.label.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;
+    const left = Math.min(clientX - x + 14, width - this.#tip.offsetWidth - 8);
+    this.#tip.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;
   }
 }
 
@@ -144,14 +146,6 @@ export const on = (value, role = "weight") => {
 // The style of a cell with text.
 export const wash = (value, role = "weight") => `background: color-mix(in srgb, var(--${role}) ${
   (100 * opacity(value)).toFixed(1)}%, var(--raised)); color: ${on(value, role)}`;
-
-// The same colour on white paper, as three bytes.
-export const colour = (value) =>
-  [11, 110, 112].map((c) => Math.round(255 + opacity(value) * (c - 255)));
-
-export const css = (rgb) => `rgb(${rgb.join(" ")})`;
-
-export const ink = (rgb) => (rgb[0] > 150 ? "#182126" : rgb[0] > 45 ? "#000" : "#fff");
 
 // Fill a node with one pixel per number from 0 to 1; what is below zero or NaN stays blank. The
 // pixels are a mask: the colour behind it is the page's, in the light, in the dark and on paper.
@@ -209,15 +203,14 @@ export const steps = (label, names, value, changed) => {
   return make("div", { class: "steps", role: "group", "aria-label": label }, ...buttons);
 };
 
-// A switch that says its state.
-export const toggle = (label, [on, off], value, changed) => {
-  const button = make("button", { role: "switch", "aria-label": label, "aria-checked": String(value),
-    onclick: () => {
-      value = !value;
-      button.ariaChecked = value;
-      button.textContent = value ? on : off;
-      changed(value);
-    } }, value ? on : off);
+// A switch that says its state; `set` brings it to another.
+export const toggle = (label, [on, off], changed) => {
+  const button = make("button", { role: "switch", onclick: () => changed(button.ariaChecked !== "true") });
+  button.set = (value) => {
+    button.ariaChecked = value;
+    button.textContent = value ? on : off;
+    button.ariaLabel = `${label}: ${button.textContent}`;
+  };
   return button;
 };
 
@@ -235,17 +228,6 @@ export const under = ({ clientX, clientY }, box, sizes) => {
   const { x, y, width, height } = box.getBoundingClientRect();
   return clamp([(clientY - y) / height, (clientX - x) / width].map((at, i) =>
     Math.floor(at * sizes[i])), sizes);
-};
-
-// One pixel per number, each between 0 and 1; NaN is transparent.
-export const paint = (canvas, rows) => {
-  const [height, width] = [rows.length, rows[0].length];
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  rows.forEach((row, y) => row.forEach((value, x) =>
-    isNaN(value) || image.data.set([...colour(value), 255], 4 * (y * width + x))));
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
 };
 
 export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],

@@ -1,6 +1,7 @@
-import { MOVES, View, colour, css, define, describe, draw, foot } from "./core.js";
-import { ink, make, paint, softmax, under, visible } from "./core.js";
+import { MOVES, View, define, describe, foot, make, signed, softmax } from "./core.js";
+import { tint, toggle, under, visible, wash, word } from "./core.js";
 import { Language } from "./language.js";
+import { MAP, map } from "./map.js";
 import { Model, best } from "./model.js";
 import { saver } from "./save.js";
 import { tour } from "./tour.js";
@@ -10,16 +11,9 @@ const button = (label, onclick, name) => make("button", { onclick, "aria-label":
 const wide = (label) =>
   make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label });
 
-const seen = (rows) => rows.map((row, q) => row.map((weight, k) => (k > q ? NaN : weight)));
+const seen = (rows) => Float64Array.from(rows.flatMap((row, q) => Array.from(row, (weight, k) => (k > q ? NaN : weight))));
 
-// A part returns its nodes and a function that updates them; x is the element.
-
-const position = (x) => {
-  const shown = make("span");
-  const nodes = make("div", { class: "controls" }, button("‹", () => x.look(x.at - 1), "Previous word"),
-    shown, button("›", () => x.look(x.at + 1), "Next word"));
-  return [nodes, () => (shown.textContent = `position ${x.at}: ${visible(x.said[x.at])}`)];
-};
+// A part returns its nodes and their update; x is the element.
 
 const steer = (node, move) => node.addEventListener("keydown", (event) => {
   if (!MOVES[event.key]) return;
@@ -43,12 +37,15 @@ const story = (x) => {
   const text = make("input", { type: "text", spellcheck: "false", autocapitalize: "off",
     oninput: () => x.tell(text.value, true), onblur: () => (x.typing = false) });
   const undo = button("Undo", () => x.write(x.past.pop()));
-  const words = make("div", { class: "controls", role: "group", "aria-label": "Words of the story" });
+  const words = make("div", { class: "words", role: "group", "aria-label": "Words of the story" });
   steer(words, (down, right) => x.look(x.at + down + right));
-  const offers = make("div", { class: "controls", role: "group", "aria-label": "Likely next" });
+  const offers = make("div", { class: "controls offers", role: "group", "aria-label": "Likely next" });
   const problem = make("output");
-  return [[make("div", { class: "controls" }, make("label", {}, "Story", pick), undo),
-    make("label", {}, "Your own, in the toy's words, separated by spaces", text), offers, words, problem], () => {
+  const walk = make("div", { class: "walk" }, button("‹", () => x.look(x.at - 1), "Previous word"), words,
+    button("›", () => x.look(x.at + 1), "Next word"));
+  return [[make("div", { class: "controls tell" }, make("label", {}, "Story",
+    make("span", { class: "pick" }, pick)), undo, make("label", {}, "or your own, in the toy’s words", text)),
+  offers, walk, problem], () => {
     if (text.value !== x.written) text.value = x.written;
     pick.value = Object.keys(stories).find((name) => stories[name] === x.written) ?? "";
     undo.disabled = !x.past.length;
@@ -60,6 +57,10 @@ const story = (x) => {
     });
     words.replaceChildren(...buttons, ...x.rest.map((word) => make("s", {}, visible(word))));
     if (held) buttons[x.at].focus();
+    const { offsetLeft, offsetWidth } = buttons[x.at];
+    words.scrollLeft = offsetLeft + offsetWidth / 2 - words.clientWidth / 2;
+    // What is above the words scrolls away.
+    x.parts.story.style.top = `${-walk.offsetTop}px`;
     problem.textContent = complaint(x);
     // Likely words that begin as the last one typed.
     const [typed = "", ...others] = x.rest;
@@ -79,77 +80,64 @@ const story = (x) => {
 // Vectors, each scaled to itself, and their lengths.
 const strips = (rows) => (x) => {
   const box = make("div", { class: "strips" });
-  const [where, showPosition] = position(x);
-  return [[where, box], () => {
-    showPosition();
+  return [[box, make("div", { class: "scale" }, "− largest", make("i"), "+ largest; at the right: length")], () => {
     box.replaceChildren(...rows(x).flatMap(([name, row]) => {
       const most = Math.max(...row.map(Math.abs));
-      const canvas = make("canvas", { role: "img", "aria-label": name });
-      return [make("span", {}, name), paint(canvas, [row.map((value) => (1 + value / most) / 2)]),
-        make("span", {}, Math.hypot(...row).toFixed(2))];
+      const strip = signed(Float64Array.from(row, (value) => value / most), row.length, { role: "img", "aria-label": name,
+        onpointermove: (event) => {
+          const [, i] = under(event, strip, [1, row.length]);
+          x.tip(event, `dimension ${i}: ${row[i].toFixed(3).replace("-", "−")}`);
+        },
+        onpointerleave: (event) => x.tip(event) });
+      return [make("span", {}, name), strip, make("span", {}, Math.hypot(...row).toFixed(2))];
     }));
   }];
 };
 
-// One cell is one unit; the words' margins do not scroll.
-const [MARGIN, CELL] = [5, 14];
-const MARK = { stroke: "#0060a0", "stroke-width": 0.15 };
-const map = (x, tell) => {
-  const n = x.said.length;
-  const part = (viewBox, more, ...children) => draw("svg",
-    { viewBox, width: viewBox[2] * CELL, height: viewBox[3] * CELL, "font-size": 0.78,
-      "font-family": "system-ui, sans-serif", fill: "none", ...more }, ...children);
-  const label = (word, at) => draw("text", { "text-anchor": "end", transform: at, fill: "currentColor" }, visible(word));
-  const at = (event) => under(event, event.currentTarget, [n, n]);
-  return make("div", { role: "img", "aria-label": "Queries down, keys across" },
-    make("div", {},
-      part([-MARGIN, -MARGIN, MARGIN, MARGIN], {},
-        label("key →", "translate(-.3 -1.4)"), label("query ↓", "translate(-.3 -.4)")),
-      part([0, -MARGIN, n, MARGIN], {},
-        ...x.said.map((word, t) => label(word, `translate(${t + 0.2} -.3) rotate(90)`)))),
-    make("div", {},
-      part([-MARGIN, 0, MARGIN, n], {},
-        ...x.said.map((word, t) => label(word, `translate(-.3 ${t + 0.8})`))),
-      part([0, 0, n, n], { onclick: (event) => x.look(...at(event)),
-        onpointermove: (event) => tell(...at(event)), onpointerleave: () => tell(x.at, x.key) },
-      draw("image", { href: paint(make("canvas"), seen(x.weights)).toDataURL(), width: n,
-        "image-rendering": "pixelated" }),
-      draw("rect", { y: x.at, width: x.at + 1, height: 1, ...MARK }),
-      draw("rect", { x: x.key, y: x.at, width: 1, height: 1, ...MARK }))));
-};
-
 const attention = (x) => {
-  const [where, showPosition] = position(x);
   const tiles = x.heads.map((_, i) => [
-    make("button", { onclick: () => x.choose(i) }, make("canvas"), x.named(i)),
-    button("", () => x.toggle(i))]);
+    make("button", { onclick: () => x.choose(i) }, make("div"), x.named(i)),
+    toggle(x.named(i), ["on", "ablated"], () => x.toggle(i))]);
   const grid = make("div", { class: "heads", style: `grid-template-columns: repeat(${x.model.heads}, 1fr)` },
     ...tiles.map((pair) => make("div", {}, ...pair)));
-  const large = wide("Attention map: move with the arrow keys");
-  large.classList.add("map");
-  steer(large, (down, right) => x.look(x.at + down, x.key + right));
+  const large = make("div", { class: "large", role: "region", "aria-label": "Attention map: move with the arrow keys" });
   const [looks, change] = [make("output"), make("output")];
   const tell = (query, key) => looks.replaceChildren(`${x.named(x.chosen)}: `,
     ...describe(x.said, query, key, key > query ? -1 : x.weights[query][key]));
-  return [[where, make("div", { class: "both" }, grid, make("div", {}, large, looks)), change], () => {
-    showPosition();
-    tiles.forEach(([choose, toggle], i) => {
-      const [layer, head] = x.heads[i];
-      const canvas = choose.firstChild;
-      paint(canvas, seen(x.trace.attentions[layer][head]));
-      choose.ariaPressed = i === x.chosen;
-      toggle.textContent = x.ablated.has(i) ? "restore" : "ablate";
-      toggle.ariaLabel = `${toggle.textContent} ${x.named(i)}`;
-      canvas.style.opacity = x.ablated.has(i) ? 0.3 : 1;
+  let chart, drawn;
+  const point = (query, key = best(x.weights[query].slice(0, query + 1)), event) => {
+    if (!event) return x.look(query, key);
+    chart.mark(query, key);
+    tell(query, key);
+  };
+  const rebuild = () => {
+    drawn = `${x.said} ${large.clientWidth}`;
+    chart = map(x.said, x.said.length, { at: () => [x.at, x.key], point });
+    chart.svg.addEventListener("click", (event) => {
+      const n = x.said.length;
+      x.look(...under(event, chart.node.querySelector(".cells"), [n, n]));
     });
-    large.replaceChildren(map(x, tell));
-    large.scrollTo((MARGIN + x.key) * CELL - large.clientWidth / 2,
-      (MARGIN + x.at) * CELL - large.clientHeight / 2);
+    large.replaceChildren(chart.node);
+    chart.layout(large.clientWidth, 480);
+  };
+  new ResizeObserver(() => drawn && drawn !== `${x.said} ${large.clientWidth}` && x.show()).observe(large);
+  return [[make("div", { class: "both" }, grid, make("div", { class: "one" }, looks, large)), change], () => {
+    tiles.forEach(([choose, ablate], i) => {
+      const [layer, head] = x.heads[i];
+      tint(choose.firstChild, seen(x.trace.attentions[layer][head]), x.said.length);
+      choose.ariaPressed = i === x.chosen;
+      ablate.set(!x.ablated.has(i));
+      choose.classList.toggle("ablated", x.ablated.has(i));
+    });
+    if (drawn !== `${x.said} ${large.clientWidth}`) rebuild();
+    const shares = seen(x.weights);
+    chart.show(shares, shares);
+    chart.mark(x.at, x.key);
     tell(x.at, x.key);
-    const word = best(x.whole.logits[x.at]);
-    const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[word].toFixed(3));
+    const top = best(x.whole.logits[x.at]);
+    const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[top].toFixed(3));
     change.textContent = x.ablated.size ? `Ablated: ${[...x.ablated].map(x.named).join("; ")}. `
-      + `The probability of ${visible(x.data.words[word])} goes from ${before} to ${after}.` : "No head is ablated.";
+      + `The probability of ${visible(x.data.words[top])} goes from ${before} to ${after}.` : "No head is ablated.";
   }];
 };
 
@@ -159,9 +147,8 @@ const lens = (x) => {
     const cell = (logits, t) => {
       const word = best(logits);
       const prob = softmax(logits)[word];
-      const back = colour(prob);
-      return make("td", { title: prob.toFixed(3), onclick: () => x.look(t),
-        style: `background: ${css(back)}; color: ${ink(back)}` }, visible(x.data.words[word]));
+      return make("td", { title: prob.toFixed(3), onclick: () => x.look(t), style: wash(prob) },
+        visible(x.data.words[word]));
     };
     box.replaceChildren(make("table", {},
       make("tr", {}, make("td"), ...x.said.map((word, t) =>
@@ -173,11 +160,10 @@ const lens = (x) => {
 };
 
 const next = (x) => {
-  const [where, showPosition] = position(x);
   const box = wide("Next word");
   const verdict = make("output");
-  return [[where, box, verdict], () => {
-    showPosition();
+  let shown = {};
+  return [[box, verdict], () => {
     const { words } = x.data;
     const { probs, kind } = x.language.nextToken(x.said.slice(0, x.at + 1));
     const columns = { model: softmax(x.trace.logits[x.at]) };
@@ -187,14 +173,23 @@ const next = (x) => {
     const order = [...most.keys()].sort((a, b) => most[b] - most[a]);
     const held = box.matches(":focus-within");
     const rows = order.filter((id, rank) => rank < 3 || (rank < 12 && most[id] > 0.01)).map((id) => {
-      const go = button(visible(words[id]), () => x.say(id));
+      const go = button(visible(words[id]), () => x.extend(id));
       go.disabled = x.at + 1 >= x.model.context;
-      return make("tr", {}, make("th", { scope: "row" }, go),
-        ...Object.entries(columns).map(([name, column]) => make("td", { class: name.split(" ")[0] },
-          column[id].toFixed(3), make("i", { style: `width: ${100 * column[id]}%` }))));
+      const bar = (name, column) => [make("i", { style: `width: ${100 * column[id]}%` }),
+        name === "model" && x.ablated.size ? make("b", { class: "ghost", style: `width: ${100 * columns["no ablation"][id]}%` }) : ""];
+      return make("tr", { "data-id": id }, make("th", { scope: "row" }, go), ...Object.entries(columns).map(([name, column]) =>
+        make("td", { class: name.split(" ")[0] }, column[id].toFixed(3), ...(name === "no ablation" ? [] : bar(name, column)))));
     });
     box.replaceChildren(make("table", { class: "bars" }, make("tr", {},
       ...["word", ...Object.keys(columns)].map((name) => make("th", { scope: "col" }, name))), ...rows));
+    // Bars move from where they were.
+    const duration = parseFloat(getComputedStyle(x).getPropertyValue("--move")) || 0;
+    const bars = rows.map((row) => [row.dataset.id, row.querySelector(".model i")]);
+    for (const [id, bar] of bars) if (shown[id]) bar.animate({ width: [shown[id], bar.style.width] }, { duration, easing: "ease-out" });
+    shown = Object.fromEntries(bars.map(([id, bar]) => [id, bar.style.width]));
+    const top = best(x.trace.logits[x.at]);
+    x.say(`after position ${x.at}, `, word(x.said[x.at]), ", the model predicts ", word(words[top], "plus"),
+      ` with probability ${columns.model[top].toFixed(3)}`, ...(columns.truth ? [`; the true probability is ${columns.truth[top].toFixed(3)}`] : []), ".");
     if (held) box.querySelector("button").focus();
     const far = (column) => columns.truth
       .reduce((sum, p, id) => sum + (p && p * Math.log(p / column[id])), 0).toFixed(4);
@@ -214,37 +209,55 @@ const PARTS = {
 };
 
 define("lmviz-explorer", class extends View {
-  static css = `
-section { border-top: 1px solid var(--line); padding: 0.6rem 0; }
-.tour { border: 2px solid var(--accent); padding: 0.6rem; scroll-margin-top: 5rem; }
-.tour + section { border-left: 2px solid var(--accent); padding-left: 0.6rem; }
-h2, p { font-size: inherit; margin: 0 0 0.4rem; }
-input { width: 100%; }
-s { text-decoration: underline wavy; }
-[aria-pressed="true"], [aria-current] { box-shadow: inset 0 0 0 2px var(--accent); font-weight: 600; }
-.strips { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.2rem 0.6rem; }
-canvas { display: block; width: 100%; height: 1.2rem; image-rendering: pixelated; }
-.both { display: flex; flex-wrap: wrap; gap: 1rem; }
-.both > * { flex: 1 1 20rem; min-width: 0; }
-.heads { display: grid; gap: 0.5rem; max-width: 24rem; align-self: start; }
-.heads button { width: 100%; padding: 2px; font-size: 0.8em; text-wrap: balance; }
-.heads canvas { height: auto; }
-svg { display: block; }
-.controls[hidden] { display: none; }
-.map { max-height: 80vh; overflow-y: auto; }
-.map div { width: max-content; }
-.map div div { display: flex; }
-.map div div:first-child { position: sticky; top: 0; z-index: 1; background: var(--page); }
-.map svg:first-child { position: sticky; left: 0; background: var(--page); }
-rect { stroke: var(--accent); }
-table { border-collapse: collapse; }
-th, td { padding: 0.15rem 0.4rem; text-align: start; font-weight: 400; white-space: nowrap; }
-svg, td { cursor: pointer; }
-th[scope="row"], td:first-child { position: sticky; left: 0; background: var(--page); }
-.bars td { min-width: min(9rem, 20vw); cursor: auto; }
-i { display: block; height: 0.45rem; background: var(--accent); }
-.truth i { background: light-dark(#b45f00, #f0a848); }
-.no i { background: currentColor; }`;
+  static hint = "Choose a story or write one, press a word, and switch heads off.";
+  static css = `${MAP}
+section { position: relative; padding: 12px 0; border-top: 1px solid var(--line); }
+h2 { font-size: 16px; font-weight: 600; margin: 0; } section > p { color: var(--soft); font-size: 13px; margin-bottom: 8px; }
+.story { position: sticky; z-index: 3; background: var(--raised); border-bottom: 1px solid var(--line); border-top: 0; padding: 4px 0; }
+.story h2, .story > p { display: none; }
+.tell label:last-child { flex: 1 1 18rem; } input { flex: 1; min-width: 0; }
+.offers { min-height: 32px; font-size: 13px; color: var(--soft); gap: 4px 6px; } .offers button { font-family: var(--serif); }
+.walk { display: flex; gap: 6px; align-items: center; background: var(--raised); padding: 4px 0; }
+.walk > button { flex: none; width: 32px; padding: 0; }
+.words { position: relative; display: flex; gap: 2px; align-items: center; flex: 1; min-width: 0; overflow-x: auto; scrollbar-width: thin; padding: 3px 16px;
+  mask: linear-gradient(90deg, #0000, #000 16px calc(100% - 16px), #0000); }
+.words button { flex: none; padding: 0 7px; border-color: transparent; border-radius: 8px; font: 16px var(--serif); }
+.words button[aria-pressed="true"] { background: var(--mark); border-color: var(--mark); color: #182126; }
+.words button:focus-visible { outline-offset: -3px; }
+s { text-decoration: underline wavy; font-family: var(--serif); padding: 0 4px; }
+.body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0 24px; }
+.tour { position: relative; z-index: 2; margin: 12px 0; padding: 12px 16px; background: var(--mark-wash); border: 1.5px solid var(--mark);
+  border-radius: 14px; scroll-margin-top: 8rem; }
+.touring section:not(.tour + section, .story, .next, :hover, :focus-within)::after { content: ""; position: absolute; inset: 0;
+  z-index: 1; pointer-events: none; background: color-mix(in srgb, var(--raised) 65%, transparent); }
+.strips { display: grid; grid-template-columns: max-content 1fr max-content; gap: 3px 10px; align-items: center; font-size: 13px; }
+.strips .signed > * { height: 18px; }
+.scale { display: flex; gap: 6px; align-items: center; font-size: 11px; color: var(--soft); margin-top: 4px; }
+.scale i { width: 80px; height: 6px; background: linear-gradient(90deg, var(--minus), var(--raised), var(--plus)); }
+.both { display: grid; grid-template-columns: minmax(0, 17rem) minmax(0, 1fr); gap: 16px; }
+.one output { min-height: 2.9em; }
+.heads { display: grid; gap: 8px; align-self: start; }
+.heads button:has(.heat) { width: 100%; padding: 4px; border: 1px solid var(--line); border-radius: 8px; font-size: 11px; }
+.heads button[aria-pressed="true"] { background: none; border-color: var(--ink); box-shadow: 0 0 0 1px var(--ink); color: inherit; font-weight: 600; }
+.heads .heat { aspect-ratio: 1; margin-bottom: 3px; } .ablated .heat { background: var(--line-strong); opacity: 0.4; }
+.heads [role="switch"] { gap: 5px; font-size: 11px; }
+table { border-collapse: separate; border-spacing: 2px; }
+th, td { padding: 3px 6px; text-align: start; font-weight: 400; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.lens td, .lens th[scope="col"] { font-family: var(--serif); border-radius: 3px; cursor: pointer; }
+.lens [aria-current] { background: var(--mark); color: #182126; border-radius: 3px; }
+th[scope="row"], .lens td:first-child { position: sticky; left: 0; background: var(--raised); }
+.lens .wide { mask: linear-gradient(90deg, #000 calc(100% - 28px), #0000); } .lens table { padding-right: 28px; }
+.bars { width: 100%; border-spacing: 6px 2px; font-size: 13px; } .bars th { padding-left: 0; } .bars td { width: 40%; } .bars td.no { width: auto; } th[scope="col"] { color: var(--soft); font-size: 11px; }
+.bars button { min-height: 28px; padding: 0 8px; font: 15px var(--serif); border-color: var(--line); max-width: 8rem; overflow: hidden; text-overflow: ellipsis; }
+.bars td { position: relative; padding: 3px 0 10px; }
+.bars i, .ghost { position: absolute; left: 0; bottom: 2px; display: block; height: 7px; border-radius: 2px; background: var(--weight); max-width: 100%; }
+.truth i { background: var(--key); } .ghost { background: none; border: 1.5px dashed var(--ink); height: 9px; bottom: 1px; }
+@container (min-width: 640px) {
+  .body { grid-template-columns: minmax(0, 1fr) 264px; } .aside { grid-column: 2; grid-row: 1; } .main { grid-column: 1; grid-row: 1; }
+  .next { position: sticky; top: 64px; border-top: 0; }
+}
+@container (max-width: 860px) { .both { grid-template-columns: minmax(0, 1fr); } .heads { max-width: 22rem; } }
+@container (max-width: 560px) { .walk > button { width: 40px; } .tell label { flex-wrap: wrap; } .bars button { min-height: 40px; } }`;
 
   async build(root, data) {
     const note = make("output", {}, "Loading the model …");
@@ -261,14 +274,17 @@ i { display: block; height: 0.45rem; background: var(--accent); }
     this.heads = Array.from({ length: layers * heads }, (_, i) => [Math.floor(i / heads), i % heads]);
     this.named = (i) => `layer ${this.heads[i][0]}, head ${this.heads[i][1]}`;
     Object.assign(this, { past: [], ablated: new Set(), chosen: 0, shows: [], parts: {} });
-    note.replaceWith(...Object.entries(data.parts).map(([name, [title, text]]) => {
+    for (const [name, [title, text]] of Object.entries(data.parts)) {
       const [nodes, show] = PARTS[name](this);
       this.shows.push(show);
-      return this.parts[name] = make("section", {}, make("h2", {}, title), make("p", {}, text), ...nodes);
-    }));
+      this.parts[name] = make("section", { class: name }, make("h2", {}, title), make("p", {}, text), ...nodes);
+    }
+    const { story, next, ...others } = this.parts;
+    note.replaceWith(story, make("div", { class: "body" }, make("div", { class: "aside" }, next),
+      make("div", { class: "main" }, ...Object.values(others))));
     root.append(foot("", saver(() => ["explorer", root])));
     this.tell(Object.values(data.stories)[0]);
-    if (data.tour.length) this.parts.story.before(tour(this, stage));
+    if (data.tour.length) story.before(tour(this, stage));
   }
 
   async bytes() {
@@ -306,7 +322,7 @@ i { display: block; height: 0.45rem; background: var(--accent); }
     this.compute();
   }
 
-  say(id) {
+  extend(id) {
     this.tell([...this.said.slice(1, this.at + 1), this.data.words[id]].join(" "));
   }
 

@@ -7,6 +7,20 @@ const shorten = (token) => visible(token.replace(/^(.{11}).{2,}$/su, "$1…"));
 const brief = (x) => (Math.abs(x) < 0.005 ? "0" : x.toFixed(Math.abs(x) < 9.95 ? 2 : 0))
   .replace(/^(-?)0\./, "$1.").replace("-", "−").replace(/^1\.00$/, "1");
 
+export const MAP = `
+.plot { position: relative; width: max-content; }
+.plot > div { position: absolute; }
+.plot svg { position: relative; display: block; cursor: crosshair; }
+.plot svg:focus-visible { outline-offset: -2px; border-radius: 6px; }
+.cells > * { position: absolute; inset: 0; animation: appear var(--move) var(--ease); }
+@keyframes appear { from { opacity: 0.2; } }
+.wide { max-width: 100%; scrollbar-width: thin; }
+.grid { stroke: var(--raised); }
+.ring { fill: none; stroke: var(--ink); stroke-width: 2; }
+svg text:not(.chosen) { font-weight: 400; } svg .chosen { font-weight: 600; }
+.query-ground { fill: var(--mark); } svg text.query.chosen { fill: #182126; }
+.key-ground { fill: var(--raised); stroke: var(--key); stroke-width: 1.5; }`;
+
 // `point` is called with the query and key that the pointer or an arrow key leads to, or with a
 // query alone, where the pointer is at its word.
 export const map = (tokens, queries, { at, point }) => {

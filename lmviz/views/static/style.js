@@ -2,7 +2,6 @@
 // without them, such as a notebook, gets this copy.
 export const TOKENS = `:host {
   --serif: "Source Serif 4", Georgia, serif; --sans: "Source Sans 3", system-ui, sans-serif;
-  --mono: ui-monospace, Menlo, Consolas, monospace;
   --raised: light-dark(#ffffff, #182026); --sunk: light-dark(#f4f6f7, #1a2329);
   --line: light-dark(#dde3e6, #2c373e); --line-strong: light-dark(#8a969d, #6b7a83);
   --ink: light-dark(#182126, #e7edf0); --soft: light-dark(#515d65, #a6b3ba);
@@ -18,8 +17,7 @@ export const TOKENS = `:host {
 
 export const STYLE = `
 :host { display: block; margin: 1.5rem 0; container-type: inline-size; text-align: start;
-  font: 400 15px/1.45 var(--sans); color: var(--ink);
-  --accent: var(--weight); --page: var(--raised); }
+  font: 400 15px/1.45 var(--sans); color: var(--ink); }
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
 .view { position: relative; padding: 12px 16px; background: var(--raised);
@@ -35,6 +33,7 @@ p { margin: 0; }
 .tag::before { content: ""; display: inline-block; width: 7px; height: 7px; margin-right: 5px;
   border-radius: 50%; background: currentColor; }
 .hint { color: var(--soft); font-size: 13px; text-align: end; text-wrap: balance; }
+.say::first-letter { text-transform: uppercase; }
 .say { grid-column: 1 / -1; min-height: 1.45em; margin-right: -44px; }
 output { display: block; overflow-wrap: anywhere; font-variant-numeric: tabular-nums lining-nums; }
 .query, .key, .value, .plus, .minus, .word { font-weight: 600; }
@@ -87,7 +86,6 @@ svg .word, svg .query, svg .key, svg .value { font-family: var(--serif); }
 ${["query", "key", "value", "plus", "minus", "soft"].map((role) => `svg text.${role} { fill: var(--${role}); }`).join(" ")}
 .soft { color: var(--soft); }
 .number { font-variant-numeric: tabular-nums lining-nums; }
-.mono { font-family: var(--mono); }
 .heat { background: var(--weight); mask-size: 100% 100%; image-rendering: pixelated; }
 .signed { display: grid; } .signed > * { grid-area: 1 / 1; }
 .signed > :first-child { background: var(--plus); } .signed > :last-child { background: var(--minus); }

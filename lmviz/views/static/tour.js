@@ -32,6 +32,7 @@ export const tour = (x, stage) => {
     const step = steps[now = i];
     x.ablated.clear();
     panel.remove();
+    x.parts.story.parentNode.classList.toggle("touring", !!step);
     if (!step) {
       x.compute();
       return start.focus();
