@@ -65,6 +65,18 @@ print("as bytes:  ", tokenization.readable_tokens(tokenizer, ids))
 print("together:  ", tokenizer.decode(ids))
 
 # %%
+# Interactive version, with the id and bytes of each token. On this page, GPT-2's
+# tokenizer also splits a text of yours: a name, an emoji, a word in another script.
+from lmviz import views
+
+views.tokens(
+    {"GPT-2": tokenization.readable_tokens(tokenizer, ids)},
+    ids={"GPT-2": ids},
+    tokenizers=["gpt2"],
+    title="A text as tokens",
+)
+
+# %%
 # Decoded together the bytes meet again, and nothing is lost. That holds for a text in
 # any script, for all 256 bytes are themselves tokens: what the vocabulary has no better
 # piece for is spelled byte by byte. (The one exception is made on purpose:

@@ -92,12 +92,11 @@ plots.caption(
 plt.show()
 
 # %%
-# Interactive version, with the id and bytes of each token. In the book, GPT-2's
-# tokenizer also splits a text of yours: a name, an emoji, a word in another script.
+# Interactive version, with the id and bytes of each token.
 from lmviz import views
 
 ids = {"basic": tokenizer.encode(new), "GPT-2": gpt2.encode(new).ids}
-views.tokens(strips, ids=ids, tokenizer="gpt2", title="Two tokenizers")
+views.tokens(strips, ids=ids, title="Two tokenizers")
 
 # %%
 # The check: a tokenizer is without loss if decoding gives the text back.

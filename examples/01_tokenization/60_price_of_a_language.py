@@ -123,6 +123,21 @@ print("every name in every language comes back unchanged")
 assert ours < tokens["Greek"]
 
 # %%
+# The word for Finland in four of the languages. On this page, you can compare the two
+# tokenizers on a text of your own.
+from lmviz import views
+
+place = countries.index("FI")
+four = {name: names[name][place] for name in ("English", "Finnish", "Russian", "Thai")}
+ids = {name: gpt2.encode(word).ids for name, word in four.items()}
+views.tokens(
+    {name: tokenization.readable_tokens(gpt2, row) for name, row in ids.items()},
+    ids=ids,
+    tokenizers=["gpt2", "smollm2"],
+    title="One country in GPT-2's tokens",
+)
+
+# %%
 # **Takeaway.** Bytes make every language possible; the vocabulary makes some of them
 # cheap.
 #

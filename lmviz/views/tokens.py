@@ -12,7 +12,7 @@ from ._view import View
 TOKENIZERS = ("gpt2", "smollm2")
 
 
-def tokens(rows, *, ids=None, tokenizer=None, title="Tokens") -> View:
+def tokens(rows, *, ids=None, tokenizers=(), title="Tokens") -> View:
     """Show token sequences one below the other, each token with its id and bytes.
 
     Parameters
@@ -22,10 +22,10 @@ def tokens(rows, *, ids=None, tokenizer=None, title="Tokens") -> View:
         `lmviz.tokenization.readable_tokens` writes them.
     ids : mapping of str to sequence of int, optional
         The ids of the same tokens, under the same names.
-    tokenizer : {"gpt2", "smollm2"}, optional
-        Add a field for a text of the reader's own, which the page splits with this
-        tokenizer. Only the pages of a site have the field, not notebooks and saved
-        files: the tokenizer, 0.6 MB, is fetched from the site when it is used.
+    tokenizers : sequence of {"gpt2", "smollm2"}, optional
+        Add a field for a text of the reader's own, which the page splits with these
+        tokenizers. Only the pages of a site have the field, not notebooks and saved
+        files: a tokenizer, 0.6 MB, is fetched from the site when it is used.
     title : str, default "Tokens"
 
     Returns
@@ -38,14 +38,16 @@ def tokens(rows, *, ids=None, tokenizer=None, title="Tokens") -> View:
     >>> view.data["rows"][0]["bytes"]
     ['74 68 65', '20 64 6F 67']
     """
-    rows = _validate(rows, ids, tokenizer)
-    return View("tokens", title, _encode(rows, tokenizer), _fallback(rows))
+    rows = _validate(rows, ids, tokenizers)
+    return View("tokens", title, _encode(rows, tokenizers), _fallback(rows))
 
 
-def _validate(rows, ids, tokenizer):
+def _validate(rows, ids, tokenizers):
     """Return (name, tokens, ids or None) for each row."""
-    if tokenizer is not None:
-        choice(tokenizer, "tokenizer", TOKENIZERS)
+    if isinstance(tokenizers, str):
+        raise TypeError("`tokenizers` must be a sequence of str, got one str")
+    for i, name in enumerate(tokenizers):
+        choice(name, f"tokenizers[{i}]", TOKENIZERS)
     for name, given in (("rows", rows), ("ids", ids)):
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(f"`{name}` must be a mapping, got {type(given).__name__}")
@@ -85,7 +87,7 @@ def _validate_row(name, row, ids):
     return name, row, ids
 
 
-def _encode(rows, tokenizer):
+def _encode(rows, tokenizers):
     """Return the rows as dicts, with the bytes of each token in hexadecimal."""
     return {
         "rows": [
@@ -97,7 +99,7 @@ def _encode(rows, tokenizer):
             }
             for name, row, ids in rows
         ],
-        "tokenizer": tokenizer,
+        "tokenizers": list(tokenizers),
     }
 
 

@@ -73,15 +73,16 @@ def served(tmp_path_factory, serve):
         (folder / "lmviz" / f"{name}.json").write_text(packed, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LINKED, "1")
-        view = tokens({"A": ["x"]}, tokenizer="gpt2")._repr_html_()
-    (folder / "page.html").write_text(
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<title>Tokens</title><link rel="icon" href="data:,">'
-        '<meta name="viewport" content="width=device-width">'
-        '<script type="module" src="lmviz/lmviz.js"></script></head>'
-        f"<body><main><h1>Tokens</h1>{view}</main></body></html>",
-        encoding="utf-8",
-    )
+        for page, names in (("page", ["gpt2"]), ("two", TOKENIZERS)):
+            view = tokens({"A": ["x"]}, tokenizers=names)._repr_html_()
+            (folder / f"{page}.html").write_text(
+                '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+                '<title>Tokens</title><link rel="icon" href="data:,">'
+                '<meta name="viewport" content="width=device-width">'
+                '<script type="module" src="lmviz/lmviz.js"></script></head>'
+                f"<body><main><h1>Tokens</h1>{view}</main></body></html>",
+                encoding="utf-8",
+            )
     return serve(folder)
 
 
@@ -140,6 +141,27 @@ def test_the_tokenizer_is_fetched_on_first_use(open_page, served):
         field(page).fill(text)
         page.wait_for_selector(".strip >> nth=1")
     assert asked == ["gpt2.json"]
+
+
+def test_a_missing_tokenizer_is_reported(open_page, served):
+    page = open_page(url=f"{served}/page.html")
+    page.route("**/gpt2.json", lambda route: route.fulfill(body="<h1>Not found</h1>"))
+    field(page).fill("a")
+    page.wait_for_selector("text=The tokenizer can’t be loaded.")
+    page.unroute("**/gpt2.json")
+    field(page).fill("ab")
+    page.wait_for_selector(".strip >> nth=1")
+
+
+def test_two_tokenizers_are_compared(open_page, served):
+    page = open_page(url=f"{served}/two.html")
+    page.get_by_label("Your text, for the tokenizer of GPT-2 and SmolLM2").fill("数 12")
+    page.wait_for_selector(".strip >> nth=2")
+    for i, name in enumerate(TOKENIZERS):
+        tokenizer = lmviz.load_tokenizer(name)
+        want = readable_tokens(tokenizer, tokenizer.encode("数 12").ids)
+        row = page.locator(".strip").nth(i).locator("button").all_text_contents()
+        assert [token.strip("\u2068\u2069") for token in row] == want
 
 
 @pytest.mark.parametrize("width", [1280, 390])

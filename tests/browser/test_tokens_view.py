@@ -60,7 +60,7 @@ def test_the_readout_is_also_beside_the_token(open_page):
 
 
 def test_a_page_of_its_own_has_no_field_for_a_text(open_page):
-    page = open_page(tokens(ROWS, tokenizer="gpt2"))
+    page = open_page(tokens(ROWS, tokenizers=["gpt2"]))
     assert page.get_by_role("textbox").count() == 0
 
 

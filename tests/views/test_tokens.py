@@ -89,10 +89,11 @@ def test_a_lone_surrogate_in_a_title_is_written_as_a_code_point(tmp_path):
     assert page.endswith("</html>\n")
 
 
-def test_the_tokenizer_is_one_that_the_site_serves():
-    assert tokens({"A": ["x"]}).data["tokenizer"] is None
-    assert tokens({"A": ["x"]}, tokenizer="gpt2").data["tokenizer"] == "gpt2"
-    with pytest.raises(
-        ValueError, match="`tokenizer` must be one of 'gpt2', 'smollm2'"
-    ):
-        tokens({"A": ["x"]}, tokenizer="bert")
+def test_tokenizers_are_those_that_the_site_serves():
+    assert tokens({"A": ["x"]}).data["tokenizers"] == []
+    view = tokens({"A": ["x"]}, tokenizers=("gpt2", "smollm2"))
+    assert view.data["tokenizers"] == ["gpt2", "smollm2"]
+    with pytest.raises(ValueError, match=r"`tokenizers\[0\]` must be one of 'gpt2', "):
+        tokens({"A": ["x"]}, tokenizers=["bert"])
+    with pytest.raises(TypeError, match="`tokenizers` must be .* got one str"):
+        tokens({"A": ["x"]}, tokenizers="gpt2")

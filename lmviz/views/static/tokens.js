@@ -15,13 +15,13 @@ define("lmviz-tokens", class extends View {
     .own { display: flex; flex: 1; }
     .own input { flex: 1; min-width: 8rem; max-width: 30rem; }`;
 
-  build(root, { rows, tokenizer: name }) {
+  build(root, { rows, tokenizers: names }) {
     this.say("Point at a token, or move with the arrow keys.");
     this.own = make("div");
     const box = make("div", { class: "rows" }, this.own,
       ...rows.map(({ name, tokens, ids, bytes }) => this.row(name, tokens, ids, bytes)));
     // Only a site has files beside its scripts.
-    if (name && globalThis.lmvizFolder) root.append(this.field(name));
+    if (names.length && globalThis.lmvizFolder) root.append(this.field(names));
     root.append(box, foot("", saver(() => ["tokens", box])));
   }
 
@@ -39,24 +39,27 @@ define("lmviz-tokens", class extends View {
     return make("div", {}, make("div", { class: "name" }, label), buttons);
   }
 
-  // A field for a text of one's own; the tokenizer is fetched from the site when it is used.
-  field(name) {
-    const title = TITLES[name] ?? name;
+  // A field for a text of one's own; tokenizers are fetched from the site when it is used.
+  field(names) {
+    const titles = names.map((name) => TITLES[name]);
+    const load = async (name) => tokenizer(await (await fetch(new URL(`${name}.json`, globalThis.lmvizFolder))).json());
     let loading;
     const show = async () => {
-      loading ??= fetch(new URL(`${name}.json`, globalThis.lmvizFolder)).then((answer) => answer.json()).then(tokenizer);
+      loading ??= Promise.all(names.map(load));
       try {
-        const { encode } = await loading;
-        const tokens = encode(input.value);
-        this.own.replaceChildren(...(tokens.length ? [this.row(`${title}, your text`, tokens.map(readable),
-          tokens.map(({ id }) => id), tokens.map(({ bytes }) => hex(bytes)))] : []));
+        const loaded = await loading;
+        this.own.replaceChildren(...loaded.flatMap(({ encode }, i) => {
+          const tokens = encode(input.value);
+          return tokens.length ? [this.row(`${titles[i]}, your text`, tokens.map(readable),
+            tokens.map(({ id }) => id), tokens.map(({ bytes }) => hex(bytes)))] : [];
+        }));
       } catch {
         loading = undefined;
-        this.own.replaceChildren(make("div", { class: "name" }, `The tokenizer of ${title} can’t be loaded.`));
+        this.own.replaceChildren(make("div", { class: "name" }, "The tokenizer can’t be loaded."));
       }
     };
-    const input = make("input", { type: "text", maxlength: 1000, oninput: show,
-      placeholder: "Type a text of your own", "aria-label": `Your text, for the tokenizer of ${title}` });
-    return make("div", { class: "controls" }, make("label", { class: "own" }, title, input));
+    const input = make("input", { type: "text", maxlength: 1000, oninput: show, placeholder: "Type a text of your own",
+      "aria-label": `Your text, for the tokenizer of ${titles.join(" and ")}` });
+    return make("div", { class: "controls" }, make("label", { class: "own" }, "Your text", input));
   }
 });
