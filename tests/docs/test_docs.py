@@ -1,5 +1,6 @@
 """The build of the book, tested on a small one: warnings and errors fail it."""
 
+import json
 import re
 import shutil
 
@@ -158,6 +159,12 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
     assert re.findall(r'href="../../notebook.html">([^<]+)</a>”', page_text) == [
         "A notebook"
     ]
+    listed = json.loads(book.page("_static/titles.js").partition(" = ")[2].rstrip(";\n"))
+    names = [name for name, *_ in listed["pages"]]
+    (token,) = [each for each in listed["inside"] if each[1] == "term"]
+    assert token == ["token", "term", names.index("book/glossary"), "#term-token", -1]
+    assert ["lessons/01_one/10_lesson", "1.1", "A lesson", "Title"] in listed["pages"]
+    assert '<h2>T<a class="headerlink"' in book.page("book/glossary.html")
     (title,) = re.findall(
         r'href="../../book/bibliography.html#(\w+)"[^>]*><em>', book.page(page)
     )

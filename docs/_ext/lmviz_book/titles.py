@@ -46,8 +46,7 @@ def collect(app):
         [*called(reference.astext(), anchor), index[name], anchor]
         for name in names
         for reference in env.tocs[name].findall(nodes.reference)
-        # The letters of the glossary are no headings to look for.
-        if (anchor := reference["anchorname"]) and len(reference.astext()) > 1
+        if (anchor := reference["anchorname"]) and is_heading(env, reference.astext())
     ]
     terms = [
         [
@@ -61,6 +60,13 @@ def collect(app):
         if kind == "term" and name in index
     ]
     return {"pages": listed, "inside": inside + terms}
+
+
+def is_heading(env, text):
+    """Leave out the letters of the glossary, and lists of a chapter's lessons."""
+    return len(text) > 1 and text not in (
+        title.astext() for title in env.titles.values()
+    )
 
 
 def called(text, anchor):
