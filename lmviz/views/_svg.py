@@ -104,4 +104,5 @@ def _squares(shares, seen):
 
 def _text(x, y, content, more="", *, turn=0):
     place = f'transform="translate({x:g} {y:g}) rotate({turn})"'
-    return f"<text {place} {more}>{content}</text>"
+    # Firefox draws no text that begins with an isolate, unless it has an x.
+    return f'<text x="0" {place} {more}>{content}</text>'

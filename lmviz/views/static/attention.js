@@ -203,6 +203,7 @@ const build = async (view, root, data) => {
     return done;
   };
   await layout();
+  document.fonts.ready.then(layout); // words have another width in another face
   new ResizeObserver(() => Math.abs(root.clientWidth - width) > 1 && layout()).observe(root);
 };
 

@@ -9,8 +9,10 @@ export const define = (name, element) => {
 export const make = (tag, attributes = {}, ...children) =>
   fill(document.createElement(tag), attributes, children);
 
+// Firefox draws no text that begins with an isolate, unless it has an x.
 export const draw = (tag, attributes = {}, ...children) =>
-  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  fill(document.createElementNS("http://www.w3.org/2000/svg", tag),
+    tag === "text" ? { x: 0, ...attributes } : attributes, children);
 
 export const fill = (element, attributes, children = []) => {
   for (const [name, value] of Object.entries(attributes)) {
@@ -91,7 +93,7 @@ export class View extends HTMLElement {
     this.head = make("div", { class: "head" },
       make("div", { class: "title" }, make("span", { class: "tag" }, "interactive"), title),
       make("div", { class: "hint" }, hint));
-    // Neither a heading nor a landmark: pages have their own order of these.
+    // No heading, no landmark: pages have their own order of these.
     const view = make("div", { class: "view", role: "group", "aria-label": title }, this.head);
     root.append(view);
     await this.build(view, this.data);

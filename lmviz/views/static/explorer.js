@@ -209,7 +209,7 @@ const PARTS = {
 };
 
 define("lmviz-explorer", class extends View {
-  static hint = "Choose a story or write one, press a word, and switch heads off.";
+  static hint = "Choose a story, press a word, and switch heads off.";
   static css = `${MAP}
 section { position: relative; padding: 12px 0; border-top: 1px solid var(--line); }
 h2 { font-size: 16px; font-weight: 600; margin: 0; } section > p { color: var(--soft); font-size: 13px; margin-bottom: 8px; }
@@ -226,7 +226,7 @@ h2 { font-size: 16px; font-weight: 600; margin: 0; } section > p { color: var(--
 .words button:focus-visible { outline-offset: -3px; }
 s { text-decoration: underline wavy; font-family: var(--serif); padding: 0 4px; }
 .body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0 24px; }
-.tour { position: relative; z-index: 2; margin: 12px 0; padding: 12px 16px; background: var(--mark-wash); border: 1.5px solid var(--mark);
+.tour { margin: 12px 0; padding: 12px 16px; background: var(--mark-wash); border: 1.5px solid var(--mark);
   border-radius: 14px; scroll-margin-top: 8rem; }
 .touring section:not(.tour + section, .story, .next, :hover, :focus-within)::after { content: ""; position: absolute; inset: 0;
   z-index: 1; pointer-events: none; background: color-mix(in srgb, var(--raised) 65%, transparent); }
@@ -248,7 +248,7 @@ th, td { padding: 3px 6px; text-align: start; font-weight: 400; white-space: now
 th[scope="row"], .lens td:first-child { position: sticky; left: 0; background: var(--raised); }
 .lens .wide { mask: linear-gradient(90deg, #000 calc(100% - 28px), #0000); } .lens table { padding-right: 28px; }
 .bars { width: 100%; border-spacing: 6px 2px; font-size: 13px; } .bars th { padding-left: 0; } .bars td { width: 40%; } .bars td.no { width: auto; } th[scope="col"] { color: var(--soft); font-size: 11px; }
-.bars button { min-height: 28px; padding: 0 8px; font: 15px var(--serif); border-color: var(--line); max-width: 8rem; overflow: hidden; text-overflow: ellipsis; }
+.bars button { min-height: 28px; padding: 0 8px; font: 15px var(--serif); border-color: var(--line); }
 .bars td { position: relative; padding: 3px 0 10px; }
 .bars i, .ghost { position: absolute; left: 0; bottom: 2px; display: block; height: 7px; border-radius: 2px; background: var(--weight); max-width: 100%; }
 .truth i { background: var(--key); } .ghost { background: none; border: 1.5px dashed var(--ink); height: 9px; bottom: 1px; }
