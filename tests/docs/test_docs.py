@@ -159,7 +159,8 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
     assert re.findall(r'href="../../notebook.html">([^<]+)</a>”', page_text) == [
         "A notebook"
     ]
-    listed = json.loads(book.page("_static/titles.js").partition(" = ")[2].rstrip(";\n"))
+    script = book.page("_static/titles.js")
+    listed = json.loads(script.partition(" = ")[2].rstrip(";\n"))
     names = [name for name, *_ in listed["pages"]]
     (token,) = [each for each in listed["inside"] if each[1] == "term"]
     assert token == ["token", "term", names.index("book/glossary"), "#term-token", -1]
