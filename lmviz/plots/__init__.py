@@ -2,8 +2,8 @@
 
 Every function draws into `ax`, or into a new figure if none is given. Tokens are drawn
 literally: a dollar sign doesn't start a formula, and a character that no installed font
-has is replaced by its code point. `COLORS` has a fixed colour for each role, and
-`PALETTE` those of a figure's lines or bars, in their order.
+has is replaced by its code point. ``COLORS`` has a fixed colour for each role, and
+``PALETTE`` those of a figure's lines or bars, in their order.
 """
 
 from ._colors import COLORS, PALETTE
