@@ -115,6 +115,9 @@ html_math_renderer = "mathml"
 linkcheck_ignore = [r"https://doi\.org/"]
 linkcheck_timeout = 15
 
+# Code can be copied, and not what it printed.
+copybutton_selector = ":not(.output):not(.sphx-glr-script-out) > .highlight > pre"
+
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"
