@@ -85,7 +85,7 @@ parts = {"Entropy of the truth": entropy, "Divergence of the model": divergence}
 for ax, (title, values) in zip(axes, parts.items(), strict=True):
     ax.bar(range(n), values[:n].clamp(min=0).tolist())
     ax.set(title=title, ylabel="nats")
-axes[1].set_xticks(range(n), told[0].words[1:], rotation=90, fontsize=8)
+axes[1].set_xticks(range(n), told[0].words[1:], rotation=90)
 axes[1].set_xlabel("next word")
 plots.caption(
     "The story itself is uncertain, the model hardly adds to it. Above, the entropy of "
