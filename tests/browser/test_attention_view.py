@@ -297,6 +297,42 @@ def test_arcs_lead_from_the_query_to_its_keys(open_page):
     )
 
 
+def test_on_a_phone_the_query_and_a_near_key_are_in_sight(open_page):
+    words = [f"␣word{i}" for i in range(12)]
+    weights = np.eye(12)
+    weights[9:, 8:] = [[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]
+    page = open_page(attention(weights[None, None], words), width=390)
+    buttons = figure(page).locator(".strip button")
+
+    def in_sight(i):
+        box = buttons.nth(i).bounding_box()
+        return box["x"] > 0 and box["x"] + box["width"] < 390
+
+    assert in_sight(11) and in_sight(10) and not in_sight(0)
+    buttons.nth(0).focus()
+    assert in_sight(0)
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    assert in_sight(9) and in_sight(8)
+
+
+def test_the_pressed_head_of_a_phone_stays_in_sight(open_page):
+    page = open_page(attention(np.tile(WEIGHTS, (10, 1, 1, 1)), WORDS), width=390)
+    strip = figure(page).locator(".mosaic")
+    assert strip.evaluate("(e) => e.scrollWidth > e.clientWidth")
+    map_box, tiles = (
+        figure(page).locator(name).bounding_box() for name in (".map", ".mosaic")
+    )
+    assert map_box["y"] + map_box["height"] <= tiles["y"]
+    assert tiles["y"] + tiles["height"] - map_box["y"] < 844
+    plots(page).first.focus()
+    for _ in range(25):  # layers run to the right
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate(f"{view()}.shown") == "layer 25, head 0"
+    ring = figure(page).locator(".mosaic .ring").bounding_box()
+    assert ring["x"] > 0 and ring["x"] + ring["width"] < 390
+
+
 def test_pointing_at_a_tile_names_its_head_and_strongest_pair(open_page):
     page = open_page(attention(WEIGHTS, WORDS))
     before = shown(page)

@@ -73,9 +73,11 @@ const build = async (view, root, data) => {
       const rise = Math.min(HEIGHT * 1.15, 14 + Math.abs(to - from) / 7);
       return draw("path", { ...more, d: `M${from} ${HEIGHT - 2}C${from} ${HEIGHT - rise} ${to} ${HEIGHT - rise} ${to} ${HEIGHT - 2}` });
     }));
-    const button = line.children[query + offset];
-    if (button.offsetLeft < text.scrollLeft || button.offsetLeft + button.offsetWidth > text.scrollLeft + text.clientWidth)
-      text.scrollLeft = button.offsetLeft + button.offsetWidth - text.clientWidth;
+    // Where not all words fit, the query is kept in sight, and the key if it is near enough.
+    const [wide, to] = [text.clientWidth, middles[state.key]];
+    const ends = [Math.min(from, to), Math.max(from, to)];
+    if (ends[0] - 40 < text.scrollLeft || ends[1] + 40 > text.scrollLeft + wide)
+      text.scrollLeft = Math.max(from - wide + 50, Math.min(from - 50, (from + to - wide) / 2));
   };
 
   // How the number in hand comes about.
@@ -233,6 +235,7 @@ define("lmviz-attention", class extends View {
 @container (max-width: 560px) {
   .both { display: grid; grid-template-columns: minmax(0, 1fr); }
   .mosaic { order: 2; margin: 0 -12px; padding: 0 12px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 22px), #0000); }
+  .text:not(.long) { margin: 0 -12px 6px; padding: 0 15px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 14px), #0000); }
   .side { order: 3; } .side .controls { flex: 1 0 100%; max-width: none; grid-template-columns: 1fr auto; }
   .side .steps { grid-column: 1 / -1; }
 }`;
