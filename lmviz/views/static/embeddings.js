@@ -41,7 +41,8 @@ define("lmviz-embeddings", class extends View {
     this.points = labels.map((label, i) => draw("g", { class: "point",
       onclick: () => this.change({ at: i }), onpointerenter: () => i === this.at || this.change({ at: i }) },
     draw("path"), draw("circle", { r: 5 }),
-    draw("text", { class: "word", "text-anchor": "middle" }, visible(label))));
+    // Without x, Firefox gives isolated text no width.
+    draw("text", { class: "word", "text-anchor": "middle", x: 0 }, visible(label))));
     this.order = draw("g", {}, ...this.points);
     this.svg = draw("svg", { role: "img", "font-size": 15, tabindex: 0,
       onkeydown: (event) => this.step(event),
