@@ -49,6 +49,8 @@ def test_the_text_of_figures_is_never_too_small(site, open_page, name):
     assert min(page.evaluate(SMALLEST)) >= 10.95
     assert all(page.evaluate(SCROLLERS))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    captions = page.locator(".book-figure figcaption").all()
+    assert min(caption.bounding_box()["x"] for caption in captions) >= 8
 
 
 def test_figures_have_the_ink_and_the_face_of_their_page(site, open_page):
