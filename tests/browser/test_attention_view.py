@@ -344,10 +344,10 @@ def test_pointing_at_a_tile_names_its_head_and_strongest_pair(open_page):
     others[:, 0] = 0
     query, key = np.unravel_index(others.argmax(), others.shape)
     assert shown(page) == (
-        "Layer 1, head 2: apart from the first token and the token itself, the "
-        f"strongest is {WORDS[query]} → {WORDS[key]} with {others.max():.2f}. "
-        "Press to choose this head."
+        "Layer 1, head 2, the first token and itself aside: "
+        f"{WORDS[query]} → {WORDS[key]} {others.max():.2f}. Press to choose it."
     )
+    assert figure(page).locator(".tiles").bounding_box() == box
     assert figure(page).locator(".tip").inner_text() == "Layer 1, head 2"
     assert page.evaluate(f"{view()}.shown") == "layer 0, head 0"
     page.mouse.move(2, 2)

@@ -47,8 +47,9 @@ const build = async (view, root, data) => {
       const name = `Layer ${layer}, head ${head}`;
       view.tip(event, name);
       if (k < 0) return view.say(name, ".");
-      view.say(`${name}: apart from the first token and the token itself, the strongest is `, word(tokens[q], "query"), " → ",
-        word(tokens[k], "key"), ` with ${weight.toFixed(2)}. Press to choose this head.`);
+      // One line: a second would move the tile from under the pointer.
+      view.say(`${name}, the first token and itself aside: `, word(tokens[q], "query"), " → ", word(tokens[k], "key"),
+        ` ${weight.toFixed(2)}. Press to choose it.`);
     } });
 
   const chart = map(tokens, queries, { at: () => [state.query, state.key],
