@@ -96,7 +96,8 @@ def test_points_glide_unless_motion_is_reduced(open_page, view):
 
 def test_play_walks_through_the_layers_and_stops(open_page, view):
     page = open_page(view)
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(60_000)  # else it goes on by itself
     page.get_by_role("button", name="Play").click()
     assert page.evaluate(f"{VIEW}.layer") == 0  # from the last, it starts again
     page.clock.run_for(1000)
