@@ -89,6 +89,9 @@ def test_the_code_on_a_page_leaves_out_what_the_caption_says():
     document = new_document("page", get_default_settings())
     document += [block, other]
     figures.leave_out_captions(None, document)
+    assert call in block.astext(), "an example on a page without figures"
+    document += nodes.raw(text=f'{figures.FIGURE}">', format="html")
+    figures.leave_out_captions(None, document)
     assert block.astext() == block.rawsource == "ax.plot(x)\nplt.show()\n"
     assert other.astext() == "plots.caption()\n"
 

@@ -46,9 +46,11 @@ def register(app):
 
 
 def leave_out_captions(app, doctree):
-    """Leave out of the code on a page what is said below the figure."""
+    """Leave out of the code on a page what is said below its figures."""
     from docutils import nodes
 
+    if not any(FIGURE in raw.astext() for raw in doctree.findall(nodes.raw)):
+        return
     for block in doctree.findall(nodes.literal_block):
         code = CAPTION.sub("", block.astext())
         if code != block.astext():
