@@ -109,8 +109,8 @@ assert difference < 1e-4
 
 # %%
 # Here is the way from queries and keys to weights. Step from the scores of all pairs to
-# the masked ones, which leave out later keys, and to the weights, and point at a square:
-# its number is worked out at the right. Point at a word to see what it attends to.
+# the masked ones, which leave out later keys, and to the weights. Point at a square: its
+# number is worked out at the right. Point at a word to see what it attends to.
 from lmviz import attention, views
 
 scores = attention.scores(
