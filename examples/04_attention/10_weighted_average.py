@@ -42,6 +42,18 @@ print(weights)
 print("sum of each row:", weights.sum(-1).tolist())
 
 # %%
+# **Interactive version.** Step from the scores of all pairs to the masked ones and to
+# the weights, and point at a square to see how its number is computed.
+from lmviz import views
+
+views.attention(
+    weights[None, None],
+    ["first", "second", "third"],
+    scores=attention.scores(query, key)[None, None],
+    title="From scores to weights",
+)
+
+# %%
 # The output is the average of the values with these weights. The last row, by hand:
 output = attention.attend(query, key, value, mask=mask)
 by_hand = sum(weights[2, j] * value[j] for j in range(3))

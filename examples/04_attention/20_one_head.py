@@ -108,9 +108,9 @@ print(f"largest absolute difference from the model's: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# Here is the way from queries and keys to weights. Step from the scores of all pairs to
-# the masked ones, which leave out later keys, and to the weights. Point at a square: its
-# number is worked out at the right. Point at a word to see what it attends to.
+# **Interactive version.** Step from the scores of all pairs to the masked ones, which
+# leave out later keys, and to the weights, and point at a square to see how its number
+# is computed. Point at a token to see what it attends to.
 from lmviz import attention, views
 
 scores = attention.scores(
