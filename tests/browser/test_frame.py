@@ -92,7 +92,7 @@ def test_paper_is_light_has_no_controls_and_cuts_nothing_off(site, open_page, na
         ground, ink = colours(page, selector)
         assert ground in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"), selector
         assert ink in ("rgb(24, 33, 38)", "rgb(0, 0, 0)"), selector
-    for selector in (".bar", "#menu", ".toc-drawer", ".neighbours", ".copybtn"):
+    for selector in ("header.bar", "#menu", ".toc-drawer", ".neighbours", ".copybtn"):
         assert page.locator(f"{selector}:visible").count() == 0, selector
     cut = page.evaluate(
         """() => [...document.querySelectorAll("pre")]

@@ -79,7 +79,7 @@ def test_tab_leads_through_a_page_in_order(site, open_page, name, width):
     page.emulate_media(reduced_motion="reduce")
     page.add_style_tag(content="* { transition: none !important; }")
     if "?" in name:
-        page.wait_for_selector(".search-summary:has-text('found')")
+        page.wait_for_selector("ul.search li")
     page.evaluate(WALK)
     walked = []
     while True:

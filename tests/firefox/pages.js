@@ -122,6 +122,7 @@ async function visit(page, name, complaints) {
     tried.add(kind);
     if (!await answersToPointer(page, kind)) complaints.push(`${kind} ignores the pointer`);
     if (!await answersToKeys(page, kind)) complaints.push(`${kind} ignores keys`);
+    await page.mouse.move(1, 1); // where nothing shows a tip
   }
   await page.setViewport({ width: 390, height: 800 });
   for (const box of await page.evaluate(tooWide)) complaints.push(`too wide: ${box}`);
