@@ -54,7 +54,7 @@ def test_the_text_of_figures_is_never_too_small(site, open_page, name):
 
 
 def test_figures_have_the_ink_and_the_face_of_their_page(site, open_page):
-    url = f"{site}/lessons/04_attention/20_one_head.html"
+    url = f"{site}/{WITH_FIGURES[0]}"
     seen = set()
     for dark in (False, True):
         of_the_page, colour, face = open_page(url=url, dark=dark).evaluate(INK)
