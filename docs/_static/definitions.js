@@ -5,9 +5,11 @@
     const card = word.lastElementChild;
     card.style.removeProperty("margin-left");
     // On a phone it has an end of the screen: the one where the word is not.
-    card.classList.toggle("above", word.getBoundingClientRect().bottom > innerHeight / 2);
+    const fixed = getComputedStyle(card).position === "fixed";
+    const room = fixed ? innerHeight / 2 : innerHeight - card.offsetHeight;
+    card.classList.toggle("above", word.getBoundingClientRect().bottom > room);
     const over = card.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
-    if (over > 0 && getComputedStyle(card).position === "absolute") card.style.marginLeft = `${-over}px`;
+    if (over > 0 && !fixed) card.style.marginLeft = `${-over}px`;
   }
 
   const wordOf = (event) => event.target.closest?.(".defined");

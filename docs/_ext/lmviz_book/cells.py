@@ -82,7 +82,9 @@ def frame(app, doctree):
         if paragraph.children and isinstance(paragraph[0], nodes.strong):
             mark(paragraph, paragraph[0].astext().rstrip(".").lower())
     for section in doctree.findall(nodes.section):
-        mark(section, section[0].astext().lower())
+        # The page itself may be called so.
+        if isinstance(section.parent, nodes.section):
+            mark(section, section[0].astext().lower())
 
 
 def mark(node, name):
