@@ -122,11 +122,14 @@ export const word = (text, role = "word") => make("b", { class: role }, visible(
 
 // The last line of a card: a note, and a menu of buttons. What a button did, `done` says.
 export const foot = (note, ...buttons) => {
-  const summary = make("summary", { "aria-label": "Save or copy", title: "Save or copy" }, "…");
-  const close = () => (menu.open = false);
+  const summary = make("summary", { "aria-label": "Save or copy", title: "Save or copy",
+    onclick: () => addEventListener("pointerdown", away) }, "…");
+  const close = () => {
+    menu.open = false;
+    removeEventListener("pointerdown", away);
+  };
   const away = (event) => event.composedPath().includes(menu) || close();
   const menu = make("details", { class: "menu",
-    ontoggle: () => (menu.open ? addEventListener : removeEventListener)("pointerdown", away),
     onfocusout: ({ relatedTarget: to }) => to && !menu.contains(to) && close(),
     onkeydown: ({ key }) => key === "Escape" && (summary.focus(), close()),
     onclick: ({ target }) => target.localName === "button" && (summary.focus(), close()) },
