@@ -5,7 +5,7 @@
   const LENGTH = 200;
   const PROSE = "p, li, dd, figcaption";
   const NOT_PROSE =
-    ".highlight, .lesson-line, .lesson-install, .sphx-glr-download-link-note, .sphx-glr-footer, nav, svg, table, details";
+    ".highlight, .lesson-line, .lesson-install, nav, svg, table, details";
 
   const list = document.getElementById("search-results");
   const status = document.querySelector(".search-summary");

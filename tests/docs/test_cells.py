@@ -8,6 +8,7 @@ from docutils.frontend import get_default_settings
 from docutils.utils import new_document
 from lmviz_book import cells
 from lmviz_book.figures import FIGURE
+from sphinx import addnodes
 
 DRAWING = "figure, ax = plt.subplots()\nax.plot([1, 2])\nplt.show()\n"
 
@@ -20,6 +21,10 @@ def page(*children):
     document = new_document("page", get_default_settings())
     document += nodes.section("", nodes.title(text="A lesson"), *children)
     return document
+
+
+def app(docname):
+    return SimpleNamespace(env=SimpleNamespace(docname=docname))
 
 
 def kinds(document):
@@ -82,7 +87,7 @@ def test_a_paragraph_that_sums_up_asks_or_cites_is_a_box(begins, box):
     paragraph = nodes.paragraph("", "", nodes.strong(text=begins), nodes.Text(" So."))
     other = nodes.paragraph("", "", nodes.strong(text="Attention"), nodes.Text(" is"))
     document = page(paragraph, other)
-    cells.frame(None, document)
+    cells.frame(app("book/tour"), document)
     assert paragraph["classes"] == ["box", box]
     assert other["classes"] == []
 
@@ -90,7 +95,7 @@ def test_a_paragraph_that_sums_up_asks_or_cites_is_a_box(begins, box):
 def test_a_section_called_summary_is_a_box():
     section = nodes.section("", nodes.title(text="Summary"), nodes.paragraph())
     document = page(section)
-    cells.frame(None, document)
+    cells.frame(app("book/tour"), document)
     assert section["classes"] == ["box", "box-summary"]
 
 
@@ -100,9 +105,6 @@ def test_exercises_leave_out_what_is_printed_before_they_are_solved(said):
         block = nodes.literal_block(text=said)
         return page(nodes.container("", block, classes=["cell_output"]))
 
-    def app(page):
-        return SimpleNamespace(env=SimpleNamespace(docname=page))
-
     for text, name, kept in (
         (said, "exercises/04_attention", []),
         (said, "book/tour", ["container"]),
@@ -111,3 +113,25 @@ def test_exercises_leave_out_what_is_printed_before_they_are_solved(said):
         document = exercise(text)
         cells.leave_out_unsolved(app(name), document)
         assert kinds(document) == kept
+
+
+@pytest.mark.parametrize(
+    ("docname", "target"),
+    [
+        ("lessons/04_attention/20_one_head", ["/exercises/04_attention"]),
+        ("book/tour", []),
+    ],
+)
+def test_an_exercise_of_a_lesson_leads_to_those_of_its_chapter(docname, target):
+    document = page(nodes.paragraph("", "", nodes.strong(text="Try it.")))
+    cells.frame(app(docname), document)
+    links = document.findall(addnodes.pending_xref)
+    assert [link["reftarget"] for link in links] == target
+
+
+def test_the_gallerys_own_notes_are_left_out():
+    note = nodes.note(classes=["sphx-glr-download-link-note", "admonition"])
+    footer = nodes.container(classes=["sphx-glr-footer", "sphx-glr-footer-example"])
+    document = page(note, nodes.paragraph(text="A lead."), footer)
+    cells.leave_out_the_gallerys_own(None, document)
+    assert kinds(document) == ["paragraph"]

@@ -7,11 +7,18 @@ its figure. The script and the notebook keep it as it is.
 import re
 
 from docutils import nodes
+from sphinx import addnodes
 
 from .figures import FIGURE
 
 DRAWS = re.compile(r"plt\.show\(\)\s*$")
+NEEDLESS = {
+    "sphx-glr-download-link-note",
+    "sphx-glr-footer-example",
+    "sphx-glr-timing",
+}
 UNSOLVED = re.compile(r"(None|Not yet\b.*)$")
+EXERCISES_OF = re.compile(r"lessons/(\d\d_\w+)/\d")
 # How a paragraph begins, or a section is called, and the box that it becomes.
 BOXES = {
     "takeaway": "summary",
@@ -76,6 +83,13 @@ def leave_out_unsolved(app, doctree):
             output.parent.remove(output)
 
 
+def leave_out_the_gallerys_own(app, doctree):
+    """Leave out what the line below a lesson's title says in fewer words."""
+    for node in list(doctree.findall(nodes.Element)):
+        if NEEDLESS.intersection(node.get("classes", ())):
+            node.parent.remove(node)
+
+
 def frame(app, doctree):
     """Give paragraphs and sections that sum up, ask or cite the look of a box."""
     for paragraph in doctree.findall(nodes.paragraph):
@@ -86,7 +100,30 @@ def frame(app, doctree):
         if isinstance(section.parent, nodes.section):
             mark(section, section[0].astext().lower())
 
+    chapter = EXERCISES_OF.match(app.env.docname)
+    for box in list(doctree.findall(is_exercise)) if chapter else []:
+        box += more_exercises(app.env.docname, chapter[1])
+
 
 def mark(node, name):
     if name in BOXES:
         node["classes"] += ["box", f"box-{BOXES[name]}"]
+
+
+def is_exercise(node):
+    return isinstance(node, nodes.Element) and "box-exercise" in node.get("classes", ())
+
+
+def more_exercises(docname, chapter):
+    """Return a link to the exercises of a chapter."""
+    link = addnodes.pending_xref(
+        "",
+        nodes.inline(text="More exercises"),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/exercises/{chapter}",
+        refdoc=docname,
+        refexplicit=True,
+        refwarn=True,
+    )
+    return nodes.inline("", "", link, classes=["more"])

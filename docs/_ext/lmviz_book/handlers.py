@@ -38,6 +38,7 @@ HANDLERS = {
         ("doctree-read", figures.leave_out_captions),
         ("doctree-read", cells.fold_drawing),
         ("doctree-read", cells.leave_out_unsolved),
+        ("doctree-read", cells.leave_out_the_gallerys_own),
         ("doctree-read", cells.frame),
         ("doctree-read", gallery.show_controls),
         ("doctree-read", tables.show),
