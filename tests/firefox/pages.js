@@ -79,21 +79,20 @@ function focusOn(kind, n) {
   return n < parts.length;
 }
 
-/** Return places in the view to point at. */
-function places(kind) {
-  const view = document.querySelector(kind);
-  view.scrollIntoView({ block: "center", behavior: "instant" });
-  const nodes = view.shadowRoot.querySelectorAll("button, svg, canvas, td, rect, circle, .heat");
-  return [...nodes].map((node) => node.getBoundingClientRect())
-    .filter(({ width, height, top, bottom }) => width && height && top >= 60 && bottom <= innerHeight)
-    .slice(0, 80)
-    .map(({ x, y, width, height }) => [x + width / 2, y + height / 2]);
+/** Return where the nth part of the view is, once it is in sight; null at the end. */
+function place(kind, n) {
+  const parts = [...document.querySelector(kind).shadowRoot
+    .querySelectorAll("button, svg, canvas, td, rect, circle, .heat")];
+  const part = parts.filter((one) => one.checkVisibility())[n];
+  part?.scrollIntoView({ block: "center", behavior: "instant" });
+  const box = part?.getBoundingClientRect();
+  return box ? [box.x + box.width / 2, box.y + box.height / 2] : null;
 }
 
 async function answersToPointer(page, kind) {
   const before = await page.evaluate(said, kind);
-  for (const [x, y] of await page.evaluate(places, kind)) {
-    await page.mouse.move(x, y);
+  for (let n = 0, at; (at = await page.evaluate(place, kind, n)); n += 1) {
+    if (at[0] > 0 && at[0] < 1280) await page.mouse.move(...at);
     if (await page.evaluate(said, kind) !== before) return true;
   }
   return false;
