@@ -21,6 +21,15 @@ NAMES = (
 )
 
 
+# Wait until no colour or size is in transition any more, nor in any view.
+SETTLED = """async () => {
+    const views = [...document.querySelectorAll("*")].map((e) => e.shadowRoot);
+    const running = [document, ...views].flatMap((root) => root?.getAnimations() ?? []);
+    const moving = running.filter((each) => each instanceof CSSTransition);
+    await Promise.allSettled(moving.map((each) => each.finished));
+}"""
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -171,6 +180,8 @@ def no_violations():
     from axe_playwright_python.sync_playwright import Axe
 
     def check(page, selector=None, rules=None):
+        # A colour on its way to another one may have too little contrast.
+        page.evaluate(SETTLED)
         # It would fetch style sheets again, and those they import from a wrong place.
         options = {"preload": False, "resultTypes": ["violations"]}
         if rules:

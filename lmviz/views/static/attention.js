@@ -85,7 +85,8 @@ const build = async (view, root, data) => {
   const sum = make("div", { class: "sum" });
   const explain = (query, key) => {
     const [term, power] = scores && state.what === WHAT[0] ? [score(query, key)] : [];
-    if (term === undefined) return ["Each row sums to 1."];
+    if (term === undefined)
+      return [state.what.startsWith("max") ? "A row of maxima can sum to more than 1." : "Each row sums to 1."];
     if (state.step === STEPS[0]) return ["Query times key, divided by √d:", make("b", {}, number(term))];
     if (hidden(query, key)) return ["Later keys get −∞, so that their weight is 0."];
     if (state.step === STEPS[1]) return ["Earlier keys keep their score:", make("b", {}, number(term))];

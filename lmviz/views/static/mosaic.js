@@ -26,7 +26,10 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     } }, labels, ring);
   const node = make("div", { class: "wide mosaic" }, make("div", { class: "plot" }, tiles, svg));
 
-  const paint = () => tint(tiles, small.map(fraction), width);
+  const paint = () => {
+    tint(tiles, small.map(fraction), width);
+    tiles.style.visibility = "visible";
+  };
 
   // Thumbnails: the largest weight of each patch, a layer at a time, to stay responsive.
   const gather = async () => {
@@ -54,7 +57,7 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     flip = phone;
     const [down, right] = sizes();
     tile = phone ? 28 : clamp([Math.floor(Math.min((height - TOP) / down, (most - LEFT) / right)) - 11], [26])[0] + 11;
-    fill(tiles, { style: `left:${LEFT}px;top:${TOP}px;width:${right * tile}px;height:${down * tile}px` });
+    fill(tiles, { style: `left:${LEFT}px;top:${TOP}px;width:${right * tile}px;height:${down * tile}px;visibility:hidden` });
     fill(svg, { width: LEFT + right * tile + 2, height: TOP + down * tile + 2,
       "aria-label": `All heads: one ${phone ? "column" : "row"} per layer, one ${phone ? "row" : "column"} per head; `
         + "choose with the arrow keys" });
