@@ -89,7 +89,8 @@ def introduce(app, docname, source):
         chapter = lesson.removesuffix("index").strip("/")
         if chapter in chapters(app):
             source[0] += f"\n{BOX.format(text=practise(chapter))}"
-    elif entry := table(app).get(lesson):
+    else:
+        entry = table(app).get(lesson, {})
         line = LINE.format(parts=" · ".join(facts(app, lesson, entry)))
         boxes = "".join(BOX.format(text=text) for text in leads(app, lesson, entry))
         source[0] = TITLE.sub(lambda title: title[0] + line, source[0], count=1)
@@ -105,7 +106,8 @@ def cards(folder, thumbnails):
 def facts(app, lesson, entry):
     """Yield the parts of the line below a lesson's title."""
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
-    yield f":ref:`{entry['level']} <levels>`"
+    if level := entry.get("level"):
+        yield f":ref:`{level} <levels>`"
     yield f"{minutes(app, lesson)} min"
     needed = [
         f"{number(name)} :doc:`/{folder}/{name}`" for name in entry.get("after", [])
@@ -125,7 +127,7 @@ def leads(app, lesson, entry):
             "story, choose a head, ablate it. :doc:`/book/explorer`"
         )
     chapter, name = lesson.split("/")
-    if name == list(chapters(app)[chapter])[-1]:
+    if entry and name == list(chapters(app)[chapter])[-1]:
         yield practise(chapter)
 
 
