@@ -125,6 +125,27 @@ print("the same as transformers writes:", theirs.tolist() == [s.id for s in gree
 assert difference < 1e-4
 
 # %%
+# Last, choose each token yourself. The model computes the three most likely tokens of
+# each step, five steps deep, for every choice that you could make. Let greedy write
+# first and note its nats. Then undo it, and see whether another first token leads to a
+# text with fewer nats, which is a higher probability.
+from lmviz import views
+
+tree, level = {}, {(): ids}
+for _ in range(5):
+    with torch.inference_mode():
+        batch = torch.stack([*level.values()])
+        logits = lm.module(batch, use_cache=False, logits_to_keep=1).logits[:, -1]
+    probs, best = prediction.probabilities(logits).topk(3)
+    tree |= {path: (lm.tokens(best[i]), probs[i]) for i, path in enumerate(level)}
+    level = {
+        (*path, j): torch.cat([so_far, best[i, j, None]])
+        for i, (path, so_far) in enumerate(level.items())
+        for j in range(3)
+    }
+views.continuations(start, tree, title="Choose each token yourself")
+
+# %%
 # **Takeaway.** A model only ever answers "what next?"; the text comes from the rule
 # that chooses, and the cache spares it from reading twice.
 #

@@ -2,6 +2,7 @@
 
 from ._view import View
 from .attention import AttentionView, attention
+from .continuations import continuations
 from .embeddings import embeddings
 from .explorer import explorer
 from .lens import lens
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionView",
     "View",
     "attention",
+    "continuations",
     "embeddings",
     "explorer",
     "lens",

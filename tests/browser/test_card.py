@@ -10,8 +10,10 @@ WORDS = ["The", "␣dog", "␣chased", "␣the", "␣ball", "."]
 N = len(WORDS)
 LOGITS = np.random.default_rng(0).normal(size=(4, N, N)) * 3
 WEIGHTS = np.tile(np.tri(N) / np.tri(N).sum(1, keepdims=True), (30, 9, 1, 1))
+TREE = {path: (WORDS[1:4], [0.5, 0.3, 0.1]) for path in [(), (0,), (0, 2), (1,)]}
 VIEWS = {
     "attention": lambda: views.attention(WEIGHTS, WORDS),
+    "continuations": lambda: views.continuations("The dog", TREE),
     "embeddings": lambda: views.embeddings(LOGITS, WORDS),
     "explorer": views.explorer,
     "lens": lambda: views.lens(LOGITS, range(N), WORDS, vocabulary=WORDS),

@@ -20,6 +20,10 @@ VIEWS = {
         lambda: views.attention(WEIGHTS / WEIGHTS.sum(-1, keepdims=True), WORDS),
         ["query ↓", "key →", "Attention weights", *WORDS[-2:]],
     ),
+    "continuations": (
+        lambda: views.continuations("Once", {(): (WORDS[-4:], [0.25] * 4)}),
+        ["Once", "Most likely next tokens, .*", r"0\.250", *WORDS[-2:]],
+    ),
     "embeddings": (
         lambda: views.embeddings(RNG.normal(size=(N, 6)), WORDS),
         ["Closest by cosine, in all .*", *WORDS[-2:]],

@@ -231,6 +231,13 @@ _FIGURES = [
         labels={"tokens": "T"},
         **_PAIRS,
     ),
+    Case(
+        "views.continuations",
+        {"probs": "chances: d"},
+        lambda probs, words: lmviz.views.continuations("A", {(): (words, probs)}),
+        labels={"words": "d"},
+        wide=("d", 10),
+    ),
     Case("views.embeddings", {"vectors": "L T d"}, labels={"labels": "T"}),
     Case(
         "views.prediction",

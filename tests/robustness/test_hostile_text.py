@@ -131,6 +131,9 @@ LOGITS = np.random.default_rng(0).normal(size=(2, N, N))
 EYE = np.eye(N)[None, None]
 VIEWS = {
     "attention": lambda t: views.attention(EYE, [t, "b", "c"], title=t),
+    "continuations": lambda t: views.continuations(
+        t[:2000], {(): ([t, "b"], [0.5, 0.2]), (0,): (["c", t], [0.5, 0.2])}, title=t
+    ),
     "embeddings": lambda t: views.embeddings(np.eye(N), [t, "b", "c"], title=t),
     "lens": lambda t: views.lens(
         LOGITS, range(N), [t, "b", "c"], vocabulary=[t, "b", "c"], title=t
@@ -369,6 +372,8 @@ def test_a_figure_shows_it_literally(tried, caplog, name):
             np.zeros((n, 2)), ["x"] * n, title="", xlabel="", ylabel=""
         ),
         lambda n: views.attention(np.ones((1, 1, 1, n)) / n, ["x"] * n),
+        lambda n: views.continuations("x" * n, {(): (["a"], [1])}),
+        lambda n: views.continuations("", {(): (["x"] * n, [1 / n] * n)}),
         lambda n: views.embeddings(np.ones((n, 2)), ["x"] * n),
         lambda n: views.lens(np.ones((1, n, 1)), [0] * n, ["x"] * n, vocabulary=["x"]),
         lambda n: views.prediction(np.ones((n, 1)), ["x"] * n, vocabulary=["x"]),

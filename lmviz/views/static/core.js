@@ -120,6 +120,9 @@ export class View extends HTMLElement {
 // A word of the text, in the colour of its role: query, key, value, plus or minus.
 export const word = (text, role = "word") => make("b", { class: role }, visible(text));
 
+// A probability, small ones with two digits.
+export const share = (p) => (p === 0 ? "0" : p < 0.001 ? p.toExponential(1) : p.toFixed(3));
+
 // The last line of a card: a note, and a menu of buttons. What a button did, `done` says.
 export const foot = (note, ...buttons) => {
   const summary = make("summary", { "aria-label": "Save or copy", title: "Save or copy",

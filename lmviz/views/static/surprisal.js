@@ -1,9 +1,7 @@
-import { View, define, foot, make, strip, visible, word } from "./core.js";
+import { View, define, foot, make, share, strip, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
 const number = (x) => (x === Infinity ? "∞" : x.toFixed(2));
-// A probability, small ones with two digits.
-const share = (p) => (p === 0 ? "0" : p < 0.001 ? p.toExponential(1) : p.toFixed(3));
 
 define("lmviz-surprisal", class extends View {
   static hint = "Point at a token: what was expected in its place?";
