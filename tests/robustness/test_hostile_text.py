@@ -430,7 +430,8 @@ def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
         assert got.tags == wanted.tags
         assert got.runs == []
         if name != "positions":  # it shows no words
-            assert text in strings_in(json.loads(got.data[0]))
+            kept = strings_in(json.loads(got.data[0]))
+            assert any(text in string for string in kept)
         view.save(tmp_path / "page.html")
         saved = (tmp_path / "page.html").read_text(encoding="utf-8")
         assert saved.endswith("</html>\n")
