@@ -424,6 +424,9 @@ def test_a_view_has_the_same_elements_whatever_the_text(tried, tmp_path, name):
         if name == "tokens" and text in hostile.HALVES:  # it shows bytes, and has none
             assert HALF in refusal(VIEWS[name], text)
             continue
+        if name == "merges" and len(text) > 2000:
+            assert "at most 2,000 characters" in refusal(VIEWS[name], text)
+            continue
         view = VIEWS[name](text)
         written = view._repr_html_()
         got = Shape(written)
