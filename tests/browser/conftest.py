@@ -21,12 +21,14 @@ NAMES = (
 )
 
 
-# Wait until no colour or size is in transition any more, nor in any view.
+# Wait until nothing is in transition any more, nor in any view; at most a second, as a
+# page in the background stands still.
 SETTLED = """async () => {
     const views = [...document.querySelectorAll("*")].map((e) => e.shadowRoot);
     const running = [document, ...views].flatMap((root) => root?.getAnimations() ?? []);
     const moving = running.filter((each) => each instanceof CSSTransition);
-    await Promise.allSettled(moving.map((each) => each.finished));
+    const settled = Promise.allSettled(moving.map((each) => each.finished));
+    await Promise.race([settled, new Promise((done) => setTimeout(done, 1000))]);
 }"""
 
 
