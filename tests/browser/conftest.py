@@ -21,6 +21,16 @@ NAMES = (
 )
 
 
+# Wait until each view has drawn; one whose script did not come never does.
+DRAWN = """async () => {
+    const drawn = async (element) => {
+        await customElements.whenDefined(element.localName);
+        await element.ready;
+    };
+    const late = (_, fail) => setTimeout(() => fail(Error("a view isn't drawn")), 20000);
+    const views = [...document.querySelectorAll("[data-title]")].map(drawn);
+    await Promise.race([Promise.all(views), new Promise(late)]);
+}"""
 # Wait until nothing is in transition any more, nor in any view; at most a second, as a
 # page in the background stands still.
 SETTLED = """async () => {
@@ -30,6 +40,11 @@ SETTLED = """async () => {
     const settled = Promise.allSettled(moving.map((each) => each.finished));
     await Promise.race([settled, new Promise((done) => setTimeout(done, 1000))]);
 }"""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    # A browser opens many connections at once, and drops what is not accepted.
+    request_queue_size = 128
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -44,7 +59,7 @@ def serve():
 
     def start(folder):
         handler = functools.partial(_Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
@@ -141,14 +156,7 @@ def open_page(context, tmp_path, serve):
         )
         opened.append(page)
         page.goto(url)
-        page.evaluate(
-            """async () => {
-                for (const element of document.querySelectorAll("[data-title]")) {
-                    await customElements.whenDefined(element.localName);
-                    await element.ready;
-                }
-            }"""
-        )
+        page.evaluate(DRAWN)
         return page
 
     yield start

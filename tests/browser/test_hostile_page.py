@@ -65,7 +65,7 @@ def build(folder, words):
     for place in (lesson.parent, lesson.parents[1]):
         (place / "GALLERY_HEADER.rst").write_text("Title\n=====\n\nText.\n")
     (docs / "index.md").write_text(
-        "# Index\n\n```{toctree}\nnotebook\nlessons/index\n```\n"
+        "# Index\n\n```{toctree}\nnotebook\nlessons/index\nlessons/01_one/index\n```\n"
     )
     show = SHOW.format(words=words)
     parts = [show, FIGURE.format(n=0), VIEW.format(view=VIEWS["lesson"])]
@@ -147,7 +147,7 @@ def test_printed_text_reads_as_it_was_typed(
 def test_a_figure_has_its_title(books, serve, open_page, kind):
     page = open_page(url=f"{serve(books['hostile'])}/{PAGES[kind]}")
     title = {"lesson": WORDS["hostile"][0], "notebook": WORDS["hostile"][5]}[kind]
-    assert page.locator("figcaption").first.text_content() == title
+    assert page.locator("figcaption").first.text_content().strip() == f"{title}."
 
 
 @pytest.mark.parametrize("kind", PAGES)

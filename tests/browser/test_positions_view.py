@@ -26,7 +26,7 @@ def choose(page, kind):
 
 
 def said(page):
-    return page.locator("output.say").inner_text().replace("−", "-")
+    return page.locator("output.say").text_content().replace("−", "-")
 
 
 def table(page):

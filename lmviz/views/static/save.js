@@ -104,6 +104,7 @@ export const saver = (what) => make("button", { onclick: ({ target }) => {
   const { style } = target.getRootNode().host;
   const kept = style.cssText;
   style.cssText += "color-scheme: light; color: #000; --fast: 0ms; --move: 0ms";
+  target.getRootNode().getAnimations().forEach((each) => each instanceof CSSTransition && each.finish());
   const [name, node, complete] = what();
   const svg = node.localName === "svg" ? flat(node) : picture(node);
   complete?.(svg);
