@@ -27,7 +27,7 @@ DRAWN = """async () => {
         await customElements.whenDefined(element.localName);
         await element.ready;
     };
-    const late = (_, fail) => setTimeout(() => fail(Error("a view isn't drawn")), 20000);
+    const late = (_, fail) => setTimeout(() => fail(Error("no view drawn")), 20000);
     const views = [...document.querySelectorAll("[data-title]")].map(drawn);
     await Promise.race([Promise.all(views), new Promise(late)]);
 }"""
