@@ -72,7 +72,7 @@ function said(kind) {
 
 /** Give the keys to the nth part of the view that takes them; false at the end. */
 function focusOn(kind, n) {
-  const ways = "[tabindex='0'], input, select, .strip button, [role='grid'] button";
+  const ways = "[tabindex='0'], input, select, .strip button, [role='grid'] button, .bars button";
   const parts = [...document.querySelector(kind).shadowRoot.querySelectorAll(ways)]
     .filter((part) => part.checkVisibility());
   parts[n]?.focus({ focusVisible: true });
@@ -95,12 +95,14 @@ async function answersToPointer(page, kind) {
     if (at[0] > 0 && at[0] < 1280) await page.mouse.move(...at);
     if (await page.evaluate(said, kind) !== before) return true;
   }
-  return false;
+  // A view whose parts answer only when they are pressed.
+  await page.mouse.click(...await page.evaluate(place, kind, 0));
+  return await page.evaluate(said, kind) !== before;
 }
 
 async function answersToKeys(page, kind) {
   for (let n = 0; await page.evaluate(focusOn, kind, n); n += 1) {
-    for (const key of ["ArrowRight", "ArrowDown"]) {
+    for (const key of ["ArrowRight", "ArrowDown", "Enter"]) {
       const before = await page.evaluate(said, kind);
       await page.keyboard.press(key);
       if (await page.evaluate(said, kind) !== before) return true;
