@@ -6,7 +6,7 @@ import numpy as np
 
 from .._validation import array, check_finite, float_array
 from ._axes import add_colorbar, check_labels, new_axes, scaled, shortened
-from ._colors import KINDS, color_map
+from ._colors import COLORS, KINDS, color_map
 from ._fonts import make_legible
 from .heatmap import heatmap
 
@@ -86,7 +86,9 @@ def attention_map(
         colorbar=colorbar,
         ax=ax or new_axes(side + 0.6, side),
     )
-    ax.tick_params(length=0)
+    for axis, role in ((ax.xaxis, "key"), (ax.yaxis, "query")):
+        axis.label.set_color(COLORS[role])
+        axis.set_tick_params(length=0, labelcolor=COLORS[role])
     ax.tick_params("x", rotation=90)
     return ax
 

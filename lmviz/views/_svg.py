@@ -2,9 +2,9 @@
 
 import numpy as np
 
-# The colour of weights in tokens.css: how opaque it is tells how large a weight is, and
+# Colours of tokens.css. How opaque that of weights is tells how large a weight is, and
 # even zero is told from nothing, as in core.js.
-_WEIGHT = "#0b6e70"
+_HUES = {"weight": "#0b6e70", "query": "#2362b3", "key": "#855a00"}
 # Each scale's function from a weight to a fraction of the colour bar, and the labels of
 # evenly spaced ticks, as in attention.js.
 SCALES = {
@@ -41,9 +41,10 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
     fraction, ticks = SCALES[scale]
     cell = min(24, max(1, round(480 / len(columns))))
     width, height = cell * len(columns), cell * len(rows)
-    ink, hue = "#000", _WEIGHT
+    ink, (hue, query, key) = "#000", _HUES.values()
     if background is None:
-        ink, hue = "currentColor", f"var(--weight, {_WEIGHT})"
+        ink = "currentColor"
+        hue, query, key = (f"var(--{role}, {hue})" for role, hue in _HUES.items())
     size = f'width="{max(_LEFT + width + 8, 340)}" height="{_TOP + height + _BELOW}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
@@ -64,17 +65,19 @@ def draw(matrix, seen, rows, columns, *, title, scale, background=None):
         f'<g transform="translate({_LEFT} {_TOP}) scale({cell})" fill="{hue}" '
         f'shape-rendering="crispEdges">{_squares(fraction(matrix), seen)}</g>'
     )
-    end, middle = 'text-anchor="end"', 'text-anchor="middle"'
+    query, key = (f'fill="{colour}" text-anchor=' for colour in (query, key))
     every = -(-12 // cell)
     for i, label in [*enumerate(rows)][::every]:
-        parts.append(_text(_LEFT - 5, _TOP + (i + 0.5) * cell + 4, label, end))
+        parts.append(
+            _text(_LEFT - 5, _TOP + (i + 0.5) * cell + 4, label, query + '"end"')
+        )
     for i, label in [*enumerate(columns)][::every]:
         at = _LEFT + (i + 0.5) * cell + 4
-        parts.append(_text(at, _TOP + height + 5, label, end, turn=-90))
-    parts.append(
-        _text(_LEFT + width / 2, _TOP + height + 92, "key (attended to)", middle)
-    )
-    parts.append(_text(14, _TOP + height / 2, "query", middle, turn=-90))
+        parts.append(_text(at, _TOP + height + 5, label, key + '"end"', turn=-90))
+    middle = _LEFT + width / 2
+    below = _TOP + height + 92
+    parts.append(_text(middle, below, "key (attended to)", key + '"middle"'))
+    parts.append(_text(14, _TOP + height / 2, "query", query + '"middle"', turn=-90))
     return "".join([*parts, "</svg>"])
 
 

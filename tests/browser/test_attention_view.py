@@ -354,6 +354,54 @@ def test_pointing_at_a_tile_names_its_head_and_strongest_pair(open_page):
     assert shown(page) == before
 
 
+def test_the_strongest_heads_of_a_pair_are_named_and_chosen(open_page):
+    page = open_page(attention(WEIGHTS, WORDS))
+    figure(page).locator(".strip button").nth(5).hover()
+    point(page, 4, 2)
+    best = figure(page).locator(".ranking button")
+    order = np.argsort(-WEIGHTS[:, :, 4, 2].ravel())[:3]
+    for i, at in enumerate(order):
+        layer, head = divmod(int(at), 4)
+        name, weight = best.nth(i).get_attribute("aria-label").rsplit(" ", 1)
+        assert name == f"Layer {layer}, head {head}, weight"
+        assert abs(float(weight) - WEIGHTS[layer, head, 4, 2]) <= 0.006
+        seen = best.nth(i).inner_text().split()
+        assert seen == ["head", f"{layer}.{head}", weight]
+    best.nth(0).focus()
+    page.keyboard.press("Enter")
+    layer, head = divmod(int(order[0]), 4)
+    assert shown(page).startswith(
+        f"Layer {layer}, head {head}: query 4 ␣ball attends to key 2 ␣chased"
+    )
+    assert best.nth(0).get_attribute("aria-current") == "true"
+    point(page, 2, 4)
+    assert not figure(page).locator(".ranking").is_visible()
+
+
+def test_a_single_head_has_no_rivals(open_page):
+    page = open_page(attention(WEIGHTS[:1, :1], WORDS))
+    point(page, 4, 2)
+    assert not figure(page).locator(".ranking").is_visible()
+
+
+def test_a_chosen_word_covers_no_other(open_page):
+    words = [f"word{i}" for i in range(40)]
+    page = open_page(attention(random_weights(1, 2, 40, 40), words))
+    point(page, 30, 13, n=40)
+    # The chosen words are in the last group, the others in the one before the numbers.
+    names = """[...document.querySelector("lmviz-attention").shadowRoot
+        .querySelectorAll(".map text.key")].filter((text) =>
+          text.getAttribute("visibility") !== "hidden").map((text) =>
+          [text.textContent, text.getBoundingClientRect().toJSON()])"""
+    shown_words = {
+        name.strip("\u2068\u2069"): box for name, box in page.evaluate(names)
+    }
+    chosen = shown_words.pop("word13")
+    assert len(shown_words) > 10
+    for box in shown_words.values():
+        assert box["right"] <= chosen["left"] + 2 or box["left"] >= chosen["right"] - 2
+
+
 SCORES = np.random.default_rng(4).normal(size=(2, 1, 6, 6)) * 2
 OF_SCORES = np.where(SEEN, np.exp(SCORES), 0)
 OF_SCORES /= OF_SCORES.sum(-1, keepdims=True)

@@ -99,8 +99,26 @@ const build = async (view, root, data) => {
       make("b", {}, `= ${row(query)[key].toFixed(2)}`)];
   };
 
+  // The heads that attend most from the query in hand to the key in hand.
+  const best = Array.from({ length: Math.min(3, layers * heads) }, (_, i) => make("button", { onclick: () => {
+    const [head] = best[i].ranked;
+    show({ layer: Math.floor(head / heads), head: head % heads, what: WHAT[0] });
+  } }));
+  const ranking = make("div", { class: "ranking", role: "group", "aria-label": "Heads with the largest weight here" },
+    make("div", {}, "strongest heads here"), ...best);
+  const rank = (query, key) => {
+    const found = weights.ranked(query, key, best.length);
+    ranking.hidden = single || !found.length;
+    found.forEach(([head, weight], i) => {
+      const [layer, column] = [Math.floor(head / heads), head % heads];
+      best[i].ranked = [head, weight];
+      best[i].ariaLabel = `Layer ${layer}, head ${column}, weight ${weight.toFixed(2)}`;
+      best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && column === state.head;
+      best[i].replaceChildren(`head ${layer}.${column}`, make("b", { class: "number" }, weight.toFixed(2)));
+    });
+  };
+
   const point = (query, key, event) => {
-    const rowChanged = query !== state.query;
     Object.assign(state, { query, key });
     chart.mark(query, key);
     [...line.children].forEach((button, k) => {
@@ -111,6 +129,7 @@ const build = async (view, root, data) => {
     });
     if (arcs) arc(query);
     sum.replaceChildren(...explain(query, key));
+    rank(query, key);
     const name = view.shown && `${view.shown}: `;
     const weight = row(query)[key];
     if (scored() && !(state.step === STEPS[1] && weight < 0)) {
@@ -167,6 +186,7 @@ const build = async (view, root, data) => {
   // A copy has its name and its colour bar, and nothing of the pointer.
   const drawing = () => [`${root.ariaLabel} ${view.shown}${scored() ? ` ${state.step}` : ""}`, chart.svg, (svg) => {
     svg.lastChild.remove();
+    svg.querySelectorAll("[visibility]").forEach((word) => word.removeAttribute("visibility"));
     const [wide, high] = ["width", "height"].map((side) => +svg.getAttribute(side));
     const whole = draw("g", { transform: "translate(8 66)" }, chart.squares(view.fractions), ...svg.childNodes);
     const write = (x, y, content, more) => draw("text", { x, y, "font-size": 11, ...more }, content);
@@ -191,18 +211,19 @@ const build = async (view, root, data) => {
   picked.hidden = tiles.node.hidden = single;
   if (single) root.querySelector(".hint").textContent = `${scores ? "Go through the steps, and point" : "Point"} at a word or a square.`;
   root.append(text, make("div", { class: "both" }, tiles.node, chart.node,
-    make("div", { class: "side" }, make("div", { class: "controls" }, picked, unfold, colours), legend, sum)),
+    make("div", { class: "side" }, make("div", { class: "controls" }, picked, unfold, colours), legend, sum, ranking)),
   foot(note, copier(table), saver(drawing)));
 
   // Sizes follow the card's; all of it fits a screen.
+  const tall = arcs ? TALL : TALL - 18;
   let width;
   const layout = () => {
     width = root.clientWidth;
     const inner = width - (width <= 560 ? 26 : 34);
     const phone = width <= 560;
-    const done = tiles.layout(phone, TALL, Math.min(280, inner * 0.3));
+    const done = tiles.layout(phone, tall, Math.min(280, inner * 0.3));
     const beside = (single ? 0 : tiles.width + 20) + (inner < 660 ? 0 : 170);
-    chart.layout(phone ? inner : inner - beside, phone ? inner + 40 : TALL);
+    chart.layout(phone ? inner : inner - beside, phone ? inner + 40 : tall);
     show({});
     return done;
   };
@@ -218,7 +239,7 @@ define("lmviz-attention", class extends View {
 .both { display: flex; gap: 8px 20px; align-items: flex-start; }
 .text { margin-bottom: 6px; padding: 0 3px; } .text > div { position: relative; width: max-content; padding-bottom: 4px; }
 .text .strip { flex-wrap: nowrap; }
-.long > div { width: auto; } .long { max-height: 84px; overflow-y: auto; padding-top: 3px; }
+.long > div { width: auto; } .long { max-height: 106px; overflow-y: auto; padding-top: 3px; }
 .long .strip { flex-wrap: wrap; } .long button { min-height: 26px; font-size: 14px; padding: 0 5px; }
 .strip [aria-current="true"] { background: var(--mark) !important; border-color: var(--mark); color: #182126 !important; }
 .strip .key-now:not([aria-current="true"]) { border-color: var(--key); box-shadow: inset 0 0 0 1px var(--key); }
@@ -232,12 +253,15 @@ define("lmviz-attention", class extends View {
   color-mix(in srgb, var(--weight) 6%, var(--raised)), var(--weight)); }
 .ticks { display: flex; justify-content: space-between; font-size: 11px; }
 .sum { margin-top: 14px; } .sum > * { display: block; } .sum b { color: var(--ink); font-size: 18px; }
+.ranking { display: grid; gap: 4px; max-width: 220px; margin-top: 14px; }
+.ranking button { display: flex; justify-content: space-between; align-items: center; } .ranking button[aria-current="true"] { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
 @container (max-width: 693px) { .both { flex-wrap: wrap; } .side { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 10px 24px; }
   .side .controls { margin: 0; } .sum { margin: 0; } .legend { flex: 1 0 150px; } }
 @container (max-width: 560px) {
   .both { display: grid; grid-template-columns: minmax(0, 1fr); }
   .mosaic { order: 2; margin: 0 -12px; padding: 0 12px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 22px), #0000); }
   .text:not(.long) { margin: 0 -12px 6px; padding: 0 15px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 14px), #0000); }
+  .ranking { flex: 1 0 100%; grid-template-columns: repeat(3, 1fr); max-width: none; margin: 0; } .ranking > div { grid-column: 1 / -1; }
   .side { order: 3; } .side .controls { flex: 1 0 100%; max-width: none; grid-template-columns: 1fr auto; }
   .side .steps { grid-column: 1 / -1; }
 }`;

@@ -7,6 +7,9 @@ const shorten = (token) => visible(token.replace(/^(.{11}).{2,}$/su, "$1…"));
 const brief = (x) => (Math.abs(x) < 0.005 ? "0" : x.toFixed(Math.abs(x) < 9.95 ? 2 : 0))
   .replace(/^(-?)0\./, "$1.").replace("-", "−").replace(/^1\.00$/, "1");
 
+// The least height of the ground of a chosen word.
+const HIGH = 17;
+
 export const MAP = `
 .plot { position: relative; width: max-content; }
 .plot > div { position: absolute; }
@@ -27,7 +30,7 @@ export const map = (tokens, queries, { at, point }) => {
   const keys = tokens.length;
   const offset = keys - queries;
   const names = tokens.map(shorten);
-  let left, top, cell;
+  let left, top, cell, words;
   const cells = make("div", { class: "cells" });
   const [labels, grid, numbers, marks] = Array.from({ length: 4 }, () => draw("g"));
   const look = (event) => {
@@ -59,7 +62,7 @@ export const map = (tokens, queries, { at, point }) => {
     cell = fit(top);
     const [w, h] = [cell * keys, cell * queries];
     fill(cells, { style: `left:${left}px;top:${top}px;width:${w}px;height:${h}px` });
-    fill(svg, { width: left + w + 4, height: top + h + 4, "font-size": size });
+    fill(svg, { width: left + w + 4, height: top + h + Math.max(4, (HIGH - cell) / 2 + 1), "font-size": size });
     const every = Math.ceil(12 / cell);
     const middle = (i) => (i + 0.5) * cell;
     const row = (i, more) => text(left - 8, top + middle(i) + 4, names[i + offset], { class: "query", "text-anchor": "end", ...more });
@@ -68,8 +71,9 @@ export const map = (tokens, queries, { at, point }) => {
       : text(left + middle(i), top - 8, names[i], { class: "key", "text-anchor": "middle", ...more }));
     const axis = { "text-anchor": "end", "font-size": 11, class: "soft" };
     labels.replaceChildren(text(left - 8, top - 20, "key →", axis), text(left - 8, top - 6, "query ↓", axis));
-    for (let i = 0; i < keys; i += every) labels.append(column(i));
-    for (let i = 0; i < queries; i += every) labels.append(row(i));
+    const each = (n, word) => Array.from({ length: Math.ceil(n / every) }, (_, i) => [i * every, word(i * every)]);
+    words = [each(queries, row), each(keys, column)];
+    labels.append(...words.flat().map(([, word]) => word));
     const lines = (n, draw) => Array.from({ length: n - 1 }, (_, i) => draw((i + 1) * cell)).join("");
     grid.replaceChildren(cell < 8 ? "" : draw("path", { class: "grid", "stroke-width": cell < 20 ? 1 : 3, d:
       lines(keys, (x) => `M${left + x} ${top}v${h}`) + lines(queries, (y) => `M${left} ${top + y}h${w}`) }));
@@ -81,14 +85,17 @@ export const map = (tokens, queries, { at, point }) => {
   // Mark a query and a key: their words, and their cell alone, so that no other is covered.
   const mark = (q, k) => {
     const [x, y] = [left + k * cell, top + q * cell];
-    const high = Math.max(Math.min(cell - 2, 22), 17);
+    const high = Math.max(Math.min(cell - 2, 22), HIGH);
     const frame = Math.max(cell + 1, 8);
     const [across, along] = [names[q + offset], names[k]].map((name) => breadth(name) + 2);
-    const words = [out.row(q, { class: "query chosen" }), out.column(k, { class: "key chosen" })];
+    const chosen = [out.row(q, { class: "query chosen" }), out.column(k, { class: "key chosen" })];
+    // Words are as close to each other as they can be: the chosen one replaces its neighbours.
+    [q, k].forEach((at, axis) => words[axis].forEach(([i, word]) =>
+      fill(word, { visibility: Math.abs(i - at) * cell < 14 ? "hidden" : "visible" })));
     marks.replaceChildren(
       box(left - 8 - across, y + (cell - high) / 2, across + 4, high, { class: "query-ground" }),
       out.turn ? box(x + (cell - high) / 2, top - 8 - along, high, along + 4, { class: "key-ground" })
-        : box(x, top - 24, cell, 20, { class: "key-ground" }), ...words,
+        : box(x, top - 24, cell, 20, { class: "key-ground" }), ...chosen,
       box(x + (cell - frame) / 2, y + (cell - frame) / 2, frame, frame, { class: "ring" }));
     const view = node.getBoundingClientRect();
     if (x < node.scrollLeft + left || x + cell > node.scrollLeft + view.width) node.scrollLeft = x - view.width / 2;

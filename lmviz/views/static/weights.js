@@ -7,6 +7,11 @@ export class Weights {
     Object.assign(this, { causal, low: low.values, high: high.values, levels: levels.values });
   }
 
+  // The weight behind a code.
+  #weight(i) {
+    return this.levels[this.low[i] | (((this.high[i >> 2] >> (2 * (i & 3))) & 3) << 8)];
+  }
+
   // Put the largest or mean weight of `n` heads where `start` says of a row and `columns`
   // of a key, straight from the codes. Plain numbers in the inner loop, for its speed.
   gather(values, from, n, mean, start, columns) {
@@ -31,6 +36,15 @@ export class Weights {
     const { queries, keys } = this;
     const each = Uint32Array.from({ length: keys }, (_, k) => k);
     return this.gather(new Float32Array(queries * keys).fill(-1), from, n, mean, (q) => q * keys, each);
+  }
+
+  // The heads that give one key the largest weights from one query: pairs of head and weight.
+  ranked(query, key, n) {
+    const { causal, offset, size, keys, layers, heads } = this;
+    if (causal && key > query + offset) return [];
+    const at = key + (causal ? query * (offset + (query + 1) / 2) : query * keys);
+    return Array.from({ length: layers * heads }, (_, head) => [head, this.#weight(head * size + at)])
+      .sort((a, b) => b[1] - a[1]).slice(0, n);
   }
 
   // The largest weight of one head on another token than the first one or itself.
