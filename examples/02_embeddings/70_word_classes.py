@@ -39,17 +39,18 @@ for i, name in enumerate(CLASSES):
     label = f"{name}: {', '.join(CLASSES[name][:2])} …"
     ax.scatter(*coordinates[where].T, marker=marker, color=colour, s=45, label=label)
 ax.set(
-    title=f"The words of the toy, {kept.sum():.0%} of the variance",
+    title=f"The toy's word embeddings, {kept.sum():.0%} of the variance",
     xlabel="first principal component",
     ylabel="second principal component",
 )
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plots.caption(
-    f"Two dimensions show some of the classes. They hold {kept.sum():.0%} of the "
-    "variance of the toy's word vectors: a few classes form groups of their own, "
-    "others overlap on the map although they are apart in all dimensions.",
-    alt=f"{len(words)} points in {len(CLASSES)} kinds of markers, one per class of "
-    "words. Some kinds form groups, many overlap near the middle.",
+    "Two dimensions separate only some of the word classes. The map holds "
+    f"{kept.sum():.0%} of the variance of the toy's word embeddings. Several classes "
+    "form groups; others overlap, although in all dimensions a word's nearest "
+    "neighbour is of its own class.",
+    alt=f"{len(words)} points, with a marker for each of {len(CLASSES)} classes. Some "
+    "classes form groups of their own, most of the others overlap below the middle.",
 )
 plt.show()
 

@@ -38,12 +38,12 @@ plots.heatmap(
     ax=ax,
 )
 plots.caption(
-    "Low dimensions alternate fast, high ones hardly at all. Each row encodes a "
-    "position. On the left the values change from one position to the next; on the "
-    "right sine (near 0) and cosine (near 1) stay almost the same over all 1024 "
-    "positions.",
-    alt="A table of 1024 rows and 768 columns in violet and orange. Curved stripes, "
-    "narrow at the left, become wider to the right and end in straight vertical "
+    "Low dimensions vary quickly with position, high dimensions slowly. Each row is "
+    "the encoding of a position. On the left, values change from one position to the "
+    "next; on the far right, sine (near 0) and cosine (near 1) are almost constant "
+    "over all 1024 positions.",
+    alt="A heatmap of 1024 rows and 768 columns in violet and orange: fine noise on "
+    "the left, then curved bands that widen to the right and end in straight vertical "
     "stripes.",
 )
 plt.show()
@@ -63,11 +63,11 @@ for ax, dimension in zip(axes, (100, 160, 220), strict=True):
 axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
 axes[-1].set_xlabel("position")
 plots.caption(
-    "Each pair has its own wavelength. Three pairs of dimensions over the first 200 "
-    "positions: sine and cosine of one pair have the same wavelength, a quarter apart, "
+    "Each pair of dimensions has its own wavelength. Sine and cosine of three pairs "
+    "over the first 200 positions: within a pair they are a quarter of a period apart, "
     "and the wavelength grows with the dimension.",
-    alt="Three panels with two waves each, a solid and a dashed one. From the top to "
-    "the bottom the waves get longer; the dashed one is always a quarter ahead.",
+    alt="Three panels, one above the other, each with a solid and a dashed wave "
+    "between -1 and 1: about ten periods at the top, about two at the bottom.",
 )
 plt.show()
 
@@ -105,10 +105,11 @@ spread = max(
 print(f"largest spread along a diagonal: {spread:.1e}")
 assert spread < 1e-2
 plots.caption(
-    "The dot product depends on the distance alone. It is largest for a position with "
-    "itself, on the diagonal, and the same along every parallel to it.",
-    alt="A square of 100 by 100 dot products. The main diagonal is strongest, and the "
-    "colour fades with the distance from it, alike along the whole diagonal.",
+    "The dot product depends only on the distance between two positions. It is largest "
+    "on the diagonal, where a position meets itself, and constant along every parallel "
+    "to it.",
+    alt="A square heatmap of 100 by 100 dot products: a strong main diagonal, and "
+    "colour that fades evenly to both sides of it.",
 )
 plt.show()
 

@@ -30,19 +30,18 @@ from lmviz import plots
 
 layer = lm.card.n_layers - 1
 plots.attention_map(
-    head, trace.tokens, title=f"What each token looks at: layer {layer}, head 0"
+    head, trace.tokens, title=f"Layer {layer}, head 0: what each token attends to"
 )
 sums = head.sum(-1)
 print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
 print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 n = len(trace.tokens)
 plots.caption(
-    "The first column and the diagonal get most of the weight. Each row is a query, "
+    "Most tokens attend to the first token and to themselves. Each row is a query, "
     f"and its weights sum to 1; each column is a key. Layer {layer}, head 0. The "
     "upper right is blank: the causal mask hides later tokens.",
-    alt=f"A triangle of {n} rows and {n} columns of attention weights. Strong colour "
-    f"in the column of “{trace.tokens[0]}” and, for most tokens, on the token itself; "
-    "all other weights are small.",
+    alt=f"A lower triangle of {n} by {n} attention weights. The column of "
+    f"“{trace.tokens[0]}” and the diagonal have strong colour, all other cells little.",
 )
 plt.show()
 
@@ -70,10 +69,10 @@ for ax, scale, vmax in zip(
     )
 plt.suptitle("The same weights, as they are and as log(1 + weight)")
 plots.caption(
-    "The logarithm changes little. The same weights on a linear scale and as "
-    "log(1 + weight): for weights up to 1 this logarithm is nearly a straight line.",
-    alt="Two triangles of the same attention weights. On the right, small weights have "
-    "hardly more colour than on the left.",
+    "Taking the logarithm hardly changes the picture. The same weights on a linear "
+    "scale and as log(1 + weight), which is nearly linear between 0 and 1.",
+    alt="Two lower triangles of attention weights that look almost the same; on the "
+    "right, small weights have slightly more colour.",
 )
 plt.show()
 

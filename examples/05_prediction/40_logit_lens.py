@@ -44,20 +44,19 @@ from lmviz import plots, views
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
 _, ax = plt.subplots(figsize=(7.68, 4.4), layout="constrained")
-title = "The likeliest next token, seen after each layer"
+title = "Logit lens: the most likely next token at each layer"
 labels = {"xlabel": "token read", "ylabel": "layer", "label": "probability"}
 names = {"xticklabels": trace.tokens, "yticklabels": rows}
 tops = [[token[:12] for token in lm.tokens(ids)] for ids in shown.indices]
 ends = {"vmin": 0, "vmax": 1}
 plots.heatmap(shown.values, title=title, annot=tops, ax=ax, **ends, **names, **labels)
 plots.caption(
-    "The answer appears only at the end. Each cell is the most likely next token "
-    "when the stream is read off after a layer; stronger colour is a higher "
-    "probability. In the column of the last token the layers in between favour a "
-    "space or a full stop.",
-    alt="A table with a column per token and a row for every few layers, the last at "
-    f"the top. At the bottom the cells repeat their own tokens; “{tops[0][-1]}” "
-    "stands only at the top of the last column.",
+    "The answer appears only at the last layer. Each cell is the top token of the "
+    "logit lens at one layer and position; stronger colour is a higher probability. In "
+    "the column of the last token, the middle layers predict a space or a full stop.",
+    alt="A heatmap with a column per token and a row for every few layers, the last at "
+    "the top. In the bottom row most cells repeat their own token; "
+    f"“{tops[0][-1]}” is only in the top cell of the last column.",
 )
 plt.show()
 
@@ -83,18 +82,18 @@ ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
 ax.set_yscale("log")
 ax.invert_yaxis()
 ax.set(
-    title=f"The way of the final answer, {lm.tokens([answer])[0]}, to the first rank",
+    title=f"Rank of the final answer, {lm.tokens([answer])[0]}, at each layer",
     xlabel="layer",
     ylabel="rank (logarithmic)",
 )
 plots.make_legible(ax)
 first = int((rank == 1).int().argmax())
 plots.caption(
-    f"The answer comes first only in layer {first}. Its rank among all tokens, read "
-    f"off after each layer: {int(rank[0]):,} before the first block, then far behind "
-    "for most of the model, and near the top within the last layers.",
-    alt="A curve of the rank over the layers, with rank 1 at the top of a logarithmic "
-    "axis. It stays low for most layers and rises to rank 1 in the last ones.",
+    f"The answer reaches rank 1 only at layer {first}. Its rank among all tokens by "
+    f"the logit lens: {int(rank[0]):,} before the first block, hardly better through "
+    "most of the model, and near the top only in the last layers.",
+    alt="A curve over the layers, on a logarithmic axis with rank 1 at the top. It is "
+    "flat near the bottom for most layers, then climbs steeply to the top.",
 )
 plt.show()
 print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")

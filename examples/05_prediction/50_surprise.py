@@ -38,18 +38,20 @@ from lmviz import plots
 places = range(1, len(trace.tokens))
 _, ax = plt.subplots(figsize=(7.68, 3.4), layout="constrained")
 ax.bar(places, surprisal.tolist(), color=plots.PALETTE[0])
-ax.axhline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="all tokens alike")
+ax.axhline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="uniform guess")
 ax.set_xticks(places, trace.tokens[1:], rotation=60, ha="right")
-ax.set(title="How surprising was each token?", xlabel="token", ylabel="nats")
+ax.set(title="Surprisal of each token", xlabel="token", ylabel="nats")
 ax.legend()
 plots.make_legible(ax)
 top = int(surprisal.argmax())
 plots.caption(
-    f"The model is most surprised by “{trace.tokens[1 + top]}”, with "
-    f"{surprisal[top]:.1f} nats. Words that the text has announced cost little, the "
-    "second time less than the first. The dotted line is a guess among all tokens.",
-    alt=f"{len(surprisal)} bars, one per token after the first. The first one reaches "
-    "above the dotted line at 10.8 nats; most of the others are below 3.",
+    f"The model is most surprised by “{trace.tokens[1 + top]}”, at "
+    f"{surprisal[top]:.1f} nats. Tokens of the repeated sentence cost less the second "
+    "time, until its ending changes. The dotted line is a uniform guess over the "
+    "vocabulary.",
+    alt=f"{len(surprisal)} bars, one per token after the first. The first bar rises "
+    f"above the dotted line at {math.log(lm.card.vocabulary):.1f} nats and the last "
+    "but one nearly reaches it; the others are below 3.",
 )
 plt.show()
 
