@@ -17,8 +17,10 @@ VIEWS = {
     "embeddings": lambda: views.embeddings(LOGITS, WORDS),
     "explorer": views.explorer,
     "lens": lambda: views.lens(LOGITS, range(N), WORDS, vocabulary=WORDS),
+    "merges": lambda: views.merges({"low": 5, "lower": 2}, [("l", "o"), ("lo", "w")]),
     "positions": lambda: views.positions(n=40, d=16),
     "prediction": lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
+    "surprisal": lambda: views.surprisal(LOGITS[0], range(N), WORDS, vocabulary=WORDS),
     "tokens": lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
 }
 SMALL = [name for name in VIEWS if name != "explorer"]
@@ -99,6 +101,17 @@ def test_a_phone_has_no_overflow_and_targets_for_fingers(open_page, name):
               && !e.closest(".long")).map((e) => e.outerHTML);""",
     )
     assert low == []
+
+
+def test_what_is_below_the_readout_moves_only_for_a_longer_sentence(open_page):
+    page = open_page(VIEWS["attention"]())
+    map_ = page.locator(".map")
+    places = []
+    for words in (1, 60, 1, 40):
+        text = "word " * words
+        page.evaluate(f"document.querySelector('lmviz-attention').say({text!r})")
+        places.append(map_.bounding_box()["y"])
+    assert places[0] < places[1] == places[2] == places[3]
 
 
 def test_the_menu_opens_and_closes_with_keys(open_page):

@@ -118,6 +118,6 @@ summary::-webkit-details-marker { display: none; }
 }
 @media print {
   :host { color-scheme: light; }
-  .tag, .hint, .controls, .menu, .tip { display: none !important; }
+  .tag, .hint, .controls, .menu, .tip, .ranking, [role="switch"] { display: none !important; }
   .view { box-shadow: none; break-inside: avoid; }
 }`;

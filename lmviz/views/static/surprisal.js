@@ -4,7 +4,7 @@ import { saver } from "./save.js";
 const number = (x) => (x === Infinity ? "∞" : x.toFixed(2));
 
 define("lmviz-surprisal", class extends View {
-  static hint = "Point at a token: what was expected in its place?";
+  static hint = "Point at a token to see what the model expected there.";
   static css = `
     .both { display: grid; grid-template-columns: minmax(0, 1fr) 15rem; gap: 12px 28px; align-items: start; }
     .strip { gap: 10px 3px; max-height: 360px; overflow-y: auto; padding: 3px; align-items: start; }
