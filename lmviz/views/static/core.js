@@ -104,8 +104,9 @@ export class View extends HTMLElement {
     if (!this.#readout) this.head.append(this.#readout = make("output", { class: "say" }));
     this.#readout.replaceChildren(...content);
     // It keeps the height of its longest sentence, so that what is below it moves only once.
-    const { offsetHeight, style } = this.#readout;
-    if (offsetHeight > (parseFloat(style.minHeight) || 0)) style.minHeight = `${offsetHeight}px`;
+    const { style } = this.#readout;
+    const { height } = this.#readout.getBoundingClientRect();
+    if (height > (parseFloat(style.minHeight) || 0)) style.minHeight = `${height}px`;
   }
 
   // The same in few words at the pointer; without words it is hidden.
