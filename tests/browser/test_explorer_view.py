@@ -562,3 +562,19 @@ def test_the_explorer_is_ready_in_less_than_a_second(open_page):
                       "return performance.now() - t})()")  # fmt: skip
     print(f"ready by {took:.0f} ms, a head ablated in {click:.0f} ms")
     assert click < 1000
+
+
+@pytest.mark.parametrize("width", [390, 600, 1280])
+def test_no_part_covers_another(open_page, width):
+    page = open_page(views.explorer(), width=width)
+    boxes = ask(
+        page,
+        "[...x.shadowRoot.querySelectorAll('section')].filter(e => e.checkVisibility())"
+        ".map(e => e.getBoundingClientRect().toJSON())",
+    )
+    assert len(boxes) >= 5
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            apart_x = min(a["right"], b["right"]) <= max(a["left"], b["left"]) + 0.5
+            apart_y = min(a["bottom"], b["bottom"]) <= max(a["top"], b["top"]) + 0.5
+            assert apart_x or apart_y

@@ -62,7 +62,7 @@ const story = (x) => {
     // What is above the words scrolls away, under what the page keeps at its top.
     const above = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     x.parts.story.style.top = `${above - walk.offsetTop}px`;
-    x.parts.next.style.top = `${above + walk.offsetHeight}px`;
+    x.parts.next.style.setProperty("--under", `${above + walk.offsetHeight}px`);
     problem.textContent = complaint(x);
     // Likely words that begin as the last one typed.
     const [typed = "", ...others] = x.rest;
@@ -256,7 +256,7 @@ th[scope="row"], .lens td:first-child { position: sticky; left: 0; background: v
 .truth i { background: var(--key); } .ghost { background: none; border: 1.5px dashed var(--ink); height: 9px; bottom: 1px; }
 @container (min-width: 640px) {
   .body { grid-template-columns: minmax(0, 1fr) 264px; } .aside { grid-column: 2; grid-row: 1; } .main { grid-column: 1; grid-row: 1; }
-  .next { position: sticky; border-top: 0; }
+  .next { position: sticky; top: var(--under); border-top: 0; }
 }
 @container (max-width: 860px) { .both { grid-template-columns: minmax(0, 1fr); } .heads { max-width: 22rem; } }
 @container (max-width: 560px) { .walk > button { width: 40px; } .tell label { flex-wrap: wrap; } .bars button { min-height: 40px; } }`;
