@@ -20,13 +20,13 @@ TOUR = [
         "at": -16,
         "text": "Every word has an embedding, and so does every position. This is "
         "{word}. Go to the other {word} with ›: the first strip is the same, the "
-        "second differs. The sum tells the model both the word and its position.",
+        "second differs. Their sum carries both the word and its position.",
     },
     {
         "part": "attention",
         "at": -1,
-        "text": "Attention moves information between positions. Each small square is "
-        "a head. It is empty to the right of the diagonal: no word attends to later "
+        "text": "Attention moves information between positions. Each small map is a "
+        "head. It is empty to the right of the diagonal: no word attends to later "
         "ones.",
     },
     {
@@ -47,39 +47,39 @@ TOUR = [
     {
         "part": "stream",
         "at": -1,
-        "text": "Each layer adds its output to the residual stream. The vector has "
-        "length {first} at first and {last} after the last layer. Where does it "
-        "change most?",
+        "text": "Each layer adds its output to the residual stream. The norm of "
+        "the vector is {first} at first and {last} after the last layer. Where does "
+        "it grow most?",
     },
     {
         "part": "lens",
         "at": -1,
-        "text": "The last column is what each layer would predict if it were the "
-        "last. It ends with {top}, which is the prediction in every row from here on: "
-        "{since}.",
+        "text": "The last column is what the model would predict if each layer were "
+        "the last. It ends with {top}, which is the prediction in every row starting "
+        "at “{since}”.",
     },
     {
         "part": "next",
         "at": -1,
         "text": "The model predicts {top} with probability {model}. The true "
         "probability, which the grammar gives exactly, is listed with it. The "
-        "divergence sums up how far the two distributions differ.",
+        "divergence measures how far apart the two distributions are.",
     },
     {
         "part": "attention",
         "at": -1,
         "head": "needed",
         "off": True,
-        "text": "Which head does {top} depend on most? We ablated one at a time: it "
-        "is {head}, which is ablated now. The probability goes from {model} to "
+        "text": "Which head does {top} depend on most? Ablating one at a time shows "
+        "that it is {head}. It is ablated now: the probability changes from {model} to "
         "{value}. Restore it, and ablate others.",
     },
     {
         "part": "story",
         "at": -1,
         "story": "A song",
-        "text": "Another story, another question: the notes are repeated here, and "
-        "the model expects {top}. Which head is needed now? Try it. Then append words "
-        "below, or write a story of your own.",
+        "text": "In this story the notes are repeated, and the model predicts {top}. "
+        "Which head is needed now? Ablate one after another. Then append words, or "
+        "write a story of your own.",
     },
 ]

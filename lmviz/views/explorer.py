@@ -18,7 +18,7 @@ from ._view import LINKED, View
 _FACTS = "Anna has a red ball . Tom has a blue kite ."
 STORIES = {
     "A question": f"{_FACTS} the ball Anna has is",
-    "A thing, and whose it is": f"{_FACTS} the kite",
+    "A thing and its owner": f"{_FACTS} the kite",
     "A reminder": f"{_FACTS} Tom still has his",
     "A journey": f"{_FACTS} Anna went to the park with her ball because",
     "A chase": f"{_FACTS} the dog saw the cup because it was new . the new one was the",
@@ -30,23 +30,24 @@ _PARTS = {
     "vectors": (
         "Embeddings",
         "The embedding of the word and that of its position; their sum enters the "
-        "first layer. Violet is positive, orange negative, each strip on its own "
-        "scale; the length of each vector is on the right.",
+        "first layer. Violet is positive, orange negative. Each strip has its own "
+        "scale; the norm of its vector is on the right.",
     ),
     "attention": (
         "Attention",
-        "Each small square is a head, each row of squares a layer. In a square, rows "
-        "are queries and columns are keys (attended to); the stronger the colour, the "
-        "larger the weight. Press a square to enlarge it, or switch its head off.",
+        "Each map shows the attention weights of one head; each row of maps is a "
+        "layer. In a map, rows are queries and columns are keys; stronger colour is a "
+        "larger weight. Press a map to enlarge it. The switch below it ablates the "
+        "head.",
     ),
     "stream": (
         "Residual stream",
-        "The vector at this position after each layer, as strips again.",
+        "The vector at this position before the first layer and after each one.",
     ),
     "lens": (
         "Logit lens",
-        "What each layer would predict if it were the last: the most likely word; the "
-        "stronger its colour, the more probable. Press one to choose its position.",
+        "The most likely next word if each layer were the last; stronger colour is a "
+        "higher probability. Press a word to choose its position.",
     ),
     "next": ("Next word", "Press a word to append it."),
 }

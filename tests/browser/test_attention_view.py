@@ -344,7 +344,7 @@ def test_pointing_at_a_tile_names_its_head_and_strongest_pair(open_page):
     others[:, 0] = 0
     query, key = np.unravel_index(others.argmax(), others.shape)
     assert shown(page) == (
-        "Layer 1, head 2, the first token and itself aside: "
+        "Layer 1, head 2, off the diagonal and first column: "
         f"{WORDS[query]} → {WORDS[key]} {others.max():.2f}. Press to choose it."
     )
     assert figure(page).locator(".tiles").bounding_box() == box

@@ -164,7 +164,7 @@ def test_impossible_tokens_and_short_trees_are_accepted(open_page):
 def test_two_views_on_a_page_are_independent(open_page, view):
     page = open_page(view, view)
     take(page, 0)
-    assert "has probability" in said(page) and "Nothing is chosen" in said(page, 1)
+    assert "has probability" in said(page) and "No token is chosen" in said(page, 1)
 
 
 @pytest.mark.parametrize("dark", [False, True])

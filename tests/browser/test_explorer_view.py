@@ -166,7 +166,7 @@ def test_a_complete_or_too_long_story_is_reported(open_page):
     text_box(page).fill("Anna " * 80)
     assert len(ask(page, "x.said")) == 64
     output = ask(page, "x.parts.story.querySelector('output').textContent")
-    assert "holds 64 words" in output
+    assert "length is 64 words" in output
     first = page.get_by_role("region", name="next word").get_by_role("button").first
     assert first.is_disabled()
     text_box(page).fill("")
@@ -428,7 +428,7 @@ def test_ablating_a_head_changes_the_prediction(open_page, toy):
     said = ask(
         page, "[...x.parts.attention.querySelectorAll('output')].at(-1).textContent"
     )
-    assert f"goes from {whole['red']:.3f} to {without['red']:.3f}" in said
+    assert f"changes from {whole['red']:.3f} to {without['red']:.3f}" in said
     assert "Ablated: layer 0, head 3." in said
     said = verdict(page).split()
     found = float(said[said.index("nats;") - 1])
@@ -463,7 +463,7 @@ def test_the_tour_sets_the_page_and_states_measured_values(open_page, toy):
             ids, red = trace.ids, int(trace.logits[-1].argmax())
             effects = attention.head_effects(toy, ids, red)
             layer, head = divmod(int(effects.argmin()), 4)
-            assert f"it is layer {layer}, head {head}, which is ablated" in told
+            assert f"it is layer {layer}, head {head}. It is ablated" in told
             assert ask(page, "[...x.ablated]") == [layer * 4 + head]
             p = (effects.min() + trace.logits[-1].log_softmax(-1)[red]).exp()
             assert f"to {p:.2f}." in told

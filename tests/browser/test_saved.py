@@ -34,7 +34,7 @@ VIEWS = {
     ),
     "positions": (
         lambda: views.positions(n=20, d=8),
-        ["Some dimensions", "dim 0", "Similarity .*", "position", "dimension"],
+        ["Selected dimensions", "dim 0", "Dot product .*", "position", "dimension"],
     ),
     "prediction": (
         lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),

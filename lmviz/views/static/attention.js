@@ -48,7 +48,7 @@ const build = async (view, root, data) => {
       view.tip(event, name);
       if (k < 0) return view.say(name, ".");
       // One line: a second would move the tile from under the pointer.
-      view.say(`${name}, the first token and itself aside: `, word(tokens[q], "query"), " → ", word(tokens[k], "key"),
+      view.say(`${name}, off the diagonal and first column: `, word(tokens[q], "query"), " → ", word(tokens[k], "key"),
         ` ${weight.toFixed(2)}. Press to choose it.`);
     } });
 
@@ -87,13 +87,13 @@ const build = async (view, root, data) => {
     const [term, power] = scores && state.what === WHAT[0] ? [score(query, key)] : [];
     if (term === undefined)
       return [state.what.startsWith("max") ? "A row of maxima can sum to more than 1." : "Each row sums to 1."];
-    if (state.step === STEPS[0]) return ["Query times key, divided by √d:", make("b", {}, number(term))];
-    if (hidden(query, key)) return ["Later keys get −∞, so that their weight is 0."];
-    if (state.step === STEPS[1]) return ["Earlier keys keep their score:", make("b", {}, number(term))];
+    if (state.step === STEPS[0]) return ["Scaled dot product of query and key:", make("b", {}, number(term))];
+    if (hidden(query, key)) return ["Later keys are masked: score −∞, weight 0."];
+    if (state.step === STEPS[1]) return ["Visible keys keep their scores:", make("b", {}, number(term))];
     const kept = Array.from({ length: keys }, (_, k) => (hidden(query, k) ? -Infinity : score(query, k)));
     const shift = Math.max(...kept);
     const powers = kept.map((x) => Math.exp(x - shift));
-    return [shift > 20 ? "Softmax, scores less their largest:" : "Softmax of the row:",
+    return [shift > 20 ? "Softmax, with the largest score subtracted:" : "Softmax of the row:",
       ...(shift > 20 ? [powers[key], powers.reduce((a, b) => a + b)] : [Math.exp(term), powers.reduce((a, b) => a + b) * Math.exp(shift)])
         .map((x, i) => make("span", {}, i ? `÷ ${number(x)} (sum of the row)` : `exp(${number(shift > 20 ? term - shift : term)}) = ${number(x)}`)),
       make("b", {}, `= ${row(query)[key].toFixed(2)}`)];
@@ -209,7 +209,7 @@ const build = async (view, root, data) => {
   });
   const unfold = steps("Step of the computation", STEPS, state.step, (step) => show({ step }));
   picked.hidden = tiles.node.hidden = single;
-  if (single) root.querySelector(".hint").textContent = `${scores ? "Go through the steps, and point" : "Point"} at a word or a square.`;
+  if (single) root.querySelector(".hint").textContent = `${scores ? "Step through the computation, and point" : "Point"} at a word or a square.`;
   root.append(text, make("div", { class: "both" }, tiles.node, chart.node,
     make("div", { class: "side" }, make("div", { class: "controls" }, picked, unfold, colours), legend, sum, ranking)),
   foot(note, copier(table), saver(drawing)));

@@ -40,7 +40,7 @@ define("lmviz-continuations", class extends View {
     const box = make("div", {}, this.text, this.heading,
       make("div", { class: "room", style: `--k: ${k}` }, this.bars));
     root.append(box, make("div", { class: "controls" }, this.back, this.greedy),
-      foot(`Only the ${k} most likely tokens of each step are stored. Their probabilities are those among all tokens.`,
+      foot(`Only the ${k} most likely tokens of each step are stored. Probabilities are over the whole vocabulary.`,
         saver(() => ["continuations", box])));
     this.reach(0);
     this.show();
@@ -86,7 +86,7 @@ define("lmviz-continuations", class extends View {
       make("span", { class: "number" }, share(p)))));
     const next = this.after(path);
     this.heading.textContent = next.length ? "Most likely next tokens, and their probabilities"
-      : "The stored tree ends here: undo, and choose another token.";
+      : "The stored tree ends here. Undo to choose another token.";
     this.bars.hidden = !next.length;
     next.forEach(([name, p], i) => this.buttons[i].replaceChildren(make("span", { class: "word" }, visible(name)),
       make("span", {}, make("div", { class: "bar", style: `width: ${100 * p}%` })), make("span", { class: "number" }, share(p))));
@@ -95,7 +95,7 @@ define("lmviz-continuations", class extends View {
     // What had the focus may be gone.
     if (focus?.disabled || (focus && this.bars.hidden)) (path.length ? this.back : this.buttons[0]).focus();
     if (!path.length) {
-      return this.say("Nothing is chosen yet. The tokens below have probability ",
+      return this.say("No token is chosen yet. The tokens below have probability ",
         number(share(next.reduce((sum, [, p]) => sum + p, 0))), " together.");
     }
     const [name, p] = chosen.at(-1);

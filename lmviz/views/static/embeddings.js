@@ -207,7 +207,7 @@ define("lmviz-embeddings", class extends View {
     const [[first, cosine]] = near;
     this.say(where, word(labels[first]), " is closest to ", word(labels[at]),
       ` (cosine ${cosine.toFixed(2)}). Norm of `, word(labels[at]),
-      ` ${short(own[at])}; the median is ${short(middle)}.`);
+      `: ${short(own[at])}; median: ${short(middle)}.`);
     this.panel.replaceChildren(make("span", { class: "soft" }, "Closest by cosine, in all dimensions"),
       ...near.flatMap(([i, cosine]) => [word(labels[i]), make("span", { class: "number" }, cosine.toFixed(2)),
         make("span", { class: "bar", style: `width:${Math.max(0, 100 * cosine)}%` })]));

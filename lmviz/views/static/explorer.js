@@ -22,7 +22,7 @@ const steer = (node, move) => node.addEventListener("keydown", (event) => {
 });
 
 const complaint = ({ rest: [first], ids, model, language, said }) => {
-  if (ids.has(first)) return `The context holds ${model.context} words: the rest is ignored.`;
+  if (ids.has(first)) return `The context length is ${model.context} words: the rest is ignored.`;
   if (first) return `${visible(first)} is not in the toy's vocabulary: the story ends before it.`;
   const { choices, wrong } = language.read(said);
   if (wrong === null) return "";
@@ -82,7 +82,7 @@ const story = (x) => {
 // Vectors, each scaled to itself, and their lengths.
 const strips = (rows) => (x) => {
   const box = make("div", { class: "strips" });
-  return [[box, make("div", { class: "scale" }, "− largest", make("i"), "+ largest; at the right: length")], () => {
+  return [[box, make("div", { class: "scale" }, "− largest", make("i"), "+ largest; on the right, the norm")], () => {
     box.replaceChildren(...rows(x).flatMap(([name, row]) => {
       const most = Math.max(...row.map(Math.abs));
       const strip = signed(Float64Array.from(row, (value) => value / most), row.length, { role: "img", "aria-label": name,
@@ -139,7 +139,7 @@ const attention = (x) => {
     const top = best(x.whole.logits[x.at]);
     const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[top].toFixed(3));
     change.textContent = x.ablated.size ? `Ablated: ${[...x.ablated].map(x.named).join("; ")}. `
-      + `The probability of ${visible(x.data.words[top])} goes from ${before} to ${after}.` : "No head is ablated.";
+      + `The probability of ${visible(x.data.words[top])} changes from ${before} to ${after}.` : "No head is ablated.";
   }];
 };
 
@@ -190,7 +190,7 @@ const next = (x) => {
     for (const [id, bar] of bars) if (shown[id]) bar.animate({ width: [shown[id], bar.style.width] }, { duration, easing: "ease-out" });
     shown = Object.fromEntries(bars.map(([id, bar]) => [id, bar.style.width]));
     const top = best(x.trace.logits[x.at]);
-    x.say(`after position ${x.at}, `, word(x.said[x.at]), ", the model predicts ", word(words[top], "plus"),
+    x.say("after ", word(x.said[x.at]), ` (position ${x.at}), the model predicts `, word(words[top], "plus"),
       ` with probability ${columns.model[top].toFixed(3)}`, ...(columns.truth ? [`; the true probability is ${columns.truth[top].toFixed(3)}`] : []), ".");
     if (held) box.querySelector("button").focus();
     const far = (column) => columns.truth
@@ -211,7 +211,7 @@ const PARTS = {
 };
 
 define("lmviz-explorer", class extends View {
-  static hint = "Choose a story, press a word, and switch heads off.";
+  static hint = "Choose a story, press a word, and ablate heads.";
   static css = `${MAP}
 section { position: relative; padding: 12px 0; border-top: 1px solid var(--line); }
 h2 { font-size: 16px; font-weight: 600; margin: 0; } section > p { color: var(--soft); font-size: 13px; margin-bottom: 8px; }

@@ -30,7 +30,7 @@ define("lmviz-lens", class extends View {
       "aria-label": "Layers by positions: move with the arrow keys" }, this.svg);
     const whole = make("div", {}, make("div", { class: "controls" },
       steps("colour", [PROBABILITY, RANK], PROBABILITY, (by) => this.paint(by)), this.legend), this.box);
-    root.append(whole, foot("Bold: the final prediction. Underlined: the token that follows. Layer 0: the embeddings.",
+    root.append(whole, foot("Bold: the final prediction. Underlined: the token that follows in the text. Row 0: the embeddings, before the first layer.",
       saver(() => ["lens", whole])));
     this.by = PROBABILITY;
     this.lay();

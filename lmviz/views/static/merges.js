@@ -50,7 +50,7 @@ define("lmviz-merges", class extends View {
     const box = make("div", {}, make("div", { class: "both" }, this.words,
       make("div", {}, make("div", { class: "small" }, "Most frequent pairs of neighbours"), this.pairs)), this.learned);
     root.append(make("div", { class: "controls" }, this.next, this.back, control), box,
-      foot(`The corpus has ${words.length} words; × is the count of each. Yellow: the next pair. Filled: the last new token.`,
+      foot(`The corpus has ${words.length} distinct words, each with its count (×). Yellow: the next pair. Filled: the newest token.`,
         saver(() => ["byte pair encoding", box])));
     this.show(0);
   }

@@ -16,25 +16,25 @@ const slopes = (heads) => {
 const KINDS = {
   sinusoidal: {
     row: (p, { d, base }) => frequencies(d, base).flatMap((f) => [Math.sin(p * f), Math.cos(p * f)]),
-    curves: ["Some dimensions", "dim"],
+    curves: ["Selected dimensions", "dim"],
     table: ["The whole encoding", "dimension", "position"],
-    like: "Similarity with the chosen position: dot product, 1 with itself",
+    like: "Dot product with the chosen position, 1 with itself",
     across: "position",
   },
   rotary: {
     // A vector of ones, rotated; dimensions i and i + d / 2 are a pair.
     row: (p, { d, base }) => [-1, 1].flatMap((sign) =>
       frequencies(d, base).map((f) => Math.cos(p * f) + sign * Math.sin(p * f))),
-    curves: ["Angles of some pairs, in turns", "pair"],
-    table: ["A vector of ones, rotated by each position", "dimension", "position"],
-    like: "Score of an equal query at the chosen position and key: 1 at distance 0",
+    curves: ["Angles of selected pairs, in turns", "pair"],
+    table: ["A vector of ones, rotated to each position", "dimension", "position"],
+    like: "Score of a query at the chosen position and an equal key, 1 at distance 0",
     across: "position (of the key, in the last plot)",
   },
   ALiBi: {
     row: (p, { heads }) => slopes(heads).map((slope) => -slope * p),
     curves: ["Bias by distance", "head"],
     table: ["The bias of each head", "head", "distance"],
-    like: "Factor on the weight of each key, for a query at the chosen position",
+    like: "Factor on the unnormalised weight of each key, for a query at the chosen position",
     across: "distance (position of the key, in the last plot)",
   },
 };
@@ -50,7 +50,7 @@ const ticks = (end) => {
 };
 
 define("lmviz-positions", class extends View {
-  static hint = "Move the position; point at a plot to read it.";
+  static hint = "Move the sliders, and point at a plot to read its values.";
   static css = `
     label[hidden] { display: none !important; }
     .name { display: flex; flex-wrap: wrap; gap: 0 14px; font-size: 13px; margin-top: 4px; }

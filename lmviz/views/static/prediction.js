@@ -20,7 +20,7 @@ const round = (most) => {
 };
 
 define("lmviz-prediction", class extends View {
-  static hint = "Press a word, move the sliders, and draw.";
+  static hint = "Press a token, move the sliders, and draw.";
   static css = `
     .text { align-items: center; }
     .next ~ button { color: var(--soft); }
@@ -88,7 +88,7 @@ define("lmviz-prediction", class extends View {
         make("button", { onclick: () => this.change({}) }, "Reset"),
         make("label", {}, "seed", make("input", { type: "text", inputmode: "numeric", value: 0,
           class: "seed", oninput: ({ target }) => this.change({ seed: parseInt(target.value) || 0 }) }))),
-      foot("Temperature is applied first, then top-k, then top-p. Dashed: removed. Upright line: how often it was drawn." +
+      foot("Temperature is applied first, then top-k, then top-p. Dashed: removed. Vertical line: share of the draws." +
         (rare ? ` The ${rare.toLocaleString("en")} least likely tokens are drawn as one.` : ""),
       saver(() => ["prediction", box])));
     this.change({});

@@ -33,7 +33,7 @@ define("lmviz-surprisal", class extends View {
     this.list = make("div", { class: "list" });
     const box = make("div", { class: "both" }, this.text, this.list);
     const mean = nats.values.reduce((sum, x) => sum + x, 0) / nats.values.length;
-    root.append(box, foot("A thicker line is a larger surprisal, in nats: minus the logarithm of the probability. " +
+    root.append(box, foot("The thicker the line, the larger the surprisal: minus the log probability, in nats. " +
       `Mean ${number(mean)}, perplexity ${number(Math.exp(mean))}.`, saver(() => ["surprisal", box])));
     // The most surprising token is the first to be shown.
     this.choose(1 + nats.values.indexOf(Math.max(...nats.values)));

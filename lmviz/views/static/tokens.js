@@ -58,7 +58,7 @@ define("lmviz-tokens", class extends View {
         this.own.replaceChildren(make("div", { class: "name" }, "The tokenizer can’t be loaded."));
       }
     };
-    const input = make("input", { type: "text", maxlength: 1000, oninput: show, placeholder: "Type a text of your own",
+    const input = make("input", { type: "text", maxlength: 1000, oninput: show, placeholder: "Type your own text",
       "aria-label": `Your text, for the tokenizer of ${titles.join(" and ")}` });
     return make("div", { class: "controls" }, make("label", { class: "own" }, "Your text", input));
   }
