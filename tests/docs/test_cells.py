@@ -36,7 +36,7 @@ def test_code_that_only_draws_is_folded_below_its_figure():
     cells.fold_drawing(None, document)
     assert kinds(document) == ["raw", "fold"]
     fold = document[0][-1]
-    assert fold["summary"] == "Show how this figure is drawn · 3 lines"
+    assert fold["summary"] == "Show the code for this figure · 3 lines"
     assert fold[0].astext() == DRAWING
 
 

@@ -63,7 +63,7 @@ def fold_drawing(app, doctree):
         if not drawn:
             continue
         lines = len(code.strip().splitlines())
-        summary = f"Show how this figure is drawn · {lines} lines"
+        summary = f"Show the code for this figure · {lines} lines"
         place = siblings.index(drawn[-1]) + 1
         part.parent.insert(place, fold("", part.deepcopy(), summary=summary))
         part.parent.remove(part)

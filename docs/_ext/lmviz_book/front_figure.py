@@ -97,8 +97,8 @@ def sentences(journey, q):
         if drawing.percent(p) == drawing.percent(journey.without_head):
             change = f"{p:.2%} to {journey.without_head:.2%}"
         head += (
-            f" Of all {heads} heads, ablating this one lowers {quoted(best)} most: "
-            f"from {change}."
+            f" Of all {heads} heads, ablating this one lowers the probability of "
+            f"{quoted(best)} most, from {change}."
         )
         end = (
             f"After {journey.n_layers} layers, {quoted(best)} is the most likely next "

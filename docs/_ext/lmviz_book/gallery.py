@@ -45,8 +45,8 @@ def select(app, config):
     # Cells that did not run have no language, and prose lacks their numbers.
     config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer", "mystnb.glue"]
     config.html_theme_options["announcement"] = (
-        f"A part of the book: only {escape(config.lmviz_only)} was run. Other pages "
-        "may lack what they compute."
+        f"This is a partial build: only {escape(config.lmviz_only)} was run, and other "
+        "pages may lack results."
     )
 
 

@@ -133,7 +133,7 @@ def leads(app, lesson, entry):
 
 def practise(chapter):
     return (
-        f"**Practise.** The exercises of chapter {number(chapter)} ask for predictions "
-        "in one line and for code that is checked against the model. "
+        f"**Practise.** The exercises of chapter {number(chapter)} ask for one-line "
+        "predictions and for code, both checked against the model. "
         f":doc:`Go to the exercises </exercises/{chapter}>`"
     )
