@@ -28,14 +28,19 @@ print("vocabulary:", tokenizer.get_vocab_size(), "tokens")
 # file writes the space, so that every token is visible in a text editor. The space
 # belongs to the word that follows it, so ``small`` and ``Ġsmall`` are two entries with
 # two ids. The book writes the space as ``␣``.
-import matplotlib.pyplot as plt
-
-from lmviz import plots, tokenization
+from lmviz import tokenization
 
 tokens = tokenization.readable_tokens(tokenizer, encoding.ids)
+print({token: tokenizer.token_to_id(token) for token in ("small", "Ġsmall")})
+
+# %%
+# Here is the sentence once more, with its spaces.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 boxes = [f"{token}\n{i}" for token, i in zip(tokens, encoding.ids, strict=True)]
 plots.token_strips({"GPT-2": boxes}, title="A sentence as tokens, with their ids")
-print({token: tokenizer.token_to_id(token) for token in ("small", "Ġsmall")})
 plots.caption(
     f"{len(tokens)} tokens, {len(tokens)} ids. Each box is a token with its id in "
     "GPT-2's vocabulary; ␣ is a space, which belongs to the word after it.",

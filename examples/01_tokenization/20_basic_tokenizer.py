@@ -64,17 +64,20 @@ print(f"unknown: {ids.count(0)} of {len(ids)} words ({ids.count(0) / len(ids):.1
 # %%
 # GPT-2's tokenizer cuts the sentence about Fluffkins into pieces that carry their case
 # and their spaces, and what is no word of its list is put together from smaller pieces.
-# Compare the two strips: in the upper one the grey words are already lost.
-import matplotlib.pyplot as plt
-
 import lmviz
-from lmviz import plots
 
 gpt2 = lmviz.load_tokenizer("gpt2")
 strips = {
     "basic": [tokenizer.words[i] for i in tokenizer.encode(new)],
     "GPT-2": tokenization.readable_tokens(gpt2, gpt2.encode(new).ids),
 }
+
+# %%
+# Compare the two strips: in the upper one the grey words are already lost.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 plots.token_strips(
     strips,
     faded=[tokenization.UNKNOWN],

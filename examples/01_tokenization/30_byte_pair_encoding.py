@@ -81,18 +81,21 @@ for word in sorted(different, key=words.get, reverse=True)[:3]:
 
 # %%
 # Is it worth it? A model pays for every token, so we count how many bytes one token
-# carries. The curve climbs fast and then flattens: the common pairs are used up, and
-# each further merge serves rarer words.
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
+# carries.
 steps = [0, 10, 20, 50, 100, 200, 300, 500, 700, 1000]
 n_bytes = sum(len(word) * count for word, count in words.items())
 n_tokens = [
     sum(len(bpe.encode(word, n_merges=n)) * count for word, count in words.items())
     for n in steps
 ]
+
+# %%
+# The curve climbs fast and then flattens: the common pairs are used up, and each
+# further merge serves rarer words.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 ax.plot(steps, [n_bytes / n for n in n_tokens], marker="o")
 ax.set(

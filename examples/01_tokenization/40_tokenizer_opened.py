@@ -40,13 +40,8 @@ for word in (" naïve", " 数量"):
 
 # %%
 # **Step three** merges neighbours, the merge of lowest rank first, until none applies.
-# Here is one word, merge after merge, with the rank of each. The order is not from left
-# to right: the oldest merges, which join the commonest pairs, come first.
+# Here is one word, merge after merge, with the rank of each.
 from itertools import pairwise
-
-import matplotlib.pyplot as plt
-
-from lmviz import plots, tokenization, views
 
 ranks = {merge.token: rank for rank, merge in enumerate(merges)}
 steps = ours.steps(" unthinkable")
@@ -55,6 +50,14 @@ for before, after in pairwise(steps):
     made = next(token for token in after if token not in before)
     rows[f"rank {ranks[made]:,}"] = after
 strips = {name: [*map(tokenization.readable, row)] for name, row in rows.items()}
+
+# %%
+# The order is not from left to right: the oldest merges, which join the commonest
+# pairs, come first.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 5.6), layout="constrained")
 plots.token_strips(strips, title="One word, merge after merge", width=6.08, ax=ax)
 plots.caption(
@@ -70,6 +73,8 @@ plt.show()
 # Interactive version. Ids 0 to 255 are the bytes, in an order of their own; then come
 # the merges by rank. Predict the id of the token that is new in a row, then point at
 # it. (The bytes beside it are written in hexadecimal.)
+from lmviz import views
+
 ids = {name: [ours.vocabulary[token] for token in row] for name, row in rows.items()}
 views.tokens(strips, ids=ids, title="One word, merge after merge")
 

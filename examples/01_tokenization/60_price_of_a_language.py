@@ -50,16 +50,19 @@ for language, n in tokens.items():
 
 # %%
 # A common explanation is the script: UTF-8 writes a Latin letter in one byte, a Greek
-# or Cyrillic one in two, a Thai or Chinese one in three. That is half the truth. If
-# script were all, every language would get as many bytes into a token as English.
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
+# or Cyrillic one in two, a Thai or Chinese one in three.
 sizes = {
     language: np.mean([len(name.encode()) for name in named])
     for language, named in names.items()
 }
+
+# %%
+# That is half the truth. If script were all, every language would get as many bytes
+# into a token as English.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 rows = np.arange(len(names))
 _, ax = plt.subplots(figsize=(6.08, 5.4), layout="constrained")
 for offset, (label, values) in enumerate({"bytes": sizes, "tokens": tokens}.items()):

@@ -63,11 +63,6 @@ def questions(pairs):
 # simply a close neighbour of *king*. So each question is answered three times: by the
 # sum; by the nearest neighbour of *king* (the sum without its step), which is often
 # another spelling; and by the sum once more, with no word left out.
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
-
 def shares_right(table, pairs):
     a, b, c, d = questions(pairs)
     every = embeddings.analogy(table, a, b, c, k=1, exclude_inputs=False)
@@ -80,6 +75,13 @@ def shares_right(table, pairs):
 
 
 right = {kind: shares_right(table, them) for kind, them in pairs.items()}
+
+# %%
+# For each relation, the share of its questions that are answered right.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
 for i, name in enumerate(right["gender"]):
     places = [place + 0.27 * i for place in range(4)]

@@ -58,6 +58,8 @@ curves = {
         for i in range(1, len(trace.tokens) - 1)
     ),
 }
+for name, curve in curves.items():
+    print(f"{name:14} layer 0: {curve[0]:.2f}, middle {curve[len(curve) // 2]:.2f}")
 
 # %%
 # The upper two lines begin together: the same row of the table (where the model adds
@@ -89,8 +91,6 @@ plots.caption(
     "starts near 0 and rises towards them.",
 )
 plt.show()
-for name, curve in curves.items():
-    print(f"{name:14} layer 0: {curve[0]:.2f}, middle {curve[len(curve) // 2]:.2f}")
 
 # %%
 # Do the vectors tell the meanings apart? For each sentence, ask which of the other

@@ -23,15 +23,24 @@ road = torch.stack(list(transformer.stream(model, trace.ids)))
 print("road:", tuple(road.shape), "= (L + 1, T, d)")
 
 # %%
-# The length of each token's vector, on a logarithmic axis. In many trained models one
-# line rises far above the others: the first token's. One or two blocks blow it up, the
-# last ones take some of it back, and heads look at it when there is nothing to see
-# (chapter 4). The others grow more evenly, for each block adds its part.
+# How long is each token's vector, before and after every block?
+lengths = road.norm(dim=-1)
+others = lengths[:, 1:].median(1).values
+factor = lengths[:, 0] / others
+print(f"the others (median): {others[0]:.1f} before the first block, ", end="")
+print(f"{others[-1]:.1f} after the last")
+print(f"the first token: up to {factor.max():.0f} times the others, ", end="")
+print(f"in layer {factor.argmax()}")
+
+# %%
+# The lengths on a logarithmic axis. In many trained models one line rises far above the
+# others: the first token's. One or two blocks blow it up, the last ones take some of it
+# back, and heads look at it when there is nothing to see (chapter 4). The others grow
+# more evenly, for each block adds its part.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-lengths = road.norm(dim=-1)
 _, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
 ax.plot(lengths[:, 1:], color=plots.PALETTE[0], alpha=0.5)
 ax.plot(lengths[:, 0], "--", color=plots.PALETTE[1])
@@ -44,8 +53,6 @@ ax.set(
     ylabel="length (logarithmic)",
 )
 ax.legend()
-others = lengths[:, 1:].median(1).values
-factor = lengths[:, 0] / others
 plots.caption(
     f"The first token's vector grows up to {factor.max():.0f} times as long as the "
     "others. Length of each token's vector in the residual stream, on a logarithmic "
@@ -55,10 +62,6 @@ plots.caption(
     "hundred.",
 )
 plt.show()
-print(f"the others (median): {others[0]:.1f} before the first block, ", end="")
-print(f"{others[-1]:.1f} after the last")
-print(f"the first token: up to {factor.max():.0f} times the others, ", end="")
-print(f"in layer {factor.argmax()}")
 
 # %%
 # Where does such a length come from? Perhaps not from everywhere. Look at how much of
@@ -72,19 +75,25 @@ print(f"of the others', on average:                {top[1:].mean():.1%}")
 print(f"were all dimensions equally long:          {3 / road.shape[-1]:.1%}")
 
 # %%
-# Length is one thing, direction another. On the left each vector but the first token's
-# is compared with what it was before the first block (what the token **is**), and with
-# what it will be after the last (what **comes next**). How soon does the stream leave
-# the one, how late does it reach the other? On the right, how much each block writes,
-# compared with what is there already. A block that writes many times as much replaces
-# nothing, and still drowns what was there: the sum points elsewhere.
+# Length is one thing, direction another. Each vector but the first token's is compared
+# with what it was before the first block (what the token **is**), and with what it will
+# be after the last (what **comes next**). And how much does each block write, compared
+# with what is there already? A block that writes many times as much replaces nothing,
+# and still drowns what was there: the sum points elsewhere.
 cosine = torch.nn.functional.cosine_similarity
+with_start = cosine(road, road[:1], dim=-1)[:, 1:].mean(1)
+with_end = cosine(road, road[-1:], dim=-1)[:, 1:].mean(1)
 written = (road[1:] - road[:-1]).norm(dim=-1) / lengths[:-1]
 share = written[:, 1:].mean(1).tolist()
+print(f"written by the first block: {share[0]:.2f} of the length that was there")
+print(f"by one in the middle:       {share[len(share) // 2]:.2f}")
+
+# %%
+# How soon does the stream leave its start, how late does it reach its end? On the left
+# the two directions, on the right how much each block writes.
 _, axes = plt.subplots(1, 2, figsize=(7.68, 3.6), layout="constrained")
-for end, style, name in ((road[:1], "-", "start"), (road[-1:], "--", "end")):
-    curve = cosine(road, end, dim=-1)[:, 1:].mean(1)
-    axes[0].plot(curve, style, label=f"with the {name}")
+axes[0].plot(with_start, "-", label="with the start")
+axes[0].plot(with_end, "--", label="with the end")
 axes[0].set(title="Direction of the stream", xlabel="layer", ylabel="cosine (mean)")
 axes[0].legend()
 axes[1].bar(range(len(share)), share, color=plots.PALETTE[0])
@@ -104,8 +113,6 @@ plots.caption(
     "logarithmic axis, the first far longer than the others.",
 )
 plt.show()
-print(f"written by the first block: {share[0]:.2f} of the length that was there")
-print(f"by one in the middle:       {share[len(share) // 2]:.2f}")
 
 # %%
 # The mistake: to draw the first picture from the states that a library hands out, and

@@ -25,12 +25,17 @@ print(len(words), "words in", len(CLASSES), "classes, width", table.shape[1])
 print({name: members[:3] for name, members in list(CLASSES.items())[:4]})
 
 # %%
-# A map of their rows in the embedding table. As always, it says how much it shows.
-import matplotlib.pyplot as plt
-
-from lmviz import embeddings, plots
+# A map of their rows in the embedding table, by their first two principal components.
+from lmviz import embeddings
 
 coordinates, kept = embeddings.pca(rows)
+
+# %%
+# As always, the map says how much it shows.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(7.68, 4.6), layout="constrained")
 for i, name in enumerate(CLASSES):
     where = [j for j, other in enumerate(classes) if other == name]

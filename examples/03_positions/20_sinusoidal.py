@@ -86,8 +86,17 @@ for position in (1, 2):
 # %%
 # Now the point of it. The dot product of two encodings says how alike two places are,
 # and it depends on their **distance alone**: sine times sine plus cosine times cosine
-# is the cosine of the difference. In the picture every diagonal has one colour.
+# is the cosine of the difference.
 similarity = encoding[:100] @ encoding[:100].T
+spread = max(
+    float(similarity.diagonal(offset).max() - similarity.diagonal(offset).min())
+    for offset in range(100)
+)
+print(f"largest spread along a diagonal: {spread:.1e}")
+assert spread < 1e-2
+
+# %%
+# In the picture every diagonal has one colour.
 _, ax = plt.subplots(figsize=(5.2, 4), layout="constrained")
 plots.heatmap(
     similarity,
@@ -98,12 +107,6 @@ plots.heatmap(
     square=True,
     ax=ax,
 )
-spread = max(
-    float(similarity.diagonal(offset).max() - similarity.diagonal(offset).min())
-    for offset in range(100)
-)
-print(f"largest spread along a diagonal: {spread:.1e}")
-assert spread < 1e-2
 plots.caption(
     "The dot product depends only on the distance between two positions. It is largest "
     "on the diagonal, where a position meets itself, and constant along every parallel "

@@ -39,18 +39,20 @@ steps = list(tables)
 print("kept at steps:", steps)
 print("each table:", tuple(tables[steps[-1]].shape))
 
+
 # %%
-# Before, during and after. All rows of a trained table share something, so the mean row
-# is taken away before they are compared. (Only the places that every story reaches.)
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
-
+# All rows of a trained table share something, so the mean row is taken away before they
+# are compared.
 def alike(rows):
     centred = rows - rows.mean(0)
     return embeddings.cosine(centred, centred)
 
+
+# %%
+# Before, during and after. (Only the places that every story reaches.)
+import matplotlib.pyplot as plt
+
+from lmviz import plots
 
 middle = steps[len(steps) // 2]
 _, axes = plt.subplots(1, 3, figsize=(7.68, 2.8), sharey=True, layout="constrained")

@@ -80,10 +80,12 @@ for name, chances in (("as it is", right), ("position added", wrong)):
     top = chances.topk(5)
     words = zip(lm.tokens(top.indices), top.values.tolist(), strict=True)
     print(f"{name:15}", ", ".join(f"{word} {p:.3f}" for word, p in words))
+moved = float((right - wrong).abs().sum() / 2)
+print(f"probability that moved to other tokens: {moved:.2f}")
 
 # %%
-# Text and model are the same. Only the probabilities have changed; the line below the
-# figure says how much of them went to other tokens.
+# Text and model are the same. Only the probabilities have changed; the last line says
+# how much of them went to other tokens.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -96,8 +98,6 @@ for ax, (name, chances) in zip(
     plots.token_bars(
         lm.tokens(top.indices), top.values, title=f"From the last vector {name}", ax=ax
     )
-moved = float((right - wrong).abs().sum() / 2)
-print(f"probability that moved to other tokens: {moved:.2f}")
 plots.caption(
     "A position added at the end spoils the prediction. The most likely next tokens "
     "from the last vector as it is, and with the vector of a position added to it: "

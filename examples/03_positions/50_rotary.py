@@ -11,7 +11,8 @@ vector carry its place so that two of them know how far they are apart?
 # **Rotary** positions (RoPE) cut a query or key into pairs of dimensions. Each pair is
 # a clock hand, and at place p it is turned by p times its speed. Turn two hands by the
 # same angle, and the angle between them is what it was. So a dot product keeps nothing
-# of the places but their distance.
+# of the places but their distance. Here the same query and the same key are put at
+# every place.
 import torch
 
 from lmviz import positions
@@ -20,14 +21,17 @@ torch.manual_seed(0)
 query, key = torch.randn(2, 64)
 queries, keys = (positions.rotary(x.expand(100, -1)) for x in (query, key))
 scores = queries @ keys.T
+step = float((scores[1:, 1:] - scores[:-1, :-1]).abs().max())
+print(f"one step along a diagonal, largest absolute difference: {step:.1e}")
+assert step < 1e-4
 
 # %%
-# Here the same query and the same key are put at every place. Each diagonal has one
-# colour, and the two sides differ: five back is not five ahead. (Which distance they
-# like best is a matter of these two vectors; a model learns its own.)
+# Each diagonal has one colour, and the two sides differ: five back is not five ahead.
+# (Which distance they like best is a matter of these two vectors; a model learns its
+# own.)
 import matplotlib.pyplot as plt
 
-from lmviz import plots, views
+from lmviz import plots
 
 labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
 title = "One query and one key, at every place"
@@ -41,15 +45,13 @@ plots.caption(
 )
 plt.show()
 
-step = float((scores[1:, 1:] - scores[:-1, :-1]).abs().max())
-print(f"one step along a diagonal, largest absolute difference: {step:.1e}")
-assert step < 1e-4
-
 # %%
 # To play with, for a query and a key that are equal. Move the position, and the curve
 # of the scores moves along, but keeps its form. Then turn the width down to 2, which
 # leaves one hand: which far keys score like near ones now? Hands of many speeds tell
 # them apart.
+from lmviz import views
+
 views.positions(title="Rotary positions", kind="rotary")
 
 # %%

@@ -22,11 +22,9 @@ print(positions.alibi(slopes, 5)[0])
 # %%
 # What comes above the diagonal does not matter: there the causal mask hides the future.
 # Now let every key fit equally well, so that the weights show nothing but the price.
-# The steepest head sees only its neighbours, the flattest nearly everything.
-import matplotlib.pyplot as plt
 import torch
 
-from lmviz import attention, plots
+from lmviz import attention
 
 same = torch.zeros(100, 64)
 mask = attention.causal_mask(100)
@@ -36,6 +34,13 @@ weights = attention.attention_weights(
     mask=mask,
     bias=positions.alibi(slopes, 100),
 )
+
+# %%
+# The steepest head sees only its neighbours, the flattest nearly everything.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
 chosen = {0: "-", 2: "--", 4: "-.", 7: ":"}
 for (head, style), colour in zip(chosen.items(), plots.PALETTE, strict=False):

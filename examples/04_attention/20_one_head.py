@@ -21,9 +21,15 @@ print("all weights:", tuple(trace.attentions.shape), "= (L, H, T_q, T_k)")
 print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 
 # %%
-# Read it row by row. Row i is what token i looks at, and it sums to one. The upper
-# triangle is blank because of the **causal mask**: nobody looks at what comes later.
-# The first row has only one place to look.
+# Row i is what token i looks at, and it sums to one. On later tokens there is no weight
+# at all, because of the **causal mask**: nobody looks at what comes later.
+sums = head.sum(-1)
+print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
+print(f"largest weight on a later token: {head.triu(1).max():.5f}")
+
+# %%
+# Read the map row by row. Its upper triangle is blank: that is the mask. The first row
+# has only one place to look.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -32,9 +38,6 @@ layer = lm.card.n_layers - 1
 plots.attention_map(
     head, trace.tokens, title=f"Layer {layer}, head 0: what each token attends to"
 )
-sums = head.sum(-1)
-print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
-print(f"largest weight on a later token: {head.triu(1).max():.5f}")
 n = len(trace.tokens)
 plots.caption(
     "Most tokens attend to the first token and to themselves. Each row is a query, "
@@ -119,7 +122,7 @@ views.attention(
     ours.weights[None, :1],
     trace.tokens,
     scores=scores[None],
-    title=f"Layer {layer}, head 0, step by step",
+    title=f"Layer {lm.card.n_layers - 1}, head 0, step by step",
 )
 
 # %%

@@ -57,7 +57,7 @@ for name, score in scores.items():
 # All heads at once. A row is a layer, a column a head, and the strongest is marked.
 import matplotlib.pyplot as plt
 
-from lmviz import plots, views
+from lmviz import plots
 
 _, axes = plt.subplots(1, 4, figsize=(7.68, 4.2), sharey=True, layout="constrained")
 for ax, (name, score) in zip(axes, scores.items(), strict=True):
@@ -104,6 +104,8 @@ plt.show()
 # tokens well inside the second half: the key that they look at most is named. If the
 # head has the job, it is the one after the earlier copy, n - 1 = 19 places back. Then
 # choose from the first half: where does the head look with nothing to find?
+from lmviz import views
+
 views.attention(weights, trace.tokens, title="Heads on repeated tokens")
 
 # %%

@@ -24,28 +24,33 @@ print("tokens:", dog.tokens)
 print(f"what 'it' looks at, largest absolute difference: {difference:.1e}")
 assert difference < 1e-4
 
+
 # %%
 # The famous pictures come from models that read both ways, or show one sentence alone.
 # Still one may ask: which of the two nouns does *it* look at more, before the matter is
-# settled? Here is the difference for all heads.
-import matplotlib.pyplot as plt
-
-from lmviz import attention, plots, views
-
-
+# settled? Each head **leans** to the dog or to the ball, by the difference of the two
+# weights.
 def leans(trace, query):
     row = trace.attentions[:, :, query]
     return row[..., trace.tokens.index("␣dog")] - row[..., trace.tokens.index("␣ball")]
 
 
 lean = leans(dog, it_at)
+strong = lean.abs() > 0.1
+print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
+
+# %%
+# Here is the difference for all heads.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 limit = float(lean.abs().max())
 _, ax = plt.subplots(figsize=(7.68, 3), layout="constrained")
 title = "Whom “it” looks at: the dog (violet) or the ball (orange)"
 labels = {"xlabel": "layer", "ylabel": "head", "label": "weight on dog minus on ball"}
 limits = {"vmin": -limit, "vmax": limit}
 plots.heatmap(lean.T, title=title, **labels, **limits, ax=ax)
-strong = lean.abs() > 0.1
 plots.caption(
     "Heads disagree about “it”. Violet: the query “it” puts more weight on “dog” "
     f"than on “ball”; orange: more on “ball”. In {int(strong.sum())} of "
@@ -54,7 +59,6 @@ plots.caption(
     "cells are pale; the strong ones are in the later layers, and more of them orange.",
 )
 plt.show()
-print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
 
 # %%
 # There are heads that look at the dog, so it is tempting to stop here. But with many
@@ -62,6 +66,8 @@ print(f"{int(strong.sum())} of {lean.numel()} heads lean by more than 0.1")
 # the subject, and farther away. So let the nouns change places. A head that means the
 # dog must still look at the dog. (By chance half of them would lean the same way. Are
 # there fewer? Then most go by the place of a noun, not by the noun.)
+from lmviz import attention
+
 swapped = lm.trace("The ball was chased by the dog because it was excited.")
 lean_then = leans(swapped, swapped.tokens.index("␣it"))
 for name, score in (("dog", lean), ("ball", -lean)):
@@ -76,6 +82,8 @@ print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above
 # Try it with any head, on the swapped sentence: choose one of strong colour in the
 # picture above, then ``␣it`` in the row of tokens. If the head goes by the noun, the
 # same noun is the stronger again; if by its place, it is now the other one.
+from lmviz import views
+
 views.attention(swapped.attentions, swapped.tokens, title="Nouns swapped, to play with")
 
 # %%

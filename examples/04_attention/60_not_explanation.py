@@ -26,11 +26,16 @@ print(f"heads with more than half of their weight on France: {(weight > 0.5).sum
 # Now the effect. Each head is switched off on its own: zeros take the place of what it
 # would hand on, at every position. The effect is how that changes the log-probability
 # of the answer, in nats. Below zero, the answer is less likely now: the head helped.
-import matplotlib.pyplot as plt
-
-from lmviz import attention, plots
+from lmviz import attention
 
 effect = attention.head_effects(lm, trace.ids, answer)
+
+# %%
+# If attention explained, the points would fall from left to right.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 marked = {
     "most weight": attention.strongest(weight, 1),
     "most effect": attention.strongest(-effect, 1),
@@ -64,11 +69,10 @@ plots.caption(
 plt.show()
 
 # %%
-# If attention explained, the points would fall from left to right. Compare the order of
-# the heads by weight with their order by effect (the correlation of ranks: 1 for the
-# same order, 0 for none), and see what the strong heads do for the answer. (Mind two
-# things: the ranks of heads that do next to nothing are noise; and a head is switched
-# off at every token, while the weight is that of the last.)
+# Compare the order of the heads by weight with their order by effect (the correlation
+# of ranks: 1 for the same order, 0 for none), and see what the strong heads do for the
+# answer. (Mind two things: the ranks of heads that do next to nothing are noise; and a
+# head is switched off at every token, while the weight is that of the last.)
 import torch
 
 order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]  # ranks
@@ -109,8 +113,6 @@ for layer, head, loss in needed:
 # them half and half with "each token keeps itself", and multiply the layers' results.
 # Where heads rest on the first token, it gets everything. Beside the share of each
 # token in the last vector stands what the answer does if that token is another one.
-from lmviz import attention
-
 shares = attention.rollout(trace.attentions)[-1]
 for i, other in enumerate(("A", " city", " in", " Italy"), len(trace.ids) - 5):
     ids = trace.ids.clone()

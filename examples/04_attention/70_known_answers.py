@@ -48,9 +48,6 @@ print({meant: tuple(weights.shape) for meant, weights in looks.items()})
 # %%
 # The mean weight of each head on the animal, on the thing, and on the word that settles
 # it (said twice, so summed); above where the animal is meant, below where the thing is.
-# A head **turns** by how much more it looks at the animal above than below, plus how
-# much more at the thing below than above. Near 2 it looks at whatever is meant; near 1
-# it may look at one of the nouns only, and only when that one is meant.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -79,6 +76,11 @@ plots.caption(
     "heads 1, 2 and 3, and layer 1, head 0, are strong on the thing.",
 )
 plt.show()
+
+# %%
+# A head **turns** by how much more it looks at the animal above than below, plus how
+# much more at the thing below than above. Near 2 it looks at whatever is meant; near 1
+# it may look at one of the nouns only, and only when that one is meant.
 turn = looks["animal"] - looks["thing"]
 turn = turn[..., 0] - turn[..., 1]
 turners = [tuple(head) for head in (turn > 0.5).nonzero().tolist()]
@@ -100,6 +102,8 @@ for row, head in enumerate(heads):
         found = evaluate.evaluate(toy, n_stories=100)
     right[row] = torch.tensor([found[kind] for kind in evaluate.KINDS])
 
+# %%
+# A row is a head that is off, named by its layer and its number in it.
 _, ax = plt.subplots(figsize=(6.08, 4), layout="constrained")
 labels = {"xlabel": "kind of question", "ylabel": "head that is off"}
 title = "Wrong answers without each head"

@@ -47,18 +47,23 @@ right, attentions = run()
 print(f"right: {right:.1%}")
 
 # %%
-# Where do the heads look from the last word, after which the colour must come? On the
-# left the mean weight on the colour that is asked for, on the right on the other one. A
-# head that only looks for colours is as strong on the right; one that is strong on the
-# left alone knows whose it is.
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
+# Where do the heads look from the last word, after which the colour must come? Take the
+# mean weight on the colour that is asked for, and on the other one. A head that only
+# looks for colours has as much on both; one with weight on the first alone knows whose
+# it is.
 rows = attentions[:, :, :, -1]  # from the last word, (L, B, H, T_k)
 first, second = rows[..., 4], rows[..., 10]  # the places of the two colours
 on_it = torch.cat([first[:, ::2], second[:, 1::2]], dim=1).mean(1)
 on_other = torch.cat([second[:, ::2], first[:, 1::2]], dim=1).mean(1)
+finders = [tuple(head) for head in (on_it - on_other > 0.5).nonzero().tolist()]
+print("find its colour (layer, head):", finders)
+
+# %%
+# All heads, on the left by the colour that is asked for, on the right by the other one.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, axes = plt.subplots(1, 2, figsize=(6.08, 2.6), sharey=True, layout="constrained")
 for ax, weight, name in zip(axes, (on_it, on_other), ("its", "the other"), strict=True):
     title = f"On {name} colour"
@@ -73,8 +78,6 @@ plots.caption(
     "most of layer 2 are strong; on the right, all are near zero.",
 )
 plt.show()
-finders = [tuple(head) for head in (on_it - on_other > 0.5).nonzero().tolist()]
-print("find its colour (layer, head):", finders)
 
 # %%
 # So these heads recall the fact? Switch heads off, with the average over all stories in

@@ -77,15 +77,21 @@ def patched(layer, places, states):
     return (story - now) / (story - twin)
 
 
+# %%
+# One word and one layer at a time. 0: the answer stays; 1: it is the twin's.
 moved = torch.zeros(toy.card.n_layers, ids.shape[1])
 for layer, place in itertools.product(*map(range, moved.shape)):
     moved[layer, place] = patched(layer, [place], twin_states)
 
+words = toy.tokens(ids[0])
+for layer, shares in enumerate(moved):
+    best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)
+    print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
+
 # %%
-# 0: the answer stays; 1: it is the twin's. Read it from above; before layer 1 is after
-# layer 0. Before layer 0 the two stories differ in the names and in nothing else. If
-# further down the colours matter, and the names no more, then the names were copied to
-# them in between.
+# Read it from above; before layer 1 is after layer 0. Before layer 0 the two stories
+# differ in the names and in nothing else. If further down the colours matter, and the
+# names no more, then the names were copied to them in between.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -93,7 +99,6 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(7.68, 2.6), layout="constrained")
 labels = {"xlabel": "word whose vector is the twin's", "ylabel": "before layer"}
 title = "How far one vector of the twin moves the answer"
-words = toy.tokens(ids[0])
 labels |= {"xticklabels": words, "label": "share"}
 plots.heatmap(moved, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.set_xticks(ax.get_xticks(), words, rotation=60, ha="right")
@@ -105,9 +110,6 @@ plots.caption(
     "names in the first row, both colours in the second, the last word in the third.",
 )
 plt.show()
-for layer, shares in enumerate(moved):
-    best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)
-    print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
 
 # %%
 # So a fact is recalled in two steps: the colours learn whose they are; then the last

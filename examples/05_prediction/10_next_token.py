@@ -38,16 +38,19 @@ chances = prediction.probabilities(logits)
 print("sum:", round(chances.sum().item(), 5))
 
 # %%
-# The ten likeliest tokens, and all the others as one bar. Such a tail is never empty:
-# thousands of unlikely tokens together often weigh more than the second best.
+# The ten likeliest tokens.
+top = chances.topk(10)
+for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
+    print(f"{token:12} {p:.3f}")
+
+# %%
+# The same with all the other tokens as one bar. Such a tail is never empty: thousands
+# of unlikely tokens together often weigh more than the second best.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-top = chances.topk(10)
 plots.token_bars(lm.tokens(top.indices), top.values, title=f"What follows “{text}”")
-for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
-    print(f"{token:12} {p:.3f}")
 best, second = lm.tokens(top.indices[:2])
 plots.caption(
     f"One token gets most of the probability: “{best}” has {top.values[0]:.2f}, the "

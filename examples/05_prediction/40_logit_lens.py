@@ -39,7 +39,7 @@ for layer in range(0, lm.card.n_layers + 1, max(1, lm.card.n_layers // 10)):
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lmviz import plots, views
+from lmviz import plots
 
 rows = np.unique(np.linspace(0, lm.card.n_layers, 13).round().astype(int))[::-1]
 shown = chances[rows.tolist()].max(-1)
@@ -62,6 +62,8 @@ plt.show()
 
 # %%
 # Interactive version. Which rank does the final prediction have at each layer?
+from lmviz import views
+
 views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 
 # %%
@@ -77,6 +79,11 @@ print(len(trace.ids))
 # The probability of an answer says little as long as it is small. Its **rank** says
 # more: how many tokens does the lens place before it?
 rank = (logits[:, -1] > logits[:, -1, answer, None]).sum(-1) + 1
+first = int((rank == 1).int().argmax())
+print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")
+
+# %%
+# Its way through the layers, with rank 1 at the top.
 _, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
 ax.set_yscale("log")
@@ -87,7 +94,6 @@ ax.set(
     ylabel="rank (logarithmic)",
 )
 plots.make_legible(ax)
-first = int((rank == 1).int().argmax())
 plots.caption(
     f"The answer reaches rank 1 only at layer {first}. Its rank among all tokens by "
     f"the logit lens: {int(rank[0]):,} before the first block, hardly better through "
@@ -96,7 +102,6 @@ plots.caption(
     "flat near the bottom for most layers, then climbs steeply to the top.",
 )
 plt.show()
-print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {first}")
 
 # %%
 # The lens has a trap at its end. The last of the hidden states has been through the

@@ -68,17 +68,19 @@ assert difference < 1e-3
 
 # %%
 # Where does the difference arise? Follow both streams from block to block, and look at
-# the token that is furthest off. A computer keeps about seven digits of a number here;
-# the dotted line is one step in the last of them. A mistake in a part would be a jump
-# to the top.
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
+# the token that is furthest off.
 states = list(transformer.stream(model, trace.ids))
 states[-1] = model.final_norm(states[-1])
 off = (torch.stack(states) - trace.hidden_states).norm(dim=-1)
 lost = (off / trace.hidden_states.norm(dim=-1)).max(1).values
+
+# %%
+# A computer keeps about seven digits of a number here; the dotted line is one step in
+# the last of them. A mistake in a part would be a jump to the top.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 smallest = torch.finfo(torch.float32).eps
 ax.plot(lost.clamp(smallest / 2), marker="o", ms=4, color=plots.PALETTE[0])

@@ -22,10 +22,6 @@ model = transformer.extract(lm)
 # serve as embedding and as unembedding; it is counted once.)
 from dataclasses import fields, is_dataclass, replace
 
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
 from lmviz.transformer import components as parts
 
 
@@ -50,6 +46,13 @@ sizes = {
 total = sum(sizes.values())
 print(f"counted {total:,}, on the card {lm.card.parameters:,}")
 print("nothing left out:", total == lm.card.parameters)
+
+# %%
+# In millions, and as shares of the whole:
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(6.08, 2.3), layout="constrained")
 bars = ax.barh(list(sizes), [size / 1e6 for size in sizes.values()])
 ax.bar_label(bars, [f"{size / total:.1%}" for size in sizes.values()], padding=3)

@@ -11,10 +11,8 @@ a language whose every probability is known.
 # The **toy** is a small GPT-2 trained on stories that a grammar writes (the page "A
 # model we can check" shows it). The grammar knows how likely each word is at each
 # place. Here is what it says after a beginning, and what the model says.
-import matplotlib.pyplot as plt
-
 import lmviz
-from lmviz import plots, prediction
+from lmviz import prediction
 from lmviz.toy import evaluate, language
 
 toy = lmviz.load("toy")
@@ -23,6 +21,13 @@ true = language.next_word_probs(["<story>", *start.split()])
 chances = prediction.probabilities(toy.trace(start).logits[-1])
 words = sorted(true, key=true.get, reverse=True)
 model = [chances[evaluate.IDS[word]].item() for word in words]
+print(f"all other words, which cannot come: {1 - sum(model):.4f}")
+
+# %%
+# Both, word by word.
+import matplotlib.pyplot as plt
+
+from lmviz import plots
 
 rows = range(len(words))
 _, ax = plt.subplots(figsize=(6.08, 2.8), layout="constrained")
@@ -38,7 +43,6 @@ plots.caption(
     "equally long.",
 )
 plt.show()
-print(f"all other words, which cannot come: {1 - sum(model):.4f}")
 
 # %%
 # How far is one from the other? Three numbers, in nats:
@@ -108,6 +112,9 @@ for temperature in temperatures:
     found.append((-truth * colder).sum(-1).mean().item() - entropy.mean().item())
     hits = (colder.argmax(-1) == truth.argmax(-1))[certain].double().mean()
     print(f"T = {temperature:4}: divergence {found[-1]:.4f}, right {hits:.2%}")
+
+# %%
+# The divergence again, on a logarithmic axis.
 _, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
 ax.plot(temperatures, found, marker="o")
 ax.axvline(1, color="0.7", lw=0.8)
