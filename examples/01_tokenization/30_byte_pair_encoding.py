@@ -96,10 +96,10 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.7), layout="constrained")
 ax.plot(steps, [n_bytes / n for n in n_tokens], marker="o")
 ax.set(
-    title="What merging buys: bytes carried by one token",
+    title="What merging buys:\nbytes carried by one token",
     xlabel="merges learned",
     ylabel="bytes per token",
     ylim=(0, None),

@@ -66,17 +66,17 @@ import numpy as np
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
 for i, (name, row) in enumerate(cost.items()):
     bars = ax.bar(np.arange(3) + 0.4 * i, row, 0.38, label=name, color=plots.PALETTE[i])
     ax.bar_label(bars, fmt="%.1f")
 ax.set_xticks(np.arange(3) + 0.2, texts)
 ax.set(
-    title="The same text costs more in a foreign vocabulary",
+    title="The same text costs more\nin a foreign vocabulary",
     xlabel="text",
     ylabel="tokens per word",
 )
-ax.legend()
+ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacing=1)
 ax.margins(y=0.12)
 english, python = cost.values()
 plots.caption(

@@ -64,19 +64,19 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 rows = np.arange(len(names))
-_, ax = plt.subplots(figsize=(6.08, 5.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 5.4), layout="constrained")
 for offset, (label, values) in enumerate({"bytes": sizes, "tokens": tokens}.items()):
     bars = ax.barh(rows + 0.4 * offset, values.values(), 0.38, label=label)
     ax.bar_label(bars, fmt="%.1f", padding=3)
 ax.set_yticks(rows + 0.2, list(names))
 ax.invert_yaxis()
-ax.margins(x=0.1)
+ax.margins(x=0.15)
 ax.set(
-    title="The name of a country: its bytes, and GPT-2's tokens",
+    title="The name of a country:\nits bytes, and GPT-2's tokens",
     xlabel="bytes or tokens per name (mean)",
     ylabel="language",
 )
-ax.legend()
+ax.legend(loc="upper right")
 most = max(tokens, key=tokens.get)
 plots.caption(
     f"{most} pays most. The mean name of a country takes {tokens[most]:.1f} of "

@@ -82,20 +82,22 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 4.4), layout="constrained")
 for i, name in enumerate(right["gender"]):
     places = [place + 0.27 * i for place in range(4)]
     values = [share[name] for share in right.values()]
-    bars = ax.bar(places, values, 0.25, label=name, color=plots.PALETTE[i])
+    bars = ax.barh(places, values, 0.25, label=name, color=plots.PALETTE[i])
     ax.bar_label(bars, fmt="%.2f", padding=2)
-ax.set_xticks([place + 0.27 for place in range(4)], list(kinds))
+ax.set_yticks([place + 0.27 for place in range(4)], list(kinds))
+ax.invert_yaxis()
+ax.tick_params(axis="y", length=0)
 ax.set(
     title="Analogies answered right, in three ways",
-    xlabel="relation",
-    ylabel="share of 20 questions",
-    ylim=(0, 1.1),
+    xlabel="share of 20 questions",
+    ylabel="relation",
+    xlim=(0, 1.15),
 )
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+ax.legend(loc="upper left", bbox_to_anchor=(0, -0.12))
 plots.caption(
     "The offset finds many answers, as long as the question's own words are left out. "
     "Share of right answers with the vector offset, with the nearest neighbour and no "

@@ -97,10 +97,10 @@ assert spread < 1e-2
 
 # %%
 # In the picture every diagonal has one colour.
-_, ax = plt.subplots(figsize=(5.2, 4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 plots.heatmap(
     similarity,
-    title="Dot product of every position with every other",
+    title="Dot product of every position\nwith every other",
     xlabel="position",
     ylabel="position",
     label="dot product",

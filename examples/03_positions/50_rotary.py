@@ -35,7 +35,7 @@ from lmviz import plots
 
 labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
 title = "One query and one key, at every place"
-_, ax = plt.subplots(figsize=(5.2, 4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 plots.heatmap(scores, title=title, label="dot product", square=True, ax=ax, **labels)
 plots.caption(
     "The score depends on the distance alone. One query and one key, rotated to every "

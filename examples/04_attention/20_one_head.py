@@ -35,9 +35,9 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 layer = lm.card.n_layers - 1
-plots.attention_map(
-    head, trace.tokens, title=f"Layer {layer}, head 0: what each token attends to"
-)
+_, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
+title = f"Layer {layer}, head 0:\nwhat each token attends to"
+plots.attention_map(head, trace.tokens, title=title, ax=ax)
 n = len(trace.tokens)
 plots.caption(
     "Most tokens attend to the first token and to themselves. Each row is a query, "

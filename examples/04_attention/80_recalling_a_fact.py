@@ -64,7 +64,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, axes = plt.subplots(1, 2, figsize=(6.08, 2.6), sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(3.4, 2.1), sharey=True, layout="constrained")
 for ax, weight, name in zip(axes, (on_it, on_other), ("its", "the other"), strict=True):
     title = f"On {name} colour"
     plots.heatmap(weight, title=title, vmin=0, vmax=1, colorbar=False, ax=ax)
@@ -107,7 +107,7 @@ print(f"without the {len(rest)} others after layer 0: {without(rest):.0%} right"
 # Weight and effect side by side: each point is a head. A finder whose loss does no harm
 # has others beside it that stand in for it. One that looks at no colour, and is needed,
 # must do something that the finders build upon: the next lesson looks for it.
-_, ax = plt.subplots(figsize=(6.08, 3.6), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 3.1), layout="constrained")
 ax.scatter(on_it - on_other, shares, s=50, alpha=0.6)
 for head in heads:
     if shares[head] < right - 0.01:
@@ -115,7 +115,7 @@ for head in heads:
         ax.annotate("layer {}, head {}".format(*head), where, va="center")
 ax.axhline(0.5, color="0.7", lw=0.8)
 ax.set(
-    title="Heads: where they look, and what is lost without them",
+    title="Heads: where they look,\nand what is lost without them",
     xlabel="weight on its colour minus weight on the other",
     ylabel="share right without the head",
     ylim=(0, 1.05),

@@ -89,25 +89,25 @@ for layer, shares in enumerate(moved):
     print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
 
 # %%
-# Read it from above; before layer 1 is after layer 0. Before layer 0 the two stories
-# differ in the names and in nothing else. If further down the colours matter, and the
-# names no more, then the names were copied to them in between.
+# Read it from left to right; before layer 1 is after layer 0. Before layer 0 the two
+# stories differ in the names and in nothing else. If further right the colours matter,
+# and the names no more, then the names were copied to them in between.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(7.68, 2.6), layout="constrained")
-labels = {"xlabel": "word whose vector is the twin's", "ylabel": "before layer"}
-title = "How far one vector of the twin moves the answer"
-labels |= {"xticklabels": words, "label": "share"}
-plots.heatmap(moved, title=title, vmin=0, vmax=1, ax=ax, **labels)
-ax.set_xticks(ax.get_xticks(), words, rotation=60, ha="right")
+_, ax = plt.subplots(figsize=(3.4, 4.2), layout="constrained")
+labels = {"xlabel": "before layer", "ylabel": "word whose vector is the twin's"}
+title = "How far one vector\nof the twin moves the answer"
+labels |= {"yticklabels": words, "label": "share"}
+plots.heatmap(moved.T, title=title, vmin=0, vmax=1, ax=ax, **labels)
+ax.tick_params(length=0)
 plots.caption(
     "The name moves to the colour, and the colour to the last word. Share of the "
     "answer that follows the twin when one vector is taken from it: before layer 0 "
     "the names decide, before layer 1 the colours, before layer 2 the last word.",
-    alt="A table with a row per layer and a column per word. Strong cells: both "
-    "names in the first row, both colours in the second, the last word in the third.",
+    alt="A table with a row per word and a column per layer. Strong cells: both names "
+    "in the first column, both colours in the second, the last word in the third.",
 )
 plt.show()
 

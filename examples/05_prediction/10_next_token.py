@@ -50,7 +50,9 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-plots.token_bars(lm.tokens(top.indices), top.values, title=f"What follows “{text}”")
+_, ax = plt.subplots(figsize=(3.4, 3.6), layout="constrained")
+title = f"What follows “{text}”"
+plots.token_bars(lm.tokens(top.indices), top.values, title=title, ax=ax)
 best, second = lm.tokens(top.indices[:2])
 plots.caption(
     f"One token gets most of the probability: “{best}” has {top.values[0]:.2f}, the "

@@ -84,7 +84,7 @@ print(f"rank {int(rank[0]):,} before the first block; first at rank 1 in layer {
 
 # %%
 # Its way through the layers, with rank 1 at the top.
-_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
 ax.set_yscale("log")
 ax.invert_yaxis()

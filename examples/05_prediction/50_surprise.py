@@ -30,18 +30,20 @@ for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
 # %%
 # Every token with its surprisal. A trained model is surprised by what nothing announced
 # and by what is wrong; what it has read once mostly surprises it less the second time.
-# Above the dotted line it did worse than a guess among all.
+# Beyond the dotted line it did worse than a guess among all.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
 places = range(1, len(trace.tokens))
-_, ax = plt.subplots(figsize=(7.68, 3.4), layout="constrained")
-ax.bar(places, surprisal.tolist(), color=plots.PALETTE[0])
-ax.axhline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="uniform guess")
-ax.set_xticks(places, trace.tokens[1:], rotation=60, ha="right")
-ax.set(title="Surprisal of each token", xlabel="token", ylabel="nats")
-ax.legend()
+_, ax = plt.subplots(figsize=(3.4, 4), layout="constrained")
+ax.barh(places, surprisal.tolist(), color=plots.PALETTE[0])
+ax.axvline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="uniform guess")
+ax.set_yticks(places, trace.tokens[1:])
+ax.invert_yaxis()
+ax.tick_params(axis="y", length=0)
+ax.set(title="Surprisal of each token", xlabel="nats", ylabel="token")
+ax.legend(loc="upper right", bbox_to_anchor=(1, -0.12))
 plots.make_legible(ax)
 top = int(surprisal.argmax())
 plots.caption(
@@ -49,9 +51,9 @@ plots.caption(
     f"{surprisal[top]:.1f} nats. Tokens of the repeated sentence cost less the second "
     "time, until its ending changes. The dotted line is a uniform guess over the "
     "vocabulary.",
-    alt=f"{len(surprisal)} bars, one per token after the first. The first bar rises "
-    f"above the dotted line at {math.log(lm.card.vocabulary):.1f} nats and the last "
-    "but one nearly reaches it; the others are below 3.",
+    alt=f"{len(surprisal)} bars, one per token after the first. The first bar reaches "
+    f"beyond the dotted line at {math.log(lm.card.vocabulary):.1f} nats and the last "
+    "but one nearly so far; the others are below 3.",
 )
 plt.show()
 

@@ -81,12 +81,12 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 smallest = torch.finfo(torch.float32).eps
 ax.plot(lost.clamp(smallest / 2), marker="o", ms=4, color=plots.PALETTE[0])
 ax.axhline(smallest, color="0.5", ls=":", label="float32 can tell no less apart")
 ax.set(
-    title="Our residual stream against the model's",
+    title="Our residual stream\nagainst the model's",
     xlabel="layer",
     ylabel="length of the difference / length",
     yscale="log",

@@ -53,7 +53,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 2.3), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.1), layout="constrained")
 bars = ax.barh(list(sizes), [size / 1e6 for size in sizes.values()])
 ax.bar_label(bars, [f"{size / total:.1%}" for size in sizes.values()], padding=3)
 ax.set(
@@ -61,7 +61,7 @@ ax.set(
     xlabel="millions",
     ylabel="part",
 )
-ax.margins(x=0.12)
+ax.margins(x=0.2)
 ax.invert_yaxis()
 largest = max(sizes, key=sizes.get)
 plots.caption(

@@ -30,11 +30,13 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 rows = range(len(words))
-_, ax = plt.subplots(figsize=(6.08, 2.8), layout="constrained")
-ax.bar([i - 0.2 for i in rows], [true[word] for word in words], 0.4, label="truth")
-ax.bar([i + 0.2 for i in rows], model, 0.4, label="model", color=plots.PALETTE[1])
-ax.set_xticks(rows, words)
-ax.set(title="What follows the two facts", xlabel="next word", ylabel="probability")
+_, ax = plt.subplots(figsize=(3.4, 3.4), layout="constrained")
+ax.barh([i - 0.2 for i in rows], [true[word] for word in words], 0.4, label="truth")
+ax.barh([i + 0.2 for i in rows], model, 0.4, label="model", color=plots.PALETTE[1])
+ax.set_yticks(rows, words)
+ax.invert_yaxis()
+ax.tick_params(axis="y", length=0)
+ax.set(title="What follows the two facts", xlabel="probability", ylabel="next word")
 ax.legend()
 plots.caption(
     "The model has learned the probabilities, not only the words. True probability of "
@@ -81,22 +83,27 @@ print(f"surprisal of these words to the model: {loss:.4f} nats per word")
 print(f"and to one who knows the truth:        {knowing_all:.4f}")
 
 # %%
-# One story, word by word. A high bar above is no mistake: which name, colour or thing
-# comes, nobody can know. Below is the model's own part, on a scale of its own.
+# One story, word by word. A long bar on the left is no mistake: which name, colour or
+# thing comes, nobody can know. On the right is the model's own part, on a scale of its
+# own.
 n = len(told[0].probs)
-_, axes = plt.subplots(2, figsize=(7.68, 4.2), sharex=True, layout="constrained")
-parts = {"Entropy of the truth": entropy, "Divergence of the model": divergence}
+size = (3.4, 0.8 + 0.16 * n)
+_, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
+parts = {"Entropy\nof the truth": entropy, "Divergence\nof the model": divergence}
 for ax, (title, values) in zip(axes, parts.items(), strict=True):
-    ax.bar(range(n), values[:n].clamp(min=0).tolist())
-    ax.set(title=title, ylabel="nats")
-axes[1].set_xticks(range(n), told[0].words[1:], rotation=90)
-axes[1].set_xlabel("next word")
+    ax.barh(range(n), values[:n].clamp(min=0).tolist())
+    ax.set(title=title, xlabel="nats")
+    ax.tick_params(axis="y", length=0)
+    ax.margins(y=0.01)
+axes[0].set_yticks(range(n), told[0].words[1:])
+axes[0].invert_yaxis()
+axes[0].set_ylabel("next word")
 plots.caption(
-    "The story itself is uncertain, the model hardly adds to it. Above, the entropy of "
+    "The story itself is uncertain, the model hardly adds to it. Left, the entropy of "
     "the true distribution at each word: names, colours and things cannot be known. "
-    "Below, on a scale hundreds of times finer, the divergence of the model.",
-    alt=f"Two rows of {n} bars, one per word of a story. Above, most bars are zero and "
-    "some reach one to three nats; below, all are a few thousandths of a nat.",
+    "Right, on a scale hundreds of times finer, the divergence of the model.",
+    alt=f"Two columns of {n} bars, one per word of a story. Left, most bars are zero "
+    "and some reach one to three nats; right, all are a few thousandths of a nat.",
 )
 plt.show()
 
@@ -115,11 +122,11 @@ for temperature in temperatures:
 
 # %%
 # The divergence again, on a logarithmic axis.
-_, ax = plt.subplots(figsize=(6.08, 3.4), layout="constrained")
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 ax.plot(temperatures, found, marker="o")
 ax.axvline(1, color="0.7", lw=0.8)
 ax.set(
-    title="Divergence from the truth at each temperature",
+    title="Divergence from the truth\nat each temperature",
     xlabel="temperature",
     ylabel="nats per word (logarithmic)",
     yscale="log",
