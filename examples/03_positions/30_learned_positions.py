@@ -125,8 +125,7 @@ print(f"moved by training, place 20: {moved[20]:.2f}, the last place: {moved[-1]
 # Has the model at hand such a table? Models with **rotary** positions have none. They
 # use the clock hands of the lesson before in another way: inside attention, each pair
 # of dimensions of a query or key is turned like a hand, by the angle of its position,
-# so that their dot product knows the distance. Where there is a table, here is its
-# similarity.
+# so that their dot product knows the distance.
 import lmviz
 from lmviz import transformer
 
@@ -135,11 +134,15 @@ if lm.card.positions != "learned":
     print(f"{lm.card.name} has {lm.card.positions} positions, and no table of them")
 else:
     similarity = alike(transformer.extract(lm).position_table)
+    print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")
+    print(f"the first and the last {similarity[0, -1]:.2f}")
+
+# %%
+# Where there is a table, here is its similarity.
+if lm.card.positions == "learned":
     title = f"Two places in the table of {lm.card.name}"
     labels = {"xlabel": "place", "ylabel": "place", "label": "cosine"}
     plots.heatmap(similarity, title=title, vmin=-1, vmax=1, **labels)
-    print(f"neighbours {similarity.diagonal(1).mean():.2f}, ", end="")
-    print(f"the first and the last {similarity[0, -1]:.2f}")
 plt.show()
 
 # %%

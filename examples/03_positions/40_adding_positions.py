@@ -90,7 +90,7 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, axes = plt.subplots(1, 2, figsize=(7.68, 2.8), sharex=True, layout="constrained")
+_, axes = plt.subplots(2, figsize=(3.4, 4.6), sharex=True, layout="constrained")
 for ax, (name, chances) in zip(
     axes, (("as it is", right), ("plus a position", wrong)), strict=True
 ):
@@ -102,8 +102,8 @@ plots.caption(
     "A position added at the end spoils the prediction. The most likely next tokens "
     "from the last vector as it is, and with the vector of a position added to it: "
     f"{moved:.2f} of the probability goes to other tokens.",
-    alt="Two panels of bars. On the left one token has most of the probability; on the "
-    "right no token has much, and all others together have most of it.",
+    alt="Two panels of bars. Above, one token has most of the probability; below, no "
+    "token has much, and all others together have most of it.",
 )
 plt.show()
 

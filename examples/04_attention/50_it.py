@@ -28,7 +28,7 @@ assert difference < 1e-4
 # %%
 # The famous pictures come from models that read both ways, or show one sentence alone.
 # Still one may ask: which of the two nouns does *it* look at more, before the matter is
-# settled? Each head **leans** to the dog or to the ball, by the difference of the two
+# settled? Each head leans to the dog or to the ball, by the difference of the two
 # weights.
 def leans(trace, query):
     row = trace.attentions[:, :, query]

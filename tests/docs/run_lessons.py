@@ -68,3 +68,6 @@ def check_form(path):
     positions = [text.find(f"# **{part}**") for part in parts]
     assert -1 < positions[0] < positions[1] < positions[2]
     assert all(len(line) <= 88 for line in lines)
+    for block in text.split("# %%"):
+        draws = "plt.show()" in block
+        assert not (draws and "print(" in block), "a block that draws prints nothing"
