@@ -56,6 +56,7 @@ if html_baseurl:
 ogp_site_url = html_baseurl
 ogp_site_name = "lmviz: how language models work, computed"
 ogp_image = "_static/one-head.png"
+ogp_image_alt = "Attention weights of one head: a row per query, a column per key"
 ogp_social_cards = {"enable": False}
 ogp_enable_meta_description = True
 # On the page for wrong addresses every link starts where the book stands.
