@@ -29,6 +29,9 @@ const server = createServer(async (request, answer) => {
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const origin = `http://127.0.0.1:${server.address().port}`;
 
+// Tests of other browsers use it, too.
+const tooWide = await readFile(new URL("../browser/too_wide.js", import.meta.url), "utf8");
+
 // The functions up to "visit" run in the page.
 
 /** Wait for the views; return the tag of each, and whether something is drawn in it. */
@@ -44,24 +47,6 @@ async function views() {
     });
     return [view.localName, drawn];
   }));
-}
-
-/** Name what sticks out of the page, unless a box around it scrolls. */
-function tooWide() {
-  const every = (root) => [...root.querySelectorAll("*")].flatMap((node) =>
-    [node, ...(node.shadowRoot ? every(node.shadowRoot) : [])]);
-  const over = (node) => node.parentElement ?? node.getRootNode().host;
-  const held = (node) => {
-    for (let at = over(node); at && at !== document.body; at = over(at)) {
-      if (getComputedStyle(at).overflowX !== "visible") return true;
-    }
-    return false;
-  };
-  return every(document.body).filter((node) => {
-    const { width, left, right } = node.getBoundingClientRect();
-    return width && (right > innerWidth + 1 || left < -1)
-      && node.checkVisibility({ visibilityProperty: true }) && !held(node);
-  }).map((node) => `${node.localName}.${node.getAttribute("class")}`);
 }
 
 /** Return all that the first view of a kind says. */
@@ -126,7 +111,7 @@ async function visit(page, name, complaints) {
     await page.mouse.move(1, 1); // where nothing shows a tip
   }
   await page.setViewport({ width: 390, height: 800 });
-  for (const box of await page.evaluate(tooWide)) complaints.push(`too wide: ${box}`);
+  for (const box of await page.evaluate(`(${tooWide})()`)) complaints.push(`too wide: ${box}`);
 }
 
 const files = (await readdir(root, { recursive: true, withFileTypes: true }))
