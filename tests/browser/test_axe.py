@@ -14,8 +14,7 @@ LAST = f"{VIEW}.querySelector('.strip button:last-child')"
         "document.querySelector('h1').style.color = '#ccc'",
         f"{LAST}.style.color = '#ccc'",
         f"{LAST}.style.background = '#666'",
-        f"{LAST}.parentElement.style.opacity = 0.3",
-        "document.querySelector('h1').style.opacity = 0.3",
+        f"{LAST}.style.opacity = 0.3",
     ],
 )
 def test_one_pale_text_among_many_is_found(open_page, no_violations, spoilt):
@@ -26,12 +25,12 @@ def test_one_pale_text_among_many_is_found(open_page, no_violations, spoilt):
         no_violations(page, rules=["color-contrast"])
 
 
-def test_a_pale_text_is_found_beside_one_that_is_disabled(open_page, no_violations):
+def test_a_pale_text_is_found_beside_those_that_are_disabled(open_page, no_violations):
     page = open_page(tokens({"A": ["word"] * 40}))
     page.evaluate(
-        """document.querySelector("main").innerHTML = ["disabled", ""].map((state) =>
-            `<button style="color: #999; background: #fff" ${state}>Next</button>`)
-            .join("") + "<h1>Title</h1>" """
+        """document.querySelector("main").innerHTML = ["disabled", "disabled", ""]
+            .map((state) => `<button style="color: #999; background: #fff" ${state}>
+                Next</button>`).join("") + "<h1>Title</h1>" """
     )
     with pytest.raises(AssertionError, match="color-contrast"):
         no_violations(page, "main")
