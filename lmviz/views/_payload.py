@@ -5,6 +5,7 @@ import html
 import json
 import unicodedata
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,6 +29,20 @@ def check_size(n, name="tokens", most=10_000):
         )
 
 
+def check_mapping(value, name):
+    """Raise an error for anything but a mapping.
+
+    Examples
+    --------
+    >>> check_mapping(["a"], "words")
+    Traceback (most recent call last):
+        ...
+    TypeError: `words` must be a mapping, got list
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f"`{name}` must be a mapping, got {type(value).__name__}")
+
+
 def vocabulary_ids(ids, n, size):
     """Return n ids as an array of int, each below the size of the vocabulary.
 
@@ -43,6 +58,42 @@ def vocabulary_ids(ids, n, size):
             f"`ids` must be integers from 0 to {size - 1}, got {wrong[0]:g}"
         )
     return ids.astype(int)
+
+
+def logits_and_tokens(logits, tokens, *, layers=False):
+    """Return logits as an array, and the names of its positions as a list.
+
+    Parameters
+    ----------
+    logits : array-like, shape (T, V), or (L + 1, T, V) with `layers`
+        Minus infinity excludes a token.
+    tokens : sequence of T str
+    layers : bool, default False
+
+    Examples
+    --------
+    >>> logits_and_tokens([[0.0, -np.inf]], ["a"])
+    (array([[  0., -inf]]), ['a'])
+    """
+    shape = ("L + 1", "T", "V") if layers else ("T", "V")
+    logits = float_array(logits, "logits", shape, allowed="-inf")
+    n = logits.shape[-2]
+    check_size(n)
+    return logits, strings(tokens, "tokens", n)
+
+
+def check_rows(logits):
+    """Raise an error if all tokens are excluded in a row.
+
+    Examples
+    --------
+    >>> check_rows(np.array([[0.0, 1.0], [-np.inf, -np.inf]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: each row of `logits` must have a finite number, got -inf
+    """
+    if not np.isfinite(logits).any(-1).all():
+        raise ValueError("each row of `logits` must have a finite number, got -inf")
 
 
 def vocabulary_names(ids, vocabulary, n):
@@ -91,6 +142,22 @@ def as_html(text):
     if unicodedata.category(shown[:1] or " ").startswith("M"):
         shown = f"◌{shown}"  # a combining character needs a base
     return html.escape(f"\u2068{shown}\u2069")
+
+
+def as_table(caption, heads, rows):
+    """Return a table, for a page without scripts, of what is HTML already.
+
+    Examples
+    --------
+    >>> as_table("Words", ("token", "id"), [("the", 0)])[-55:]
+    '<th>id</th></tr><tr><td>the</td><td>0</td></tr></table>'
+    """
+
+    def row(kind, cells):
+        return f"<tr>{''.join(f'<{kind}>{cell}</{kind}>' for cell in cells)}</tr>"
+
+    body = "".join(row("td", cells) for cells in rows)
+    return f"<table><caption>{caption}</caption>{row('th', heads)}{body}</table>"
 
 
 def to_json(data):

@@ -1,11 +1,9 @@
 """Interactive writing: the most likely next tokens, and a choice among them."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from .._validation import float_array, integer, strings
-from ._payload import as_html, check_size
+from ._payload import as_html, as_table, check_mapping, check_size
 from ._view import View
 
 
@@ -42,8 +40,7 @@ def _validate(text, tree):
     if not isinstance(text, str):
         raise TypeError(f"`text` must be a str, got {type(text).__name__}")
     check_size(len(text), "characters", 2000)
-    if not isinstance(tree, Mapping):
-        raise TypeError(f"`tree` must be a mapping, got {type(tree).__name__}")
+    check_mapping(tree, "tree")
     if () not in tree:
         raise ValueError("`tree` must have the key (), the start of all choices")
     check_size(len(tree), "nodes", 5000)
@@ -98,11 +95,9 @@ def _encode(text, paths, tokens, probs):
 def _fallback(data):
     """Tabulate the most likely next tokens of the text itself."""
     first = data["rows"][""]
-    rows = "".join(
-        f"<tr><td>{as_html(data['names'][i])}</td><td>{p:.3f}</td></tr>"
+    rows = [
+        (as_html(data["names"][i]), f"{p:.3f}")
         for i, p in zip(data["which"][first], data["probs"][first], strict=True)
-    )
-    return (
-        f"<table><caption>The most likely tokens after “{as_html(data['text'])}”"
-        f"</caption><tr><th>token</th><th>probability</th></tr>{rows}</table>"
-    )
+    ]
+    caption = f"The most likely tokens after “{as_html(data['text'])}”"
+    return as_table(caption, ("token", "probability"), rows)

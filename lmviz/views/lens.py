@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from .._validation import float_array, strings
-from ._payload import as_html, check_size, vocabulary_ids, vocabulary_names
+from ._payload import (
+    as_html,
+    as_table,
+    check_rows,
+    logits_and_tokens,
+    vocabulary_ids,
+    vocabulary_names,
+)
 from ._view import View
 
 
@@ -44,14 +50,9 @@ def lens(logits, ids, tokens, *, vocabulary, title="Logit lens") -> View:
 
 
 def _validate(logits, ids, tokens):
-    logits = float_array(logits, "logits", ("L + 1", "T", "V"), allowed="-inf")
-    _, n, size = logits.shape
-    check_size(n)
-    tokens = strings(tokens, "tokens", n)
-    ids = vocabulary_ids(ids, n, size)
-    if not np.isfinite(logits).any(-1).all():
-        raise ValueError("each row of `logits` must have a finite number, got -inf")
-    return logits, ids, tokens
+    logits, tokens = logits_and_tokens(logits, tokens, layers=True)
+    check_rows(logits)
+    return logits, vocabulary_ids(ids, *logits.shape[1:]), tokens
 
 
 def _encode(logits, ids, tokens, vocabulary, k=5):
@@ -94,14 +95,10 @@ def _encode(logits, ids, tokens, vocabulary, k=5):
 def _fallback(data):
     """Tabulate the top token of each layer after the last position."""
     tops, probs = data["which"][:, -1, 0], data["probs"][:, -1, 0]
-    rows = "".join(
-        f"<tr><td>{layer}</td><td>{as_html(data['names'][tops[layer]])}</td>"
-        f"<td>{probs[layer]:.3f}</td></tr>"
+    rows = [
+        (layer, as_html(data["names"][tops[layer]]), f"{probs[layer]:.3f}")
         for layer in reversed(range(len(tops)))
-    )
+    ]
     after = as_html(data["tokens"][-1])
-    return (
-        f"<table><caption>What each layer would predict after “{after}”</caption>"
-        "<tr><th>layer</th><th>top token</th><th>probability</th></tr>"
-        f"{rows}</table>"
-    )
+    caption = f"What each layer would predict after “{after}”"
+    return as_table(caption, ("layer", "top token", "probability"), rows)

@@ -1,9 +1,7 @@
 """Interactive byte pair encoding: the pairs of a small corpus, merged one by one."""
 
-from collections.abc import Mapping
-
 from .._validation import integer, strings
-from ._payload import as_html, check_size
+from ._payload import as_html, check_mapping, check_size
 from ._view import View
 
 _MOST_SYMBOLS = 2000
@@ -44,8 +42,7 @@ def merges(words, merges, *, title="Byte pair encoding") -> View:
 
 def _validate(words, merges):
     """Return words, their counts, and pairs."""
-    if not isinstance(words, Mapping):
-        raise TypeError(f"`words` must be a mapping, got {type(words).__name__}")
+    check_mapping(words, "words")
     names = strings(list(words), "words", len(words))
     if not all(names):
         raise ValueError("`words` must not have an empty word")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._validation import float_array, integer, strings
-from ._payload import as_html, check_size, vocabulary_names
+from .._validation import integer
+from ._payload import as_html, as_table, check_rows, logits_and_tokens, vocabulary_names
 from ._view import View
 
 # The stops of the slider, for each of which the tail's weight is computed exactly here.
@@ -48,14 +48,9 @@ def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200) -> V
 
 
 def _validate(logits, tokens, keep):
-    logits = float_array(logits, "logits", ("T", "V"), allowed="-inf")
-    n = len(logits)
-    check_size(n)
-    tokens = strings(tokens, "tokens", n)
-    keep = integer(keep, "keep", 1)
-    if not np.isfinite(logits).any(1).all():
-        raise ValueError("each row of `logits` must have a finite number, got -inf")
-    return logits, tokens, keep
+    logits, tokens = logits_and_tokens(logits, tokens)
+    check_rows(logits)
+    return logits, tokens, integer(keep, "keep", 1)
 
 
 def _encode(logits, tokens, vocabulary, keep):
@@ -120,12 +115,9 @@ def _fallback(data):
     head = data["logits"][-1].astype(np.float64)
     at = data["temperatures"].index(1.0)
     total = np.logaddexp.reduce([*head, data["sums"][-1][at]])
-    rows = "".join(
-        f"<tr><td>{as_html(data['names'][i])}</td><td>{np.exp(x - total):.3f}</td>"
+    rows = [
+        (as_html(data["names"][i]), f"{np.exp(x - total):.3f}")
         for i, x in zip(data["which"][-1][:5], head[:5], strict=True)
-    )
-    after = as_html(data["tokens"][-1])
-    return (
-        f"<table><caption>The most likely tokens after “{after}”</caption>"
-        f"<tr><th>token</th><th>probability</th></tr>{rows}</table>"
-    )
+    ]
+    caption = f"The most likely tokens after “{as_html(data['tokens'][-1])}”"
+    return as_table(caption, ("token", "probability"), rows)

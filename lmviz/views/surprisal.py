@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from .._validation import float_array, strings
-from ._payload import as_html, check_size, vocabulary_ids, vocabulary_names
+from ._payload import (
+    as_html,
+    as_table,
+    check_rows,
+    logits_and_tokens,
+    vocabulary_ids,
+    vocabulary_names,
+)
 from ._view import View
 
 
@@ -43,16 +49,11 @@ def surprisal(logits, ids, tokens, *, vocabulary, title="Surprisal") -> View:
 
 
 def _validate(logits, ids, tokens):
-    logits = float_array(logits, "logits", ("T", "V"), allowed="-inf")
-    n, size = logits.shape
-    if n < 2:
+    logits, tokens = logits_and_tokens(logits, tokens)
+    if len(logits) < 2:
         raise ValueError("`logits` must have at least 2 positions, got 1")
-    check_size(n)
-    tokens = strings(tokens, "tokens", n)
-    ids = vocabulary_ids(ids, n, size)
-    if not np.isfinite(logits[:-1]).any(-1).all():
-        raise ValueError("each row of `logits` must have a finite number, got -inf")
-    return logits[:-1], ids[1:], tokens
+    check_rows(logits[:-1])  # of the last one, nothing is shown
+    return logits[:-1], vocabulary_ids(ids, *logits.shape)[1:], tokens
 
 
 def _encode(logits, ids, tokens, vocabulary, k=5):
@@ -82,12 +83,7 @@ def _encode(logits, ids, tokens, vocabulary, k=5):
 
 def _fallback(data):
     """Tabulate the surprisal of each token."""
-    rows = "".join(
-        f"<tr><td>{as_html(token)}</td><td>{nats:.2f}</td></tr>"
-        for token, nats in zip(data["tokens"][1:], data["nats"], strict=True)
-    )
-    first = as_html(data["tokens"][0])
-    return (
-        f"<table><caption>The surprisal of each token after “{first}”</caption>"
-        f"<tr><th>token</th><th>nats</th></tr>{rows}</table>"
-    )
+    first, *rest = map(as_html, data["tokens"])
+    nats = (f"{x:.2f}" for x in data["nats"])
+    caption = f"The surprisal of each token after “{first}”"
+    return as_table(caption, ("token", "nats"), zip(rest, nats, strict=True))

@@ -1,11 +1,9 @@
 """Interactive tokens: how tokenizers split a text, one row each."""
 
-from collections.abc import Mapping
-
 from .._text import bytes_of
 from .._validation import choice, strings
 from ..tokenization._ids import id_list
-from ._payload import as_html, check_size
+from ._payload import as_html, check_mapping, check_size
 from ._view import View
 
 # Those that a site serves to its pages.
@@ -48,9 +46,9 @@ def _validate(rows, ids, tokenizers):
         raise TypeError("`tokenizers` must be a sequence of str, got one str")
     for i, name in enumerate(tokenizers):
         choice(name, f"tokenizers[{i}]", TOKENIZERS)
-    for name, given in (("rows", rows), ("ids", ids)):
-        if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"`{name}` must be a mapping, got {type(given).__name__}")
+    check_mapping(rows, "rows")
+    if ids is not None:
+        check_mapping(ids, "ids")
     if not rows:
         raise ValueError(f"`rows` must have at least one row, got {rows!r}")
     if ids is not None and set(ids) != set(rows):
