@@ -6,6 +6,8 @@ from html import escape
 from docutils import nodes
 from latex2mathml.converter import convert
 
+from .glossary import entries
+
 
 class Defined(nodes.Inline, nodes.TextElement):
     """A link to the glossary, with the definition as an attribute.
@@ -30,10 +32,8 @@ def defined(env, link, docname, anchor):
 def definitions(env, docname):
     """Return the first paragraph of each entry as HTML, by the anchors of its terms."""
     found = {}
-    for entry in env.get_doctree(docname).findall(nodes.definition_list_item):
-        paragraph = next(entry.findall(nodes.paragraph), nodes.paragraph())
-        for term in entry.findall(nodes.term):
-            found.update(dict.fromkeys(term["ids"], as_html(paragraph)))
+    for anchors, paragraph, _ in entries(env, docname):
+        found.update(dict.fromkeys(anchors, as_html(paragraph)))
     return found
 
 

@@ -119,25 +119,25 @@ def to_png(figure):
 
 def take_title(figure):
     """Take a figure's title, for the caption; a figure of panels is named by theirs."""
-    titles = [title for ax in figure.axes if (title := title_of(ax)).get_text()]
-    whole = figure.get_suptitle() or "; ".join(title.get_text() for title in titles)
+    titled = [ax for ax in figure.axes if title_of(ax)]
+    whole = figure.get_suptitle() or "; ".join(map(title_of, titled))
     if figure.get_suptitle():
         figure.suptitle("")
-    elif len(titles) == 1:
-        titles[0].set_text("")
+    elif len(titled) == 1:
+        titled[0].set_title("", loc="left" if titled[0].get_title("left") else "center")
     return ", ".join(whole.splitlines())
 
 
 def title_of(ax):
     """Return the title of an Axes, which the style sets at its left end."""
-    return ax._left_title if ax.get_title("left") else ax.title
+    return ax.get_title("left") or ax.get_title()
 
 
 def describe(figure):
     """Say what a figure shows: its titles, axes, and what is drawn on them."""
     parts = [figure.get_suptitle()] if figure.get_suptitle() else []
     for ax in figure.axes:
-        if ax.get_label() != "<colorbar>" and (ax.axison or title_of(ax).get_text()):
+        if ax.get_label() != "<colorbar>" and (ax.axison or title_of(ax)):
             parts.append(describe_axes(ax))
     return " ".join(" ".join(parts).split())
 
@@ -159,7 +159,7 @@ def describe_axes(ax):
         for axis, label in (("across", ax.get_xlabel()), ("up", ax.get_ylabel()))
         if label
     ]
-    said = [*filter(None, [title_of(ax).get_text()]), ", ".join([kind, *labels])]
+    said = [*filter(None, [title_of(ax)]), ", ".join([kind, *labels])]
     if names:
         said.append(f"Drawn: {', '.join(names)}")
     texts = [text.get_text() for text in ax.texts if text.get_text()]

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from docutils import nodes
-from sphinx.addnodes import glossary
+from sphinx.addnodes import glossary, pending_xref
 
 NAV = '<nav class="letters" aria-label="Letters">{}</nav>'
 LINK = '<a href="#letter-{}">{}</a>'
@@ -21,6 +21,16 @@ def add_letters(app, doctree):
             LINK.format(part["names"][0], part[0].astext()) for part in parts
         )
         node.replace_self([nodes.raw("", NAV.format(links), format="html"), *parts])
+
+
+def entries(env, docname):
+    """Give the anchors, the definition and the lesson, or None, of each entry."""
+    for entry in env.get_doctree(docname).findall(nodes.definition_list_item):
+        anchors = [name for term in entry.findall(nodes.term) for name in term["ids"]]
+        definition = next(entry.findall(nodes.paragraph), nodes.paragraph())
+        links = [link["reftarget"] for link in entry.findall(pending_xref)]
+        lessons = [link[1:] for link in links if link.startswith("/lessons/")]
+        yield anchors, definition, lessons[-1] if lessons else None
 
 
 def letter_of(entry):

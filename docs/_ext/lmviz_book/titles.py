@@ -5,19 +5,13 @@ script, since a page that is opened from a disk may not fetch anything else.
 """
 
 import json
-import re
 from pathlib import Path
 
 from docutils import nodes
 
-from . import pages
+from . import glossary, pages
 
 SCRIPT = "_static/titles.js"
-# The terms of an entry, and the lesson that its text ends with.
-ENTRY = re.compile(
-    r"^((?:[^\s`].*\n)+)(?:(?:  .*)?\n)*?  Lesson: \{doc\}`/(lessons/[\w/]+)`",
-    re.MULTILINE,
-)
 HEADING, FUNCTION, TERM = "heading", "function", "term"
 
 
@@ -34,7 +28,7 @@ def collect(app):
 
     The fifth of a term is the lesson that explains it, or -1.
     """
-    env, lessons = app.env, lessons_of_terms(app)
+    env, lessons = app.env, lessons_of_terms(app.env)
     parts = whereabouts(env)
     names = sorted(name for name in parts if name in env.titles)
     index = {name: place for place, name in enumerate(names)}
@@ -54,7 +48,7 @@ def collect(app):
             TERM,
             index[name],
             f"#{anchor}",
-            index.get(lessons.get(term.lower()), -1),
+            index.get(lessons.get((name, anchor)), -1),
         ]
         for (kind, term), (name, anchor) in sorted(env.domains["std"].objects.items())
         if kind == "term" and name in index
@@ -86,12 +80,13 @@ def whereabouts(env):
     return found
 
 
-def lessons_of_terms(app):
-    """Return the lesson that explains each term, by the term in small letters."""
-    glossary = Path(app.srcdir, "book", "glossary.md")
-    text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
+def lessons_of_terms(env):
+    """Return the lesson that explains each term, by its page and anchor."""
+    objects = env.domains["std"].objects
+    glossaries = {page for (kind, _), (page, _) in objects.items() if kind == "term"}
     return {
-        term.lower(): lesson
-        for terms, lesson in ENTRY.findall(text)
-        for term in terms.splitlines()
+        (page, anchor): lesson
+        for page in glossaries
+        for anchors, _, lesson in glossary.entries(env, page)
+        for anchor in anchors
     }
