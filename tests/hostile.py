@@ -13,6 +13,8 @@ TOKENS = (
     "שלום",
     "\0",
 )
+# Those as a text for views, with an ordinary word.
+TEXT = [*TOKENS, "<!--<script>", " the"]
 # These would run, or close the element around them, if they were markup.
 INJECTIONS = (
     *TOKENS[:3],
@@ -74,3 +76,8 @@ ODD = (
 HALVES = ("\ud800", "a\udc00b", "<|endoftext|>\udfff")
 SHORT = tuple(dict.fromkeys((*INJECTIONS, *INVISIBLE, *ODD)))
 LONG = ("x" * 100_000, "the dog " * 12_500, "\u0301" * 100_000, "\n" * 100_000)
+
+
+def vocabulary(size):
+    """Return the names of a vocabulary that begins with the hostile text."""
+    return [*TEXT, *(f" w{i}" for i in range(size - len(TEXT)))]

@@ -7,6 +7,7 @@ from itertools import product
 import hostile
 import numpy as np
 import pytest
+from reading import plain, said
 
 from lmviz.views import continuations
 
@@ -30,16 +31,8 @@ def view():
     return continuations("The old man", TREE)
 
 
-def clean(text):
-    return text.replace("\u2068", "").replace("\u2069", "")
-
-
-def said(page, nth=0):
-    return clean(page.locator("output.say").nth(nth).inner_text())
-
-
 def bars(page):
-    names = map(clean, page.locator(".bars .word").all_text_contents())
+    names = map(plain, page.locator(".bars .word").all_text_contents())
     probs = page.locator(".bars .number").all_text_contents()
     return [*names], [*map(float, probs)]
 

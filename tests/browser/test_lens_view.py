@@ -7,26 +7,19 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+from reading import said
 
 from lmviz.views import lens
 
-HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
+HOSTILE = hostile.TEXT
 L, T, V = 7, len(HOSTILE), 60
 VIEW = "document.querySelector('lmviz-lens')"
 rng = np.random.default_rng(1)
 LOGITS = rng.normal(size=(L, T, V)) * np.linspace(1, 4, L)[:, None, None]
 IDS = np.arange(T)
-WORDS = [*HOSTILE, *(f" w{i}" for i in range(V - T))]
-DATA = lens(LOGITS, IDS, HOSTILE, vocabulary=WORDS).data
-
-
-@pytest.fixture(scope="module")
-def view():
-    return lens(LOGITS, IDS, HOSTILE, vocabulary=WORDS)
-
-
-def said(page):
-    return page.locator("output.say").inner_text()
+WORDS = hostile.vocabulary(V)
+SHOWN = lens(LOGITS, IDS, HOSTILE, vocabulary=WORDS)
+DATA = SHOWN.data
 
 
 def shares(page):
@@ -43,8 +36,8 @@ def by_rank(page):
     page.get_by_role("button", name="rank of the final prediction").click()
 
 
-def test_colours_are_the_probabilities_and_the_ranks(open_page, view):
-    page = open_page(view)
+def test_colours_are_the_probabilities_and_the_ranks(open_page):
+    page = open_page(SHOWN)
     want = 0.06 + 0.94 * DATA["probs"][..., 0]
     np.testing.assert_allclose(shares(page), want, atol=1e-3)
     by_rank(page)
@@ -53,8 +46,8 @@ def test_colours_are_the_probabilities_and_the_ranks(open_page, view):
 
 
 @pytest.mark.parametrize("width", [1280, 900, 390, 320])
-def test_the_legend_is_whole_at_every_width(open_page, view, width):
-    page = open_page(view, width=width)
+def test_the_legend_is_whole_at_every_width(open_page, width):
+    page = open_page(SHOWN, width=width)
     for name, ends in (("probability", "01"), ("rank", f"{V}1")):
         if name == "rank":
             by_rank(page)
@@ -82,16 +75,16 @@ def test_thirty_layers_fit_a_window_with_the_readout_in_sight(open_page):
     assert page.locator(".wide").evaluate("e => e.scrollHeight <= e.clientHeight")
 
 
-def test_the_final_prediction_is_bold(open_page, view):
-    page = open_page(view)
+def test_the_final_prediction_is_bold(open_page):
+    page = open_page(SHOWN)
     weights = page.evaluate(
         f"{VIEW}.cells.map(r => r.map(c => getComputedStyle(c.lastChild).fontWeight))"
     )
     np.testing.assert_array_equal(np.array(weights) == "600", DATA["ranks"] == 1)
 
 
-def test_hovering_shows_the_numbers(open_page, view):
-    page = open_page(view)
+def test_hovering_shows_the_numbers(open_page):
+    page = open_page(SHOWN)
     for layer, i in [(0, 0), (3, 5), (L - 1, T - 1)]:
         box = page.evaluate(
             f"(([l, i]) => {{ const b = {VIEW}.cells[l][i].getBoundingClientRect();"
@@ -109,8 +102,8 @@ def test_hovering_shows_the_numbers(open_page, view):
         assert abs(float(held) - DATA["final_probs"][layer, i]) < 1e-3
 
 
-def test_last_layer_is_on_top(open_page, view):
-    page = open_page(view)
+def test_last_layer_is_on_top(open_page):
+    page = open_page(SHOWN)
     tops = page.evaluate(f"{VIEW}.cells.map(r => r[0].getBoundingClientRect().top)")
     assert tops == sorted(tops, reverse=True)
 
@@ -125,8 +118,8 @@ def test_next_tokens_are_underlined(open_page):
     assert lines == ["underline", None, None]
 
 
-def test_keyboard_moves_and_stops_at_the_edges(open_page, view):
-    page = open_page(view, width=390)
+def test_keyboard_moves_and_stops_at_the_edges(open_page):
+    page = open_page(SHOWN, width=390)
     page.locator(".wide").focus()
     for key, at in [("ArrowLeft", [L - 1, T - 2]), ("ArrowUp", [L - 1, T - 2]),
                     ("ArrowDown", [L - 2, T - 2]), ("Home", [L - 2, 0]),
@@ -137,8 +130,8 @@ def test_keyboard_moves_and_stops_at_the_edges(open_page, view):
     assert page.locator(".wide").evaluate("e => e.scrollLeft") > 0
 
 
-def test_svg_is_saved(open_page, view):
-    page = open_page(view)
+def test_svg_is_saved(open_page):
+    page = open_page(SHOWN)
     page.get_by_label("Save or copy").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as SVG").click()
@@ -151,8 +144,8 @@ def test_svg_is_saved(open_page, view):
     assert saved.value.suggested_filename == "lens.svg"
 
 
-def test_two_views_on_a_page_are_independent(open_page, view):
-    page = open_page(view, view)
+def test_two_views_on_a_page_are_independent(open_page):
+    page = open_page(SHOWN, SHOWN)
     page.locator("lmviz-lens").nth(0).locator(".wide").focus()
     page.keyboard.press("ArrowDown")
     ats = page.evaluate(
@@ -162,14 +155,14 @@ def test_two_views_on_a_page_are_independent(open_page, view):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
-    page = open_page(view, width=390, dark=dark)
+def test_a_narrow_page_is_accessible(open_page, no_violations, dark):
+    page = open_page(SHOWN, width=390, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     no_violations(page)
 
 
-def test_hostile_tokens_are_text(open_page, view):
-    page = open_page(view)
+def test_hostile_tokens_are_text(open_page):
+    page = open_page(SHOWN)
     heads = "".join(page.locator(".view svg svg:not(.cell) text").all_text_contents())
     for text in (HOSTILE[0], "⟨U+2028⟩", "◌", "⟨U+0000⟩", HOSTILE[5]):
         assert text in heads

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import hostile
 import pytest
+from reading import said
 
 from lmviz.tokenization import train_bpe
 from lmviz.views import merges
@@ -17,11 +18,6 @@ VIEW = "document.querySelector('lmviz-merges')"
 @pytest.fixture(scope="module")
 def view():
     return merges(WORDS, [merge.pair for merge in BPE.merges])
-
-
-def said(page, nth=0):
-    text = page.locator("output.say").nth(nth).inner_text()
-    return text.replace("\u2068", "").replace("\u2069", "")
 
 
 def symbols(page):

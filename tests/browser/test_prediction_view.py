@@ -4,11 +4,12 @@ import hostile
 import numpy as np
 import pytest
 import torch
+from reading import said
 
 from lmviz.prediction import probabilities, top_k_filter, top_p_filter
 from lmviz.views import prediction
 
-HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
+HOSTILE = hostile.TEXT
 T, V = len(HOSTILE), 3000
 VIEW = "document.querySelector('lmviz-prediction')"
 
@@ -22,23 +23,14 @@ def logits():
 
 
 @pytest.fixture(scope="module")
-def vocabulary():
-    return [*HOSTILE, *(f" t{i}" for i in range(V - T))]
-
-
-@pytest.fixture(scope="module")
-def view(logits, vocabulary):
-    return prediction(logits, HOSTILE, vocabulary=vocabulary)
+def view(logits):
+    return prediction(logits, HOSTILE, vocabulary=hostile.vocabulary(V))
 
 
 def turn(page, label, value, nth=0):
     page.get_by_label(label).nth(nth).evaluate(
         "(e, v) => { e.value = v; e.dispatchEvent(new Event('input')) }", str(value)
     )
-
-
-def said(page):
-    return page.locator("output.say").inner_text()
 
 
 def draw(page, n=1):

@@ -5,29 +5,22 @@ import re
 import hostile
 import numpy as np
 import pytest
+from reading import said
 
 from lmviz.views import surprisal
 
-HOSTILE = [*hostile.TOKENS, "<!--<script>", " the"]
+HOSTILE = hostile.TEXT
 T, V = len(HOSTILE), 40
 VIEW = "document.querySelector('lmviz-surprisal')"
 LOGITS = np.random.default_rng(1).normal(size=(T, V)) * 3
 IDS = np.arange(T)
-WORDS = [*HOSTILE, *(f" w{i}" for i in range(V - T))]
-DATA = surprisal(LOGITS, IDS, HOSTILE, vocabulary=WORDS).data
+WORDS = hostile.vocabulary(V)
+SHOWN = surprisal(LOGITS, IDS, HOSTILE, vocabulary=WORDS)
+DATA = SHOWN.data
 
 
-@pytest.fixture(scope="module")
-def view():
-    return surprisal(LOGITS, IDS, HOSTILE, vocabulary=WORDS)
-
-
-def said(page, nth=0):
-    return page.locator("output.say").nth(nth).inner_text()
-
-
-def test_lines_are_as_thick_as_the_surprisal(open_page, view):
-    page = open_page(view)
+def test_lines_are_as_thick_as_the_surprisal(open_page):
+    page = open_page(SHOWN)
     heights = page.evaluate(
         f"{VIEW}.buttons.slice(1).map((b) => parseFloat(getComputedStyle("
         "b.querySelector('.line')).height))"
@@ -39,14 +32,14 @@ def test_lines_are_as_thick_as_the_surprisal(open_page, view):
     assert page.locator(".strip button").first.locator(".line").count() == 0
 
 
-def test_the_most_surprising_token_is_chosen_first(open_page, view):
-    page = open_page(view)
+def test_the_most_surprising_token_is_chosen_first(open_page):
+    page = open_page(SHOWN)
     assert page.evaluate(f"{VIEW}.at") == 1 + DATA["nats"].argmax()
 
 
 @pytest.mark.parametrize("i", [1, 4, T - 1])
-def test_pointing_shows_the_numbers_and_the_alternatives(open_page, view, i):
-    page = open_page(view)
+def test_pointing_shows_the_numbers_and_the_alternatives(open_page, i):
+    page = open_page(SHOWN)
     page.locator(".strip button").nth(i).hover()
     nats, rank = DATA["nats"][i - 1], DATA["ranks"][i - 1]
     prob, at, shown = re.search(
@@ -67,14 +60,14 @@ def test_pointing_shows_the_numbers_and_the_alternatives(open_page, view, i):
     np.testing.assert_allclose(widths[:5], 100 * DATA["probs"][i - 1], atol=1e-3)
 
 
-def test_the_first_token_has_no_surprisal(open_page, view):
-    page = open_page(view)
+def test_the_first_token_has_no_surprisal(open_page):
+    page = open_page(SHOWN)
     page.locator(".strip button").first.hover()
     assert "nothing predicts it" in said(page)
 
 
-def test_keys_move_along_the_text(open_page, view):
-    page = open_page(view)
+def test_keys_move_along_the_text(open_page):
+    page = open_page(SHOWN)
     page.locator(".strip button").first.focus()
     for key, at in (("ArrowRight", 1), ("End", T - 1), ("ArrowLeft", T - 2)):
         page.keyboard.press(key)
@@ -82,8 +75,8 @@ def test_keys_move_along_the_text(open_page, view):
         assert page.locator(".strip .at").count() == 1
 
 
-def test_the_note_has_the_perplexity(open_page, view):
-    note = open_page(view).locator(".note").inner_text()
+def test_the_note_has_the_perplexity(open_page):
+    note = open_page(SHOWN).locator(".note").inner_text()
     mean = DATA["nats"].mean()
     assert f"Mean {mean:.2f}, perplexity {np.exp(mean):.2f}." in note
 
@@ -95,24 +88,24 @@ def test_impossible_tokens_are_infinitely_surprising(open_page):
     assert "probability 0 and rank 2: surprisal ∞ nats" in said(page)
 
 
-def test_two_views_on_a_page_are_independent(open_page, view):
-    page = open_page(view, view)
+def test_two_views_on_a_page_are_independent(open_page):
+    page = open_page(SHOWN, SHOWN)
     page.locator(".strip").first.locator("button").first.hover()
     assert "nothing" in said(page) and "nothing" not in said(page, 1)
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_page_is_accessible(open_page, no_violations, view, width, dark):
-    page = open_page(view, width=width, dark=dark)
+def test_a_page_is_accessible(open_page, no_violations, width, dark):
+    page = open_page(SHOWN, width=width, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if width == 1280:
         assert page.locator("lmviz-surprisal").bounding_box()["height"] <= 600
     no_violations(page)
 
 
-def test_hostile_tokens_are_text(open_page, view):
-    page = open_page(view)
+def test_hostile_tokens_are_text(open_page):
+    page = open_page(SHOWN)
     texts = page.locator(".strip button").all_text_contents()
     assert HOSTILE[0] in texts[0]
     assert "⟨U+2028⟩" in texts[3] and "◌" in texts[4] and "⟨U+0000⟩" in texts[6]
