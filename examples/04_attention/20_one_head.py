@@ -35,10 +35,11 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 layer = lm.card.n_layers - 1
-_, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
+n = len(trace.tokens)
+size = (1.7 + 0.17 * n, 1.5 + 0.17 * n)
+_, ax = plt.subplots(figsize=size, layout="constrained")
 title = f"Layer {layer}, head 0:\nwhat each token attends to"
 plots.attention_map(head, trace.tokens, title=title, ax=ax)
-n = len(trace.tokens)
 plots.caption(
     "Most tokens attend to the first token and to themselves. Each row is a query, "
     f"and its weights sum to 1; each column is a key. Layer {layer}, head 0. The "

@@ -36,7 +36,8 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 places = range(1, len(trace.tokens))
-_, ax = plt.subplots(figsize=(3.4, 4), layout="constrained")
+size = (3.4, 1.1 + 0.22 * len(places))
+_, ax = plt.subplots(figsize=size, layout="constrained")
 ax.barh(places, surprisal.tolist(), color=plots.PALETTE[0])
 ax.axvline(math.log(lm.card.vocabulary), color="0.5", ls=":", label="uniform guess")
 ax.set_yticks(places, trace.tokens[1:])
