@@ -3,6 +3,9 @@
 from pathlib import Path
 
 TOO_WIDE = Path(__file__).with_name("too_wide.js").read_text(encoding="utf-8")
+# Width and darkness of two screens of four: on the other two, test_pages opens the
+# views of the book.
+CROSSED = [(1280, True), (390, False)]
 # The size of the smallest text of each figure, as it is displayed.
 SMALLEST = """() => [...document.querySelectorAll(".book-figure svg")].map((svg) => {
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;

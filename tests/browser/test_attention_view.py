@@ -8,6 +8,7 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+from screens import CROSSED
 
 from lmviz.views import _svg, attention
 
@@ -579,8 +580,7 @@ def test_two_views_on_a_page_are_independent(open_page):
     assert page.evaluate("document.querySelectorAll('main [id]').length") == 0
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), CROSSED)
 def test_axe_finds_no_violations(open_page, no_violations, dark, width):
     weights = random_weights(2, 3, 40, 40, sharpness=2)
     one = attention(weights, ["␣word"] * 40)

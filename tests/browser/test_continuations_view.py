@@ -8,6 +8,7 @@ import hostile
 import numpy as np
 import pytest
 from reading import plain, said
+from screens import CROSSED
 
 from lmviz.views import continuations
 
@@ -160,8 +161,7 @@ def test_two_views_on_a_page_are_independent(open_page, view):
     assert "has probability" in said(page) and "No token is chosen" in said(page, 1)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), CROSSED)
 def test_a_page_is_accessible(open_page, no_violations, view, width, dark):
     page = open_page(view, width=width, dark=dark)
     no_violations(page)

@@ -21,8 +21,14 @@ def colours(page, selector="body"):
     )
 
 
-@pytest.mark.parametrize("width", [390, 900, 1280])
-@pytest.mark.parametrize("name", ["index.html", LESSON, "404.html"])
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        *((LESSON, width) for width in (390, 900, 1280)),
+        *(("index.html", width) for width in (390, 1280)),
+        ("404.html", 390),
+    ],
+)
 def test_every_page_has_the_whole_menu_at_every_width(site, open_page, name, width):
     page = open_page(url=f"{site}/{name}", width=width, height=800)
     menu, button = page.locator("#menu"), page.locator(".open-menu")

@@ -6,6 +6,7 @@ from itertools import pairwise
 import hostile
 import pytest
 from reading import said
+from screens import CROSSED
 
 from lmviz.tokenization import train_bpe
 from lmviz.views import merges
@@ -109,8 +110,7 @@ def test_two_views_on_a_page_are_independent(open_page, view):
     assert "After 1 merge " in said(page) and "After 0 merges" in said(page, 1)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), CROSSED)
 def test_a_page_is_accessible(open_page, no_violations, view, width, dark):
     page = open_page(view, width=width, dark=dark)
     press(page, "Merge")

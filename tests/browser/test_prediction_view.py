@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from reading import said
+from screens import CROSSED
 
 from lmviz.prediction import probabilities, top_k_filter, top_p_filter
 from lmviz.views import prediction
@@ -256,12 +257,12 @@ def test_two_views_on_a_page_are_independent(open_page, view):
     assert first > second
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_narrow_page_is_accessible(open_page, no_violations, view, dark):
-    page = open_page(view, width=390, dark=dark)
+@pytest.mark.parametrize(("width", "dark"), CROSSED)
+def test_a_page_is_accessible(open_page, no_violations, view, width, dark):
+    page = open_page(view, width=width, dark=dark)
     turn(page, "top-k", 3)
     draw(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     no_violations(page)
 
 

@@ -6,6 +6,7 @@ import hostile
 import numpy as np
 import pytest
 from reading import said
+from screens import CROSSED
 
 from lmviz.views import surprisal
 
@@ -94,8 +95,7 @@ def test_two_views_on_a_page_are_independent(open_page):
     assert "nothing" in said(page) and "nothing" not in said(page, 1)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), CROSSED)
 def test_a_page_is_accessible(open_page, no_violations, width, dark):
     page = open_page(SHOWN, width=width, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
