@@ -86,11 +86,11 @@ plots.token_strips(
 unknown = strips["basic"].count(tokenization.UNKNOWN)
 plots.caption(
     f"The word tokenizer loses {unknown} of {len(strips['basic'])} tokens. Grey boxes "
-    "are words that are not in its vocabulary. GPT-2 composes them of smaller pieces "
-    "and keeps the spaces.",
-    alt=f"Two rows of boxes. Above, {unknown} of {len(strips['basic'])} boxes are grey "
-    f"and read {tokenization.UNKNOWN}; below, {len(strips['GPT-2'])} boxes have the "
-    "whole text.",
+    "are words that are not in its vocabulary. GPT-2's tokenizer builds them from "
+    "subwords and keeps case and spaces.",
+    alt=f"Two rows of boxes. In the upper row, {unknown} of {len(strips['basic'])} "
+    f"boxes are grey and read {tokenization.UNKNOWN}; the lower row has "
+    f"{len(strips['GPT-2'])} boxes, which spell the whole sentence.",
 )
 plt.show()
 

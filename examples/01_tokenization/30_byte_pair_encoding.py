@@ -99,18 +99,18 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(3.4, 2.7), layout="constrained")
 ax.plot(steps, [n_bytes / n for n in n_tokens], marker="o")
 ax.set(
-    title="What merging buys:\nbytes carried by one token",
-    xlabel="merges learned",
+    title="Bytes per token,\nby the number of merges",
+    xlabel="merges",
     ylabel="bytes per token",
     ylim=(0, None),
 )
 ax.grid(alpha=0.3)
 plots.caption(
-    "Most of the gain comes from the first 300 merges. Bytes per token rise from 1 to "
-    f"{n_bytes / n_tokens[5]:.1f} with 300 merges, and to {n_bytes / n_tokens[-1]:.1f} "
-    "with 1000: later merges serve rarer words.",
-    alt="A curve of bytes per token over the number of merges, from 0 to 1000. It "
-    "climbs steeply at first and flattens.",
+    "The first merges gain the most. Bytes per token rise from 1 to "
+    f"{n_bytes / n_tokens[steps.index(300)]:.1f} with 300 merges, and to "
+    f"{n_bytes / n_tokens[-1]:.1f} with 1000: later merges serve rarer words.",
+    alt="A curve of bytes per token over the number of merges, from 0 to 1000. It is "
+    "steep on the left and flattens to the right.",
 )
 plt.show()
 

@@ -61,11 +61,11 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(6.08, 5.6), layout="constrained")
 plots.token_strips(strips, title="One word, merge after merge", width=6.08, ax=ax)
 plots.caption(
-    f"{len(rows) - 1} merges make one token of {len(rows['bytes'])} bytes. Each row "
-    "applies the merge of lowest rank that is possible; the last one is the whole "
-    "word.",
+    f"{len(rows) - 1} merges turn {len(rows['bytes'])} bytes into one token. Each row "
+    "applies the possible merge of lowest rank; in the last row the word is a single "
+    "token.",
     alt=f"{len(rows)} rows of boxes. The first has a box for each byte of “ "
-    "unthinkable”, each further row one box fewer, the last a single box.",
+    "unthinkable”, and each further row has one box fewer.",
 )
 plt.show()
 

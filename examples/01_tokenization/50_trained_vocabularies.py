@@ -72,7 +72,7 @@ for i, (name, row) in enumerate(cost.items()):
     ax.bar_label(bars, fmt="%.1f")
 ax.set_xticks(np.arange(3) + 0.2, texts)
 ax.set(
-    title="The same text costs more\nin a foreign vocabulary",
+    title="The same text takes more tokens\nin a foreign vocabulary",
     xlabel="text",
     ylabel="tokens per word",
 )
@@ -80,16 +80,17 @@ ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacin
 ax.margins(y=0.12)
 english, python = cost.values()
 plots.caption(
-    "Each text is cheapest in its own vocabulary. English prose takes "
-    f"{english[0]:.1f} tokens per word with merges learned from English, and "
+    "English and Python each take fewest tokens in their own vocabulary. English prose "
+    f"takes {english[0]:.1f} tokens per word with merges learned from English and "
     f"{python[0]:.1f} with merges from Python code; for code it is the other way "
-    "round. Numbers are expensive in both.",
-    alt="Pairs of bars, tokens per word: "
+    "round. Numbers take many tokens in both.",
+    alt="Pairs of bars, in tokens per word for vocabularies trained on English and on "
+    "Python: "
     + "; ".join(
         f"{text} {a:.1f} and {b:.1f}"
         for text, a, b in zip(texts, english, python, strict=True)
     )
-    + ", trained on English and on Python.",
+    + ".",
 )
 plt.show()
 

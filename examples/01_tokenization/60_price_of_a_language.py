@@ -72,19 +72,21 @@ ax.set_yticks(rows + 0.2, list(names))
 ax.invert_yaxis()
 ax.margins(x=0.15)
 ax.set(
-    title="The name of a country:\nits bytes, and GPT-2's tokens",
+    title="Names of countries:\nUTF-8 bytes and GPT-2 tokens",
     xlabel="bytes or tokens per name (mean)",
     ylabel="language",
 )
 ax.legend(loc="upper right")
 most = max(tokens, key=tokens.get)
 plots.caption(
-    f"{most} pays most. The mean name of a country takes {tokens[most]:.1f} of "
-    f"GPT-2's tokens in {most} and {tokens['English']:.1f} in English. More bytes are "
-    "half of the reason; the other half is that fewer of them share a token.",
-    alt=f"Two bars for each of {len(names)} languages, bytes and tokens per name. In "
-    "languages of Latin script the tokens are about a third of the bytes, in the "
-    "others half or more.",
+    f"{most} takes the most tokens. A country's name has {tokens[most]:.1f} GPT-2 "
+    f"tokens on average in {most} and {tokens['English']:.1f} in English. One reason "
+    "is the script, which needs more bytes; the other is that a token carries "
+    f"{sizes[most] / tokens[most]:.1f} bytes instead of "
+    f"{sizes['English'] / tokens['English']:.1f}.",
+    alt=f"Two bars for each of {len(names)} languages, mean bytes and tokens per name. "
+    "In Latin script and in Japanese there are about 0.4 tokens per byte or fewer; in "
+    "the other languages there are more, up to almost one per byte in Korean.",
 )
 plt.show()
 
@@ -137,7 +139,7 @@ views.tokens(
     {name: tokenization.readable_tokens(gpt2, row) for name, row in ids.items()},
     ids=ids,
     tokenizers=["gpt2", "smollm2"],
-    title="One country in GPT-2's tokens",
+    title="Finland in four languages, as GPT-2's tokens",
 )
 
 # %%

@@ -44,7 +44,7 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(7.68, 3.4), layout="constrained")
 plots.heatmap(
     x[:, :64],
-    title="The rows that a sentence picks from the embedding table",
+    title="The rows of the embedding table for a sentence",
     xlabel="dimension (first 64)",
     ylabel="token",
     label="value",
@@ -53,12 +53,12 @@ plots.heatmap(
 )
 twins = [i for i, name in enumerate(lm.tokens(ids)) if name == "␣dog"]
 plots.caption(
-    "The same token picks the same row. The first 64 numbers of each token's row of "
+    "The same token picks the same row. The first 64 numbers of each token's row in "
     "the embedding table, violet above zero and orange below: both rows of “dog” are "
     "equal, those of “The” and “the” are not.",
-    alt=f"A table with {len(ids)} rows and 64 columns of violet and orange cells "
-    f"without a visible order. Rows {' and '.join(str(1 + i) for i in twins)}, both "
-    "“dog”, have the same pattern.",
+    alt=f"A heatmap of {len(ids)} rows and 64 columns in violet and orange, without "
+    f"visible order. Rows {' and '.join(str(1 + i) for i in twins)}, both “dog”, have "
+    "the same pattern.",
 )
 plt.show()
 

@@ -53,12 +53,11 @@ for ax, (name, (coordinates, kept)) in zip(axes, maps.items(), strict=True):
         ax=ax,
     )
 plots.caption(
-    "Copies of a word share a point before the first block and part afterwards. The "
-    "first two principal components of each state: before the first block, where all "
-    "copies of “the” coincide, and after the last one, where each depends on the "
-    "text before it.",
-    alt="Two maps of labelled points. On the left the three “the” and the two “and” "
-    "lie on one point each; on the right they are apart.",
+    "Copies of a token share a point before the first block and separate afterwards. "
+    "First two principal components of the hidden states: before the first block, all "
+    "copies of “the” coincide; after the last one, each depends on the text before it.",
+    alt="Two scatter plots with labels. On the left, the three “the” are one point and "
+    "the two “and” another; on the right, each has a point of its own.",
 )
 plt.show()
 

@@ -79,13 +79,13 @@ ax.set(
 )
 ax.legend()
 plots.caption(
-    "Random tokens are already similar. Their mean cosine is "
-    f"{everything.mean():.2f}, that of common words {words.mean():.2f}. Related words "
-    "(lines) lie to the right of nearly all pairs of common words, which is the "
-    "baseline to compare with.",
-    alt="Two overlapping histograms of cosines, that of common words around "
-    f"{words.mean():.1f}, that of any two tokens around {everything.mean():.1f}; four "
-    "lines for related words: "
+    "Even random pairs of tokens are similar. Their mean cosine is "
+    f"{everything.mean():.2f}, that of pairs of common words {words.mean():.2f}. The "
+    "related words (lines) lie to the right of nearly all pairs of common words, which "
+    "are the fair baseline.",
+    alt="Two overlapping histograms of cosines, one around "
+    f"{words.mean():.1f} for common words and one around {everything.mean():.1f} for "
+    "any two tokens, with four vertical lines: "
     + ", ".join(f"{pair} {value:.2f}" for pair, value in related.items())
     + ".",
 )

@@ -67,9 +67,9 @@ def shares_right(table, pairs):
     a, b, c, d = questions(pairs)
     every = embeddings.analogy(table, a, b, c, k=1, exclude_inputs=False)
     answers = [
-        ("the sum", embeddings.analogy(table, a, b, c, k=1)),
-        ("the neighbour, no step", embeddings.analogy(table, a, a, c, k=1)),
-        ("the sum, no word left out", every),
+        ("vector offset", embeddings.analogy(table, a, b, c, k=1)),
+        ("nearest neighbour", embeddings.analogy(table, a, a, c, k=1)),
+        ("offset, no word excluded", every),
     ]
     return {name: float((ids[:, 0] == d).float().mean()) for name, (ids, _) in answers}
 
@@ -92,16 +92,16 @@ ax.set_yticks([place + 0.27 for place in range(4)], list(kinds))
 ax.invert_yaxis()
 ax.tick_params(axis="y", length=0)
 ax.set(
-    title="Analogies answered right, in three ways",
+    title="Analogies answered correctly,\nby three methods",
     xlabel="share of 20 questions",
     ylabel="relation",
     xlim=(0, 1.15),
 )
 ax.legend(loc="upper left", bbox_to_anchor=(0, -0.12))
 plots.caption(
-    "The offset finds many answers, as long as the question's own words are left out. "
-    "Share of right answers with the vector offset, with the nearest neighbour and no "
-    "offset, and with the offset when any word may be the answer.",
+    "The vector offset answers many analogies if the question's own words are "
+    "excluded. Share of correct answers with the vector offset, with the nearest "
+    "neighbour of the third word alone, and with the offset when no word is excluded.",
     alt="Three bars for each of four relations: "
     + "; ".join(
         f"{kind} " + ", ".join(f"{share:.2f}" for share in shares.values())
@@ -129,7 +129,7 @@ for kind, them in pairs.items():
 # The check of the ruler: where all steps are made the same, each answer must be right.
 planted = torch.randn(1000, 64)
 planted[5:10] = planted[:5] + torch.randn(64)
-found = shares_right(planted, [[i, i + 5] for i in range(5)])["the sum"]
+found = shares_right(planted, [[i, i + 5] for i in range(5)])["vector offset"]
 print(f"answered right in the planted table: {found:.0%}")
 assert found == 1
 

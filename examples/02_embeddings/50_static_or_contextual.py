@@ -82,13 +82,13 @@ ax.set(
 ax.legend()
 same, other, _ = (curve[len(curve) // 2] for curve in curves.values())
 plots.caption(
-    "The gap between the upper curves is the meaning. Mean cosine of two “bank” with "
-    f"the same meaning ({same:.2f} in the middle layer) and with different meanings "
-    f"({other:.2f}). The third curve, of different words, shows how high any cosine "
-    "is.",
-    alt="Three curves over the layers. Two start together at 1; that of the same "
-    "meaning stays above that of the other meaning. The third, of other words, "
-    "starts near 0 and rises towards them.",
+    "The two meanings of “bank” separate in the first third of the layers. Mean cosine "
+    f"of two “bank” with the same meaning ({same:.2f} in the middle layer) and with "
+    f"different meanings ({other:.2f}). The third curve, between “bank” and other "
+    "words, is the baseline.",
+    alt="Three curves over the layers. Two start together at 1 and then part, with the "
+    "same meaning above the other meaning. The third rises from near 0 towards them. "
+    "All three drop at the last layer.",
 )
 plt.show()
 

@@ -48,18 +48,18 @@ ax.plot([], [], "--", color=plots.PALETTE[1], label="the first token")
 ax.plot([], [], color=plots.PALETTE[0], label="each of the others")
 ax.set_yscale("log")
 ax.set(
-    title="The length of the residual stream",
+    title="Norm of the residual stream",
     xlabel="layer (0: before the first block)",
-    ylabel="length (logarithmic)",
+    ylabel="norm (logarithmic)",
 )
 ax.legend()
 plots.caption(
-    f"The first token's vector grows up to {factor.max():.0f} times as long as the "
-    "others. Length of each token's vector in the residual stream, on a logarithmic "
-    "axis. The others grow with every block.",
-    alt="Curves over the layers. That of the first token jumps within a few layers, "
-    "stays flat and falls at the end; the others rise together from 3 to several "
-    "hundred.",
+    f"The first token's vector becomes up to {factor.max():.0f} times as long as the "
+    "others. Norm of each token's vector in the residual stream, on a logarithmic "
+    "axis. The other tokens grow more gradually from layer to layer.",
+    alt="Curves over the layers. That of the first token rises, falls back to the "
+    f"others, jumps to {lengths[:, 0].max():,.0f}, stays there and falls at the end. "
+    f"The others rise together to about {others[-1]:.0f}.",
 )
 plt.show()
 
@@ -98,19 +98,19 @@ axes[0].set(title="Direction of the stream", xlabel="layer", ylabel="cosine (mea
 axes[0].legend()
 axes[1].bar(range(len(share)), share, color=plots.PALETTE[0])
 axes[1].set(
-    title="How much each block writes",
+    title="Norm of each block's update",
     xlabel="block (0: from layer 0 to layer 1)",
-    ylabel="length written / before (logarithmic)",
+    ylabel="norm of update / of stream (log)",
     yscale="log",
 )
 plots.caption(
-    "The stream leaves its start at once and reaches its end late. Left, mean cosine "
-    "of each state with the first and with the last one. Right, the length of what "
-    f"each block writes, relative to what is there: {share[0]:.0f} times as much in "
+    "The stream leaves its initial direction at once and reaches its final one late. "
+    "Left, mean cosine of each state with the first and with the last. Right, the norm "
+    f"of each block's update relative to the stream before it: {share[0]:.0f} for "
     f"block 0, {share[len(share) // 2]:.2f} in the middle.",
-    alt="Left, two curves over the layers: the cosine with the start falls at once, "
-    "that with the end rises in the last layers. Right, a bar per block on a "
-    "logarithmic axis, the first far longer than the others.",
+    alt="Left, two curves over the layers: the cosine with the start falls from 1 to "
+    "about 0 after one layer, that with the end rises to 1 in the last third. Right, a "
+    "bar per block on a logarithmic axis; the first is by far the longest.",
 )
 plt.show()
 

@@ -59,17 +59,17 @@ import matplotlib.pyplot as plt
 tokens = lm.tokens(ids)
 _, axes = plt.subplots(1, 2, figsize=(6.08, 3.2), layout="compressed")
 look = {"vmax": float(maps[0].max()), "colorbar": False}
-plots.attention_map(maps[0], tokens, title="As it was written", ax=axes[0], **look)
-title = "Turned round, no positions"
+plots.attention_map(maps[0], tokens, title="Original order", ax=axes[0], **look)
+title = "Reversed order"
 plots.attention_map(turned_maps[0], tokens[::-1], title=title, ax=axes[1], **look)
 axes[1].set_ylabel("")
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "Without positions the order changes nothing. One head's weights for a sentence "
-    "and for the same words in reverse order: rows and columns are reversed, and "
-    "each word attends to each other word as before.",
-    alt="Two squares of attention weights, five words each. The right one is the "
-    "left one rotated by half a turn.",
+    "Without positions, attention ignores the order of the tokens. One head's weights "
+    "for a sentence and for the same words reversed, with no mask: rows and columns "
+    "are reversed, and every word attends to every other as before.",
+    alt="Two squares of attention weights, five words each. The right one is the left "
+    "one rotated by 180 degrees.",
 )
 plt.show()
 

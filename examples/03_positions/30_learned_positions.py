@@ -66,15 +66,15 @@ for ax, step in zip(axes, (steps[0], middle, steps[-1]), strict=True):
         colorbar=False,
         ax=ax,
     )
-    ax.set(xlabel="place", ylabel="place" if ax is axes[0] else "")
+    ax.set(xlabel="position", ylabel="position" if ax is axes[0] else "")
 plots.shared_colorbar(axes, "cosine")
 plots.caption(
-    "Training puts the order into the table. Cosine of every two rows of the "
-    "position table, before, midway and at the end: at first only the diagonal "
-    "stands out, at the end neighbours are similar and blocks of the stories' "
-    "sentences can be seen.",
-    alt="Three squares of 44 by 44 cosines. The first is pale but for its diagonal; "
-    "the last has violet blocks along the diagonal and orange ones away from it.",
+    "Training puts the order of positions into the table. Cosine of every two rows of "
+    "the position table before, during and after training: at first only the diagonal "
+    "stands out; in the end neighbouring rows are similar, and distant ones differ.",
+    alt="Three heatmaps of 44 by 44 cosines. The first is pale except for its "
+    "diagonal; the last has violet blocks along the diagonal and orange blocks away "
+    "from it.",
 )
 plt.show()
 
@@ -89,18 +89,17 @@ for step, style in ((steps[0], ":"), (middle, "--"), (steps[-1], "-")):
     ax.plot(range(1, 25), by_distance, style, label=f"step {step:,}")
 ax.axhline(0, color="0.8", lw=0.8)
 ax.set(
-    title="Similarity of two places, by distance",
-    xlabel="distance in places",
+    title="Similarity of two positions, by distance",
+    xlabel="distance",
     ylabel="cosine (mean)",
 )
 ax.legend()
 plots.caption(
-    "Near places become similar. Mean cosine of two places over their distance: "
-    "before training it does not depend on the distance, after it near places are "
-    "more similar than far ones, with teeth that come from the sentences of the "
-    "stories.",
-    alt="Three curves over the distance. At step 0 it is flat near 0; at the last "
-    "step it starts high and falls below zero, up and down in teeth.",
+    "Nearby positions become more similar than distant ones. Mean cosine of two "
+    "positions by their distance: flat before training, falling after it. The zigzag "
+    "shows that similarity does not depend on the distance alone.",
+    alt="Three curves over the distance. At step 0 it stays near 0; at the last step "
+    "it zigzags downwards from positive to negative values.",
 )
 plt.show()
 
@@ -140,8 +139,8 @@ else:
 # %%
 # Where there is a table, here is its similarity.
 if lm.card.positions == "learned":
-    title = f"Two places in the table of {lm.card.name}"
-    labels = {"xlabel": "place", "ylabel": "place", "label": "cosine"}
+    title = f"Similarity of positions in the table of {lm.card.name}"
+    labels = {"xlabel": "position", "ylabel": "position", "label": "cosine"}
     plots.heatmap(similarity, title=title, vmin=-1, vmax=1, **labels)
 plt.show()
 

@@ -99,11 +99,11 @@ for ax, (name, chances) in zip(
         lm.tokens(top.indices), top.values, title=f"From the last vector {name}", ax=ax
     )
 plots.caption(
-    "A position added at the end spoils the prediction. The most likely next tokens "
-    "from the last vector as it is, and with the vector of a position added to it: "
-    f"{moved:.2f} of the probability goes to other tokens.",
+    "A position vector added at the end spoils the prediction. The most likely next "
+    "tokens from the last hidden state, and from the same state with a position vector "
+    f"added: {moved:.2f} of the probability moves to other tokens.",
     alt="Two panels of bars. Above, one token has most of the probability; below, no "
-    "token has much, and all others together have most of it.",
+    "token has more than a little, and all others together have about half.",
 )
 plt.show()
 

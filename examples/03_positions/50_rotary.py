@@ -33,15 +33,16 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-labels = {"xlabel": "place of the key", "ylabel": "place of the query"}
-title = "One query and one key, at every place"
+labels = {"xlabel": "position of the key", "ylabel": "position of the query"}
+title = "One query and one key\nat every position"
 _, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 plots.heatmap(scores, title=title, label="dot product", square=True, ax=ax, **labels)
 plots.caption(
-    "The score depends on the distance alone. One query and one key, rotated to every "
-    "pair of positions: the dot product is the same along each diagonal, and five back "
-    "differs from five ahead.",
-    alt="A square of dot products in violet and orange stripes along the diagonals.",
+    "The score depends only on the distance. One query and one key, rotated to every "
+    "pair of positions: the dot product is constant along each diagonal, and a key "
+    "five positions back scores differently from one five positions ahead.",
+    alt="A square heatmap of dot products with stripes parallel to the diagonal, "
+    "nearly all of them in shades of orange, which are negative.",
 )
 plt.show()
 

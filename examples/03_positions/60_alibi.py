@@ -47,7 +47,7 @@ for (head, style), colour in zip(chosen.items(), plots.PALETTE, strict=False):
     label = f"head {head}, slope 1/{1 / slopes[head]:.0f}"
     ax.plot(weights[head, -1].flip(0), style, color=colour, label=label)
 ax.set(
-    title="Where the last of 100 tokens looks, all keys alike",
+    title="ALiBi: weights of the last of 100 tokens, equal scores",
     xlabel="distance of the key",
     ylabel="weight (logarithmic)",
     yscale="log",
@@ -55,12 +55,11 @@ ax.set(
 )
 ax.legend()
 plots.caption(
-    "A steep slope attends to neighbours, a flat one to everything. Weights of the "
-    "last of 100 tokens over the distance of the key, with equal scores before the "
-    "penalty: on this logarithmic axis each head is a straight line, as steep as its "
-    "slope.",
+    "A head with a steep slope attends to its neighbours, one with a flat slope to all "
+    "tokens. Weights of the last of 100 tokens by the distance of the key, with equal "
+    "scores before the penalty: on a logarithmic axis each head is a straight line.",
     alt="Four straight lines that fall with the distance. That of head 0 leaves the "
-    "figure at a distance of about 26, that of head 7 falls by hardly a third.",
+    "figure at a distance of about 26; that of head 7 falls by less than a third.",
 )
 plt.show()
 

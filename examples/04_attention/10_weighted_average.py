@@ -92,23 +92,24 @@ for (name, line), colour in zip(largest.items(), plots.PALETTE[:2], strict=True)
     ax.plot(widths, line, marker="o", color=colour)
     ax.annotate(name, (256, line[-2]), (0, -16), textcoords="offset points")
 ax.axhline(1 / 16, color="0.5", ls=":")
-ax.annotate("an even share", (4, 1 / 16), (0, 4), textcoords="offset points")
+ax.annotate("uniform weights", (4, 1 / 16), (0, 4), textcoords="offset points")
 ax.set_xscale("log", base=2)
 ax.set_xticks(widths, widths)
 ax.set(
-    title="Without the scale, wide heads are stuck on one key",
+    title="Without scaling, wide heads attend to a single key",
     xlabel="width of query and key (logarithmic)",
     ylabel="largest of sixteen weights",
     ylim=(0, 1.05),
 )
 raw = largest["not divided"]
 plots.caption(
-    "Without the scale, a wide head attends to one key. The largest of 16 weights, for "
-    f"random queries and keys: undivided scores raise it from {raw[0]:.2f} at width 4 "
-    f"to {raw[-1]:.2f} at width 1024; divided by the root of d it stays the same.",
-    alt="Two curves over the width, from 4 to 1024. The one of undivided scores rises "
-    f"to {raw[-1]:.2f}, the one of divided scores is flat, near 0.25. A dotted line "
-    "marks an even share, 0.06.",
+    "Without scaling, a wide head attends to a single key. The largest of 16 weights "
+    f"for random queries and keys: with unscaled scores it rises from {raw[0]:.2f} at "
+    f"width 4 to {raw[-1]:.2f} at width 1024; divided by the root of d, it stays the "
+    "same.",
+    alt="Two curves over the width, from 4 to 1024. One rises to "
+    f"{raw[-1]:.2f}, the other is flat, near 0.25. A dotted line marks uniform "
+    "weights, 0.06.",
 )
 plt.show()
 

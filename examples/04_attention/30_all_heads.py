@@ -48,12 +48,12 @@ plots.head_mosaic(
 )
 n_layers, n_heads = attentions.shape[:2]
 plots.caption(
-    "Most heads attend to the first token. Each tile is the map of one head, with "
-    "layers from left to right and heads from top to bottom. A strong left edge is "
-    "attention to the first token; diagonals are attention to the token itself or "
+    "Most heads attend to the first token. Each tile is the attention map of one head; "
+    "layers run from left to right, heads from top to bottom. A strong left edge is "
+    "attention to the first token; a diagonal is attention to the token itself or to "
     "the one before.",
-    alt=f"{n_layers} columns of {n_heads} small attention maps, one per head. From the "
-    "middle layers on, most have a strong left edge; a few have diagonals.",
+    alt=f"{n_layers} columns of {n_heads} small attention maps. Most have a strong "
+    "left edge; a few have diagonals, and some are spread evenly.",
 )
 plt.show()
 
@@ -62,7 +62,7 @@ plt.show()
 # keys, to see its row in numbers.
 from lmviz import attention, views
 
-views.attention(attentions, trace.tokens, title="Every head, to play with")
+views.attention(attentions, trace.tokens, title="Every layer and head")
 
 # %%
 # Put numbers to it: how much of its attention does each head spend on the token itself,
@@ -105,12 +105,12 @@ for ax, (title, weights) in zip(axes, shown.items(), strict=True):
     )
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "The mean looks like no single head. The average over all heads is dominated by "
+    "The mean hides what single heads do. The average over all heads is dominated by "
     "the first token, as most heads are. Layer {}, head {} has a pattern of its own, "
-    "which the average hides.".format(*farthest),
-    alt="Two triangles of attention weights. Left, the mean: a strong first column "
-    "that fades downwards. Right, one head: strong cells on the diagonal, and hardly "
-    "any weight on the first token.",
+    "which the average doesn't show.".format(*farthest),
+    alt="Two lower triangles of attention weights. Left, the mean: a strong first "
+    "column that fades downwards. Right, one head: strong cells on the diagonal, and "
+    "hardly any weight on the first token.",
 )
 plt.show()
 

@@ -69,11 +69,10 @@ plots.shared_colorbar(axes, "score")
 many = {name: int((score > 0.5).sum()) for name, score in scores.items()}
 plots.caption(
     "Attention to the first token is common, the other patterns are rare. Each panel "
-    "scores every head from 0 to 1; the ring marks the strongest. Above one half: "
-    + ", ".join(f"{name} {n}" for name, n in many.items())
-    + f" of {score.numel()} heads.",
-    alt="Four tables of scores with a row per layer and a column per head. The one for "
-    "the first token is strong nearly everywhere; the others have a few strong cells, "
+    "scores every head from 0 to 1; the ring marks the strongest. Heads above 0.5, of "
+    f"{score.numel()}: " + ", ".join(f"{name} {n}" for name, n in many.items()) + ".",
+    alt="Four heatmaps of scores with a row per layer and a column per head. The one "
+    "for the first token is strong in most layers; the others have a few strong cells, "
     f"the strongest for induction in layer {layer}, head {head}.",
 )
 plt.show()
@@ -91,11 +90,12 @@ for ax, (name, (layer, head)) in zip(axes, strongest.items(), strict=True):
     ax.set(xlabel="key", ylabel="query" if ax is axes[0] else "")
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "Each pattern is a line in the map. The previous token is the diagonal below the "
-    "main one, the first token is the left edge. Copies begin where the tokens repeat, "
-    f"after {n}: the duplicate token {n} positions back, induction one position later.",
-    alt="Four triangles of attention weights over 40 tokens: a diagonal; a left "
-    "edge; and twice a left edge that changes, halfway down, to a diagonal.",
+    "Each pattern is a line in the attention map. A previous-token head draws the "
+    "diagonal below the main one, a first-token head the left edge. The tokens repeat "
+    f"after {n}: from there, a duplicate-token head attends {n} positions back, an "
+    "induction head one position later.",
+    alt=f"Four lower triangles of attention weights over {2 * n} tokens: a diagonal; a "
+    "left edge; and twice a left edge that changes, halfway down, to a diagonal.",
 )
 plt.show()
 

@@ -47,16 +47,16 @@ from lmviz import plots
 
 limit = float(lean.abs().max())
 _, ax = plt.subplots(figsize=(7.68, 3), layout="constrained")
-title = "Whom “it” looks at: the dog (violet) or the ball (orange)"
+title = "What “it” attends to: the dog (violet) or the ball (orange)"
 labels = {"xlabel": "layer", "ylabel": "head", "label": "weight on dog minus on ball"}
 limits = {"vmin": -limit, "vmax": limit}
 plots.heatmap(lean.T, title=title, **labels, **limits, ax=ax)
 plots.caption(
-    "Heads disagree about “it”. Violet: the query “it” puts more weight on “dog” "
-    f"than on “ball”; orange: more on “ball”. In {int(strong.sum())} of "
-    f"{lean.numel()} heads the two differ by more than 0.1.",
-    alt="A table with a row per head and a column per layer, violet or orange. Most "
-    "cells are pale; the strong ones are in the later layers, and more of them orange.",
+    "Heads disagree about “it”. Violet: the query “it” puts more weight on “dog” than "
+    f"on “ball”; orange: more on “ball”. In {int(strong.sum())} of {lean.numel()} "
+    "heads the two weights differ by more than 0.1.",
+    alt="A heatmap with a row per head and a column per layer. Most cells are pale; "
+    "most of the strong ones are orange and in the later two thirds of the layers.",
 )
 plt.show()
 
@@ -84,7 +84,7 @@ print(f"the same way in both: {stay} of the {int(strong.sum())} heads from above
 # same noun is the stronger again; if by its place, it is now the other one.
 from lmviz import views
 
-views.attention(swapped.attentions, swapped.tokens, title="Nouns swapped, to play with")
+views.attention(swapped.attentions, swapped.tokens, title="The nouns swapped")
 
 # %%
 # Does the model know, then? Ask it, after the settling word: "The excited one was the".

@@ -50,21 +50,21 @@ for (name, heads), colour, size in zip(marked.items(), colours, (130, 50), stric
     ax.scatter(weight[layer, head], effect[layer, head], label=label, **ring)
 ax.axhline(0, color="0.7", lw=0.8)
 ax.set(
-    title="Each head: where it looks, and what the answer loses without it",
+    title="Attention weight and ablation effect of each head",
     xlabel="weight from the last token to France",
     ylabel="change of log-probability (nats)",
 )
 ax.legend(loc="lower left", bbox_to_anchor=(0.1, 0))
 [(layer, head, most)] = marked["most weight"]
 plots.caption(
-    "Weight hardly predicts effect. Each point is a head: its weight from the last "
-    "token to “France”, and how the log-probability of the answer changes when the "
-    f"head is ablated. Layer {layer}, head {head} changes it by "
+    "Attention weight hardly predicts the effect of an ablation. Each point is a head: "
+    "its weight from the last token to “France”, and the change of the answer's "
+    f"log-probability when it is ablated. Layer {layer}, head {head} changes it by "
     f"{effect[layer, head]:.2f} nats; the other heads with large weights by little, "
     "and one with a small weight by much.",
-    alt=f"{weight.numel()} points. Most have small weights and effects near zero. "
-    "Points with weights from 0.4 to 0.8 have effects near zero, too; a few points "
-    "with small weights have effects down to -1.3 nats.",
+    alt=f"{weight.numel()} points. Most have small weights and effects near zero; so "
+    "have the points with weights from 0.4 to 0.8, and a few with small weights are "
+    f"far below zero. The lowest is at {effect.min():.2f} nats.",
 )
 plt.show()
 

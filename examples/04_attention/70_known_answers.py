@@ -65,15 +65,15 @@ for ax in axes[1]:
 for ax in axes[:, 0]:
     ax.set_ylabel("layer")
 plots.shared_colorbar(axes, "mean weight")
-plt.suptitle("Where each head looks from the last “the”, whatever “it” was")
+plt.suptitle("What each head attends to from the last “the”")
 plots.caption(
-    "Layer 2, head 2 attends to whichever noun is meant. Mean weights from the last "
-    "“the” on the animal, the thing and the adjective; above, the stories in which "
-    "the animal is meant, below, those in which the thing is. Other heads attend to "
+    "One head attends to whichever noun is meant. Mean weights from the last “the” on "
+    "the animal, the thing and the adjective; the animal is meant in the upper row, "
+    "the thing in the lower. Layer 2, head 2 is strong on both; other heads attend to "
     "one of the two.",
-    alt="Two rows of three tables, each with 3 layers and 4 heads. Above, layer 2, "
-    "heads 0 and 2, and layer 1, head 3, are strong on the animal; below, layer 2, "
-    "heads 1, 2 and 3, and layer 1, head 0, are strong on the thing.",
+    alt="Two rows of three heatmaps, each of 3 layers and 4 heads. In the upper row, "
+    "layer 2, heads 0 and 2, and layer 1, head 3, are strong on the animal; in the "
+    "lower, layer 2, heads 1, 2 and 3, and layer 1, head 0, on the thing.",
 )
 plt.show()
 
@@ -105,19 +105,19 @@ for row, head in enumerate(heads):
 # %%
 # A row is a head that is off, named by its layer and its number in it.
 _, ax = plt.subplots(figsize=(6.08, 4), layout="constrained")
-labels = {"xlabel": "kind of question", "ylabel": "head that is off"}
-title = "Wrong answers without each head"
+labels = {"xlabel": "kind of question", "ylabel": "ablated head"}
+title = "Wrong answers with one head ablated"
 labels |= {"xticklabels": evaluate.KINDS, "label": "share wrong"}
 labels["yticklabels"] = [f"{layer}.{head}" for layer, head in heads]
 labels["annot"] = [[f"{p:.0%}" if p > 0.005 else "" for p in 1 - row] for row in right]
 plots.heatmap(1 - right, title=title, vmin=0, vmax=0.5, ax=ax, **labels)
 plots.caption(
-    "Most heads can be ablated alone. Share of wrong answers with one head "
-    "(layer.head) replaced by its average; empty cells are below 0.5%. The heads of "
-    "layer 0 are missed most, each for a few kinds of question.",
-    alt="A table with a row for each of 12 heads and a column for each of 6 kinds of "
-    "question. Nearly all cells are empty; the largest is head 0.0 for recall, with "
-    f"{1 - right[0, evaluate.KINDS.index('recall')]:.0%} wrong.",
+    "Most heads can be ablated one at a time without harm. Share of wrong answers when "
+    "one head (layer.head) is mean-ablated; empty cells are below 0.5%. The heads of "
+    "layer 0 matter most, each for some kinds of question.",
+    alt="A heatmap with a row for each of 12 heads and a column for each of 6 kinds of "
+    "question. Most cells are empty; the largest is head 0.0 for recall, with "
+    f"{1 - right[0, evaluate.KINDS.index('recall')]:.0%}.",
 )
 plt.show()
 

@@ -72,10 +72,10 @@ for ax, weight, name in zip(axes, (on_it, on_other), ("its", "the other"), stric
 plots.shared_colorbar(axes, "mean weight")
 plots.caption(
     "Heads of layers 1 and 2 find the right colour. Mean weight of each head from the "
-    "last word on the colour that is asked for, and on the other one: the strong heads "
-    "are strong on the left only, so they know whose colour it is.",
-    alt="Two tables of 3 layers by 4 heads. On the left, all heads of layer 1 and "
-    "most of layer 2 are strong; on the right, all are near zero.",
+    "last word on the colour that is asked for (left) and on the other one (right). "
+    "The strong heads are strong on the left only: they tell the two owners apart.",
+    alt="Two heatmaps of 3 layers by 4 heads. On the left, all heads of layer 1 and "
+    "heads 1 and 3 of layer 2 are strong; on the right, all are near zero.",
 )
 plt.show()
 
@@ -115,16 +115,17 @@ for head in heads:
         ax.annotate("layer {}, head {}".format(*head), where, va="center")
 ax.axhline(0.5, color="0.7", lw=0.8)
 ax.set(
-    title="Heads: where they look,\nand what is lost without them",
+    title="Attention weight and\nablation effect of each head",
     xlabel="weight on its colour minus weight on the other",
-    ylabel="share right without the head",
+    ylabel="accuracy with the head ablated",
     ylim=(0, 1.05),
 )
 plots.caption(
-    "The heads that find the colour are not the ones that are missed. Each point is a "
-    "head. Without a finder (right) all answers stay right, since others stand in; two "
-    "heads of layer 0, which attend to no colour, are missed. The line is a guess.",
-    alt="Twelve points. Those with a large weight difference are at a share of 1. "
+    "The model does not depend on any single head that finds the colour. Each point is "
+    "a head. With one of these heads ablated (right), all answers stay correct, since "
+    "others do the same; two heads of layer 0, which attend to neither colour, are "
+    "needed. The line is chance.",
+    alt="Twelve points. Those with a large weight difference are at an accuracy of 1. "
     f"Two at a difference of 0 are lower: {float(shares[0, 2]):.2f} for layer 0, head "
     f"2, and {float(shares[0, 0]):.2f} for layer 0, head 0.",
 )

@@ -97,17 +97,19 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(3.4, 4.2), layout="constrained")
-labels = {"xlabel": "before layer", "ylabel": "word whose vector is the twin's"}
-title = "How far one vector\nof the twin moves the answer"
+labels = {"xlabel": "before layer", "ylabel": "patched word"}
+title = "Effect of patching\none vector from the twin"
 labels |= {"yticklabels": words, "label": "share"}
 plots.heatmap(moved.T, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.tick_params(length=0)
 plots.caption(
-    "The name moves to the colour, and the colour to the last word. Share of the "
-    "answer that follows the twin when one vector is taken from it: before layer 0 "
-    "the names decide, before layer 1 the colours, before layer 2 the last word.",
-    alt="A table with a row per word and a column per layer. Strong cells: both names "
-    "in the first column, both colours in the second, the last word in the third.",
+    "The owner's name moves to the colour, and the colour to the last word. Effect of "
+    "patching one vector from the twin, from 0 (the story's answer) to 1 (the twin's): "
+    "before layer 0 the names matter, before layer 1 the colours, before layer 2 the "
+    "last word.",
+    alt="A heatmap with a row per word and a column per layer. The strong cells are "
+    "both names in the first column, both colours in the second and the last word in "
+    "the third.",
 )
 plt.show()
 

@@ -56,8 +56,8 @@ plots.token_bars(lm.tokens(top.indices), top.values, title=title, ax=ax)
 best, second = lm.tokens(top.indices[:2])
 plots.caption(
     f"One token gets most of the probability: “{best}” has {top.values[0]:.2f}, the "
-    f"next one, “{second}”, {top.values[1]:.2f}. All tokens that are not shown add up "
-    f"to {1 - top.values.sum():.2f}, more than most of those that are.",
+    f"next one, “{second}”, {top.values[1]:.2f}. All tokens that are not shown have "
+    f"{1 - top.values.sum():.2f} together.",
     alt=f"Eleven bars: the ten most likely tokens after “{text}”, and all others. The "
     f"first is {top.values[0] / top.values[1]:.0f} times as long as the second.",
 )

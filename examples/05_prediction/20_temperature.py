@@ -63,12 +63,12 @@ for ax, (name, changed) in zip(axes, dials.items(), strict=False):
     plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)
     ax.set(ylabel="", xlabel="", xlim=(0, 1.2))
 plots.caption(
-    "Temperature changes all probabilities, top-k and top-p cut the tail off. At "
-    "T = 0.5 the first tokens gain, at T = 2 nearly everything goes to the tail; with "
-    "k = 3, three tokens remain and share all the probability.",
-    alt="Five panels of bars for the same eight tokens and all others. The bar of "
-    "all others is long as it is, nearly 1 at T = 2, short at T = 0.5, and zero with "
-    "top-k.",
+    "Temperature changes every probability; top-k and top-p cut off the tail. At "
+    "T = 0.5 the most likely tokens gain; at T = 2 the tail gets nearly everything. "
+    "With k = 3, three tokens share all the probability.",
+    alt="Five panels of bars for the same eight tokens and all others. The bar of all "
+    "others is long in the unchanged distribution, longest at T = 2, short at T = 0.5 "
+    "and with top-p, and zero with top-k.",
 )
 plt.show()
 

@@ -65,12 +65,11 @@ for ax, (name, steps) in zip(
     plots.make_legible(ax)
 axes[0].legend(loc="upper center", bbox_to_anchor=(1.0, -0.1), ncols=3)
 plots.caption(
-    "Greedy decoding takes the longest single share, sampling does not. Each bar is "
-    "one step and sums to 1: the probability of the token that was written, of the "
-    "other four of the five most likely, and of the tail of all the rest.",
-    alt="Two panels of stacked bars, a bar per written token. On the left the dark "
-    "share is often long; on the right several dark shares are short and the tail is "
-    "long.",
+    "Greedy decoding always takes the most likely token, sampling often takes another. "
+    "Each bar is one step and sums to 1: the probability of the chosen token, of the "
+    "others among the five most likely, and of all remaining tokens, the tail.",
+    alt="Two panels of stacked bars, one bar per token written. On the left the dark "
+    "share is often long; on the right several dark shares are close to zero.",
 )
 plt.show()
 

@@ -89,7 +89,7 @@ ax.plot(rank, marker="o", ms=4, color=plots.PALETTE[0])
 ax.set_yscale("log")
 ax.invert_yaxis()
 ax.set(
-    title=f"Rank of the final answer, {lm.tokens([answer])[0]}, at each layer",
+    title=f"Rank of the final answer,\n{lm.tokens([answer])[0]}, at each layer",
     xlabel="layer",
     ylabel="rank (logarithmic)",
 )

@@ -84,22 +84,21 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 smallest = torch.finfo(torch.float32).eps
 ax.plot(lost.clamp(smallest / 2), marker="o", ms=4, color=plots.PALETTE[0])
-ax.axhline(smallest, color="0.5", ls=":", label="float32 can tell no less apart")
+ax.axhline(smallest, color="0.5", ls=":", label="float32 machine epsilon")
 ax.set(
     title="Our residual stream\nagainst the model's",
     xlabel="layer",
-    ylabel="length of the difference / length",
+    ylabel="norm of the difference / norm",
     yscale="log",
     ylim=(smallest / 4, 1e-3),
 )
 ax.legend()
 plots.caption(
-    "The rebuilt model differs from the original by rounding only. The largest "
-    "relative difference of a vector after each layer is at most "
-    f"{float(lost.max()):.0e}; the dotted line is the smallest difference that "
-    "float32 can tell apart.",
-    alt="A curve of the relative difference over the layers, on a logarithmic axis. It "
-    "stays within a few powers of ten above the dotted line, far below 0.001.",
+    "The rebuilt model differs from the original only by rounding. Largest relative "
+    "difference of a vector after each layer, at most "
+    f"{float(lost.max()):.0e}; the dotted line is the machine epsilon of float32.",
+    alt="A curve over the layers, on a logarithmic axis. It starts below the dotted "
+    "line, then stays about a power of ten above it, far below 0.001.",
 )
 plt.show()
 

@@ -57,7 +57,7 @@ _, ax = plt.subplots(figsize=(3.4, 2.1), layout="constrained")
 bars = ax.barh(list(sizes), [size / 1e6 for size in sizes.values()])
 ax.bar_label(bars, [f"{size / total:.1%}" for size in sizes.values()], padding=3)
 ax.set(
-    title=f"Where the {total / 1e6:.0f} million numbers stand",
+    title=f"Where the {total / 1e6:.0f} million parameters are",
     xlabel="millions",
     ylabel="part",
 )
@@ -65,8 +65,8 @@ ax.margins(x=0.2)
 ax.invert_yaxis()
 largest = max(sizes, key=sizes.get)
 plots.caption(
-    f"Most parameters are in the {largest}. Parameters of each part, in millions, and "
-    f"their share of all {total / 1e6:.0f} million.",
+    f"Most parameters are in the {largest}. Parameters of each part in millions, with "
+    f"their share of the {total / 1e6:.0f} million of the model.",
     alt="Four bars: "
     + ", ".join(f"{name} {size / total:.1%}" for name, size in sizes.items())
     + ".",

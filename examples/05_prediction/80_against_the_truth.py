@@ -39,8 +39,8 @@ ax.tick_params(axis="y", length=0)
 ax.set(title="What follows the two facts", xlabel="probability", ylabel="next word")
 ax.legend()
 plots.caption(
-    "The model has learned the probabilities, not only the words. True probability of "
-    "each word that can come next, and the model's.",
+    "The model has learned the probabilities, not only which words are possible. True "
+    "probability of each possible next word, and the model's.",
     alt=f"A pair of bars for each of {len(words)} words; in every pair both are almost "
     "equally long.",
 )
@@ -99,11 +99,12 @@ axes[0].set_yticks(range(n), told[0].words[1:])
 axes[0].invert_yaxis()
 axes[0].set_ylabel("next word")
 plots.caption(
-    "The story itself is uncertain, the model hardly adds to it. Left, the entropy of "
-    "the true distribution at each word: names, colours and things cannot be known. "
-    "Right, on a scale hundreds of times finer, the divergence of the model.",
+    "The uncertainty is in the story; the model adds almost none. Left, the entropy of "
+    "the true distribution at each word: names, colours and things are not "
+    "predictable. Right, on a much finer scale, the model's divergence from it.",
     alt=f"Two columns of {n} bars, one per word of a story. Left, most bars are zero "
-    "and some reach one to three nats; right, all are a few thousandths of a nat.",
+    "and the others are between about 1 and 2 nats; right, they are at the same words, "
+    "and none reaches a hundredth of a nat.",
 )
 plt.show()
 
@@ -133,10 +134,10 @@ ax.set(
 )
 plots.caption(
     "Temperature 1 is closest to the truth. Divergence of the model from the true "
-    "distribution at nine temperatures, on a logarithmic axis; the share of right "
-    "answers is the same at all of them.",
-    alt="A curve in the shape of a V with its lowest point at temperature 1, marked "
-    f"by a line; it rises to {found[0]:.3f} nats at 0.5 and to {found[-1]:.3f} at 2.",
+    "distribution at nine temperatures, on a logarithmic axis. The most likely word is "
+    "the same at all of them.",
+    alt="A V-shaped curve with its lowest point at temperature 1, marked by a vertical "
+    f"line; it rises to {found[0]:.3f} nats at 0.5 and to {found[-1]:.3f} at 2.",
 )
 plt.show()
 
