@@ -114,6 +114,9 @@ def test_what_is_below_the_readout_moves_only_for_a_longer_sentence(open_page):
         page.evaluate(f"document.querySelector('lmviz-attention').say({text!r})")
         places.append(map_.bounding_box()["y"])
     assert places[0] < places[1] == places[2] == places[3]
+    page.set_viewport_size({"width": 900, "height": 800})
+    page.evaluate("document.querySelector('lmviz-attention').say('word')")
+    assert page.locator(".say").bounding_box()["height"] < 30
 
 
 def test_the_menu_opens_and_closes_with_keys(open_page):

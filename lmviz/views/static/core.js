@@ -74,6 +74,7 @@ export class View extends HTMLElement {
   static css = "";
   static hint = "";
   #readout;
+  #width;
   #tip;
 
   connectedCallback() {
@@ -105,8 +106,10 @@ export class View extends HTMLElement {
     this.#readout.replaceChildren(...content);
     // It keeps the height of its longest sentence, so that what is below it moves only once.
     const { style } = this.#readout;
-    const { height } = this.#readout.getBoundingClientRect();
-    if (height > (parseFloat(style.minHeight) || 0)) style.minHeight = `${height}px`;
+    const { width } = this.#readout.getBoundingClientRect();
+    if (width !== this.#width) style.minHeight = "";
+    this.#width = width;
+    style.minHeight = `${this.#readout.getBoundingClientRect().height}px`;
   }
 
   // The same in few words at the pointer; without words it is hidden.
