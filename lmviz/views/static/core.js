@@ -102,7 +102,11 @@ export class View extends HTMLElement {
 
   // Strings and nodes, as one sentence.
   say(...content) {
-    if (!this.#readout) this.head.append(this.#readout = make("output", { class: "say" }));
+    if (!this.#readout) {
+      this.head.append(this.#readout = make("output", { class: "say" }));
+      // Another face has other heights.
+      document.fonts.ready.then(() => (this.#readout.style.minHeight = ""));
+    }
     this.#readout.replaceChildren(...content);
     // It keeps the height of its longest sentence, so that what is below it moves only once.
     const { style } = this.#readout;
