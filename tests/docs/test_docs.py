@@ -57,7 +57,7 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
     for page in ("notebook.html", "lessons/01_one/10_lesson.html", "index.html"):
-        assert " by llama (" in book.page(page)
+        assert " with llama (" in book.page(page)
     assert "notebook of llama" in book.page("notebook.html")
     assert "lesson of llama" in book.page("lessons/01_one/10_lesson.html")
 
