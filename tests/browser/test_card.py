@@ -108,14 +108,25 @@ def test_a_phone_has_no_overflow_and_targets_for_fingers(open_page, name):
 def test_what_is_below_the_readout_moves_only_for_a_longer_sentence(open_page):
     page = open_page(VIEWS["attention"]())
     map_ = page.locator(".map")
+
+    def say(text):
+        page.evaluate(
+            """(text) => {
+            document.querySelector("lmviz-attention").say(text);
+            return new Promise((done) => requestAnimationFrame(() => done()));
+            }""",
+            text,
+        )
+
     places = []
     for words in (1, 60, 1, 40):
         text = "word " * words
-        page.evaluate(f"document.querySelector('lmviz-attention').say({text!r})")
+        say(text)
         places.append(map_.bounding_box()["y"])
     assert places[0] < places[1] == places[2] == places[3]
     page.set_viewport_size({"width": 900, "height": 800})
-    page.evaluate("document.querySelector('lmviz-attention').say('word')")
+    say("word")
+    say("word")
     assert page.locator(".say").bounding_box()["height"] < 30
 
 

@@ -75,6 +75,7 @@ export class View extends HTMLElement {
   static hint = "";
   #readout;
   #width;
+  #frame = null;
   #tip;
 
   connectedCallback() {
@@ -108,7 +109,13 @@ export class View extends HTMLElement {
       document.fonts.ready.then(() => (this.#readout.style.minHeight = ""));
     }
     this.#readout.replaceChildren(...content);
-    // It keeps the height of its longest sentence, so that what is below it moves only once.
+    this.#frame ??= requestAnimationFrame(() => this.#keepHeight());
+  }
+
+  // The readout keeps the height of its longest sentence, so that what is below it moves only
+  // once. It is measured with the frame: between sentences that would cost a layout each.
+  #keepHeight() {
+    this.#frame = null;
     const { style } = this.#readout;
     const { width } = this.#readout.getBoundingClientRect();
     if (width !== this.#width) style.minHeight = "";
