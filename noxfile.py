@@ -70,9 +70,8 @@ def choose(session, description, *, only=False):
     )
     parser.add_argument(
         "--model",
-        metavar="gpt2|smollm2|toy|PATH|HUB_ID",
-        help="run on this model (default: LMVIZ_MODEL, else gpt2 if it is cached or "
-        "the hub answers, else smollm2, else toy)",
+        metavar="smollm2|gpt2|toy|PATH|HUB_ID",
+        help="run on this model (default: LMVIZ_MODEL, else smollm2)",
     )
     if only:
         parser.add_argument(

@@ -18,14 +18,19 @@ def load(name=None) -> LanguageModel:
     Parameters
     ----------
     name : str or path-like, optional
-        ``"gpt2"``, ``"smollm2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
-        GPT-2 if it is cached or the hub answers, else SmolLM2 from its wheel, else
-        the toy, which knows only a made-up language. The default is the environment
-        variable ``LMVIZ_MODEL``, else ``"auto"``, whose choice is logged.
+        ``"smollm2"``, ``"gpt2"``, ``"toy"``, a folder, a hub id, or ``"auto"``:
+        SmolLM2 if its wheel is installed, else GPT-2 if it is cached or the hub
+        answers, else the toy, which knows only a made-up language. The default is the
+        environment variable ``LMVIZ_MODEL``, else ``"auto"``, which warns unless
+        it is SmolLM2.
 
     Returns
     -------
     LanguageModel
+
+    References
+    ----------
+    Ben Allal et al., "SmolLM2", 2025, arXiv:2502.02737.
 
     Examples
     --------

@@ -159,14 +159,15 @@ class Auto:
             except ModelError as error:
                 failures.append(str(error))
             else:
-                reason = "; ".join(failures) or "the first choice"
-                _log.warning("the model is %s (%s)", source.name, reason)
+                reason = "; ".join(failures) or "the default"
+                level = logging.WARNING if failures else logging.INFO
+                _log.log(level, "the model is %s (%s)", source.name, reason)
                 return dataclasses.replace(source, reason=reason)
         raise ModelError("; ".join(failures))
 
 
 #: In the order in which ``"auto"`` tries them.
-BUILT_IN = {"gpt2": GPT2(), "smollm2": SmolLM2(), "toy": Toy()}
+BUILT_IN = {"smollm2": SmolLM2(), "gpt2": GPT2(), "toy": Toy()}
 
 
 @dataclass(frozen=True)

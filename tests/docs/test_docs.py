@@ -31,6 +31,7 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert "index.html" in printed
     for page in ("index.html", "notebook.html", "lessons/01_one/10_lesson.html"):
         assert " with gpt2 (" in book.page(page)
+        assert "this edition were computed with <b>gpt2</b>" in book.page(page)
     assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
     assert "<math" in book.page("index.html")
     lesson = book.page("lessons/01_one/10_lesson.html")

@@ -21,7 +21,7 @@ def test_typo_gets_the_nearest_name(typo, meant, refusal):
 
 def test_unknown_name_gets_all_names(refusal):
     message = refusal(lmviz.load, "qqqqqq", kind=ModelNotFound)
-    assert "gpt2, smollm2, toy, an existing folder, or a hub id" in message
+    assert "smollm2, gpt2, toy, an existing folder, or a hub id" in message
     assert "did you mean" not in message
 
 
@@ -87,16 +87,26 @@ def test_auto_without_hub_and_wheels_is_the_toy_and_says_why(no_wheels, empty_ca
     assert len(source.reason) < 400
 
 
-def test_auto_without_a_hub_is_smollm2():
+def test_auto_is_smollm2_and_does_not_ask_the_hub(monkeypatch):
+    monkeypatch.setattr(_hub, "hub_answers", lambda: pytest.fail("asked the hub"))
     source = _resolve.resolve("auto").make_local()
-    assert source.name == "smollm2"
-    assert "the hub does not answer" in source.reason
+    assert (source.name, source.reason) == ("smollm2", "the default")
 
 
-def test_auto_logs_a_warning_and_a_named_model_does_not(caplog):
+def test_the_default_model_is_logged_without_a_warning(caplog):
+    lmviz.load_tokenizer("auto")
+    assert not caplog.records
+    caplog.set_level("INFO")
+    lmviz.load_tokenizer("auto")
+    assert caplog.messages == ["the model is smollm2 (the default)"]
+
+
+def test_a_fallback_is_a_warning_and_a_named_model_is_not(
+    no_wheels, empty_cache, caplog
+):
     lmviz.load_tokenizer("auto")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "the model is smollm2 (" in caplog.text
+    assert "the model is toy (" in caplog.text
     caplog.clear()
     lmviz.load_tokenizer("toy")
     assert not caplog.records

@@ -22,6 +22,8 @@ PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
     *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
 )
+# The model whose results the text discusses.
+DISCUSSED = next(iter(_resolve.BUILT_IN))
 MARKUP = re.compile(r"[!-/:-@[-`{-~]")
 
 logger = logging.getLogger(__name__)
@@ -42,11 +44,16 @@ def choose_model(app, config):
 
 
 def add_model_line(app, pagename, templatename, context, doctree):
-    """Name the model below each page that has a text of its own."""
+    """Name the model below each page that has a text of its own.
+
+    If it isn't the one that the text discusses, the top of the page says so.
+    """
     if doctree is not None:
+        model = app.config.lmviz_model
         date = format_date("%-d %B %Y", language="en")
-        told = {"date": date, **app.config.lmviz_model}
+        told = {"date": date, **model}
         context["model_line"] = app.builder.templates.render("model-line.html", told)
+        context["edition"] = model["name"] if model["name"] != DISCUSSED else ""
 
 
 def announce(app, exception):
