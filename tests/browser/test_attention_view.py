@@ -367,7 +367,7 @@ def test_the_strongest_heads_of_a_pair_are_named_and_chosen(open_page):
         assert name == f"Layer {layer}, head {head}, weight"
         assert abs(float(weight) - WEIGHTS[layer, head, 4, 2]) <= 0.006
         seen = best.nth(i).inner_text().split()
-        assert seen == ["head", f"{layer}.{head}", weight]
+        assert seen == ["layer", f"{layer},", "head", str(head), weight]
     best.nth(0).focus()
     page.keyboard.press("Enter")
     layer, head = divmod(int(order[0]), 4)

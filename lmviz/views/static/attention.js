@@ -114,7 +114,7 @@ const build = async (view, root, data) => {
       best[i].ranked = [head, weight];
       best[i].ariaLabel = `Layer ${layer}, head ${column}, weight ${weight.toFixed(2)}`;
       best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && column === state.head;
-      best[i].replaceChildren(`head ${layer}.${column}`, make("b", { class: "number" }, weight.toFixed(2)));
+      best[i].replaceChildren(`layer ${layer}, head ${column}`, make("b", { class: "number" }, weight.toFixed(2)));
     });
   };
 
@@ -254,14 +254,14 @@ define("lmviz-attention", class extends View {
 .ticks { display: flex; justify-content: space-between; font-size: 11px; }
 .sum { margin-top: 14px; } .sum > * { display: block; } .sum b { color: var(--ink); font-size: 18px; }
 .ranking { display: grid; gap: 4px; max-width: 220px; margin-top: 14px; }
-.ranking button { display: flex; justify-content: space-between; align-items: center; } .ranking button[aria-current="true"] { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
+.ranking button { display: flex; justify-content: space-between; align-items: center; padding: 0 9px; font-size: 13px; } .ranking button[aria-current="true"] { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
 @container (max-width: 693px) { .both { flex-wrap: wrap; } .side { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 10px 24px; }
   .side .controls { margin: 0; } .sum { margin: 0; } .legend { flex: 1 0 150px; } }
 @container (max-width: 560px) {
   .both { display: grid; grid-template-columns: minmax(0, 1fr); }
   .mosaic { order: 2; margin: 0 -12px; padding: 0 12px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 22px), #0000); }
   .text:not(.long) { margin: 0 -12px 6px; padding: 0 15px; mask: linear-gradient(90deg, #0000, #000 14px calc(100% - 14px), #0000); }
-  .ranking { flex: 1 0 100%; grid-template-columns: repeat(3, 1fr); max-width: none; margin: 0; } .ranking > div { grid-column: 1 / -1; }
+  .ranking { flex: 1 0 100%; max-width: none; margin: 0; }
   .side { order: 3; } .side .controls { flex: 1 0 100%; max-width: none; grid-template-columns: 1fr auto; }
   .side .steps { grid-column: 1 / -1; }
 }`;

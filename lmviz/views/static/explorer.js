@@ -139,7 +139,8 @@ const attention = (x) => {
     const top = best(x.whole.logits[x.at]);
     const [before, after] = [x.whole, x.trace].map((run) => softmax(run.logits[x.at])[top].toFixed(3));
     change.textContent = x.ablated.size ? `Ablated: ${[...x.ablated].map(x.named).join("; ")}. `
-      + `The probability of ${visible(x.data.words[top])} changes from ${before} to ${after}.` : "No head is ablated.";
+      + `The probability of ${visible(x.data.words[top])} ${before === after ? `stays at ${after}: other heads suffice.`
+        : `changes from ${before} to ${after}.`}` : "No head is ablated.";
   }];
 };
 
