@@ -418,10 +418,10 @@ def test_the_lens_shows_the_prediction_of_each_layer(open_page, toy):
 def test_ablating_a_head_changes_the_prediction(open_page, toy):
     page = open_page(views.explorer())
     text = text_box(page).input_value()
-    with attention.ablate_heads(toy, [(0, 3)]):
+    with attention.ablate_heads(toy, [(0, 0)]):
         without = probs(toy, text)
     whole = probs(toy, text)
-    page.get_by_role("switch", name="layer 0, head 3").click()
+    page.get_by_role("switch", name="layer 0, head 0").click()
     for word, numbers in table(page).items():
         assert float(numbers["model"]) == pytest.approx(without[word], abs=1e-3)
         assert float(numbers["no ablation"]) == pytest.approx(whole[word], abs=1e-3)
@@ -429,7 +429,7 @@ def test_ablating_a_head_changes_the_prediction(open_page, toy):
         page, "[...x.parts.attention.querySelectorAll('output')].at(-1).textContent"
     )
     assert f"changes from {whole['red']:.3f} to {without['red']:.3f}" in said
-    assert "Ablated: layer 0, head 3." in said
+    assert "Ablated: layer 0, head 0." in said
     said = verdict(page).split()
     found = float(said[said.index("nats;") - 1])
     assert found == pytest.approx(-np.log(without["red"]), abs=1e-3)
@@ -578,3 +578,12 @@ def test_no_part_covers_another(open_page, width):
             apart_x = min(a["right"], b["right"]) <= max(a["left"], b["left"]) + 0.5
             apart_y = min(a["bottom"], b["bottom"]) <= max(a["top"], b["top"]) + 0.5
             assert apart_x or apart_y
+
+
+def test_ablating_a_head_that_others_replace_says_so(open_page):
+    page = open_page(views.explorer())
+    page.get_by_role("switch", name="layer 0, head 3").click()
+    said = ask(
+        page, "[...x.parts.attention.querySelectorAll('output')].at(-1).textContent"
+    )
+    assert said.endswith("stays at 1.000: other heads suffice.")

@@ -254,7 +254,7 @@ define("lmviz-attention", class extends View {
 .ticks { display: flex; justify-content: space-between; font-size: 11px; }
 .sum { margin-top: 14px; } .sum > * { display: block; } .sum b { color: var(--ink); font-size: 18px; }
 .ranking { display: grid; gap: 4px; max-width: 220px; margin-top: 14px; }
-.ranking button { display: flex; justify-content: space-between; align-items: center; padding: 0 9px; font-size: 13px; } .ranking button[aria-current="true"] { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
+.ranking button { display: flex; justify-content: space-between; align-items: center; padding: 0 9px; font-size: 13px; white-space: nowrap; } .ranking button[aria-current="true"] { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
 @container (max-width: 693px) { .both { flex-wrap: wrap; } .side { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 10px 24px; }
   .side .controls { margin: 0; } .sum { margin: 0; } .legend { flex: 1 0 150px; } }
 @container (max-width: 560px) {
