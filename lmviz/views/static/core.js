@@ -106,7 +106,7 @@ export class View extends HTMLElement {
     if (!this.#readout) {
       this.head.append(this.#readout = make("output", { class: "say" }));
       // Another face has other heights.
-      document.fonts.ready.then(() => (this.#readout.style.minHeight = ""));
+      document.fonts.addEventListener("loadingdone", () => (this.#readout.style.minHeight = ""));
     }
     this.#readout.replaceChildren(...content);
     this.#frame ??= requestAnimationFrame(() => this.#keepHeight());
