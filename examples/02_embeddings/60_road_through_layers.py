@@ -35,7 +35,7 @@ print(f"in layer {factor.argmax()}")
 # %%
 # The lengths on a logarithmic axis. In many trained models one line rises far above the
 # others: the first token's. One or two blocks blow it up, the last ones take some of it
-# back, and heads look at it when there is nothing to see (chapter 4). The others grow
+# back, and many heads use it as an attention sink (chapter 4). The others grow
 # more evenly, for each block adds its part.
 import matplotlib.pyplot as plt
 

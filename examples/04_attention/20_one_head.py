@@ -21,8 +21,8 @@ print("all weights:", tuple(trace.attentions.shape), "= (L, H, T_q, T_k)")
 print("one head:   ", tuple(head.shape), "= (T_q, T_k)")
 
 # %%
-# Row i is what token i looks at, and it sums to one. On later tokens there is no weight
-# at all, because of the **causal mask**: nobody looks at what comes later.
+# Row i has the weights of the query at token i, and it sums to one. Later tokens get no
+# weight at all, because of the **causal mask**: no query attends to a later key.
 sums = head.sum(-1)
 print(f"row sums: {sums.min():.5f} to {sums.max():.5f}")
 print(f"largest weight on a later token: {head.triu(1).max():.5f}")

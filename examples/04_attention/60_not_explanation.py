@@ -23,9 +23,9 @@ print(f"answer: {lm.tokens([answer])[0]}, {trace.logits[-1].softmax(-1)[answer]:
 print(f"heads with more than half of their weight on France: {(weight > 0.5).sum()}")
 
 # %%
-# Now the effect. Each head is switched off on its own: zeros take the place of what it
-# would hand on, at every position. The effect is how that changes the log-probability
-# of the answer, in nats. Below zero, the answer is less likely now: the head helped.
+# Now the effect. We zero-ablate one head at a time: its output is replaced by zeros at
+# every position. The effect is how that changes the log-probability of the answer, in
+# nats. Below zero, the answer is less likely now: the head helped.
 from lmviz import attention
 
 effect = attention.head_effects(lm, trace.ids, answer)
@@ -72,7 +72,7 @@ plt.show()
 # Compare the order of the heads by weight with their order by effect (the correlation
 # of ranks: 1 for the same order, 0 for none), and see what the strong heads do for the
 # answer. (Mind two things: the ranks of heads that do next to nothing are noise; and a
-# head is switched off at every token, while the weight is that of the last.)
+# head is ablated at every token, while the weight is that of the last.)
 import torch
 
 order = [x.flatten().argsort().argsort().double() for x in (weight, -effect)]  # ranks

@@ -78,9 +78,9 @@ plots.caption(
 plt.show()
 
 # %%
-# A head **turns** by how much more it looks at the animal above than below, plus how
-# much more at the thing below than above. Near 2 it looks at whatever is meant; near 1
-# it may look at one of the nouns only, and only when that one is meant.
+# A head **turns** by how much more it attends to the animal above than below, plus how
+# much more to the thing below than above. Near 2 it attends to the noun that is meant;
+# near 1 it may attend to one of the nouns only, and only when that one is meant.
 turn = looks["animal"] - looks["thing"]
 turn = turn[..., 0] - turn[..., 1]
 turners = [tuple(head) for head in (turn > 0.5).nonzero().tolist()]

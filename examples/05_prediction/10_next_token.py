@@ -38,7 +38,7 @@ chances = prediction.probabilities(logits)
 print("sum:", round(chances.sum().item(), 5))
 
 # %%
-# The ten likeliest tokens.
+# The ten most likely tokens.
 top = chances.topk(10)
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
     print(f"{token:12} {p:.3f}")

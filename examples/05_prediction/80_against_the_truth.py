@@ -84,8 +84,8 @@ print(f"and to one who knows the truth:        {knowing_all:.4f}")
 
 # %%
 # One story, word by word. A long bar on the left is no mistake: which name, colour or
-# thing comes, nobody can know. On the right is the model's own part, on a scale of its
-# own.
+# thing comes next is not determined. On the right is the model's own part, on a scale
+# of its own.
 n = len(told[0].probs)
 size = (3.4, 0.8 + 0.16 * n)
 _, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
