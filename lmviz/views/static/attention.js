@@ -101,20 +101,19 @@ const build = async (view, root, data) => {
 
   // The heads that attend most from the query in hand to the key in hand.
   const best = Array.from({ length: Math.min(3, layers * heads) }, (_, i) => make("button", { onclick: () => {
-    const [head] = best[i].ranked;
-    show({ layer: Math.floor(head / heads), head: head % heads, what: WHAT[0] });
+    const [layer, head] = weights.ranked(state.query, state.key, i + 1)[i];
+    show({ layer, head, what: WHAT[0] });
   } }));
   const ranking = make("div", { class: "ranking", role: "group", "aria-label": "Heads with the largest weight here" },
     make("div", {}, "strongest heads here"), ...best);
   const rank = (query, key) => {
     const found = weights.ranked(query, key, best.length);
     ranking.hidden = single || !found.length;
-    found.forEach(([head, weight], i) => {
-      const [layer, column] = [Math.floor(head / heads), head % heads];
-      best[i].ranked = [head, weight];
-      best[i].ariaLabel = `Layer ${layer}, head ${column}, weight ${weight.toFixed(2)}`;
-      best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && column === state.head;
-      best[i].replaceChildren(`layer ${layer}, head ${column}`, make("b", { class: "number" }, weight.toFixed(2)));
+    found.forEach(([layer, head, weight], i) => {
+      const shown = weight.toFixed(2);
+      best[i].ariaLabel = `Layer ${layer}, head ${head}, weight ${shown}`;
+      best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && head === state.head;
+      best[i].replaceChildren(`layer ${layer}, head ${head}`, make("b", { class: "number" }, shown));
     });
   };
 

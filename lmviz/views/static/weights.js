@@ -38,13 +38,13 @@ export class Weights {
     return this.gather(new Float32Array(queries * keys).fill(-1), from, n, mean, (q) => q * keys, each);
   }
 
-  // The heads that give one key the largest weights from one query: pairs of head and weight.
+  // The heads that give one key the largest weights from one query: layer, head and weight.
   ranked(query, key, n) {
     const { causal, offset, size, keys, layers, heads } = this;
     if (causal && key > query + offset) return [];
     const at = key + (causal ? query * (offset + (query + 1) / 2) : query * keys);
-    return Array.from({ length: layers * heads }, (_, head) => [head, this.#weight(head * size + at)])
-      .sort((a, b) => b[1] - a[1]).slice(0, n);
+    return Array.from({ length: layers * heads }, (_, i) =>
+      [Math.floor(i / heads), i % heads, this.#weight(i * size + at)]).sort((a, b) => b[2] - a[2]).slice(0, n);
   }
 
   // The largest weight of one head on another token than the first one or itself.
