@@ -164,6 +164,7 @@ sphinx_gallery_conf = {
     "doc_module": ("lmviz",),
     "remove_config_comments": True,
     "show_signature": False,
+    "notebook_modification_function": "lmviz_book.notebooks.fold_answers",
     "reset_modules": ("matplotlib", "lmviz_book.reset.reset"),
     "reset_modules_order": "both",
 }

@@ -5,8 +5,8 @@ import pytest
 # Each kind of page, in turns wide and narrow.
 PAGES = [
     "index.html",
-    "lessons/01_tokenization/20_basic_tokenizer.html",
-    "lessons/02_embeddings/20_map_of_tokens.html",
+    "lessons/01_tokenization/20_word_level_tokenizer.html",
+    "lessons/02_embeddings/30_pca.html",
     "lessons/03_positions/20_sinusoidal.html",
     "lessons/04_attention/30_all_heads.html",
     "lessons/05_prediction/20_temperature.html",

@@ -34,7 +34,8 @@ def sources(path):
     """Yield the paragraphs of a file that name its sources."""
     text = path.read_text("utf-8")
     if path in LESSONS:
-        yield re.search(r"^# \*\*Sources\.\*\*(.*)\Z", text, re.M | re.S)[1]
+        begin = r"^# (?:\*\*Sources\.\*\*|Further reading\n# -{3,}\n)(.*)\Z"
+        yield re.search(begin, text, re.M | re.S)[1]
         return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, DOCUMENTED):

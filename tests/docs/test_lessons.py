@@ -8,15 +8,15 @@ from run_lessons import DIFFERENCE, LESSONS, find
 
 # The lessons that rebuild something, and compare it with the original.
 REBUILD = {
-    "02_embeddings/10_ids_pick_rows",
-    "02_embeddings/30_similarity",
-    "02_embeddings/50_static_or_contextual",
-    "02_embeddings/60_road_through_layers",
+    "02_embeddings/10_embedding_table",
+    "02_embeddings/40_cosine_similarity",
+    "02_embeddings/60_contextual_embeddings",
+    "02_embeddings/70_residual_stream",
     "03_positions/10_why_positions",
     "03_positions/20_sinusoidal",
     "03_positions/40_adding_positions",
-    "03_positions/50_rotary",
-    "03_positions/60_alibi",
+    "03_positions/60_rotary",
+    "03_positions/50_relative_position_biases",
     "04_attention/10_weighted_average",
     "04_attention/20_one_head",
     "04_attention/30_all_heads",
@@ -103,7 +103,7 @@ def test_every_parameter_is_counted(model, run_lesson):
 
 
 def test_the_published_numbers_are_printed(run_lesson):
-    printed = run_lesson(find("10_text_to_numbers"), "smollm2")["printed"]
+    printed = run_lesson(find("10_tokens_and_ids"), "smollm2")["printed"]
     assert "[18712, 15417, 32329, 389, 3665, 290, 6942, 0]" in printed
     assert "18710 ' Hollow'" in printed
     printed = run_lesson(find("10_next_token"), "smollm2")["printed"]

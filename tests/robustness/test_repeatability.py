@@ -70,8 +70,8 @@ for lesson in lessons:
     runpy.run_path(lesson, run_name="__main__")
 """
 CHOSEN = (
-    "02_embeddings/30_similarity",
-    "03_positions/50_rotary",
+    "02_embeddings/40_cosine_similarity",
+    "03_positions/60_rotary",
     "04_attention/20_one_head",
     "05_prediction/10_next_token",
     "05_prediction/50_surprise",

@@ -1,10 +1,12 @@
-"""What is folded and framed on a page: code that draws, summaries, exercises, sources.
+"""What is folded and framed on a page: code that draws, answers, summaries, sources.
 
 A cell that draws and prints nothing, whose last line is ``plt.show()``, is folded below
-its figure. The script and the notebook keep it as it is.
+its figure. The script and the notebook keep it as it is. An admonition of the class
+``dropdown``, such as the answer to a question, is folded below its title.
 """
 
 import re
+from html import escape
 
 from docutils import nodes
 from sphinx import addnodes
@@ -67,6 +69,14 @@ def fold_drawing(app, doctree):
         place = siblings.index(drawn[-1]) + 1
         part.parent.insert(place, fold("", part.deepcopy(), summary=summary))
         part.parent.remove(part)
+
+
+def fold_answers(app, doctree):
+    """Fold what a lesson answers, so that a reader can think first."""
+    for box in list(doctree.findall(nodes.admonition)):
+        if "dropdown" in box["classes"]:
+            title, *body = box.children
+            box.replace_self(fold("", *body, summary=escape(title.astext())))
 
 
 def is_figure(node):

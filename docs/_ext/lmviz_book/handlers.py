@@ -37,6 +37,7 @@ HANDLERS = {
         ("doctree-read", glossary.add_letters),
         ("doctree-read", figures.leave_out_captions),
         ("doctree-read", cells.fold_drawing),
+        ("doctree-read", cells.fold_answers),
         ("doctree-read", cells.leave_out_unsolved),
         ("doctree-read", cells.leave_out_the_gallerys_own),
         ("doctree-read", cells.frame),

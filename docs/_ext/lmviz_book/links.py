@@ -2,8 +2,8 @@
 
 So the script of a lesson stays plain text. On its page the first bold use of a term
 becomes a link to the glossary, which shows the definition, and the title of a page in
-quotes becomes a link to the page. In a paragraph that begins with "Sources." each title
-in italics leads to the bibliography. In the reference, the type of an argument leads to
+quotes becomes a link to the page. In a paragraph that begins with "Sources." and in the
+section "Further reading", each title in italics leads to the bibliography. In the reference, the type of an argument leads to
 our class of that name.
 """
 
@@ -87,10 +87,9 @@ class Links(SphinxPostTransform):
             place = citation.bibliography_key.docname, citation.citation_id
             # A lesson may leave a subtitle out.
             places[words(title)] = places[words(re.split("[:?]", title)[0])] = place
-        for paragraph in self.document.findall(nodes.paragraph):
-            if paragraph.astext().startswith("Sources. "):
-                for italics in list(paragraph.findall(nodes.emphasis)):
-                    self.link(italics, places.get(words(italics.astext())))
+        for part in self.document.findall(names_sources):
+            for italics in list(part.findall(nodes.emphasis)):
+                self.link(italics, places.get(words(italics.astext())))
 
     def link_types(self):
         places = {
@@ -102,6 +101,12 @@ class Links(SphinxPostTransform):
             # Types read like "list of Step" or "lmviz.Card, optional".
             kind = re.split(r"[ .]", italics.astext().partition(",")[0])[-1]
             self.link(italics, places.get(kind))
+
+
+def names_sources(node):
+    if isinstance(node, nodes.section):
+        return node[0].astext() == "Further reading"
+    return isinstance(node, nodes.paragraph) and node.astext().startswith("Sources. ")
 
 
 def words(title):

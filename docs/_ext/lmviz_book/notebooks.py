@@ -6,7 +6,9 @@ found there; one that fails is run again by MyST-NB, which reports it.
 
 import json
 import re
+from html import escape
 from pathlib import Path
+from textwrap import dedent
 from urllib.parse import urljoin
 
 from joblib import Parallel, delayed
@@ -21,6 +23,9 @@ from .scripts import is_chosen, notebooks, read_notebook
 INSTALL = "# %pip install "
 OFFER = re.compile(r"^.*\{nb-download\}.*\n+", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\(([^):]+)\.(?:md|rst)\)")
+ANSWER = re.compile(
+    r"^\.\. admonition:: (.*)\n +:class: dropdown\n((?: +\S.*\n?|\n)+)", re.MULTILINE
+)
 ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|```\{.*")
 
 logger = logging.getLogger(__name__)
@@ -103,6 +108,20 @@ def tidy(app, doctree):
             cell["source"] = plain(app.config, name, "".join(cell["source"]))
     text = json.dumps(notebook, indent=1, ensure_ascii=False)
     file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def fold_answers(notebook, path):
+    """Fold the answers in the notebook of a lesson, which sphinx-gallery left in rST."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            source = ANSWER.sub(folded, "".join(cell["source"]))
+            cell["source"] = source.splitlines(keepends=True)
+
+
+def folded(answer):
+    title, body = answer.groups()
+    summary = f"<summary>{escape(title)}</summary>"
+    return f"<details>{summary}\n\n{dedent(body).strip()}\n\n</details>\n"
 
 
 def plain(config, page, source):
