@@ -75,6 +75,19 @@ def test_in_a_notebook_the_whole_input_is_folded():
     assert fold[0]["classes"] == ["cell_input"]
 
 
+def test_an_answer_is_folded_and_a_note_is_not():
+    title, body = nodes.title(text="Answer to <b>"), nodes.paragraph(text="Three.")
+    answer = nodes.admonition("", title, body, classes=["dropdown"])
+    note = nodes.admonition("", nodes.title(text="Note"), nodes.paragraph())
+    document = page(answer, note)
+    cells.fold_answers(None, document)
+    fold, other = document[0].children[-2:]
+    assert isinstance(fold, cells.fold)
+    assert fold["summary"] == "Answer to &lt;b&gt;"
+    assert fold.astext() == "Three."
+    assert isinstance(other, nodes.admonition)
+
+
 @pytest.mark.parametrize(
     ("begins", "box"),
     [

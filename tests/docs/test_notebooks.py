@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lmviz_book import notebooks
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
 CONF = f"""import sys
@@ -68,3 +69,21 @@ def test_two_builds_write_the_same_notebook(tmp_path):
     assert notebook.cells[1].id == "cell-2"
     page = (docs / "_build" / "html" / "index.html").read_text(encoding="utf-8")
     assert "one line" in re.sub("<[^>]*>", "", page)
+
+
+def test_answers_are_folded_in_the_notebook_of_a_lesson():
+    source = (
+        "How many?\n\n.. admonition:: Answer\n   :class: dropdown\n\n   Three:\n\n"
+        "   $2 + 1$.\n\nWhat follows."
+    )
+    cells = [
+        {"cell_type": "markdown", "source": [source]},
+        {"cell_type": "code", "source": [source]},
+    ]
+    notebooks.fold_answers({"cells": cells}, "10_lesson.ipynb")
+    markdown, code = ("".join(cell["source"]) for cell in cells)
+    assert markdown == (
+        "How many?\n\n<details><summary>Answer</summary>\n\nThree:\n\n$2 + 1$.\n\n"
+        "</details>\n\nWhat follows."
+    )
+    assert code == source

@@ -3,8 +3,8 @@
 So the script of a lesson stays plain text. On its page the first bold use of a term
 becomes a link to the glossary, which shows the definition, and the title of a page in
 quotes becomes a link to the page. In a paragraph that begins with "Sources." and in the
-section "Further reading", each title in italics leads to the bibliography. In the reference, the type of an argument leads to
-our class of that name.
+section "Further reading", each title in italics leads to the bibliography. In the
+reference, the type of an argument leads to our class of that name.
 """
 
 import re

@@ -111,7 +111,7 @@ def tidy(app, doctree):
 
 
 def fold_answers(notebook, path):
-    """Fold the answers in the notebook of a lesson, which sphinx-gallery left in rST."""
+    """Fold the answers in the notebook of a lesson; sphinx-gallery leaves them rST."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             source = ANSWER.sub(folded, "".join(cell["source"]))
@@ -121,7 +121,7 @@ def fold_answers(notebook, path):
 def folded(answer):
     title, body = answer.groups()
     summary = f"<summary>{escape(title)}</summary>"
-    return f"<details>{summary}\n\n{dedent(body).strip()}\n\n</details>\n"
+    return f"<details>{summary}\n\n{dedent(body).strip()}\n\n</details>\n\n"
 
 
 def plain(config, page, source):
