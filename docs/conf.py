@@ -66,6 +66,8 @@ notfound_context = {"title": "Page not found"}
 
 # Where the source is, for links to a page's own; its continuous integration knows.
 lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
+# Whether the editions are published side by side, and link to each other.
+lmviz_editions = bool(os.environ.get("LMVIZ_EDITIONS"))
 
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
@@ -164,7 +166,6 @@ sphinx_gallery_conf = {
     "doc_module": ("lmviz",),
     "remove_config_comments": True,
     "show_signature": False,
-    "notebook_modification_function": "lmviz_book.notebooks.fold_answers",
     "reset_modules": ("matplotlib", "lmviz_book.reset.reset"),
     "reset_modules_order": "both",
 }

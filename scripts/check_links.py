@@ -26,6 +26,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         """Record the links and the anchor of one element."""
+        if ("rel", "alternate") in attrs:
+            return  # another edition's page, which is published beside this one
         for name, value in attrs:
             if not value:
                 continue

@@ -1,9 +1,11 @@
 """A downloaded notebook has no random names; a page shows what a cell prints as one."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -71,19 +73,40 @@ def test_two_builds_write_the_same_notebook(tmp_path):
     assert "one line" in re.sub("<[^>]*>", "", page)
 
 
-def test_answers_are_folded_in_the_notebook_of_a_lesson():
+@pytest.mark.parametrize("base", ["", "https://example.org/"])
+def test_the_notebook_of_a_lesson_folds_answers_and_resolves_links(tmp_path, base):
     source = (
         "How many?\n\n.. admonition:: Answer\n   :class: dropdown\n\n   Three:\n\n"
-        "   $2 + 1$.\n\nWhat follows."
+        "   $2 + 1$.\n\nSee :doc:`/lessons/01_one/10_first` and\n"
+        ":doc:`the\ntour </book/tour>`."
     )
     cells = [
         {"cell_type": "markdown", "source": [source]},
         {"cell_type": "code", "source": [source]},
     ]
-    notebooks.fold_answers({"cells": cells}, "10_lesson.ipynb")
-    markdown, code = ("".join(cell["source"]) for cell in cells)
+    lesson = tmp_path / "docs" / "lessons" / "01_one" / "20_next.ipynb"
+    script = tmp_path / "examples" / "01_one" / "10_first.py"
+    for file in (lesson, script):
+        file.parent.mkdir(parents=True)
+    lesson.write_text(json.dumps({"cells": cells}))
+    script.write_text('"""\nThe first\n=========\n"""\n')
+    gallery = {"gallery_dirs": "lessons", "examples_dirs": "../examples"}
+    app = SimpleNamespace(
+        srcdir=tmp_path / "docs",
+        env=SimpleNamespace(docname="lessons/01_one/20_next"),
+        config=SimpleNamespace(sphinx_gallery_conf=gallery, html_baseurl=base),
+    )
+    for _ in range(2):
+        notebooks.tidy_lesson(app, None)
+    markdown, code = (
+        "".join(cell["source"]) for cell in json.loads(lesson.read_text())["cells"]
+    )
+    first, tour = "“The first”", "“the\ntour”"
+    if base:
+        first = f"[The first]({base}lessons/01_one/10_first.html)"
+        tour = f"[the\ntour]({base}book/tour.html)"
     assert markdown == (
         "How many?\n\n<details><summary>Answer</summary>\n\nThree:\n\n$2 + 1$.\n\n"
-        "</details>\n\nWhat follows."
+        f"</details>\n\nSee {first} and\n{tour}."
     )
     assert code == source

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
-from lmviz_book import build_info, pages
+from lmviz_book import pages
 from sphinx import addnodes
 from sphinx.builders.html._assets import _JavaScript
 
@@ -96,16 +96,3 @@ def test_scripts_wait_for_the_page_and_those_of_the_search_are_only_on_its_own()
     assert kept("index") == [
         _JavaScript("_static/furo.js", priority=200, defer="defer")
     ]
-
-
-@pytest.mark.parametrize(("name", "edition"), [("smollm2", ""), ("gpt2", "gpt2")])
-def test_only_another_model_than_the_discussed_one_makes_an_edition(name, edition):
-    app = SimpleNamespace(
-        config=SimpleNamespace(lmviz_model={"name": name}),
-        builder=SimpleNamespace(
-            templates=SimpleNamespace(render=lambda _, told: f"with {told['name']}")
-        ),
-    )
-    context = {}
-    build_info.add_model_line(app, "index", "page.html", context, doctree="a text")
-    assert context == {"model_line": f"with {name}", "edition": edition}

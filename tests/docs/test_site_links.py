@@ -51,6 +51,11 @@ def test_a_broken_link_is_named_with_its_page(site, link, said):
     assert "1 of them broken" in printed
 
 
+def test_another_edition_is_published_beside_the_site(site):
+    (site / "page.html").write_text('<a href="gpt2/page.html" rel="alternate">')
+    assert check(site) == (0, "7 links inside the site, 0 of them broken\n")
+
+
 def test_links_are_resolved_at_the_address_of_the_site(site):
     home = "https://example.org/book"
     (site / "index.html").write_text(

@@ -22,8 +22,6 @@ PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
     *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
 )
-# The model whose results the text discusses.
-DISCUSSED = "smollm2"
 MARKUP = re.compile(r"[!-/:-@[-`{-~]")
 
 logger = logging.getLogger(__name__)
@@ -44,16 +42,12 @@ def choose_model(app, config):
 
 
 def add_model_line(app, pagename, templatename, context, doctree):
-    """Name the model below each page that has a text of its own.
-
-    If it isn't the one that the text discusses, the top of the page says so.
-    """
+    """Name the model below each page that has a text of its own."""
     if doctree is not None:
         model = app.config.lmviz_model
         date = format_date("%-d %B %Y", language="en")
         told = {"date": date, **model}
         context["model_line"] = app.builder.templates.render("model-line.html", told)
-        context["edition"] = model["name"] if model["name"] != DISCUSSED else ""
 
 
 def announce(app, exception):

@@ -10,6 +10,7 @@ from . import (
     cells,
     definitions,
     downloads,
+    editions,
     figures,
     front,
     gallery,
@@ -34,6 +35,7 @@ HANDLERS = {
         ("builder-inited", notebooks.run_stale),
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
+        ("doctree-read", notebooks.tidy_lesson),
         ("doctree-read", glossary.add_letters),
         ("doctree-read", figures.leave_out_captions),
         ("doctree-read", cells.fold_drawing),
@@ -62,6 +64,7 @@ HANDLERS = {
         ("html-page-context", front.add_files),
         ("html-page-context", downloads.add_install_line),
         ("html-page-context", build_info.add_model_line),
+        ("html-page-context", editions.show),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),
         ("build-finished", policy.write_policy),
@@ -75,6 +78,7 @@ HANDLERS = {
 def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
+    app.add_config_value("lmviz_editions", False, "html", bool)
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_repository", "", "html")
     for module in (cards, cells, definitions, figures, links, mathml, views):

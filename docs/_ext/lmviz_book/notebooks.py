@@ -6,6 +6,7 @@ found there; one that fails is run again by MyST-NB, which reports it.
 
 import json
 import re
+from functools import partial
 from html import escape
 from pathlib import Path
 from textwrap import dedent
@@ -18,7 +19,13 @@ from jupyter_cache.executors.utils import single_nb_execution
 from nbclient.exceptions import DeadKernelError
 from sphinx.util import logging
 
-from .scripts import is_chosen, notebooks, read_notebook
+from .scripts import (
+    is_chosen,
+    lessons_folder,
+    notebooks,
+    read_notebook,
+    title_of,
+)
 
 INSTALL = "# %pip install "
 OFFER = re.compile(r"^.*\{nb-download\}.*\n+", re.MULTILINE)
@@ -26,6 +33,7 @@ LINK = re.compile(r"\[([^\]]+)\]\(([^):]+)\.(?:md|rst)\)")
 ANSWER = re.compile(
     r"^\.\. admonition:: (.*)\n +:class: dropdown\n((?: +\S.*\n?|\n)+)", re.MULTILINE
 )
+PAGE = re.compile(r":doc:`(?:([^`<]+?)\s*</([^`>]+)>|/([^`<]+))`")
 ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|```\{.*")
 
 logger = logging.getLogger(__name__)
@@ -110,18 +118,37 @@ def tidy(app, doctree):
     file.write_text(f"{text}\n", encoding="utf-8")
 
 
-def fold_answers(notebook, path):
-    """Fold the answers in the notebook of a lesson; sphinx-gallery leaves them rST."""
+def tidy_lesson(app, doctree):
+    """Fold the answers in the notebook of a lesson, and resolve its links to pages.
+
+    sphinx-gallery leaves both as they are in the script.
+    """
+    file = Path(app.srcdir, f"{app.env.docname}.ipynb")
+    if lessons_folder(app) not in file.parents or not file.is_file():
+        return
+    notebook = json.loads(file.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             source = ANSWER.sub(folded, "".join(cell["source"]))
+            source = PAGE.sub(partial(lead_to_page, app), source)
             cell["source"] = source.splitlines(keepends=True)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False)
+    file.write_text(f"{text}\n", encoding="utf-8")
 
 
 def folded(answer):
     title, body = answer.groups()
     summary = f"<summary>{escape(title)}</summary>"
     return f"<details>{summary}\n\n{dedent(body).strip()}\n\n</details>\n\n"
+
+
+def lead_to_page(app, role):
+    """Return a link for a role of Sphinx's, or the title if there is no address."""
+    text, page, bare = role.groups()
+    page = page or bare
+    title = text or title_of(app, page)
+    base = app.config.html_baseurl
+    return f"[{title}]({base}{page}.html)" if base else f"“{title}”"
 
 
 def plain(config, page, source):

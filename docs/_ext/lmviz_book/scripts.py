@@ -40,6 +40,21 @@ def name_of(app, path):
     return f"{path.parent.name}/{path.name}"
 
 
+def title_of(app, page):
+    """Return the title of a page before Sphinx has read it."""
+    folder, *parts = page.split("/")
+    examples = app.config.sphinx_gallery_conf["examples_dirs"]
+    if folder != lessons_folder(app).name:
+        text = Path(app.srcdir, f"{page}.md").read_text(encoding="utf-8")
+        return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    if parts[-1] == "index":
+        script = Path(app.srcdir, examples, *parts[:-1], "GALLERY_HEADER.rst")
+    else:
+        script = Path(app.srcdir, examples, *parts).with_suffix(".py")
+    text = script.read_text(encoding="utf-8")
+    return re.search(r"^(.+)\n[=-]{3,}$", text, re.MULTILINE)[1]
+
+
 def is_chosen(app, path):
     return app.config.lmviz_only in name_of(app, path)
 
