@@ -4,7 +4,9 @@ import re
 
 import claims
 import pytest
-from run_lessons import REWRITTEN, name
+from run_lessons import LESSONS, is_rewritten, name
+
+REWRITTEN = [path for path in LESSONS if is_rewritten(path)]
 
 LESSON = '''"""
 Title 7

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import claims
 import pytest
 import run_lessons
 
@@ -27,9 +28,16 @@ def test_the_example_lesson_has_the_required_form(shown):
 @pytest.mark.parametrize("model", ["smollm2", "random-gpt2"])
 def test_the_example_lesson_runs(shown, model, run_lesson):
     result = run_lesson(shown, model)
-    assert result["titles"] == ["How unsure the model is after each token"]
+    assert result["titles"] == ["Entropy after each token"]
     difference = run_lessons.DIFFERENCE.search(result["printed"])
     assert float(difference[1]) < 1e-4
+
+
+def test_the_example_lesson_prints_every_number_that_it_states(shown, run_lesson):
+    text = shown.read_text("utf-8")
+    printed = run_lesson(shown, "smollm2")["printed"]
+    assert not claims.unbacked(text, printed)
+    assert claims.unbacked(text.replace("3.44", "3.45"), printed) == ["3.45"]
 
 
 def test_the_page_for_other_models_names_every_family():
