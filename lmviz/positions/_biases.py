@@ -1,8 +1,11 @@
-"""Chapter 3: position biases, which are added to the attention scores (ALiBi).
+"""Chapter 3: position biases, which are added to the attention scores (T5, ALiBi).
 
-Nothing is added to the embeddings and nothing is rotated: each head subtracts from its
-scores a penalty proportional to the distance between query and key.
+Nothing is added to the embeddings and nothing is rotated. In T5, each head learns a
+bias for each bucket of distances; in ALiBi, each head subtracts from its scores a
+penalty proportional to the distance between query and key.
 """
+
+import math
 
 import torch
 
@@ -77,3 +80,56 @@ def alibi(slopes, n_tokens) -> torch.Tensor:
     _validation.integer(n_tokens, "n_tokens", 1)
     position = torch.arange(n_tokens)
     return slopes[:, None, None] * (position - position[:, None])
+
+
+def t5_buckets(
+    n_tokens, *, n_buckets=32, max_distance=128, bidirectional=True
+) -> torch.Tensor:
+    """Return the bucket of each pair of positions, for which T5 learns a bias.
+
+    Short distances have a bucket each; longer ones share buckets whose width grows
+    like the logarithm of the distance, up to `max_distance`, from which on all
+    distances share the last one.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Number of tokens T.
+    n_buckets : int, default 32
+        Half of them are for keys after the query if `bidirectional`; even then. Half
+        of the buckets of a direction are for single distances.
+    max_distance : int, default 128
+        Larger than the number of single distances.
+    bidirectional : bool, default True
+        False, as in a decoder: keys after the query share bucket 0, since the causal
+        mask hides them.
+
+    Returns
+    -------
+    torch.Tensor, shape (T, T), int64
+        Rows are queries, columns keys.
+
+    References
+    ----------
+    Raffel et al., "Exploring the Limits of Transfer Learning with a Unified
+    Text-to-Text Transformer", JMLR 2020, section 2.1.
+
+    Examples
+    --------
+    >>> t5_buckets(6, n_buckets=4, max_distance=8, bidirectional=False)[-1]
+    tensor([3, 3, 2, 2, 1, 0])
+    """
+    _validation.integer(n_tokens, "n_tokens", 1)
+    _validation.integer(n_buckets, "n_buckets", 4 if bidirectional else 2)
+    per_direction = n_buckets // 2 if bidirectional else n_buckets
+    single = per_direction // 2
+    _validation.integer(max_distance, "max_distance", single + 1)
+    position = torch.arange(n_tokens)
+    back = position[:, None] - position
+    distance = back.abs() if bidirectional else back.clamp_min(0)
+    doublings = torch.log(distance / single) / math.log(max_distance / single)
+    shared = single + (doublings * (per_direction - single)).clamp(0, n_buckets).long()
+    bucket = torch.where(
+        distance < single, distance, shared.clamp_max(per_direction - 1)
+    )
+    return bucket + per_direction * (back < 0) if bidirectional else bucket

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from transformers.models.bloom import modeling_bloom
+from transformers.models.t5.modeling_t5 import T5Attention
 
 from lmviz import positions
 
@@ -48,3 +49,29 @@ def test_alibi_equals_the_bias_of_bloom():
     assert torch.allclose(found, expected, atol=1e-6)
     assert torch.equal(ours.diagonal(dim1=-2, dim2=-1), torch.zeros(6, 9))
     assert ours[2, 7, 3] == pytest.approx(-4 * positions.alibi_slopes(6)[2].item())
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize(("n_buckets", "max_distance"), [(32, 128), (16, 64), (8, 20)])
+def test_buckets_equal_those_of_t5(bidirectional, n_buckets, max_distance):
+    position = torch.arange(300)
+    theirs = T5Attention._relative_position_bucket(
+        position - position[:, None],
+        bidirectional=bidirectional,
+        num_buckets=n_buckets,
+        max_distance=max_distance,
+    )
+    ours = positions.t5_buckets(
+        300,
+        n_buckets=n_buckets,
+        max_distance=max_distance,
+        bidirectional=bidirectional,
+    )
+    assert torch.equal(ours, theirs)
+
+
+def test_too_few_buckets_or_too_short_a_distance_are_an_error():
+    with pytest.raises(ValueError, match="`n_buckets` must be at least 4, got 2"):
+        positions.t5_buckets(3, n_buckets=2)
+    with pytest.raises(ValueError, match="`max_distance` must be at least 9, got 8"):
+        positions.t5_buckets(3, max_distance=8)
