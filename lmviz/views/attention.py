@@ -230,6 +230,8 @@ def _fallback(weights, data, title):
     patch = -(-n_keys // 32)
     n = n_layers * n_heads
     said = f"The mean over all {n} heads ({n_layers} layers of {n_heads})."
+    if n == 1:
+        said = "The weights of one head."
     if patch > 1:
         rows, columns = range(0, n_queries, patch), range(0, n_keys, patch)
         for axis, starts in enumerate((rows, columns)):
