@@ -111,7 +111,6 @@ for name, ours, other in (
     assert difference < 1e-4
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -206,16 +205,10 @@ for version, mean in zip(["as it is", "mask only", "no mask"], moved, strict=Tru
 # - *same step*: the relation of two codes depends on their distance alone;
 # - *longer texts*: it is defined, and works, beyond the lengths seen in training;
 # - *cheap*: few parameters, little computation.
-WISHES = ("unique", "bounded", "same step", "longer texts", "cheap")
-
-
-def wish_table(schemes):
-    print("  ".join(f"{cell:13}" for cell in ("scheme", *WISHES)))
-    for scheme, cells in schemes.items():
-        print("  ".join(f"{cell:13}" for cell in (scheme, *cells.split())))
-
-
-wish_table({"mask alone": "inferred yes no partly yes", "sinusoidal": "? ? ? ? ?"})
+print("""\
+scheme      unique    bounded  same step  longer texts  cheap
+mask alone  inferred  yes      no         partly        yes
+sinusoidal  ?         ?        ?          ?             ?""")
 
 # %%
 # The next lesson, :doc:`/lessons/03_positions/20_sinusoidal`, fills the second row.

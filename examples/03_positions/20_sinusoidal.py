@@ -1,142 +1,248 @@
 """
-Sinusoidal positions: a clock with many hands
-=============================================
+Sinusoidal positional encoding
+==============================
 
-A position has to become a vector: different for every place, of a bounded size, and
-such that "five further on" means the same everywhere. The first **transformer**, as
-models made of attention are called, used sines and cosines, with nothing to learn. Why
-does that work?
+The first transformer turned each position into a vector of sines and cosines, with
+nothing to learn. Why not simply the number of the position? After this lesson you can
+compute the encoding by hand, read its picture, and prove that a step of five positions
+is the same rotation everywhere.
 """
 
 # %%
-# One pair of dimensions is a hand of a clock: the sine and the cosine of an angle that
-# grows evenly with the position. Each pair turns more slowly than the one before it;
-# the **wavelength** is how many positions a full turn takes.
-from lmviz import plots, positions
+# Three attempts that fail
+# ------------------------
+# We want a code for position p that fulfils the five wishes of
+# :doc:`/lessons/03_positions/10_why_positions`. The first idea is the number p itself,
+# the second is p/T, its share of the text's T tokens. The third is to write p in binary
+# digits, one dimension for each digit.
+import lmviz
 
-encoding = positions.sinusoidal(1024, 768)
-turns = positions.wavelengths(768)
-
-print("encoding:", tuple(encoding.shape), "= (positions, dimensions)")
-print(f"fastest hand: {turns[0]:.2f} positions a turn")
-print(f"slowest hand: {turns[-1]:,.0f} positions a turn")
+table = lmviz.load().module.get_input_embeddings().weight
+print(f"standard deviation of the numbers of an embedding: {table.std():.2f}")
+print("p    p / 10  p / 100  binary")
+for p in range(3, 7):
+    print(f"{p:<3}  {p / 10:6.2f}  {p / 100:7.2f}  {p:03b}")
 
 # %%
-# All 1,024 positions in 768 dimensions. On the left the hands turn fast; on the right
-# they have hardly moved by the end, and sine (0) and cosine (1) alternate in columns.
+# - The integer isn't *bounded*: in SmolLM2 the numbers of an embedding have a standard
+#   deviation of 0.14, and a position in the hundreds would drown them.
+# - In p/T, a *step* has no fixed size: position 5 is 0.50 in a text of 10 tokens and
+#   0.05 in one of 100.
+# - Binary digits are bounded and unique, but from 3 to 4 all three digits change, and
+#   from 4 to 5 only one.
+#
+# Yet binary digits have a good idea: fast digits tell neighbours apart, slow ones tell
+# distant positions apart. What is missing is a smooth change.
+#
+# The formula
+# -----------
+# A **sinusoidal encoding** (Vaswani et al., 2017) replaces the digits by waves. For
+# position :math:`p` and pair of dimensions :math:`i = 0, \dots, d/2 - 1`,
+#
+# .. math::
+#
+#    \mathrm{PE}_{p,\,2i} = \sin(p\,\theta_i), \qquad
+#    \mathrm{PE}_{p,\,2i+1} = \cos(p\,\theta_i), \qquad
+#    \theta_i = 10{,}000^{-2i/d} .
+#
+# Here :math:`d` is the width of the model (the encoding is added to the embeddings),
+# and :math:`\theta_i` the *frequency* of pair i, the angle in radians by which it turns
+# at each step. Its **wavelength**, the number of positions for a full turn, is
+# :math:`2\pi/\theta_i`. The *base* 10,000 determines the longest wavelength. A pair is
+# like the hand of a clock: (cos, sin) is a point on a circle, and each hand is slower
+# than the one before it.
+import torch
+
+
+def sinusoidal(n_positions, d, base=10_000):
+    position = torch.arange(n_positions, dtype=torch.float64)[:, None]  # (T, 1)
+    frequency = base ** -(torch.arange(0, d, 2, dtype=torch.float64) / d)  # (d / 2,)
+    angle = position * frequency  # (T, d / 2)
+    encoding = torch.empty(n_positions, d)
+    encoding[:, 0::2] = angle.sin()
+    encoding[:, 1::2] = angle.cos()
+    return encoding
+
+
+# %%
+# For d = 4 there are two pairs, whose angles at position p are p and p/100.
+small = sinusoidal(13, 4)
+print("p    sin p    cos p    sin p/100  cos p/100")
+for p in (3, 5):
+    print(f"{p}  " + "  ".join(f"{number:8.4f}" for number in small[p]))
+print("wavelengths:", [round(2 * torch.pi * speed, 1) for speed in (1, 100)])
+
+# %%
+# The first pair has a wavelength of 6.3 positions and distinguishes neighbours; the
+# second has 628.3 and hardly moves between rows 3 and 5. Even and odd refer to
+# *dimensions*, not positions: every position has both sines and cosines. Each pair has
+# :math:`\sin^2 + \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`.
+#
+# The package has the same function. We draw it in the size of GPT-2's table, which has
+# 1,024 positions and d = 768 (but is
+# :doc:`learned </lessons/03_positions/30_learned_positions>`).
+from lmviz import positions
+
+encoding = sinusoidal(1024, 768)
+difference = float((encoding - positions.sinusoidal(1024, 768)).abs().max())
+print(f"largest absolute difference from lmviz.positions: {difference:.1e}")
+assert difference < 1e-6
+wavelengths = positions.wavelengths(768)
+print(f"wavelengths from {wavelengths[0]:.2f} to {wavelengths[-1]:,.0f} positions")
+print("pairs that complete a turn:", int((wavelengths < 1024).sum()), "of", 768 // 2)
+print(f"smallest distance between two rows: {torch.pdist(encoding).min():.2f}")
+
+# %%
 import matplotlib.pyplot as plt
 
+from lmviz import plots
+
 _, ax = plt.subplots(figsize=(7.68, 4.6), layout="constrained")
-plots.heatmap(
-    encoding,
-    title="Sinusoidal encoding of 1024 positions in 768 dimensions",
-    xlabel="dimension",
-    ylabel="position",
-    label="value",
-    vmin=-1,
-    vmax=1,
-    ax=ax,
-)
+title = "Sinusoidal encoding of 1024 positions in 768 dimensions"
+labels = {"xlabel": "dimension", "ylabel": "position", "label": "value"}
+plots.heatmap(encoding, title=title, vmin=-1, vmax=1, ax=ax, **labels)
 plots.caption(
     "Low dimensions vary quickly with position, high dimensions slowly. Each row is "
-    "the encoding of a position. On the left, values change from one position to the "
-    "next; on the far right, sine (near 0) and cosine (near 1) are almost constant "
-    "over all 1024 positions.",
-    alt="A heatmap of 1024 rows and 768 columns in violet and orange: fine noise on "
-    "the left, then curved bands that widen to the right and end in straight vertical "
-    "stripes.",
+    "one position's code. At the right, sine (0) and cosine (1) hardly change.",
+    alt="A heatmap of 1024 rows and 768 columns: fine noise at the left, then curved "
+    "bands that widen to the right and end in straight vertical stripes.",
 )
 plt.show()
 
 # %%
-# Beware of its fine patterns: where stripes are narrower than a dot of your screen, the
-# eye sees waves that are not in the numbers. So here are a few of the columns as
-# curves. Dimensions 2i and 2i + 1 share a wavelength, and one is a quarter of a turn
-# ahead of the other. They never stand still at the same time, so the hand can always be
-# read.
-_, axes = plt.subplots(3, figsize=(6.08, 4), sharex=True, layout="constrained")
-for ax, dimension in zip(axes, (100, 160, 220), strict=True):
-    for offset, style, name in ((0, "-", "sine"), (1, "--", "cosine")):
-        column = encoding[:200, dimension + offset]
-        ax.plot(column, style, color=plots.PALETTE[offset], label=name)
-    ax.set(title=f"Dimensions {dimension} and {dimension + 1}", ylabel="value")
-axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-axes[-1].set_xlabel("position")
-plots.caption(
-    "Each pair of dimensions has its own wavelength. Sine and cosine of three pairs "
-    "over the first 200 positions: within a pair they are a quarter of a period apart, "
-    "and the wavelength grows with the dimension.",
-    alt="Three panels, one above the other, each with a solid and a dashed wave "
-    "between -1 and 1: about ten periods at the top, about two at the bottom.",
-)
-plt.show()
+# The wavelengths grow from 6.28 to 61,343 positions, and 213 of the 384 pairs complete
+# a turn within the table. All rows differ: the closest are 4.52 apart. Fine waves at
+# the left are an artefact of the display, where stripes are narrower than its pixels.
+#
+# A shift is a rotation
+# ---------------------
+# What does a step of k positions do to a pair? The addition theorems say it:
+#
+# .. math::
+#
+#    \sin((p+k)\,\theta) &= \sin(p\theta)\cos(k\theta) + \cos(p\theta)\sin(k\theta) , \\
+#    \cos((p+k)\,\theta) &= \cos(p\theta)\cos(k\theta) - \sin(p\theta)\sin(k\theta) .
+#
+# The new pair is the old one times a matrix of :math:`\cos(k\theta)` and
+# :math:`\sin(k\theta)`, a rotation in which p does not occur. We apply it to all rows.
 
-# %%
-# Here many readers go wrong, and some code does: "sine for even positions, cosine for
-# odd ones". Even and odd are **dimensions**. Every position has both, as the first
-# numbers of positions 1 and 2 show.
-import math
 
-for position in (1, 2):
-    print(
-        f"position {position}:", [round(v, 4) for v in encoding[position, :4].tolist()]
-    )
-    print("  by hand:  ", [round(math.sin(position), 4), round(math.cos(position), 4)])
+def shift(encoding, k, base=10_000):
+    """Rotate each pair by k steps."""
+    d = encoding.shape[1]
+    angle = k * base ** -(torch.arange(0, d, 2) / d)
+    sine, cosine = encoding[:, 0::2], encoding[:, 1::2]
+    shifted = torch.empty_like(encoding)
+    shifted[:, 0::2] = sine * angle.cos() + cosine * angle.sin()
+    shifted[:, 1::2] = cosine * angle.cos() - sine * angle.sin()
+    return shifted
 
-# %%
-# Now the point of it. The dot product of two encodings says how alike two places are,
-# and it depends on their **distance alone**: sine times sine plus cosine times cosine
-# is the cosine of the difference.
-similarity = encoding[:100] @ encoding[:100].T
-spread = max(
-    float(similarity.diagonal(offset).max() - similarity.diagonal(offset).min())
-    for offset in range(100)
-)
-print(f"largest spread along a diagonal: {spread:.1e}")
-assert spread < 1e-2
 
-# %%
-# In the picture every diagonal has one colour.
-_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
-plots.heatmap(
-    similarity,
-    title="Dot product of every position\nwith every other",
-    xlabel="position",
-    ylabel="position",
-    label="dot product",
-    square=True,
-    ax=ax,
-)
-plots.caption(
-    "The dot product depends only on the distance between two positions. It is largest "
-    "on the diagonal, where a position meets itself, and constant along every parallel "
-    "to it.",
-    alt="A square heatmap of 100 by 100 dot products: a strong main diagonal, and "
-    "colour that fades evenly to both sides of it.",
-)
-plt.show()
-
-# %%
-# And a step is a **rotation**: moving on by k positions turns every hand by a fixed
-# angle, so one matrix does it, whatever the position. A model can learn "five to the
-# left" as one linear map.
-shift = positions.shift_matrix(5, 768)
-moved = encoding[:-5] @ shift
-difference = float((moved - encoding[5:]).abs().max())
-print(f"shift by 5, largest absolute difference: {difference:.1e}")
+print("row 1 shifted by 2:", [round(v, 4) for v in shift(small, 2)[1].tolist()])
+difference = float((shift(encoding, 5)[:-5] - encoding[5:]).abs().max())
+print(f"shifted by 5, largest absolute difference from the rows: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# To play with: base, width and position. Predict each time what the pictures will do.
+# Row 1 becomes row 3 of the small table, and one rotation moves all 1,024 rows by 5.
+# The authors “hypothesized it would allow the model to easily learn to attend by
+# relative positions”. This was a hypothesis: in the same paper a learned table, which
+# has no such property by design, gave “nearly identical results” (table 3, row E).
+#
+# The dot product of two codes
+# ----------------------------
+# Attention compares vectors by dot products. For two codes it is
+#
+# .. math::
+#
+#    \mathrm{PE}_p \cdot \mathrm{PE}_q = \sum_i \bigl[\sin(p\theta_i)\sin(q\theta_i)
+#    + \cos(p\theta_i)\cos(q\theta_i)\bigr] = \sum_i \cos\bigl((p-q)\,\theta_i\bigr) ,
+#
+# which depends on the distance only. A cosine is symmetric, so that the dot product
+# does not distinguish left from right. But a head doesn't compare the codes themselves:
+# its learned :math:`W_Q W_K^\top` is between them. We try a random matrix in its place,
+# and the rotation by 5 positions to the left.
+torch.manual_seed(0)
+random = torch.randn(768, 768) / 768**0.5
+scores = {
+    "codes": encoding @ encoding.T,
+    "random matrix": encoding @ random @ encoding.T,
+    "shift by 5": shift(encoding, -5) @ encoding.T,
+}
+print(f"d = 4: 3·5 = {small[3] @ small[5]:.4f}, 10·12 = {small[10] @ small[12]:.4f}")
+print("(query, key)   (100, 95)  (200, 195)  (95, 100)")
+for name, table in scores.items():
+    print(f"{name:13}  {table[100, 95]:9.2f}  {table[200, 195]:10.2f}  ", end="")
+    print(f"{table[95, 100]:9.2f}")
+
+# %%
+_, ax = plt.subplots(figsize=(6.08, 3.2), layout="constrained")
+offsets = torch.arange(-30, 31)
+for (name, table), style in zip(scores.items(), ("-", ":", "--"), strict=True):
+    ax.plot(offsets, table[500, 500 + offsets], style, label=name)
+ax.set(title="Scores of query position 500", xlabel="key minus query", ylabel="score")
+ax.legend()
+best = int(offsets[scores["shift by 5"][500, 500 + offsets].argmax()])
+plots.caption(
+    "The dot product of two codes is symmetric, and a shift moves its peak. The peak "
+    f"at 0 moves to {best} if the query is rotated; a random matrix leaves no peak.",
+    alt="Three curves against key minus query, from -30 to 30: a symmetric peak at 0, "
+    f"the same peak at {best}, and a nearly flat curve.",
+)
+plt.show()
+
+# %%
+# For d = 4, rows 3 and 5 have the dot product :math:`\cos 2 + \cos 0.02`, as rows 10
+# and 12 have. For d = 768, distance 5 scores 284.56 on either side of any query. With a
+# random matrix neither holds: the same distance scores 15.99 or 30.61, and 5.72 in the
+# other direction. With the rotation, the key five to the left gets the highest score,
+# 384.00, the squared length of a code. Pure distance is a property of the table, which
+# the learned matrices :math:`W_Q` and :math:`W_K` may use or destroy.
+#
+# The interactive version lets you change the base, the width and the position.
 from lmviz import views
 
 views.positions(title="Sinusoidal positions")
 
 # %%
-# **Takeaway.** A sinusoidal encoding is a set of clock hands of many speeds, in which
-# distance is an angle.
+# The table of wishes
+# -------------------
+# The wishes of :doc:`/lessons/03_positions/10_why_positions`, and the schemes so far:
+print("""\
+scheme         unique    bounded  same step  longer texts  cheap
+mask alone     inferred  yes      no         partly        yes
+integer p      yes       no       yes        defined       yes
+p / T          yes       yes      no         defined       yes
+binary digits  yes       yes      no         defined       yes
+sinusoidal     yes       yes      yes        defined       yes""")
+
+# %%
+# "Defined" isn't "works": the formula has a value at any position, but models trained
+# with it predict worse soon after the training length (Press et al., 2022), as
+# :doc:`/lessons/03_positions/70_beyond_the_training_length` explains.
 #
-# **Try it.** Set ``base=100.0`` in all three calls. Predict what happens to the right
-# half of the first picture, and whether two far positions can still be told apart.
+# Summary
+# -------
+# - Pair i of a sinusoidal encoding is the sine and cosine of
+#   :math:`p \cdot 10{,}000^{-2i/d}`: fast pairs tell neighbours apart, slow ones tell
+#   distant positions apart. Sine and cosine alternate over the dimensions.
+# - A step of k positions is the same rotation at every position.
+# - The dot product of two codes depends on their distance alone, and is the same to the
+#   left and to the right. A head's matrices need not keep either property.
 #
-# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3.5.
+# Exercises
+# ---------
+# Show that no two positions have the same code, however long the text.
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    The first pair has the frequency :math:`\theta_0 = 1`. Its sine and cosine are
+#    equal at p and q only if :math:`p - q` is a multiple of :math:`2\pi`, which is
+#    irrational. For whole numbers that leaves :math:`p = q`.
+#
+# Further reading
+# ---------------
+# - Vaswani et al., *Attention Is All You Need* (NIPS 2017), section 3.5 and table 3.
+# - Press, Smith and Lewis, *Train Short, Test Long* (ICLR 2022), section 2, on what
+#   happens to these codes beyond the training length.
