@@ -121,6 +121,8 @@ linkcheck_timeout = 15
 # Code can be copied, and not what it printed.
 copybutton_selector = ":not(.output):not(.sphx-glr-script-out) > .highlight > pre"
 
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["attrs_inline", "dollarmath", "smartquotes"]
 bibtex_bibfiles = ["references.bib"]
 nb_execution_mode = "cache"

@@ -22,3 +22,10 @@ def test_symbols_have_the_colour_of_their_role_where_they_have_the_role(symbol, 
     assert coloured in attention
     assert "<mi>x</mi>" in attention
     assert coloured not in convert(formula, "lessons/05_prediction/20_temperature")
+
+
+def test_names_of_functions_are_upright():
+    formula = convert(r"\exp(x) + \operatorname{norm}(\alpha)", "book/tour")
+    assert '<mi class="up">exp</mi>' in formula
+    assert "<mi>x</mi>" in formula
+    assert "<mi>&#x003B1;</mi>" in formula

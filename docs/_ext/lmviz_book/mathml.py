@@ -9,6 +9,8 @@ from sphinx.util.math import get_node_equation_number
 # Symbols that have the colour of their role, on the pages where they have the role.
 ROLES = {"q": "query", "k": "key", "v": "value"}
 SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
+# Functions such as exp, which are upright.
+NAME = re.compile(r"<mi>([a-zA-Z]{2,})</mi>")
 ABOUT_ATTENTION = "lessons/04_attention/"
 
 
@@ -19,6 +21,7 @@ def register(app):
 def mathml(self, node, **options):
     """Return a formula, with queries, keys and values in their colours."""
     text = convert(node.astext(), **options)
+    text = NAME.sub(r'<mi class="up">\1</mi>', text)
     if not self.builder.current_docname.startswith(ABOUT_ATTENTION):
         return text
     return SYMBOL.sub(
