@@ -88,15 +88,15 @@ best = prediction.greedy(logits)
 print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} twice")
 
 # %%
-# A third: to forget the **mark** that a tokenizer may put in front of a text to say
-# that here it begins. It is a token like any other, and everything after it changes. So
+# A third: to forget the **BOS token** that a tokenizer may put in front of a text to
+# mark its beginning. It is a token like any other, and everything after it changes. So
 # say whether you used one.
 import torch
 
-mark = lm.module.config.bos_token_id
+bos = lm.module.config.bos_token_id
 bare = lm.tokenizer.encode(text, add_special_tokens=False).ids
-print("a mark is put in front:", len(trace.ids) > len(bare))
-for start in ([], [] if mark is None else [mark]):
+print("a BOS token is put in front:", len(trace.ids) > len(bare))
+for start in ([], [] if bos is None else [bos]):
     found = prediction.probabilities(lm.trace(torch.tensor([*start, *bare])).logits[-1])
     print(f"{lm.tokens(start)} in front: {lm.tokens([best])[0]!r} {found[best]:.3f}")
 
