@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from run_lessons import is_rewritten
 
 from lmviz.toy import evaluate
 
@@ -79,7 +80,7 @@ def test_the_glossary_is_sorted_and_names_no_term_twice():
     assert len(terms) == len(set(terms))
 
 
-def test_every_entry_is_short_and_leads_to_a_page():
+def test_every_entry_is_short_and_leads_to_a_page_that_says_the_term():
     for terms, text in entries():
         sentences, link = text.strip().split("\n\n")
         assert 1 <= len(re.findall(r"[.?”](?=\s|\Z)", sentences)) <= 4, terms
@@ -89,3 +90,6 @@ def test_every_entry_is_short_and_leads_to_a_page():
         else:
             source = ROOT / "docs" / f"{target}.md"
         assert source.is_file(), terms
+        if kind == "Lesson" and is_rewritten(source):
+            said = " ".join(prose(source).casefold().split())
+            assert any(term.casefold() in said for term in terms), (terms, target)
