@@ -109,15 +109,33 @@ TAKES_TEXT = {
     "tokenization.Merge": lambda t, _: tokenization.Merge((t, t)).token,
     "tokenization.basic_tokenize": lambda t, _: tokenization.basic_tokenize(t),
     "tokenization.check_coverage": lambda t, lm: check_coverage(lm.tokenizer, t),
+    "tokenization.encode_unigram": lambda t, _: tokenization.encode_unigram(
+        t, {t: -1.0, "a": -2.0}, byte_fallback=True
+    ),
+    "tokenization.encode_wordpiece": lambda t, _: tokenization.encode_wordpiece(
+        t, {t, "a", "##a"}, unknown=t
+    ),
     "tokenization.merge_pair": lambda t, _: tokenization.merge_pair((t, t), (t, t)),
     "tokenization.naive_encode_bpe": lambda t, _: tokenization.naive_encode_bpe(t, []),
     "tokenization.naive_train_bpe": lambda t, _: tokenization.naive_train_bpe(
         {t: 1}, n_merges=5
     ),
+    "tokenization.pruning_losses": lambda t, _: tokenization.pruning_losses(
+        {t: 1}, {t: -1.0, "a": -2.0}
+    ),
     "tokenization.readable": lambda t, _: tokenization.readable(t),
+    "tokenization.segment_unigram": lambda t, _: tokenization.segment_unigram(
+        t, {t: -1.0, "a": -2.0}
+    ),
     "tokenization.split_words": lambda t, _: tokenization.split_words(t),
     "tokenization.to_alphabet": lambda t, _: tokenization.to_alphabet(t),
     "tokenization.train_bpe": lambda t, _: tokenization.train_bpe({t: 1}, n_merges=5),
+    "tokenization.train_wordpiece": lambda t, _: tokenization.train_wordpiece(
+        {t: 1}, n_merges=5
+    ),
+    "tokenization.wordpiece_scores": lambda t, _: tokenization.wordpiece_scores(
+        {t: [t, t]}, {t: 1}
+    ),
     "toy.evaluate.pad": lambda t, _: evaluate.pad([[t]]),
     "toy.language.is_held_out": lambda t, _: language.is_held_out([t]),
     "toy.language.next_word_probs": lambda t, _: language.next_word_probs(
