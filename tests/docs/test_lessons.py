@@ -14,6 +14,7 @@ REBUILD = {
     "02_embeddings/70_residual_stream",
     "03_positions/10_why_positions",
     "03_positions/20_sinusoidal",
+    "03_positions/30_learned_positions",
     "03_positions/40_adding_positions",
     "03_positions/50_relative_position_biases",
     "03_positions/60_rotary",
