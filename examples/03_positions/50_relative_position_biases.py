@@ -1,129 +1,251 @@
-"""
-ALiBi: distance as a price
-==========================
+r"""
+Relative position biases: Shaw, T5 and ALiBi
+============================================
 
-There is a plainer way to tell attention what is near: leave all vectors alone, and
-take from each score a little for every step between query and key. No table, no
-rotation, nothing to learn. How far does a head still see then, and how would one know
-it again in the code of a real model?
+Position embeddings change the token vectors, and attention has to work out distances
+from them. Can the distance enter the attention score directly? Afterwards you can
+compute the biases of T5 and ALiBi, and you have measured what ALiBi was made for: texts
+longer than those in training.
 """
 
 # %%
-# Each head has its own price for a step, its **slope**. The slopes are fixed before
-# training: each is the same fraction of the one before it, and with eight heads they
-# run from a half to 1/256.
-from lmviz import positions
-
-slopes = positions.alibi_slopes(8)
-print("slopes:", [f"1/{1 / slope:.0f}" for slope in slopes.tolist()])
-print("added to the scores of head 0:")
-print(positions.alibi(slopes, 5)[0])
-
-# %%
-# What comes above the diagonal does not matter: there the causal mask hides the future.
-# Now let every key fit equally well, so that the weights show nothing but the price.
+# A number for each distance
+# --------------------------
+# In attention, the query :math:`q_i` at position :math:`i` has a score with each key
+# :math:`k_j`, and a softmax turns the scores into weights
+# (:doc:`/lessons/03_positions/10_why_positions`; in full
+# :doc:`/lessons/04_attention/10_weighted_average`). A **relative position bias** adds
+# to the score a number that depends only on the distance :math:`i - j`:
+#
+# .. math:: s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}} + b(i - j), \qquad
+#    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{l \le i} \exp(s_{il})} .
+#
+# Token vectors stay as they are; :math:`d` is the width of a query. Take the third of
+# three tokens whose keys all match equally well (score 0), and half the distance as a
+# penalty.
 import torch
 
-from lmviz import attention
-
-same = torch.zeros(100, 64)
-mask = attention.causal_mask(100)
-weights = attention.attention_weights(
-    same.expand(8, -1, -1),
-    same.expand(8, -1, -1),
-    mask=mask,
-    bias=positions.alibi(slopes, 100),
-)
+distance = torch.tensor([2.0, 1.0, 0.0])  # of the keys from the third token
+score = torch.zeros(3) - distance / 2
+power = torch.exp(score)
+weight = power / power.sum()
+print("distance  score  exp(score)  weight")
+for row in torch.stack([distance, score, power, weight], dim=1).tolist():
+    print("{:<8.0f}  {:<5.1f}  {:<10.4f}  {:.4f}".format(*row))
 
 # %%
-# The steepest head sees only its neighbours, the flattest nearly everything.
-import matplotlib.pyplot as plt
+# Without the bias, each key would get a third; with it, they get 0.1863, 0.3072 and
+# 0.5065. A difference of scores becomes a quotient of weights: each key has
+# :math:`e^{1/2}` times the weight of the one before it.
+#
+# The methods differ in where :math:`b` comes from. Shaw et al. (2018), who introduced
+# relative positions, learn a vector :math:`a` for each and add it to the key, so the
+# bias depends on the query, too:
+#
+# .. math:: s_{ij} = \frac{q_i \cdot (k_j + a_{j-i})}{\sqrt{d}}
+#    = \frac{q_i \cdot k_j}{\sqrt{d}} + \frac{q_i \cdot a_{j-i}}{\sqrt{d}} .
+#
+# T5: one number for each bucket of distances
+# -------------------------------------------
+# T5 (Raffel et al., 2020) learns a single number :math:`b_h(i - j)` for each head
+# :math:`h`. Short distances have a number each; longer ones share it in *buckets* whose
+# limits grow geometrically. With :math:`n` buckets, a distance :math:`r \ge n/2` is in
+# bucket
+#
+# .. math:: \min\left(n - 1,\ \frac n2 + \left\lfloor \frac n2 \,
+#    \frac{\ln(r / \frac n2)}{\ln(r_{\max} / \frac n2)} \right\rfloor \right) .
+import math
 
-from lmviz import plots
+from transformers.models.t5.modeling_t5 import T5Attention
 
-_, ax = plt.subplots(figsize=(6.08, 3.8), layout="constrained")
-chosen = {0: "-", 2: "--", 4: "-.", 7: ":"}
-for (head, style), colour in zip(chosen.items(), plots.PALETTE, strict=False):
-    label = f"head {head}, slope 1/{1 / slopes[head]:.0f}"
-    ax.plot(weights[head, -1].flip(0), style, color=colour, label=label)
-ax.set(
-    title="ALiBi: weights of the last of 100 tokens, equal scores",
-    xlabel="distance of the key",
-    ylabel="weight (logarithmic)",
-    yscale="log",
-    ylim=(1e-6, 1),
-)
-ax.legend()
-plots.caption(
-    "A head with a steep slope attends to its neighbours, one with a flat slope to all "
-    "tokens. Weights of the last of 100 tokens by the distance of the key, with equal "
-    "scores before the penalty: on a logarithmic axis each head is a straight line.",
-    alt="Four straight lines that fall with the distance. That of head 0 leaves the "
-    "figure at a distance of about 26; that of head 7 falls by less than a third.",
-)
-plt.show()
+from lmviz import positions
+
+
+def bucket(r, n=32, r_max=128):
+    """Return the bucket of a key that is r positions back, as in T5's decoder."""
+    single = n // 2
+    if r < single:
+        return r
+    share = math.log(r / single) / math.log(r_max / single)
+    return min(n - 1, single + math.floor(share * single))
+
+
+for r in (1, 15, 16, 17, 20, 40, 98, 99, 112, 113, 200, 300):
+    print(f"distance {r:3d}  bucket {bucket(r)}")
+ours = torch.tensor([bucket(r) for r in range(400)])
+assert torch.equal(ours, positions.t5_buckets(400, bidirectional=False)[-1].flip(0))
+theirs = T5Attention._relative_position_bucket(-torch.arange(400), bidirectional=False)
+difference = float((ours - theirs).abs().max())
+print(f"largest absolute difference from transformers' buckets: {difference:.1e}")
 
 # %%
-# Like rotary positions, it knows the distance and nothing else: move the whole text
-# along, and every score is what it was. The last token of a text of 50 or of 100 spends
-# the same on its neighbours in a steep head; not in a flat one, for which the rest
-# still counts.
+# Each distance below 16 has its own bucket; those from 99 to 112 share one. T5 learns
+# 32 numbers for each head, which all its layers share (in ``transformers``:
+# ``relative_attention_bias`` of the first layer).
+#
+# Can T5's bias tell a key 200 positions back from one 300 back?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    No: both are in the last bucket, 31, and get the same bias. A longer text has no
+#    untrained bucket, but all of its far keys are equally far.
+#
+# ALiBi: a linear penalty
+# -----------------------
+# **ALiBi** ("attention with linear biases", Press et al., 2022) learns nothing. Head
+# :math:`h` of :math:`H` subtracts a *penalty* proportional to the distance, with a
+# fixed **slope** :math:`m_h`:
+#
+# .. math:: b_h(i - j) = -m_h \, (i - j), \qquad m_h = 2^{-8h/H}, \quad 1 \le h \le H .
+#
+# The example at the top was a head of slope 1/2. For eight heads and 100 tokens:
+slopes = 2.0 ** (-8 / 8 * torch.arange(1, 9))
+position = torch.arange(100)
+bias = -slopes[:, None, None] * (position[:, None] - position)  # (H, T_q, T_k)
+print("slopes:", [f"1/{1 / slope:.0f}" for slope in slopes.tolist()])
+assert torch.equal(positions.alibi(positions.alibi_slopes(8), 100), bias)
+weights = bias[:, -1].softmax(-1)  # of the last query, with equal scores
 for head in (0, 7):
-    short, long = weights[head, 49, 45:50], weights[head, 99, 95:100]
-    print(f"head {head}: of 50 tokens, the last five get {short.sum():.2f}; ", end="")
-    print(f"of 100, the last five get {long.sum():.2f}")
+    print(f"head {head}: the nearest ten keys get {weights[head, -10:].sum():.2f}")
+print(f"equal weights:  they get {10 / 100:.2f}")
 
 # %%
-# Now a surprise for whoever reads the code of BLOOM, a large model that has ALiBi: it
-# adds no distance at all. It adds the slope times the **place of the key**, the same
-# for every query, and nearer keys get more, not farther ones less. It looks like a bug.
-# But the two differ by one number for each row, and a softmax, which makes weights of a
-# row of scores (chapter 4), does not see what is added to the whole row.
-place_of_key = slopes[:, None, None] * torch.arange(100).expand(100, -1)
-query, key = torch.randn(2, 8, 100, 64, generator=torch.Generator().manual_seed(0))
-by_distance = attention.attention_weights(
-    query, key, mask=mask, bias=positions.alibi(slopes, 100)
-)
-by_place = attention.attention_weights(query, key, mask=mask, bias=place_of_key)
-rows = (place_of_key - positions.alibi(slopes, 100))[0, :4, 0].tolist()
-print("what is added to each row besides:", rows, "…")
-difference = float((by_distance - by_place).abs().max())
-print(f"weights by distance or by place, largest absolute difference: {difference:.1e}")
-assert difference < 1e-4
-
-# %%
-# The check: a small BLOOM, made here with random weights, and our own heads, which take
-# the distance.
+# The steepest head gives the nearest ten keys 0.99 of its weight. The flattest gives
+# them 0.12, little more than the 0.10 of equal weights. A weight falls by the factor
+# :math:`e` every :math:`1/m_h` positions, as long as the scores are equal; a far key
+# that matches well can outweigh the penalty.
+#
+# The code of BLOOM, a large model with ALiBi, adds :math:`m_h j` instead, the slope
+# times the position of the key. That is :math:`m_h i` more than our bias, a constant
+# within row :math:`i`, so the softmax is the same. A small BLOOM with random weights
+# confirms it.
 from transformers import BloomConfig, BloomForCausalLM
 
 import lmviz
 from lmviz import transformer
 
-config = BloomConfig(
-    vocab_size=50, hidden_size=32, n_layer=1, n_head=4, attn_implementation="eager"
-)
+sizes = {"vocab_size": 50, "hidden_size": 32, "n_layer": 1, "n_head": 4}
+config = BloomConfig(**sizes, initializer_range=0.3, attn_implementation="eager")
 module = BloomForCausalLM(config).eval().requires_grad_(False)
-for weight in module.parameters():
-    torch.nn.init.normal_(weight, std=0.3)
 bloom = lmviz.LanguageModel.from_module(module, name="bloom")
-run = bloom.trace(torch.arange(12))
-block = transformer.extract(bloom).blocks[0]
-ours = transformer.heads(block.attention, run.hidden_states[0])
-difference = float((ours.weights - run.attentions[0]).abs().max())
-print(f"BLOOM's attention, largest absolute difference: {difference:.1e}")
+trace = bloom.trace(torch.arange(12))
+part = transformer.extract(bloom).blocks[0].attention
+ours = transformer.heads(part, trace.hidden_states[0])  # with the distance
+difference = float((ours.weights - trace.attentions[0]).abs().max())
+print(f"largest absolute difference from BLOOM's attention: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# And the model of this book?
-lm = lmviz.load()
-print(f"{lm.card.name} has {lm.card.positions} positions")
+# Train short, test long
+# ----------------------
+# ALiBi is for **extrapolation**: reading texts longer than those in training. We train
+# four models of one layer to predict the next byte of Python's manual in texts of 32
+# bytes. Then we measure their loss on the last 16 bytes of test texts, with 32, 64 and
+# 128 bytes of context. Only the context grows: the bytes to predict stay the same. The
+# control is a model without positions.
+from pydoc_data.topics import topics
+from torch import nn
+
+
+class OneLayer(nn.Module):
+    def __init__(self, kind, d=64):
+        super().__init__()
+        self.kind = kind
+        self.embed, self.table = nn.Embedding(128, d), nn.Embedding(128, d)
+        options = {"dropout": 0, "batch_first": True, "norm_first": True}
+        self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, **options)  # four heads
+        self.logits = nn.Linear(d, 128)
+
+    def forward(self, ids):
+        batch, n = ids.shape
+        x, bias = self.embed(ids), torch.zeros(4, n, n)
+        if self.kind == "learned":
+            x = x + self.table.weight[:n]
+        if self.kind == "sinusoidal":
+            x = x + positions.sinusoidal(n, x.shape[-1])
+        if self.kind == "ALiBi":
+            bias = positions.alibi(positions.alibi_slopes(4), n)
+        bias = bias.masked_fill(torch.ones(n, n).triu(1) > 0, -torch.inf)
+        return self.logits(self.block(x, bias.repeat(batch, 1, 1)))
+
+    def loss(self, ids, last):
+        logits = self(ids[:, :-1])[:, -last:].transpose(1, 2)
+        return nn.functional.cross_entropy(logits, ids[:, -last:])
+
+
+data = torch.tensor(list("\n".join(topics.values()).encode("ascii", "ignore")))
+n_train = len(data) * 9 // 10
+ends = torch.arange(n_train + 129, len(data), 150)[:200, None]
+results = {}
+for kind in ("none", "learned", "sinusoidal", "ALiBi"):
+    torch.manual_seed(0)
+    model = OneLayer(kind)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for starts in torch.randint(n_train - 33, (300, 16, 1)):
+        optimizer.zero_grad()
+        model.loss(data[starts + torch.arange(33)], last=32).backward()
+        optimizer.step()
+    with torch.no_grad():
+        texts = [data[ends + torch.arange(-n, 1)] for n in (32, 64, 128)]
+        results[kind] = [float(model.loss(text, last=16)) for text in texts]
+print("context     32    64    128")
+for kind, losses in results.items():
+    print(f"{kind:10}", *(f"{value:.2f}" for value in losses), sep="  ")
 
 # %%
-# **Takeaway.** ALiBi makes every step cost something; each head has its own price, and
-# so its own range.
+# sphinx_gallery_fold
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+_, ax = plt.subplots(figsize=(3.4, 2.8), layout="constrained")
+for (kind, losses), marker in zip(results.items(), "oxs^", strict=True):
+    ax.plot([32, 64, 128], losses, marker=marker, label=kind)
+ax.set(title="Trained on 32 bytes", xlabel="context (bytes)", ylabel="nats per byte")
+ax.set_xticks([32, 64, 128])
+ax.legend(loc="center right", ncols=2)
+plots.caption(
+    "ALiBi reads texts four times as long as in training. At 128 bytes of context, its "
+    f"loss is {results['ALiBi'][2]:.2f}, that of learned positions "
+    f"{results['learned'][2]:.2f}.",
+    alt="The lines of ALiBi and of no positions are nearly level; those of learned and "
+    "sinusoidal positions rise by more than half a nat.",
+)
+plt.show()
+
+# %%
+# At the trained length, ALiBi (2.06) is nearly as good as sinusoidal (2.00) and learned
+# positions (2.02), and better than none (2.23). At twice the length, learned positions
+# reach untrained rows of their table (2.74), and sinusoidal ones vectors that did not
+# occur in training (2.73). ALiBi stays at 2.08 even at four times the length. Its loss
+# doesn't fall either: distant bytes get little weight, so more context does no harm and
+# no good. Press et al. report the same shape for large models.
 #
-# **Try it.** Predict how the slopes of twelve heads are chosen, twelve being no power
-# of two. Then print ``positions.alibi_slopes(12)``, and read its code.
+# Summary
+# -------
+# - A relative position bias adds a number :math:`b(i - j)` to each score.
+# - Shaw learns a vector for each clipped relative position, T5 a number for each of 32
+#   buckets, ALiBi nothing: head :math:`h` has the slope :math:`2^{-8h/H}`.
+# - A tiny model with ALiBi, trained on 32 bytes, has a loss of 2.06 there and of 2.08
+#   at 128; with learned positions the loss rises from 2.02 to 2.78.
 #
-# **Sources.** Press, Smith and Lewis, *Train Short, Test Long: Attention with Linear
-# Biases Enables Input Length Extrapolation* (ICLR 2022), section 3.
+# Exercises
+# ---------
+# Let sinusoidal positions start at a random offset in training:
+# ``positions.sinusoidal(128, 64)[o : o + n]`` with a random ``o``, and ``o = 0`` in the
+# test. Do they extrapolate then?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    Yes, the loss no longer rises, since all rows occur in training. But at the trained
+#    length it is no better than without positions: so short a training makes no use of
+#    positions that shift.
+#
+# Further reading
+# ---------------
+# Shaw, Uszkoreit and Vaswani, *Self-Attention with Relative Position Representations*
+# (NAACL 2018). Raffel et al., *Exploring the Limits of Transfer Learning with a Unified
+# Text-to-Text Transformer* (JMLR 2020). Press, Smith and Lewis, *Train Short, Test
+# Long: Attention with Linear Biases Enables Input Length Extrapolation* (ICLR 2022).
