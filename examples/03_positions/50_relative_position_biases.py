@@ -35,8 +35,7 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
 
 # %%
 # Without the bias, each key would get a third; with it, they get 0.1863, 0.3072 and
-# 0.5065. A difference of scores becomes a quotient of weights: each key has
-# :math:`e^{1/2}` times the weight of the one before it.
+# 0.5065. Each key has :math:`e^{1/2}` times the weight of the one before it.
 #
 # The methods differ in where :math:`b` comes from. Shaw et al. (2018), who introduced
 # relative positions, learn a vector :math:`a` for each and add it to the key, so the
@@ -199,12 +198,12 @@ import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(3.4, 2.8), layout="constrained")
+_, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
 for (kind, losses), marker in zip(results.items(), "oxs^", strict=True):
     ax.plot([32, 64, 128], losses, marker=marker, label=kind)
 ax.set(title="Trained on 32 bytes", xlabel="context (bytes)", ylabel="nats per byte")
 ax.set_xticks([32, 64, 128])
-ax.legend(loc="center right", ncols=2)
+ax.legend(loc="center right")
 plots.caption(
     "ALiBi reads texts four times as long as in training. At 128 bytes of context, its "
     f"loss is {results['ALiBi'][2]:.2f}, that of learned positions "
