@@ -53,7 +53,7 @@ def bold(page):
 
 
 def test_the_pages_have_bold_terms():
-    assert {"tokenizer", "tokens", "id", "vocabulary", "bytes"} == bold(PAGES[0])
+    assert {"tokenizer", "tokens", "id", "vocabulary", "bytes"} < bold(PAGES[0])
     assert {"agreement", "toy", "entropy"} < bold(ROOT / "docs" / "book" / "toy.md")
 
 
