@@ -1,139 +1,251 @@
-"""
-Rotary positions: the angle between two tokens
-==============================================
+r"""
+Rotary position embeddings: rotating queries and keys
+=====================================================
 
-Most models of today add no position to their embeddings. They let it act between a
-query and a key, in such a way that only the distance of the two counts. How can a
-vector carry its place so that two of them know how far they are apart?
+Most current language models, SmolLM2 among them, rotate queries and keys by angles that
+grow with the position. Why does the score then depend on the distance alone? Afterwards
+you can write the rotation, prove this in two lines, and reproduce SmolLM2's own keys.
 """
 
 # %%
-# **Rotary** positions (RoPE) cut a query or key into pairs of dimensions. Each pair is
-# a clock hand, and at place p it is turned by p times its speed. Turn two hands by the
-# same angle, and the angle between them is what it was. So a dot product keeps nothing
-# of the places but their distance. Here the same query and the same key are put at
-# every place.
+# One pair, 30 degrees a position
+# -------------------------------
+# Take a query and a key of two dimensions. **Rotary position embeddings** (RoPE, Su et
+# al.) rotate the vector at position :math:`p` by the angle :math:`p\theta`, which is
+# multiplication by
+#
+# .. math:: R(p) = \begin{pmatrix} \cos p\theta & -\sin p\theta \\
+#    \sin p\theta & \cos p\theta \end{pmatrix} .
+#
+# On paper, choose :math:`\theta` as 30 degrees. The function below rotates the row of
+# each position; a row may hold several pairs, each with its own angle.
+import math
+
 import torch
 
-from lmviz import positions
 
-torch.manual_seed(0)
-query, key = torch.randn(2, 64)
-queries, keys = (positions.rotary(x.expand(100, -1)) for x in (query, key))
-scores = queries @ keys.T
-step = float((scores[1:, 1:] - scores[:-1, :-1]).abs().max())
-print(f"one step along a diagonal, largest absolute difference: {step:.1e}")
-assert step < 1e-4
+def rotate(x, theta):
+    """Rotate the pairs (0, 1), (2, 3), … of x, (T, d), by position times theta."""
+    angle = torch.arange(len(x))[:, None] * theta  # (T, d / 2)
+    a, b, cos, sin = x[:, 0::2], x[:, 1::2], angle.cos(), angle.sin()
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(1)
+
+
+right, up = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+print("positions  rotated query   rotated key      dot product")
+for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
+    q, k = (rotate(v.expand(13, 2), math.radians(30)) for v in (right, key))
+    q, k = (v.round(decimals=4) + 0.0 for v in (q[m], k[n]))
+    cells = ["({:.3f}, {:.3f})".format(*v.tolist()) for v in (q, k)]
+    print(
+        f"{m:2d}, {n:2d}   ",
+        *(f"{cell:15}" for cell in cells),
+        f"{q @ k:.3f}",
+        sep="  ",
+    )
 
 # %%
-# Each diagonal has one colour, and the two sides differ: five back is not five ahead.
-# (Which distance they like best is a matter of these two vectors; a model learns its
-# own.)
+# The query is (1, 0). With the same vector as the key, positions 5 and 3 give 0.500,
+# and so do positions 12 and 10: only the distance counts. With the key (0, 1), two
+# positions back gives 0.866 and two ahead −0.866: a score can tell left from right. The
+# proof takes two lines, since the transpose of a rotation is the rotation back, and the
+# angles of successive rotations add:
+#
+# .. math::
+#    R(m)^\top R(n) &= R(-m)\, R(n) = R(n - m), \\
+#    (R(m)\, q)^\top (R(n)\, k) &= q^\top R(m)^\top R(n)\, k = q^\top R(n - m)\, k .
+#
+# Of the two positions, only the difference is left.
+#
+# Does the length of a query grow with its position?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    No. A rotation keeps lengths, so scores stay bounded in a text of any length.
+#
+# Many pairs, many frequencies
+# ----------------------------
+# One pair is not enough: at 30 degrees, a key 12 positions back looks like one at the
+# same position. So a vector of :math:`d` dimensions is split into :math:`d/2` pairs,
+# and pair :math:`i` has the frequency
+#
+# .. math:: \theta_i = b^{-2i/d}, \qquad i = 0, \dots, d/2 - 1,
+#
+# in radians per position. These are the frequencies of the sinusoidal encoding
+# (:doc:`/lessons/03_positions/20_sinusoidal`); the *base* :math:`b` is :math:`10{,}000`
+# in the paper. For :math:`d = 4`, they are 1 and 1/100. The dot product of two equal
+# vectors is a sum of cosines, :math:`\sum_i \cos((m - n)\theta_i)` if each pair has
+# length one.
+from lmviz import positions
+
+theta = 10_000.0 ** (-torch.arange(0, 4, 2) / 4)
+x = torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(13, 4)
+rotated = rotate(x, theta)
+print("rotated by position 3:", [round(value, 4) for value in rotated[3].tolist()])
+for distance in (0, 1, 2, 3, 6):
+    print(f"distance {distance}: {rotated[10] @ rotated[10 - distance]:.3f}")
+difference = float((rotated - positions.rotary(x, interleaved=True)).abs().max())
+print(f"largest absolute difference from the package's: {difference:.1e}")
+
+torch.manual_seed(0)
+query, key = both = torch.randn(2, 1, 64)
+queries, keys = positions.rotary(both.expand(-1, 100, -1), interleaved=True)
+scores = queries @ keys.T  # the same query and key at every pair of positions
+equal = positions.rotary(torch.ones(100, 64) / 8)
+by_distance = equal @ equal[0]
+
+# %%
+# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-labels = {"xlabel": "position of the key", "ylabel": "position of the query"}
-title = "One query and one key\nat every position"
-_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
-plots.heatmap(scores, title=title, label="dot product", square=True, ax=ax, **labels)
+_, axes = plt.subplots(1, 2, figsize=(7.68, 3.0), layout="constrained")
+title = "One query and one key everywhere"
+plots.heatmap(scores, title=title, label="dot product", square=True, ax=axes[0])
+axes[0].set(xlabel="position of the key", ylabel="position of the query")
+axes[1].plot(by_distance)
+axes[1].set(title="Two equal vectors", xlabel="distance", ylabel="dot product")
 plots.caption(
-    "The score depends only on the distance. One query and one key, rotated to every "
-    "pair of positions: the dot product is constant along each diagonal, and a key "
-    "five positions back scores differently from one five positions ahead.",
-    alt="A square heatmap of dot products with stripes parallel to the diagonal, "
-    "nearly all of them in shades of orange, which are negative.",
+    "The score depends only on the distance. Left: one query and one key of width 64, "
+    "at every pair of positions: each diagonal is constant. Right: two equal unit vectors "
+    f"score 1 at distance 0, and {by_distance[10:].mean():.2f} on average beyond 10.",
+    alt="Left: a square heatmap with stripes parallel to the diagonal. Right: a curve "
+    "that falls steeply within a few positions and then slowly, with ripples.",
 )
 plt.show()
 
 # %%
-# To play with, for a query and a key that are equal. Move the position, and the curve
-# of the scores moves along, but keeps its form. Then turn the width down to 2, which
-# leaves one hand: which far keys score like near ones now? Hands of many speeds tell
-# them apart.
+# With two pairs, the score at distance 6 (1.958) is nearly that at 0 (2.000), since the
+# fast pair has come round. With 32 pairs, the curve of equal vectors falls, with
+# ripples. That is no law: the random query and key on the left prefer other distances,
+# and a model learns its own.
+#
+# The interactive version has the same frequencies. At width 2, one pair is left.
 from lmviz import views
 
 views.positions(title="Rotary positions", kind="rotary")
 
 # %%
-# Which dimensions make a pair? The paper, and GPT-J, pair **neighbours**: 0 with 1, 2
-# with 3. GPT-NeoX, and Llama as ``transformers`` has it, pair the two **halves**, the
-# first of one with the first of the other. Both work, since a model learns its weights
-# for the one it has. Mixing them up is the classic mistake in porting a model: no shape
-# is wrong, nothing fails, only the answers do. The remedy is to sort the dimensions.
-order = torch.arange(64).reshape(2, 32).T.flatten()  # 0, 32, 1, 33, 2, 34, …
-neighbours = positions.rotary(query.expand(100, -1), interleaved=True)
-resorted = positions.rotary(query[order].expand(100, -1), interleaved=True)
-print(f"mixed up, the queries differ by up to {(queries - neighbours).abs().max():.2f}")
-difference = float((queries[:, order] - resorted).abs().max())
+# Queries and keys, not embeddings
+# --------------------------------
+# The rotation comes *after* the projections :math:`W_Q` and :math:`W_K`, in every
+# layer; values are not rotated. If vectors are rotated before the projections,
+# :math:`R(m)` and :math:`R(n)` don't meet in the product, and the score depends on both
+# positions.
+w_query, w_key = torch.randn(2, 64, 64) / 8
+early = (queries @ w_query) @ (keys @ w_key).T
+late = positions.rotary((query @ w_query).expand(100, -1), interleaved=True)
+late = late @ positions.rotary((key @ w_key).expand(100, -1), interleaved=True).T
+print("rotated  largest change along a diagonal  standard deviation of the scores")
+for name, products in {"after": late, "before": early}.items():
+    change = (products[1:, 1:] - products[:-1, :-1]).abs().max()
+    print(f"{name:7}  {change:<31.4f}  {products.std():.1f}")
+
+# %%
+# Rotated after the projections, the scores are constant along a diagonal but for
+# rounding. Rotated before, they change from one position to the next by more than their
+# standard deviation of 6.3.
+#
+# Two ways to pair dimensions
+# ---------------------------
+# The paper and GPT-J pair *neighbours*: dimension 0 with 1, 2 with 3. GPT-NeoX, and
+# Llama in ``transformers``, pair the *halves*: dimension 0 with 32, 1 with 33. A
+# permutation of the dimensions translates one into the other. A model works only with
+# the pairing of its training, and no shape tells which one that is.
+order = torch.arange(64).reshape(2, 32).T.flatten()
+print("order:", *order[:6].tolist())
+halves = positions.rotary(query.expand(100, -1))
+sorted_first = positions.rotary(query[:, order].expand(100, -1), interleaved=True)
+difference = float((halves[:, order] - sorted_first).abs().max())
 print(f"sorted first, largest absolute difference: {difference:.1e}")
-assert difference < 1e-4
 
 # %%
-# A second mistake is to turn the **embeddings**, once, at the entrance. Then come the
-# matrices that make queries and keys, and they mix what was turned: the score of two
-# tokens depends on where they stand. So queries and keys are turned anew in each layer,
-# after their matrices; values never, for they say what is handed over, not from where.
-to_query, to_key = torch.randn(2, 64, 64) / 8
-early = (queries @ to_query) @ (keys @ to_key).T
-step = float((early[1:, 1:] - early[:-1, :-1]).abs().max())
-print(f"turned too early, a step along a diagonal changes up to {step:.1f}")
+# SmolLM2's own keys
+# ------------------
+# A language model caches the keys of earlier tokens
+# (:doc:`/lessons/05_prediction/30_writing_text`), already rotated, so we can read them
+# there. We compute those of layer 0 from the model's matrices. In ``transformers``,
+# ``rotary_emb`` returns cosines and sines, and ``apply_rotary_pos_emb`` rotates.
+import lmviz
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+lm = lmviz.load("smollm2")
+ids = lm.encode("The dog chased the ball because it was excited, and then it slept.")
+with torch.no_grad():
+    cached = lm.module(ids[None], use_cache=True).past_key_values.layers[0].keys[0]
+    model, layer = lm.module.model, lm.module.model.layers[0]
+    x = layer.input_layernorm(model.embed_tokens(ids))
+    query, key = layer.self_attn.q_proj(x), layer.self_attn.k_proj(x)
+    cos_sin = model.rotary_emb(x, torch.arange(len(ids))[None])
+query, key = (v.unflatten(-1, (-1, 64)).transpose(0, 1) for v in (query, key))
+library_query, _ = apply_rotary_pos_emb(query[None], key[None], *cos_sin)
+base = lm.module.config.rope_parameters["rope_theta"]
+query, key = (positions.rotary(vectors, base=base) for vectors in (query, key))
+print(f"base {base:,.0f}; shape of the keys (heads, T, d): {tuple(key.shape)}")
+for name, ours, theirs in (
+    ("the model's cached keys", key, cached),
+    ("the library's rotated queries", query, library_query[0]),
+):
+    difference = float((ours - theirs).abs().max())
+    print(f"largest absolute difference from {name}: {difference:.1e}")
+    assert difference < 1e-4
 
 # %%
-# The check, on real layers: the attention of our own heads against the model's. First
-# for the model of this book, then for a small one of each kind, made here, with random
-# weights. Would the check notice a mistake? So last, Llama's weights turned in GPT-J's
-# pairs.
+# SmolLM2 has the base 100,000 and pairs halves. GPT-J pairs neighbours, and GPT-NeoX
+# rotates only the first quarter of the dimensions. We compare the attention weights of
+# a layer, for SmolLM2 and small random models. The control is a Llama in GPT-J's pairs:
+# its weights are wrong by up to 0.97.
 from dataclasses import replace
 
-import lmviz
 from lmviz import transformer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
 def small(family, **options):
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    ids = {"vocab_size": 50, "bos_token_id": None, "eos_token_id": None}
-    config = AutoConfig.for_model(
-        family, **sizes, **ids, **options, attn_implementation="eager"
-    )
-    module = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
-    for weight in module.parameters():
-        torch.nn.init.normal_(weight, std=0.3)
+    options |= {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    options |= {"vocab_size": 50, "bos_token_id": None, "eos_token_id": None}
+    options |= {"initializer_range": 0.3, "attn_implementation": "eager"}
+    module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **options))
+    module.eval().requires_grad_(False)
     return lmviz.LanguageModel.from_module(module, name=family)
 
 
-def off_by(lm, **rotary):
-    run = lm.trace(torch.arange(12))
+def off_by(lm, **changes):
+    trace = lm.trace(torch.arange(12))
     part = transformer.extract(lm).blocks[0].attention
-    if rotary:
-        part = replace(part, rotary=replace(part.rotary, **rotary))
-    ours = transformer.heads(part, run.hidden_states[0])
-    return float((ours.weights - run.attentions[0]).abs().max())
+    part = replace(part, rotary=replace(part.rotary, **changes))
+    ours = transformer.heads(part, trace.hidden_states[0])
+    return float((ours.weights - trace.attentions[0]).abs().max())
 
 
-lm = lmviz.load()
-models = {
-    f"{lm.card.name} ({lm.card.positions})": lm,
-    "Llama (halves)": small("llama"),
-    "GPT-NeoX (halves; turns a quarter of a head)": small("gpt_neox"),
-    "GPT-J (neighbours)": small("gptj", rotary_dim=8),
-}
-for name, model in models.items():
-    difference = off_by(model)
-    print(f"{name}, largest absolute difference: {difference:.1e}")
-    assert difference < 1e-4
-
-wrong = off_by(models["Llama (halves)"], interleaved=True)
-print(f"with the wrong pairs, the weights differ by up to {wrong:.2f}")
-assert wrong > 0.01
+for model in (lm, small("llama"), small("gpt_neox"), small("gptj", rotary_dim=8)):
+    print(f"{model.card.name}, largest absolute difference: {off_by(model):.1e}")
+print(f"Llama with the wrong pairs: {off_by(small('llama'), interleaved=True):.2f}")
 
 # %%
-# **Takeaway.** Rotary positions turn queries and keys by their place, so that a score
-# knows the distance and nothing else about the places.
+# Summary
+# -------
+# - RoPE rotates pair :math:`i` of each query and key at position :math:`p` by
+#   :math:`p\, b^{-2i/d}`. Since :math:`R(m)^\top R(n) = R(n - m)`, the score depends on
+#   the distance alone.
+# - It acts on queries and keys, after the projections, in every layer.
+# - The pairing, neighbours or halves, is part of the model.
 #
-# **Try it.** Run the first two cells with ``base=10.0`` in ``rotary``. Predict what
-# becomes of the wide stripes in the picture.
+# Exercises
+# ---------
+# For a given key :math:`k`, which query of the same length has the highest score if the
+# key is three positions back?
 #
-# **Sources.** Su et al., *RoFormer: Enhanced Transformer with Rotary Position
-# Embedding* (2021), section 3.2.
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way: :math:`q
+#    = R(-3)\, k`, the key rotated back by three positions. A projection can learn such
+#    a rotation, and so make a head that attends to the token three positions back.
+#
+# Further reading
+# ---------------
+# - Su, Lu, Pan, Murtadha, Wen and Liu, *RoFormer: Enhanced Transformer with Rotary
+#   Position Embedding* (2021), section 3.
