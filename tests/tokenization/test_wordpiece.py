@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from lmviz import tokenization
 
@@ -75,6 +75,20 @@ def test_a_score_is_the_count_of_the_pair_over_those_of_its_parts():
     assert scores[("##a", "##t")] == 10 / (23 * 13)
     _, merges = tokenization.train_wordpiece(counts, n_merges=2)
     assert merges == [(("t", "##e"), 6 / 90), (("s", "##e"), 6 / 81)]
+
+
+def test_the_trainer_of_tokenizers_merges_the_most_frequent_pair():
+    # As lesson 1.5 says: its scores are those of byte pair encoding.
+    counts = {"eat": 8, "tea": 6, "sea": 4, "steam": 3, "seat": 2}
+    theirs = Tokenizer(models.WordPiece())
+    theirs.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordPieceTrainer(vocab_size=11, show_progress=False)
+    text = " ".join(word for word, n in counts.items() for _ in range(n))
+    theirs.train_from_iterator([text], trainer)
+    letters = {*"aemst", *("##" + letter for letter in "aemt")}
+    assert theirs.get_vocab().keys() - letters == {"##ea", "ea"}
+    ours, _ = tokenization.train_wordpiece(counts, n_merges=2)
+    assert set(ours) - letters == {"te", "se"}
 
 
 @given(
