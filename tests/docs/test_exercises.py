@@ -157,7 +157,10 @@ MISTAKES = [
     ("02", 3, lambda a, b: a @ b, "dot product"),
     ("02", 6, lambda rows: rows - rows.mean(1, keepdim=True), "Which axis"),
     ("02", 8, lambda rows: torch.linalg.svd(rows).Vh[0], "centre"),
-    ("03", 3, lambda row, k: row @ positions.shift_matrix(-k, 64), "other way"),
+    ("03", 1, {"attention", "causal attention"}, "the first row"),
+    ("03", 2, 1 / 3, "the first layer"),
+    ("03", 3, 6, "the slow one"),
+    ("03", 10, lambda old, new: (old == new).all(1).nonzero().tolist(), "shrank"),
     (
         "03",
         6,
