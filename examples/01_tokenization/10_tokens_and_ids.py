@@ -47,8 +47,8 @@ for name, texts in symptoms.items():
 # - *Rare names.* Smith is 1 token, Szymborska 5, none of which is a name.
 # - *Indentation.* Eight spaces turn the 2 tokens of a line of code into 9.
 #
-# These are causes, not yet effects. The last lesson of the chapter comes back to each
-# of the five with a measurement.
+# These are causes, not yet effects. The chapter's last lesson comes back to all five:
+# :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
 #
 # One text, four units
 # --------------------
