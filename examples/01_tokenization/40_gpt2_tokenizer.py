@@ -12,10 +12,9 @@ tokenizer's, and say what each step is for.
 # Three steps, by hand
 # --------------------
 # GPT-2 puts two steps before :doc:`/lessons/01_tokenization/30_byte_pair_encoding`:
-# **pre-tokenization** cuts the text into words; each word is written as its ``utf-8``
-# bytes, and each byte as a printable character. Then neighbours are merged within each
-# word, the pair of lowest **rank** first. Here is a short text, with four merges of our
-# own.
+# **pre-tokenization** cuts the text into words, and each word is written as bytes, each
+# byte as a printable character. Then neighbours are merged within each word, the pair
+# of lowest **rank** first. Here is a short text, with four merges of our own.
 import lmviz
 from lmviz import plots, tokenization
 
@@ -56,8 +55,8 @@ for text in ("We'll pay 1234567  now!", "WE'LL", "end\n\n(start)"):
 # %%
 # GPT-4 differs in four ways. Contractions may be in capitals: GPT-2 cuts ``WE'LL`` into
 # three. Digits come in groups of at most three; in GPT-2, ``1234567`` is one word. A
-# run of newlines is one word; GPT-2 cuts off its last. And not only a space may begin a
-# word, but also another character, such as a bracket.
+# run of newlines is one word; GPT-2 cuts off its last. And a word may begin with
+# another character than a space, such as a bracket.
 #
 # Why cut at all? Without cuts, says the paper (section 2.2), byte pair encoding learns
 # several versions of a common word, such as “dog.”, “dog!” and “dog?”, and spends its
@@ -98,8 +97,7 @@ for character in (" ", "é", "数"):
 
 # %%
 # The space, byte ``0x20``, becomes ``U+0120``, the letter ``Ġ``: the spelling of a
-# space, not a special token. Nor is ``Ã`` here the letter Ã, which would itself be two
-# bytes.
+# space, not a special token. Nor is ``Ã`` here the letter Ã, which is two bytes itself.
 #
 # Merging by rank
 # ---------------
@@ -184,10 +182,10 @@ print(f"{n:,} tokens: {len(rarely)} rarely, {len(never)} never ({len(never) / n:
 # every fourth topic, with its line breaks.
 spell = tokenization.to_alphabet
 bpe = tokenization.BytePairEncoding((), tuple(map(tokenization.Merge, RANKS)))
+print("text       with cuts  without")
 for text in ("don't", "'red'", "\n\nfoo"):
-    print(
-        f"{text!r:9}  {' '.join(tokenize(text)):9}  {' '.join(bpe.encode(spell(text)))}"
-    )
+    without = " ".join(bpe.encode(spell(text)))
+    print(f"{text!r:9}  {' '.join(tokenize(text)):9}  {without}")
 for name, texts in (("lines", manual.splitlines()), ("topics", topics[::4])):
     new = [Counter(bpe.encode(spell(t))) - Counter(tokenize(t)) for t in texts]
     common = sum(new, Counter()).most_common(3)
@@ -214,8 +212,10 @@ print(f"{equal:,} of {len(texts):,} texts have the same ids")
 assert equal == len(texts)
 
 # %%
-# The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same steps, and cuts
-# out special tokens such as ``<|endoftext|>`` before them. In the library they are
+# All 5,000 agree. The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same
+# steps, after cutting out special tokens
+# (:doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`). In the library
+# they are
 #
 # .. code-block:: python
 #
