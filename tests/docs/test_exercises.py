@@ -154,6 +154,8 @@ MISTAKES = [
     ("01", 1, 3, "number of tokens"),
     ("01", 3, len("naïve café 🙂"), "number of characters"),
     ("01", 4, ["abc"], "longest token"),
+    ("01", 5, lambda word, merges, p, rng: [*word], "without dropout"),
+    ("01", 6, lambda vocabulary, read, beta: vocabulary / read, "so far"),
     ("01", 9, ["un", "##tied"], "longest piece"),
     ("01", 11, r" ?\p{N}|'s|'t| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+", "the space before it"),
     (
