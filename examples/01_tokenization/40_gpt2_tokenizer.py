@@ -50,7 +50,8 @@ GPT4 = regex.compile(
 )
 for text in ("We'll pay 1234567  now!", "WE'LL", "end\n\n(start)"):
     for name, pattern in (("GPT-2:", GPT2), ("GPT-4:", GPT4)):
-        print(name, " | ".join(pattern.findall(text)).replace("\n", "↵"))
+        words = " | ".join(word.replace(" ", "␣") for word in pattern.findall(text))
+        print(name, words.replace("\n", "↵"))
 
 # %%
 # GPT-4 differs in four ways. Contractions may be in capitals: GPT-2 cuts ``WE'LL`` into
@@ -78,8 +79,7 @@ for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S
 # %%
 # With cuts at spaces only, there are 116 such tokens, and *list* has three versions,
 # each with an id and a vector. What the model learns about one, it must learn again for
-# the others. With GPT-2's cuts there is one. This saves vocabulary, not length: with
-# them, ``list,`` is always two tokens.
+# the others. GPT-2's cuts leave one. This saves vocabulary, not length.
 #
 # The byte alphabet
 # -----------------
@@ -90,7 +90,7 @@ printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 others = [byte for byte in range(256) if byte not in printable]
 ALPHABET = {byte: chr(byte) for byte in printable}
 ALPHABET |= {byte: chr(0x100 + i) for i, byte in enumerate(others)}
-print(f"{len(printable)} printable + {len(others)} others = {len(ALPHABET)} bytes")
+assert len(others) == 68
 for character in (" ", "é", "数"):
     raw = character.encode("utf-8")
     print(f"{character!r}  {raw.hex(' '):8}  {''.join(ALPHABET[byte] for byte in raw)}")
@@ -115,7 +115,7 @@ from itertools import pairwise
 real = lmviz.load_tokenizer("gpt2")
 lists = json.loads(real.to_str())["model"]
 IDS, RANKS = lists["vocab"], {tuple(p): rank for rank, p in enumerate(lists["merges"])}
-print(f"{len(IDS):,} tokens = 256 bytes + {len(RANKS):,} merges + <|endoftext|>")
+assert len(IDS) == 256 + len(RANKS) + 1 == 50_257  # bytes, merges, <|endoftext|>
 
 
 @cache
@@ -166,8 +166,8 @@ for word, n in Counter(GPT2.findall(manual)).items():
 often = [token for token in made if made[token] >= 10]
 rarely = [token for token in often if final[token] <= made[token] / 10]
 never = [token for token in often if not final[token]]
-n = len(often)
-print(f"{n:,} tokens: {len(rarely)} rarely, {len(never)} never ({len(never) / n:.0%})")
+share = len(never) / len(often)
+print(f"{len(often):,} tokens: {len(rarely)} rarely, {len(never)} ({share:.0%}) never")
 
 # %%
 # Of 2,270 tokens that are made at least 10 times, 902 remain in at most a tenth of the

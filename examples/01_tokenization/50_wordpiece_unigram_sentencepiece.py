@@ -71,9 +71,9 @@ def longest_match(word, vocabulary):
 
 
 vocabulary, merges = tokenization.train_wordpiece(corpus, n_merges=6)
-print("merged:", [a + b.removeprefix("##") for (a, b), score in merges])
+print("merged ", *(a + b.removeprefix("##") for (a, b), score in merges))
 for word in ("eat", "seat", "steam", "steak"):
-    print(f"{word:5}  {' '.join(longest_match(word, vocabulary))}")
+    print(f"{word:6}  {' '.join(longest_match(word, vocabulary))}")
 
 # %%
 # A ratio favours rare pairs: *steam* occurs 3 times and is a piece after six merges;
@@ -91,7 +91,7 @@ for word in ("eat", "seat", "steam", "steak"):
 # left to right finds it: the **Viterbi algorithm**. We take nine pieces whose
 # probabilities are powers of two.
 BITS = {"eat": 2, "s": 3, "t": 3, "sea": 3, "tea": 3, "e": 4, "a": 4, "m": 4, "ea": 4}
-print("sum of the probabilities:", sum(2**-bits for bits in BITS.values()))
+assert sum(2**-bits for bits in BITS.values()) == 1
 
 
 def viterbi(word, bits):
@@ -103,8 +103,9 @@ def viterbi(word, bits):
     return best
 
 
+print("prefix  bits  best segmentation")
 for cost, split in viterbi("seat", BITS)[1:]:
-    print(f"{''.join(split):4}  {cost}  {' + '.join(split)}")
+    print(f"{''.join(split):6}  {cost:4}  {' + '.join(split)}")
 
 # %%
 # sphinx_gallery_fold
@@ -140,9 +141,9 @@ def corpus_bits(*removed):
     return sum(n * viterbi(word, bits)[-1][0] for word, n in corpus.items())
 
 
-print("the corpus:", corpus_bits(), "bits")
+print(f"all pieces           {corpus_bits()} bits")
 for removed in (["eat"], ["tea"], ["sea"], ["ea"], ["sea", "ea"], ["m"]):
-    print(f"without {' and '.join(removed):10}  +{corpus_bits(*removed) - 86} bits")
+    print(f"without {' and '.join(removed):11}  +{corpus_bits(*removed) - 86} bits")
 log_probs = {piece: -bits for piece, bits in BITS.items()}
 losses = tokenization.pruning_losses(corpus, log_probs)
 assert all(losses[piece] == corpus_bits(piece) - 86 for piece in BITS)
@@ -168,6 +169,9 @@ for word in ("seat", "steak"):
     last = " ".join(tokenization.encode_unigram(word, log_probs))
     print(f"{word:13}  {' '.join(rows[0]):14}  {' '.join(rows[1]):13}  {last}")
 
+# %%
+# Two methods find *eat* in *seat*; the third has learned other pieces. Do our functions
+# split as the library ``tokenizers``? We try all words of five letters.
 known = dict.fromkeys(["[UNK]", "[CLS]", "[SEP]", *vocabulary])
 wordpiece = models.WordPiece({p: i for i, p in enumerate(known)})
 unigram = models.Unigram([("<unk>", 0.0), *log_probs.items()], unk_id=0)
@@ -178,8 +182,7 @@ for word in words:
 print(f"{len(words):,} words are split as by the library")
 
 # %%
-# Two methods find *eat* in *seat*; the third has learned other pieces. On all 3,125
-# words of five letters, our functions and the library agree; the package's are
+# They do, for all 3,125 words. The package's functions are
 # ``tokenization.encode_wordpiece`` and ``tokenization.segment_unigram``.
 #
 # SentencePiece: the text as a stream
