@@ -74,9 +74,11 @@ print("wavelengths:", [round(2 * torch.pi * speed, 1) for speed in (1, 100)])
 
 # %%
 # The first pair has a wavelength of 6.3 positions and distinguishes neighbours; the
-# second has 628.3 and hardly moves between rows 3 and 5. Even and odd refer to
-# *dimensions*, not positions: every position has both sines and cosines. Each pair has
+# second has 628.3 and hardly moves between rows 3 and 5. Each pair has
 # :math:`\sin^2 + \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`.
+# Even and odd refer to *dimensions*, not positions: every position has both sines and
+# cosines. (Some libraries put all sines before all cosines, the same code in another
+# order.)
 #
 # The package has the same function. We draw it in the size of GPT-2's table, which has
 # 1,024 positions and d = 768 (but is
@@ -160,8 +162,8 @@ assert difference < 1e-4
 #
 # which depends on the distance only. A cosine is symmetric, so that the dot product
 # does not distinguish left from right. But a head doesn't compare the codes themselves:
-# its learned :math:`W_Q W_K^\top` is between them. We try a random matrix in its place,
-# and the rotation by 5 positions to the left.
+# its learned :math:`W_Q W_K^\top` is between them. Instead of it, we try a random
+# matrix and the rotation by 5 positions to the left.
 torch.manual_seed(0)
 random = torch.randn(768, 768) / 768**0.5
 scores = {

@@ -20,17 +20,21 @@ training makes of such a table, and test what a model uses it for.
 #    P \in \mathbb{R}^{T \times d} ,
 #
 # where :math:`E` is the table of token embeddings. P is learned by gradient descent,
-# like every other weight. In PyTorch it takes one line, here for three positions of
-# width two.
+# like every other weight. In PyTorch it is one line, here with three positions of width
+# two. A text of two tokens uses its first two rows, and gives a gradient to no other.
 import torch
 
 torch.manual_seed(0)
 small = torch.nn.Embedding(3, 2)
-print(small(torch.arange(3)).detach())
+small(torch.arange(2)).sum().backward()  # as if the loss were the sum of the numbers
+print("row  numbers            gradient")
+for t, (row, gradient) in enumerate(zip(small.weight, small.weight.grad, strict=True)):
+    print(f"{t}    {row[0]:7.2f} {row[1]:7.2f}    {gradient.tolist()}")
 
 # %%
-# These are random numbers, and so is a new table of GPT-2's size, 1,024 positions of
-# width 768. Nothing in it has been learned yet, as the cosines of its rows show.
+# Row 2 gets no gradient, so this text teaches the model nothing about position 2. The
+# numbers are random, and so is a new table of GPT-2's size, 1,024 positions of width
+# 768. Nothing in it has been learned yet, as the cosines of its rows show.
 from lmviz import embeddings, positions
 
 rows = positions.LearnedPositionalEmbedding(1024, 768)(1024).detach()
@@ -56,7 +60,6 @@ from lmviz.toy import evaluate, history
 toy = copy.deepcopy(lmviz.load("toy").module)  # a copy, since we shall change it
 tables = history.position_tables()
 difference = float((tables[6000] - toy.transformer.wpe.weight).abs().max())
-print("rows and columns:", tuple(tables[6000].shape))
 print(f"largest absolute difference from the model's own table: {difference:.1e}")
 assert difference < 1e-6
 
@@ -138,7 +141,7 @@ for step in (0, 900, 6000):
 # At step 0 the spectrum is flat, up to noise: 4.0% at most, where all alike would have
 # 3.3%. After training, the strongest waves have periods of 60 positions (21.7%) and 2.4
 # (8.2%). The fast wave accounts for the cosines above: 5 positions are about two of its
-# periods, 4 positions one and a half. Like binary digits and
+# periods, 4 positions one and two thirds. Like binary digits and
 # :doc:`sinusoids </lessons/03_positions/20_sinusoidal>`, the table has slow and fast
 # components, here found by training.
 _, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
@@ -198,9 +201,8 @@ for name, band in bands.items():
 moved = (tables[6000] - tables[0]).norm(dim=1)
 size = tables[6000].norm(dim=1) / tables[0].norm(dim=1)
 print("rows      moved by  final / initial length")
-for first, last in ((0, 59), (60, 63)):
-    part = slice(first, last + 1)
-    print(f"{first:2} to {last}  {moved[part].mean():8.2f}  {size[part].mean():22.2f}")
+print(f"0 to 59   {moved[:N].mean():8.2f}  {size[:N].mean():22.2f}")
+print(f"60 to 63  {moved[N:].mean():8.2f}  {size[N:].mean():22.2f}")
 try:
     toy(torch.zeros(1, 65, dtype=torch.long))
 except IndexError as error:
@@ -208,11 +210,11 @@ except IndexError as error:
 
 # %%
 # Rows of positions that never occurred keep their random initialisation, shrunk by
-# weight decay to 0.86 of its length, and position 64 has no row at all. The same is
-# true of GPT-2's table, ``AutoModel.from_pretrained("gpt2").wpe.weight`` in
-# ``transformers``. In it, too, nearby rows are similar (Wang and Chen, 2020); plotted
-# along its first principal components, it is a helix: a slow wave along an axis
-# (Yedidia, 2023).
+# weight decay to 0.86 of its length, and token 65 of a text has no row at all.
+#
+# GPT-2's table, ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``,
+# ends after 1,024 positions. In it, too, nearby rows are similar (Wang and Chen, 2020);
+# plotted along its first principal components, it is a helix (Yedidia, 2023).
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
 mask alone  inferred  yes      no         partly        yes

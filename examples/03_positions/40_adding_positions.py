@@ -27,9 +27,9 @@ P = torch.tensor([[0.1, 0.0], [0.0, 0.2], [-0.1, 0.3]])
 ids = torch.tensor([2, 0, 2])
 x = E[ids] + P[torch.arange(len(ids))]
 print("t  id  E[id]         P[t]          x[t]")
-for t, id in enumerate(ids.tolist()):
-    cells = (f"{v[0]:5.1f} {v[1]:5.1f}" for v in (E[id], P[t], x[t]))
-    print(f"{t}  {id}   " + "   ".join(cells))
+for t, w in enumerate(ids.tolist()):
+    cells = (f"{v[0]:5.1f} {v[1]:5.1f}" for v in (E[w], P[t], x[t]))
+    print(f"{t}  {w}   " + "   ".join(cells))
 
 # %%
 # Token 2 enters as (3.1, 2.0) at position 0 and as (2.9, 2.3) at position 2. The two
@@ -118,10 +118,12 @@ for name, (tokens, rows) in pairs.items():
 #
 # With sinusoidal positions of width two, (sin p, cos p), we move a pair of tokens three
 # positions further.
+from lmviz import positions
+
 x, y = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
 print("positions    x·y    x·q    p·y    p·q    sum")
 for a, b in ((5, 3), (8, 6)):
-    p, q = (torch.tensor([t, t + torch.pi / 2]).sin() for t in (a, b))
+    p, q = positions.sinusoidal(9, 2)[[a, b]]
     terms = torch.stack([x @ y, x @ q, p @ y, p @ q])
     print(f"{a} and {b}    " + "".join(f"{v:7.3f}" for v in [*terms, terms.sum()]))
 
@@ -140,7 +142,7 @@ for a, b in ((5, 3), (8, 6)):
 # :doc:`unembedding </lessons/05_prediction/10_next_token>` reads it, which scores every
 # token of the vocabulary against the last vector. We add a sinusoidal code there, and,
 # as a control, a random vector of the same length.
-from lmviz import positions, prediction
+from lmviz import prediction
 
 unembed = transformer.unembedding(lm)
 prompts = [
@@ -192,8 +194,8 @@ plots.caption(
 plt.show()
 
 # %%
-# Other places for a position
-# ---------------------------
+# Where other models add positions
+# --------------------------------
 # GPT-2 adds positions once, to the embeddings before the first block. Other models do
 # it elsewhere. The Universal Transformer (Dehghani et al., 2019) adds them again in
 # each of its steps. DeBERTa (He et al., 2021) has relative positions in its attention,
