@@ -80,9 +80,11 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 #
 # .. math::
 #
+#    \begin{split}
 #    S(PX) &= (PX) W_Q W_K^\top (PX)^\top / \sqrt d = P\, S(X)\, P^\top , \\
 #    \operatorname{attention}(PX) &= \operatorname{softmax}(P S P^\top)\, P X W_V
 #    = P \operatorname{softmax}(S)\, P^\top P\, X W_V = P \operatorname{attention}(X) .
+#    \end{split}
 #
 # The softmax works within a row and ignores the order of the columns. All other parts
 # of a transformer treat each token alone, so a stack of layers is equivariant, too.

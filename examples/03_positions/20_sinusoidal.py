@@ -77,12 +77,11 @@ print("wavelengths:", [round(2 * torch.pi * speed, 1) for speed in (1, 100)])
 # second has 628.3 and hardly moves between rows 3 and 5. Each pair has
 # :math:`\sin^2 + \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`.
 # Even and odd refer to *dimensions*, not positions: every position has both sines and
-# cosines. (Some libraries put all sines before all cosines, the same code in another
-# order.)
+# cosines. (Some libraries put all sines first, which only reorders the dimensions.)
 #
-# The package has the same function. We draw it in the size of GPT-2's table, which has
-# 1,024 positions and d = 768 (but is
-# :doc:`learned </lessons/03_positions/30_learned_positions>`).
+# The package has the same function. We draw it in the size of GPT-2's table (which is
+# :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024 positions, d =
+# 768.
 from lmviz import positions
 
 encoding = sinusoidal(1024, 768)
@@ -91,7 +90,7 @@ print(f"largest absolute difference from lmviz.positions: {difference:.1e}")
 assert difference < 1e-6
 wavelengths = positions.wavelengths(768)
 print(f"wavelengths from {wavelengths[0]:.2f} to {wavelengths[-1]:,.0f} positions")
-print("pairs that complete a turn:", int((wavelengths < 1024).sum()), "of", 768 // 2)
+print("pairs that complete a turn:", int((wavelengths < 1024).sum()), "of", 384)
 print(f"smallest distance between two rows: {torch.pdist(encoding).min():.2f}")
 
 # %%
@@ -118,19 +117,20 @@ plt.show()
 #
 # A shift is a rotation
 # ---------------------
-# What does a step of k positions do to a pair? The addition theorems say it:
+# The addition theorems say what a step of k positions does to a pair:
 #
 # .. math::
 #
+#    \begin{split}
 #    \sin((p+k)\,\theta) &= \sin(p\theta)\cos(k\theta) + \cos(p\theta)\sin(k\theta) , \\
 #    \cos((p+k)\,\theta) &= \cos(p\theta)\cos(k\theta) - \sin(p\theta)\sin(k\theta) .
+#    \end{split}
 #
 # The new pair is the old one times a matrix of :math:`\cos(k\theta)` and
 # :math:`\sin(k\theta)`, a rotation in which p does not occur. We apply it to all rows.
 
 
 def shift(encoding, k, base=10_000):
-    """Rotate each pair by k steps."""
     d = encoding.shape[1]
     angle = k * base ** -(torch.arange(0, d, 2) / d)
     sine, cosine = encoding[:, 0::2], encoding[:, 1::2]
@@ -201,7 +201,7 @@ plt.show()
 # 384.00, the squared length of a code. Pure distance is a property of the table, which
 # the learned matrices :math:`W_Q` and :math:`W_K` may use or destroy.
 #
-# The interactive version lets you change the base, the width and the position.
+# In the interactive version you can change the base, the width and the position.
 from lmviz import views
 
 views.positions(title="Sinusoidal positions")
