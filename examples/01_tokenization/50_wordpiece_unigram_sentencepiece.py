@@ -45,11 +45,11 @@ for pair in sorted(scores, key=scores.get, reverse=True):
 # %%
 # WordPiece merges t and ``##e`` first: they meet only 6 times, but 5.13 times as often
 # as by chance. The most frequent pair, ``##e`` ``##a``, has frequent parts. This is the
-# rule as it is usually told. In the paper (Schuster and Nakajima, 2012), the pair is
-# taken that raises the likelihood of the corpus most: about the last column, count
-# times logarithm, with ``##e`` ``##a`` first (26.1 bits). The library's trainer merges
-# this pair, too, since it counts pairs as byte pair encoding does. What makes a
-# tokenizer WordPiece is how it splits words.
+# rule as it is usually given. The paper (Schuster and Nakajima, 2012) merges the pair
+# that raises the likelihood of the corpus most, roughly the count times the logarithm
+# of the ratio; by this last column, ``##e`` ``##a`` is first, with 26.1 bits. It is
+# first in the library, too, whose trainer counts pairs as byte pair encoding does. What
+# makes a tokenizer WordPiece is how it splits words.
 #
 # WordPiece: longest match first
 # ------------------------------
