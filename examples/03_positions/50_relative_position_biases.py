@@ -193,7 +193,6 @@ for kind, losses in results.items():
     print(f"{kind:10}", *(f"{value:.2f}" for value in losses), sep="  ")
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots

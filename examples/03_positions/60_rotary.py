@@ -4,7 +4,7 @@ Rotary position embeddings: rotating queries and keys
 
 Most current language models, SmolLM2 among them, rotate queries and keys by angles that
 grow with the position. Why does the score then depend on the distance alone? Afterwards
-you can write the rotation, prove this in two lines, and reproduce SmolLM2's own keys.
+you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 """
 
 # %%
@@ -96,7 +96,6 @@ equal = positions.rotary(torch.ones(100, 64) / 8)
 by_distance = equal @ equal[0]
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -109,8 +108,8 @@ axes[1].plot(by_distance)
 axes[1].set(title="Two equal vectors", xlabel="distance", ylabel="dot product")
 plots.caption(
     "The score depends only on the distance. Left: one query and one key of width 64, "
-    "at every pair of positions: each diagonal is constant. Right: two equal unit vectors "
-    f"score 1 at distance 0, and {by_distance[10:].mean():.2f} on average beyond 10.",
+    "at every pair of positions: each diagonal is constant. Right: equal vectors score "
+    f"1 at distance 0, and {by_distance[10:].mean():.2f} on average beyond 10.",
     alt="Left: a square heatmap with stripes parallel to the diagonal. Right: a curve "
     "that falls steeply within a few positions and then slowly, with ripples.",
 )
@@ -235,15 +234,15 @@ print(f"Llama with the wrong pairs: {off_by(small('llama'), interleaved=True):.2
 #
 # Exercises
 # ---------
-# For a given key :math:`k`, which query of the same length has the highest score if the
-# key is three positions back?
+# Which query of length one scores highest with a key :math:`k` three positions back?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way: :math:`q
-#    = R(-3)\, k`, the key rotated back by three positions. A projection can learn such
-#    a rotation, and so make a head that attends to the token three positions back.
+#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way:
+#    :math:`q` is the key rotated back by three positions, divided by its length. A
+#    projection can learn such a rotation, and so make a head that attends to the token
+#    three positions back.
 #
 # Further reading
 # ---------------
