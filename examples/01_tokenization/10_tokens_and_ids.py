@@ -12,8 +12,8 @@ tokenizer, and name five weaknesses of language models that begin here.
 # Five symptoms
 # -------------
 # A **tokenizer** splits a text into **tokens**: words, parts of words, characters or
-# bytes. Here are five kinds of text that language models find hard, each next to an
-# ordinary one, as GPT-2's tokenizer splits them; ``␣`` is a space.
+# bytes. Here are five kinds of text that language models find hard, each with an easier
+# one, as GPT-2's tokenizer splits them; ``␣`` is a space.
 import lmviz
 from lmviz import tokenization, views
 
@@ -25,23 +25,23 @@ def split(text):
 
 
 symptoms = {
-    "spelling": ("strawberry", " strawberry"),
+    "spelling": ("b e r r y", " strawberry"),
     "arithmetic": ("1000", "1234567"),
     "trailing space": (" France is", " France is "),
     "rare names": (" Smith", " Szymborska"),
     "indentation": ("return x", " " * 8 + "return x"),
 }
-print(f"{'symptom':14}  {'ordinary':14}  tokens  {'difficult':26}  tokens")
+print(f"{'symptom':14}  {'easier':14}  tokens  {'harder':26}  tokens")
 for name, texts in symptoms.items():
     easy, hard = map(split, texts)
     left = f"{'|'.join(easy):14}  {len(easy):6}"
     print(f"{name:14}  {left}  {'|'.join(hard):26}  {len(hard):6}")
 
 # %%
-# - *Spelling.* After a space, "strawberry" is 1 token: a single number, in which no
-#   letter r can be found.
-# - *Arithmetic.* ``1234567`` is split into 123, 45 and 67, and other numbers are split
-#   elsewhere, so that digits of the same value are rarely aligned.
+# - *Spelling.* "strawberry" is 1 token: a single number, in which no r can be seen,
+#   unlike in letters with spaces between them.
+# - *Arithmetic.* ``1234567`` is split into 123, 45 and 67. The groups are those that
+#   were frequent, not those of the digits' values.
 # - *Trailing space.* The last space becomes a token. In ordinary text it is the
 #   beginning of the next one, as in ``␣Paris``.
 # - *Rare names.* Smith is 1 token, Szymborska 5, none of which is a name.
@@ -108,7 +108,7 @@ plt.show()
 #    \mathrm{encode}(t_1 \cdots t_T) = (i_1, \dots, i_T), \quad \mathcal V[i_k] = t_k;
 #    \qquad \mathrm{decode}(i_1, \dots, i_T) = \mathcal V[i_1] \cdots \mathcal V[i_T].
 #
-# We do it with a vocabulary of five tokens, and then with GPT-2's:
+# First a vocabulary of five tokens, then GPT-2's, for which you can enter a text, too:
 vocabulary = ["t", "s", "tea", " sea", "m"]
 ids = [vocabulary.index(token) for token in ("tea", " sea", "t")]
 print(ids, "->", repr("".join(vocabulary[i] for i in ids)))

@@ -4,7 +4,7 @@ Word-level tokenization and out-of-vocabulary words
 
 The simplest tokenizer splits a text at spaces and punctuation and numbers the words.
 What is lost? At the end of this lesson you can build one in ten lines, measure how
-often it fails and why a larger vocabulary doesn't help, and say what subwords are for.
+often it fails, and explain why a larger vocabulary is no cure, but subwords are.
 """
 
 # %%
@@ -44,8 +44,7 @@ for text in ("The cat chased the ball.", "Fluffkins  wasn't on THE mat!"):
     print(f"{text!r:32}", encode(text), repr(decode(encode(text))))
 
 # %%
-# The first sentence is new, and can still be read. Of the second, three things are
-# lost:
+# The first sentence is new, and can still be read. The second loses three things:
 #
 # - *Unknown words.* Fluffkins is not in the vocabulary: it is **out of vocabulary**
 #   (**OOV**), and becomes the special token ``[UNK]``. So do "!" and the three parts of
@@ -53,9 +52,9 @@ for text in ("The cat chased the ball.", "Fluffkins  wasn't on THE mat!"):
 # - *Case.* "THE" has become "the".
 # - *Spacing.* The ids don't say where there were two spaces and where there were none.
 #
-# No later part of a model can restore what is lost here. The package's
-# ``BasicTokenizer`` is the same tokenizer, and so is this one of the library
-# ``tokenizers``, whose normalizer and pre-tokenizer are ours:
+# No later part of a model can restore them. The package's ``BasicTokenizer`` is the
+# same tokenizer, and so is this one of the library ``tokenizers``, with our normalizer
+# and pre-tokenizer. (Its ids are in the order of frequency.)
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from lmviz import tokenization
@@ -99,20 +98,25 @@ new_words = [word for line in new for word in split(line)]
 seen = [word for line in lines for word in split(line)]
 drawn = rng.choices(seen[: len(seen) // 8], k=len(seen))
 
+
+def exponent(words, n):
+    """Return how fast the vocabulary grows from n / 2 to n words: 1 if all are new."""
+    return math.log2(len(set(words[:n])) / len(set(words[: n // 2])))
+
+
 sizes = [len(seen) >> k for k in range(6, -1, -1)]
-grows = [len(set(seen[:n])) for n in sizes]
-ends = [len(set(drawn[:n])) for n in sizes]
 known = [set(seen[:n]) for n in sizes]
+grows = [len(words) for words in known]
+ends = [len(set(drawn[:n])) for n in sizes]
 rates = [sum(w not in words for w in new_words) / len(new_words) for words in known]
-print("words read  vocabulary  control  OOV rate")
-for row in zip(sizes, grows, ends, rates, strict=True):
-    print("{:10,}  {:10,}  {:7,}  {:8.1%}".format(*row))
+print("words read  vocabulary  exponent  control  exponent  OOV rate")
+for n, size, end, rate in zip(sizes, grows, ends, rates, strict=True):
+    row = f"{n:10,}  {size:10,}  {exponent(seen, n):8.2f}"
+    print(f"{row}  {end:7,}  {exponent(drawn, n):8.2f}  {rate:8.1%}")
 
 # %%
-beta = math.log(grows[-1] / grows[0]) / math.log(sizes[-1] / sizes[0])
 once = list(Counter(seen).values()).count(1)
-print(f"exponent {beta:.2f}: ten times the text has {10**beta:.1f} times the words")
-print(f"words that occur once: {once:,} ({once / grows[-1]:.0%})")
+print(f"{once} of {grows[-1]:,} words occur once: {once / grows[-1]:.0%}")
 
 # %%
 # sphinx_gallery_fold
@@ -129,33 +133,33 @@ right.semilogx(sizes, [100 * rate for rate in rates], marker="o")
 right.set(title="OOV rate of new text", xlabel="words read", ylabel="unknown words (%)")
 right.set_ylim(0, None)
 plots.caption(
-    "The vocabulary grows without end, and new text still has unknown words. Left: "
+    "The vocabulary keeps growing, and new text still has unknown words. Left: "
     f"{grows[-1]:,} words after {sizes[-1]:,} read, where a closed list levels off at "
     f"{ends[-1]:,}. Right: the OOV rate falls from {rates[0]:.0%} to {rates[-1]:.1%}.",
     alt="Two panels. On logarithmic axes, the vocabulary of the manual is nearly a "
-    "rising line, while the control bends and becomes flat. The OOV rate "
-    "falls quickly at first, and then slowly.",
+    "rising line, and the control becomes flat. The OOV rate falls, at last slowly.",
 )
 plt.show()
 
 # %%
-# After 88,754 words the vocabulary has 3,321 entries, and it has not stopped growing,
-# when the closed list has long levelled off at 1,398. The growth follows **Heaps'
-# law**,
+# After 88,754 words the vocabulary has 3,321 entries and still grows, when the closed
+# list has levelled off at 1,398. The growth is described by **Heaps' law**,
 #
 # .. math::
-#    |\mathcal V(n)| \approx K n^{\beta}, \qquad \beta \approx 0.49 ,
+#    |\mathcal V(n)| \approx K n^{\beta}, \qquad 0 < \beta < 1 ,
 #
-# a line on logarithmic axes: ten times the text has 3.1 times the words. The OOV rate
-# falls from 18.1% to 2.3%, but each step takes twice the text. A larger vocabulary has
-# a second problem: 28% of its words occur once, and a model can learn little about a
-# word from one sentence. (These are the numbers of this manual; other texts have
-# others.)
+# a line on logarithmic axes. Our exponent is not quite constant: it falls from 0.63 to
+# 0.34 as the manual runs out of new subjects, but that of the control falls to 0.01.
+# The OOV rate falls from 18.1% to 2.3%, and each step takes twice the text. A larger
+# vocabulary also has a cost: 28% of its words occur once, and a model can learn little
+# about a word from one sentence.
 #
-# Normalization: a smaller list, a lossy one
-# ------------------------------------------
+# Normalization
+# -------------
 # Lower case is a **normalization**: different spellings are made one before the text is
-# split. We count what it saves, and which of the three losses changes how many lines.
+# split. (Another makes é one code point, see
+# :doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`.) We count what it
+# saves, and how many lines come back after each of the three losses.
 cased = {w for line in lines for w in re.findall(r"\w+|[^\w\s]", line)}
 twins = sorted(w for w in cased if w[0].isupper() and w.lower() in cased)
 saved = len(cased) - grows[-1]
@@ -164,14 +168,14 @@ print("no longer distinct:", *(f"{w}/{w.lower()}" for w in twins if w in dir(bui
 
 package = tokenization.BasicTokenizer.train(lines)
 kept = {
-    "lost case": [line == line.lower() for line in new],
-    "lost spacing": [" ".join(split(line)) == line.lower() for line in new],
-    "lost unknown words": [known[-1].issuperset(split(line)) for line in new],
-    "all three losses": [package.decode(package.encode(line)) == line for line in new],
+    "case lost": [line == line.lower() for line in new],
+    "spacing lost": [" ".join(split(line)) == line.lower() for line in new],
+    "unknown words lost": [known[-1].issuperset(split(line)) for line in new],
+    "all three lost": [package.decode(package.encode(line)) == line for line in new],
 }
 for loss, unchanged in kept.items():
     share = sum(unchanged) / len(new)
-    print(f"{loss:20}  {share:5.1%} of {len(new)} lines come back")
+    print(f"{loss:20}  {share:5.1%} of {len(new):,} lines")
 
 # %%
 # Lower case saves 526 of 3,847 entries. In this text it also makes ``None`` and "none"
@@ -201,20 +205,17 @@ tokens = len(new_words), sum(map(len, new)), n_subwords
 print("unit        vocabulary  tokens of new text  unknown")
 for row in zip(names, entries, tokens, unknown, strict=True):
     print("{:10}  {:10,}  {:18,}  {:7,}".format(*row))
-lost = Counter(word for word in new_words if word not in known[-1])
-print(*(bpe.encode("Ġ" + word) for word, _ in lost.most_common(3)))
 
 # %%
 # With equally many entries, subwords leave nothing unknown, and keep case and spaces.
-# They don't even need more tokens than words: 22,142 against 25,275, since frequent
-# runs of punctuation become one token, which outweighs the words that are split. The
-# last line shows the most frequent unknown words, now composed of pieces, of which some
-# have a meaning and others haven't.
-#
-# The sentence about Fluffkins in GPT-2's subwords and in our words:
+# They don't even need more tokens than words, 22,142 against 25,275: frequent runs of
+# punctuation become one token, which outweighs the words that are split. The most
+# frequent unknown words, in subwords, and the sentence about Fluffkins in GPT-2's:
 import lmviz
 from lmviz import views
 
+lost = Counter(word for word in new_words if word not in known[-1])
+print(*(bpe.encode("Ġ" + word) for word, _ in lost.most_common(3)))
 gpt2 = lmviz.load_tokenizer("gpt2")
 numbers = gpt2.encode(text).ids
 assert gpt2.decode(numbers) == text
@@ -225,8 +226,8 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 # Summary
 # -------
 # - A word-level tokenizer gives one id to each word, and ``[UNK]`` to all others.
-# - Vocabularies of words grow with the text (Heaps' law), here with an exponent of
-#   0.49, and new text still had 2.3% of unknown words.
+# - Vocabularies of words grow with the text (Heaps' law); new text still had 2.3% of
+#   unknown words.
 # - Normalization makes the list smaller, and cannot be undone.
 # - Subwords of the same number left nothing unknown, in fewer tokens.
 #
