@@ -29,3 +29,10 @@ def test_names_of_functions_are_upright():
     assert '<mi class="up">exp</mi>' in formula
     assert "<mi>x</mi>" in formula
     assert "<mi>&#x003B1;</mi>" in formula
+
+
+def test_lines_of_an_equation_are_aligned():
+    formula = convert("a &= b \\\\\n&= c", "book/tour")
+    assert formula.count("<mtr>") == 2
+    assert "&amp;" not in formula
+    assert "&#x00026;" not in formula

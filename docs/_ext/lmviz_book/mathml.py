@@ -20,7 +20,11 @@ def register(app):
 
 def mathml(self, node, **options):
     """Return a formula, with queries, keys and values in their colours."""
-    text = convert(node.astext(), **options)
+    formula = node.astext()
+    if r"\\" in formula and r"\begin" not in formula:
+        # Lines that are aligned at "&", as LaTeX and Sphinx's own renderers take them.
+        formula = rf"\begin{{split}}{formula}\end{{split}}"
+    text = convert(formula, **options)
     text = NAME.sub(r'<mi class="up">\1</mi>', text)
     if not self.builder.current_docname.startswith(ABOUT_ATTENTION):
         return text
