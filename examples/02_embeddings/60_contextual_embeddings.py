@@ -1,140 +1,238 @@
 """
-One word, two meanings: static or contextual
-============================================
+Contextual embeddings: how a word's vector takes up its context
+===============================================================
 
-The embedding table has one row for ``␣bank``, whether money or a river is meant. Yet a
-language model must tell the two apart to go on sensibly. Where do they part, and how
-much of what parts them is meaning?
+The embedding table has one row for ``␣bank``, whether of a river or for money. In which
+layers do the two meanings separate? At the end of this lesson you can measure it, and
+distinguish the meaning of a word from the topic of its sentence.
 """
 
 # %%
-# Four sentences with the same last word. A model that reads from left to right knows at
-# that word what came before it, and no more. We take the vector of the last token after
-# every layer; layer 0 is what enters the first block.
-import lmviz
-
-lm = lmviz.load()
-texts = {
-    "river 1": "We sat in the grass by the river and fished from the bank",
-    "river 2": "The boat drifted slowly across the water towards the bank",
-    "money 1": "She took a loan and opened a savings account at the bank",
-    "money 2": "He paid the cheque into his account with money from the bank",
-}
-traces = {name: lm.trace(text) for name, text in texts.items()}
-print({name: trace.tokens[-1] for name, trace in traces.items()})
-
-# %%
-# How alike are two of these vectors, layer by layer? One number does not say. Vectors
-# of a deep layer are often alike whatever they stand for, so there has to be a
-# baseline: the last word against all other tokens of the other sentences (but for the
-# first token, which is a case of its own).
+# One row, two contexts
+# ---------------------
+# A **static embedding** is a function of the token alone, :math:`f(x)`. A **contextual
+# embedding** also depends on the tokens around it, its context :math:`c(x)`:
+#
+# .. math::
+#
+#    f(x) \quad\text{against}\quad f(x, c(x)), \qquad
+#    \text{here}\quad f(x_t, c(x_t)) = \tfrac12 x_t + \tfrac12 \bar{x}_{c(t)} .
+#
+# The simplest such function is at the right: half the token's own row, half the mean
+# row
+# :math:`\bar{x}_{c(t)}` of its context. Take *river* = (4, 0), *bank* = (2, 2) and
+# *money* = (0, 4).
 import torch
 
 from lmviz import embeddings
 
-last = {name: trace.hidden_states[:, -1] for name, trace in traces.items()}
+made_up = {"river": [4, 0], "bank": [2, 2], "money": [0, 4]}
 
 
-def by_layer(a, b):
-    return torch.nn.functional.cosine_similarity(a, b, dim=-1)
+def contextual(words, t, causal):
+    """Mix row t with the mean of the other rows that it may use."""
+    rows = torch.tensor([made_up[word] for word in words]).float()
+    others = [i for i in range(len(words)) if i < t or (i > t and not causal)]
+    return (rows[t] + rows[others].mean(0)) / 2 if others else rows[t]
 
 
-def mean(curves):
-    return torch.stack(list(curves)).mean(0).tolist()
-
-
-curves = {
-    "same meaning": mean(
-        by_layer(last[f"{kind} 1"], last[f"{kind} 2"]) for kind in ("river", "money")
-    ),
-    "other meaning": mean(
-        by_layer(last[f"river {i}"], last[f"money {j}"]) for i in (1, 2) for j in (1, 2)
-    ),
-    "other word": mean(
-        by_layer(last[one], trace.hidden_states[:, i])
-        for one in last
-        for other, trace in traces.items()
-        if one != other
-        for i in range(1, len(trace.tokens) - 1)
-    ),
-}
-for name, curve in curves.items():
-    print(f"{name:14} layer 0: {curve[0]:.2f}, middle {curve[len(curve) // 2]:.2f}")
+print("text        left to right  both ways")
+for text in ("river bank", "money bank", "bank river", "bank money"):
+    words = text.split()
+    causal, both = (contextual(words, words.index("bank"), c) for c in (True, False))
+    print("{}  ({:g}, {:g})         ({:g}, {:g})".format(text, *causal, *both))
+banks = [contextual([word, "bank"], 1, True)[None] for word in ("river", "money")]
+print(f"cosine of the first two banks: {float(embeddings.cosine(*banks)):.2f}")
 
 # %%
-# The upper two lines begin together: the same row of the table (where the model adds
-# positions, nearly). Other words before it make even the first one fall; only the gap
-# between the two is meaning. And look at the third before you call any cosine high.
+# After *river*, the vector of *bank* is (3, 1), and after *money* it is (1, 3). The
+# cosine of the two has fallen from 1 to 0.60. If *bank* comes first, a model that reads
+# from left to right has no context yet, and both vectors are (2, 2). A **bidirectional
+# encoder** such as BERT (Devlin et al., 2019) also uses what follows. ELMo (Peters et
+# al., 2018), which made contextual embeddings popular, ran one model in each direction.
+#
+# A causal model cannot look ahead
+# --------------------------------
+# SmolLM2 is a causal model: the vector at position :math:`t` after layer :math:`l` is a
+# function of the tokens up to :math:`t` only. So it may not matter how the sentence
+# goes on.
+import lmviz
+
+lm = lmviz.load()
+first = [
+    lm.trace("The bank was steep and muddy, close to the river", keep="hidden_states"),
+    lm.trace("The bank had closed my account and kept the money", keep="hidden_states"),
+]
+word = first[0].tokens.index("␣bank")
+before, after = (trace.hidden_states[:, word] for trace in first)
+difference = float((before - after).abs().max() / before.abs().max())
+print("tokens:", first[0].tokens[word], first[1].tokens[word])
+print(f"largest absolute difference from the other bank, relative: {difference:.1e}")
+assert difference < 1e-6
+
+# %%
+# The two vectors are equal in every layer. Examples made for BERT, with the word at the
+# beginning, show nothing here: put the word last, and its context before it.
+#
+# Three words with two meanings
+# -----------------------------
+# For each of three words there are three sentences with one meaning and three with the
+# other. The word comes last. In the same sentences we also put four words with one
+# meaning, *house*, *dog*, *tree* and *car*, as controls: whatever happens to their
+# vectors is the topic of the sentence, not a meaning of the word.
+contexts = {
+    "bank": """We sat in the grass by the river and fished from the
+The boat drifted slowly across the water towards the
+After the flood, mud and reeds covered the
+She took a loan and opened a savings account at the
+He paid the cheque into his account with money from the
+To ask about the interest rate, they phoned the""",
+    "bat": """It was dark in the cave, and from the roof hung a
+At dusk, something flew out of the attic, an owl or a
+The vampire turned into a wolf and then into a
+The pitcher threw the ball, and he swung the
+She hit the ball over the fence with her new
+Before the game, the players brought gloves, balls and a""",
+    "match": """He found the candle in the dark and struck a
+To light the stove, she took the box and lit a
+The whole barn had burned down because of one
+The fans cheered as their team won the
+She served well and took the first set of the
+After two goals and a red card, we lost the""",
+}
+controls = ("house", "dog", "tree", "car")
+
+
+@torch.no_grad()
+def run(context, words):
+    """Return the states of all tokens, (L, words, T, d), each word last."""
+    ends = [lm.encode(f" {word}")[-1:] for word in words]
+    ids = torch.stack([torch.cat([lm.encode(context), end]) for end in ends])
+    outputs = lm.module.base_model(input_ids=ids, output_hidden_states=True)
+    return torch.stack(outputs.hidden_states[:-1])
+
+
+runs = {
+    word: [run(context, (word, *controls)) for context in text.splitlines()]
+    for word, text in contexts.items()
+}
+everything = torch.cat([x[:, 0, 1:] for many in runs.values() for x in many], 1)
+common = everything.mean(1, keepdim=True)  # (L, 1, d)
+middle = lm.n_layers // 2
+for name, x in (("as they are", everything), ("centred", everything - common)):
+    cosines = embeddings.random_pair_cosines(x[middle])
+    print(f"state {middle} of {len(common)}, {name}: mean cosine {cosines.mean():.2f}")
+
+# %%
+# ``outputs.hidden_states`` of the transformers library are L + 1 states: the input of
+# the first block, and the output of each block. The last one has passed the final norm,
+# which changes its direction (:doc:`/lessons/02_embeddings/70_residual_stream`), so we
+# leave it out: 30 states, from 0 to 29. They are anisotropic
+# (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in state 15, two tokens have a
+# mean cosine of 0.61. We therefore subtract the mean state of each layer.
+#
+# Same meaning minus other meaning
+# --------------------------------
+# The gap of a word in a state is the mean cosine of its vectors in two sentences with
+# the same meaning, minus the mean for two sentences with different meanings. We also
+# find the most similar of the other five vectors. Does it have the same meaning?
+
+
+def compare(states):
+    """Return the gap, (L,), and how often the most similar one has the same meaning."""
+    unit = torch.nn.functional.normalize(states - common, dim=-1)
+    cosines = unit @ unit.mT  # (L, 6, 6)
+    meaning = torch.tensor([0, 0, 0, 1, 1, 1])
+    same = meaning[:, None] == meaning
+    itself = torch.eye(6, dtype=torch.bool)
+    gap = cosines[:, same & ~itself].mean(1) - cosines[:, ~same].mean(1)
+    closest = cosines.masked_fill(itself, -2).argmax(-1)
+    return gap, (meaning[closest] == meaning).sum(1)
+
+
+gaps, right = {}, {}
+for word, many in runs.items():
+    ends = torch.stack([x[:, :, -1] for x in many], 2)  # (L, words, 6, d)
+    for i, name in enumerate((word, *controls)):
+        gaps[word, name], right[word, name] = compare(ends[:, i])
+
+average = {w: torch.stack([gaps[w, c] for c in controls]).mean(0) for w in contexts}
+shown = [*range(0, lm.n_layers, max(1, lm.n_layers // 6)), lm.n_layers - 1]
+print("state            ", *(f"  {i:4}" for i in shown))
+for word in contexts:
+    for name, gap in ((word, gaps[word, word]), ("controls", average[word])):
+        print(f"{word:5}  {name:8}  ", *(f"  {gap[i]:4.2f}" for i in shown))
+
+# %%
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(6.08, 3.6), layout="constrained")
-for (name, curve), colour, style in zip(
-    curves.items(), plots.PALETTE, ("-", "--", ":"), strict=False
-):
-    ax.plot(curve, style, color=colour, marker="o", ms=4, label=name)
-ax.set(
-    title="“bank” in two sentences, layer by layer",
-    xlabel="layer (0: before the first block)",
-    ylabel="cosine (mean)",
-)
-ax.legend()
-same, other, _ = (curve[len(curve) // 2] for curve in curves.values())
+_, axes = plt.subplots(1, 3, figsize=(7.68, 2.8), sharey=True, layout="constrained")
+for ax, word in zip(axes, contexts, strict=True):
+    others = torch.stack([gaps[word, name] for name in controls])
+    ax.plot(gaps[word, word], color=plots.PALETTE[0], label="the word")
+    ax.plot(average[word], "--", color=plots.PALETTE[1], label="controls (mean)")
+    low, high = others.aminmax(dim=0)
+    ax.fill_between(range(len(low)), low, high, color=plots.PALETTE[1], alpha=0.2)
+    ax.set(title=f"“{word}” and controls", xlabel="state")
+axes[0].set_ylabel("gap of mean cosines")
+axes[0].legend()
 plots.caption(
-    "The two meanings of “bank” separate in the first third of the layers. Mean cosine "
-    f"of two “bank” with the same meaning ({same:.2f} in the middle layer) and with "
-    f"different meanings ({other:.2f}). The third curve, between “bank” and other "
-    "words, is the baseline.",
-    alt="Three curves over the layers. Two start together at 1 and then part, with the "
-    "same meaning above the other meaning. The third rises from near 0 towards them. "
-    "All three drop at the last layer.",
+    "The meanings of “bank” and “match” separate within ten layers, those of “bat” less. "
+    "Gap between pairs of the same and of different meanings; the dashed line and the "
+    "band are the mean and the range of four words without a second meaning.",
+    alt="Three panels with a curve each that rises from 0 in states 4 to 10, to about "
+    "0.25 for bank, 0.1 for bat and 0.4 for match, and a dashed curve below it that "
+    "rises slowly to between 0.1 and 0.2.",
 )
 plt.show()
 
 # %%
-# Do the vectors tell the meanings apart? For each sentence, ask which of the other
-# three has the most similar ``bank``. By chance it is the right one a third of the
-# time, and all four are right once in 15. (In layer 0 all may be equal; then the count
-# is an accident.)
-right = []
-for layer in range(lm.card.n_layers + 1):
-    x = torch.stack([states[layer] for states in last.values()])
-    similarity = embeddings.cosine(x, x).fill_diagonal_(-1)
-    closest = similarity.argmax(1)
-    right.append(int((closest == torch.tensor([1, 0, 3, 2])).sum()))
-print("right of four, layer by layer:", right)
+# In state 0 all gaps are 0.00, since the vectors are equal. They open between states 5
+# and 10: to 0.28 for *bank*, 0.35 for *match*, and only 0.12 for *bat*. The controls
+# have a gap as well, although *house* means the same in all six sentences. In state 15
+# it is 0.06, nearly a third of the 0.21 of *bank*, and in state 29 it is half: the late
+# states depend more on the sentence, whatever the word. For *bat* little is left there,
+# 0.15 against 0.10. Three sentences for each meaning are too few for error bars.
+ratio = [average["bank"][i] / gaps["bank", "bank"][i] for i in (middle, -1)]
+print("share of the controls in the gap of bank: {:.0%}, {:.0%}".format(*ratio))
+for name in ("bank", *controls):
+    n = int((right["bank", name] == 6).sum())
+    print(f"{name:5}  all six are right in {n} of {len(common)} states")
 
 # %%
-# Now a trap, set by examples that were made for another kind of model. Put the word
-# first, and what settles its meaning after it. A model that reads both ways can use
-# that; one that writes from left to right cannot look ahead. At the word, both texts
-# are still the same, in every layer.
-pair = [
-    lm.trace("The bank was steep and muddy, close to the river"),
-    lm.trace("The bank had closed my account and kept the money"),
-]
-word = pair[0].tokens.index("␣bank")
-ahead = [trace.hidden_states[:, word] for trace in pair]
-print("token:", [trace.tokens[word] for trace in pair])
-
-# %%
-# The check: the two vectors must be equal in all layers, but for rounding, while those
-# of the last tokens, which have read different words, must not.
-difference = float((ahead[0] - ahead[1]).abs().max() / ahead[0].abs().max())
-print(f"largest absolute difference, as a share of the largest entry: {difference:.1e}")
-ends = [trace.hidden_states[:, -1] for trace in pair]
-print(f"the last tokens differ by up to {float((ends[0] - ends[1]).abs().max()):.1f}")
-assert difference < 1e-4
-
-# %%
-# **Takeaway.** The table gives one vector for a word; the layers turn it into one for
-# this word in this place, out of what stands before it.
+# The most similar sentence has the same meaning for all six vectors of *bank* in 25 of
+# 30 states, which looks like a proof. It is none: *dog* has 25 as well, and *house* 23.
+# This test detects the topic. Only what a word has in addition to its controls is
+# evidence for a meaning.
 #
-# **Try it.** Move the hint away from the word: begin the first sentence with "By the
-# river" and let ten other words follow before the bank. Predict in which layers the
-# meanings still part.
+# Summary
+# -------
+# - A static embedding is :math:`f(x)`, a contextual one :math:`f(x, c(x))`.
+# - In a causal model the context is what comes before: the first word of two texts has
+#   the same vectors in both. A bidirectional encoder such as BERT uses both sides.
+# - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10. An
+#   unambiguous word in the same sentences has about a third of the gap of *bank* in
+#   state 15: subtract it.
 #
-# **Sources.** Peters et al., *Deep Contextualized Word Representations* (NAACL 2018).
-# Ethayarajh, *How Contextual are Contextualized Word Representations?* (EMNLP 2019), on
-# the baseline.
+# Exercises
+# ---------
+# Repeat the beginning: "The bank was steep and muddy, close to the river. The bank",
+# and the other sentence likewise. Are the vectors of the second *bank* still equal?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    No. The second *bank* can attend to the whole first sentence, so its cosine with
+#    the other second *bank* falls after a few layers. With *house* in both sentences it
+#    falls less. Repeating a text is a way to get embeddings from a causal model that
+#    have seen what follows.
+#
+# Further reading
+# ---------------
+# Peters, Neumann, Iyyer, Gardner, Clark, Lee and Zettlemoyer, *Deep Contextualized Word
+# Representations* (NAACL 2018), on ELMo. Devlin, Chang, Lee and Toutanova, *BERT:
+# Pre-training of Deep Bidirectional Transformers for Language Understanding* (NAACL
+# 2019). Ethayarajh, *How Contextual are Contextualized Word Representations?* (EMNLP
+# 2019).
