@@ -179,7 +179,7 @@ for ax, word in zip(axes, contexts, strict=True):
 axes[0].set_ylabel("gap of mean cosines")
 axes[0].legend()
 plots.caption(
-    "The meanings of “bank” and “match” separate within ten layers, those of “bat” less. "
+    "The meanings of “bank” and “match” separate within ten layers, of “bat” less. "
     "Gap between pairs of the same and of different meanings; the dashed line and the "
     "band are the mean and the range of four words without a second meaning.",
     alt="Three panels with a curve each that rises from 0 in states 4 to 10, to about "
