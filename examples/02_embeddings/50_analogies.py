@@ -246,4 +246,5 @@ for name, (right, same) in included.items():
 # Mikolov, Yih and Zweig, *Linguistic Regularities in Continuous Space Word
 # Representations* (NAACL 2013). Linzen, *Issues in Evaluating Semantic Spaces Using
 # Word Analogies* (RepEval 2016). Rogers, Drozd and Li, *The (Too Many) Problems of
-# Analogical Reasoning with Word Vectors* (*SEM 2017).
+# Analogical Reasoning with Word Vectors* (Joint Conference on Lexical and Computational
+# Semantics 2017).

@@ -113,7 +113,7 @@ plots.caption(
     "The first token is inflated twice, the second time more than a hundredfold. Norm "
     "of the vectors in each state, on a logarithmic axis.",
     alt="Three curves rise to about 700 in state 3, fall to 150, jump to 23,000 in "
-    "state 12 and fall at the end. The curve of the others rises steadily from 3 to 900.",
+    "state 12 and fall at the end. That of the other tokens rises slowly to 900.",
 )
 plt.show()
 
@@ -246,5 +246,4 @@ print(f"mean cosine of states 0 and 1: {turned:.2f}")
 # ---------------
 # Elhage et al., *A Mathematical Framework for Transformer Circuits* (Transformer
 # Circuits Thread 2021). Sun, Chen, Kolter and Liu, *Massive Activations in Large
-# Language Models* (COLM 2024). Xiao, Tian, Chen, Han and Lewis, *Efficient Streaming
-# Language Models with Attention Sinks* (ICLR 2024).
+# Language Models* (COLM 2024).
