@@ -132,7 +132,7 @@ _, axes = plt.subplots(1, 3, figsize=(7.68, 2.6), sharey=True, layout="constrain
 for ax, kind in zip(axes, tables, strict=True):
     for name, colour in (("any tokens", "0.5"), ("common words", plots.PALETTE[0])):
         style = {"density": True, "alpha": 0.55, "color": colour, "label": name}
-        ax.hist(hills[name, kind], 80, (-0.6, 1), **style)
+        ax.hist(hills[name, kind], 80, range=(-0.6, 1), **style)
     ax.set(title=f"The table {kind}", xlabel="cosine of a random pair")
 axes[0].set_ylabel("density")
 axes[0].legend()

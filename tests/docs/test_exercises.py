@@ -10,7 +10,7 @@ import torch
 from lmviz_book.notebooks import plain
 
 import lmviz
-from lmviz import attention, positions
+from lmviz import attention, embeddings, positions
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted(ROOT.glob("docs/exercises/0*.md"))
@@ -164,8 +164,15 @@ MISTAKES = [
         r"\p{N}|'s|'t| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
         "before a digit",
     ),
-    ("02", 3, lambda a, b: a @ b, "dot product"),
-    ("02", 6, lambda rows: rows - rows.mean(1, keepdim=True), "Which axis"),
+    ("02", 3, lambda rows: embeddings.cosine(rows, rows).mean(), "with itself"),
+    ("02", 5, lambda state, position, changed: position >= changed, "No attention yet"),
+    ("02", 5, lambda state, position, changed: position == changed, "has attended"),
+    (
+        "02",
+        6,
+        lambda x: x.diff(dim=0, prepend=0 * x[:1]) @ x[-1] / x[-1].norm(),
+        "square",
+    ),
     ("02", 8, lambda rows: torch.linalg.svd(rows).Vh[0], "centre"),
     ("03", 1, {"attention", "causal attention"}, "the first row"),
     ("03", 2, 1 / 3, "the first layer"),
