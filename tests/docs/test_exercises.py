@@ -149,6 +149,11 @@ def test_the_checks_accept_only_the_solutions(
         assert said.startswith(("Wrong", "Nearly")), (number, said)
 
 
+def _distances():
+    at = torch.arange(7)
+    return (at[:, None] - at).clamp(-2, 2) + 2
+
+
 # Likely mistakes of readers, and a part of the hint that helps.
 MISTAKES = [
     ("01", 1, 3, "number of tokens"),
@@ -178,14 +183,27 @@ MISTAKES = [
     ("03", 2, 1 / 3, "the first layer"),
     ("03", 3, 6, "the slow one"),
     ("03", 10, lambda old, new: (old == new).all(1).nonzero().tolist(), "shrank"),
+    ("03", 5, {3}, "there are more"),
     (
         "03",
         6,
-        lambda x, base: positions.rotary(x, base=base, interleaved=True),
+        lambda x, at, base: torch.stack(
+            [
+                positions.rotary(row.expand(p + 1, -1), base=base, interleaved=True)[p]
+                for row, p in zip(x, at.tolist(), strict=True)
+            ]
+        ),
         "paired neighbours",
     ),
-    ("03", 7, 2, "before the softmax"),
-    ("03", 8, lambda n: 2.0 ** (-8 / n * torch.arange(n)), "with the fraction"),
+    ("03", 7, 5, "close"),
+    (
+        "03",
+        8,
+        lambda q, k, table: (q @ k.T + (q[:, None] * table[_distances()]).sum(-1)) / 2,
+        "minus that of the query",
+    ),
+    ("03", 12, 46, "do complete a turn"),
+    ("03", 13, lambda theta, length, s: theta / s, "more than 4 turns"),
     ("04", 2, lambda n: attention.causal_mask(n).T, "look ahead"),
     (
         "04",
