@@ -127,7 +127,7 @@ assert purity(rows, classes) > max(shuffled)
 # the purity is 67% by distance, and 39% by angle, which ignores how far a point is from
 # the middle. The lesson on skip-gram
 # (:doc:`/lessons/02_embeddings/20_where_embeddings_come_from`) reached 100%, too, from
-# counts of neighbouring words.
+# pairs of neighbouring words.
 #
 # Which words have strangers for neighbours?
 # ------------------------------------------

@@ -9,6 +9,7 @@ from run_lessons import DIFFERENCE, LESSONS, find
 # The lessons that rebuild something, and compare it with the original.
 REBUILD = {
     "02_embeddings/10_embedding_table",
+    "02_embeddings/30_pca",
     "02_embeddings/40_cosine_similarity",
     "02_embeddings/60_contextual_embeddings",
     "02_embeddings/70_residual_stream",
