@@ -18,9 +18,9 @@ distinguish the meaning of a word from the topic of its sentence.
 #    f(x) \quad\text{against}\quad f(x, c(x)), \qquad
 #    \text{here}\quad f(x_t, c(x_t)) = \tfrac12 x_t + \tfrac12 \bar{x}_{c(t)} .
 #
-# The simplest such function is at the right: half the token's own row, half the mean
-# row
-# :math:`\bar{x}_{c(t)}` of its context. Take *river* = (4, 0), *bank* = (2, 2) and
+# The function at the right is about the simplest: half the token's own row :math:`x_t`
+# plus half the mean row :math:`\bar{x}_{c(t)}` of its context. An attention layer is a
+# mixture of this kind, with learned weights. Take *river* = (4, 0), *bank* = (2, 2) and
 # *money* = (0, 4).
 import torch
 
@@ -54,8 +54,8 @@ print(f"cosine of the first two banks: {float(embeddings.cosine(*banks)):.2f}")
 # A causal model cannot look ahead
 # --------------------------------
 # SmolLM2 is a causal model: the vector at position :math:`t` after layer :math:`l` is a
-# function of the tokens up to :math:`t` only. So it may not matter how the sentence
-# goes on.
+# function of the tokens up to :math:`t` only. The rest of the sentence can make no
+# difference.
 import lmviz
 
 lm = lmviz.load()
@@ -71,8 +71,9 @@ print(f"largest absolute difference from the other bank, relative: {difference:.
 assert difference < 1e-6
 
 # %%
-# The two vectors are equal in every layer. Examples made for BERT, with the word at the
-# beginning, show nothing here: put the word last, and its context before it.
+# The two vectors are equal in every layer, and no meaning can be told from them. An
+# example made for BERT may have the word first; for a causal model the context has to
+# come before the word.
 #
 # Three words with two meanings
 # -----------------------------
@@ -124,10 +125,18 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
     print(f"state {middle} of {len(common)}, {name}: mean cosine {cosines.mean():.2f}")
 
 # %%
-# ``outputs.hidden_states`` of the transformers library are L + 1 states: the input of
-# the first block, and the output of each block. The last one has passed the final norm,
-# which changes its direction (:doc:`/lessons/02_embeddings/70_residual_stream`), so we
-# leave it out: 30 states, from 0 to 29. They are anisotropic
+# ``lm.module`` is a model of the transformers library. With the published checkpoint:
+#
+# .. code-block:: python
+#
+#    tokenizer = AutoTokenizer.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
+#    model = AutoModel.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
+#    outputs = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
+#
+# ``outputs.hidden_states`` are L + 1 states: the input of the first block, and the
+# output of each block. The last one has passed the final norm, which changes its
+# direction (:doc:`/lessons/02_embeddings/70_residual_stream`), so we leave it out: 30
+# states, from 0 to 29. They are anisotropic
 # (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in state 15, two tokens have a
 # mean cosine of 0.61. We therefore subtract the mean state of each layer.
 #
@@ -210,11 +219,11 @@ for name in ("bank", *controls):
 # Summary
 # -------
 # - A static embedding is :math:`f(x)`, a contextual one :math:`f(x, c(x))`.
-# - In a causal model the context is what comes before: the first word of two texts has
-#   the same vectors in both. A bidirectional encoder such as BERT uses both sides.
-# - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10. An
-#   unambiguous word in the same sentences has about a third of the gap of *bank* in
-#   state 15: subtract it.
+# - In a causal model the context is what comes before: a word has the same vectors
+#   however the text goes on. A bidirectional encoder such as BERT uses both sides.
+# - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10. Words
+#   without a second meaning have a gap, too, in state 15 of 0.06 against 0.21 for
+#   *bank*: subtract it.
 #
 # Exercises
 # ---------
