@@ -155,8 +155,9 @@ random.seed(0)
 letters = [*map(chr, range(32, 0xD800)), *map(chr, range(0x1F300, 0x1F900))]
 texts = ["".join(random.choices(letters, k=20)) for _ in range(1000)]
 encoded = [tokenizer.encode(text).ids for text in texts]
-print("texts that changed:", sum(map(str.__ne__, map(decode, encoded), texts)))
-assert texts == [*map(decode, encoded)] == [*map(tokenizer.decode, encoded)]
+decoded = [decode(ids) for ids in encoded]
+print("changed texts:", sum(a != b for a, b in zip(decoded, texts, strict=True)))
+assert decoded == texts == [tokenizer.decode(ids) for ids in encoded]
 ids = tokenizer.encode("naïve 🦜!").ids
 print("one by one:", [decode([i]) for i in ids], "together:", decode(ids))
 
@@ -234,8 +235,7 @@ for name, other in {"plural": lambda t: t + "s", "no space": lambda t: t[1:]}.it
 #
 # Exercises
 # ---------
-# A model generates one id at a time. Print its text as it grows, without pieces of
-# characters.
+# A model generates one id at a time. Print the text so far, without half characters.
 #
 # .. admonition:: Answer
 #    :class: dropdown

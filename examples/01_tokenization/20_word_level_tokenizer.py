@@ -132,6 +132,8 @@ left.legend()
 right.semilogx(sizes, [100 * rate for rate in rates], marker="o")
 right.set(title="OOV rate of new text", xlabel="words read", ylabel="unknown words (%)")
 right.set_ylim(0, None)
+for ax in (left, right):
+    ax.xaxis.set_major_formatter("{x:,.0f}")
 plots.caption(
     "The vocabulary keeps growing, and new text still has unknown words. Left: "
     f"{grows[-1]:,} words after {sizes[-1]:,} read, where a closed list levels off at "
@@ -142,7 +144,7 @@ plots.caption(
 plt.show()
 
 # %%
-# After 88,754 words the vocabulary has 3,321 entries and still grows, when the closed
+# After 88,754 words the vocabulary has 3,321 entries and still grows, while the closed
 # list has levelled off at 1,398. The growth is described by **Heaps' law**,
 #
 # .. math::

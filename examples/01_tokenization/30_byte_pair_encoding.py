@@ -130,10 +130,11 @@ for word in ("seat", "teas", "meat", "steak"):
 # %%
 # By rank, "seat" is ``s eat`` as in training, because ``eat`` was learned before
 # ``sea``. Longest match gives ``sea t`` with the same vocabulary. It is the method of
-# WordPiece (:doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`), and no
-# mistake there; but a model needs the tokens that it was trained on. "teas" and "meat"
-# are new words of known tokens. The k of "steak" is in no word of the corpus, and no
-# token; GPT-2 has no such gap, since its characters are all the bytes.
+# WordPiece, by design
+# (:doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`); but a model
+# needs the tokens that it was trained on. "teas" and "meat" are new words composed of
+# known tokens. The k of "steak" is in no word of the corpus, and so is not a token.
+# GPT-2 has no such gap, since it starts with every possible byte instead of letters.
 #
 # A thousand merges
 # -----------------
@@ -156,22 +157,21 @@ words, new_words = (
     for part in (known, new)
 )
 bpe = tokenization.train_bpe(words, n_merges=1000)
-fast = [m.pair for m in bpe.merges]
-size = len(bpe.alphabet) + len(fast)
-trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False)
+fast, vocabulary = [m.pair for m in bpe.merges], set(bpe.vocabulary)
+trainer = trainers.BpeTrainer(vocab_size=len(vocabulary), show_progress=False)
 library.train_from_iterator(known, trainer)
 rust = [tuple(pair) for pair in json.loads(library.to_str())["model"]["merges"]]
 same = fast == rust and fast[:50] == train(words, 50)
 print(f"{len(fast):,} merges as in Rust, the first 50 as on this page: {same}")
 assert same
 
-vocabulary = {*bpe.vocabulary}
-by_rank = [bpe.encode(word) for word in words]
-longest = [longest_match(word, vocabulary) for word in words]
-differ = sum(a != b for a, b in zip(by_rank, longest, strict=True))
+by_rank = {word: bpe.encode(word) for word in words}
+longest = {word: longest_match(word, vocabulary) for word in words}
+differ = sum(by_rank[word] != longest[word] for word in words)
 print(f"split differently: {differ:,} of {len(words):,} words")
-for name, split in (("by rank", by_rank), ("longest match", longest)):
-    print(f"{name}: {sum(map(int.__mul__, map(len, split), words.values())):,} tokens")
+for name, splits in (("by rank", by_rank), ("longest match", longest)):
+    total = sum(len(tokens) * words[word] for word, tokens in splits.items())
+    print(f"{name}: {total:,} tokens")
 
 # %%
 # All merges agree with the library's. By longest match, 967 of the 3,555 words are
@@ -224,7 +224,7 @@ plt.show()
 # On new text, 300 merges reach 2.52 bytes per token, and 700 more only 3.82: the common
 # pairs are used up. On the known text it is 3.95, so that little of the vocabulary is
 # peculiar to it. Whole words reach 3.01 with as many entries, since an entry "other"
-# doesn't help to write "another".
+# doesn't help with "another".
 #
 # Summary
 # -------
