@@ -229,8 +229,8 @@ plt.show()
 # Summary
 # -------
 # - Training merges the most frequent pair of neighbours, again and again.
-# - Encoding replays the merges by rank; longest match splits one word in four
-#   otherwise.
+# - Encoding replays the merges by rank; longest match would split a quarter of the
+#   words differently.
 # - A token of new text represents 3.82 bytes after 1,000 merges, and whole words 3.01.
 #
 # Exercises
