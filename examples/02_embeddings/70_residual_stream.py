@@ -17,9 +17,9 @@ know what one very large number in the first token's vector is for.
 #
 # .. math::
 #
-#    x'_l = x_l + \mathrm{Attn}_l(x_l), \qquad
-#    x_{l+1} = x'_l + \mathrm{MLP}_l(x'_l), \qquad
-#    x_L = x_0 + \sum_{l=0}^{L-1} \mathrm{Attn}_l(x_l) + \mathrm{MLP}_l(x'_l) .
+#    x'_l &= x_l + \mathrm{Attn}_l(x_l) \\
+#    x_{l+1} &= x'_l + \mathrm{MLP}_l(x'_l) \\
+#    x_L &= x_0 + \sum_{l=0}^{L-1} (\mathrm{Attn}_l(x_l) + \mathrm{MLP}_l(x'_l)) .
 #
 # Take width two, :math:`x_0 = (1, 0)`, and four vectors that two layers add.
 import torch
@@ -93,7 +93,7 @@ print("state ", *(f"{lm.tokens(ids[:1])[0]:8}" for ids in passages), "others (me
 for i in sorted({0, *range(1, lm.n_layers, 5), largest - 1, largest, lm.n_layers}):
     print(f"{i:5}  {'   '.join(f'{n:6.0f}' for n in first[:, i])}   {others[i]:6.0f}")
 parts = torch.stack([added[:, :, 0].norm(dim=-1) for _, added in runs]).mean(0)
-for i in parts.flatten().argsort(descending=True)[:4].tolist():
+for i in parts.flatten().argsort(descending=True)[:6].tolist():
     print(f"{('attention', 'MLP')[i % 2]} {i // 2}  adds {parts.flatten()[i]:.0f}")
 
 # %%
@@ -119,9 +119,9 @@ plt.show()
 
 # %%
 # The other tokens grow steadily, from a norm of 3 to 899, since every layer adds its
-# part. The first token is inflated twice, whatever it is. In state 6 it has a norm of
-# 659 to 825, and in state 11 that of the others. Then MLP 11 adds a vector with a norm
-# of 23125, which stays until MLP 28 and MLP 29 add 14427 and 6299 against it.
+# part. The first token is inflated twice, whatever it is. MLP 2 adds 514, so that it
+# has a norm of 659 to 825 in state 6, and MLP 9 takes most of this away. Then MLP 11
+# adds 23125, which stays until MLP 28 and MLP 29 add 14427 and 6299 against it.
 #
 # One number for all first tokens
 # -------------------------------
@@ -149,8 +149,8 @@ for i in (0, largest):
 # their three largest dimensions, a hundred times the even share of 0.5%, but without
 # such an outlier.
 #
-# What is it for?
-# ---------------
+# What the number does
+# --------------------
 # We change a few numbers of state 12 and let the remaining layers run. Three things are
 # measured: the mean surprisal of the next tokens
 # (:doc:`/lessons/05_prediction/50_surprise`), the attention weight on the first token,
@@ -195,8 +195,8 @@ print(f"all tokens equally likely   {torch.tensor(lm.card.vocabulary).log():9.2f
 # **attention sink** (:doc:`/lessons/04_attention/40_what_heads_do`): it gets 0.51 of
 # the attention, and should contribute little. A norm divides each state by its length,
 # so that one huge number makes all others tiny, and with them the value. Without it the
-# value's norm grows from 1.83 to 8.93, and every token receives this vector with a
-# weight of 0.39. The lower weight is no reason: with zeros in the others it is 0.40.
+# value's norm grows from 1.83 to 8.93, and every token receives it with a weight of
+# 0.39. The lower weight cannot be the reason: with zeros in the others it is 0.40.
 #
 # From the token to the next token
 # --------------------------------
@@ -227,8 +227,8 @@ print(f"mean cosine of states 0 and 1: {turned:.2f}")
 #   the sum of all parts so far. Libraries return the last one after the final norm.
 # - In SmolLM2, MLP 11 adds a vector with a norm of 23125 to the first token, and MLP 28
 #   and MLP 29 remove most of it. It is one massive activation, in dimension 507.
-# - This number keeps the value of the attention sink small. With zero in its position,
-#   the surprisal rises from 3.14 to 17.60 nats; no control comes near.
+# - This number keeps the value of the attention sink small. Set to zero, it raises the
+#   surprisal from 3.14 to 17.60 nats; no control comes near.
 #
 # Exercises
 # ---------
@@ -239,8 +239,8 @@ print(f"mean cosine of states 0 and 1: {turned:.2f}")
 #    :class: dropdown
 #
 #    No: only the first token of the whole text is. It alone attends to nothing but
-#    itself, by which the layers can recognise it. With ``<|endoftext|>`` in front, that
-#    token is the long one, and *The* is an ordinary token.
+#    itself, which tells the layers that it is the first. With ``<|endoftext|>`` in
+#    front, that token is the long one, and *The* is an ordinary token.
 #
 # Further reading
 # ---------------
