@@ -169,6 +169,15 @@ MISTAKES = [
         r"\p{N}|'s|'t| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
         "before a digit",
     ),
+    (
+        "02",
+        1,
+        lambda rows, token, next: torch.outer(
+            (rows @ rows[token]).softmax(0) - torch.eye(len(rows))[next],
+            rows[token],
+        ),
+        "it is read, too",
+    ),
     ("02", 3, lambda rows: embeddings.cosine(rows, rows).mean(), "with itself"),
     ("02", 5, lambda state, position, changed: position >= changed, "No attention yet"),
     ("02", 5, lambda state, position, changed: position == changed, "has attended"),
@@ -179,6 +188,7 @@ MISTAKES = [
         "square",
     ),
     ("02", 8, lambda rows: torch.linalg.svd(rows).Vh[0], "centre"),
+    ("02", 9, lambda counts, k: (counts[:, :k], counts[:, :k]), "is possible"),
     ("03", 1, {"attention", "causal attention"}, "the first row"),
     ("03", 2, 1 / 3, "the first layer"),
     ("03", 3, 6, "the slow one"),
