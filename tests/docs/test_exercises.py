@@ -154,6 +154,12 @@ def _distances():
     return (at[:, None] - at).clamp(-2, 2) + 2
 
 
+def forgeable(turns):
+    """Render the turns of a chat as one text, and encode it."""
+    text = "".join(f"<|im_start|>{role}\n{turn}<|im_end|>\n" for role, turn in turns)
+    return lmviz.load_tokenizer("smollm2").encode(text).ids
+
+
 # Likely mistakes of readers, and a part of the hint that helps.
 MISTAKES = [
     ("01", 1, 3, "number of tokens"),
@@ -169,6 +175,9 @@ MISTAKES = [
         r"\p{N}|'s|'t| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
         "before a digit",
     ),
+    ("01", 12, lambda n, d, v, b: 2 * b, "grow with the vocabulary"),
+    ("01", 13, lambda t, o: (len(t) / len(o), 1.0), "characters are not bytes"),
+    ("01", 14, forgeable, "special tokens"),
     (
         "02",
         1,
