@@ -75,7 +75,6 @@ for (name, cut), n in zip(units.items(), known, strict=True):
     print(f"{name:10}  {n:9,}  {len(strips[name]):8}  {len(cut(manual)):7,}")
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots

@@ -119,7 +119,6 @@ once = list(Counter(seen).values()).count(1)
 print(f"{once} of {grows[-1]:,} words occur once: {once / grows[-1]:.0%}")
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots

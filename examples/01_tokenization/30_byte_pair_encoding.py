@@ -199,7 +199,6 @@ for row in zip(steps, *curves.values(), strict=True):
 limit = n_bytes / new_words.total()
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 from lmviz import plots

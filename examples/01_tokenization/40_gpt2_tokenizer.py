@@ -105,7 +105,7 @@ for character in (" ", "é", "数"):
 # :math:`w`, the next merge is the one of lowest rank,
 #
 # .. math::
-#    (a, b)^* = \arg\min_{(a, b) \in P(w) \cap M} \operatorname{rank}(a, b) ,
+#    (a,b)^* = \underset{(a,b) \in P(w) \cap M}{\mathrm{argmin}}\; \mathrm{rank}(a,b) ,
 #
 # until no pair of the word is in :math:`M`. We record the tokens after each merge.
 import json

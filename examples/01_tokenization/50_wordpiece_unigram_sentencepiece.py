@@ -85,7 +85,7 @@ for word in ("eat", "seat", "steam", "steak"):
 # the product is largest, or the sum of the bits :math:`-\log_2 p` smallest:
 #
 # .. math::
-#    x^* = \arg\min_{x_1 \dots x_k = w} \; \sum_{i=1}^{k} -\log_2 p(x_i) .
+#    x^* = \underset{x_1 \dots x_k = w}{\mathrm{argmin}}\; \sum_{i=1}^k -\log_2 p(x_i) .
 #
 # The best way to end at a letter extends a best way to end before it, so one pass from
 # left to right finds it: the **Viterbi algorithm**. We take nine pieces whose
@@ -108,7 +108,6 @@ for cost, split in viterbi("seat", BITS)[1:]:
     print(f"{''.join(split):6}  {cost:4}  {' + '.join(split)}")
 
 # %%
-# sphinx_gallery_fold
 import matplotlib.pyplot as plt
 
 spans = [(s, e) for s, e in product(range(4), range(1, 5)) if "seat"[s:e] in BITS]

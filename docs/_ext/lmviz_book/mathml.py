@@ -4,6 +4,7 @@ import re
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 # Symbols that have the colour of their role, on the pages where they have the role.
@@ -11,7 +12,11 @@ ROLES = {"q": "query", "k": "key", "v": "value"}
 SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
 # Functions such as exp, which are upright.
 NAME = re.compile(r"<mi>([a-zA-Z]{2,})</mi>")
+# What the converter leaves as it is.
+UNKNOWN = re.compile(r">(\\\w+)<")
 ABOUT_ATTENTION = "lessons/04_attention/"
+
+logger = logging.getLogger(__name__)
 
 
 def register(app):
@@ -25,6 +30,10 @@ def mathml(self, node, **options):
         # Lines that are aligned at "&", as LaTeX and Sphinx's own renderers take them.
         formula = rf"\begin{{split}}{formula}\end{{split}}"
     text = convert(formula, **options)
+    if unknown := UNKNOWN.search(text):
+        logger.warning(
+            "a formula has %s, which cannot be shown", unknown[1], location=node
+        )
     text = NAME.sub(r'<mi class="up">\1</mi>', text)
     if not self.builder.current_docname.startswith(ABOUT_ATTENTION):
         return text
