@@ -129,9 +129,9 @@ for name, output in (("separate", U), ("tied", E)):
 # With a separate output matrix, only row 2 gets a gradient, since no other row was
 # read. A token that is absent from the training text keeps its random initial row,
 # apart from weight decay. Using one table at both ends is called **weight tying**
-# (Press and Wolf, 2017). Then every row gets a gradient from every text: a step pulls
-# the output towards the row of the token that follows and away from all others, and
-# them from it. SmolLM2 is tied. Here is the same experiment with all of its layers.
+# (Press and Wolf, 2017). Then every row gets a gradient from every text: a step moves
+# the row of the token that follows towards the output, and all others away from it.
+# SmolLM2 is tied. Here is the same experiment with all of its layers.
 copy = table.clone().requires_grad_()
 hidden = lm.module.base_model(inputs_embeds=copy[ids][None]).last_hidden_state[0]
 for name, output in (("separate", table), ("tied", copy)):
@@ -176,8 +176,8 @@ print(f"{'random pairs':14}", *(f"{cosine:9.2f}" for cosine in found))
 #
 # What does one dimension mean?
 # -----------------------------
-# Ids follow the order in which byte pair encoding learned the tokens, so that a small
-# id means, roughly, a frequent token. How well does each dimension order tokens by
+# Ids follow the order in which the tokenizer learned its tokens, so that a small id
+# means, roughly, a frequent token. How well does each dimension order tokens by
 # frequency? We correlate its values with the order of the ids, over all tokens that are
 # a space and lower-case letters.
 names = lm.tokens(torch.arange(len(table)))

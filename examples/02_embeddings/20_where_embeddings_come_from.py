@@ -114,7 +114,7 @@ def skip_gram(pairs, *, width=16, k=5, steps=1000, batch=1000):
     optimizer = torch.optim.Adam([v.requires_grad_(), u.requires_grad_()], lr=0.02)
     for _ in range(steps):
         word, context = pairs[torch.randint(len(pairs), (batch,))].T
-        noise = pairs[torch.randint(len(pairs), (batch, k)), 1]
+        noise = pairs[torch.randint(len(pairs), (batch, k)), 1]  # by frequency
         positive = (v[word] * u[context]).sum(-1)  # (batch,)
         negative = (v[word][:, None] * u[noise]).sum(-1)  # (batch, k)
         loss = -positive.sigmoid().log() - (-negative).sigmoid().log().sum(-1)
@@ -209,18 +209,18 @@ plt.show()
 
 # %%
 # The points lie around the predicted line: the mean difference from PMI is −1.67, not
-# quite −1.61, and the correlation is 0.93. Shuffled text leads to none (−0.04). GloVe
-# (Pennington et al., 2014) fits the logarithms of the counts directly. In gensim,
-# skip-gram is ``Word2Vec(texts, sg=1, negative=5, window=4)``.
+# quite −1.61, and the correlation is 0.93 (shuffled text: −0.04). GloVe (Pennington et
+# al., 2014) fits logarithms of counts. In gensim: ``Word2Vec(texts, sg=1, window=4)``.
 #
 # From word2vec to a language model
 # ---------------------------------
 # A next-token model takes the step of the third section with each token: :math:`v` is
 # its last vector, the :math:`u_c` are the rows of the output table, and the softmax is
-# over the whole vocabulary. The difference is what :math:`v` has seen. For skip-gram,
-# it is one word, at any position of a window; for a language model, the whole text so
-# far, in order, through all layers. The toy's table, trained in this way, has a purity
-# of 100%. Both kinds of table are *static*: a word has the same row in all contexts.
+# over the whole vocabulary. The difference is what :math:`v` has seen: for skip-gram
+# one word, at any position of a window; for a language model the whole text so far, in
+# order, through all layers. The toy's table, trained in this way, has a purity of 100%.
+# Both tables are *static*: a word has the same row in all contexts. What the layers add
+# is the subject of :doc:`/lessons/02_embeddings/60_contextual_embeddings`.
 #
 # Summary
 # -------

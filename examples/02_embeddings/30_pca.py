@@ -66,10 +66,10 @@ print("shares:", pca(paper)[1])
 # %%
 # In words: centre, find the axes, keep the first two. We apply it to the tokens of a
 # sentence. SmolLM2 sends their vectors through a stack of **blocks**, each of which
-# adds something to them. The vectors between two blocks are a **hidden state**: number
-# 0 are the embeddings, and the last one has also passed a final norm. The package's
-# function and scikit-learn's give the same map, up to the signs of the axes, which are
-# arbitrary.
+# adds something to them. The vectors between two blocks are called a **hidden state**:
+# state 0 has the embeddings, and the last state has also passed a final norm. The
+# package's function and scikit-learn's give the same map, up to the signs of the axes,
+# which are arbitrary.
 import sklearn.decomposition
 
 import lmviz
@@ -132,8 +132,9 @@ plt.show()
 # %%
 # Both maps show more than chance: 57.5% and 50.9% of the variance, against 17.0% for
 # random vectors. The three copies of ``␣the`` coincide before the first block, since
-# SmolLM2 does not add positions to its embeddings. After the last block, the other two
-# are 20.8 and 21.1 away from the first: half the mean distance of two tokens, 42.5.
+# SmolLM2 does not add positions to its embeddings. After the last block each copy has
+# attended to a different text. The other two are 20.8 and 21.1 away from the first,
+# half the mean distance of two tokens (42.5): they have much in common still.
 #
 # One token takes the first axis
 # ------------------------------
@@ -175,13 +176,13 @@ plots.caption(
 plt.show()
 
 # %%
-# In the states 12 to 29, one axis holds 98.0% of the variance or more. It is the
-# direction of the first token, an **attention sink** with a massive activation (see
-# :doc:`/lessons/02_embeddings/70_residual_stream`): in state 15 its vector has the
-# length 22,680, the median of the others 148. On such a map, all other tokens lie on
-# one point. Without the first token, the first axis of state 15 keeps 22.8%. The maps
-# below leave it out of the choice of the axes, and scale all vectors to length 1. Each
-# map is rotated to match the one before. Neighbours are those in all dimensions.
+# In the states 12 to 29, one axis holds 98.0% of the variance or more (and in state 3
+# already 91.3%). It is the direction of the first token, an **attention sink** with a
+# massive activation (see :doc:`/lessons/02_embeddings/70_residual_stream`): in state 15
+# its vector has the length 22,680, the median of the others 148. On such a map, all
+# other tokens lie on one point. Without the first token, the first axis of state 15
+# keeps 22.8%. The maps below leave it out of the choice of the axes, and scale all
+# vectors to length 1. Each map is rotated to match the one before.
 from lmviz import views
 
 views.embeddings(states, trace.tokens, exclude=[0], title="The map after every layer")
