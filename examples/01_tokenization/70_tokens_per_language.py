@@ -188,15 +188,16 @@ for language, locale in locales.items():
     n = sum(len(bpe.encode(word)) for word in split(names[language]))
     own[language] = n / len(countries)
     times = own[language] / own["English"]
-    print(f"{language:9}  {len(bpe.merges):6}  {own[language]:6.1f}  {times:13.2f}")
+    print(f"{language:9}  {len(bpe.merges):6}  {own[language]:6.1f}  {times:13.1f}")
 print("Hindi, pre-tokenized:", len(split([" हिन्दी"])), "pieces of one word")
 
 # %%
-# The ratio of Thai falls from 9.4 to 1.29 and that of Chinese from 4.3 to 0.98. The
-# bytes are no obstacle, then: the first merges restore the letters. Hindi stays at 1.73
-# and stops at 343 merges, for a third reason. GPT-2's pre-tokenizer makes words of
-# letters, but most vowels of Hindi are combining characters in Unicode, not letters. So
-# it cuts one word into 6 pieces, and no merge can join them.
+# With 1,000 merges, all names are long (5.2 tokens in English), but the ratio of Thai
+# falls from 9.4 to 1.3 and that of Chinese from 4.3 to 1.0. Bytes are no obstacle: the
+# first merges restore the letters. Hindi stays at 1.7 and stops at 343 merges, for a
+# third reason. GPT-2's pre-tokenizer makes words of letters, but most vowels of Hindi
+# are combining characters in Unicode, not letters. So it cuts one word into 6 pieces,
+# and no merge can join them.
 #
 # Digits and indentation
 # ----------------------
@@ -211,7 +212,6 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
     digits = n_tokens(map(str, range(1000, 10000)), tokenizer)
     sizes = [len(t) / n_tokens([t], tokenizer) for t in (code, flat)]
     print(f"{name:9}  {digits:18.2f}  {sizes[0]:21.2f}  {sizes[1]:14.2f}")
-
 pieces = gpt2.encode(code).tokens
 print(f"single spaces: {pieces.count('Ġ') / len(pieces):.0%} of GPT-2's tokens of code")
 
@@ -227,11 +227,11 @@ print(f"single spaces: {pieces.count('Ġ') / len(pieces):.0%} of GPT-2's tokens 
 # Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
 # times as many tokens for names in Hindi as in English and 9.4 times as many in Thai.
 # The ratio is a product of bytes and fit, and a vocabulary trained on the language
-# removes most of both (Thai 1.29). Pre-tokenization can keep a language expensive.
+# removes most of both (Thai 1.3). Pre-tokenization can keep a language expensive.
 #
 # Exercises
 # ---------
-# Which language would gain most if the country names were written in capital letters
+# Which language would need most additional tokens if the names were in capital letters
 # (``text.upper()``), and which would not change? Predict, then measure.
 #
 # .. admonition:: Answer
