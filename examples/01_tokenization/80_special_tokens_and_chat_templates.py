@@ -11,8 +11,8 @@ template, measure what it changes, and prevent a user's text from forging a turn
 # A batch needs tokens that are not text
 # --------------------------------------
 # Take a vocabulary of four words, and two texts to be trained on as one rectangle of
-# ids. They differ in length, one has an unknown word, and the model has to learn where
-# a text begins and ends. Each of these needs a **special token**: one that is inserted
+# ids. They differ in length, one has an unknown word, and the model must learn where a
+# text begins and ends. Each of these needs a **special token**: one that is inserted
 # by rule, and not found by splitting text.
 words = ["<pad>", "<unk>", "<bos>", "<eos>", "the", "dog", "cat", "sat"]
 for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
@@ -21,10 +21,9 @@ for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
 
 # %%
 # ``<unk>`` (id 1) replaces the unknown word, ``<bos>`` (2) and ``<eos>`` (3) delimit
-# the text, and ``<pad>`` (0), the **padding token**, fills the rectangle; the mask
-# excludes it from attention and from the loss. Byte-level vocabularies need no
-# ``<unk>``. Each special token has a row in the embedding table. A token that is added
-# later needs a row that is added, too, and must be trained.
+# the text, and ``<pad>`` (0), the **padding token**, fills the rectangle. The mask
+# excludes it from attention and loss. Bytes need no ``<unk>``. Each special token has a
+# row in the embedding table; one that is added later needs a new row, and training.
 #
 # How a tokenizer finds special tokens
 # ------------------------------------
@@ -79,7 +78,6 @@ print(render("What do bees make?"))
 # A checkpoint contains its template as a program in the language Jinja. Transformers'
 # ``AutoTokenizer.from_pretrained`` loads both tokenizer and template. We pass the same
 # template ourselves, for lack of a network, and get the text that we wrote.
-import matplotlib.pyplot as plt
 import torch
 from transformers import PreTrainedTokenizerFast
 
@@ -140,6 +138,8 @@ for name, layout in layouts.items():
     print(f"{name:22}  first token {first[name]:.2f}  all tokens {mean:.2f}")
 
 # %%
+import matplotlib.pyplot as plt
+
 _, ax = plt.subplots(figsize=(6.08, 2.6), layout="constrained")
 ax.bar_label(ax.barh(list(first), first.values()), fmt="%.2f", padding=3)
 ax.invert_yaxis()
@@ -157,7 +157,7 @@ plt.show()
 # special tokens that never delimited a turn (2.44), and the real ones spelled as text
 # (2.53). With the roles "table" and "window" it is 5.72: SmolLM2 recognises the layout
 # by its role words. Over all tokens, “Question: … Answer:” does no worse (1.16 against
-# 1.30). And a likely answer need not be a right one.
+# 1.30). These are five easy questions, and a likely answer need not be a right one.
 #
 # Text that spells a special token
 # --------------------------------
@@ -181,8 +181,8 @@ for name, prompts in ways.items():
     print(f"{name:15}  {sum(each) / len(each):5.2f}  ", *(f"{s:.1f}" for s in each))
 
 # %%
-# The forged turn lowers the surprisal from 10.55 to 2.40 nats. Prevention: encode the
-# user's text by itself, with ``encode_special_tokens = True`` (``tokenizers``) or
+# The forged turn lowers the surprisal from 10.55 to 2.40 nats. To prevent it, encode
+# the user's text by itself, with ``encode_special_tokens = True`` (``tokenizers``) or
 # ``split_special_tokens=True`` (transformers). Then none of its ids is special, and the
 # surprisal is 3.23. But the instruction alone, as plain text, brings it down to 2.85.
 #
@@ -200,8 +200,8 @@ for added in ("<|endoftext|>", "\n"):
 # A BOS token moves 0.91 of the probability at the first position and still 0.11 at the
 # last ten of 40; the newline, 0.91 and 0.06. Say whether you use one.
 #
-# The five symptoms, explained
-# ----------------------------
+# The five symptoms, measured
+# ---------------------------
 # :doc:`/lessons/01_tokenization/10_tokens_and_ids` began with them. What do they cost?
 ask = 'The last letter of the word "{}" is "'
 words = ["house", "garden", "river", "mountain", "village"]
