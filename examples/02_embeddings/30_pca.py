@@ -148,12 +148,8 @@ for state in states:
 lengths = states.norm(dim=-1)
 print("state  first  others  all tokens  without the first")
 for i in range(0, len(states), 3):
-    row = [f"{values[i]:.1%}" for values in shares.values()]
-    print(
-        f"{i:2}  {lengths[i, 0]:,.0f}  {lengths[i, 1:].median():,.0f}  {'  '.join(row)}"
-    )
-least = min(shares["all tokens"][12:30], default=0)
-print(f"least share in the states 12 to 29, with all tokens: {least:.1%}")
+    row = [i, *(f"{x:,.0f}" for x in (lengths[i, 0], lengths[i, 1:].median()))]
+    print(*row, *(f"{values[i]:.1%}" for values in shares.values()), sep="  ")
 
 # %%
 _, ax = plt.subplots(figsize=(6.08, 2.8), layout="constrained")
@@ -185,6 +181,8 @@ plt.show()
 # vectors to length 1. Each map is rotated to match the one before.
 from lmviz import views
 
+least = min(shares["all tokens"][12:30], default=0)
+print(f"least share in the states 12 to 29, with all tokens: {least:.1%}")
 views.embeddings(states, trace.tokens, exclude=[0], title="The map after every layer")
 
 # %%

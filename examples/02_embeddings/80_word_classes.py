@@ -131,9 +131,8 @@ assert purity(rows, classes) > max(shuffled)
 #
 # Which words have strangers for neighbours?
 # ------------------------------------------
-# By cosine, no word has one. By distance, some have: we list them with their
-# neighbours, and for each class the mean length of its rows and the mean cosine of two
-# of its words.
+# By cosine, no word has one. By distance, some have; we list them with their
+# neighbours.
 
 
 def strangers(similarity):
@@ -147,6 +146,9 @@ print("by cosine:  ", *strangers(by_cosine) or ["none"])
 print("by distance:", *strangers(by_distance))
 print(f"purity by distance: {purity(rows, classes, by_distance):.0%}")
 
+# %%
+# A reason may be the lengths of the rows. For each class, we print the mean length and
+# the mean cosine of two of its words.
 within = {}
 print("class  length  cosine")
 for name, members in CLASSES.items():
@@ -185,12 +187,12 @@ for name in sorted(CLASSES, key=within.get):
 
 # %%
 # The answer is in the first two columns. A thing is mentioned again in 0.51 of the
-# cases, and another thing follows only in 0.13: to predict the story's end, the model
-# must know *which* thing it was. So the rows of things must stay apart. After a place,
-# a mood or a deed, the same word is no more likely than others of its class (0.04
-# against 0.04 for deeds): which one it was has no consequence, and their rows have
-# become almost one. The times are the exception: 0.04 against 0.04, and yet a cosine of
-# 0.28. Why?
+# cases, and another thing follows only in 0.13: to predict the rest of the story, the
+# model must know *which* thing it was, and the rows of things must stay apart. After a
+# place, a mood or a deed, the same word is no more likely than others of its class
+# (0.04 against 0.04 for deeds). Which one it was has no consequence, and their rows
+# have become almost one. The order among the other classes is not explained by this.
+# And the times are an exception: 0.04 against 0.04, and yet a cosine of 0.28. Why?
 #
 # .. admonition:: Answer
 #    :class: dropdown
