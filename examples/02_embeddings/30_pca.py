@@ -17,7 +17,7 @@ five lines, say what share of the variance a map keeps, and recognise an outlier
 # mean :math:`\bar x`, the first one is
 #
 # .. math::
-#    v_1 = \operatorname{arg\,max}_{\|v\| = 1} \;
+#    v_1 = \underset{\|v\| = 1}{\mathrm{argmax}}\;
 #    \frac{1}{n} \sum_{i=1}^{n} \big( (x_i - \bar x) \cdot v \big)^2 .
 #
 # Four points in the plane have the mean (0, 0). The sum is largest along the first

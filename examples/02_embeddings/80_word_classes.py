@@ -16,7 +16,7 @@ neighbours, choose the controls, and say why some classes are packed more tightl
 #
 # .. math::
 #    \text{purity} = \frac{1}{n} \sum_{i=1}^{n} [\, c_{n(i)} = c_i \,], \qquad
-#    n(i) = \operatorname{arg\,max}_{j \ne i} \cos(x_i, x_j) ,
+#    n(i) = \underset{j \ne i}{\mathrm{argmax}}\; \cos(x_i, x_j) ,
 #
 # where the bracket is 1 if the equation holds, and 0 otherwise. Here are two colours
 # and two animals in the plane. We compute their purity by cosine, and then that of
