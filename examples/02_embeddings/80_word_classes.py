@@ -10,13 +10,13 @@ neighbours, choose the controls, and say why some classes are packed more tightl
 # %%
 # Purity on paper
 # ---------------
-# Let :math:`c_i` be the class of word :math:`i`, and :math:`n(i)` its nearest neighbour
-# among the other :math:`n - 1` words. The **purity** is the share of words whose
-# nearest neighbour is of their own class,
+# Let :math:`c_i` be the class of word :math:`i`, and :math:`\nu(i)` its nearest
+# neighbour among the other :math:`n - 1` words. The **purity** is the share of words
+# whose nearest neighbour is of their own class,
 #
 # .. math::
-#    \text{purity} = \frac{1}{n} \sum_{i=1}^{n} [\, c_{n(i)} = c_i \,], \qquad
-#    n(i) = \underset{j \ne i}{\mathrm{argmax}}\; \cos(x_i, x_j) ,
+#    \text{purity} = \frac{1}{n} \sum_{i=1}^{n} [\, c_{\nu(i)} = c_i \,], \qquad
+#    \nu(i) = \underset{j \ne i}{\mathrm{argmax}}\; \cos(x_i, x_j) ,
 #
 # where the bracket is 1 if the equation holds, and 0 otherwise. Here are two colours
 # and two animals in the plane. We compute their purity by cosine, and then that of
