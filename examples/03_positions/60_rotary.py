@@ -10,15 +10,16 @@ you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 # %%
 # One pair, 30 degrees a position
 # -------------------------------
-# Take a query and a key of two dimensions. **Rotary position embeddings** (RoPE, Su et
-# al.) rotate the vector at position :math:`p` by the angle :math:`p\theta`, which is
-# multiplication by
+# Take a query and a key of two dimensions. **Rotary position embeddings** (RoPE; Su et
+# al., 2021) rotate the vector at position :math:`p` by the angle :math:`p\theta`, which
+# is multiplication by
 #
 # .. math:: R(p) = \begin{pmatrix} \cos p\theta & -\sin p\theta \\
 #    \sin p\theta & \cos p\theta \end{pmatrix} .
 #
-# On paper, choose :math:`\theta` as 30 degrees. The function below rotates the row of
-# each position; a row may hold several pairs, each with its own angle.
+# For an example on paper, let :math:`\theta` be 30 degrees. The function below rotates
+# row :math:`p` of a matrix by position :math:`p`. A row may hold several pairs, each
+# with its own angle.
 import math
 
 import torch
@@ -32,17 +33,12 @@ def rotate(x, theta):
 
 
 right, up = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-print("positions  rotated query   rotated key      dot product")
+print("positions        rotated query    rotated key      dot product")
 for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
     q, k = (rotate(v.expand(13, 2), math.radians(30)) for v in (right, key))
     q, k = (v.round(decimals=4) + 0.0 for v in (q[m], k[n]))
-    cells = ["({:.3f}, {:.3f})".format(*v.tolist()) for v in (q, k)]
-    print(
-        f"{m:2d}, {n:2d}   ",
-        *(f"{cell:15}" for cell in cells),
-        f"{q @ k:.3f}",
-        sep="  ",
-    )
+    cells = [f"{m} and {n}", *("({:.3f}, {:.3f})".format(*v.tolist()) for v in (q, k))]
+    print(*(f"{cell:15}" for cell in cells), f"{q @ k:.3f}", sep="  ")
 
 # %%
 # The query is (1, 0). With the same vector as the key, positions 5 and 3 give 0.500,
@@ -117,9 +113,9 @@ plt.show()
 
 # %%
 # With two pairs, the score at distance 6 (1.958) is nearly that at 0 (2.000), since the
-# fast pair has come round. With 32 pairs, the curve of equal vectors falls, with
-# ripples. That is no law: the random query and key on the left prefer other distances,
-# and a model learns its own.
+# fast pair has come round. With 32 pairs, the score of equal vectors falls with the
+# distance, with ripples. That is not so for all vectors: the random query and key on
+# the left prefer other distances, and a model learns its own.
 #
 # The interactive version has the same frequencies. At width 2, one pair is left.
 from lmviz import views

@@ -160,10 +160,11 @@ scaled = {
     for method in ("linear", "ntk", "yarn", "llama3")
 }
 assert torch.allclose(scaled["yarn"], yarn)
-print(f"as is   {as_is['no gap'][0]:.2f}  {as_is['16,000'][0]:.2f}")
+print("method  no gap  gap of 16,000")
+print(f"as is   {as_is['no gap'][0]:.2f}    {as_is['16,000'][0]:.2f}")
 for name, frequencies in scaled.items():
     near, far = gap_test(frequencies, [0, 16000], scale if name == "yarn" else 1.0)
-    print(f"{name:6}  {near[0]:.2f}  {far[0]:.2f}")
+    print(f"{name:6}  {near[0]:.2f}    {far[0]:.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -176,8 +177,7 @@ ax.set(title="Scaled frequency / trained frequency", xlabel="pair", ylabel="quot
 ax.legend()
 plots.caption(
     "YaRN and Llama 3 keep the fast pairs and slow only the others. Each frequency "
-    "divided by the trained one, for a factor of 4; the shaded pairs never complete a "
-    "turn in training.",
+    "divided by the trained one, factor 4; the shaded pairs make no full turn.",
     alt="Four lines down to 0.25 at the last pair. Linear is there throughout, ntk "
     "falls from 1 at once, yarn from pair 10, and llama3 from pair 16.",
 )
