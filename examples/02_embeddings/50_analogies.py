@@ -93,7 +93,7 @@ def row(word):
 
 man, woman, king = ([row(word)] for word in ("man", "woman", "king"))
 cosines = offset_cosines(table, man, woman, king, lower)[0]
-for i in cosines.argsort(descending=True)[:5]:
+for i in cosines.argsort(descending=True)[:3]:
     print(f"{tokens[lower[i]]:8}  {cosines[i]:.2f}")
 
 # %%
@@ -213,7 +213,7 @@ print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.
 #    next block prints the shares.
 print("relation  right  answer is c  answer is b")
 for name, (right, third, second) in included.items():
-    print(f"{name:8}  {right:5.2f}  {third:11.2f}  {second:11.2f}")
+    print(f"{name:8}  {right:5.2f}  {third:11.0%}  {second:11.0%}")
 
 # %%
 # Summary

@@ -166,7 +166,8 @@ for word, many in runs.items():
         gaps[word, name], right[word, name] = compare(ends[:, i])
 
 average = {w: torch.stack([gaps[w, c] for c in controls]).mean(0) for w in contexts}
-shown = [*range(0, lm.n_layers, max(1, lm.n_layers // 6)), lm.n_layers - 1]
+last = lm.n_layers - 1
+shown = sorted({min(i, last) for i in (0, 5, 10, middle, last)})
 print("state            ", *(f"  {i:4}" for i in shown))
 for word in contexts:
     for name, gap in ((word, gaps[word, word]), ("controls", average[word])):

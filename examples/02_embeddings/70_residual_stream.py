@@ -88,7 +88,7 @@ passages = [lm.encode(" ".join(topics[name].split()))[20:84] for name in names]
 runs = [stream(ids) for ids in passages]
 norms = torch.stack([states.norm(dim=-1) for states, _ in runs])  # (3, L + 1, T)
 first, others = norms[..., 0], norms[..., 1:].median(-1).values.mean(0)
-largest = int((first.mean(0) / others).argmax())
+largest = int((first.mean(0) / others)[:-1].argmax())
 print("state ", *(f"{lm.tokens(ids[:1])[0]:8}" for ids in passages), "others (median)")
 for i in sorted({0, *range(1, lm.n_layers, 5), largest - 1, largest, lm.n_layers}):
     print(f"{i:5}  {'   '.join(f'{n:6.0f}' for n in first[:, i])}   {others[i]:6.0f}")
