@@ -213,14 +213,15 @@ for name, ids in groups.items():
         logits = book.module(input_ids=texts, logits_to_keep=1).logits[:, 0]
     own = logits.softmax(-1).gather(1, ids[:, None])
     rank = (logits > logits.gather(1, ids[:, None])).sum(1) + 1
-    print(f"  p {own.mean():.2f}; best rank {rank.min()}, median rank {rank.median()}")
+    print(f"  p {own.mean():.2f}, rank 1: {(rank == 1).sum()} of {len(ids)}", end=", ")
+    print(f"rank up to 1000: {(rank <= 1000).sum()} of {len(ids)}")
 print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 
 # %%
-# The controls have a mean probability of 0.09 and a median rank of 1. The candidates
-# have 0.00, and a best rank of 1601. Most are names from program code, more frequent,
-# it seems, in the tokenizer's training text than in the model's. The row is a hint and
-# no proof: ``<|im_start|>``, which opens each turn of a chat, has 0.97.
+# The controls have a mean probability of 0.09, and 7 of 12 are the first guess. The
+# candidates have 0.00, and none is among the first 1000. Most are names from program
+# code, more frequent, it seems, where the tokenizer was trained than where the model
+# was. A row is no proof: ``<|im_start|>``, which opens turns of a chat, has 0.97.
 #
 # Summary
 # -------
@@ -232,8 +233,7 @@ print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 #
 # Exercises
 # ---------
-# Remove the first six components instead of one: ``eigenvectors[:, -6:]``. What changes
-# for common words, and for king and queen?
+# Remove six components: ``eigenvectors[:, -6:]``. What changes for common words?
 #
 # .. admonition:: Answer
 #    :class: dropdown
