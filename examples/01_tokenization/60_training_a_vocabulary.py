@@ -21,7 +21,7 @@ for n in range(8):
     bpe = tokenization.train_bpe(tiny, n_merges=n)
     length = sum(len(bpe.encode(word)) * times for word, times in tiny.items())
     new, size = (bpe.vocabulary[-1] if n else "-"), len(bpe.vocabulary)
-    print(f"{n:6}  {new:>9}  {size:10}  {2 * size:10}  {length:6}")
+    print(f"{n:<6}  {new:>9}  {size:10}  {2 * size:10}  {length:6}")
 
 # %%
 # The first merge saves 23 tokens, the seventh only 2, and each costs the same: that is
@@ -45,22 +45,22 @@ models = {
     "GPT-2": (50_257, 768, 124_439_808),
     "Llama 3 8B": (128_256, 4096, 8_030_261_248),
 }
-print("model            V     d  millions of V d   share  softmax over 2,048 tokens")
+print("model             V     d  V d (millions)  of all  softmax (GB)")
 for name, (v, d, parameters) in models.items():
     table, share, softmax = v * d / 1e6, v * d / parameters, 4 * 2048 * v / 1e9
-    print(f"{name:10} {v:7,}  {d:4}  {table:15.1f}  {share:6.1%}  {softmax:22.2f} GB")
+    print(f"{name:10}  {v:7,}  {d:4}  {table:14.1f}  {share:6.1%}  {softmax:12.2f}")
 
 # %%
 # A fifth of SmolLM2's parameters (21.0%) and almost a third of GPT-2's (31.0%) are rows
 # of the vocabulary. In Llama 3 8B it is 6.5%, and as much again for its separate output
-# matrix. The last column is the memory of the probabilities of one long text.
+# matrix. The last column is the memory of the probabilities for a text of 2,048 tokens.
 #
 # Bytes per token against vocabulary size
 # ---------------------------------------
 # How does :math:`b` grow? We train once with 8,000 merges on nine tenths of the topics
 # of Python's manual, and encode the other tenth with its first 125 merges, its first
-# 250, and so on. The last columns are :math:`C(V)` for 1,000 bytes, in two small models
-# of :math:`L` layers, with :math:`N \approx 12\,L d^2`, and in SmolLM2.
+# 250, and so on. The last columns are :math:`C(V)` of 1,000 bytes in GFLOP, for two
+# small models of :math:`L` layers (:math:`N \approx 12\,L d^2`) and for SmolLM2.
 from collections import Counter
 
 from pydoc_data.topics import topics
@@ -91,10 +91,13 @@ costs = {
     name: [2 * (body + (256 + n) * d) * 1000 / found[n] / 1e9 for n in sizes]
     for name, (d, body) in bodies.items()
 }
-print("    V   bytes per token   compute (GFLOP):", "  ".join(costs))
+print("V      bytes per token ", "  ".join(costs))
 for i, n in enumerate(sizes):
     compute = "  ".join(f"{cost[i]:8.2f}" for cost in costs.values())
-    print(f"{256 + n:5}   {found[n]:15.2f}  {'':17}{compute}")
+    print(f"{256 + n:<5}  {found[n]:15.2f}  {compute}")
+
+# %%
+# For comparison, the vocabularies of two real models on the same text:
 for name in ("gpt2", "smollm2"):
     length = len(lmviz.load_tokenizer(name).encode(unseen))
     print(f"{name}'s own: {len(unseen.encode()) / length:.2f} bytes per token")
@@ -193,7 +196,7 @@ for name, drawn in samples.items():
     low, high = min(scores), max(scores)
     print(f"{name:16}  {least:6}  {low:7.2f} to {high:.2f}  {1 - low / whole:13.0%}")
 few = bytes_per_token(manual, unseen, 928)
-print(f"all lines with 928 merges: {few:.2f}, a loss of {1 - few / whole:.0%}")
+print(f"all, 928 merges      928  {few:7.2f} to {few:.2f}  {1 - few / whole:13.0%}")
 
 # %%
 # A tenth of the lines was enough here: 2.73 to 2.77 bytes per token, a loss of at most

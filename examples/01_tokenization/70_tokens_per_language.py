@@ -24,7 +24,8 @@ for word in (" dog", " perro", " σκύλος"):
     encoding = gpt2.encode(word)  # AutoTokenizer.from_pretrained("gpt2")(word)
     ids[word] = encoding.ids
     shown[word] = tokenization.readable_tokens(gpt2, encoding.ids)
-    print(f"{word:10}  {len(word.encode()):7}  {len(word):10}  {len(encoding):6}")
+    visible = word.replace(" ", "␣")
+    print(f"{visible:10}  {len(word.encode()):7}  {len(word):10}  {len(encoding):6}")
 
 # %%
 # The view shows the bytes of each token, and on this page it splits words of your own.
@@ -82,20 +83,19 @@ names = {
 english = names["English"]
 bare = n_tokens([name.strip() for name in english])
 print(f"names: {len(countries)}")
-print(f"English, after a space: {n_tokens(english):.1f} tokens per name")
-print(f"English, without it:    {bare:.1f}")
-print(f"ratios to the latter:   {1 - n_tokens(english) / bare:.0%} smaller")
+print(f"English: {n_tokens(english):.1f} tokens per name; without the space {bare:.1f}")
+print(f"ratios to the latter are {1 - n_tokens(english) / bare:.0%} smaller")
 
 # %%
 # Without the space, an English name costs 3.0 tokens instead of 2.2, and the ratio of a
 # language that gains nothing from the space comes out 28% too small.
 ratios = {}
-print("language   tokens  =  bytes  x   fit")
+print("language   tokens  bytes   fit")
 for language, texts in names.items():
     tokens = n_tokens(texts) / n_tokens(english)
     size = n_bytes(texts) / n_bytes(english)
     ratios[language] = tokens, size, tokens / size
-    print(f"{language:9}  {tokens:6.1f}     {size:5.2f}     {tokens / size:.2f}")
+    print(f"{language:9}  {tokens:6.1f}  {size:5.2f}  {tokens / size:.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -146,14 +146,14 @@ articles = {
     "Chinese": "人人生而自由，在尊严和权利上一律平等。",
 }
 smollm2 = lmviz.load_tokenizer("smollm2")
-print("language   fertility  GPT-2  SmolLM2   (tokens, times English)")
+print("language   fertility  GPT-2 / English  SmolLM2 / English")
 for language, text in articles.items():
     tokens = [n_tokens([text], tokenizer) for tokenizer in (gpt2, smollm2)]
     base = [n_tokens([articles["English"]], tokenizer) for tokenizer in (gpt2, smollm2)]
     fertility = tokens[0] / len(text.split())
     shown = "-" if language in unspaced else f"{fertility:.1f}"
     times = [f"{n / b:.1f}" for n, b in zip(tokens, base, strict=True)]
-    print(f"{language:9}  {shown:>9}  {times[0]:>5}  {times[1]:>7}")
+    print(f"{language:9}  {shown:>9}  {times[0]:>15}  {times[1]:>17}")
 
 # %%
 # The picture is the same: Hindi takes 10.7 times as many tokens as English, Thai 9.7,
@@ -181,23 +181,23 @@ def split(texts):
 
 
 own = {}
-print("language   merges  tokens  times English")
+print("language   merges  tokens  times English  pieces of its name")
 for language, locale in locales.items():
     sample = Counter(split(led(language, locale.languages.values())))
     bpe = tokenization.train_bpe(sample, n_merges=1000)
     n = sum(len(bpe.encode(word)) for word in split(names[language]))
     own[language] = n / len(countries)
     times = own[language] / own["English"]
-    print(f"{language:9}  {len(bpe.merges):6}  {own[language]:6.1f}  {times:13.1f}")
-print("Hindi, pre-tokenized:", len(split([" हिन्दी"])), "pieces of one word")
+    row = f"{language:9}  {len(bpe.merges):6}  {own[language]:6.1f}  {times:13.1f}"
+    print(row, f"{len(split([locale.language_name])):19}")
 
 # %%
 # With 1,000 merges, all names are long (5.2 tokens in English), but the ratio of Thai
 # falls from 9.4 to 1.3 and that of Chinese from 4.3 to 1.0. Bytes are no obstacle: the
 # first merges restore the letters. Hindi stays at 1.7 and stops at 343 merges, for a
 # third reason. GPT-2's pre-tokenizer makes words of letters, but most vowels of Hindi
-# are combining characters in Unicode, not letters. So it cuts one word into 6 pieces,
-# and no merge can join them.
+# are combining characters in Unicode, not letters. So it cuts the word for Hindi into
+# 6 pieces, and no merge can join them.
 #
 # Digits and indentation
 # ----------------------
@@ -207,13 +207,13 @@ import inspect
 
 code = inspect.getsource(argparse)
 flat = " ".join(code.split())
-print("tokenizer  tokens of 4 digits  bytes per token: code  without layout")
+print("tokenizer  tokens of 4 digits  bytes per token  without layout  single spaces")
 for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
     digits = n_tokens(map(str, range(1000, 10000)), tokenizer)
     sizes = [len(t) / n_tokens([t], tokenizer) for t in (code, flat)]
-    print(f"{name:9}  {digits:18.2f}  {sizes[0]:21.2f}  {sizes[1]:14.2f}")
-pieces = gpt2.encode(code).tokens
-print(f"single spaces: {pieces.count('Ġ') / len(pieces):.0%} of GPT-2's tokens of code")
+    pieces = tokenizer.encode(code).tokens
+    row = f"{name:9}  {digits:18.2f}  {sizes[0]:15.2f}  {sizes[1]:14.2f}"
+    print(row, f"{pieces.count('Ġ') / len(pieces):14.0%}")
 
 # %%
 # GPT-2 cuts a four-digit number into 1.99 tokens, at varying points, and SmolLM2 into

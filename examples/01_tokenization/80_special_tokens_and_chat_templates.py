@@ -207,7 +207,7 @@ ask = 'The last letter of the word "{}" is "'
 words = ["house", "garden", "river", "mountain", "village"]
 for write in (str, " ".join):
     s = [float(surprisals(encode(ask.format(write(w))), w[-1])) for w in words]
-    print(f"spelling        {write('house'):9}  last letter {sum(s) / len(s):.2f} nats")
+    print(f"spelling        {write('house')}: last letter {sum(s) / len(s):.2f} nats")
 gpt2 = lmviz.load_tokenizer("gpt2")
 whole = sum(len(gpt2.encode(str(i))) == 1 for i in range(1000, 10000))
 print(f"arithmetic      GPT-2 has {whole} of the 9000 four-digit numbers as tokens")
@@ -215,7 +215,7 @@ digits = encode("0123456789")
 prompts = ["The capital of France is", "The opposite of hot is", "The dog is called"]
 for end in ("", " "):
     p = [float(predict(encode(x + end))[-1, digits].sum()) for x in prompts]
-    print(f"trailing space  {end!r:3}  P(digit) {sum(p) / len(p):.2f}")
+    print(f"trailing space  {end!r} at the end: P(digit) = {sum(p) / len(p):.2f}")
 print("rare names     ", {n: len(encode(f" {n}")) for n in ("Smith", "Szymborska")})
 ours, theirs = (len(t.encode("        x")) - 1 for t in (tokenizer, gpt2))
 print(f"indentation     8 spaces are {theirs} tokens in GPT-2, and {ours} in SmolLM2")
