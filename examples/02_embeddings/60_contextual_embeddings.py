@@ -54,8 +54,7 @@ print(f"cosine of the first two banks: {float(embeddings.cosine(*banks)):.2f}")
 # A causal model cannot look ahead
 # --------------------------------
 # SmolLM2 is a causal model: the vector at position :math:`t` after layer :math:`l` is a
-# function of the tokens up to :math:`t` only. The rest of the sentence can make no
-# difference.
+# function of the tokens up to :math:`t` only. What follows can make no difference.
 import lmviz
 
 lm = lmviz.load()
@@ -66,7 +65,6 @@ first = [
 word = first[0].tokens.index("␣bank")
 before, after = (trace.hidden_states[:, word] for trace in first)
 difference = float((before - after).abs().max() / before.abs().max())
-print("tokens:", first[0].tokens[word], first[1].tokens[word])
 print(f"largest absolute difference from the other bank, relative: {difference:.1e}")
 assert difference < 1e-6
 
@@ -143,8 +141,14 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 # Same meaning minus other meaning
 # --------------------------------
 # The gap of a word in a state is the mean cosine of its vectors in two sentences with
-# the same meaning, minus the mean for two sentences with different meanings. We also
-# find the most similar of the other five vectors. Does it have the same meaning?
+# the same meaning (the pairs :math:`S`), minus that for different meanings (:math:`D`):
+#
+# .. math::
+#
+#    \text{gap} = \frac{1}{|S|} \sum_{(i,j) \in S} \cos(x_i, x_j)
+#      - \frac{1}{|D|} \sum_{(i,j) \in D} \cos(x_i, x_j) .
+#
+# We also ask whether the most similar of the other five has the same meaning.
 
 
 def compare(states):
@@ -164,10 +168,8 @@ for word, many in runs.items():
     ends = torch.stack([x[:, :, -1] for x in many], 2)  # (L, words, 6, d)
     for i, name in enumerate((word, *controls)):
         gaps[word, name], right[word, name] = compare(ends[:, i])
-
 average = {w: torch.stack([gaps[w, c] for c in controls]).mean(0) for w in contexts}
-last = lm.n_layers - 1
-shown = sorted({min(i, last) for i in (0, 5, 10, middle, last)})
+shown = sorted({min(i, lm.n_layers - 1) for i in (0, 5, 10, middle, lm.n_layers)})
 print("state            ", *(f"  {i:4}" for i in shown))
 for word in contexts:
     for name, gap in ((word, gaps[word, word]), ("controls", average[word])):
@@ -192,9 +194,8 @@ plots.caption(
     "The meanings of “bank” and “match” separate within ten layers, of “bat” less. "
     "Gap between pairs of the same and of different meanings; the dashed line and the "
     "band are the mean and the range of four words without a second meaning.",
-    alt="Three panels with a curve each that rises from 0 in states 4 to 10, to about "
-    "0.25 for bank, 0.1 for bat and 0.4 for match, and a dashed curve below it that "
-    "rises slowly to between 0.1 and 0.2.",
+    alt="Three panels with a curve that rises in states 4 to 10, to 0.3 for bank, 0.1 "
+    "for bat and 0.4 for match, and a dashed curve below it that rises slowly to 0.2.",
 )
 plt.show()
 
