@@ -201,7 +201,7 @@ _, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
 for (kind, losses), marker in zip(results.items(), "oxs^", strict=True):
     ax.plot([32, 64, 128], losses, marker=marker, label=kind)
 ax.set(title="Trained on 32 bytes", xlabel="context (bytes)", ylabel="nats per byte")
-ax.set_xticks([32, 64, 128])
+ax.set(xticks=[32, 64, 128], xlim=(28, 165))
 ax.legend(loc="center right")
 plots.caption(
     "ALiBi reads texts four times as long as in training. At 128 bytes of context, its "
