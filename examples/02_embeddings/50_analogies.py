@@ -18,7 +18,7 @@ two baselines such a result needs before it says anything.
 #
 # .. math::
 #
-#    \hat{d} = \arg\max_{w \in C} \cos(E_w,\; E_b - E_a + E_c) .
+#    \hat{d} = \underset{w \in C}{\mathrm{argmax}}\; \cos(E_w,\; E_b - E_a + E_c) .
 import torch
 
 from lmviz import embeddings
