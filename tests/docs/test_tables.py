@@ -36,6 +36,22 @@ def test_a_table_of_words_has_no_header():
     assert len(list(document.findall(nodes.row))) == 3
 
 
+def test_only_a_header_may_begin_with_an_empty_cell():
+    (head,) = shown("      a  b\nc     1  2\nd     3  4\n").findall(nodes.thead)
+    assert [cell.astext() for cell in head.findall(nodes.entry)] == ["", "a", "b"]
+    assert not list(shown("a  b  c\n   1  2\n   3  4\n").findall(nodes.table))
+
+
+def test_lines_around_a_table_stay_as_they_were_printed():
+    document = shown("before\n" + COLUMNS + "one  more\nafter:  1  2\nthe end\n")
+    (printed,) = document
+    kinds = [type(node) for node in printed]
+    assert kinds == [nodes.literal_block, nodes.table, nodes.literal_block]
+    assert printed[0].astext() == "before"
+    assert len(list(printed[1].findall(nodes.row))) == 4
+    assert printed[2].astext() == "after:  1  2\nthe end"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,23 +1,27 @@
 """What a cell prints in columns becomes a table on the page.
 
-The rule is narrow: at least three lines, all with the same number of cells, which two
-or more spaces separate. Anything else stays as it was printed.
+The rule is narrow: at least three lines in a row with the same number of cells, which
+two or more spaces separate. Anything else stays as it was printed.
 """
 
 import re
+from itertools import groupby
 
 from docutils import nodes
 
 GAP = re.compile(r" {2,}")
 NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]\d+)?%?( \w+)?")
 FEWEST_LINES = 3
+ARRAY = re.compile(r"\s*(\[|tensor|array)")
 
 
 def show(app, doctree):
-    """Replace each block of output that is a table."""
+    """Replace each block of output that has a table, and keep its other lines."""
     for block in list(doctree.findall(nodes.literal_block)):
-        if is_output(block) and (rows := rows_of(block.astext())):
-            block.replace_self(nodes.container("", table(rows), classes=["printed"]))
+        parts = parts_of(block.astext()) if is_output(block) else []
+        if any(is_table for is_table, _ in parts):
+            made = [table(part) if is_table else text(part) for is_table, part in parts]
+            block.replace_self(nodes.container("", *made, classes=["printed"]))
 
 
 def is_output(block):
@@ -25,20 +29,38 @@ def is_output(block):
     return "sphx-glr-script-out" in classes or "cell_output" in classes
 
 
-def rows_of(text):
-    """Return the cells of a text that is a table, else nothing."""
-    lines = text.rstrip().splitlines()
-    rows = [[cell.strip() for cell in GAP.split(line.rstrip())] for line in lines]
-    widths = {len(row) for row in rows}
-    if len(rows) < FEWEST_LINES or len(widths) != 1 or widths == {1}:
-        return []
+def parts_of(printed):
+    """Return tables and the lines between them: whether it is one, and its rows."""
+    parts = []
+    for width, lines in groupby(printed.rstrip().splitlines(), width_of):
+        lines = list(lines)
+        is_table = width > 1 and len(lines) >= FEWEST_LINES
+        # Only a header may have an empty cell at its left.
+        is_table = is_table and all(cells_of(line)[0] for line in lines[1:])
+        if parts and not is_table and not parts[-1][0]:
+            parts[-1][1].extend(lines)
+        else:
+            parts.append((is_table, lines))
+    return parts
+
+
+def cells_of(line):
+    return [cell.strip() for cell in GAP.split(line.rstrip())]
+
+
+def width_of(line):
     # What is printed of an array has gaps, too.
-    if any(line.startswith((" ", "[", "tensor", "array")) for line in lines[1:]):
-        return []
-    return rows
+    return 0 if ARRAY.match(line) else len(cells_of(line))
 
 
-def table(rows):
+def text(lines):
+    block = nodes.literal_block(text="\n".join(lines))
+    block["language"] = "none"
+    return block
+
+
+def table(lines):
+    rows = list(map(cells_of, lines))
     columns = len(rows[0])
     group = nodes.tgroup("", cols=columns)
     group += [nodes.colspec(colwidth=1) for _ in range(columns)]
