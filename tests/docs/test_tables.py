@@ -39,7 +39,13 @@ def test_a_table_of_words_has_no_header():
 def test_only_a_header_may_begin_with_an_empty_cell():
     (head,) = shown("      a  b\nc     1  2\nd     3  4\n").findall(nodes.thead)
     assert [cell.astext() for cell in head.findall(nodes.entry)] == ["", "a", "b"]
-    assert not list(shown("a  b  c\n   1  2\n   3  4\n").findall(nodes.table))
+    assert not list(shown("a  b  c\n   x  2\n   y  4\n").findall(nodes.table))
+
+
+def test_numbers_at_the_left_may_be_aligned_at_their_right():
+    (table,) = shown("state  a\n    1  2\n   10  4\n").findall(nodes.table)
+    cells = [cell.astext() for cell in table.findall(nodes.entry)]
+    assert cells == ["state", "a", "1", "2", "10", "4"]
 
 
 def test_lines_around_a_table_stay_as_they_were_printed():

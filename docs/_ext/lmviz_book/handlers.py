@@ -87,7 +87,7 @@ def connect(app):
         for event, handler in handlers:
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 5,
+        "env_version": 6,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

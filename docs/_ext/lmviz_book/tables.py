@@ -45,7 +45,11 @@ def parts_of(printed):
 
 
 def cells_of(line):
-    return [cell.strip() for cell in GAP.split(line.rstrip())]
+    first, *others = (cell.strip() for cell in GAP.split(line.rstrip()))
+    # Numbers at the left may be aligned at their right.
+    if not first and NUMBER.fullmatch(others[0]):
+        return others
+    return [first, *others]
 
 
 def width_of(line):
