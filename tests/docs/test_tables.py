@@ -67,6 +67,7 @@ def test_lines_around_a_table_stay_as_they_were_printed():
         "tensor([[1.,  0.],\n        [0.,  1.],\n        [2.,  2.]])\n",
         "[[1  0]\n [0  1]\n [2  2]]\n",
         "no gap\nin any\nof these\n",
+        "an empty line\n\n\n\nis none\n",
     ],
 )
 def test_other_output_stays_as_it_was_printed(text):

@@ -47,7 +47,7 @@ def parts_of(printed):
 def cells_of(line):
     first, *others = (cell.strip() for cell in GAP.split(line.rstrip()))
     # Numbers at the left may be aligned at their right.
-    if not first and NUMBER.fullmatch(others[0]):
+    if not first and others and NUMBER.fullmatch(others[0]):
         return others
     return [first, *others]
 
