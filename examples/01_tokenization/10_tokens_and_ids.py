@@ -12,8 +12,9 @@ tokenizer, and name five weaknesses of language models that begin here.
 # Five symptoms
 # -------------
 # A **tokenizer** splits a text into **tokens**: words, parts of words, characters or
-# bytes. Here are five kinds of text that language models find hard, each with an easier
-# one, as GPT-2's tokenizer splits them; ``␣`` is a space.
+# bytes. The model receives a number for each token, and no letters. Therefore some
+# texts are harder for it than similar ones. Here are five examples, as GPT-2's
+# tokenizer splits them. A ``|`` separates two tokens, and ``␣`` is a space.
 import lmviz
 from lmviz import tokenization, views
 
@@ -25,39 +26,40 @@ def split(text):
 
 
 symptoms = {
-    "spelling": ("b e r r y", " strawberry"),
-    "arithmetic": ("1000", "1234567"),
+    "spelling": ("s t r a w b e r r y", " strawberry"),
+    "arithmetic": ("1000", "1234"),
     "trailing space": (" France is", " France is "),
     "rare names": (" Smith", " Szymborska"),
     "indentation": ("return x", " " * 8 + "return x"),
 }
-print(f"{'symptom':14}  {'easier':14}  tokens  {'harder':26}  tokens")
+print(f"{'symptom':14}  {'easier':29}  tokens  {'harder':26}  tokens")
 for name, texts in symptoms.items():
     easy, hard = map(split, texts)
-    left = f"{'|'.join(easy):14}  {len(easy):6}"
+    left = f"{'|'.join(easy):29}  {len(easy):6}"
     print(f"{name:14}  {left}  {'|'.join(hard):26}  {len(hard):6}")
 
 # %%
-# - *Spelling.* "strawberry" is 1 token: a single number, in which no r can be seen,
-#   unlike in letters with spaces between them.
-# - *Arithmetic.* ``1234567`` is split into 123, 45 and 67. The groups are those that
-#   were frequent, not those of the digits' values.
-# - *Trailing space.* The last space becomes a token. In ordinary text it is the
-#   beginning of the next one, as in ``␣Paris``.
-# - *Rare names.* Smith is 1 token, Szymborska 5, none of which is a name.
-# - *Indentation.* Eight spaces turn the 2 tokens of a line of code into 9.
+# The harder text may have more tokens or fewer, but they hide something:
 #
-# These are causes, not yet effects. The chapter's last lesson comes back to all five:
-# :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
+# - *Spelling.* "strawberry" is 1 token. Nothing in this one number says that the word
+#   has three r's. If the letters are separated by spaces, each is a token.
+# - *Arithmetic.* ``1000`` is 1 token, but ``1234`` is split into 12 and 34. Nothing
+#   says that the first token means twelve hundred.
+# - *Trailing space.* The space at the end becomes a token. In ordinary text it begins
+#   the next token, such as ``␣Paris``, which can now no longer follow.
+# - *Rare names.* Smith is 1 token. Szymborska has 5, none of which is a name.
+# - *Indentation.* Eight spaces turn 2 tokens into 9, which the model must count.
+#
+# All return in :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
 #
 # One text, four units
 # --------------------
-# What should a token be? We compare words, characters, **bytes** (the 256 values that
-# files consist of) and **subwords** (frequent words and parts of words): how many
-# different ones there are, and how many a sentence and Python's manual take.
+# What should a token be? We compare four units: words, characters, **bytes** (the 256
+# numbers that files consist of) and **subwords**, which are frequent words and parts of
+# words. We split a sentence and the manual behind Python's ``help()``. The column
+# "different" counts the different units of the manual, and "list" those that exist.
 import pydoc_data.topics
 import re
-import sys
 
 manual = "\n".join(pydoc_data.topics.topics.values())
 units = {
@@ -68,11 +70,12 @@ units = {
 }
 sentence = "The naïve dog wasn't overfed."
 strips = {name: cut(sentence) for name, cut in units.items()}
-n_words = len(set(units["words"](manual)))
-known = [n_words, sys.maxunicode + 1, 256, tokenizer.get_vocab_size()]
-print("unit        different  sentence   manual")
-for (name, cut), n in zip(units.items(), known, strict=True):
-    print(f"{name:10}  {n:9,}  {len(strips[name]):8}  {len(cut(manual)):7,}")
+lists = ["no end", "Unicode", "256", f"{tokenizer.get_vocab_size():,}"]
+print("unit        sentence   manual  different  list")
+for (name, cut), size in zip(units.items(), lists, strict=True):
+    parts = cut(manual)
+    n, different = len(strips[name]), len(set(parts))
+    print(f"{name:10}  {n:8}  {len(parts):7,}  {different:9,}  {size}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -89,12 +92,14 @@ plots.caption(
 plt.show()
 
 # %%
-# Characters and bytes make the manual four times as long as words do: 465,048 and
-# 466,195 units instead of 114,029. But the list of words has no end, as the :doc:`next
-# lesson </lessons/01_tokenization/20_word_level_tokenizer>` shows; the manual alone has
-# 4,194. Subwords are the compromise: a fixed list of 50,257, and 139,015 tokens. The
-# rare "overfed" is ``␣over`` and ``fed``. That this makes sense is luck: the list is
-# made by :doc:`counting pairs </lessons/01_tokenization/30_byte_pair_encoding>`.
+# Subwords combine a short text with a finite list. In characters or bytes, the manual
+# is four times as long as in words: 465,048 and 466,195 units instead of 114,029. Words
+# are few, but their list has no end, as the :doc:`next lesson
+# </lessons/01_tokenization/20_word_level_tokenizer>` shows: this manual alone has 4,194
+# different ones. GPT-2's list of subwords has 50,257 entries, and the manual is 139,015
+# tokens long. The word "overfed" is not in the list, so it is ``␣over`` and ``fed``.
+# Not every split is as meaningful, since the list comes from counting
+# (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`).
 #
 # Encode and decode
 # -----------------
@@ -107,7 +112,8 @@ plt.show()
 #    \mathrm{encode}(t_1 \cdots t_T) = (i_1, \dots, i_T), \quad \mathcal V[i_k] = t_k;
 #    \qquad \mathrm{decode}(i_1, \dots, i_T) = \mathcal V[i_1] \cdots \mathcal V[i_T].
 #
-# First a vocabulary of five tokens, then GPT-2's, for which you can enter a text, too:
+# We begin with a vocabulary of five tokens, and a text split by hand (later lessons
+# choose the split). Then GPT-2's tokenizer does it; in the view you can enter a text.
 vocabulary = ["t", "s", "tea", " sea", "m"]
 ids = [vocabulary.index(token) for token in ("tea", " sea", "t")]
 print(ids, "->", repr("".join(vocabulary[i] for i in ids)))
@@ -118,8 +124,8 @@ print(encoding.ids, "->", repr(tokenizer.decode(encoding.ids)))
 views.tokens({"GPT-2": split(text)}, ids={"GPT-2": encoding.ids}, tokenizers=["gpt2"])
 
 # %%
-# ``Ġ`` is how GPT-2's vocabulary file writes the space, to keep it visible: an ordinary
-# byte, and no special token. The model gets only the ids. The same in ``transformers``:
+# ``Ġ`` is how GPT-2's vocabulary file writes a space, to keep it visible. In
+# ``transformers``, the same steps are:
 #
 # .. code-block:: python
 #
@@ -137,9 +143,9 @@ print("bytes    ", *(f"{c.encode().hex(' '):5}" for c in word), sep="  ")
 print("alphabet ", *(f"{c:5}" for c in written), sep="  ")
 
 # %%
-# So ``ï`` is two bytes, written ``Ã¯``. Decoding joins the tokens, turns the byte
-# alphabet into bytes, and reads them as UTF-8. We test the round trip, from text to ids
-# and back, on a thousand texts of random characters.
+# The letter ``ï`` is two bytes, written ``Ã¯``. To decode, we join the tokens, turn the
+# alphabet back into bytes, and read these as UTF-8. We test it on a thousand texts of
+# random characters.
 import random
 
 byte_of = {character: byte for byte, character in alphabet.items()}
@@ -154,93 +160,102 @@ random.seed(0)
 letters = [*map(chr, range(32, 0xD800)), *map(chr, range(0x1F300, 0x1F900))]
 texts = ["".join(random.choices(letters, k=20)) for _ in range(1000)]
 encoded = [tokenizer.encode(text).ids for text in texts]
-decoded = [decode(ids) for ids in encoded]
-print("changed texts:", sum(a != b for a, b in zip(decoded, texts, strict=True)))
-assert decoded == texts == [tokenizer.decode(ids) for ids in encoded]
-ids = tokenizer.encode("naïve 🦜!").ids
-print("one by one:", [decode([i]) for i in ids], "together:", decode(ids))
+assert texts == [*map(decode, encoded)] == [*map(tokenizer.decode, encoded)]
+ids = tokenizer.encode(" naïve 🦜!").ids
+print("one by one:", [decode([i]) for i in ids], "together:", repr(decode(ids)))
 
 # %%
-# No text changed, and the library decodes them alike: as all 256 bytes are tokens, what
-# has no token of its own is spelled in bytes. The parrot's four bytes are three tokens.
-# Decoded one by one, each gives the replacement character �, since none is a character.
+# All texts come back, from our function and from the library's. Every byte is a token,
+# so a character without a token of its own is spelled in bytes. The parrot's four bytes
+# are three tokens. Decoded by itself, each gives the replacement character �, since
+# none is a whole character.
 #
 # Four stages
 # -----------
-# A tokenizer is a pipeline of four stages, each of which may be missing: the
-# **normalizer** rewrites the text (to lower case, é as one code point); the
-# **pre-tokenizer** cuts it into words; the *model* splits each word into tokens; the
-# **post-processor** adds **special tokens**, which represent no text but, say, its end.
+# A tokenizer is a pipeline of four stages, all but the third of them optional:
+#
+# #. The **normalizer** rewrites the text, for example in lower case.
+# #. The **pre-tokenizer** cuts the text into words.
+# #. The *model* (the tokenizer's, not the language model) splits each word into tokens.
+# #. The **post-processor** adds **special tokens**, such as one for the end of a text.
+#    These are not part of the ordinary vocabulary: they are inserted by a rule or
+#    recognized as a whole, and never composed of smaller tokens.
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 tiny = Tokenizer(models.WordLevel({"[BOS]": 0, "[UNK]": 1, "tea": 2, ",": 3}, "[UNK]"))
 tiny.normalizer = normalizers.Lowercase()
 tiny.pre_tokenizer = pre_tokenizers.Whitespace()
-template = processors.TemplateProcessing("[BOS] $A", None, [("[BOS]", 0)])
-tiny.post_processor = template
+template = "[BOS] $A"  # a token for the beginning of the sequence, and the text
+tiny.post_processor = processors.TemplateProcessing(template, None, [("[BOS]", 0)])
 normal = tiny.normalizer.normalize_str("Tea, HAM")
 print("normalizer     ", normal)
 print("pre-tokenizer  ", *(w for w, _ in tiny.pre_tokenizer.pre_tokenize_str(normal)))
 print("model          ", *tiny.encode(normal, add_special_tokens=False).tokens)
 print("post-processor ", *tiny.encode(normal).tokens)
+
+# %%
+# The word "ham" is not in the vocabulary, and becomes ``[UNK]``, the unknown token.
+# GPT-2's tokenizer has no normalizer and no post-processor. It has one special token,
+# ``<|endoftext|>``, and recognizes it in a text that spells it:
 ids = tokenizer.encode("a<|endoftext|>b").ids
-print("GPT-2's default", "", tokenizer.decode(ids))
-print("without skips  ", tokenizer.decode(ids, skip_special_tokens=False))
+print(ids, tokenizer.decode(ids), tokenizer.decode(ids, skip_special_tokens=False))
 assert tokenizer.normalizer is tokenizer.post_processor is None
 
 # %%
-# GPT-2's tokenizer has no normalizer and no post-processor. Its one special token,
-# ``<|endoftext|>``, is recognized in a text that spells it. Decoded, the text is "ab":
-# not because it was lost, but because ``tokenizers`` skips special tokens by default
-# (``transformers`` doesn't). With ``skip_special_tokens=False`` it comes back.
+# The library ``tokenizers`` leaves out special tokens when it decodes, unless
+# ``skip_special_tokens=False``. In ``transformers``, this is the default.
 #
 # Ids are names
 # -------------
-# What do neighbours in the vocabulary have in common? We average how often tokens occur
-# in the manual, and measure how far apart the ids of related words are.
+# Do tokens with neighbouring ids have anything in common? Here are six of them, and how
+# often tokens occur in the manual. (The ids below 256 are the single bytes.)
 from collections import Counter
-from statistics import mean, median
 
 for i in range(18708, 18714):
     print(i, repr(tokenizer.decode([i])))
 counts = Counter(tokenizer.encode(manual).ids)
 for first, last in ((256, 999), (1000, 4999), (20_000, 50_256)):
-    times = mean(counts[i] for i in range(first, last + 1))
+    times = sum(counts[i] for i in range(first, last + 1)) / (last + 1 - first)
     print(f"ids {first:,} to {last:,} occur {times:.2f} times on average")
 
+# %%
+# They are about equally frequent. Low ids belong to frequent tokens, because the method
+# that makes the vocabulary finds these first: up to 999 they occur 52.62 times on
+# average, from 20,000 only 0.25 times. Do neighbours share a meaning, too? We take each
+# word that is a token with its space and without it, and measure how far apart the two
+# ids are. The baseline is the distance if the same ids are paired in all possible ways.
+import numpy as np
+
 ids = tokenizer.get_vocab()
-words = sorted(token for token in ids if re.fullmatch("Ġ[a-z]{3,}", token))
-for name, other in {"plural": lambda t: t + "s", "no space": lambda t: t[1:]}.items():
-    pairs = [(ids[t], ids[other(t)]) for t in words if other(t) in ids]
-    mixed = random.sample([j for _, j in pairs], len(pairs))
-    near = median(abs(i - j) for i, j in pairs)
-    far = median(abs(i - j) for (i, _), j in zip(pairs, mixed, strict=True))
-    print(f"{name}: {len(pairs):,} pairs, {near:,.0f} apart, at random {far:,.0f}")
+words = [token[1:] for token in ids if re.fullmatch("Ġ[a-z]{3,}", token)]
+pairs = [(ids["Ġ" + word], ids[word]) for word in words if word in ids]
+left, right = np.array(pairs).T
+near, far = np.median(abs(left - right)), np.median(abs(left[:, None] - right))
+print(f"{len(pairs):,} words: median distance {near:,.0f}, all pairs {far:,.0f}")
 
 # %%
-# Low ids are frequent tokens, since these were learned first: up to 999 they occur
-# 52.62 times on average, from 20,000 only 0.25 times. So neighbours have similar
-# frequencies. They share no meaning: a word with and without its space is 17,558 ids
-# apart, no less than random pairs (16,888). A plural is 10,711 from its singular, less
-# than at random (14,507), since both are common. An id is a name, not an amount.
+# No: the two ids of a word are as far apart, 17,558, as those of two random words
+# (17,332). An id is a name, not an amount.
 #
 # Summary
 # -------
 # - A tokenizer splits a text into tokens of a fixed vocabulary; the model gets their
-#   ids. GPT-2's 50,257 tokens are made of bytes, so that no text is lost.
-# - Subwords are nearly as few as words, and their list has an end.
+#   ids. GPT-2's 50,257 tokens are made of bytes, so no text is lost.
+# - Subwords make a text nearly as short as words do, and their list is finite.
 # - The stages are normalizer, pre-tokenizer, model and post-processor.
 # - Decode ids together, and know whether the library skips special tokens.
 #
 # Exercises
 # ---------
-# A model generates one id at a time. Print the text so far, without half characters.
+# A model generates one id at a time. Print the text so far after each id, without
+# incomplete characters (``codecs.getincrementaldecoder`` keeps bytes until then).
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Pass the bytes of each token to ``codecs.getincrementaldecoder("utf-8")()``. Its
-#    ``decode`` keeps an incomplete character until its last byte has come.
+#    Make one ``codecs.getincrementaldecoder("utf-8")("replace")``, and pass the bytes
+#    of each token to its ``decode``. With ``"replace"``, it accepts bytes that form no
+#    character, which a model may generate.
 #
 # Further reading
 # ---------------
