@@ -16,52 +16,52 @@ as a matrix product, say which rows a text trains, and test what one dimension m
 import torch
 
 one_hot = torch.eye(4)
-lengths = one_hot.norm(dim=1)
 print("token 2:", one_hot[2])
-print("cosines:", (one_hot @ one_hot.T) / (lengths[:, None] * lengths), sep="\n")
+print("cosines:", one_hot @ one_hot.T, sep="\n")  # all lengths are 1
 
 # %%
-# The **cosine** of two vectors, their dot product divided by their lengths, is 1 for
-# the same direction and 0 for a right angle. Any two different one-hot vectors have
-# cosine 0. Written this way, *dog* is as unlike *cat* as it is unlike *of*, and each
-# vector is as long as the vocabulary.
+# The **cosine** of two vectors is their dot product divided by both of their lengths.
+# It is 1 for the same direction and 0 for a right angle. Any two different one-hot
+# vectors have the cosine 0, so they say nothing about similarity: *dog* is as different
+# from *cat* as from *of*. They are also long: one number per token of the vocabulary.
 #
 # Looking up a row
 # ----------------
-# A model therefore gives each token a short vector of its own, the token's
+# A model gives each token a shorter vector that it can learn, the token's
 # **embedding**. The embeddings are the rows of a table :math:`E` with :math:`V` rows,
 # one per token of the vocabulary, and :math:`d` columns, the **dimensions**. To
-# **embed** a text is to take the row of each id. As an equation, with the one-hot
-# vector :math:`e_i` of id :math:`i`,
+# **embed** a text is to take the row of each id. With the one-hot vector :math:`e_i` of
+# id :math:`i`, the embedding is a product:
 #
 # .. math::
 #    x = e_i E , \qquad e_i \in \{0, 1\}^V, \quad E \in \mathbb{R}^{V \times d} .
 #
-# All rows but row :math:`i` are multiplied by zero, so the product is row :math:`i`.
-# Here is a table of four rows and three columns, and the text with the ids 2, 0, 2.
+# All rows except row :math:`i` are multiplied by zero, so the product is row :math:`i`.
+# We embed the ids 2, 0, 2 with a table of four rows and three columns.
 E = torch.tensor([[1.0, 0, 2], [0, 1, 1], [1, -1, 0], [0, 2, 1]])
 ids = torch.tensor([2, 0, 2])
 print("rows:", E[ids], "product:", one_hot[ids] @ E, sep="\n")
 print(torch.nn.Embedding.from_pretrained(E)(ids))  # the library way: the same rows
 
 # %%
-# In words: looking up a row and multiplying by a one-hot vector are the same function.
-# Programs do the lookup, which needs no multiplications; derivations use the product.
+# Looking up a row is the same as multiplying by a one-hot vector. Programs do the
+# lookup, which needs no multiplications; derivations use the product.
 #
 # The table of a language model
 # -----------------------------
 # SmolLM2, the book's model, has a row for each of its 49,152 tokens. The number of
 # columns is called the **width** of the model, its hidden size, or ``d_model``.
-# Libraries process several texts at once, as a **batch**, so a text enters the model
-# with the shape (batch, tokens, width), often written ``[batch, seq, hidden]``.
+# Libraries process several texts at once, as a **batch** (one of the :doc:`ten terms to
+# know first </book/terms>`). The embedded texts have the shape (batch, tokens, width),
+# often written ``[batch, seq, hidden]``.
 import lmviz
 from lmviz import embeddings, transformer
 
-lm = lmviz.load()
+lm = lmviz.load()  # the book's model
 text = "The dog chased the ball because the dog was excited."
 ids = lm.encode(text)
 table = transformer.token_table(lm).detach()
-batch = embeddings.lookup(table, ids[None])  # the same as table[ids[None]]
+batch = embeddings.lookup(table, ids[None])  # a batch of one: table[ids[None]]
 print("table:", tuple(table.shape), "= (V, d)")
 print("batch:", tuple(batch.shape), "= (batch, seq, hidden)")
 
@@ -71,14 +71,13 @@ print(f"largest absolute difference from the model's own embeddings: {difference
 assert difference < 1e-4
 
 # %%
-# With ``transformers``, the table is one call away. The model's output,
-# ``last_hidden_state``, has the same shape, but has passed through all layers.
+# With ``transformers``:
 #
 # .. code-block:: python
 #
 #    model = AutoModel.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
 #    table = model.get_input_embeddings().weight  # (49152, 576)
-#    model(ids[None]).last_hidden_state  # (1, 11, 576), contextual vectors
+#    model(ids[None]).last_hidden_state  # (1, 11, 576): the same, after all layers
 
 # %%
 import matplotlib.pyplot as plt
@@ -105,33 +104,45 @@ plots.caption(
 plt.show()
 
 # %%
-# Both times it occurs, ``␣dog`` has the same row: the table knows neither the position
-# of a token nor the words around it. And ``The`` and ``␣the`` have two unrelated ids;
-# only training can make their rows similar.
+# The token ``␣dog`` occurs twice and has the same row both times: the table knows
+# neither the position of a token nor the words around it. ``The`` and ``␣the`` are two
+# tokens with separate rows. Only training can make such rows similar.
 #
 # Which rows does a text train?
 # -----------------------------
-# The rows are parameters, changed by gradient descent like all others. Say that token 0
-# follows token 2. A model without any layers computes a logit for each token that may
-# come next, as the dot product of row 2 with a row of an output matrix :math:`U`, and
-# its loss is the cross-entropy of their softmax. We let ``autograd`` differentiate the
-# loss with respect to :math:`E`, first with a separate output matrix, then with
-# :math:`U = E`.
+# The rows are parameters, trained to reduce a loss (:doc:`/book/terms`). The simplest
+# model has no layers: it reads the row :math:`x` of a token, and gives each token
+# :math:`j` the logit :math:`u_j \cdot x`, with row :math:`j` of an output matrix. The
+# softmax of the logits is the prediction :math:`p`; the loss is :math:`-\ln p_t` for
+# the token :math:`t` that follows. With :math:`y_t = 1` and all other :math:`y_j = 0`,
+#
+# .. math::
+#    \frac{\partial (-\ln p_t)}{\partial u_j} = (p_j - y_j)\, x , \qquad
+#    \frac{\partial (-\ln p_t)}{\partial x} = \sum_j (p_j - y_j)\, u_j .
+#
+# Let token 0 follow token 2. PyTorch computes the gradient with respect to :math:`E`,
+# first with a separate output matrix, and then with :math:`E` itself in its role.
 E.requires_grad_()
 U = torch.tensor([[0.0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 1, 0]])
-print("length of each row's gradient")
+print("output matrix  row 0  row 1  row 2  row 3  (length of the gradient)")
 for name, output in (("separate", U), ("tied", E)):
-    loss = torch.nn.functional.cross_entropy(E[2] @ output.T, torch.tensor(0))
+    logits = E[2] @ output.T
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(0))
     (gradient,) = torch.autograd.grad(loss, E)
-    print(f"{name:8}", *(f"{size:6.2f}" for size in gradient.norm(dim=1)))
+    print(f"{name:13}", *(f"{size:6.2f}" for size in gradient.norm(dim=1)))
+print("prediction of the tied model:", *(f"{p:.2f}" for p in logits.softmax(0)))
 
 # %%
 # With a separate output matrix, only row 2 gets a gradient, since no other row was
-# read. A token that is absent from the training text keeps its random initial row,
-# apart from weight decay. Using one table at both ends is called **weight tying**
-# (Press and Wolf, 2017). Then every row gets a gradient from every text: a step moves
-# the row of the token that follows towards the output, and all others away from it.
-# SmolLM2 is tied. Here is the same experiment with all of its layers.
+# read. Tokens that are absent from the training text keep their random initial rows,
+# apart from weight decay, which pulls all parameters towards zero.
+#
+# Using one table at both ends is called **weight tying** (Press and Wolf, 2017). Now
+# every row gets a gradient from every text. The rows 0, 1 and 3 get the first formula.
+# A step of training moves row 0, whose token follows, towards :math:`x`, and the others
+# away from it: only a little, since their probabilities were small (0.03 and 0.01). Row
+# 2 is read, too, and gets the sum of both formulas. SmolLM2 is tied. We repeat the
+# experiment with all of its layers, whose last vectors take the role of :math:`x`.
 copy = table.clone().requires_grad_()
 hidden = lm.module.base_model(inputs_embeds=copy[ids][None]).last_hidden_state[0]
 for name, output in (("separate", table), ("tied", copy)):
@@ -139,14 +150,14 @@ for name, output in (("separate", table), ("tied", copy)):
     (gradient,) = torch.autograd.grad(loss, copy, retain_graph=True)
     squares = gradient.square().sum(1)
     share = squares[ids.unique()].sum() / squares.sum()
-    print(f"{name}: {(squares > 0).sum():,} of {len(table):,} rows get a gradient, and")
-    print(f"  {share:.0%} of its squared length is in rows of the sentence")
-print(f"{len(ids.unique())} different tokens, {lm.module.config.tie_word_embeddings=}")
+    print(f"{name}: {(squares > 0).sum():,} of {len(table):,} rows get a gradient;")
+    print(f"  rows of the sentence have {share:.0%} of its squared length")
+print(f"different tokens: {len(ids.unique())}; {lm.module.config.tie_word_embeddings=}")
 
 # %%
-# The sentence has 9 different tokens. With a separate output matrix, 8 rows get a
-# gradient; tied, all 49,152 do, although the rows of the sentence still have 90% of its
-# squared length. Why 8 rows and not 9?
+# With a separate output matrix, 8 rows get a gradient. With the tied one, all 49,152
+# do, although the rows of the sentence still have 90% of its squared length. The
+# sentence has 9 different tokens. Why 8 rows and not 9?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -156,71 +167,84 @@ print(f"{len(ids.unique())} different tokens, {lm.module.config.tie_word_embeddi
 #
 # Before and after training
 # -------------------------
-# A new ``nn.Embedding`` contains random numbers. It has the right shape, but no two of
-# its rows are similar. We compare cosines of related words and of random pairs.
+# A new ``nn.Embedding`` contains random numbers. We compare cosines of related words in
+# it and in SmolLM2's table. The baselines are the means over pairs of random tokens and
+# of frequent words (three letters or more, with an id below 5,000).
 torch.manual_seed(0)
 untrained = torch.nn.Embedding(*table.shape).weight.detach()
+names = lm.tokens(torch.arange(len(table)))
+words = [i for i, t in enumerate(names) if t[0] == "␣" and t[1:].isalpha()]
+words = words if len(words) > 100 else list(range(len(table)))  # other models
+frequent = [i for i in words if i < 5000 and len(names[i]) > 3]
 print("pair  untrained  trained")
 for pair in ("king queen", "dog cat", "red blue", "Monday Friday"):
     a, b = (int(lm.encode(f" {word}")[-1]) for word in pair.split())
     found = [float(embeddings.cosine(t[[a]], t[[b]])) for t in (untrained, table)]
     print(f"{pair:14}", *(f"{cosine:9.2f}" for cosine in found))
-found = [abs(embeddings.random_pair_cosines(t).mean()) for t in (untrained, table)]
-print(f"{'random pairs':14}", *(f"{cosine:9.2f}" for cosine in found))
+for kind, rows in (("random tokens", range(len(table))), ("frequent words", frequent)):
+    pairs = [embeddings.random_pair_cosines(t[[*rows]]) for t in (untrained, table)]
+    print(f"{kind:14}", *(f"{abs(cosines.mean()):9.2f}" for cosines in pairs))
+print(f"standard deviation for frequent words, trained: {pairs[1].std():.2f}")
 
 # %%
-# In the untrained table, related words are no closer than any other two. In SmolLM2's,
-# their cosines are from 0.57 to 0.82. But two random tokens of it already have a cosine
-# of 0.44, so a similarity means something only next to its baseline, as the lesson
-# :doc:`/lessons/02_embeddings/40_cosine_similarity` explains.
+# In the untrained table, related words are no more similar than any other two. In
+# SmolLM2's, their cosines are between 0.57 and 0.82, far above the baseline for words,
+# 0.18 with a standard deviation of 0.15. Two random tokens have 0.44: most tokens are
+# rare and share a component (:doc:`/lessons/02_embeddings/40_cosine_similarity`).
 #
 # What does one dimension mean?
 # -----------------------------
-# Ids follow the order in which the tokenizer learned its tokens, so that a small id
-# means, roughly, a frequent token. How well does each dimension order tokens by
-# frequency? We correlate its values with the order of the ids, over all tokens that are
-# a space and lower-case letters.
-names = lm.tokens(torch.arange(len(table)))
-chosen = [
-    i for i, t in enumerate(names) if t[0] == "␣" and t[1:].isalpha() and t.islower()
-]
-chosen = torch.tensor(chosen if len(chosen) > 100 else range(len(table)))
+# Some dimensions follow the frequency of a token, but none is *the* frequency
+# dimension. Ids are in the order in which the tokenizer learned its tokens, so a small
+# id means, roughly, a frequent token. We correlate each dimension with their order,
+# over all tokens in lower case, and print the three with the largest correlation and
+# one in the middle of the ranking.
+chosen = torch.tensor([i for i in words if names[i].islower()] or words)
 
 
 def id_correlations(table):
     """Return the correlation of the ids' order with each dimension."""
-    order = torch.arange(len(chosen))
-    return torch.corrcoef(torch.stack([order, *table[chosen].T]))[0, 1:]
+    columns = [torch.arange(len(chosen)), *table[chosen].T]
+    return torch.corrcoef(torch.stack(columns))[0, 1:]
 
 
 found = id_correlations(table)
 order = found.abs().argsort(descending=True)
+print("dimension  correlation  tokens with the lowest values  … and the highest")
 for dimension in (*order[:3], order[len(order) // 2]):
     ranked = lm.tokens(chosen[table[chosen, dimension].argsort()])
-    print(f"dimension {dimension}: correlation {found[dimension]:.2f}")
-    print("  lowest", *ranked[:8], "  highest", *ranked[-4:])
-print(f"untrained: at most {id_correlations(untrained).abs().max():.2f}")
-alike = torch.corrcoef(table[chosen][:, order[:3]].T)[1]
-print(f"the second's correlation with the others: {alike[0]:.2f}, {alike[2]:.2f}")
+    ends = (" ".join(ranked[:4]), " ".join(ranked[-4:]))
+    print(dimension.item(), f"{found[dimension]:.2f}", *ends, sep="  ")
+print(f"largest correlation, untrained: {id_correlations(untrained).abs().max():.2f}")
 
 # %%
-# Most dimensions say little about frequency: the middle one of all, 23, has a
-# correlation of −0.13. Dimension 31, the darkest column of the figure, is an exception.
-# It rises with the id (0.66), from *the*, *and* and *a* to beginnings of words such as
-# *dissemin*, which are seldom tokens of their own. In the untrained table, no dimension
-# gets beyond 0.03. But 31 is not *the* frequency dimension: 481 and 247 vary with it
-# almost perfectly (−0.96). They are one *direction* of the space, with large components
-# along three axes. What the model uses it for, a correlation does not say.
+# Dimension 31 rises with the id (0.66), from *the* and *and* to beginnings of words
+# such as *dissemin*. It is the most saturated column of the figure. The dimensions 481
+# and 247 fall with the id (−0.66). One in the middle of the ranking says little about
+# frequency (−0.13), and in the untrained table none exceeds 0.03. Do the three measure
+# the same thing? We compare all dimensions with the *direction* in which the rows
+# differ most, their first principal component (:doc:`/lessons/02_embeddings/30_pca`).
+rows = table[chosen] - table[chosen].mean(0)
+direction = torch.linalg.eigh(rows.T @ rows).eigenvectors[:, -1]
+along = rows @ direction  # each token's coordinate in this direction
+alike = torch.corrcoef(torch.stack([along, *rows.T]))[0, 1:].abs()
+print("correlation of the three with it:", *(f"{x:.2f}" for x in alike[order[:3]]))
+print(f"dimensions with a correlation above 0.5: {(alike > 0.5).sum()}")
+print(f"the three in its squared length: {direction[order[:3]].square().sum():.0%}")
+
+# %%
+# The three follow this direction closely (0.97 and more), but have only 23% of its
+# squared length, and 66 dimensions correlate with it above 0.5. Frequency is one
+# direction spread over dozens of axes; the lesson on cosine similarity removes almost
+# the same one. A correlation does not say what the model uses it for.
 #
 # Summary
 # -------
-# - The embedding of a token is a row of the table, the product of a one-hot vector and
-#   :math:`E`. It depends on the id alone.
+# - The embedding of a token is a row of the table. It depends on the id alone.
 # - As input, a text trains only the rows of its tokens, here 8. With weight tying, the
 #   output softmax trains all 49,152 rows.
-# - Only training makes rows similar. A cosine needs its baseline, here 0.44.
-# - A single dimension rarely has a meaning; the one that follows frequency, 31, is part
-#   of a direction that several dimensions share.
+# - Only training makes rows similar. A cosine needs its baseline, 0.18 for words.
+# - A single dimension rarely has a meaning: dozens of them take part in frequency.
 #
 # Exercises
 # ---------
@@ -230,17 +254,17 @@ print(f"the second's correlation with the others: {alike[0]:.2f}, {alike[2]:.2f}
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    All but row 2. With :math:`p` the softmax and :math:`y` the one-hot target, output
-#    row :math:`j` gets :math:`(p_j - y_j)\,x`, which is zero for :math:`x = 0`.
+#    All rows except row 2. As outputs, they get :math:`(p_j - y_j)\,x`, which is zero
+#    for :math:`x = 0`. Row 2 is also read, and gets :math:`\sum_j (p_j - y_j)\, u_j`.
 #
-# Is dimension 31 about frequency, or about words against fragments? Compare its mean
-# for words of Python's manual with that for other tokens, all with ids from ``5000`` to
-# ``9999``.
+# Does dimension 31 measure frequency, or does it separate words from fragments? Among
+# the lower-case tokens with ids from ``5000`` to ``9999``, compare its mean for words
+# of Python's manual (``pydoc_data.topics.topics``) with its mean for the others.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    About both: at these similar ids, the mean is ``0.30`` for words of the manual and
+#    Both. The ids are similar, yet the mean is ``0.30`` for words of the manual and
 #    ``0.45`` for the others, many of which are fragments.
 #
 # Further reading
