@@ -93,8 +93,7 @@ for n in range(5):
 # A merge removes one token wherever it joins a pair. The first merge joins 23 pairs,
 # and leaves 54 of the 77 tokens; after four merges there are 31. The counts change on
 # the way. After the first merge, s·ea occurs 6 times, in "sea" and "seat". But the
-# second merge turns "s ea t" into "s eat", and when s·ea is merged it occurs only 4
-# times.
+# second merge turns "s ea t" into "s eat", and only 4 are left when s·ea is merged.
 #
 # After four merges, two pairs occur 3 times. Which are they, and which is merged?
 #
@@ -137,11 +136,11 @@ for word in ("seat", "teas", "meat", "steak"):
 
 # %%
 # The same vocabulary gives two splits of "seat". By rank it is ``s eat``, as in
-# training, because ``eat`` was learned before ``sea``. By longest match it is ``sea
-# t``. Neither is better in itself: WordPiece uses longest match
+# training, because ``eat`` was learned before ``sea``. By longest match it is
+# ``sea t``. Neither is better in itself: WordPiece uses longest match
 # (:doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`). But a language
-# model must get a word in the same tokens as in its training. A vocabulary made by
-# merges is therefore used with the merges.
+# model should get a word in the same tokens as in its training, so a vocabulary made by
+# merges is used with the merges.
 #
 # "teas" and "meat" are new words, composed of known tokens. The k of "steak" is in no
 # word of the corpus, so it has no id, and the word cannot be encoded. GPT-2 avoids such
