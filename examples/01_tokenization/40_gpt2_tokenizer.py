@@ -4,35 +4,38 @@ GPT-2's tokenizer: byte-level BPE, rebuilt
 
 GPT-2's tokenizer was published as two lists: the id of each token, and the merges in
 the order in which they were learned. Which steps turn a text into ids with them? After
-this lesson you can write these steps yourself, so that every id equals the real
-tokenizer's, and say what each step is for.
+this lesson you can write these steps yourself, get the ids of the real tokenizer, and
+say what each step is for.
 """
 
 # %%
 # Three steps, by hand
 # --------------------
-# GPT-2 puts two steps before :doc:`/lessons/01_tokenization/30_byte_pair_encoding`:
-# **pre-tokenization** cuts the text into words, and each word is written as bytes, each
-# byte as a printable character. Then neighbours are merged within each word, the pair
-# of lowest **rank** first. Here is a short text, with four merges of our own.
+# GPT-2 puts two steps before :doc:`/lessons/01_tokenization/30_byte_pair_encoding`.
+# First, **pre-tokenization** cuts the text into words. Second, each word is turned into
+# bytes, and each byte is written as a printable character. Then neighbours are merged
+# within each word, the pair of lowest **rank** first. Here is a short text, with four
+# merges of our own.
 import lmviz
 from lmviz import plots, tokenization
 
 pairs = [("e", "a"), ("t", "ea"), ("Ġ", "t"), ("Ã", "©")]  # rank 0 to rank 3
-tiny = tokenization.BytePairEncoding((), tuple(map(tokenization.Merge, pairs)))
+merges = tuple(map(tokenization.Merge, pairs))
+tiny = tokenization.BytePairEncoding((), merges)  # (): no list of the bytes is needed
 print("word    bytes  tokens")
 for word in tokenization.split_words("tea? thé!"):
     spelled = tokenization.to_alphabet(word)
     print(f"{word!r:6}  {spelled:5}  {' | '.join(tiny.encode(spelled))}")
 
 # %%
-# The space goes with the word after it, and is written ``Ġ``. The letter é is two
-# bytes, written ``Ã`` and ``©``, which the merge of rank 3 joins again.
+# The space belongs to the word after it, and is written ``Ġ``. The letter é is two
+# bytes, written ``Ã`` and ``©``, and the merge of rank 3 joins them again.
 #
 # Pre-tokenization: one regular expression
 # ----------------------------------------
-# Now we write the steps ourselves. This is GPT-2's expression, whose first branch that
-# matches is taken, and GPT-4's for comparison.
+# Now we write the steps ourselves. The words are the matches of a regular expression.
+# At each position, the first branch that matches is taken. Here are GPT-2's expression
+# and, for comparison, GPT-4's.
 import regex
 
 BRANCHES = [
@@ -40,34 +43,45 @@ BRANCHES = [
     r" ?\p{L}+",  # letters of any script, with one space before them
     r" ?\p{N}+",  # digits, likewise
     r" ?[^\s\p{L}\p{N}]+",  # other characters, such as punctuation, likewise
-    r"\s+(?!\S)",  # whitespace; its last character is left for what follows
-    r"\s+",  # that last character, unless it is a space: a newline or a tab
+    r"\s+(?!\S)",  # whitespace, without its last character if a word follows
+    r"\s+",  # that last character, if no branch above takes it: a newline or a tab
 ]
 GPT2 = regex.compile("|".join(BRANCHES))
 GPT4 = regex.compile(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"  # a contraction, also in capitals
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+"  # letters, with one other character before them
+    r"|\p{N}{1,3}"  # one to three digits, without the space before them
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"  # punctuation, with the newlines after it
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"  # newlines, with the whitespace before them; the rest
 )
-for text in ("We'll pay 1234567  now!", "WE'LL", "end\n\n(start)"):
-    for name, pattern in (("GPT-2:", GPT2), ("GPT-4:", GPT4)):
-        words = " | ".join(word.replace(" ", "␣") for word in pattern.findall(text))
-        print(name, words.replace("\n", "↵"))
+
+
+def visible(text):
+    return text.replace(" ", "␣").replace("\n", "↵")
+
+
+print("text           GPT-2                GPT-4")
+for text in ("two  spaces", "pay 1234567", "WE'LL", "end\n\n(start)"):
+    cuts = ["|".join(pattern.findall(text)) for pattern in (GPT2, GPT4)]
+    print("{:13}  {:19}  {}".format(*map(visible, [text, *cuts])))
 
 # %%
-# GPT-4 differs in four ways. Contractions may be in capitals: GPT-2 cuts ``WE'LL`` into
-# three. Digits come in groups of at most three; in GPT-2, ``1234567`` is one word. A
-# run of newlines is one word; GPT-2 cuts off its last. And a word may begin with
-# another character than a space, such as a bracket.
+# Both expressions leave the last of two spaces to the word after it. The other
+# texts show several ways in which GPT-4 differs. Digits come in groups of at most
+# three, and without a space; in GPT-2, ``␣1234567`` is one word. Contractions may be in
+# capitals; GPT-2 cuts ``WE'LL`` into three words. A run of newlines is one word; GPT-2
+# cuts off the last one. And a word may begin with a character other than a space, such
+# as a bracket.
 #
 # Why cut at all? Without cuts, says the paper (section 2.2), byte pair encoding learns
 # several versions of a common word, such as “dog.”, “dog!” and “dog?”, and spends its
-# limited vocabulary on them. We try it on English that every Python has, the manual
-# behind ``help()``: 2,000 merges with GPT-2's cuts, and 2,000 with cuts at spaces only.
+# limited vocabulary on them. We test this on the manual behind Python's ``help()``:
+# 2,000 merges with GPT-2's cuts, and 2,000 with cuts at spaces only. We count tokens
+# that consist of a word and punctuation, and list those that contain *list*.
 import pydoc_data.topics
 from collections import Counter
 
-topics = list(pydoc_data.topics.topics.values())
-manual = "\n".join(topics)
+manual = "\n".join(pydoc_data.topics.topics.values())
 for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S+"))):
     words = Counter(map(tokenization.to_alphabet, pattern.findall(manual)))
     often = {word: n for word, n in words.items() if n > 2}
@@ -78,26 +92,30 @@ for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S
 
 # %%
 # With cuts at spaces only, there are 116 such tokens, and *list* has three versions,
-# each with an id and a vector. What the model learns about one, it must learn again for
-# the others. GPT-2's cuts leave one. This saves vocabulary, not length.
+# each with an id and a vector. What the model learns about one version, it must learn
+# again for the others. With GPT-2's cuts there is one.
 #
 # The byte alphabet
 # -----------------
-# The merges work on bytes, so the base alphabet has 256 symbols, whatever the script.
-# But the two lists are text files, and 68 of the bytes are not printable. These are
-# written as the characters starting at ``U+0100``, the others as in Latin-1.
+# The merges work on bytes, so 256 symbols are enough for every script. But the two
+# lists are text files, and 68 of the bytes are not printable characters. These are
+# written as the characters starting at ``U+0100``. Each of the others is written as the
+# character whose code point has the same number.
 printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 others = [byte for byte in range(256) if byte not in printable]
 ALPHABET = {byte: chr(byte) for byte in printable}
 ALPHABET |= {byte: chr(0x100 + i) for i, byte in enumerate(others)}
 assert len(others) == 68
+print("character  bytes     alphabet")
 for character in (" ", "é", "数"):
     raw = character.encode("utf-8")
-    print(f"{character!r}  {raw.hex(' '):8}  {''.join(ALPHABET[byte] for byte in raw)}")
+    written = "".join(ALPHABET[byte] for byte in raw)
+    print(f"{visible(character):9}  {raw.hex(' '):8}  {written}")
 
 # %%
-# The space, byte ``0x20``, becomes ``U+0120``, the letter ``Ġ``: the spelling of a
-# space, not a special token. Nor is ``Ã`` here the letter Ã, which is two bytes itself.
+# The space, byte ``0x20``, is written as ``U+0120``, the letter ``Ġ``. These characters
+# represent bytes and not letters: ``Ã`` is the byte ``0xc3``, and the letter Ã in a
+# text would be two bytes.
 #
 # Merging by rank
 # ---------------
@@ -107,7 +125,8 @@ for character in (" ", "é", "数"):
 # .. math::
 #    (a,b)^* = \underset{(a,b) \in P(w) \cap M}{\mathrm{argmin}}\; \mathrm{rank}(a,b) ,
 #
-# until no pair of the word is in :math:`M`. We record the tokens after each merge.
+# until no pair of the word is in :math:`M`. We record the tokens after each merge, here
+# of the word ``␣unthinkable``.
 import json
 from functools import cache
 from itertools import pairwise
@@ -140,8 +159,8 @@ for before, after in pairwise(steps(" unthinkable")):
     print(f"{new:12}  {rank_of[new]:6,}  {IDS[new]:6,}")
 
 # %%
-# The merges do not run from left to right: ``in``, of rank 3, comes first. An id is the
-# rank plus 256.
+# The merges do not run from left to right: ``in``, of rank 3, comes first. The first
+# 256 ids belong to the bytes, so the id of a merged token is its rank plus 256.
 import matplotlib.pyplot as plt
 
 shown = [[*map(tokenization.readable, row)] for row in steps(" unthinkable")]
@@ -155,9 +174,10 @@ plots.caption(
 plt.show()
 
 # %%
-# The token of the last step but one, ``thinkable``, has an id and a vector like any
-# other. How many tokens are mostly steps on the way to longer ones? We count in the
-# manual how often merges make a token, and how often it remains at the end.
+# The token ``thinkable`` has an id and a vector, but here it is only a step on the way
+# to a longer token. How many tokens are mostly such steps? We take all tokens that are
+# made at least 10 times when the manual is encoded, and count how often they remain at
+# the end. "Rarely" means in at most a tenth of the cases.
 made, final = Counter(), Counter()
 for word, n in Counter(GPT2.findall(manual)).items():
     for before, after in pairwise(steps(word)):
@@ -170,36 +190,16 @@ share = len(never) / len(often)
 print(f"{len(often):,} tokens: {len(rarely)} rarely, {len(never)} ({share:.0%}) never")
 
 # %%
-# Of 2,270 tokens that are made at least 10 times, 902 remain in at most a tenth of the
-# cases, and 535, or 24%, never. In other texts some will, but a token's vector is
-# trained only where the token remains. Bostrom and Durrett (2020) count this as a
-# weakness of the method; Land and Bartolo (2024) search models for such tokens.
-#
-# When the cuts matter
-# --------------------
-# The merges were learned on words. Do the cuts still matter when a text is encoded? We
-# leave them out: each line of the manual is merged as if it were one word, and then
-# every fourth topic, with its line breaks.
-spell = tokenization.to_alphabet
-bpe = tokenization.BytePairEncoding((), tuple(map(tokenization.Merge, RANKS)))
-print("text       with cuts  without")
-for text in ("don't", "'red'", "\n\nfoo"):
-    without = " ".join(bpe.encode(spell(text)))
-    print(f"{text!r:9}  {' '.join(tokenize(text)):9}  {without}")
-for name, texts in (("lines", manual.splitlines()), ("topics", topics[::4])):
-    new = [Counter(bpe.encode(spell(t))) - Counter(tokenize(t)) for t in texts]
-    common = sum(new, Counter()).most_common(3)
-    print(f"{sum(map(bool, new))} of {len(texts):,} {name} change; new: {common}")
-
-# %%
-# Merges do reach across a cut where they can. Within a line this is rare: 43 of 11,452,
-# by contractions such as ``'t`` that begin a quotation (``'tab'``). A blank line is two
-# tokens with the cuts and one, ``ĊĊ``, without, and all 20 topics have blank lines.
+# Of 2,270 tokens, 902 remain rarely, and 535 of them, or 24%, never. In other texts
+# some of these will remain. But as an input, a token is trained only where it remains.
+# Bostrom and Durrett (2020) call this a weakness of the method; Land and Bartolo (2024)
+# search models for tokens that are hardly trained.
 #
 # The same ids as the real tokenizer
 # ----------------------------------
-# We compare random texts of all scripts (as of 2002, since libraries differ about newer
-# characters), mixed with what is known to be hard.
+# Are our steps complete? We compare random texts in all scripts, mixed with cases that
+# are known to be hard. Python and the library may have different versions of Unicode,
+# so we draw characters that both have had since 2002.
 import random
 from unicodedata import ucd_3_2_0 as old
 
@@ -210,12 +210,22 @@ texts = ["".join(draw(draw((known, hard))) for _ in range(20)) for _ in range(50
 equal = sum([IDS[t] for t in tokenize(text)] == real.encode(text).ids for text in texts)
 print(f"{equal:,} of {len(texts):,} texts have the same ids")
 assert equal == len(texts)
+uncut = tokenization.BytePairEncoding((), tuple(map(tokenization.Merge, RANKS)))
+spell = tokenization.to_alphabet
+equal = sum(tokenize(text) == uncut.encode(spell(text)) for text in texts)
+print(f"{equal:,} texts have them without the cuts")
+for text in (" 'tab'", "a\n\nb"):
+    print(tokenize(text), "without cuts:", uncut.encode(spell(text)))
 
 # %%
-# All 5,000 agree. The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same
-# steps, after cutting out special tokens
-# (:doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`). In the library
-# they are
+# All 5,000 agree. Are the cuts needed for this? Without them only 3,538 have the same
+# ids, since some merges reach across a cut. They join the beginning of a quotation like
+# a contraction (``'t`` in ``'tab'``), or two newlines before a word.
+#
+# The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same steps. Before
+# them, it separates the special tokens from the text
+# (:doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`). In
+# ``transformers`` the steps are:
 #
 # .. code-block:: python
 #
@@ -227,20 +237,25 @@ assert equal == len(texts)
 # -------
 # - GPT-2's tokenizer cuts a text by a regular expression, writes each word in an
 #   alphabet of 256 bytes, and merges by rank. Nothing is unknown, and nothing is lost.
-# - The cuts keep words and punctuation apart: without, 116 of 2,000 tokens had both.
-#   When encoding, they change few lines (43 of 11,452), but every blank line.
-# - Of the tokens made in the manual, 24% never remained at the end.
+# - The cuts keep words and punctuation apart. With cuts at spaces only, 116 of 2,000
+#   tokens had both.
+# - Of the tokens that merges made at least 10 times in the manual, 24% never remained.
 #
 # Exercises
 # ---------
-# Put a space before the k of ``" unthinkable"``, and predict its tokens. How does GPT-2
+# Put a space before the k of ``" unthinkable"``, and predict the tokens. The table
+# above has all merges that you need but two: look for a pair in ``RANKS``, as in
+# ``RANKS.get(("th", "in"))``. Then check your result with ``tokenize``. How does GPT-2
 # split “I’ve”, with a typographic apostrophe?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    ``Ġun thin Ġk able``: without the k there is no ``ink``. And I, ’, ve, since the
-#    first branch has only the straight apostrophe.
+#    The words are ``␣unthin`` and ``␣kable``, and the tokens ``Ġun thin Ġk able``.
+#    Without the k there is no ``ink``, but th·in can be merged (rank ``40615``), and so
+#    can Ġ·k (rank ``223``). Ġun·thin and Ġk·able are in no merge. “I’ve” becomes three
+#    words, I, ’ and ve, since the first branch has only the straight apostrophe. They
+#    are four tokens: the three bytes of ’ take two.
 #
 # Further reading
 # ---------------
