@@ -19,232 +19,270 @@ training makes of such a table, and test what a model uses it for.
 #    x_t = E_w + P_t , \qquad E \in \mathbb{R}^{V \times d}, \quad
 #    P \in \mathbb{R}^{T \times d} ,
 #
-# where :math:`E` is the table of token embeddings. P is learned by gradient descent,
-# like every other weight. In PyTorch it is one line, here with three positions of width
-# two. A text of two tokens uses its first two rows, and gives a gradient to no other.
+# where :math:`E` is the table of token embeddings. Like every other weight, P starts
+# with random numbers and is learned by gradient descent on the loss, the number that
+# training makes small (:doc:`/book/terms`). Here are three positions of width two and a
+# text of two tokens, which uses the first two rows.
 import torch
 
 torch.manual_seed(0)
 small = torch.nn.Embedding(3, 2)
 small(torch.arange(2)).sum().backward()  # as if the loss were the sum of the numbers
-print("row  numbers            gradient")
-for t, (row, gradient) in enumerate(zip(small.weight, small.weight.grad, strict=True)):
-    print(f"{t}    {row[0]:7.2f} {row[1]:7.2f}    {gradient.tolist()}")
+print(small.weight.grad)
 
 # %%
-# Row 2 gets no gradient, so this text teaches the model nothing about position 2. The
-# numbers are random, and so is a new table of GPT-2's size, 1,024 positions of width
-# 768. Nothing in it has been learned yet, as the cosines of its rows show.
-from lmviz import embeddings, positions
+# Rows 0 and 1 get a gradient. Row 2 gets none, so this text teaches the model nothing
+# about position 2.
+#
+# A model whose table we can watch
+# --------------------------------
+# The **toy** is the book's own small GPT-2 (:doc:`/book/toy`). It was trained on short
+# stories in a made-up language, and copies of its position table were kept during the
+# training. Here is a story. Each word that follows with certainty from the words before
+# it is a *question*, of one of six kinds. The model's answer is its most likely word.
+from lmviz.toy import evaluate, grammar, history, language
 
-rows = positions.LearnedPositionalEmbedding(1024, 768)(1024).detach()
-similarity = embeddings.cosine(rows, rows)
-print(f"parameters: {rows.numel():,}")
-print(f"mean cosine of neighbours:      {similarity.diagonal(1).mean():.3f}")
-print(f"mean cosine of rows 100 apart:  {similarity.diagonal(100).mean():.3f}")
+story = """<story> Anna has a red ball . Tom has a blue kite .
+Anna still has her red ball . the kite Tom has is blue . now it is noon .
+Tom sings do re , do re . the dog saw the kite because it was new .
+the new one was the kite ."""
+print("sentence                                    questions (kind)")
+sentence, asked = [], []
+for word, choice in zip(story.split()[1:], language.parse(story.split()), strict=False):
+    sentence.append(word)
+    asked += [f"{word} ({choice.kind})"] if choice.kind else []
+    if word == ".":
+        print(f"{' '.join(sentence):42}  {', '.join(asked) or '-'}")
+        sentence, asked = [], []
 
 # %%
-# A row is no more similar to its neighbour than to the row 100 positions away. (The
-# package's class is the line above and a check of the length.)
+# The first two sentences tell facts, which can't be predicted. *Recall* and *owner* ask
+# for these facts again, *agreement* asks for "her" or "his", and *reference* asks what
+# was new. The other two kinds should need positions. The time of day (*position*)
+# depends on the position of the word and on nothing else: it changes every eight
+# positions. In a *song*, the notes are repeated, so the model has to find the note
+# *after* an earlier copy (:doc:`/lessons/04_attention/40_what_heads_do`).
 #
 # Training orders the table
 # -------------------------
-# To see a table learn, we take the **toy**, the book's own GPT-2, which was trained on
-# short stories in a made-up language (:doc:`/book/toy`). Copies of its table were kept
-# during the training.
+# We compare the table before and after training. The measure is the mean cosine of rows
+# that are k positions apart, after subtracting the mean row. We take only the middle of
+# the stories: earlier, all of them consist of two facts, and later they begin to end.
 import copy
 
 import lmviz
-from lmviz.toy import evaluate, history
+from lmviz import embeddings
 
+N, FIRST, LAST = 60, 13, 43  # rows that stories reach; their middle
 toy = copy.deepcopy(lmviz.load("toy").module)  # a copy, since we shall change it
-tables = history.position_tables()
-difference = float((tables[6000] - toy.transformer.wpe.weight).abs().max())
+before, after = (history.position_tables()[step] for step in (0, 6000))
+difference = float((after - toy.transformer.wpe.weight).abs().max())
 print(f"largest absolute difference from the model's own table: {difference:.1e}")
 assert difference < 1e-6
 
 
-def alike(rows):
-    """Cosines of rows, after subtracting what all of them share."""
-    centred = rows - rows.mean(0)
-    return embeddings.cosine(centred, centred)
+def alike(table):
+    rows = table[FIRST : LAST + 1] - table[FIRST : LAST + 1].mean(0)
+    return embeddings.cosine(rows, rows)
 
 
-FIRST, LAST = 13, 43
-print("step   1 apart  4 apart  5 apart  16 to 20 apart")
-for step in (0, 900, 6000):
-    similarity = alike(tables[step][FIRST : LAST + 1])
-    means = torch.tensor([similarity.diagonal(k).mean() for k in range(31)])
-    near = "  ".join(f"{means[k]:7.2f}" for k in (1, 4, 5))
-    print(f"{step:5}  {near}  {means[16:21].mean():14.2f}")
+def show(name, table):
+    means = [alike(table).diagonal(k).mean().item() for k in (1, 2, 3, 4, 5, 6, 20)]
+    print(f"{name:18}  " + "  ".join(f"{mean:5.2f}" for mean in means))
+
+
+print("positions apart     " + "  ".join(f"{k:5}" for k in (1, 2, 3, 4, 5, 6, 20)))
+show("before training", before)
+show("after training", after)
 
 # %%
-# We compare positions 13 to 43. Before them, every story has the same structure (two
-# facts of six words each), and after them stories begin to end. At step 0, distance
-# makes no difference. After training, neighbours have a mean cosine of 0.19, and rows
-# 16 to 20 apart of -0.21. Nothing in the form of the table says which positions are
-# close; the order comes from the texts. But distance isn't everything: rows 5 apart are
-# more similar (0.40) than rows 4 apart (-0.04).
+# Before training, distance makes no difference. After it, neighbours have a mean cosine
+# of 0.19, and rows 20 positions apart of -0.19. This order comes from the texts. But
+# the cosine doesn't simply fall with the distance: rows 5 apart are more similar (0.40)
+# than neighbours, and rows 4 apart aren't similar at all (-0.04).
+#
+# Slow and fast waves
+# -------------------
+# Something in the table seems to return every few rows. To find it, we write the table
+# as a sum of waves. Wave k is a cosine and a sine that complete k turns in the N rows,
+# each times a vector (:math:`a_k` and :math:`b_k`):
+#
+# .. math::
+#
+#    P_t = \bar P + \sum_{k=1}^{N/2} \bigl( a_k \cos(2\pi k t / N)
+#    + b_k \sin(2\pi k t / N) \bigr) .
+#
+# Every table has exactly one such sum, its *Fourier transform*. The waves are
+# orthogonal, so each has its *share* of the table's sum of squares (without the mean
+# :math:`\bar P`). For paper, we take one column of four numbers.
+
+
+def wave(k, n):
+    """Return cosine and sine with k turns in n rows, scaled to length 1: (n, 2)."""
+    angle = 2 * torch.pi * k * torch.arange(n) / n
+    columns = torch.stack([angle.cos(), angle.sin()], dim=1)
+    columns = columns[:, : 1 if 2 * k == n else 2]  # this sine is zero in every row
+    return columns / columns.norm(dim=0)
+
+
+def part(rows, turns):
+    """Return what is in these waves: the projection of the rows on them."""
+    waves = torch.cat([wave(k, len(rows)) for k in turns], dim=1)
+    return waves @ (waves.T @ rows)
+
+
+column = torch.tensor([[3.0], [0.0], [-1.0], [-2.0]])
+for k in (1, 2):
+    numbers = part(column, [k]).round()
+    print(f"k = {k}: {numbers.T.tolist()[0]}, sum of squares {numbers.norm() ** 2:.0f}")
+
+# %%
+# The column 3, 0, -1, -2 is the sum of a slow wave 2, 1, -2, -1 and a fast one 1, -1,
+# 1, -1. The slow one has the larger sum of squares, 10 against 4. Now we do the same
+# with the 60 rows of the toy's table, where wave k has a *period* of 60/k rows.
+
+
+def share(table, turns):
+    rows = table[:N] - table[:N].mean(0)
+    return part(rows, turns).square().sum() / rows.square().sum()
+
+
+print("largest shares:", sorted(range(1, 31), key=lambda k: -share(after, [k]))[:4])
+print("waves (k)   before  after")
+SLOW, FAST = (1, 2), (24, 25)  # periods 60 and 30; 2.5 and 2.4
+for turns in (SLOW, FAST):
+    print(f"{turns!s:10}  {share(before, turns):6.1%}  {share(after, turns):5.1%}")
+show("without fast waves", after[:N] - part(after[:N], FAST))
+
+# %%
+# Training has made these four waves large. The *slow* ones, with periods of 60 and 30
+# rows, have grown from 6.7% to 27.9%. These periods mean no rhythm, since any gradual
+# change from the first row to the last is in these two waves. The *fast* ones, with
+# periods of about 2.4, have grown from 6.9% to 15.5%. They explain the cosines: 5
+# positions are about two periods, 4 positions one and two thirds.
+#
+# The last line has the cosines of the trained table without its fast waves, at the same
+# distances as above. They fall from 0.54 for neighbours to -0.31 at 20. So the table
+# has slow and fast components, as binary digits and
+# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` have. Here training found them.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
 _, axes = plt.subplots(1, 3, figsize=(7.68, 2.8), sharey=True, layout="constrained")
 look = {"vmin": -1, "vmax": 1, "cmap": "diverging", "square": True, "colorbar": False}
-for ax, step in zip(axes, (0, 900, 6000), strict=True):
-    plots.heatmap(alike(tables[step][:44]), title=f"step {step:,}", ax=ax, **look)
-    ax.set(xlabel="position", ylabel="position" if step == 0 else "")
+tables = {
+    "before training": before,
+    "after training": after,
+    "without the fast waves": after[:N] - part(after[:N], FAST),
+}
+for ax, (title, table) in zip(axes, tables.items(), strict=True):
+    plots.heatmap(alike(table), title=title, ax=ax, **look)
+    ax.set(xlabel="position", ylabel="position" if table is before else "")
+    ax.set_xticks(range(7, 31, 10), range(20, 44, 10))
+    ax.set_yticks(range(7, 31, 10), range(20, 44, 10))
 plots.shared_colorbar(axes, "cosine")
 plots.caption(
-    "Training puts the order of positions into the table. Cosine of every two of the "
-    "first 44 rows: at first only the diagonal differs from 0; in the end, beyond row "
-    "12, near rows are similar and far ones opposite.",
-    alt="Three heatmaps of 44 by 44 cosines. The first is pale but for its diagonal; "
-    "the last is positive near the diagonal, in a grid, and negative in the corners.",
+    "Training makes near rows similar on average, with a fast wave on top. Cosine of "
+    f"every two rows from {FIRST} to {LAST}. The stripes of the trained table "
+    "disappear with the fast waves.",
+    alt="Three heatmaps of 31 by 31 cosines. The first is pale except for its diagonal; "
+    "the second has stripes parallel to the diagonal; the third has a broad positive band "
+    "along the diagonal and negative corners.",
 )
 plt.show()
 
 # %%
-# Two waves
-# ---------
-# A Fourier transform finds patterns that return every few rows: the *power* at
-# frequency :math:`f` is the share of the table's variance in waves of :math:`1/f`
-# positions,
-#
-# .. math::
-#
-#    S(f) \propto \sum_{j=1}^{d} \Bigl| \sum_{t}
-#    \bigl(P_{tj} - \bar P_j\bigr)\, e^{-2\pi i f t} \Bigr|^2 .
-#
-# We take the 60 rows that stories reach, so that the frequencies are k/60.
-N = 60
+# What the waves are for
+# ----------------------
+# We subtract some waves from the trained table and let the toy answer the questions of
+# 200 new stories. The controls are random numbers with the same sum of squares as the
+# slow waves, and a group of waves between slow and fast, with a larger share.
+import itertools
+
+tests = list(itertools.islice(language.stories("positions", held_out=True), 200))
+ids, _ = evaluate.pad([story.words for story in tests])
+kinds = [[*story.kinds, *[None] * (63 - len(story.kinds))] for story in tests]
+asked = {k: torch.tensor([[a == k for a in r] for r in kinds]) for k in grammar.KINDS}
 
 
-def waves(table):
-    """Fourier coefficients of the centred rows, and their share of the variance."""
-    rows = table[:N]
-    coefficients = torch.fft.rfft(rows - rows.mean(0), dim=0)  # (N / 2 + 1, d)
-    power = coefficients.abs().square().sum(1)
-    return coefficients, power / power.sum()
+@torch.no_grad()
+def right_answers(rows):
+    """Share of right answers of each kind, with these rows in place of the first 60."""
+    toy.transformer.wpe.weight[:N] = rows
+    right = toy(ids).logits[:, :-1].argmax(-1) == ids[:, 1:]
+    return {kind: right[where].float().mean().item() for kind, where in asked.items()}
 
 
-print(f"a flat spectrum: {2 / N:.1%} each")
-print("step   period of the three strongest waves (share)")
-for step in (0, 900, 6000):
-    top = waves(tables[step])[1].topk(3)
-    cells = zip(top.indices.tolist(), top.values.tolist(), strict=True)
-    print(
-        f"{step:5}  " + "  ".join(f"{N / k:5.1f} ({share:.1%})" for k, share in cells)
-    )
-
-# %%
-# At step 0 the spectrum is flat, up to noise: 4.0% at most, where all alike would have
-# 3.3%. After training, the strongest waves have periods of 60 positions (21.7%) and 2.4
-# (8.2%). The fast wave accounts for the cosines above: 5 positions are about two of its
-# periods, 4 positions one and two thirds. Like binary digits and
-# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>`, the table has slow and fast
-# components, here found by training.
-_, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
-for step, style in ((0, ":"), (6000, "-")):
-    power = waves(tables[step])[1][1:]
-    ax.plot(torch.arange(1, N // 2 + 1) / N, power, style, label=f"step {step:,}")
-ax.set(title="Spectrum of the position table", xlabel="frequency (1 / positions)")
-ax.set(ylabel="share of the variance", ylim=0)
-ax.legend()
-plots.caption(
-    "Training makes a slow and a fast wave. Share of the variance at each frequency: "
-    "the peak at the left has a period of 60 positions, the one at 0.41 of 2.4.",
-    alt="Two curves over the frequency from 0 to 0.5. The one of step 0 is flat; that "
-    "of step 6,000 has a high peak at the left and a lower, narrow one at 0.41.",
-)
-plt.show()
-
-# %%
-# What are the waves for?
-# -----------------------
-# We remove some frequencies from the trained table and evaluate the toy on new stories.
-# Two kinds of its questions should need positions: the time of day depends on the
-# position of the word alone; and to repeat the notes of a song, heads must find the
-# note *after* an earlier copy (:doc:`/lessons/04_attention/40_what_heads_do`). Two
-# bands in between are the controls; one has as large a share of the variance as the
-# fast band.
-bands = {
-    "nothing": [],
-    "slow: 30, 60": [1, 2],
-    "6.0 to 10": list(range(6, 11)),
-    "2.7 to 5.5": list(range(11, 23)),
-    "fast: 2.2 to 2.6": list(range(23, 28)),
+centred = after[:N] - after[:N].mean(0)
+slow, noise = part(centred, SLOW), torch.randn(centred.shape)
+parts = {
+    "nothing": 0 * centred,
+    "slow: 60 and 30": slow,
+    "random numbers": noise * slow.norm() / noise.norm(),
+    "2.7 to 10": part(centred, range(6, 23)),
+    "fast: 2.4 and 2.5": part(centred, FAST),
 }
-print("removed periods   share  time of day  songs  other questions")
-for name, band in bands.items():
-    coefficients, power = waves(tables[6000])
-    coefficients[band] = 0
-    rows = torch.fft.irfft(coefficients, n=N, dim=0) + tables[6000][:N].mean(0)
-    with torch.no_grad():
-        toy.transformer.wpe.weight[:N] = rows
-    right = evaluate.evaluate(toy, n_stories=60)
-    others = min(right[kind] for kind in ("agreement", "reference", "recall", "owner"))
-    cells = f"{right['position']:11.2f}  {right['song']:5.2f}  {others:15.2f}"
-    print(f"{name:16}  {power[band].sum():5.0%}  {cells}")
+print(f"questions: {asked['position'].sum()} times of day, {asked['song'].sum()} notes")
+print("removed periods    share  time of day  notes  lowest other kind")
+for name, removed in parts.items():
+    right = right_answers(after[:N] - removed)
+    share = removed.square().sum() / centred.square().sum()
+    cells = f"{right.pop('position'):11.2f}  {right.pop('song'):5.2f}"
+    print(f"{name:17}  {share:5.0%}  {cells}  {min(right.values()):17.2f}")
 
 # %%
-# The columns are shares of right answers; of the other four kinds of question, the
-# lowest share. Without the slow waves, only 0.56 of the times of day are right, and
-# nearly all other answers. Without the fast ones, only songs suffer (0.85). The
-# controls leave every share at 0.99 or more. So the fast wave isn't noise: songs need
-# it, presumably to tell neighbouring positions apart. The experiment doesn't explain
-# why its period is 2.4.
+# The columns are shares of right answers, the last one for the worst of the other four
+# kinds. Without the slow waves, the times of day suffer most (0.64). Random numbers of
+# the same size do no harm, so it matters *which* pattern is missing. Without the fast
+# waves, only the notes suffer (0.86). Presumably songs need them to tell a position
+# from the next; why their period is 2.4, the experiment doesn't say. The waves in
+# between have the largest share, but no note needs them, and fewer times of day (0.87).
 #
 # Where the table ends
 # --------------------
-# No story reaches the last four positions. How far did training move their rows?
-moved = (tables[6000] - tables[0]).norm(dim=1)
-size = tables[6000].norm(dim=1) / tables[0].norm(dim=1)
-print("rows      moved by  final / initial length")
-print(f"0 to 59   {moved[:N].mean():8.2f}  {size[:N].mean():22.2f}")
-print(f"60 to 63  {moved[N:].mean():8.2f}  {size[N:].mean():22.2f}")
-try:
-    toy(torch.zeros(1, 65, dtype=torch.long))
-except IndexError as error:
-    print("a text of 65 tokens:", error)
+# No story reached the last rows. What has become of their lengths?
+size = after.norm(dim=1) / before.norm(dim=1)
+print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean():.2f}")
 
 # %%
-# Rows of positions that never occurred keep their random initialisation, shrunk by
-# weight decay to 0.86 of its length, and token 65 of a text has no row at all.
+# Rows of positions that never occurred keep their random initialisation, shrunk to 0.86
+# of its length by weight decay, which pulls every weight towards zero. After row 63
+# there is no row at all: the table ends at the longest text that the model can take.
 #
-# GPT-2's table, ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``,
-# ends after 1,024 positions. In it, too, nearby rows are similar (Wang and Chen, 2020);
-# plotted along its first principal components, it is a helix (Yedidia, 2023).
+# GPT-2's table is ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``.
+# In it, too, nearby rows are similar (Wang and Chen, 2020); drawn in three dimensions,
+# they wind like a screw (Yedidia, 2023). By the wishes of
+# :doc:`/lessons/03_positions/10_why_positions`, the *same step* is "partly", since
+# distance determines the similarity of learned rows only on average:
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
-mask alone  inferred  yes      no         partly        yes
 sinusoidal  yes       yes      yes        defined       yes
 learned     yes       yes      partly     no            T x d""")
 
 # %%
 # Summary
 # -------
-# - Learned position embeddings are a table with a row for each position, trained like
-#   any other weight. Before training, its rows are unrelated.
-# - In the toy, training makes near rows similar and adds two waves: a slow one (period
-#   60), which the time of day needs, and a fast one (2.4), which songs need.
+# - Learned position embeddings are a table with a trained row for each position.
+# - The toy's trained table has a gradual change, which the times of day need, and a
+#   wave with a period of about 2.4, which songs need. Near rows are similar on average.
 # - Rows that no text reached stay noise, and beyond the last row there is nothing.
 #
 # Exercises
 # ---------
-# Keep *only* the slow and the fast waves: remove all other :math:`k`. Which of the two
-# kinds of question suffers, and why?
+# Shift only the slow waves: use the rows ``after[:N] - slow + slow.roll(-8, 0)``, so
+# that row t has the slow waves of row :math:`t + 8`. Which times of day become wrong,
+# and how?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Songs stay right, and about four in ten times of day become wrong. The times of day
-#    change abruptly, and an abrupt change needs the frequencies in between.
+#    Later ones, since the slow waves now say that it is eight positions later. About
+#    one answer in five becomes wrong, and nearly all of these are later times, such as
+#    "evening" for "morning". The others stay right: the model has more than slow waves.
 #
 # Further reading
 # ---------------
-# - Radford et al., *Improving Language Understanding by Generative Pre-Training*
-#   (2018), section 3.1.
 # - Wang and Chen, *What Do Position Embeddings Learn? An Empirical Study of Pre-Trained
 #   Language Model Positional Encoding* (EMNLP 2020).
 # - Yedidia, *GPT-2's positional embedding matrix is a helix* (LessWrong 2023).
