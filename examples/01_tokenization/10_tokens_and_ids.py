@@ -39,7 +39,7 @@ for name, texts in symptoms.items():
     print(f"{name:14}  {left}  {'|'.join(hard):26}  {len(hard):6}")
 
 # %%
-# The harder text may have more tokens or fewer, but they hide something:
+# A harder text need not have more tokens. In each case, they hide something:
 #
 # - *Spelling.* "strawberry" is 1 token. Nothing in this one number says that the word
 #   has three r's. If the letters are separated by spaces, each is a token.
@@ -113,7 +113,7 @@ plt.show()
 #    \qquad \mathrm{decode}(i_1, \dots, i_T) = \mathcal V[i_1] \cdots \mathcal V[i_T].
 #
 # We begin with a vocabulary of five tokens, and a text split by hand (later lessons
-# choose the split). Then GPT-2's tokenizer does it; in the view you can enter a text.
+# choose the split). Then GPT-2's tokenizer does the same. The view takes other texts.
 vocabulary = ["t", "s", "tea", " sea", "m"]
 ids = [vocabulary.index(token) for token in ("tea", " sea", "t")]
 print(ids, "->", repr("".join(vocabulary[i] for i in ids)))

@@ -4,7 +4,7 @@ Word-level tokenization and out-of-vocabulary words
 
 The simplest tokenizer splits a text at spaces and punctuation and numbers the words.
 What is lost? At the end of this lesson you can build one in ten lines, measure how
-often it fails, and explain why a larger vocabulary is no cure, but subwords are.
+often it fails, and explain why a larger vocabulary doesn't help, and subwords do.
 """
 
 # %%
@@ -80,19 +80,20 @@ print(library.encode(text).tokens)
 # .. math::
 #    |\mathcal V(n)| \approx K n^{\beta}, \qquad 0 < \beta < 1 .
 #
-# Twice the text then has :math:`2^\beta` times the words: all of them new if
-# :math:`\beta` is 1, none if it is 0. We read Python's manual, topic by topic in random
-# order, and leave out lines that repeat an earlier one. Every fifth topic is kept apart
-# as new text, of which we use the lines that occur in no other topic. Its **OOV rate**
-# is the share of unknown words among its words :math:`w_1, \dots, w_n`:
+# Twice the text then has :math:`2^\beta` times as many different words: twice as many
+# if :math:`\beta` is 1, and no more than before if it is 0. We read Python's manual,
+# topic by topic in random order, and leave out lines that repeat an earlier one. Every
+# fifth topic is kept apart as new text, of which we use the lines that are not in the
+# topics that we read. The **OOV rate** is the share of unknown words among the words
+# :math:`w_1, \dots, w_n` of the new text:
 #
 # .. math::
 #    \mathrm{OOV} = \frac 1 n \sum_{k=1}^{n} \mathbf 1[w_k \notin \mathcal V].
 #
-# The control is a text whose list of words is finite: words drawn at random, with their
-# frequencies, from the first eighth of what we read. It shows how fast a finite list is
-# complete. Each row of the table has twice the text of the row above, and
-# :math:`\beta` is computed from the two.
+# A growing list might only mean that the text is too short to contain every word. The
+# control therefore is a text of the same length whose list is finite: words drawn at
+# random, with their frequencies, from the first eighth of what we read. Each row of the
+# table has twice the text of the row above, and :math:`\beta` is computed from the two.
 import builtins
 import math
 import pydoc_data.topics
@@ -103,9 +104,9 @@ rng = random.Random(0)
 topics = sorted(pydoc_data.topics.topics.values())
 rng.shuffle(topics)
 lines = [x for i, text in enumerate(topics) if i % 5 for x in text.splitlines() if x]
-lines = list(dict.fromkeys(lines))
-new = dict.fromkeys(x for text in topics[::5] for x in text.splitlines() if x.strip())
-new = [line for line in new if line not in set(lines)]
+lines = dict.fromkeys(lines)  # each line once
+new = dict.fromkeys(x for text in topics[::5] for x in text.splitlines() if x)
+new = [line for line in new if line not in lines]
 new_words = [word for line in new for word in split(line)]
 seen = [word for line in lines for word in split(line)]
 drawn = rng.choices(seen[: len(seen) // 8], k=len(seen))
@@ -168,8 +169,8 @@ plt.show()
 # Lower case is a **normalization**: different spellings are made equal before the text
 # is split. (Another one makes é one code point, see
 # :doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`.) How many entries
-# does it save, and how many lines does it change? We compare the three losses: the
-# share of new lines that each of them leaves unchanged.
+# does it save, and how many lines does it change? For each of the three losses, we
+# count the new lines that it leaves unchanged.
 cased = {w for line in lines for w in re.findall(r"\w+|[^\w\s]", line)}
 twins = sorted(w for w in cased if w[0].isupper() and w.lower() in cased)
 saved = len(cased) - grows[-1]
@@ -188,10 +189,11 @@ for loss, unchanged in kept.items():
     print(f"{loss:13}  {sum(unchanged) / len(new):15.1%}")
 
 # %%
-# Lower case saves 526 of 3,847 entries. In this text it also makes ``None`` and "none"
-# one word, and ``Exception`` and "exception", which mean different things to a Python
-# programmer. Only 0.8% of the new lines survive all three losses. Spacing does most of
-# the damage: it leaves 3.2% of the lines unchanged, and unknown words leave 56.8%.
+# Lower case saves 526 of 3,847 entries, and leaves half of the lines unchanged. It also
+# makes ``None`` and "none" one word, and ``Exception`` and "exception", which mean
+# different things to a Python programmer. Only 0.8% of the new lines survive all three
+# losses. Spacing does most of the damage: it leaves 3.2% of the lines unchanged, and
+# unknown words leave 56.8%.
 #
 # Subwords
 # --------
@@ -200,7 +202,8 @@ for loss, unchanged in kept.items():
 # are composed of pieces, down to single bytes. We learn as many subwords as there were
 # words, by byte pair encoding, the subject of the next lesson
 # (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`). ``ByteLevel`` cuts the text
-# at spaces, and writes them as ``Ġ``. The column "unknown" counts unknown units.
+# at spaces, and writes them as ``Ġ``. The column "unknown" counts the tokens of the new
+# text that are not in the vocabulary.
 splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
 chunks, new_chunks = (
     Counter(chunk for line in part for chunk, _ in splitter.pre_tokenize_str(line))
@@ -253,9 +256,9 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It rises to ``5.6%``, by ``102`` words. Two thirds of these were seen only in lower
-#    case, and begin a sentence or a heading now. One third is the reverse case: "raw",
-#    for example, is unknown, since it was seen only as "Raw".
+#    It rises to ``5.6%``, since ``102`` more words are unknown. Two thirds of these
+#    have a capital now, and were seen only in lower case. One third is the reverse
+#    case: "raw", for example, is unknown, since it was seen only as "Raw".
 #
 # Further reading
 # ---------------

@@ -190,10 +190,11 @@ for name, splits in (("by rank", by_rank), ("longest match", longest)):
     print(f"{name}: {total:,} tokens")
 
 # %%
-# They do. By longest match, 915 of the 3,555 words are split differently. Most of these
-# are rare, and they make up 6.3% of the text. The text has a few tokens fewer by
-# longest match, 67,252 instead of 67,523. So the order by rank does not shorten a text.
-# What it does is give each word the tokens that the model was trained on.
+# All 1,000 merges agree with the library's. By longest match, 915 of the 3,555 words
+# are split differently. Most of these are rare, and they make up 6.3% of the text. The
+# text has a few tokens fewer by longest match, 67,252 instead of 67,523. So the order
+# by rank does not shorten a text. What it does is give each word the tokens that the
+# model was trained on.
 #
 # Compression
 # -----------
