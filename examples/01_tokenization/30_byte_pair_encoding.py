@@ -191,10 +191,9 @@ for name, splits in (("by rank", by_rank), ("longest match", longest)):
 
 # %%
 # All 1,000 merges agree with the library's. By longest match, 915 of the 3,555 words
-# are split differently. Most of these are rare, and they make up 6.3% of the text. The
-# text has a few tokens fewer by longest match, 67,252 instead of 67,523. So the order
-# by rank does not shorten a text. What it does is give each word the tokens that the
-# model was trained on.
+# are split differently. Most of these are rare, and they make up 6.3% of the text. It
+# has slightly fewer tokens by longest match, 67,252 instead of 67,523. So the order by
+# rank doesn't make a text shorter, but it gives the tokens that a model has learned.
 #
 # Compression
 # -----------
