@@ -18,10 +18,11 @@ distinguish the meaning of a word from the topic of its sentence.
 #    f(x) \quad\text{against}\quad f(x, c(x)), \qquad
 #    \text{here}\quad f(x_t, c(x_t)) = \tfrac12 x_t + \tfrac12 \bar{x}_{c(t)} .
 #
-# The function at the right is about the simplest: half the token's own row :math:`x_t`
-# plus half the mean row :math:`\bar{x}_{c(t)}` of its context. An attention layer is a
-# mixture of this kind, with learned weights. Take *river* = (4, 0), *bank* = (2, 2) and
-# *money* = (0, 4).
+# The function on the right is one of the simplest: half the token's own row :math:`x_t`
+# plus half the mean row :math:`\bar{x}_{c(t)}` of its context. Attention also mixes
+# vectors, but it computes the weights from the vectors themselves, by learned matrices
+# (:doc:`/lessons/04_attention/10_weighted_average`). Take *river* = (4, 0), *bank* =
+# (2, 2) and *money* = (0, 4).
 import torch
 
 from lmviz import embeddings
@@ -51,10 +52,10 @@ print(f"cosine of the first two banks: {float(embeddings.cosine(*banks)):.2f}")
 # encoder** such as BERT (Devlin et al., 2019) also uses what follows. ELMo (Peters et
 # al., 2018), which made contextual embeddings popular, ran one model in each direction.
 #
-# A causal model cannot look ahead
-# --------------------------------
-# SmolLM2 is a causal model: the vector at position :math:`t` after layer :math:`l` is a
-# function of the tokens up to :math:`t` only. What follows can make no difference.
+# In a causal model only earlier tokens count
+# -------------------------------------------
+# SmolLM2 is a causal model: its vector at position :math:`t` is a function of the
+# tokens up to :math:`t` only, in every layer. The text after it makes no difference.
 import lmviz
 
 lm = lmviz.load()
@@ -76,9 +77,9 @@ assert difference < 1e-6
 # Three words with two meanings
 # -----------------------------
 # For each of three words there are three sentences with one meaning and three with the
-# other. The word comes last. In the same sentences we also put four words with one
-# meaning, *house*, *dog*, *tree* and *car*, as controls: whatever happens to their
-# vectors is the topic of the sentence, not a meaning of the word.
+# other. The word comes last. As controls, we put four words with one meaning into the
+# same sentences: *house*, *dog*, *tree* and *car*. If their vectors separate, too, the
+# reason is the topic of the sentence, rivers or money, and not a meaning of the word.
 contexts = {
     "bank": """We sat in the grass by the river and fished from the
 The boat drifted slowly across the water towards the
@@ -131,12 +132,16 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 #    model = AutoModel.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
 #    outputs = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
 #
-# ``outputs.hidden_states`` are L + 1 states: the input of the first block, and the
-# output of each block. The last one has passed the final norm, which changes its
-# direction (:doc:`/lessons/02_embeddings/70_residual_stream`), so we leave it out: 30
-# states, from 0 to 29. They are anisotropic
-# (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in state 15, two tokens have a
-# mean cosine of 0.61. We therefore subtract the mean state of each layer.
+# ``outputs.hidden_states`` are L + 1 states (:doc:`/book/terms`): the input of the
+# first block, and the output of each block. The library returns the last one after the
+# final norm, a rescaling that changes its direction, so our function leaves it out.
+# There remain 30 states, from 0 to 29.
+#
+# The states are anisotropic (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in
+# state 15, two tokens have a mean cosine of 0.61. We therefore subtract the mean of
+# each state over all tokens of the sentences, and the mean cosine is −0.01. First
+# tokens are left out of this mean, since their vectors are a hundred times longer
+# (:doc:`/lessons/02_embeddings/70_residual_stream`).
 #
 # Same meaning minus other meaning
 # --------------------------------
@@ -200,32 +205,37 @@ plots.caption(
 plt.show()
 
 # %%
-# In state 0 all gaps are 0.00, since the vectors are equal. They open between states 5
-# and 10: to 0.28 for *bank*, 0.35 for *match*, and only 0.12 for *bat*. The controls
-# have a gap as well, although *house* means the same in all six sentences. In state 15
-# it is 0.06, nearly a third of the 0.21 of *bank*, and in state 29 it is half: the late
-# states depend more on the sentence, whatever the word. For *bat* little is left there,
-# 0.15 against 0.10. Three sentences for each meaning are too few for error bars.
-ratio = [average["bank"][i] / gaps["bank", "bank"][i] for i in (middle, -1)]
-print("share of the controls in the gap of bank: {:.0%}, {:.0%}".format(*ratio))
-for name in ("bank", *controls):
-    n = int((right["bank", name] == 6).sum())
-    print(f"{name:5}  all six are right in {n} of {len(common)} states")
+# All three words separate, *bat* less than the others. In state 0 the gaps are 0.00,
+# since the six vectors are equal. They open between states 5 and 10: to 0.28 for
+# *bank*, 0.35 for *match*, and 0.12 for *bat*. The controls have a gap as well,
+# although *house* means the same in all six sentences. In state 10 it is small, 0.04 to
+# 0.06 on average, and in state 29 it is 0.10 to 0.17. There it is half the gap of
+# *bank*, 0.35, and two thirds of that of *bat*, 0.15. Presumably the late states
+# already prepare the prediction of the next token, which depends on the topic whatever
+# the word. Three sentences for each meaning are too few for error bars.
+#
+# Does the most similar sentence always have the same meaning? We count the states in
+# which it does for all six vectors. State 0 is left out, so there are 29.
+print("       the word  " + "  ".join(f"{name:>5}" for name in controls))
+for word in contexts:
+    n = [int((right[word, name][1:] == 6).sum()) for name in (word, *controls)]
+    print(f"{word:5}  {n[0]:8}  " + "  ".join(f"{k:5}" for k in n[1:]))
 
 # %%
-# The most similar sentence has the same meaning for all six vectors of *bank* in 25 of
-# 30 states, which looks like a proof. It is none: *dog* has 25 as well, and *house* 23.
-# This test detects the topic. Only what a word has in addition to its controls is
-# evidence for a meaning.
+# For *bank* it does in 25 of 29 states, which looks like a proof. But *dog*, in the
+# same sentences, has 25 as well, and for *match* the controls have up to 28. What this
+# test detects there is the topic of the sentence. For *bat*, with 11 states, the
+# controls have at most 7. Only a lead over the controls is evidence for a meaning.
 #
 # Summary
 # -------
 # - A static embedding is :math:`f(x)`, a contextual one :math:`f(x, c(x))`.
 # - In a causal model the context is what comes before: a word has the same vectors
 #   however the text goes on. A bidirectional encoder such as BERT uses both sides.
-# - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10. Words
-#   without a second meaning have a gap, too, in state 15 of 0.06 against 0.21 for
-#   *bank*: subtract it.
+# - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10, those
+#   of *bat* less clearly: 0.12 in state 10, where its controls have 0.04.
+# - Words without a second meaning have a gap, too, in state 15 of 0.06 against 0.21 for
+#   *bank*: compare with it.
 #
 # Exercises
 # ---------
@@ -236,9 +246,9 @@ for name in ("bank", *controls):
 #    :class: dropdown
 #
 #    No. The second *bank* can attend to the whole first sentence, so its cosine with
-#    the other second *bank* falls after a few layers. With *house* in both sentences it
-#    falls less. Repeating a text is a way to get embeddings from a causal model that
-#    have seen what follows.
+#    the other second *bank* falls, to about nine tenths in state 10. With *house* in
+#    both sentences it falls less than half as much. Springer et al. (2024) repeat a
+#    text in this way, to get embeddings from a causal model that depend on all of it.
 #
 # Further reading
 # ---------------
@@ -246,4 +256,5 @@ for name in ("bank", *controls):
 # Representations* (NAACL 2018), on ELMo. Devlin, Chang, Lee and Toutanova, *BERT:
 # Pre-training of Deep Bidirectional Transformers for Language Understanding* (NAACL
 # 2019). Ethayarajh, *How Contextual are Contextualized Word Representations?* (EMNLP
-# 2019).
+# 2019). Springer, Kotha, Fried, Neubig and Raghunathan, *Repetition Improves Language
+# Model Embeddings* (arXiv 2024).
