@@ -44,14 +44,16 @@ views.tokens(shown, ids=ids, tokenizers=["gpt2", "smollm2"], title=title)
 #    \frac{T_l}{T_\text{en}} = \frac{B_l}{B_\text{en}} \cdot
 #    \frac{T_l / B_l}{T_\text{en} / B_\text{en}} .
 #
-# The first factor is a matter of UTF-8 and the language, the same for every byte-level
-# tokenizer. The second is the *fit* of the vocabulary, a matter of its training.
+# The first factor is the ratio of the *bytes*. It depends on UTF-8 and the language,
+# and is the same for every byte-level tokenizer. The second is the ratio of the *tokens
+# per byte*. It depends on the training of the vocabulary, and the larger it is, the
+# worse the vocabulary suits the language.
 #
 # Names of countries in fourteen languages
 # ----------------------------------------
-# The Unicode consortium maintains the names of the world's countries in hundreds of
-# languages, which the package ``babel`` contains. We measure each name as it occurs
-# within a sentence: after a space, if the script has spaces.
+# The package ``babel`` contains the names of countries and territories in hundreds of
+# languages, from the Unicode consortium's collection CLDR. We measure each name as it
+# occurs within a sentence: after a space, if the script has spaces.
 import babel
 import numpy as np
 
@@ -84,18 +86,17 @@ english = names["English"]
 bare = n_tokens([name.strip() for name in english])
 print(f"names: {len(countries)}")
 print(f"English: {n_tokens(english):.1f} tokens per name; without the space {bare:.1f}")
-print(f"ratios to the latter are {1 - n_tokens(english) / bare:.0%} smaller")
 
 # %%
-# Without the space, an English name costs 3.0 tokens instead of 2.2, and the ratio of a
-# language that gains nothing from the space comes out 28% too small.
+# An English name takes 2.2 tokens on average after a space, and 3.0 without it. We
+# divide by the 2.2, since most words of a text do follow a space.
 ratios = {}
-print("language   tokens  bytes   fit")
+print("language   tokens  bytes  tokens per byte")
 for language, texts in names.items():
     tokens = n_tokens(texts) / n_tokens(english)
     size = n_bytes(texts) / n_bytes(english)
     ratios[language] = tokens, size, tokens / size
-    print(f"{language:9}  {tokens:6.1f}  {size:5.2f}  {tokens / size:.2f}")
+    print(f"{language:9}  {tokens:6.1f}  {size:5.2f}  {tokens / size:15.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -104,7 +105,7 @@ from lmviz import plots
 
 _, ax = plt.subplots(figsize=(6.08, 4.4), layout="constrained")
 _, sizes, fits = np.log2(list(ratios.values())).T
-for left, values, label in ((0, sizes, "bytes"), (sizes, fits, "fit")):
+for left, values, label in ((0, sizes, "bytes"), (sizes, fits, "tokens per byte")):
     color = plots.PALETTE[0 if label == "bytes" else 3]
     ax.barh(list(ratios), values, left=left, label=label, color=color)
 ax.set_xticks(range(4), ["1", "2", "4", "8"])
@@ -112,27 +113,30 @@ ax.invert_yaxis()
 ax.legend(loc="lower right")
 ax.set(title="GPT-2's tokens for the same names", xlabel="times English (log scale)")
 plots.caption(
-    "The fit of the vocabulary costs every language more than its bytes do. Tokens per "
-    f"name, relative to English: {ratios['Thai'][0]:.1f} times as many in Thai, by a "
-    f"factor of {ratios['Thai'][1]:.1f} for bytes and {ratios['Thai'][2]:.1f} for fit.",
-    alt="A bar of two parts, bytes and fit, for each language: "
+    "The vocabulary costs every language more than its bytes do. Tokens per name, "
+    f"relative to English: {ratios['Thai'][0]:.1f} times as many in Thai, a factor of "
+    f"{ratios['Thai'][1]:.1f} for bytes and of {ratios['Thai'][2]:.1f} for tokens per "
+    "byte.",
+    alt="A bar of two parts, bytes and tokens per byte, for each language: "
     + ", ".join(f"{name} {a:.1f}" for name, (a, _, _) in ratios.items())
     + ".",
 )
 plt.show()
 
 # %%
-# Thai needs 9.4 times as many tokens as English, and Hindi 8.4 times. Three bytes for a
-# letter are only half of the reason: Hindi has a factor of 2.82 for bytes and one of
-# 3.00 for fit. Chinese is the plainest case. Its names take about as many bytes as the
-# English ones (1.08), and 4.3 times as many tokens. A model reads a fixed number of
-# tokens, its **context**, so that it sees that much less of a text in these languages.
+# Each number is a ratio to English. Thai needs 9.4 times as many tokens, and Hindi 8.4
+# times. That UTF-8 takes three bytes for one of their letters is only half of the
+# reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
+# Chinese is the plainest case. Its names take about as many bytes as the English ones
+# (1.08), and 4.3 times as many tokens. A model reads a limited number of tokens, its
+# **context**. So it sees that much less of a text in these languages.
 #
 # Running text
 # ------------
-# A list of names is not running text, which has many short and frequent words. As a
-# check, here is the first sentence of the Universal Declaration of Human Rights (1948)
-# in official translations, with GPT-2's and with SmolLM2's tokenizer.
+# Running text differs from a list of names: it has many short and frequent words. As a
+# check, we take the first sentence of Article 1 of the Universal Declaration of Human
+# Rights (1948) in official translations. The Spanish sentence continues; we end it
+# where the English one ends. Fertility is measured with GPT-2's tokenizer.
 articles = {
     "English": "All human beings are born free and equal in dignity and rights.",
     "Spanish": "Todos los seres humanos nacen libres e iguales en dignidad y derechos.",
@@ -156,19 +160,25 @@ for language, text in articles.items():
     print(f"{language:9}  {shown:>9}  {times[0]:>15}  {times[1]:>17}")
 
 # %%
-# The picture is the same: Hindi takes 10.7 times as many tokens as English, Thai 9.7,
-# Spanish 1.9. The fertility is 1.1 in English and 9.3 in Hindi; in Thai and Chinese,
-# which don't separate words, it is undefined. SmolLM2's vocabulary is as large as
-# GPT-2's, and fits Hindi better (7.1) and Thai hardly so (9.3). One sentence is no
-# benchmark: Petrov et al. compared seventeen tokenizers on ``FLORES-200``, parallel
-# texts in two hundred languages, and found differences of “up to 15 times”. Llama 3
-# spends “28K additional tokens” on languages other than English (Grattafiori et al.).
+# The result is similar: Hindi takes 10.7 times as many tokens as English, Thai 9.7 and
+# Spanish 1.9. The fertility is 1.1 in English and 9.3 in Hindi. In Thai and Chinese,
+# which do not separate words, it is undefined. SmolLM2's vocabulary is about as large
+# as GPT-2's. It suits Hindi better (7.1) and Thai hardly better (9.3).
+#
+# One sentence is no benchmark. Petrov et al. compared seventeen tokenizers on
+# ``FLORES-200``, parallel texts in two hundred languages, and found differences of “up
+# to 15 times”. Llama 3 spends “28K additional tokens” of its vocabulary on languages
+# other than English (Grattafiori et al.).
 #
 # A vocabulary of its own for each language
 # -----------------------------------------
-# If the fit is a matter of training, the ratios must shrink once each language has its
-# own vocabulary. We train byte pair encoding on the names of the world's *languages*,
-# with up to 1,000 merges for each, and apply it to the names of countries.
+# If training is one cause, the ratios must shrink once each language has a vocabulary
+# of its own. We train byte pair encoding on the names of the world's *languages*, with
+# up to 1,000 merges for each, and apply it to the names of countries. Two things have
+# then changed, the language of training and the size of the vocabulary. The control
+# changes only the size: 1,000 merges from English, applied to all languages. The table
+# has the tokens per name for both, their ratios to English, and the pieces into which
+# the pre-tokenizer cuts a name.
 from collections import Counter
 
 from tokenizers import pre_tokenizers
@@ -180,28 +190,40 @@ def split(texts):
     return [word for text in texts for word, _ in splitter.pre_tokenize_str(text)]
 
 
-own = {}
-print("language   merges  tokens  times English  pieces of its name")
+print("language   merges  own tokens  English tokens  own ratio  English ratio  pieces")
+trained = {}
 for language, locale in locales.items():
     sample = Counter(split(led(language, locale.languages.values())))
-    bpe = tokenization.train_bpe(sample, n_merges=1000)
-    n = sum(len(bpe.encode(word)) for word in split(names[language]))
-    own[language] = n / len(countries)
-    times = own[language] / own["English"]
-    row = f"{language:9}  {len(bpe.merges):6}  {own[language]:6.1f}  {times:13.1f}"
-    print(row, f"{len(split([locale.language_name])):19}")
+    trained[language] = tokenization.train_bpe(sample, n_merges=1000)
+    words = split(names[language])
+    per_name = [
+        sum(len(trained[name].encode(word)) for word in words) / len(countries)
+        for name in (language, "English")
+    ]
+    base = per_name[0] if language == "English" else base
+    row = f"{language:9}  {len(trained[language].merges):6}"
+    row += f"  {per_name[0]:10.1f}  {per_name[1]:14.1f}"
+    row += f"  {per_name[0] / base:9.2f}  {per_name[1] / base:13.2f}"
+    print(f"{row}  {len(words) / len(countries):6.1f}")
 
 # %%
-# With 1,000 merges, all names are long (5.2 tokens in English), but the ratio of Thai
-# falls from 9.4 to 1.3 and that of Chinese from 4.3 to 1.0. Bytes are no obstacle: the
-# first merges restore the letters. Hindi stays at 1.7 and stops at 343 merges, for a
-# third reason. GPT-2's pre-tokenizer makes words of letters, but most vowels of Hindi
-# are combining characters in Unicode, not letters. So it cuts the word for Hindi into
-# 6 pieces, and no merge can join them.
+# With so few merges an English name takes 5.2 tokens, and the ratios are to this
+# number. For Thai the ratio is 5.91 with English merges and 1.29 with its own, for
+# Russian 3.87 and 1.47. So in other scripts the language of training is the cause.
+# Three bytes for a letter are no obstacle, since the first merges restore the letters.
+# In the Latin script the difference is small and goes both ways: Turkish falls from
+# 1.21 to 0.97, and Spanish rises from 1.16 to 1.32.
+#
+# Hindi stays at 1.73 for another reason. GPT-2's pre-tokenizer makes words of letters,
+# but most vowels of Hindi are combining characters in Unicode, not letters. It cuts a
+# Hindi name into 8.5 pieces on average, and no merge can join pieces. The training runs
+# out of pairs after 343 merges. Thai is cut as well, into 4.5 pieces, and English into
+# 1.6, its words.
 #
 # Digits and indentation
 # ----------------------
-# Numbers and code are languages of their own. Here the two tokenizers differ most.
+# Here the two tokenizers differ most. The table has the tokens of a four-digit number,
+# and for Python code the bytes per token and the share of tokens that are one space.
 import argparse
 import inspect
 
@@ -216,30 +238,33 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
     print(row, f"{pieces.count('Ġ') / len(pieces):14.0%}")
 
 # %%
-# GPT-2 cuts a four-digit number into 1.99 tokens, at varying points, and SmolLM2 into
-# 4.00, its digits. GPT-4 and Llama 3 form groups of three from the left; groups from
-# the right make sums easier (Singh and Strouse). In code, SmolLM2 has 4.50 bytes per
-# token and GPT-2 only 2.21, since 49% of its tokens are the single spaces of
-# indentations. Without the layout, at 3.78 and 3.61, the two are close.
+# GPT-2 cuts a four-digit number into 1.99 tokens on average, at varying points, and
+# SmolLM2 into 4.00, its digits. GPT-4 and Llama 3 form groups of three digits from the
+# left. Singh and Strouse found that models add better with groups from the right, which
+# line up the digits of equal value. In code, SmolLM2 has 4.50 bytes per token and GPT-2
+# only 2.21, because 49% of GPT-2's tokens are the single spaces of indentations.
+# Without the layout the two are close, at 3.78 and 3.61.
 #
 # Summary
 # -------
-# Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
-# times as many tokens for names in Hindi as in English and 9.4 times as many in Thai.
-# The ratio is a product of bytes and fit, and a vocabulary trained on the language
-# removes most of both (Thai 1.3). Pre-tokenization can keep a language expensive.
+# - Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
+#   times as many tokens for names in Hindi as in English, and 9.4 times in Thai.
+# - The ratio is a product of bytes and of tokens per byte. For other scripts, training
+#   on the language removes most of it (Thai 1.29 instead of 5.91).
+# - A pre-tokenizer that cuts words apart keeps a language expensive (Hindi 1.73).
 #
 # Exercises
 # ---------
-# Which language would need most additional tokens if the names were in capital letters
+# Which language's names would grow by the largest factor in capital letters
 # (``text.upper()``), and which would not change? Predict, then measure.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    English: its names take about twice as many tokens, because the vocabulary has
-#    whole words in the case in which they are frequent. Arabic, Hindi, Korean, Thai,
-#    Japanese and Chinese have no capitals, and don't change at all.
+#    English names grow most, by a factor of 2.1, because the vocabulary has whole words
+#    in the case in which they are frequent. Spanish grows by 1.6. The largest number of
+#    additional tokens is another question: Russian has it, with about 7 a name. Arabic,
+#    Hindi, Korean, Thai, Japanese and Chinese have no capitals and do not change.
 #
 # Further reading
 # ---------------
