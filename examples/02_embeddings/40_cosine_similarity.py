@@ -13,7 +13,7 @@ with the right baseline, and find the tokens whose embeddings were hardly traine
 # Describe a food by two numbers, how sweet it is and how crunchy: honey (9, 0), apple
 # (6, 8), carrot (3, 4), cracker (0, 7). The **cosine similarity** of two vectors is the
 # cosine of the angle between them. For vectors :math:`a` and :math:`b` of width
-# :math:`d` with Euclidean norms :math:`\|a\|` and :math:`\|b\|`,
+# :math:`d` with lengths (Euclidean norms) :math:`\|a\|` and :math:`\|b\|`,
 #
 # .. math::
 #
@@ -37,9 +37,9 @@ for name, row in zip(foods, cosine(food, food), strict=True):
     print(f"{name:8}", *(f"  {value:.2f}" for value in row))
 
 # %%
-# Each vector is divided by its norm, then we take dot products. The carrot's vector is
-# half as long as the apple's, and has the same direction: 1.00. Honey and cracker share
-# nothing: 0.00. Opposite directions have −1. Libraries compute the same numbers.
+# Each vector is divided by its length, then we take dot products. The carrot's vector
+# is half as long as the apple's, and has the same direction: 1.00. Honey and cracker
+# share nothing: 0.00. Opposite directions have −1. Libraries compute the same numbers.
 from sklearn.metrics.pairwise import cosine_similarity
 
 from lmviz import embeddings
@@ -75,22 +75,27 @@ print(f"centred again  mean cosine {mean_cosine(shifted - shifted.mean(0)):5.2f}
 
 # %%
 # The shift raises the mean cosine from −0.33 to 0.96, although the differences between
-# the arrows stay what they were. Vectors that share a large common component are called
-# **anisotropic**. Gao et al. (2019) found this for embedding tables of language models,
-# Ethayarajh (2019) for hidden states.
+# the arrows are the same as before. Vectors that prefer some directions are called
+# **anisotropic**; a common component is the simplest case. Gao et al. (2019) found this
+# for embedding tables of language models, Ethayarajh (2019) for hidden states.
 #
 # How anisotropic is SmolLM2's table?
 # -----------------------------------
-# We draw 10,000 random pairs of tokens. Mu and Viswanath (2018) centre a table and
-# remove its first principal components, too (:doc:`/lessons/02_embeddings/30_pca`); we
-# remove one. A fair baseline for words is words: of the first 5,000 ids, those of
-# frequent tokens, we take the tokens of a space and at least three letters.
+# We draw 10,000 random pairs of tokens and compute their cosines, for three versions of
+# the table. The second one is centred. Mu and Viswanath (2018) also remove the first
+# principal components (:doc:`/lessons/02_embeddings/30_pca`); our third version, which
+# we call cleaned, is centred and without the first one.
+#
+# Whether a cosine of two words is high depends on a **baseline**, the value for words
+# chosen at random. So we also draw pairs of common words: among the first 5,000 ids,
+# those of frequent tokens, the ones that are a space and at least three letters.
 import lmviz
 from lmviz import transformer
 
 lm = lmviz.load()
 table = transformer.token_table(lm).detach()
 centred = table - table.mean(0)
+# The eigenvector with the largest eigenvalue: the first right singular vector of 2.3.
 first = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -1:]  # (d, 1)
 tables = {"as it is": table, "centred": centred}
 tables["cleaned"] = centred - centred @ first @ first.T
@@ -103,14 +108,18 @@ for kind, rows in tables.items():
         hills[name, kind] = values
         print(f"{kind:8}  {name:12}  mean {values.mean():4.2f}  sd {values.std():.2f}")
 norms = table.mean(0).norm(), table.norm(dim=1).mean()
-print("norm of the mean row {:.2f}, of a row {:.2f}".format(*norms))
+print("length of the mean row {:.2f}, mean length of a row {:.2f}".format(*norms))
 
 # %%
-# Two tokens of SmolLM2 have a mean cosine of 0.44, since the mean row has a norm of
-# 2.18 where a row has 3.20. Centring takes it to 0.00. The common words share less of
-# this component (0.18), but centring leaves them similar to each other (0.17), as a
-# group of their own. Without the first component their mean is 0.02, with a standard
-# deviation of 0.05. Which pairs of words are above this baseline?
+# Two tokens of SmolLM2 have a mean cosine of 0.44 (sd is the standard deviation). They
+# share a large component, the mean row, which has a length of 2.18 where a row has 3.20
+# on average. Centring takes their mean cosine to 0.00.
+#
+# For two common words the baseline is lower, 0.18. Centring does not change it (0.17),
+# since the mean of all tokens is not the mean of the common words: what distinguishes
+# these from rare tokens is still in all of them. It is in the first component. In the
+# cleaned table their mean is 0.02, with a standard deviation of 0.05. Which pairs of
+# words are above this baseline?
 
 
 def row(word):
@@ -145,22 +154,26 @@ plots.caption(
 plt.show()
 
 # %%
-# In the cleaned table king and queen have 0.58, king and banana 0.06, and random words
-# 0.02. As it is, the unrelated pair has 0.22: half of what two random tokens have.
+# The first four pairs are far above the baseline, king and banana is not. In the
+# cleaned table it has 0.06, where random words have 0.02 ± 0.05, and king and queen
+# have 0.58. Without cleaning it has 0.22, also an average value for words (0.18 ±
+# 0.15). Centring alone is misleading: it raises dog and cat from 0.58 to 0.72, because
+# both are frequent, and the first component then counts for more.
 #
 # Nearest neighbours and a map of cities
 # --------------------------------------
-# The **nearest neighbours** of a token are the rows with the largest cosines.
+# The **nearest neighbours** of a token are the rows with the largest cosines. We search
+# the cleaned table.
+cleaned = tables["cleaned"]
 for word in ("king", "dog", "run"):
-    ids = cosine(table[[row(word)]], table)[0].argsort(descending=True)[1:9]
-    assert torch.equal(ids, embeddings.nearest_neighbors(table, row(word), k=8)[0])
-    shown = lm.tokens(ids)
-    forms = [t.strip("␣").lower().removesuffix("s") for t in shown].count(word)
-    print(f"{word}:  {', '.join(shown)}  ({forms} of 8: same word)")
+    ids = cosine(cleaned[[row(word)]], cleaned)[0].argsort(descending=True)[1:9]
+    assert torch.equal(ids, embeddings.nearest_neighbors(cleaned, row(word), k=8)[0])
+    print(f"{word + ':':6}", ", ".join(lm.tokens(ids)))
 
 # %%
-# At least half are the same word: capitalised, in the plural, or without its space.
-# Then come queen, emperor, prince and cat. Are similar cities close on the globe?
+# Most neighbours are forms of the same word: capitalised, in the plural, or without its
+# space. For *run* all eight are. Then come related words, such as queen, emperor and
+# prince, or cat and puppy. Are similar cities also close on the globe?
 cities = """London 51.5 -0.1, Paris 48.9 2.4, Berlin 52.5 13.4, Madrid 40.4 -3.7,
 Rome 41.9 12.5, Moscow 55.8 37.6, Oslo 59.9 10.8, Stockholm 59.3 18.1, Tokyo 35.7 139.7,
 Beijing 39.9 116.4, Delhi 28.6 77.2, Mumbai 19.1 72.9, Sydney -33.9 151.2,
@@ -169,11 +182,15 @@ names, *degrees = zip(*(city.split() for city in cities.split(",")), strict=True
 north, east = torch.tensor([list(map(float, x)) for x in degrees]).deg2rad()
 globe = [north.cos() * east.cos(), north.cos() * east.sin(), north.sin()]
 km = 6371 * (torch.stack(globe, 1) @ torch.stack(globe)).clamp(-1, 1).arccos()
-vectors = tables["cleaned"][[row(name) for name in names]]
+vectors = cleaned[[row(name) for name in names]]
 closest = cosine(vectors, vectors).fill_diagonal_(-1).argmax(1)
 to_closest = km[range(len(km)), closest]
-print(f"two cities: {km[km > 1].mean():.0f} km on average; a city and its nearest")
-print(f"neighbour: {to_closest.mean():.0f} km, Moscow and {names[closest[5]]} included")
+print(f"two cities: {km[km > 100].mean():.0f} km apart on average")
+print(f"a city and its nearest neighbour in the table: {to_closest.mean():.0f} km")
+possible = km.masked_fill(km < 100, torch.inf).amin(1).mean()
+print(f"a city and the closest city on the globe: {possible:.0f} km")
+for i in to_closest.topk(3).indices.tolist():
+    print(f"  {names[i]} and {names[closest[i]]}: {to_closest[i]:.0f} km")
 
 # %%
 coordinates, explained = embeddings.pca(vectors)
@@ -186,50 +203,62 @@ plots.caption(
 plt.show()
 
 # %%
-# A city's nearest neighbour is 1643 km away on average, and two cities are 7221 km
-# apart. Training on text is enough, since cities of one region are mentioned in similar
-# contexts. The table is no atlas: the nearest neighbour of Moscow is Beijing.
+# A city's nearest neighbour in the table is 1643 km away on average, and two cities are
+# 7462 km apart; the best possible value is 1020 km. Training on text is enough, since
+# cities of one region are mentioned in similar contexts. But the table is no atlas. The
+# nearest neighbour of Moscow is Beijing, and that of Madrid is Oslo.
 #
 # Under-trained tokens
 # --------------------
 # A token that hardly ever occurs in training is an **under-trained token**, or *glitch
-# token*. Land and Bartolo (2024) find such tokens by comparing all rows with those of
-# tokens that are known to be unused. In SmolLM2, nine special tokens have nearly the
-# same row. We take the 12 ordinary tokens most similar to it, and as controls the
-# tokens two ids later, which the tokenizer met as often. Can the model repeat them?
-book = lmviz.load("smollm2")
+# token*. Land and Bartolo (2024) find candidates by comparing all rows with those of
+# tokens that are known to be unused. In SmolLM2, nine special tokens, from
+# ``<issue_start>`` to ``<empty_output>``, have nearly the same row. Training explains
+# why. A token that never occurs is only ever a wrong answer, and the softmax pushes the
+# rows of all such tokens away from the same vectors, since the output matrix is the
+# embedding table (:doc:`/book/terms`). Weight decay, which shrinks all parameters a
+# little in each step, removes the random start.
+#
+# We take the 12 most similar tokens that come from merges. The controls are the tokens
+# two ids later: neighbouring ids were merged one after the other, so they were about
+# equally frequent in the tokenizer's training text. Can the model repeat them?
+book = lmviz.load("smollm2")  # by name, since these ids belong to its vocabulary
 rows = transformer.token_table(book).detach()
 rows = rows - rows.mean(0)
-unused = rows[8:17]  # <issue_start> to <empty_output>
+unused, merged = rows[8:17], 17 + 256  # the ids of merges begin after the bytes
 similarity = cosine(rows, unused.mean(0)[None])[:, 0]
-groups = {"candidates": similarity[17:].topk(12).indices + 17}
+groups = {"candidates": similarity[merged:].topk(12).indices + merged}
 groups["controls"] = groups["candidates"] + 2
 print(f"the unused rows differ by at most {(unused - unused[0]).abs().max():.3f}")
 start, end = map(book.encode, ("The string is:", ". Once more, the string is:"))
 for name, ids in groups.items():
-    print(f"{len(ids)} {name}:", *book.tokens(ids[4:8]), "…")
+    print(f"{len(ids)} {name}, such as", *book.tokens(ids[3:6]))
     texts = torch.stack([torch.cat([start, i[None], end]) for i in ids])
     with torch.no_grad():
         logits = book.module(input_ids=texts, logits_to_keep=1).logits[:, 0]
     own = logits.softmax(-1).gather(1, ids[:, None])
     rank = (logits > logits.gather(1, ids[:, None])).sum(1) + 1
-    print(f"  p {own.mean():.2f}, rank 1: {(rank == 1).sum()} of {len(ids)}", end=", ")
-    print(f"rank up to 1000: {(rank <= 1000).sum()} of {len(ids)}")
+    print(f"  mean probability {own.mean():.2f}; rank 1: {(rank == 1).sum()}", end="; ")
+    print(f"rank up to 1000: {(rank <= 1000).sum()}")
 print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 
 # %%
-# The controls have a mean probability of 0.09, and 7 of 12 are the first guess. The
-# candidates have 0.00, and none is among the first 1000. Most are names from program
-# code, more frequent, it seems, where the tokenizer was trained than where the model
-# was. A row is no proof: ``<|im_start|>``, which opens turns of a chat, has 0.97.
+# The model can repeat none of the candidates: their mean probability is 0.00, and none
+# is among its first 1000 guesses. Of the controls 8 are the first guess, and all 12 are
+# among the first 1000, with a mean probability of 0.10. Most candidates are names from
+# program code, which were more frequent, it seems, in the tokenizer's training text
+# than in the model's. A row alone is no proof: ``<|im_start|>``, which opens each turn
+# of a chat, has a similarity of 0.97.
 #
 # Summary
 # -------
-# - A cosine is the dot product of two vectors, divided by both norms.
-# - SmolLM2's table is anisotropic: random tokens have a mean cosine of 0.44. Without
-#   the mean row and the first component they have 0.00, and common words have 0.02.
+# - A cosine is the dot product of two vectors, divided by both lengths.
+# - SmolLM2's table is anisotropic: random tokens have a mean cosine of 0.44, common
+#   words of 0.18. Without the mean row and the first component they have 0.00 and 0.02.
+#   Compare a cosine with the baseline of the same kind of tokens.
 # - The nearest neighbours are forms of the word first, and related words after them.
-# - Under-trained tokens have nearly equal rows, and the model cannot repeat them.
+# - Tokens with rows like those of unused tokens are candidates for under-trained
+#   tokens. SmolLM2 could repeat none of the 12 candidates.
 #
 # Exercises
 # ---------
