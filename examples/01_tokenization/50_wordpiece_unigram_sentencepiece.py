@@ -13,15 +13,18 @@ normalization before them changes.
 # --------------------------------------
 # The corpus is the one of :doc:`/lessons/01_tokenization/30_byte_pair_encoding`, where
 # e and a are merged first, the most frequent pair. **WordPiece**, the tokenizer of
-# BERT, divides the count of a pair by those of its parts,
+# BERT, is usually described by another rule. It merges the pair of highest score, its
+# count divided by those of its parts:
 #
 # .. math::
 #    \operatorname{score}(a, b) = \frac{n_{ab}}{n_a \, n_b} , \qquad
 #    N \operatorname{score}(a, b) = \frac{n_{ab} / N}{(n_a / N)(n_b / N)} ,
 #
 # where :math:`n` counts pieces and pairs, and :math:`N` is the number of pieces in the
-# corpus. The second form is how many times more often a pair occurs than by chance.
-# Pieces that continue a word begin with ``##``.
+# corpus. The second form says how many times more often the pair occurs than it would
+# by chance. The table has both, and the count. Its last column is the count times the
+# binary logarithm of the second form: roughly the *bits* that a merge saves on the
+# whole corpus. Pieces that continue a word begin with ``##``.
 import math
 from collections import Counter
 from itertools import pairwise, product
@@ -43,18 +46,20 @@ for pair in sorted(scores, key=scores.get, reverse=True):
     print(f"{row}  {n * math.log2(ratio):4.1f}")
 
 # %%
-# WordPiece merges t and ``##e`` first: they meet only 6 times, but 5.13 times as often
-# as by chance. The most frequent pair, ``##e`` ``##a``, has frequent parts. This is the
-# rule as it is usually given. The paper (Schuster and Nakajima, 2012) merges the pair
-# that raises the likelihood of the corpus most, roughly the count times the logarithm
-# of the ratio; by this last column, ``##e`` ``##a`` is first, with 26.1 bits. It is
-# first in the library, too, whose trainer counts pairs as byte pair encoding does. What
-# makes a tokenizer WordPiece is how it splits words.
+# By its score, the pair t ``##e`` is merged first. It occurs only 6 times, but 5.13
+# times as often as by chance. The most frequent pair, ``##e`` ``##a``, has frequent
+# parts and a lower score.
+#
+# There are two other rules. The paper (Schuster and Nakajima, 2012) merges the pair
+# that makes the corpus most probable, roughly the one that saves most bits: ``##e``
+# ``##a``, with 26.1. The library ``tokenizers`` counts pairs, as byte pair encoding
+# does. What they have in common is how they split words.
 #
 # WordPiece: longest match first
 # ------------------------------
 # To split a word, WordPiece does not replay the merges. It takes the longest piece that
-# fits, and goes on after it. Where none fits, the whole word is unknown.
+# the word begins with, then the longest one that fits after it, and so on. If none
+# fits, the whole word is unknown.
 
 
 def longest_match(word, vocabulary):
@@ -71,12 +76,15 @@ def longest_match(word, vocabulary):
 
 
 vocabulary, merges = tokenization.train_wordpiece(corpus, n_merges=6)
-print("merged ", *(a + b.removeprefix("##") for (a, b), score in merges))
+for (a, b), score in merges:
+    print(f"{a} + {b} = {a + b.removeprefix('##')}, score {score:.3f}")
 for word in ("eat", "seat", "steam", "steak"):
     print(f"{word:6}  {' '.join(longest_match(word, vocabulary))}")
 
 # %%
-# A ratio favours rare pairs: *steam* occurs 3 times and is a piece after six merges;
+# Each merge changes other scores. The pair ``##t`` ``##e`` was last in the table. After
+# two merges, ``##e`` remains only in *steam*, after ``##t``, and the pair is third. A
+# ratio favours rare pairs: *steam* occurs 3 times and is a piece after six merges;
 # *eat* occurs 8 times and is not. Nothing remains of *steak*, since no piece has a k.
 #
 # Unigram: the most probable segmentation
@@ -87,9 +95,9 @@ for word in ("eat", "seat", "steam", "steak"):
 # .. math::
 #    x^* = \underset{x_1 \dots x_k = w}{\mathrm{argmin}}\; \sum_{i=1}^k -\log_2 p(x_i) .
 #
-# The best way to end at a letter extends a best way to end before it, so one pass from
-# left to right finds it: the **Viterbi algorithm**. We take nine pieces whose
-# probabilities are powers of two.
+# The **Viterbi algorithm** finds it in one pass from left to right. It keeps the best
+# segmentation of each prefix, since the best one of a longer prefix is one of these
+# plus one more piece. We take nine pieces whose probabilities are powers of two.
 BITS = {"eat": 2, "s": 3, "t": 3, "sea": 3, "tea": 3, "e": 4, "a": 4, "m": 4, "ea": 4}
 assert sum(2**-bits for bits in BITS.values()) == 1
 
@@ -128,11 +136,14 @@ plots.caption(
 plt.show()
 
 # %%
-# The segmentation s + eat takes 5 bits; the longest match, sea + t, would take 6.
+# In the last row, *sea* + t takes 3 + 3 bits and s + *eat* takes 3 + 2. The second is
+# chosen. The longest match would take the first.
 #
-# Training is **pruning**. It starts with all frequent substrings and repeats two steps:
-# estimate the probabilities from the segmentations, and remove the pieces of least
-# loss. The loss of a piece is how many bits the corpus takes more without it.
+# Training is **pruning**. It starts with all frequent substrings and repeats two steps.
+# The first estimates the probability of each piece from how often it is used, in all
+# segmentations, weighted by their probability. (The chapter's exercises have a simpler
+# step, which counts only the best segmentation.) The second removes the pieces of least
+# *loss*: the bits that the corpus takes more without the piece.
 
 
 def corpus_bits(*removed):
@@ -140,28 +151,32 @@ def corpus_bits(*removed):
     return sum(n * viterbi(word, bits)[-1][0] for word, n in corpus.items())
 
 
-print(f"all pieces           {corpus_bits()} bits")
+total = corpus_bits()
+print(f"all pieces           {total} bits")
 for removed in (["eat"], ["tea"], ["sea"], ["ea"], ["sea", "ea"], ["m"]):
-    print(f"without {' and '.join(removed):11}  +{corpus_bits(*removed) - 86} bits")
+    print(f"without {' and '.join(removed):11}  +{corpus_bits(*removed) - total} bits")
 log_probs = {piece: -bits for piece, bits in BITS.items()}
 losses = tokenization.pruning_losses(corpus, log_probs)
-assert all(losses[piece] == corpus_bits(piece) - 86 for piece in BITS)
+assert all(losses[piece] == corpus_bits(piece) - total for piece in BITS)
 
 # %%
-# The corpus takes 86 bits, and 42 more without *eat*. Nothing is lost without *ea*, but
-# without *sea* and *ea* the loss is 32 instead of 16, since *ea* was the substitute. So
-# only a few pieces are removed at a time. Single letters stay, as *steam* needs its m.
+# The corpus takes 86 bits, and 42 more without *eat* (36 without *tea*). Nothing is
+# lost without *ea*. But without both *sea* and *ea* the loss is 32 instead of 16, since
+# *ea* was the substitute for *sea*. So a round removes only a part of the pieces, by
+# default about a quarter in SentencePiece, and then estimates again. Single letters
+# stay: without m, *steam* has no segmentation, and the loss is infinite (inf).
 #
 # The three side by side
 # ----------------------
-# Byte pair encoding with three merges (``ea``, ``eat``, ``tea``) joins the table.
+# The table compares the three methods, with byte pair encoding (BPE) after three
+# merges: ``ea``, ``eat`` and ``tea``. The last rows are the splits of two words.
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 bpe = tokenization.train_bpe(corpus, n_merges=3)
 print("method         BPE             WordPiece      Unigram")
 print("learned by     pair counts     pair scores    pruning")
 print("splits by      merges by rank  longest match  most probable")
-print("unknown k      k, or a byte    all is [UNK]   <unk>, or bytes")
+print("unknown k      k, or its byte  all is [UNK]   <unk>, or its byte")
 print("used by        GPT-2, Llama 3  BERT           T5, XLNet")
 for word in ("seat", "steak"):
     rows = bpe.encode(word), longest_match(word, vocabulary)
@@ -169,8 +184,10 @@ for word in ("seat", "steak"):
     print(f"{word:13}  {' '.join(rows[0]):14}  {' '.join(rows[1]):13}  {last}")
 
 # %%
-# Two methods find *eat* in *seat*; the third has learned other pieces. Do our functions
-# split as the library ``tokenizers``? We try all words of five letters.
+# BPE and Unigram find *eat* in *seat*. WordPiece has learned other pieces. In *steak*,
+# BPE and Unigram lose only the k, which has no piece. Our functions, which the package
+# has as ``encode_wordpiece`` and ``segment_unigram``, agree with the library
+# ``tokenizers`` on all words of five letters:
 known = dict.fromkeys(["[UNK]", "[CLS]", "[SEP]", *vocabulary])
 wordpiece = models.WordPiece({p: i for i, p in enumerate(known)})
 unigram = models.Unigram([("<unk>", 0.0), *log_probs.items()], unk_id=0)
@@ -178,39 +195,43 @@ words = ["".join(letters) for letters in product("aemst", repeat=5)]
 for word in words:
     theirs = [[t.value for t in model.tokenize(word)] for model in (wordpiece, unigram)]
     assert theirs == [longest_match(word, vocabulary), viterbi(word, BITS)[-1][1]]
-print(f"{len(words):,} words are split as by the library")
 
 # %%
-# They do, for all 3,125 words. The package's functions are
-# ``tokenization.encode_wordpiece`` and ``tokenization.segment_unigram``.
-#
 # SentencePiece: the text as a stream
 # -----------------------------------
 # **SentencePiece** is a library that learns byte pair encoding or Unigram from raw
-# text. It writes a space as ``▁``, also before the first word, and takes the text as
-# one stream: no language needs a pre-tokenizer of its own, and the pieces, joined, give
-# the normalised text back. (By default, no piece is learned across a space.) With
-# **byte fallback**, a character without a piece is written as its bytes.
+# text. It writes a space as ``▁`` (where GPT-2's files have ``Ġ``), also before the
+# first word. Then it takes the text as one stream. No language needs a pre-tokenizer of
+# its own, and the pieces, joined, give the normalised text back. By default, training
+# allows ``▁`` only at the beginning of a piece, and so no piece contains two words.
+# With **byte fallback**, a character without a piece is written as its bytes. We add
+# ``▁``, ``▁tea`` and the 256 bytes to our pieces, with numbers of bits made up by us.
 more = {"▁": 3, "▁tea": 2} | {f"<0x{byte:02X}>": 9 for byte in range(256)}
 stream = {piece: -bits for piece, bits in (BITS | more).items()}
 text = "▁" + "tea  eat thé".replace(" ", "▁")
 print(text, "->", tokenization.encode_unigram(text, stream, byte_fallback=True))
 
 # %%
-# Both spaces remain. The letters hé have no pieces, and become three bytes. T5 uses
-# SentencePiece with Unigram, Llama 2 with byte pair encoding and byte fallback.
+# Both spaces remain here; by default, SentencePiece's normalizer would merge them. The
+# letters hé have no pieces, and become three bytes. T5 uses SentencePiece with Unigram,
+# Llama 2 with byte pair encoding and byte fallback.
 #
 # A whole tokenizer, and its normalization
 # ----------------------------------------
 # In the four stages of a tokenizer (:doc:`/lessons/01_tokenization/10_tokens_and_ids`),
-# each of the three rules is a *model*. Here is ours in a tokenizer like BERT's: the
-# normalizer removes capitals, the pre-tokenizer cuts at spaces and punctuation, and the
-# post-processor adds special tokens.
+# each of the three rules is a *model*. Here is ours in the tokenizer of BERT (uncased).
+# Its normalizer removes capitals and accents, its pre-tokenizer cuts at spaces and
+# punctuation, and its post-processor adds the special tokens ``[CLS]`` at the beginning
+# and ``[SEP]`` at the end.
 bert = Tokenizer(wordpiece)
-bert.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-bert.pre_tokenizer = pre_tokenizers.Whitespace()
+bert.normalizer = normalizers.BertNormalizer()
+bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 bert.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-print(bert.encode("Seat STEAM").tokens)
+print(bert.encode("Séat STEAM").tokens)
+
+# %%
+# NFC and NFKC are two of Unicode's normal forms. We try them on the word thé, whose
+# last letter is one code point, or an e and a combining accent.
 smollm2, nfc = lmviz.load_tokenizer("smollm2"), normalizers.NFC()
 for text in ("thé", "the\u0301"):
     ids, after = smollm2.encode(text).ids, smollm2.encode(nfc.normalize_str(text)).ids
@@ -218,19 +239,19 @@ for text in ("thé", "the\u0301"):
 print(f"after NFKC: {normalizers.NFKC().normalize_str('ﬁne x²')}")
 
 # %%
-# The letter é is one code point, or two: e and a combining accent. SmolLM2's tokenizer
-# does not normalise, and gives texts that look alike two lists of ids; after NFC they
-# have one. NFKC also replaces ﬁ by fi and x² by x2, which cannot be undone;
-# SentencePiece does that by default (``nmt_nfkc``). The library loads all stages of a
-# published tokenizer by ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
+# SmolLM2's tokenizer does not normalise, and gives texts that look alike two lists of
+# ids. NFC composes the accent with its letter, and both have one list. NFKC also
+# replaces ﬁ by fi and x² by x2, which cannot be undone; SentencePiece does so by
+# default (``nmt_nfkc``). The library loads all stages of a published tokenizer by
+# ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
 #
 # Summary
 # -------
-# - WordPiece merges the pair with the highest count relative to its parts, and splits
-#   by the longest match; one unknown character makes the whole word ``[UNK]``.
-# - Unigram splits by the most probable segmentation (*seat*: 5 bits); training removes
-#   pieces of least loss.
-# - SentencePiece learns one of the rules from raw text, with spaces written ``▁``.
+# WordPiece, as it is usually described, merges the pair with the highest count relative
+# to its parts. It splits by the longest match, and one unknown character makes the
+# whole word ``[UNK]``. Unigram splits by the most probable segmentation (*seat*: 5
+# bits), and its training removes pieces of least loss. SentencePiece learns one of the
+# rules from raw text, with spaces written ``▁``.
 #
 # Exercises
 # ---------
