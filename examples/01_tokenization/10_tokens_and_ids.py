@@ -144,8 +144,8 @@ print("alphabet ", *(f"{c:5}" for c in written), sep="  ")
 
 # %%
 # The letter ``ï`` is two bytes, written ``Ã¯``. To decode, we join the tokens, turn the
-# alphabet back into bytes, and read these as UTF-8. We test it on a thousand texts of
-# random characters.
+# alphabet back into bytes, and read these as UTF-8. A thousand texts of random
+# characters are the test.
 import random
 
 byte_of = {character: byte for byte, character in alphabet.items()}
@@ -203,12 +203,12 @@ assert tokenizer.normalizer is tokenizer.post_processor is None
 
 # %%
 # The library ``tokenizers`` leaves out special tokens when it decodes, unless
-# ``skip_special_tokens=False``. In ``transformers``, this is the default.
+# ``skip_special_tokens=False``. In ``transformers``, ``False`` is the default.
 #
 # Ids are names
 # -------------
-# Do tokens with neighbouring ids have anything in common? Here are six of them, and how
-# often tokens occur in the manual. (The ids below 256 are the single bytes.)
+# Do tokens with neighbouring ids have anything in common? Here are six such tokens, and
+# how often tokens occur in the manual. (The ids below 256 are the single bytes.)
 from collections import Counter
 
 for i in range(18708, 18714):
@@ -219,11 +219,11 @@ for first, last in ((256, 999), (1000, 4999), (20_000, 50_256)):
     print(f"ids {first:,} to {last:,} occur {times:.2f} times on average")
 
 # %%
-# They are about equally frequent. Low ids belong to frequent tokens, because the method
-# that makes the vocabulary finds these first: up to 999 they occur 52.62 times on
-# average, from 20,000 only 0.25 times. Do neighbours share a meaning, too? We take each
-# word that is a token with its space and without it, and measure how far apart the two
-# ids are. The baseline is the distance if the same ids are paired in all possible ways.
+# Neighbours are about equally frequent. Low ids belong to frequent tokens, because the
+# method that makes the vocabulary finds these first: up to 999 they occur 52.62 times
+# on average, and above 20,000 only 0.25 times. Do related words have similar ids, too?
+# We take words that are tokens with their space and without it, and measure how far
+# apart the two ids are. The baseline is the distance if they are paired in all ways.
 import numpy as np
 
 ids = tokenizer.get_vocab()
