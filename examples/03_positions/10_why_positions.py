@@ -11,11 +11,12 @@ tokens, and say what a positional encoding has to provide.
 # %%
 # Attention in ten lines
 # ----------------------
-# A recurrent network reads one token after the other. A transformer processes all
-# tokens at once, and they exchange information only in **attention**. Three learned
-# matrices turn the vector of each token into a **query** (what it looks for), a **key**
-# (what it is found by) and a **value** (what it passes on). In **self-attention** all
-# three are computed from the same text. With one row of :math:`X` for each token,
+# A transformer processes all tokens of a text at once, unlike a *recurrent* network,
+# which reads one after the other. Its tokens exchange information only in
+# **attention**. Three learned matrices turn the vector of each token into a **query**
+# (what it looks for), a **key** (what it is found by) and a **value** (what it passes
+# on). In **self-attention** all three are computed from the same text. With one row of
+# :math:`X` for each token,
 #
 # .. math::
 #
@@ -24,11 +25,13 @@ tokens, and say what a positional encoding has to provide.
 #    \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}}\right) V ,
 #
 # where :math:`d` is the width of queries and keys. Entry :math:`(i, j)` of
-# :math:`QK^\top` is the dot product of query i and key j. The softmax turns each row of
-# scores into weights :math:`\alpha_{ij}`, which are positive and sum to one. Token i
-# *attends to* token j with weight :math:`\alpha_{ij}`, and gets the average
-# :math:`\sum_j \alpha_{ij} v_j` of the values. A **causal mask** hides later tokens
-# from a query: their scores become minus infinity, and so their weights exactly 0.
+# :math:`QK^\top` is the dot product of query i and key j; a sum of d random products
+# grows like :math:`\sqrt d`, which the division undoes. The softmax
+# (:doc:`/book/terms`) turns each row of scores into weights :math:`\alpha_{ij}` that
+# sum to one. Token i *attends to* token j with weight :math:`\alpha_{ij}`, and gets the
+# average :math:`\sum_j \alpha_{ij} v_j` of the values. A **causal mask** hides later
+# tokens from a query: their scores become minus infinity, and so their weights exactly
+# 0.
 import math
 
 import torch
@@ -89,9 +92,10 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # The softmax works within a row and ignores the order of the columns. All other parts
 # of a transformer treat each token alone, so a stack of layers is equivariant, too.
 #
-# We check this on the first head of SmolLM2 (:doc:`/book/model`), which has the first
-# 64 dimensions of queries and keys. Our ten lines know no positions, and neither does
-# the model if we pass position 0 for every token. Nothing is masked.
+# We check this on the first head of the first layer of SmolLM2 (:doc:`/book/model`).
+# Our ten lines know no positions. SmolLM2's positions are rotation angles
+# (:doc:`/lessons/03_positions/60_rotary`), which are all 0 if we give every token
+# position 0. Nothing is masked.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -127,8 +131,8 @@ plots.shared_colorbar(axes, "weight")
 query, key = divmod(int(weights.argmax()), len(ids))
 plots.caption(
     "Without positions and mask, each token attends to the same tokens in any order. "
-    "Head 0.0 of SmolLM2 on a sentence and on its reversal: the right map is the left "
-    "one rotated by 180 degrees.",
+    "First head of SmolLM2 on a sentence and on its reversal: the right map is the "
+    "left one rotated by 180 degrees.",
     alt="Two attention maps of five tokens. In both, the strongest weight is from "
     f"{tokens[query]} to {tokens[key]}, {weights.max():.2f}.",
 )
@@ -152,50 +156,69 @@ for values in torch.tensor([[1.0, 2.0, 6.0], [2.0, 1.0, 6.0]]):
 # %%
 # One layer gives 1, 1.5, 3 for the first order and 2, 1.5, 3 for the second: the last
 # output is the same, since each query sees the tokens before it as a bag. The second
-# layer averages *different* numbers, and its last output is 1.83 for one order and 2.17
-# for the other. So a stack of causal layers can infer order. Language models trained
-# with no positional encoding at all (**NoPE**) are “still competitive with standard
-# models” (Haviv et al., 2022), and small ones have generalised better to longer inputs
-# (Kazemnejad et al., 2023). Only attention *without* a mask cannot see order at all.
+# layer averages *different* numbers, and its last output differs: 1.83 and 2.17. So a
+# stack of causal layers can infer order. Attention *without* a mask cannot.
 #
-# How much does SmolLM2 know from its mask alone? We exchange two words early in a
-# prompt and compare the predictions after the same last token. The measure is the
-# **total variation**, half the sum of the absolute differences between two
-# distributions: 0 if they are equal, and at most 1.
+# Language models with no positional encoding (**NoPE**) are “still competitive with
+# standard models” (Haviv et al., 2022). On small synthetic tasks they generalised to
+# longer inputs better than others (Kazemnejad et al., 2023), though there is a limit
+# (Wang et al., 2024).
+#
+# How much does SmolLM2 need its positions?
+# -----------------------------------------
+# We run SmolLM2 as it is, then with all positions 0 (*mask only*), then also without
+# mask. First we exchange two words of a prompt and compare the predictions for the next
+# token. The measure is the **total variation** (:doc:`/book/terms`), half the sum of
+# the absolute differences: 0 if two predictions are equal, and at most 1. The control
+# replaces the first word by another one. Then we measure the mean *surprisal* of the
+# prompt's own tokens, :math:`-\ln p` in nats: how badly the model predicted them.
 frames = {
-    "After the {} chased the {}, it was the": ("dog", "cat"),
-    "The {} shot the {}. The one who died was the": ("hunter", "bear"),
-    "Yesterday {} gave a book to {}. The book now belongs to": ("Paul", "Mary"),
-    "The {} is north of the {}. To the south is the": ("lake", "town"),
-    "First came the {}, then came the {}. The first to come was the": ("fox", "wolf"),
+    "After the {} chased the {}, it was the": "dog cat mouse",
+    "The {} shot the {}. The one who died was the": "hunter bear wolf",
+    "Yesterday {} gave a book to {}. The book now belongs to": "Paul Mary John",
+    "The {} is north of the {}. To the south is the": "lake town river",
+    "First came the {}, then came the {}. The first to come was the": "fox wolf dog",
 }
 
 
 @torch.no_grad()
-def last_probs(text):
-    """Predict as it is, then with all positions 0, then also without a mask: (3, V)."""
+def run(text):
+    """Predictions as it is, with all positions 0, and also without mask: (3, T, V)."""
     n = len(ids := lm.encode(text))
     later = torch.ones(n, n).triu(1) * torch.finfo().min
     masks = torch.stack([later, later, 0 * later])[:, None]
     position_ids = torch.tensor([[1], [0], [0]]) * torch.arange(n)
-    return lm.module(ids.expand(3, n), masks, position_ids).logits[:, -1].softmax(-1)
+    return lm.module(ids.expand(3, n), masks, position_ids).logits.softmax(-1)
 
 
-moved = torch.zeros(3)
-for frame, (a, b) in frames.items():
-    p, q = last_probs(frame.format(a, b)), last_probs(frame.format(b, a))
-    moved += (p - q).abs().sum(-1) / 2 / len(frames)
+exchanged, replaced, surprisal = torch.zeros(3, 3)
+print("words           most likely next")
+for frame, words in frames.items():
+    a, b, c = words.split()
+    texts = [frame.format(*pair) for pair in ((a, b), (b, a), (c, b))]
+    runs = [run(text) for text in texts]
+    p, q, r = (probs[:, -1] for probs in runs)
+    exchanged += (p - q).abs().sum(-1) / 2 / len(frames)
+    replaced += (p - r).abs().sum(-1) / 2 / len(frames)
+    following = lm.encode(texts[0])[1:]
+    given = runs[0][:, range(len(following)), following]
+    surprisal -= given.log().mean(-1) / len(frames)
     for order, probs in ((f"{a}, {b}", p[0]), (f"{b}, {a}", q[0])):
         print(f"{order:14}  {lm.tokens([probs.argmax()])[0]:8}  {probs.max():.2f}")
-print("total variation, mean of the five prompts:")
-for version, mean in zip(["as it is", "mask only", "no mask"], moved, strict=True):
-    print(f"{version:10}  {mean:.2f}")
+print("            exchanged  replaced  surprisal")
+for i, name in enumerate(["as it is", "mask only", "no mask"]):
+    print(f"{name:10}  {exchanged[i]:9.2f}  {replaced[i]:8.2f}  ", end="")
+    print(f"{surprisal[i]:9.2f}" if i < 2 else "        -")
 
 # %%
-# With positions, two orders differ by 0.37 on average; after the first prompt, the most
-# likely word changes from "cat" (0.64) to "dog" (0.45). With the mask alone it is 0.08,
-# and without mask and positions 0.00, as the proof says. The 0.08 is no measure of what
-# a mask can tell: SmolLM2 was trained *with* positions and is off-distribution here.
+# SmolLM2 reacts to the order: exchanging two words changes its prediction as much
+# (0.37) as replacing one (0.35). With the mask only, it is 0.08. Without mask it is
+# 0.00, as the proof says, though replacing a word still has an effect (0.41).
+#
+# Reacting isn't the same as answering rightly: the most likely word is right for both
+# orders only in the first prompt and the last. That SmolLM2 *needs* its positions shows
+# in the surprisal, which rises from 4.20 to 4.94 nats without them. (Without mask, a
+# token sees the next one.) A model trained with a mask only would do better.
 #
 # What a positional encoding should provide
 # -----------------------------------------
@@ -204,8 +227,9 @@ for version, mean in zip(["as it is", "mask only", "no mask"], moved, strict=Tru
 #
 # - *unique*: no two positions have the same code;
 # - *bounded*: the numbers don't grow with the length of the text;
-# - *same step*: the relation of two codes depends on their distance alone;
-# - *longer texts*: it is defined, and works, beyond the lengths seen in training;
+# - *same step*: how two codes are related depends on their distance alone;
+# - *longer texts*: it has a value beyond the lengths seen in training ("defined" in the
+#   tables), and also works there ("yes");
 # - *cheap*: few parameters, little computation.
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
@@ -213,7 +237,8 @@ mask alone  inferred  yes      no         partly        yes
 sinusoidal  ?         ?        ?          ?             ?""")
 
 # %%
-# The next lesson, :doc:`/lessons/03_positions/20_sinusoidal`, fills the second row.
+# With the mask alone, positions are inferred from the number of visible tokens, so a
+# step counts less and less. :doc:`/lessons/03_positions/20_sinusoidal` fills row two.
 #
 # Summary
 # -------
@@ -221,8 +246,9 @@ sinusoidal  ?         ?        ?          ?             ?""")
 #   outputs in the new order.
 # - With a causal mask, one layer sees the earlier tokens as a bag; a stack of layers
 #   can infer order.
-# - SmolLM2 needs its positions: the predictions for two orders differ by 0.37 (total
-#   variation) with them and by 0.08 without.
+# - Without positions, SmolLM2 hardly reacts to an exchange of two words (total
+#   variation 0.08 instead of 0.37), and its mean surprisal rises from 4.20 to 4.94
+#   nats.
 #
 # Exercises
 # ---------
@@ -242,3 +268,5 @@ sinusoidal  ?         ?        ?          ?             ?""")
 #   Encodings Still Learn Positional Information* (Findings of EMNLP 2022).
 # - Kazemnejad, Padhi, Natesan Ramamurthy, Das and Reddy, *The Impact of Positional
 #   Encoding on Length Generalization in Transformers* (NeurIPS 2023).
+# - Wang, Ji, Wu, Yan, Gui, Zhang, Huang and Wang, *Length Generalization of Causal
+#   Transformers without Position Encoding* (Findings of ACL 2024).

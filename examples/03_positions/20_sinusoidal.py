@@ -17,8 +17,8 @@ is the same rotation everywhere.
 # digits, one dimension for each digit.
 import lmviz
 
-table = lmviz.load().module.get_input_embeddings().weight
-print(f"standard deviation of the numbers of an embedding: {table.std():.2f}")
+embedding = lmviz.load().module.get_input_embeddings().weight
+print(f"standard deviation of the numbers of an embedding: {embedding.std():.2f}")
 print("p    p / 10  p / 100  binary")
 for p in range(3, 7):
     print(f"{p:<3}  {p / 10:6.2f}  {p / 100:7.2f}  {p:03b}")
@@ -45,12 +45,12 @@ for p in range(3, 7):
 #    \mathrm{PE}_{p,\,2i+1} = \cos(p\,\theta_i), \qquad
 #    \theta_i = 10{,}000^{-2i/d} .
 #
-# Here :math:`d` is the width of the model (the encoding is added to the embeddings),
-# and :math:`\theta_i` the *frequency* of pair i, the angle in radians by which it turns
-# at each step. Its **wavelength**, the number of positions for a full turn, is
-# :math:`2\pi/\theta_i`. The *base* 10,000 determines the longest wavelength. A pair is
-# like the hand of a clock: (cos, sin) is a point on a circle, and each hand is slower
-# than the one before it.
+# Here :math:`d` is the width of the model (the encoding is added to the embeddings).
+# :math:`\theta_i` is the *frequency* of pair i, the angle in radians by which it turns
+# at each step, and its **wavelength** is the number of positions for a full turn,
+# :math:`2\pi/\theta_i` (also called its *period*). The *base* 10,000 determines the
+# longest wavelength. A pair is like the hand of a clock: (cos, sin) is a point on a
+# circle, and each hand is slower than the one before it.
 import torch
 
 
@@ -70,14 +70,15 @@ small = sinusoidal(13, 4)
 print("p    sin p    cos p    sin p/100  cos p/100")
 for p in (3, 5):
     print(f"{p}  " + "  ".join(f"{number:8.4f}" for number in small[p]))
-print("wavelengths:", [round(2 * torch.pi * speed, 1) for speed in (1, 100)])
+print("wavelengths:", [round(2 * torch.pi / theta, 1) for theta in (1, 1 / 100)])
 
 # %%
 # The first pair has a wavelength of 6.3 positions and distinguishes neighbours; the
-# second has 628.3 and hardly moves between rows 3 and 5. Each pair has
-# :math:`\sin^2 + \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`.
-# Even and odd refer to *dimensions*, not positions: every position has both sines and
-# cosines. (Some libraries put all sines first, which only reorders the dimensions.)
+# second has 628.3 and hardly moves between rows 3 and 5. Each pair has :math:`\sin^2 +
+# \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`. Even and odd refer
+# to *dimensions*, not positions: every position has both sines and cosines. (Some
+# libraries put all sines first, which only reorders the dimensions, and a few space the
+# frequencies slightly differently.)
 #
 # The package has the same function. We draw it in the size of GPT-2's table (which is
 # :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024 positions, d =
@@ -112,8 +113,9 @@ plt.show()
 
 # %%
 # The wavelengths grow from 6.28 to 61,343 positions, and 213 of the 384 pairs complete
-# a turn within the table. All rows differ: the closest are 4.52 apart. Fine waves at
-# the left are an artefact of the display, where stripes are narrower than its pixels.
+# a turn within the table. All rows differ: the closest are 4.52 apart. (The finest
+# waves at the left are an artefact: there the stripes are narrower than the picture's
+# pixels.)
 #
 # A shift is a rotation
 # ---------------------
@@ -160,31 +162,34 @@ assert difference < 1e-4
 #    \mathrm{PE}_p \cdot \mathrm{PE}_q = \sum_i \bigl[\sin(p\theta_i)\sin(q\theta_i)
 #    + \cos(p\theta_i)\cos(q\theta_i)\bigr] = \sum_i \cos\bigl((p-q)\,\theta_i\bigr) ,
 #
-# which depends on the distance only. A cosine is symmetric, so that the dot product
-# does not distinguish left from right. But a head doesn't compare the codes themselves:
-# its learned :math:`W_Q W_K^\top` is between them. Instead of it, we try a random
-# matrix and the rotation by 5 positions to the left.
+# which depends on the distance only. A cosine is symmetric, so the dot product does not
+# distinguish left from right.
+#
+# But a head doesn't compare the codes themselves. It multiplies one by :math:`W_Q` and
+# the other by :math:`W_K`, and compares :math:`\mathrm{PE}_p W_Q W_K^\top
+# \mathrm{PE}_q^\top`. We try two matrices in the middle: a random one, and the rotation
+# that shifts the query by 5 positions to the left.
 torch.manual_seed(0)
 random = torch.randn(768, 768) / 768**0.5
 scores = {
     "codes": encoding @ encoding.T,
     "random matrix": encoding @ random @ encoding.T,
-    "shift by 5": shift(encoding, -5) @ encoding.T,
+    "rotation by -5": shift(encoding, -5) @ encoding.T,
 }
 print(f"d = 4: 3·5 = {small[3] @ small[5]:.4f}, 10·12 = {small[10] @ small[12]:.4f}")
-print("(query, key)   (100, 95)  (200, 195)  (95, 100)")
-for name, table in scores.items():
-    print(f"{name:13}  {table[100, 95]:9.2f}  {table[200, 195]:10.2f}  ", end="")
-    print(f"{table[95, 100]:9.2f}")
+print("(query, key)    (100, 95)  (200, 195)  (95, 100)")
+for name, score in scores.items():
+    print(f"{name:14}  {score[100, 95]:9.2f}  {score[200, 195]:10.2f}  ", end="")
+    print(f"{score[95, 100]:9.2f}")
 
 # %%
 _, ax = plt.subplots(figsize=(6.08, 3.2), layout="constrained")
 offsets = torch.arange(-30, 31)
-for (name, table), style in zip(scores.items(), ("-", ":", "--"), strict=True):
-    ax.plot(offsets, table[500, 500 + offsets], style, label=name)
+for (name, score), style in zip(scores.items(), ("-", ":", "--"), strict=True):
+    ax.plot(offsets, score[500, 500 + offsets], style, label=name)
 ax.set(title="Scores of query position 500", xlabel="key minus query", ylabel="score")
 ax.legend()
-best = int(offsets[scores["shift by 5"][500, 500 + offsets].argmax()])
+best = int(offsets[scores["rotation by -5"][500, 500 + offsets].argmax()])
 plots.caption(
     "The dot product of two codes is symmetric, and a shift moves its peak. The peak "
     f"at 0 moves to {best} if the query is rotated; a random matrix leaves no peak.",
@@ -194,12 +199,16 @@ plots.caption(
 plt.show()
 
 # %%
-# For d = 4, rows 3 and 5 have the dot product :math:`\cos 2 + \cos 0.02`, as rows 10
-# and 12 have. For d = 768, distance 5 scores 284.56 on either side of any query. With a
-# random matrix neither holds: the same distance scores 15.99 or 30.61, and 5.72 in the
-# other direction. With the rotation, the key five to the left gets the highest score,
-# 384.00, the squared length of a code. Pure distance is a property of the table, which
-# the learned matrices :math:`W_Q` and :math:`W_K` may use or destroy.
+# - *Codes*: for d = 4, rows 3 and 5 have the dot product :math:`\cos 2 + \cos 0.02`, as
+#   rows 10 and 12 have. For d = 768, distance 5 scores 284.56 on either side of any
+#   query.
+# - *Random matrix*: neither holds. The same distance scores 15.99 or 30.61, and 5.72 in
+#   the other direction.
+# - *Rotation*: the key five to the left gets the highest score, 384.00, which is the
+#   squared length of a code; five to the right it is lower (261.13).
+#
+# So pure distance is a property of the codes, which :math:`W_Q` and :math:`W_K` may
+# keep, change to prefer one side, or destroy.
 #
 # In the interactive version you can change the base, the width and the position.
 from lmviz import views
@@ -209,7 +218,9 @@ views.positions(title="Sinusoidal positions")
 # %%
 # The table of wishes
 # -------------------
-# The wishes of :doc:`/lessons/03_positions/10_why_positions`, and the schemes so far:
+# Here are the wishes of :doc:`/lessons/03_positions/10_why_positions`, and the schemes
+# so far. "Defined" means that there is a value at any position; "yes" would mean that
+# models also work there.
 print("""\
 scheme         unique    bounded  same step  longer texts  cheap
 mask alone     inferred  yes      no         partly        yes
@@ -219,15 +230,15 @@ binary digits  yes       yes      no         defined       yes
 sinusoidal     yes       yes      yes        defined       yes""")
 
 # %%
-# "Defined" isn't "works": the formula has a value at any position, but models trained
-# with it predict worse soon after the training length (Press et al., 2022), as
-# :doc:`/lessons/03_positions/70_beyond_the_training_length` explains.
+# A sinusoidal code has a value at any position, but models trained with it predict
+# worse soon after the training length (Press et al., 2022), as
+# :doc:`/lessons/03_positions/50_relative_position_biases` measures.
 #
 # Summary
 # -------
-# - Pair i of a sinusoidal encoding is the sine and cosine of
-#   :math:`p \cdot 10{,}000^{-2i/d}`: fast pairs tell neighbours apart, slow ones tell
-#   distant positions apart. Sine and cosine alternate over the dimensions.
+# - Pair i of a sinusoidal encoding is the sine and cosine of :math:`p \cdot
+#   10{,}000^{-2i/d}`: fast pairs tell neighbours apart, slow ones tell distant
+#   positions apart. Sine and cosine alternate over the dimensions.
 # - A step of k positions is the same rotation at every position.
 # - The dot product of two codes depends on their distance alone, and is the same to the
 #   left and to the right. A head's matrices need not keep either property.

@@ -186,9 +186,9 @@ plots.caption(
     "Training makes near rows similar on average, with a fast wave on top. Cosine of "
     f"every two rows from {FIRST} to {LAST}. The stripes of the trained table "
     "disappear with the fast waves.",
-    alt="Three heatmaps of 31 by 31 cosines. The first is pale except for its diagonal; "
-    "the second has stripes parallel to the diagonal; the third has a broad positive band "
-    "along the diagonal and negative corners.",
+    alt="Three heatmaps of 31 by 31 cosines. The first is pale except for its "
+    "diagonal; the second has stripes parallel to the diagonal; the third has a broad "
+    "positive band along the diagonal and negative corners.",
 )
 plt.show()
 
