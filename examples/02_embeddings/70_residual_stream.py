@@ -20,7 +20,7 @@ explain why SmolLM2 adds one very large number to the vector of the first token.
 #    x'_l &= x_l + \mathrm{Attn}_l(\mathrm{norm}(x_l)) \\
 #    x_{l+1} &= x'_l + \mathrm{MLP}_l(\mathrm{norm}(x'_l)) .
 #
-# The **norm** rescales each vector to a standard length before attention or the MLP
+# The *norm* rescales each vector to a standard length before attention or the MLP
 # reads it. (For the size of a vector, which is also called its norm, this lesson says
 # *length*.) The vector :math:`x_l` is called state :math:`l`; it is the output of block
 # :math:`l - 1`. The last state is the sum of the embedding and all outputs. Take the
@@ -39,8 +39,7 @@ for name, added in parts.items():
 # %%
 # MLP 0 adds a long vector, which turns the sum in a new direction: the cosine falls to
 # 0.14. Nothing is deleted, since (1, 0) is still a term of the sum. But a later part
-# can cancel an earlier one. MLP 1 subtracts 8 from the second number, all that the
-# other parts had added to it.
+# can cancel earlier ones: MLP 1 takes the second number, which was 8, back to 0.
 #
 # The states of SmolLM2
 # ---------------------
@@ -154,8 +153,8 @@ for i in (0, largest):
 # and MLP 29 add −14237 and −5477.
 #
 # The number hides the word. The vectors of the three first tokens have cosines of −0.04
-# to 0.44 in state 0, and of 1.00 in state 12. A norm ignores their length, so the first
-# token is nearly the same vector for every block in between, whatever the text.
+# to 0.44 in state 0, and of 1.00 in state 12. After the norm, which removes differences
+# in length, the first token is nearly the same vector in every text.
 #
 # What the number does
 # --------------------
@@ -163,7 +162,7 @@ for i in (0, largest):
 # each normalised vector into a query, a key and a value. A token receives the values of
 # earlier tokens, each with a *weight* that says how well its key matches the token's
 # query (:doc:`/lessons/03_positions/10_why_positions` has this in ten lines). The first
-# token gets 0.51 of all weight: it is an *attention sink* (Xiao et al., 2024;
+# token gets 0.51 of all weight: it is an *attention sink* (Xiao et al., 2023;
 # :doc:`/lessons/04_attention/40_what_heads_do`).
 #
 # We change its vector in state 12, and let the remaining blocks run. Does a change
@@ -229,14 +228,15 @@ for name in ("intact", f"{dim} and 100 swapped"):
 # With 0 in dimension 507 the surprisal rises from 3.14 to 17.60 nats, as Sun et al.
 # found in other models. A uniform guess has 10.80: the model is confident, and wrong.
 #
-# *Key or value?* Mostly the value, partly the key: a change of the value alone takes
-# the surprisal to 7.97 nats, of the key alone to 4.25. In the intact model one huge
-# number makes all others tiny after the norm, and the value computed from them has a
-# length of 1.83. Without it the length is 8.93, and every token adds this long vector.
+# *Key or value?* Mostly the value, partly the key. If only the value is changed, the
+# surprisal is 7.97 nats, if only the key, 4.25. In the intact model one huge number
+# makes all others tiny after the norm, and the value computed from them has a length of
+# 1.83. Without it the length is 8.93, and every token adds this long vector to its own.
 #
-# *Length or dimension?* Both. With the number in dimension 100 the vector is just as
-# long, and the surprisal is still 4.49: the key made from dimension 100 matches hardly
-# any query, and gets a weight of 0.02. With 0 in the 575 others it stays at 3.14.
+# *Length or dimension?* Mostly the length, but not only. With the number in dimension
+# 100 the vector is just as long, and the surprisal is 4.49. A key made from dimension
+# 100 matches hardly any query: its weight is 0.02. The 575 other numbers do not matter:
+# if they are all 0, the surprisal stays at 3.14.
 #
 # *Is the short value of any use?* A little: set to 0, it raises the surprisal to 3.75.
 # As it is nearly the same vector in every text, Sun et al. call it an implicit bias.
@@ -268,4 +268,4 @@ for name in ("intact", f"{dim} and 100 swapped"):
 # Elhage et al., *A Mathematical Framework for Transformer Circuits* (Transformer
 # Circuits Thread 2021). Sun, Chen, Kolter and Liu, *Massive Activations in Large
 # Language Models* (COLM 2024). Xiao, Tian, Chen, Han and Lewis, *Efficient Streaming
-# Language Models with Attention Sinks* (ICLR 2024).
+# Language Models with Attention Sinks* (arXiv 2023).
