@@ -3,7 +3,7 @@ Token plus position: the input of the first block
 =================================================
 
 GPT-2 adds two vectors for each token, one for what the token is and one for where it
-is. Why does the sum not muddle the two? After this lesson you can rebuild the input of
+is. Why does the sum not mix up the two? After this lesson you can rebuild the input of
 the first block, say what the sum does to attention scores, and recognise a position
 that was added too late.
 """
@@ -32,9 +32,10 @@ for t, w in enumerate(ids.tolist()):
     print(f"{t}  {w}   " + "   ".join(cells))
 
 # %%
-# Token 2 enters as (3.1, 2.0) at position 0 and as (2.9, 2.3) at position 2. The two
-# differ by a row of P minus another one, whatever the token is. Apart from the causal
-# mask, this is all that the blocks get to know about the order.
+# Token 2 enters as (3.1, 2.0) at position 0 and as (2.9, 2.3) at position 2. The
+# difference of the two is a difference of two rows of P, whatever the token is. Apart
+# from the causal mask (:doc:`/book/terms`), this is all that the blocks get to know
+# about the order.
 #
 # The model's own tensor
 # ----------------------
@@ -56,7 +57,7 @@ assert difference < 1e-5
 # Other models have other inputs. SmolLM2 has rotary positions, which act inside
 # attention (:doc:`/lessons/03_positions/60_rotary`), so there ``hidden_states[0]`` is
 # the embedding alone. The package's ``transformer.embed`` knows the difference.
-from lmviz import transformer
+from lmviz import embeddings, transformer
 
 lm = lmviz.load("smollm2")
 trace = lm.trace("The capital of France is")
@@ -69,10 +70,14 @@ assert difference < 1e-4
 # %%
 # Can the sum be taken apart again?
 # ---------------------------------
-# A sum doesn't say what its summands were. But many dimensions have room for both. We
-# add every position that stories reach to every token of the toy, and look for the
-# nearest token and the nearest position of each sum. The controls are random tables of
-# the same lengths, in the toy's width and in a width of 8.
+# A sum doesn't say what its summands were: (3, 2) could be (1, 0) plus (2, 2). It is
+# different if tokens and positions have directions of their own. If all tokens are on
+# the first axis and all positions on the second, (3, 2) can only be (3, 0) plus (0, 2).
+#
+# We add each of the 60 positions that the toy's stories reach to each of its tokens,
+# and look for the nearest token and the nearest position of each sum. (First we
+# subtract the mean of the other table, which all sums share.) The controls are random
+# tables of the same lengths, in the toy's width of 96 and in a width of 8.
 model = transformer.extract(toy)
 E, P = model.token_table, model.position_table[:60]
 
@@ -95,22 +100,25 @@ torch.manual_seed(0)
 pairs = {"trained": (E, P)}
 for width in (96, 8):
     pairs[f"random, d = {width}"] = random_like(E, width), random_like(P, width)
-print("tables          token right  position right")
+print("tables          token right  position right  |cosine|")
 for name, (tokens, rows) in pairs.items():
     token, position = found(tokens, rows)
-    print(f"{name:14}  {token:11.0%}  {position:14.0%}")
+    overlap = embeddings.cosine(tokens, rows).abs().mean()
+    print(f"{name:14}  {token:11.0%}  {position:14.0%}  {overlap:8.2f}")
 
 # %%
 # In the toy, the nearest token is the right one for 92% of the sums, and the nearest
-# position for 99%. For random tables of width 96 it's 100%, for width 8 only 49% and
-# 38%. So the reason is the width rather than the training: random directions in many
-# dimensions are nearly orthogonal, and each summand has most of its length to itself.
-# Models of real size are wider still.
+# position for 99%. For random tables of width 96 it is 100%, for width 8 only 49% and
+# 38%. So the reason is the width rather than the training. The last column, the mean
+# size of the cosine of a token and a position, says why: random directions are nearly
+# orthogonal in 96 dimensions (0.08) and less so in 8 (0.29). Models of real size are
+# wider still.
 #
 # What the sum does to a score
 # ----------------------------
-# Attention compares two inputs by a dot product (with learned matrices between them).
-# For tokens :math:`x, y` with positions :math:`p, q` it has four terms:
+# Attention compares two inputs by a dot product, with learned matrices between them
+# which we leave out at first. For two tokens with the embeddings :math:`x, y` and the
+# position vectors :math:`p, q`, it has four terms:
 #
 # .. math::
 #
@@ -128,20 +136,22 @@ for a, b in ((5, 3), (8, 6)):
     print(f"{a} and {b}    " + "".join(f"{v:7.3f}" for v in [*terms, terms.sum()]))
 
 # %%
-# The distance is 2 in both lines, and p·q is -0.416 in both: the last term is pure
-# distance. But x·q and p·y depend on a token and on the *other* token's position, so
-# that the whole score changes from 0.009 to -0.841. The model has to learn matrices in
-# which these terms do no harm. Would it not be simpler to put the distance into the
-# score itself? :doc:`/lessons/03_positions/50_relative_position_biases` and
+# The distance is 2 in both lines, and p·q is -0.416 in both: the last term depends on
+# the distance alone. But x·q and p·y depend on a token and on the *other* token's
+# position, and so the whole score changes from 0.009 to -0.841. The matrices
+# :math:`W_Q` and :math:`W_K` don't help by themselves: between p and q, they can
+# destroy even the last term (:doc:`/lessons/03_positions/20_sinusoidal`). It would be
+# simpler to put the distance into the score itself.
+# :doc:`/lessons/03_positions/50_relative_position_biases` and
 # :doc:`/lessons/03_positions/60_rotary` do that.
 #
 # Added too late
 # --------------
-# ``last_hidden_state`` is the output of the whole model, and an encoding that is added
-# to it makes nothing "position-aware": every block has already run. Only the
-# :doc:`unembedding </lessons/05_prediction/10_next_token>` reads it, which scores every
-# token of the vocabulary against the last vector. We add a sinusoidal code there, and,
-# as a control, a random vector of the same length.
+# The position has to be added *before* the blocks that are to use it. To see what
+# happens otherwise, we add a sinusoidal code to SmolLM2's last state, which libraries
+# call ``last_hidden_state``. Only the output matrix (:doc:`unembedding
+# </lessons/05_prediction/10_next_token>`) still reads it: it scores every token of the
+# vocabulary against this vector. The control is a random vector of the same length.
 from lmviz import prediction
 
 unembed = transformer.unembedding(lm)
@@ -154,7 +164,7 @@ prompts = [
     "The opposite of hot is",
 ]
 moved = torch.zeros(2)
-print("prompt                        as it is       + position     + random")
+print("end of the prompt             tokens  as it is       + position     + random")
 for prompt in prompts:
     last = lm.trace(prompt).hidden_states[-1]
     code = positions.sinusoidal(*last.shape)[-1]
@@ -165,16 +175,21 @@ for prompt in prompts:
     moved += (probs[1:] - probs[0]).abs().sum(-1) / 2 / len(prompts)
     best = zip(lm.tokens(probs.argmax(-1)), probs.amax(-1), strict=True)
     cells = "  ".join(f"{word:8} {p:.2f}" for word, p in best)
-    print(f"{prompt[-28:]:28}  {cells}")
+    print(f"{prompt[-28:]:28}  {len(last):6}  {cells}")
     if prompt == prompts[0]:
         paris = probs
-print(f"probability moved to other tokens: {moved[0]:.2f} and {moved[1]:.2f}")
+print(f"mean total variation: {moved[0]:.2f} and {moved[1]:.2f}")
+print(f"length of the last state {last[-1].norm():.0f}, of the code {code.norm():.0f}")
 
 # %%
-# On average over the six prompts, 0.55 of the probability moves to other tokens, about
-# as much as for a random vector (0.50). In the first prompt, "Paris" falls from 0.77 to
-# 0.12. The most likely token stays the same in four prompts, and in three with the
-# random vector. At this point a position is noise.
+# The columns have the most likely next token and its probability. On average over the
+# six prompts, the prediction changes by a total variation (:doc:`/book/terms`) of 0.55,
+# about as much as for a random vector (0.50). "Paris" falls from 0.77 to 0.12.
+#
+# The logits are linear in the last state. So the code adds the same number to a token's
+# logit in every prompt of the same length, whatever its text says. By chance this can
+# also raise a good answer, such as "degrees" or "cold", and so can the random vector.
+# At this point a position is noise.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -186,8 +201,8 @@ for ax, title, row in zip(axes, titles, paris, strict=False):
     plots.token_bars(lm.tokens(top.indices), top.values, title=title, ax=ax)
 plots.caption(
     "A position vector added at the end spoils the prediction. Most likely next tokens "
-    f"of {lm.card.name} after “{prompts[0]}”, from the last hidden state and from the "
-    "same state with a sinusoidal code added.",
+    f"of {lm.card.name} after “{prompts[0]}”: from the last hidden state, and with a "
+    "sinusoidal code added to it.",
     alt=f"Two panels of bars. The longest has {paris[0].max():.2f} at the left, and "
     f"{paris[1].max():.2f} at the right.",
 )
@@ -196,47 +211,55 @@ plt.show()
 # %%
 # Where other models add positions
 # --------------------------------
-# GPT-2 adds positions once, to the embeddings before the first block. Other models do
-# it elsewhere. The Universal Transformer (Dehghani et al., 2019) adds them again in
-# each of its steps. DeBERTa (He et al., 2021) has relative positions in its attention,
-# and adds absolute ones only *after* the layers of its encoder, where the layers that
-# predict masked words still read them. Which schemes give the same step, in the code
-# and in the score?
+# GPT-2 adds positions once, before the first block. The Universal Transformer (Dehghani
+# et al., 2019) applies the same block again and again, and adds positions before each
+# time. DeBERTa (He et al., 2021), which is trained to fill in masked words, uses
+# relative positions in its attention and adds absolute ones late, but before the last
+# layers, which predict the masked words from them.
+#
+# Which schemes fulfil the wish for the same step, in the code and in the score?
 print("""\
 scheme             same step in the code  same step in the score
-sinusoidal, added  yes                    one term of four
-learned, added     partly                 one term of four
-biases (3.5)       -                      yes
+sinusoidal, added  yes                    one term of four, at best
+learned, added     partly                 no
+biases (3.5)       no code                yes
 rotary (3.6)       yes                    yes""")
 
 # %%
+# For sinusoidal codes it is one term at best, if the matrices keep it. Learned codes
+# give no term that depends on the distance alone. Biases and rotations act in the
+# score.
+#
 # Summary
 # -------
 # - In GPT-2 the first block reads :math:`x_t = E_{w_t} + P_t`, which is
 #   ``hidden_states[0]``. With rotary positions, it reads the embedding alone.
 # - A sum in many dimensions can be taken apart: in the toy, 92% of the tokens and 99%
 #   of the positions are found again.
-# - Of the four terms of a score only one depends on the distance alone.
-# - A position added to the last hidden state is noise: 0.55 of the probability moves.
+# - A score of two sums has four terms. At best one of them depends on the distance
+#   alone, if the codes are sinusoidal and the matrices between them keep this property.
+# - A position that is added to the last state is noise: it changes the prediction as
+#   much as a random vector (total variation 0.55 and 0.50).
 #
 # Exercises
 # ---------
-# **1.** Multiply ``code`` by ten. How much probability moves now, and on what does the
-# most likely token depend?
+# **1.** Multiply ``code`` by ten. What do you expect for prompts with equally many
+# tokens?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Nearly all of it. The code is now longer than the state, so that the position
-#    decides: the two prompts of five tokens get the same most likely token.
+#    The same most likely token: the code is now much longer than the state and decides
+#    alone, and equally long prompts get the same code. It is "overall" for both prompts
+#    of five tokens, "while" for both of eight. The total variation is nearly 1.
 #
 # **2.** Choose tables E and P of width two in which x·q and p·y are always 0.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Tokens on one axis, :math:`E_w = (w, 0)`, and positions on the other,
-#    :math:`P_t = (0, t)`. It costs half of the dimensions.
+#    Tokens on one axis, :math:`E_w = (w, 0)`, and positions on the other, :math:`P_t =
+#    (0, t)`. It costs half of the dimensions.
 #
 # Further reading
 # ---------------
