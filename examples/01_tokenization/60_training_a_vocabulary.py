@@ -11,8 +11,9 @@ shorter sequences against a larger embedding table, and test whether a sample is
 # Longer tokens or fewer rows
 # ---------------------------
 # Take the 23 words of :doc:`/lessons/01_tokenization/30_byte_pair_encoding` again. Each
-# merge adds one token to the vocabulary, and with it one row to the embedding table:
-# two more parameters, if the vectors have width 2. In return, the text gets shorter.
+# merge adds one token to the vocabulary, and with it one row to the embedding table,
+# the matrix with a vector for each token. That is two more parameters, if the vectors
+# have width 2. In return, the text gets shorter.
 from lmviz import tokenization
 
 tiny = {"eat": 8, "tea": 6, "sea": 4, "steam": 3, "seat": 2}
@@ -27,15 +28,20 @@ for n in range(8):
 # The first merge saves 23 tokens, the seventh only 2, and each costs the same: that is
 # the trade-off. A text of :math:`B` bytes becomes :math:`B / b` tokens, where :math:`b`
 # is the mean number of bytes per token and grows with the vocabulary size :math:`V`.
-# The embedding table has :math:`V d` parameters for width :math:`d`, and the softmax is
-# over :math:`V` tokens. Attention scores aside, a forward pass takes a multiplication
-# and an addition for each of these and the other :math:`N` parameters. So a text costs
+# What does one token cost? Its row in the embedding table is only looked up. But to
+# predict the next token, the model multiplies by its
+# :doc:`output matrix </book/terms>`, :math:`V d` parameters for width :math:`d`. Each
+# of these and of the other :math:`N` parameters takes a multiplication and an addition,
+# so a text costs
 #
 # .. math::
 #    C(V) \approx 2\,(N + V d)\,\frac{B}{b(V)} \quad \text{floating-point operations.}
 #
-# In real models the table is no small part. The first line is computed from SmolLM2,
-# the others from published sizes (Radford et al., 2019; Grattafiori et al., 2024).
+# The attention weights cost a little more, which we leave out. In real models the
+# vocabulary is no small part. The table has :math:`V`, :math:`d`, the embedding table
+# in millions of parameters and as a share of all, and the memory (in GB) of the
+# probabilities of all next tokens for a text of 2,048 tokens. The first line is
+# computed from SmolLM2, the others from the published checkpoints.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -45,22 +51,27 @@ models = {
     "GPT-2": (50_257, 768, 124_439_808),
     "Llama 3 8B": (128_256, 4096, 8_030_261_248),
 }
-print("model             V     d  V d (millions)  of all  softmax (GB)")
+print("model             V     d  V d (millions)   share  memory (GB)")
 for name, (v, d, parameters) in models.items():
-    table, share, softmax = v * d / 1e6, v * d / parameters, 4 * 2048 * v / 1e9
-    print(f"{name:10}  {v:7,}  {d:4}  {table:14.1f}  {share:6.1%}  {softmax:12.2f}")
+    table, share, memory = v * d / 1e6, v * d / parameters, 4 * 2048 * v / 1e9
+    print(f"{name:10}  {v:7,}  {d:4}  {table:14.1f}  {share:6.1%}  {memory:11.2f}")
 
 # %%
-# A fifth of SmolLM2's parameters (21.0%) and almost a third of GPT-2's (31.0%) are rows
-# of the vocabulary. In Llama 3 8B it is 6.5%, and as much again for its separate output
-# matrix. The last column is the memory of the probabilities for a text of 2,048 tokens.
+# A fifth of SmolLM2's parameters (21.0%) and almost a third of GPT-2's (31.0%) are in
+# the embedding table, which is their output matrix, too. In Llama 3 8B the share is
+# 6.5%, and its separate output matrix takes as much again. Its probabilities for a
+# text of 2,048 tokens take 1.05 GB.
 #
 # Bytes per token against vocabulary size
 # ---------------------------------------
 # How does :math:`b` grow? We train once with 8,000 merges on nine tenths of the topics
 # of Python's manual, and encode the other tenth with its first 125 merges, its first
-# 250, and so on. The last columns are :math:`C(V)` of 1,000 bytes in GFLOP, for two
-# small models of :math:`L` layers (:math:`N \approx 12\,L d^2`) and for SmolLM2.
+# 250, and so on. The manual quotes itself, so we drop repeated lines, and test only on
+# lines that were not in training. The last columns are :math:`C(V)` of 1,000 bytes, in
+# billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
+# layers and width 128 or 256. They have :math:`N \approx 12\,L d^2` parameters besides
+# the table: a layer has about :math:`4 d^2` in its attention and :math:`8 d^2` in its
+# MLP.
 from collections import Counter
 
 from pydoc_data.topics import topics
@@ -80,8 +91,11 @@ def bytes_per_token(bpe, text, n_merges=None):
 
 
 texts = list(topics.values())
-unseen = "\n".join(texts[::10])
-lines = "\n".join(texts[i] for i in range(len(texts)) if i % 10).splitlines()
+known = "\n".join(texts[i] for i in range(len(texts)) if i % 10).splitlines()
+lines = list(dict.fromkeys(known))  # each line once
+new = [line for text in texts[::10] for line in text.splitlines() if line not in known]
+unseen = "\n".join(new)
+print(f"{len(lines):,} lines for training, {len(new)} for testing")
 manual = tokenization.train_bpe(count_words("\n".join(lines)), n_merges=8000)
 bodies = {"4 layers": (128, 12 * 4 * 128**2), "8 layers": (256, 12 * 8 * 256**2)}
 bodies["SmolLM2"] = (width, lm.card.parameters - rows * width)
@@ -108,26 +122,27 @@ import numpy as np
 
 from lmviz import plots
 
+ticks = [256 + n for n in sizes]
 _, (left, right) = plt.subplots(1, 2, figsize=(6.08, 2.9), layout="constrained")
-left.plot(sizes, found.values(), "o-", color=plots.PALETTE[0])
+left.plot(ticks, found.values(), "o-", color=plots.PALETTE[0])
 left.set(title="Bytes per token", ylim=(0, None))
 for i, (name, cost) in enumerate(costs.items()):
     relative = [c / min(cost) for c in cost]
-    right.plot(sizes, relative, "o-", label=name, color=plots.PALETTE[i])
+    right.plot(ticks, relative, "o-", label=name, color=plots.PALETTE[i])
 right.set(title="Compute for a text", ylabel="times the least")
 for ax in (left, right):
-    ax.set(xscale="log", xlabel="merges")
-    ax.set_xticks(sizes[::2], [f"{n:,}" for n in sizes[::2]])
+    ax.set(xscale="log", xlabel="vocabulary size V")
+    ax.set_xticks(ticks[::2], [f"{n:,}" for n in ticks[::2]])
     ax.minorticks_off()
 right.legend()
 at_least = {name: 256 + sizes[int(np.argmin(cost))] for name, cost in costs.items()}
 plots.caption(
     "The larger the model, the larger the vocabulary that saves most compute. Left: "
-    f"bytes per token grow ever more slowly, to {found[8000]:.2f}. Right: compute is "
-    "least at "
+    f"bytes per token grow to {found[8000]:.2f}, at last more slowly. Right: compute "
+    "is least at "
     + ", ".join(f"V = {v:,} for {name}" for name, v in at_least.items())
     + ".",
-    alt="Left, a curve that rises and flattens: "
+    alt="Left, a curve that rises and flattens at its end: "
     + ", ".join(f"{found[n]:.2f}" for n in sizes)
     + " bytes per token. Right, three curves: two have a minimum inside the range, and "
     "that of SmolLM2 falls to the end.",
@@ -135,20 +150,25 @@ plots.caption(
 plt.show()
 
 # %%
-# Each doubling buys less: with 1,256 tokens :math:`b` is 2.83, with 2,256 it is 3.27,
-# and the last doubling takes it from 3.61 to 3.87. So a small model soon pays more for
-# the rows than it saves. The one with 4 layers needs least compute at 2,256 tokens, the
-# one with 8 layers at 4,256, and SmolLM2 saves up to the end of the range. Compute is
-# not quality, but Tao et al. find the same for the loss: larger models deserve larger
-# vocabularies. SmolLM2's own 49,152 tokens get 3.86 bytes each here, no more than these
-# 8,256, which were trained on this very manual: the next question is which text to use.
+# Up to 2,256 tokens, each doubling of the merges gains more bytes per token than the
+# one before. Then it gains less: the last two take :math:`b` from 3.24 to 3.59 and to
+# 3.83, while the rows double. So a small model soon pays more for the rows than it
+# saves. The one with 4 layers needs least compute at 2,256 tokens, the one with 8
+# layers at 4,256, and SmolLM2 saves up to the end of the range.
+#
+# Compute is not quality. But Tao et al. measured the loss of trained models, too, and
+# came to the same rule: larger models deserve larger vocabularies.
+#
+# SmolLM2's own 49,152 tokens get 3.85 bytes each here, hardly more than these 8,256,
+# which were trained on this very manual. GPT-2's get 3.26, as they spell indentations
+# space by space. So the next question is which text to train on.
 #
 # A vocabulary from another kind of text
 # --------------------------------------
-# A vocabulary is a bet on what the model will read: one from Shakespeare would serve
-# Wikipedia badly. Two kinds of text that are on every machine are the manual's English
-# and the Python code of ``argparse``. We train on the same number of characters of
-# both, without layout, and test on the following ones and on a list of products.
+# A vocabulary suits the kind of text that it was trained on. We compare two kinds that
+# are on every machine: the manual's English and the Python code of ``argparse``. We
+# train on the same number of characters of both, without layout, and test on the text
+# after them. A list of products of numbers is the control.
 import argparse
 import inspect
 
@@ -169,14 +189,17 @@ for name, text in kinds.items():
 
 # %%
 # Each vocabulary is best on its own kind: English prose gets 2.90 bytes per token with
-# English merges and 2.36 with Python's, and code 3.30 against 2.21. The numbers are the
-# control: neither sample has many, and both spell them nearly digit by digit (1.39 and
-# 1.30). The size of the vocabulary was the same in all cases.
+# English merges and 2.36 with Python's, and code 3.30 against 2.21. In the control the
+# two are nearly equal (1.39 and 1.30): neither sample has many numbers, and both spell
+# them almost digit by digit. The size of the vocabulary was the same in all cases.
 #
 # How large a sample?
 # -------------------
-# Must the tokenizer see the whole corpus? We train on every hundredth and every tenth
-# line of it, from several starting points, on all lines, and on a tenth in one piece.
+# Must the tokenizer see the whole corpus? We train with 1,000 merges on every hundredth
+# and every tenth line, from five starting points each, on a tenth in one piece, and on
+# all lines. The table has the smallest number of merges that a sample gave, how many
+# of them, on average, joined a pair that occurs only once, the range of the bytes per
+# token on the test lines, and how far the worst sample is below all lines.
 tenth = len(lines) // 10
 samples = {
     "1% of the lines": [lines[start::100] for start in range(0, 100, 20)],
@@ -184,27 +207,33 @@ samples = {
     "10% in one piece": [lines[i * tenth :][:tenth] for i in range(0, 10, 2)],
     "all lines": [lines],
 }
-whole = bytes_per_token(manual, unseen, 1000)
-print("sample            merges  bytes per token  loss, at most")
+whole, fewest = bytes_per_token(manual, unseen, 1000), 1000
+print("sample             merges  from one pair  bytes per token  below all lines")
 for name, drawn in samples.items():
     learned = [
         tokenization.train_bpe(count_words("\n".join(sample)), n_merges=1000)
         for sample in drawn
     ]
     least = min(len(bpe.merges) for bpe in learned)
+    fewest = min(fewest, least)
+    once = sum(m.count == 1 for bpe in learned for m in bpe.merges) // len(learned)
     scores = [bytes_per_token(bpe, unseen) for bpe in learned]
     low, high = min(scores), max(scores)
-    print(f"{name:16}  {least:6}  {low:7.2f} to {high:.2f}  {1 - low / whole:13.0%}")
-few = bytes_per_token(manual, unseen, 928)
-print(f"all, 928 merges      928  {few:7.2f} to {few:.2f}  {1 - few / whole:13.0%}")
+    row = f"{name:17}  {least:6}  {once:13}  {low:7.2f} to {high:.2f}"
+    print(f"{row}  {1 - low / whole:15.0%}")
+few = bytes_per_token(manual, unseen, fewest)
+row = f"all, fewer merges  {fewest:6}  {0:13}  {few:7.2f} to {few:.2f}"
+print(f"{row}  {1 - few / whole:15.0%}")
 
 # %%
-# A tenth of the lines was enough here: 2.73 to 2.77 bytes per token, a loss of at most
-# 3% against the whole corpus (2.83). A hundredth was not: it lost up to 21%, although
-# it looked like the other lines. One of these samples ran out of repeated pairs after
-# 928 merges, but that is not the reason, since as many merges from all lines lose only
-# 2%. A few kilobytes have too few repetitions that are more than coincidence. A tenth
-# in one piece lost up to 8%: it knows the words of a few topics, whereas a
+# A tenth of the lines was enough here: 2.67 to 2.75 bytes per token, at most 4% below
+# the 2.79 of all lines. A hundredth was not. It lost up to 22%, although its lines are
+# drawn from everywhere as well. The sample is so short that 519 of its merges join a
+# pair that occurs once, and at the end no pairs are left. The last row is the control:
+# the first 801 merges from all lines lose only 5%. So most of the loss comes from which
+# pairs are merged, and not from how many.
+#
+# A tenth in one piece lost up to 10%. It knows the words of a few topics, whereas a
 # **representative sample** is drawn from everywhere.
 #
 # With the libraries, training a vocabulary is one call. ``train_new_from_iterator``
@@ -215,24 +244,24 @@ print(f"all, 928 merges      928  {few:7.2f} to {few:.2f}  {1 - few / whole:13.0
 #    tokenizer = AutoTokenizer.from_pretrained("gpt2")
 #    new = tokenizer.train_new_from_iterator(lines, vocab_size=8256)
 #
-# A model can't use it, however: its embedding table belongs to the vocabulary that it
-# was trained with.
+# A model cannot use the new vocabulary, however: its embedding table has the rows of
+# the vocabulary that it was trained with.
 #
 # Summary
 # -------
-# - A larger vocabulary shortens texts, less with each doubling (2.83, 3.27, 3.61, 3.87
-#   bytes per token), and costs :math:`V d` parameters and a wider softmax: 21.0% of
-#   SmolLM2. The larger the model, the larger the vocabulary that pays.
-# - A vocabulary fits the kind of text it was trained on (2.90 bytes per token of
-#   English, against 2.36 with merges from Python code).
-# - A sample can be small if it is drawn from everywhere: here 10% was enough, 1% was
-#   not.
+# - A larger vocabulary shortens texts: 2.79, 3.24, 3.59 and 3.83 bytes per token, for
+#   four vocabularies from 1,256 to 8,256. It costs :math:`V d` parameters and as many
+#   multiplications for each token. The larger the model, the larger the vocabulary that
+#   saves compute.
+# - A vocabulary suits the kind of text it was trained on: English gets 2.90 bytes per
+#   token, and 2.36 with merges from Python code.
+# - A sample can be small if it is drawn from everywhere: 10% was enough here, 1% not.
 #
 # Exercises
 # ---------
-# Train one vocabulary on both kinds of text, with half of each. Does it beat one of the
-# specialists? And for which width would SmolLM2's vocabulary take half of the model, if
-# its other parameters stayed the same?
+# Train one vocabulary on both kinds of text, with half of each. Measure whether it
+# beats one of the specialists. And for which width would SmolLM2's vocabulary take half
+# of the model, if its other parameters stayed the same?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -247,4 +276,4 @@ print(f"all, 928 merges      928  {few:7.2f} to {few:.2f}  {1 - few / whole:13.0
 # Units* (ACL 2016). Tao et al., *Scaling Laws with Vocabulary: Larger Models Deserve
 # Larger Vocabularies* (NeurIPS 2024). Radford et al., *Language Models are Unsupervised
 # Multitask Learners* (2019) and Grattafiori et al., *The Llama 3 Herd of Models*
-# (2024), for the sizes of GPT-2 and Llama 3.
+# (2024), on GPT-2 and Llama 3.
