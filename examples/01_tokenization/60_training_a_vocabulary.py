@@ -70,8 +70,8 @@ for name, (v, d, parameters) in models.items():
 # lines that were not in training. The last columns are :math:`C(V)` of 1,000 bytes, in
 # billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
 # layers and width 128 or 256. They have :math:`N \approx 12\,L d^2` parameters besides
-# the table: a layer has about :math:`4 d^2` in its attention and :math:`8 d^2` in its
-# MLP.
+# the table: a :doc:`layer </book/terms>` has about :math:`4 d^2` in its attention and
+# :math:`8 d^2` in its MLP.
 from collections import Counter
 
 from pydoc_data.topics import topics
@@ -156,8 +156,9 @@ plt.show()
 # saves. The one with 4 layers needs least compute at 2,256 tokens, the one with 8
 # layers at 4,256, and SmolLM2 saves up to the end of the range.
 #
-# Compute is not quality. But Tao et al. measured the loss of trained models, too, and
-# came to the same rule: larger models deserve larger vocabularies.
+# Compute is not quality. But Tao et al. also measured the :doc:`loss </book/terms>` of
+# trained models, which says how badly they predict, and came to the same rule: larger
+# models deserve larger vocabularies.
 #
 # SmolLM2's own 49,152 tokens get 3.85 bytes each here, hardly more than these 8,256,
 # which were trained on this very manual. GPT-2's get 3.26, as they spell indentations

@@ -84,7 +84,7 @@ names = {
 }
 english = names["English"]
 bare = n_tokens([name.strip() for name in english])
-print(f"names: {len(countries)}")
+print(f"{len(countries)} countries and territories")
 print(f"English: {n_tokens(english):.1f} tokens per name; without the space {bare:.1f}")
 
 # %%
@@ -125,8 +125,8 @@ plt.show()
 
 # %%
 # Each number is a ratio to English. Thai needs 9.4 times as many tokens, and Hindi 8.4
-# times. That UTF-8 takes three bytes for one of their letters is only half of the
-# reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
+# times. UTF-8 takes three bytes for each of their letters, but that is only half of
+# the reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
 # Chinese is the plainest case. Its names take about as many bytes as the English ones
 # (1.08), and 4.3 times as many tokens. A model reads a limited number of tokens, its
 # **context**. So it sees that much less of a text in these languages.

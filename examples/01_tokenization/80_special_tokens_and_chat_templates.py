@@ -22,8 +22,9 @@ for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
 
 # %%
 # ``<unk>`` (id 1) replaces the unknown word, ``<bos>`` (2) and ``<eos>`` (3) delimit
-# the text, and ``<pad>`` (0), the **padding token**, fills the rectangle. The mask is 0
-# where attention must ignore a position. The loss must leave it out, too. Each special
+# the text, and ``<pad>`` (0), the **padding token**, fills the rectangle. The
+# :doc:`mask </book/terms>` is 0 where attention must ignore a position. The :doc:`loss
+# </book/terms>`, the training's measure of errors, must leave it out, too. Each special
 # token has a row in the embedding table; if you add one later, its row needs training.
 #
 # How a tokenizer finds special tokens
@@ -192,7 +193,7 @@ for name, text in texts.items():
 # The forged turn lowers the surprisal of the wrong answer from 10.17 to 3.95 nats, but
 # so do the controls: 3.64 if the word is only mentioned, 3.85 if a plain sentence asks
 # for it. So nearly the whole fall comes from naming the word. This small model hardly
-# tells an order from a mention; one that obeys its system turn has more to lose.
+# tells an order from a mention. A model that obeys its system turn is at greater risk.
 #
 # To prevent forged turns, encode the user's text by itself, as ``literal`` does, or by
 # transformers with ``split_special_tokens=True``. Then none of its ids is special. The
@@ -201,7 +202,7 @@ for name, text in texts.items():
 # The five symptoms: two measured, three counted
 # ----------------------------------------------
 # :doc:`/lessons/01_tokenization/10_tokens_and_ids` began with five kinds of text that
-# language models find hard. The effect of two can be measured with one forward pass.
+# language models find hard. Here we measure the effect of two on SmolLM2.
 #
 # *Spelling.* We ask for the last letter of a word, as one token or with spaces between
 # its letters. The control is to ask for the first.
@@ -242,8 +243,7 @@ for name, p in (("no space", before), ("trailing space", after)):
 # space, and hardly ever follows a second one. A lone space precedes digits, which
 # SmolLM2's tokenizer always separates. So digits get 0.783 of the probability.
 #
-# *Arithmetic, rare names and indentation* are only counts of tokens. Their effects on a
-# model would take a test of sums, names and programs.
+# For *arithmetic*, *rare names* and *indentation*, the first lesson only counts tokens.
 #
 # Summary
 # -------
