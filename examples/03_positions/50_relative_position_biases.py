@@ -4,8 +4,8 @@ Relative position biases: Shaw, T5 and ALiBi
 
 Position embeddings change the token vectors, and attention has to work out distances
 from them. Can the distance enter the attention score directly? Afterwards you can
-compute the biases of T5 and ALiBi, and you have measured what ALiBi was made for: texts
-longer than those in training.
+compute the biases of T5 and ALiBi, and you have measured how ALiBi does in texts longer
+than those of its training.
 """
 
 # %%
@@ -21,8 +21,8 @@ longer than those in training.
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{l \le i} \exp(s_{il})} .
 #
 # Token vectors stay as they are; :math:`d` is the width of a query. Take the third of
-# three tokens whose keys all match equally well (score 0), and half the distance as a
-# penalty.
+# three tokens, whose keys all match equally well (score 0), and subtract half the
+# distance as a penalty. The softmax divides each exponential by their sum.
 import torch
 
 distance = torch.tensor([2.0, 1.0, 0.0])  # of the keys from the third token
@@ -37,22 +37,31 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
 # Without the bias, each key would get a third; with it, they get 0.1863, 0.3072 and
 # 0.5065. Each key has :math:`e^{1/2}` times the weight of the one before it.
 #
-# The methods differ in where :math:`b` comes from. Shaw et al. (2018), who introduced
-# relative positions, learn a vector :math:`a` for each and add it to the key, so the
-# bias depends on the query, too:
+# Shaw et al. (2018) introduced relative positions in a more general form. They learn a
+# vector :math:`a` for each relative position :math:`j - i` and add it to the key, so
+# the bias depends on the query, too:
 #
 # .. math:: s_{ij} = \frac{q_i \cdot (k_j + a_{j-i})}{\sqrt{d}}
 #    = \frac{q_i \cdot k_j}{\sqrt{d}} + \frac{q_i \cdot a_{j-i}}{\sqrt{d}} .
 #
+# Relative positions are *clipped*: all keys more than :math:`k` positions away share
+# the vector for :math:`k`. A second set of vectors is added to the values.
+# Transformer-XL (Dai et al., 2019) replaces the learned vectors by projected sinusoidal
+# ones, which exist for any distance.
+#
 # T5: one number for each bucket of distances
 # -------------------------------------------
-# T5 (Raffel et al., 2020) learns a single number :math:`b_h(i - j)` for each head
-# :math:`h`. Short distances have a number each; longer ones share it in *buckets* whose
-# limits grow geometrically. With :math:`n` buckets, a distance :math:`r \ge n/2` is in
-# bucket
+# T5 (Raffel et al., 2020) learns only a number :math:`b_h(i - j)` for each head
+# :math:`h`, and leaves out the division by :math:`\sqrt d`. Short distances have a
+# number each. Longer ones share it in *buckets*, whose limits grow geometrically up to
+# the distance :math:`r_{\max}`; all larger distances are in the last bucket. With
+# :math:`n` buckets, a distance :math:`r \ge n/2` is in bucket
 #
 # .. math:: \min\left(n - 1,\ \frac n2 + \left\lfloor \frac n2 \,
 #    \frac{\ln(r / \frac n2)}{\ln(r_{\max} / \frac n2)} \right\rfloor \right) .
+#
+# T5 has 32 buckets, and :math:`r_{\max}` is 128. The formula is for its decoder, where
+# no key comes after the query; in the encoder, 16 buckets serve each side.
 import math
 
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -69,7 +78,7 @@ def bucket(r, n=32, r_max=128):
     return min(n - 1, single + math.floor(share * single))
 
 
-for r in (1, 15, 16, 17, 20, 40, 98, 99, 112, 113, 200, 300):
+for r in (1, 15, 16, 17, 20, 40, 98, 99, 112, 113):
     print(f"distance {r:3d}  bucket {bucket(r)}")
 ours = torch.tensor([bucket(r) for r in range(400)])
 assert torch.equal(ours, positions.t5_buckets(400, bidirectional=False)[-1].flip(0))
@@ -78,17 +87,17 @@ difference = float((ours - theirs).abs().max())
 print(f"largest absolute difference from transformers' buckets: {difference:.1e}")
 
 # %%
-# Each distance below 16 has its own bucket; those from 99 to 112 share one. T5 learns
-# 32 numbers for each head, which all its layers share (in ``transformers``:
-# ``relative_attention_bias`` of the first layer).
+# Each distance below 16 has its own bucket; those from 99 to 112 share bucket 30. The
+# layers of a stack, encoder or decoder, share the numbers (in ``transformers``:
+# ``relative_attention_bias`` of its first layer).
 #
 # Can T5's bias tell a key 200 positions back from one 300 back?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No: both are in the last bucket, 31, and get the same bias. A longer text has no
-#    untrained bucket, but all of its far keys are equally far.
+#    No. Both are in the last bucket. A longer text has no untrained bucket, but all of
+#    its far keys are equally far.
 #
 # ALiBi: a linear penalty
 # -----------------------
@@ -96,9 +105,12 @@ print(f"largest absolute difference from transformers' buckets: {difference:.1e}
 # :math:`h` of :math:`H` subtracts a *penalty* proportional to the distance, with a
 # fixed **slope** :math:`m_h`:
 #
-# .. math:: b_h(i - j) = -m_h \, (i - j), \qquad m_h = 2^{-8h/H}, \quad 1 \le h \le H .
+# .. math:: b_h(i - j) = -m_h \, (i - j), \qquad
+#    m_h = 2^{-8(h+1)/H}, \quad 0 \le h < H ,
 #
-# The example at the top was a head of slope 1/2. For eight heads and 100 tokens:
+# if :math:`H` is a power of two (for other numbers, see
+# :func:`lmviz.positions.alibi_slopes`). The example at the top was a head of slope 1/2.
+# For eight heads and 100 tokens:
 slopes = 2.0 ** (-8 / 8 * torch.arange(1, 9))
 position = torch.arange(100)
 bias = -slopes[:, None, None] * (position[:, None] - position)  # (H, T_q, T_k)
@@ -111,38 +123,21 @@ print(f"equal weights:  they get {10 / 100:.2f}")
 
 # %%
 # The steepest head gives the nearest ten keys 0.99 of its weight. The flattest gives
-# them 0.12, little more than the 0.10 of equal weights. A weight falls by the factor
-# :math:`e` every :math:`1/m_h` positions, as long as the scores are equal; a far key
-# that matches well can outweigh the penalty.
+# them 0.12, little more than the 0.10 of equal weights. These are weights for equal
+# scores; a far key that matches well can outweigh the penalty.
 #
-# The code of BLOOM, a large model with ALiBi, adds :math:`m_h j` instead, the slope
-# times the position of the key. That is :math:`m_h i` more than our bias, a constant
-# within row :math:`i`, so the softmax is the same. A small BLOOM with random weights
-# confirms it.
-from transformers import BloomConfig, BloomForCausalLM
-
-import lmviz
-from lmviz import transformer
-
-sizes = {"vocab_size": 50, "hidden_size": 32, "n_layer": 1, "n_head": 4}
-config = BloomConfig(**sizes, initializer_range=0.3, attn_implementation="eager")
-module = BloomForCausalLM(config).eval().requires_grad_(False)
-bloom = lmviz.LanguageModel.from_module(module, name="bloom")
-trace = bloom.trace(torch.arange(12))
-part = transformer.extract(bloom).blocks[0].attention
-ours = transformer.heads(part, trace.hidden_states[0])  # with the distance
-difference = float((ours.weights - trace.attentions[0]).abs().max())
-print(f"largest absolute difference from BLOOM's attention: {difference:.1e}")
-assert difference < 1e-4
-
-# %%
+# BLOOM, a large model with ALiBi, adds :math:`m_h j` instead, the slope times the
+# position of the key. That is our bias plus :math:`m_h i`, the same number for all keys
+# of query :math:`i`, and a softmax ignores such a number (:doc:`/book/terms`).
+#
 # Train short, test long
 # ----------------------
 # ALiBi is for **extrapolation**: reading texts longer than those in training. We train
 # four models of one layer to predict the next byte of Python's manual in texts of 32
-# bytes. Then we measure their loss on the last 16 bytes of test texts, with 32, 64 and
-# 128 bytes of context. Only the context grows: the bytes to predict stay the same. The
-# control is a model without positions.
+# bytes. Then we measure their loss, the mean surprisal in nats (:doc:`/book/terms`), in
+# test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
+# shortest they have a context of 17 to 32 bytes. The control is a model without
+# positions.
 from pydoc_data.topics import topics
 from torch import nn
 
@@ -156,17 +151,20 @@ class OneLayer(nn.Module):
         self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, **options)  # four heads
         self.logits = nn.Linear(d, 128)
 
+    def bias(self, n):
+        bias = torch.zeros(4, n, n)
+        if self.kind == "ALiBi":
+            bias = positions.alibi(positions.alibi_slopes(4), n)
+        return bias.masked_fill(torch.ones(n, n).triu(1) > 0, -torch.inf)
+
     def forward(self, ids):
         batch, n = ids.shape
-        x, bias = self.embed(ids), torch.zeros(4, n, n)
+        x = self.embed(ids)
         if self.kind == "learned":
             x = x + self.table.weight[:n]
         if self.kind == "sinusoidal":
             x = x + positions.sinusoidal(n, x.shape[-1])
-        if self.kind == "ALiBi":
-            bias = positions.alibi(positions.alibi_slopes(4), n)
-        bias = bias.masked_fill(torch.ones(n, n).triu(1) > 0, -torch.inf)
-        return self.logits(self.block(x, bias.repeat(batch, 1, 1)))
+        return self.logits(self.block(x, self.bias(n).repeat(batch, 1, 1)))
 
     def loss(self, ids, last):
         logits = self(ids[:, :-1])[:, -last:].transpose(1, 2)
@@ -188,9 +186,9 @@ for kind in ("none", "learned", "sinusoidal", "ALiBi"):
     with torch.no_grad():
         texts = [data[ends + torch.arange(-n, 1)] for n in (32, 64, 128)]
         results[kind] = [float(model.loss(text, last=16)) for text in texts]
-print("context     of 32  of 64  of 128")
+print("positions   32 bytes  64 bytes  128 bytes")
 for kind, losses in results.items():
-    print(f"{kind:10}", *(f"{value:.1f}  " for value in losses), sep="  ")
+    print(f"{kind:10}", *(f"{value:<8.1f}" for value in losses), sep="  ")
 
 # %%
 import matplotlib.pyplot as plt
@@ -214,18 +212,38 @@ plt.show()
 
 # %%
 # One decimal is printed, since small training runs differ between machines. At the
-# trained length, all three schemes are better than none (2.2). At twice the length,
-# learned positions reach untrained rows of their table, and sinusoidal ones vectors
-# that did not occur in training; both losses jump from 2.0 to 2.7. ALiBi stays at 2.1
-# even at four times the length. Its loss doesn't fall either: distant bytes get little
-# weight, so more context does no harm and no good. Press et al. report the same shape
-# for large models.
+# trained length, all three schemes are better than the control (2.2). At twice that
+# length, learned positions reach rows of their table that were never trained, and
+# sinusoidal ones give vectors that never occurred; both losses jump from 2.0 to 2.7.
+# ALiBi stays at 2.1 even at four times the length.
+#
+# The control hardly rises either (from 2.2 to 2.3): it has no positions that could be
+# untrained. ALiBi shares this advantage, and it also knows the order of near bytes.
+#
+# ALiBi's loss doesn't fall with more context, though. Do distant bytes get no weight?
+# Here are the weights of the last query in the texts of 128 bytes, head by head.
+part, x = model.block.self_attn, model.block.norm1(model.embed(texts[2][:, :-1]))
+mask = model.bias(128).repeat(len(x), 1, 1)
+_, weights = part(x, x, x, attn_mask=mask, average_attn_weights=False)
+far = weights[:, :, -1, :-32].sum(-1).mean(0).tolist()  # one number per head
+print("slope  weight of the bytes 32 and more back")
+for slope, weight in zip(positions.alibi_slopes(4), far, strict=True):
+    print(f"1/{1 / slope:<4.0f} {weight:.1f}")
+print(f"equal  {96 / 128:.1f}")
+
+# %%
+# They do get weight. In the two heads of the smallest slopes, bytes beyond the trained
+# length have 0.5 and 0.7 of it, not much less than with equal weights (0.8). This small
+# model just makes no use of them. If each prediction has the full context, as here,
+# Press et al. (2022, appendix B) also find that more context does no good. So ALiBi
+# reads longer texts without harm; that it gains from them doesn't follow.
 #
 # Summary
 # -------
 # - A relative position bias adds a number :math:`b(i - j)` to each score.
-# - Shaw learns a vector for each clipped relative position, T5 a number for each of 32
-#   buckets, ALiBi nothing: head :math:`h` has the slope :math:`2^{-8h/H}`.
+# - Shaw et al. learn a vector for each relative position up to a limit, and T5 a number
+#   for each of 32 buckets. ALiBi learns nothing: head :math:`h` has the slope
+#   :math:`2^{-8(h+1)/H}`.
 # - A tiny model with ALiBi, trained on 32 bytes, keeps its loss at 128 (2.1); with
 #   learned positions the loss rises from 2.0 to 2.8.
 #
@@ -238,13 +256,15 @@ plt.show()
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Yes, the loss no longer rises, since all rows occur in training. But at the trained
-#    length it is no better than without positions: so short a training makes no use of
-#    positions that shift.
+#    Yes: the loss at 64 bytes is 2.2 instead of 2.7, as at 32 bytes, since all rows
+#    occur in training. But 2.2 is also the loss without positions: so short a training
+#    makes no use of positions that shift.
 #
 # Further reading
 # ---------------
 # Shaw, Uszkoreit and Vaswani, *Self-Attention with Relative Position Representations*
-# (NAACL 2018). Raffel et al., *Exploring the Limits of Transfer Learning with a Unified
-# Text-to-Text Transformer* (JMLR 2020). Press, Smith and Lewis, *Train Short, Test
-# Long: Attention with Linear Biases Enables Input Length Extrapolation* (ICLR 2022).
+# (NAACL 2018). Dai et al., *Transformer-XL: Attentive Language Models beyond a
+# Fixed-Length Context* (ACL 2019). Raffel et al., *Exploring the Limits of Transfer
+# Learning with a Unified Text-to-Text Transformer* (JMLR 2020). Press, Smith and Lewis,
+# *Train Short, Test Long: Attention with Linear Biases Enables Input Length
+# Extrapolation* (ICLR 2022).

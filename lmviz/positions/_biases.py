@@ -88,8 +88,8 @@ def t5_buckets(
     """Return the bucket of each pair of positions, for which T5 learns a bias.
 
     Short distances have a bucket each; longer ones share buckets whose width grows
-    like the logarithm of the distance, up to `max_distance`, from which on all
-    distances share the last one.
+    in proportion to the distance. All distances of `max_distance` and more share
+    the last one.
 
     Parameters
     ----------
