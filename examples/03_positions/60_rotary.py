@@ -11,8 +11,8 @@ you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 # One pair, 30 degrees a position
 # -------------------------------
 # Take a query and a key of two dimensions. **Rotary position embeddings** (RoPE; Su et
-# al., 2021) rotate the vector at position :math:`p` by the angle :math:`p\theta`, which
-# is multiplication by
+# al., 2021) rotate the vector at position :math:`p` by the angle :math:`p\theta`. A
+# rotation is multiplication by a matrix:
 #
 # .. math:: R(p) = \begin{pmatrix} \cos p\theta & -\sin p\theta \\
 #    \sin p\theta & \cos p\theta \end{pmatrix} .
@@ -41,15 +41,20 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
     print(*(f"{cell:15}" for cell in cells), f"{q @ k:.3f}", sep="  ")
 
 # %%
-# The query is (1, 0). With the same vector as the key, positions 5 and 3 give 0.500,
-# and so do positions 12 and 10: only the distance counts. With the key (0, 1), two
-# positions back gives 0.866 and two ahead −0.866: a score can tell left from right. The
-# proof takes two lines, since the transpose of a rotation is the rotation back, and the
+# The query is (1, 0). The key of the first two rows is (1, 0), too. Positions 5 and 3
+# give the dot product 0.500, and so do positions 12 and 10: only the distance matters.
+# The key of the last two rows is (0, 1). If it comes two positions before the query,
+# the product is 0.866, and two positions after, −0.866. So a score can tell left from
+# right.
+#
+# The proof takes two lines. The transpose of a rotation is the rotation back, and the
 # angles of successive rotations add:
 #
 # .. math::
+#    \begin{split}
 #    R(m)^\top R(n) &= R(-m)\, R(n) = R(n - m), \\
 #    (R(m)\, q)^\top (R(n)\, k) &= q^\top R(m)^\top R(n)\, k = q^\top R(n - m)\, k .
+#    \end{split}
 #
 # Of the two positions, only the difference is left.
 #
@@ -62,9 +67,9 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
 #
 # Many pairs, many frequencies
 # ----------------------------
-# One pair is not enough: at 30 degrees, a key 12 positions back looks like one at the
-# same position. So a vector of :math:`d` dimensions is split into :math:`d/2` pairs,
-# and pair :math:`i` has the frequency
+# One pair is not enough: at 30 degrees, a key 12 positions back has the same angle as
+# one at the query's own position. So a vector of :math:`d` dimensions is split into
+# :math:`d/2` pairs, and pair :math:`i` has the frequency
 #
 # .. math:: \theta_i = b^{-2i/d}, \qquad i = 0, \dots, d/2 - 1,
 #
@@ -112,12 +117,14 @@ plots.caption(
 plt.show()
 
 # %%
-# With two pairs, the score at distance 6 (1.958) is nearly that at 0 (2.000), since the
-# fast pair has come round. With 32 pairs, the score of equal vectors falls with the
-# distance, with ripples. That is not so for all vectors: the random query and key on
+# The vector rotated by position 3 consists of the cosine and sine of 3, and of 0.03.
+# The score at distance 6 (1.958) is nearly that at 0 (2.000), since the fast pair has
+# nearly completed a turn. With 32 pairs, the score of equal vectors falls with the
+# distance, with ripples. Not all vectors behave that way: the random query and key on
 # the left prefer other distances, and a model learns its own.
 #
-# The interactive version has the same frequencies. At width 2, one pair is left.
+# In the interactive version you can change the number of pairs and the base. At width
+# 2, one pair is left.
 from lmviz import views
 
 views.positions(title="Rotary positions", kind="rotary")
@@ -126,28 +133,34 @@ views.positions(title="Rotary positions", kind="rotary")
 # Queries and keys, not embeddings
 # --------------------------------
 # The rotation comes *after* the projections :math:`W_Q` and :math:`W_K`, in every
-# layer; values are not rotated. If vectors are rotated before the projections,
-# :math:`R(m)` and :math:`R(n)` don't meet in the product, and the score depends on both
-# positions.
+# layer; values are not rotated. The order matters. Rotated after the projections, query
+# and key give :math:`q^\top R(m)^\top R(n)\, k`, and the two rotations combine. If the
+# inputs :math:`x` and :math:`y` of the projections are rotated instead, the score is
+# :math:`x^\top R(m)^\top W_Q W_K^\top R(n)\, y`. Now matrices are between the
+# rotations, and the score depends on both positions. We compute the scores both ways,
+# with random matrices and the vectors of the figure as inputs. A score that depends on
+# the distance alone doesn't change along a diagonal.
 w_query, w_key = torch.randn(2, 64, 64) / 8
 early = (queries @ w_query) @ (keys @ w_key).T
 late = positions.rotary((query @ w_query).expand(100, -1), interleaved=True)
 late = late @ positions.rotary((key @ w_key).expand(100, -1), interleaved=True).T
-print("rotated  largest change along a diagonal  standard deviation of the scores")
+print("rotated  mean change  largest change  standard deviation of the scores")
 for name, products in {"after": late, "before": early}.items():
-    change = (products[1:, 1:] - products[:-1, :-1]).abs().max()
-    print(f"{name:7}  {change:<31.4f}  {products.std():.1f}")
+    change = (products[1:, 1:] - products[:-1, :-1]).abs()
+    numbers = change.mean(), change.max(), products.std()
+    print(f"{name:7}  {{:<11.2f}}  {{:<14.2f}}  {{:.2f}}".format(*numbers))
 
 # %%
-# Rotated after the projections, the scores are constant along a diagonal but for
-# rounding. Rotated before, they change from one position to the next by more than their
-# standard deviation of 6.3.
+# Rotated after the projections, the scores don't change along a diagonal. Rotated
+# before, they change from one position to the next by 2.29 on average and by up to
+# 10.06, while their standard deviation is 6.25.
 #
 # Two ways to pair dimensions
 # ---------------------------
 # The paper and GPT-J pair *neighbours*: dimension 0 with 1, 2 with 3. GPT-NeoX, and
 # Llama in ``transformers``, pair the *halves*: dimension 0 with 32, 1 with 33. A
-# permutation of the dimensions translates one into the other. A model works only with
+# permutation of the dimensions translates one into the other: halves rotate like
+# neighbours in vectors whose dimensions were sorted as follows. A model works only with
 # the pairing of its training, and no shape tells which one that is.
 order = torch.arange(64).reshape(2, 32).T.flatten()
 print("order:", *order[:6].tolist())
@@ -188,10 +201,15 @@ for name, ours, theirs in (
     assert difference < 1e-4
 
 # %%
-# SmolLM2 has the base 100,000 and pairs halves. GPT-J pairs neighbours, and GPT-NeoX
-# rotates only the first quarter of the dimensions. We compare the attention weights of
-# a layer, for SmolLM2 and small random models. The control is a Llama in GPT-J's pairs:
-# its weights are wrong by up to 0.97.
+# SmolLM2 has the base 100,000 and pairs halves. Its layer has nine query heads, but
+# only three of keys, each shared by three queries. That our keys equal the cached ones
+# shows that base, pairing and order of the steps are right.
+#
+# Other families differ. GPT-J pairs neighbours, and both GPT-J and GPT-NeoX rotate only
+# the first quarter of a head's dimensions; the others carry no position. The package
+# reads such details from a model. We compare its attention weights with the model's
+# own, for SmolLM2 and small random models. The control is a Llama computed with GPT-J's
+# pairs: its weights are wrong by up to 0.97.
 from dataclasses import replace
 
 from lmviz import transformer
@@ -235,12 +253,13 @@ print(f"Llama with the wrong pairs: {off_by(small('llama'), interleaved=True):.2
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way:
+#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way. So
 #    :math:`q` is the key rotated back by three positions, divided by its length. A
-#    projection can learn such a rotation, and so make a head that attends to the token
+#    projection can learn such a rotation, which makes a head that attends to the token
 #    three positions back.
 #
 # Further reading
 # ---------------
 # - Su, Lu, Pan, Murtadha, Wen and Liu, *RoFormer: Enhanced Transformer with Rotary
-#   Position Embedding* (2021), section 3.
+#   Position Embedding* (2021; Neurocomputing 2024),
+#   section 3.
