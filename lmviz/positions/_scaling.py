@@ -41,7 +41,7 @@ def scaled_frequencies(
         Number of dimensions d that are rotated; even.
     method : {"linear", "ntk", "yarn", "llama3"}
     factor : float
-        The wanted length divided by the trained one, s; at least 1.
+        The length of the text divided by the trained one, s; at least 1.
     trained_length : int, optional
         Number of positions L in training; needed by ``"yarn"`` and ``"llama3"``.
     base : float, default 10,000
@@ -59,12 +59,18 @@ def scaled_frequencies(
     ``transformers`` and this function follow, makes the ramp linear in i instead, from
     the last pair of at least 32 turns to the first of less than one.
 
+    ``"linear"``, ``"yarn"`` and ``"llama3"`` have the same names in ``transformers``,
+    which has no fixed ``"ntk"``: its ``"dynamic"`` raises the base as the text grows.
+    The rule of ``"llama3"`` is not in a paper. It is that of Meta's published code for
+    Llama 3.1 (``apply_scaling``), with ``low_freq_factor`` 1 and ``high_freq_factor``
+    4, as in that model's configuration.
+
     References
     ----------
     Chen et al., "Extending Context Window of Large Language Models via Positional
     Interpolation", 2023, section 2.3. Peng et al., "YaRN: Efficient Context Window
-    Extension of Large Language Models", ICLR 2024, section 3. Grattafiori et al.,
-    "The Llama 3 Herd of Models", 2024.
+    Extension of Large Language Models", ICLR 2024, section 3 (3.1 describes the larger
+    base, which bloc97 published on Reddit in 2023 as NTK-aware scaling).
 
     Examples
     --------
@@ -108,13 +114,13 @@ def yarn_attention_factor(factor) -> float:
 
     .. math:: 0.1 \ln s + 1
 
-    Both are multiplied, so every score grows by its square: the softmax gets sharper,
+    Both are multiplied, so every score grows by its square. The softmax gets sharper,
     which makes up for the larger number of keys.
 
     Parameters
     ----------
     factor : float
-        The wanted length divided by the trained one, s; at least 1.
+        The length of the text divided by the trained one, s; at least 1.
 
     Returns
     -------
