@@ -21,7 +21,7 @@ base, YaRN and Llama 3's rule.
 # With the factor :math:`s = 2`, **position interpolation** (Chen et al., 2023) divides
 # every position by :math:`s`. A **larger base** slows pair :math:`i` by a factor
 # between 1 for the fastest and :math:`s` for the slowest. It is also called *NTK-aware
-# scaling*, after a theory of what networks learn (bloc97, 2023).
+# scaling* (bloc97, 2023), after the neural tangent kernel, a theory of learning.
 #
 # .. math:: \theta_i' = \frac{\theta_i}{s}
 #    \qquad\text{or}\qquad
@@ -170,8 +170,8 @@ assert difference < 1e-6
 # %%
 # The package has four methods. "linear" (interpolation), "yarn" and "llama3" have their
 # names from ``transformers``; "ntk" is the larger base. (``transformers`` also has
-# "dynamic", which raises the base as the text grows, and "longrope", a searched factor
-# for each pair.) We print the gain for each, compared with the same second half alone.
+# "dynamic", which raises the base as the text grows, and "longrope", which searches for
+# a factor for each pair: Ding et al., 2024.) Here are the gains with each method.
 options = {"factor": s, "trained_length": length, "base": base}
 scaled = {
     method: positions.scaled_frequencies(64, method, **options)
@@ -211,7 +211,7 @@ plt.show()
 # does no more harm, and no good either.
 #
 # No model was trained further here. Chen et al. and Peng et al. do so after scaling.
-# Most current models raise the base *and* train on with longer texts (Xiong et al.,
+# Many current models raise the base *and* train on with longer texts (Xiong et al.,
 # 2023): Code Llama has the base :math:`10^6`, Llama 3 :math:`500{,}000`.
 #
 # The schemes of this chapter
