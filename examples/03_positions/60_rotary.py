@@ -217,6 +217,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 
 def small(family, **options):
+    """Return a small model of the family, with one layer of random weights."""
     options |= {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     options |= {"vocab_size": 50, "bos_token_id": None, "eos_token_id": None}
     options |= {"initializer_range": 0.3, "attn_implementation": "eager"}
@@ -226,6 +227,7 @@ def small(family, **options):
 
 
 def off_by(lm, **changes):
+    """Return the largest error of our weights, with a changed rotary setting."""
     trace = lm.trace(torch.arange(12))
     part = transformer.extract(lm).blocks[0].attention
     part = replace(part, rotary=replace(part.rotary, **changes))

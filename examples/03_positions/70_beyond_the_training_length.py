@@ -249,8 +249,8 @@ rotary      yes        yes      yes        after scaling  yes""")
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It rises by about a third. For the slow pairs the gap is now half as wide, so the
-#    distant half gets more attention: scaling changes what counts as near.
+#    It rises by more than a quarter. For the slow pairs the gap is now half as wide, so
+#    the distant half gets more attention: scaling changes what counts as near.
 #
 # Further reading
 # ---------------
