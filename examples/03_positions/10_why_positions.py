@@ -78,15 +78,19 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # %%
 # "dog" again gives 0.58 to "cat" and gets 4.02. The rows of the output are permuted as
 # the rows of the input were, and nothing else has changed. Such a function is
-# **permutation equivariant**. For attention, two lines prove it. Let :math:`P` be the
-# matrix that permutes the rows, with :math:`P^\top P = I`, and :math:`S(X)` the scores:
+# **permutation equivariant**. For attention, two lines prove it. Let :math:`\Pi` be the
+# matrix that permutes the rows, with :math:`\Pi^\top \Pi = I`, and :math:`S(X)` the
+# scores:
 #
 # .. math::
 #
 #    \begin{split}
-#    S(PX) &= (PX) W_Q W_K^\top (PX)^\top / \sqrt d = P\, S(X)\, P^\top , \\
-#    \operatorname{attention}(PX) &= \operatorname{softmax}(P S P^\top)\, P X W_V
-#    = P \operatorname{softmax}(S)\, P^\top P\, X W_V = P \operatorname{attention}(X) .
+#    S(\Pi X) &= (\Pi X) W_Q W_K^\top (\Pi X)^\top / \sqrt d
+#    = \Pi\, S(X)\, \Pi^\top , \\
+#    \operatorname{attention}(\Pi X) &=
+#    \operatorname{softmax}(\Pi S \Pi^\top)\, \Pi X W_V
+#    = \Pi \operatorname{softmax}(S)\, \Pi^\top \Pi\, X W_V
+#    = \Pi \operatorname{attention}(X) .
 #    \end{split}
 #
 # The softmax works within a row and ignores the order of the columns. All other parts
@@ -106,10 +110,11 @@ ids = lm.encode("The dog chased the cat")
 x = model.layers[0].input_layernorm(model.embed_tokens(ids))
 output, weights = self_attention(x, *projections)
 reversed_output, reversed_weights = self_attention(x.flip(0), *projections)
+options = {"position_ids": 0 * ids[None], "output_attentions": True}
 no_mask = torch.zeros(1, 1, len(ids), len(ids))  # is added to the scores
-run = lm.module(ids[None], no_mask, position_ids=0 * ids[None], output_attentions=True)
+attentions = lm.module(ids[None], no_mask, **options).attentions
 for name, ours, other in (
-    ("the model's weights", weights, run.attentions[0][0, 0]),
+    ("the model's weights", weights, attentions[0][0, 0]),
     ("the first output, reversed", reversed_output, output.flip(0)),
 ):
     difference = float((ours - other).abs().max())
@@ -157,7 +162,7 @@ for values in torch.tensor([[1.0, 2.0, 6.0], [2.0, 1.0, 6.0]]):
 # One layer gives 1, 1.5, 3 for the first order and 2, 1.5, 3 for the second: the last
 # output is the same, since each query sees the tokens before it as a bag. The second
 # layer averages *different* numbers, and its last output differs: 1.83 and 2.17. So a
-# stack of causal layers can infer order. Attention *without* a mask cannot.
+# stack of causal layers can infer order. Without a mask, no number of layers can.
 #
 # Language models with no positional encoding (**NoPE**) are “still competitive with
 # standard models” (Haviv et al., 2022). On small synthetic tasks they generalised to
@@ -171,7 +176,7 @@ for values in torch.tensor([[1.0, 2.0, 6.0], [2.0, 1.0, 6.0]]):
 # token. The measure is the **total variation** (:doc:`/book/terms`), half the sum of
 # the absolute differences: 0 if two predictions are equal, and at most 1. The control
 # replaces the first word by another one. Then we measure the mean *surprisal* of the
-# prompt's own tokens, :math:`-\ln p` in nats: how badly the model predicted them.
+# prompt's own tokens (:math:`-\ln p`, in nats): how badly the model predicted them.
 frames = {
     "After the {} chased the {}, it was the": "dog cat mouse",
     "The {} shot the {}. The one who died was the": "hunter bear wolf",
@@ -218,7 +223,7 @@ for i, name in enumerate(["as it is", "mask only", "no mask"]):
 # Reacting isn't the same as answering rightly: the most likely word is right for both
 # orders only in the first prompt and the last. That SmolLM2 *needs* its positions shows
 # in the surprisal, which rises from 4.20 to 4.94 nats without them. (Without mask, a
-# token sees the next one.) A model trained with a mask only would do better.
+# token sees the next one.) Models *trained* with a mask only suffer much less.
 #
 # What a positional encoding should provide
 # -----------------------------------------
@@ -244,11 +249,9 @@ sinusoidal  ?         ?        ?          ?             ?""")
 # -------
 # - Without a mask, attention is permutation equivariant: reordered tokens get the same
 #   outputs in the new order.
-# - With a causal mask, one layer sees the earlier tokens as a bag; a stack of layers
-#   can infer order.
+# - With a causal mask, a stack of layers can infer order; a single layer cannot.
 # - Without positions, SmolLM2 hardly reacts to an exchange of two words (total
-#   variation 0.08 instead of 0.37), and its mean surprisal rises from 4.20 to 4.94
-#   nats.
+#   variation 0.08 instead of 0.37); its surprisal rises from 4.20 to 4.94 nats.
 #
 # Exercises
 # ---------

@@ -138,8 +138,8 @@ for k in (1, 2):
 
 # %%
 # The column 3, 0, -1, -2 is the sum of a slow wave 2, 1, -2, -1 and a fast one 1, -1,
-# 1, -1. The slow one has the larger sum of squares, 10 against 4. Now we do the same
-# with the 60 rows of the toy's table, where wave k has a *period* of 60/k rows.
+# 1, -1. The slow one has the larger sum of squares, 10 against 4. Now the 60 rows of
+# the toy's table that stories reach. There, wave k has a *period* of 60/k rows.
 
 
 def share(table, turns):
@@ -163,8 +163,8 @@ show("without fast waves", after[:N] - part(after[:N], FAST))
 #
 # The last line has the cosines of the trained table without its fast waves, at the same
 # distances as above. They fall from 0.54 for neighbours to -0.31 at 20. So the table
-# has slow and fast components, as binary digits and
-# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` have. Here training found them.
+# has slow and fast components, as binary digits and :doc:`sinusoids
+# </lessons/03_positions/20_sinusoidal>` have. Here training found them.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
