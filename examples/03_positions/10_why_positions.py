@@ -78,19 +78,15 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # %%
 # "dog" again gives 0.58 to "cat" and gets 4.02. The rows of the output are permuted as
 # the rows of the input were, and nothing else has changed. Such a function is
-# **permutation equivariant**. For attention, two lines prove it. Let :math:`\Pi` be the
-# matrix that permutes the rows, with :math:`\Pi^\top \Pi = I`, and :math:`S(X)` the
-# scores:
+# **permutation equivariant**. Two lines prove it for attention. Let :math:`\Pi` permute
+# the rows, with :math:`\Pi^\top \Pi = I`, and let :math:`S(X)` be the scores:
 #
 # .. math::
 #
 #    \begin{split}
-#    S(\Pi X) &= (\Pi X) W_Q W_K^\top (\Pi X)^\top / \sqrt d
-#    = \Pi\, S(X)\, \Pi^\top , \\
-#    \operatorname{attention}(\Pi X) &=
-#    \operatorname{softmax}(\Pi S \Pi^\top)\, \Pi X W_V
-#    = \Pi \operatorname{softmax}(S)\, \Pi^\top \Pi\, X W_V
-#    = \Pi \operatorname{attention}(X) .
+#    S(\Pi X) &= \Pi X W_Q W_K^\top X^\top \Pi^\top / \sqrt d = \Pi\, S(X)\, \Pi^\top , \\
+#    \operatorname{attention}(\Pi X) &= \operatorname{softmax}(\Pi S \Pi^\top)\, \Pi X W_V
+#    = \Pi \operatorname{softmax}(S)\, X W_V = \Pi \operatorname{attention}(X) .
 #    \end{split}
 #
 # The softmax works within a row and ignores the order of the columns. All other parts
