@@ -225,7 +225,7 @@ plt.show()
 book = lmviz.load("smollm2")  # by name, since these ids belong to its vocabulary
 rows = transformer.token_table(book).detach()
 rows = rows - rows.mean(0)
-unused, merged = rows[8:17], 17 + 256  # the ids of merges begin after the bytes
+unused, merged = rows[8:17], 17 + 256  # ids 8 to 16; merges begin after the bytes
 similarity = cosine(rows, unused.mean(0)[None])[:, 0]
 groups = {"candidates": similarity[merged:].topk(12).indices + merged}
 groups["controls"] = groups["candidates"] + 2

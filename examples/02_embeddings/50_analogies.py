@@ -10,7 +10,7 @@ two baselines such a result needs before it says anything.
 # %%
 # A parallelogram in two dimensions
 # ---------------------------------
-# An **analogy** asks: *man* is to *woman* as *king* is to what? We give four words two
+# An **analogy** asks: *man* is to *woman* as *king* is to what? We give six words two
 # made-up numbers each, how often they are used near *he* and near *she*. The **vector
 # offset** is the step from *man* to *woman*. We take this step from *king*, and answer
 # with the row most similar to the result. For the rows :math:`E_a`, :math:`E_b` and
@@ -137,7 +137,11 @@ relations = {
 
 
 def best(similarity, candidates, words, start, end, c, excluded):
-    """Return the candidates with the best scores, for indices of words, all (n,)."""
+    """Answer n questions: the target of each is words[end] - words[start] + words[c].
+
+    `similarity` has the dot products of all words with all candidates, whose rows have
+    a length of one. `excluded` are the words that may not be the answer.
+    """
     scores = similarity[end] - similarity[start] + similarity[c]
     for given in excluded:
         scores[candidates == words[given][:, None]] = -torch.inf
@@ -171,7 +175,7 @@ for name, text in relations.items():
     offset = best(*ask, a, a + n, c, (a, a + n, c)) == words[c + n]
     none = best(*ask, a, a, c, (a, a + n, c)) == words[c + n]
     three = torch.tensor(list(permutations(range(n), 3)))
-    mixed = []
+    mixed = []  # in parts, to save memory
     for a3, c3, third in (part.T for part in three.split(300)):
         answers = best(*ask, a3, third + n, c3, (a3, third + n, c3))
         mixed.append(answers == words[c3 + n])
