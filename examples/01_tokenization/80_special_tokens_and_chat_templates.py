@@ -126,18 +126,19 @@ layouts = {  # the question replaces the @
     "question alone": "@\n",
     "“Question: … Answer:”": "Question: @\nAnswer:\n",
     "chat template": render("@"),
-    "with the system turn": SYSTEM + render("@"),
+    "system, user, assistant": SYSTEM + render("@"),
     "no special tokens": render("@", "", ""),
     "question, answer": render("@", roles="question answer"),
+    "system, question, answer": SYSTEM + render("@", roles="question answer"),
 }
 for noun in ("river", "house", "table", "stone"):  # in place of one role at a time
     layouts[f"{noun}, assistant"] = render("@", roles=f"{noun} assistant")
     layouts[f"user, {noun}"] = render("@", roles=f"user {noun}")
 means = {}
-print("layout                 first token")
+print("layout                    first token")
 for name, layout in layouts.items():
     means[name] = surprisal([encode(layout.replace("@", q)) for q in questions], right)
-    print(f"{name:21}  {means[name]:11.2f}")
+    print(f"{name:24}  {means[name]:11.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -161,9 +162,8 @@ plt.show()
 # The template lowers the surprisal from 2.55 nats for the question alone to 0.84. The
 # system turn is not the reason: with it, the value is 0.87. Neither are the special
 # tokens: without them it is 1.09. What matters is the word that opens the answer. A
-# noun for "user" changes little (0.84 to 1.03 nats). With a noun for "assistant" the
-# value is 3.82 to 5.76, and even with "question, answer" it is 2.01. A low value does
-# not mean that the answer will be right: the measure concerns one token.
+# noun for "user" changes little (0.84 to 1.03). One for "assistant" takes 3.82 to 5.76.
+# Even "question, answer" takes 2.01 alone, but only 1.13 after a system turn.
 #
 # Text that spells a special token
 # --------------------------------
@@ -215,9 +215,9 @@ for which, at in (("first", 0), ("last", -1)):
         ask = f'The {which} letter of the word "{{}}" is "'
         prompts = [encode(ask.format(write(noun))) for noun in nouns.split()]
         p = next_probs(prompts)[:, letters]
-        p /= p.sum(-1, keepdim=True)  # among the 26 letters
         true = torch.tensor([alphabet.index(noun[at]) for noun in nouns.split()])
-        s, n = -p[range(len(p)), true].log().mean(), sum(p.argmax(-1) == true)
+        s = (p.sum(-1) / p[range(len(p)), true]).log().mean()  # among the 26 letters
+        n = sum(p.argmax(-1) == true)
         print(f"{which:6}  {write('house'):9}  {s:9.2f}  {n:2} of {len(p)}")
 
 # %%
