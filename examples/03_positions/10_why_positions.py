@@ -84,8 +84,9 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # .. math::
 #
 #    \begin{split}
-#    S(\Pi X) &= \Pi X W_Q W_K^\top X^\top \Pi^\top / \sqrt d = \Pi\, S(X)\, \Pi^\top , \\
-#    \operatorname{attention}(\Pi X) &= \operatorname{softmax}(\Pi S \Pi^\top)\, \Pi X W_V
+#    S(\Pi X) &= \Pi X W_Q W_K^\top X^\top \Pi^\top / \sqrt d = \Pi S(X) \Pi^\top , \\
+#    \operatorname{attention}(\Pi X)
+#    &= \operatorname{softmax}(\Pi S \Pi^\top)\, \Pi X W_V
 #    = \Pi \operatorname{softmax}(S)\, X W_V = \Pi \operatorname{attention}(X) .
 #    \end{split}
 #
