@@ -211,8 +211,8 @@ for language, locale in locales.items():
 # number. For Thai the ratio is 5.91 with English merges and 1.29 with its own, for
 # Russian 3.87 and 1.47. So in other scripts the language of training is the cause.
 # Three bytes for a letter are no obstacle, since the first merges restore the letters.
-# In the Latin script the difference is small and goes both ways: Turkish falls from
-# 1.21 to 0.97, and Spanish rises from 1.16 to 1.32.
+# In the Latin script the difference is small and goes both ways: Turkish and German
+# fall, while Spanish rises from 1.16 to 1.32.
 #
 # Hindi stays at 1.73 for another reason. GPT-2's pre-tokenizer makes words of letters,
 # but most vowels of Hindi are combining characters in Unicode, not letters. It cuts a
@@ -250,7 +250,7 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
 # - Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
 #   times as many tokens for names in Hindi as in English, and 9.4 times in Thai.
 # - The ratio is a product of bytes and of tokens per byte. For other scripts, training
-#   on the language removes most of it (Thai 1.29 instead of 5.91).
+#   on the language removes most of it (Russian 1.47 instead of 3.87).
 # - A pre-tokenizer that cuts words apart keeps a language expensive (Hindi 1.73).
 #
 # Exercises
