@@ -12,7 +12,7 @@ train word vectors in seconds, and say what they share with those of a language 
 # -----------------------------
 # Words that occur in similar contexts have similar meanings. This is the
 # **distributional hypothesis** (Harris, 1954); Firth (1957) put it as “You shall know a
-# word by the company it keeps”. To use it, we count the company. Our corpus has eight
+# word by the company it keeps”. We begin by counting that company. Our corpus has eight
 # sentences of three words; for each middle word we count the words beside it.
 import torch
 
@@ -25,46 +25,50 @@ for left, word, right in map(str.split, corpus):
 print(contexts, counts, sep="\n")
 
 # %%
-# The rows of *red* and *blue*, the first two, are equal: the counts say that they are
-# alike. But *new* precedes every word, and makes *red* and *dog* look similar, too.
+# The rows of *red* and *blue*, the first two, are equal, since their contexts are. But
+# *new* precedes every word, so even *red* and *dog* share half of their counts.
 #
 # Pointwise mutual information
 # ----------------------------
-# A frequent context occurs with everything, so we ask how much *more* often a word and
-# a context occur together than they would by chance. With :math:`N` counts in all,
-# **pointwise mutual information** (PMI) is the logarithm of that ratio,
+# A frequent context such as *new* says little. We correct for this by asking how much
+# *more* often a word and a context occur together than they would by chance.
+# **Pointwise mutual information** (PMI; Church and Hanks, 1990) is the logarithm of
+# this ratio. With :math:`\#` for counts and :math:`N` counts in all,
 #
 # .. math::
-#    \text{PMI}(w, c) = \log_2 \frac{p(w, c)}{p(w)\, p(c)}
-#    = \log_2 \frac{\#(w, c) \; N}{\#(w) \; \#(c)} .
+#    \text{PMI}(w, c) = \ln \frac{p(w, c)}{p(w)\, p(c)}
+#    = \ln \frac{\#(w, c) \; N}{\#(w) \; \#(c)} .
 #
-# For *red* and *ball* it is :math:`\log_2 (2 \cdot 16 / (4 \cdot 4)) = 1` bit, for
-# *red* and *new* :math:`\log_2 (2 \cdot 16 / (4 \cdot 8)) = 0`.
+# For *red* and *ball* it is :math:`\ln (2 \cdot 16 / (4 \cdot 4)) = \ln 2`; for *red*
+# and *new* it is :math:`\ln (2 \cdot 16 / (4 \cdot 8)) = 0`.
 from lmviz import embeddings, transformer
 
-pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log2()
+pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log()
 print(pmi)
 for name, rows in (("counts", counts), ("positive PMI", pmi.clamp_min(0))):
     cosines = embeddings.cosine(rows, rows)
     print(f"{name:12}  red, blue {cosines[0, 1]:.2f}  red, dog {cosines[0, 2]:.2f}")
 
 # %%
-# A pair that never occurs has the PMI :math:`-\infty`; usually, negative values are
-# replaced by zero (positive PMI). The common context *new* now has no effect: the
-# cosine of *red* and *dog* falls from 0.50 to 0.00. But the rows are long.
+# A pair that never occurs has the PMI :math:`-\infty`. *Positive PMI* replaces negative
+# values by zero. The common context *new* now has no effect: the cosine of *red* and
+# *dog* falls from 0.50 to 0.00. But each row has as many numbers as there are contexts.
 #
 # One step of learning, by hand
 # -----------------------------
-# Short vectors can be learned. Each word gets a vector :math:`v` and each context a
-# vector :math:`u_c`, and a softmax over their dot products predicts the context:
+# Short vectors can be learned by prediction. Each word gets a vector :math:`v` and each
+# context a vector :math:`u_c`, two roles, since a word is rarely its own context. A
+# softmax over their dot products (:doc:`/book/terms`) predicts the context. Training
+# moves :math:`v` along the gradient of :math:`\ln p_t` for the context :math:`t` that
+# occurred:
 #
 # .. math::
 #    p_c = \frac{\exp(v \cdot u_c)}{\sum_{c'} \exp(v \cdot u_{c'})}, \qquad
-#    -\frac{\partial (-\ln p_t)}{\partial v} = u_t - \sum_c p_c\, u_c .
+#    \frac{\partial \ln p_t}{\partial v} = u_t - \sum_c p_c\, u_c .
 #
-# The negative gradient is the vector of the context :math:`t` that occurred, minus the
-# average of what was expected. We do one step of size 0.5 with three contexts, of which
-# the second one occurred.
+# In words: add the vector of the context that occurred, and subtract the average of all
+# context vectors, weighted by their predicted probabilities. We do one step of size 0.5
+# with the contexts 0, 1 and 2, of which 1 occurred.
 v = torch.tensor([1.0, 0.0])
 u = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 for _ in range(2):
@@ -73,23 +77,27 @@ for _ in range(2):
     v = v + 0.5 * (u[1] - p @ u)
 
 # %%
-# The vector moves towards :math:`u_1 = (0, 1)` and away from what it had predicted. The
-# loss falls from 1.551 to 1.115 nats. Two words that occur in the same contexts are
-# moved by the same context vectors, and so come to lie together.
+# The vector moves towards :math:`u_1 = (0, 1)`, and the loss :math:`-\ln p_1` falls
+# from 1.551 to 1.115 nats. Words that occur in the same contexts are moved by the same
+# context vectors, and thus become similar.
 #
 # Skip-gram with negative sampling
 # --------------------------------
 # A softmax over a whole vocabulary is expensive. The **skip-gram** model of word2vec
-# (Mikolov et al., 2013) avoids it by **negative sampling**: it learns to tell a context
-# :math:`c` that occurred from :math:`k` contexts :math:`n_j` drawn at random. With the
-# logistic function :math:`\sigma(x) = 1 / (1 + e^{-x})`, the loss of a pair is
+# (Mikolov et al., 2013) avoids it by **negative sampling**: it learns to distinguish a
+# context :math:`c` of the word :math:`w` from :math:`k` contexts :math:`n_j` that are
+# drawn at random. It takes :math:`\sigma(v_w \cdot u_c)`, a number from 0 to 1, for the
+# probability that the pair comes from the text. The loss of a pair, with
+# :math:`\sigma(x) = 1/(1+e^{-x})`, is
 #
 # .. math::
 #    -\ln \sigma(v_w \cdot u_c) - \sum_{j=1}^{k} \ln \sigma(-v_w \cdot u_{n_j}) .
 #
-# Our text is 1,000 stories in the language of :doc:`the toy </book/toy>`, whose grammar
-# has classes of words, such as colours and animals. The training is not shown them.
+# Our text is 1,000 stories in the language of :doc:`the toy </book/toy>`, the book's
+# second model. Its grammar chooses each word from a class, such as colours or animals,
+# so we know which words belong together. The training sees only the stories.
 import itertools
+import textwrap
 
 import lmviz
 from lmviz.toy.grammar import CLASSES, WORDS
@@ -97,6 +105,9 @@ from lmviz.toy.language import stories
 
 class_of = {word: name for name, members in CLASSES.items() for word in members}
 texts = [story.words[1:] for story in itertools.islice(stories("skip-gram"), 1000)]
+print(textwrap.fill(" ".join(texts[2][:-1]), 80))
+print("class  two of its words")
+print(*(f"{name}  {m[0]}, {m[1]}" for name, m in CLASSES.items()), sep="\n")
 
 
 def pairs_of(texts, vocabulary, window):
@@ -107,9 +118,9 @@ def pairs_of(texts, vocabulary, window):
     return torch.cat([*right, *(pairs.flip(1) for pairs in right)])
 
 
-def skip_gram(pairs, *, width=16, k=5, steps=1000, batch=1000):
+def skip_gram(pairs, *, width=16, k=5, steps=1000, batch=1000, seed=0):
     """Return the vectors of words and of contexts, each of shape (V, width)."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     v, u = 0.1 * torch.randn(2, int(pairs.max()) + 1, width)
     optimizer = torch.optim.Adam([v.requires_grad_(), u.requires_grad_()], lr=0.02)
     for _ in range(steps):
@@ -126,15 +137,12 @@ def skip_gram(pairs, *, width=16, k=5, steps=1000, batch=1000):
 
 pairs = pairs_of(texts, WORDS, window=4)
 v, u = skip_gram(pairs)
-for word in ("red", "dog", "park"):
-    ids, _ = embeddings.nearest_neighbors(v, WORDS.index(word), k=4)
-    print(f"{word:5}", *(WORDS[i] for i in ids))
 
 
 # %%
-# All neighbours are of the word's own class. The share of words whose nearest neighbour
-# is of the same class is called **purity**. Its controls are untrained vectors, and the
-# same words in random order, which keeps their frequencies and destroys their company.
+# The share of words whose nearest neighbour is of the same class is called **purity**
+# in this book (leave-one-out accuracy of the nearest neighbour, not the purity of
+# clusters). Its controls are untrained vectors and the same words in random order.
 def confusions(rows):
     """Return the words whose nearest neighbour is of another class, with it."""
     ids = [i for i, word in enumerate(WORDS) if word in class_of]
@@ -143,52 +151,61 @@ def confusions(rows):
     return [f"{a}-{b}" for a, b in found if class_of[a] != class_of[b]]
 
 
-narrow, _ = skip_gram(pairs_of(texts, WORDS, window=2))
+narrow = [skip_gram(pairs_of(texts, WORDS, window=2), seed=i)[0] for i in (0, 1)]
+wide = [v, skip_gram(pairs, seed=1)[0]]
 flat = list(itertools.chain(*texts))
 shuffled = [flat[i] for i in torch.randperm(len(flat))]
 control, control_u = skip_gram(pairs_of([shuffled], WORDS, window=4))
-tables = {"window 4": v, "window 2": narrow, "shuffled": control}
-tables["untrained"] = torch.randn(v.shape)
-tables["the toy's"] = transformer.token_table(lmviz.load("toy"))
-for name, rows in tables.items():
-    print(f"{name:9}  {1 - len(confusions(rows)) / len(class_of):4.0%}")
-print("with window 2:", *confusions(narrow))
+tables = {"window 4": wide, "window 2": narrow, "shuffled": [control]}
+tables["untrained"] = [torch.randn(v.shape)]
+tables["the toy's"] = [transformer.token_table(lmviz.load("toy"))]
+print("vectors  purity, for one or two seeds")
+for name, found in tables.items():
+    shares = [1 - len(confusions(rows)) / len(class_of) for rows in found]
+    print(name, " ".join(f"{share:.0%}" for share in shares), sep="  ")
+print("with window 2:", *confusions(narrow[0]))
 
 # %%
-# With a window of four words, all words have a neighbour of their own class (100%),
-# against 12% for the shuffled text and 9% without training: the order of the words made
-# the rows similar. With a window of two, it is 88%, and the confusions are of two
-# kinds. *Anna* is with *Tom*, since within two words of a name nothing tells women from
-# men: *her* or *his* comes later. *New* is with *angry*, although one is said of things
-# and the other of animals. Why?
+# With a window of four words, 98% to 100% of the words have a neighbour of their own
+# class, depending on the seed. The shuffled text gives 18% and untrained vectors 9%, so
+# the order of the words made the rows similar. With a window of two, it is 88%. *Anna*
+# is with *Tom*, since no word within two positions of a name tells women from men:
+# *her* or *his* comes later. *New*, said of things, is with *angry*, said of animals.
+# Why? The end of the story above has such a word, *scared*.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The stories say “because it was hungry . the hungry one was the dog”. The nearest
-#    words are the same for all adjectives; the animal is four words away.
+#    In “because it was scared . the scared one was the cat”, the words up to two
+#    positions away are the same for all adjectives. The animal is four words away.
 #
 # What the dot products learn
 # ---------------------------
-# Where is the loss smallest? A pair :math:`(w, c)` is a positive example
-# :math:`\#(w, c)` times, and a negative one about :math:`k \, \#(w) \, \#(c) / N`
-# times. The best logit is the logarithm of their ratio (Levy and Goldberg, 2014):
+# Skip-gram learns PMI, up to a constant (Levy and Goldberg, 2014). Let a pair be
+# :math:`a` times a positive and :math:`b` times a negative example. Its loss is
+# smallest where :math:`\sigma(v \cdot u) = a/(a+b)`, or :math:`v \cdot u = \ln(a/b)`.
+# Here :math:`a` is the count of the pair, and negative contexts are drawn by frequency,
+# :math:`k` for each positive one. With vectors that are wide enough,
 #
 # .. math::
 #    v_w \cdot u_c = \ln \frac{\#(w, c)}{k \, \#(w) \, \#(c) / N}
-#    = \text{PMI}(w, c) - \ln k , \qquad \text{PMI in nats.}
+#    = \text{PMI}(w, c) - \ln k .
 #
-# We compare, for all pairs that occur at least 20 times.
+# Our vectors have only 16 dimensions. We print the difference from PMI and the
+# correlation with it, in brackets after training on the shuffled text.
 n = len(WORDS)
 counts = torch.bincount(pairs @ torch.tensor([n, 1]), minlength=n * n).reshape(n, n)
 pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log()
+learned, other = v @ u.T, control @ control_u.T
 often = counts >= 20
-learned, expected = (v @ u.T)[often], pmi[often]
-other = (control @ control_u.T)[often]
-shift = (learned - expected).mean()
-print(f"mean of dot product − PMI: {shift:.2f}, −ln 5: {-torch.tensor(5).log():.2f}")
-correlations = torch.corrcoef(torch.stack([expected, learned, other]))[0]
-print(f"correlation with PMI: {correlations[1]:.2f}, shuffled {correlations[2]:.2f}")
+for name, which in (("20 or more", often), ("1 to 19", ~often & (counts > 0))):
+    both = torch.stack([x[which] for x in (pmi, learned, other)])
+    ours, shuffled = torch.corrcoef(both)[0, 1:]
+    print(f"pairs with a count of {name}: {which.sum():,}, mean difference", end=" ")
+    print(f"{(both[1] - both[0]).mean():.2f}, correlation {ours:.2f} ({shuffled:.2f})")
+print(
+    f"mean dot product of the pairs that never occur: {learned[counts == 0].mean():.2f}"
+)
 
 # %%
 import matplotlib.pyplot as plt
@@ -196,55 +213,58 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
-ax.scatter(expected, learned, s=6, alpha=0.4, color=plots.COLORS["weight"])
+expected = pmi[often]
+ax.scatter(expected, learned[often], s=6, alpha=0.4, color=plots.COLORS["weight"])
 line = expected.sort().values
 ax.plot(line, line - torch.tensor(5).log(), color=plots.COLORS["minus"])
 ax.set(title="Skip-gram learns PMI", xlabel="PMI (nats)", ylabel="dot product")
 plots.caption(
     "Learned dot products follow the pointwise mutual information. A point for each of "
-    f"{len(learned):,} pairs of a word and a context; the line is PMI − ln 5.",
+    f"{len(expected):,} pairs of a word and a context; the line is PMI − ln 5.",
     alt="A scatter plot. The points form a narrow band around a rising straight line.",
 )
 plt.show()
 
 # %%
-# The points lie around the predicted line: the mean difference from PMI is −1.67, not
-# quite −1.61, and the correlation is 0.93 (shuffled text: −0.04). GloVe (Pennington et
-# al., 2014) fits logarithms of counts. In gensim: ``Word2Vec(texts, sg=1, window=4)``.
+# For frequent pairs, dot product and PMI differ by −1.67 on average, close to the
+# predicted :math:`-\ln 5 = -1.61`, and their correlation is 0.93 (shuffled: −0.05).
+# Rare pairs follow PMI less closely (0.81). Pairs that never occur have −6.00 on
+# average, not :math:`-\infty`. GloVe (Pennington et al., 2014) fits logarithms of
+# counts. The original word2vec, and gensim's ``Word2Vec(texts, sg=1)``, draw negative
+# contexts by the power 3/4 of their frequency and vary the window.
 #
 # From word2vec to a language model
 # ---------------------------------
-# A next-token model takes the step of the third section with each token: :math:`v` is
-# its last vector, the :math:`u_c` are the rows of the output table, and the softmax is
-# over the whole vocabulary. The difference is what :math:`v` has seen: for skip-gram
-# one word, at any position of a window; for a language model the whole text so far, in
-# order, through all layers. The toy's table, trained in this way, has a purity of 100%.
-# Both tables are *static*: a word has the same row in all contexts. What the layers add
-# is the subject of :doc:`/lessons/02_embeddings/60_contextual_embeddings`.
+# A language model takes the step that we did by hand for each token: :math:`v` is its
+# last vector, and the :math:`u_c` are the rows of the output matrix. But its :math:`v`
+# is computed from the whole text so far, in order. The toy's table, trained in this
+# way, has a purity of 100%, too. Both tables are *static*: a word has the same row in
+# all contexts. Layers change it
+# (:doc:`/lessons/02_embeddings/60_contextual_embeddings`).
 #
 # Summary
 # -------
-# - Words in similar contexts get similar vectors, by counting or by gradient steps
-#   towards the contexts that occur. PMI corrects for frequent contexts.
+# - Words in similar contexts get similar vectors, by counting (PMI) or by learning.
 # - Skip-gram learns PMI minus :math:`\ln k` (correlation 0.93). Its window decides
-#   which words are similar (purity 88% or 100%).
+#   which words are similar: the purity is 98% to 100% with four words, 88% with two.
 #
 # Exercises
 # ---------
-# Train on English: the manual in ``pydoc_data.topics.topics`` in lower case, with the
-# ``500`` most frequent words as vocabulary. What is near *left*, *two* and *true*?
+# Train on English: Python's manual, ``pydoc_data.topics.topics``, in lower case, split
+# by ``re.findall("[a-z]+", text)``, with the ``500`` most frequent words as vocabulary.
+# Which words are near *left*, *two* and *true*?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Among the four nearest are *right*, *three* and *false*: opposites share contexts.
+#    *Right*, *three* and *false*: opposites and other alternatives share contexts.
 #
 # Further reading
 # ---------------
-# Harris, *Distributional Structure* (Word, 1954). Firth, *A Synopsis of Linguistic
-# Theory, 1930–1955* (Studies in Linguistic Analysis, 1957). Mikolov, Chen, Corrado and
-# Dean, *Efficient Estimation of Word Representations in Vector Space* (arXiv 2013).
-# Mikolov, Sutskever, Chen, Corrado and Dean, *Distributed Representations of Words and
-# Phrases and their Compositionality* (NeurIPS 2013). Levy and Goldberg, *Neural Word
-# Embedding as Implicit Matrix Factorization* (NeurIPS 2014). Pennington, Socher and
-# Manning, *GloVe* (EMNLP 2014).
+# Church and Hanks, *Word Association Norms, Mutual Information, and Lexicography*
+# (Computational Linguistics, 1990). Harris, *Distributional Structure* (Word, 1954).
+# Firth, *A Synopsis of Linguistic Theory, 1930–1955* (Studies in Linguistic Analysis,
+# 1957). Mikolov, Sutskever, Chen, Corrado and Dean, *Distributed Representations of
+# Words and Phrases and their Compositionality* (NeurIPS 2013). Levy and Goldberg,
+# *Neural Word Embedding as Implicit Matrix Factorization* (NeurIPS 2014). Pennington,
+# Socher and Manning, *GloVe* (EMNLP 2014).
