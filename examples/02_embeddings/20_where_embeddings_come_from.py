@@ -144,7 +144,6 @@ v, u = skip_gram(pairs)
 # in this book (leave-one-out accuracy of the nearest neighbour, not the purity of
 # clusters). Its controls are untrained vectors and the same words in random order.
 def confusions(rows):
-    """Return the words whose nearest neighbour is of another class, with it."""
     ids = [i for i, word in enumerate(WORDS) if word in class_of]
     nearest = embeddings.cosine(rows[ids], rows[ids]).fill_diagonal_(-2).argmax(1)
     found = [(WORDS[i], WORDS[ids[j]]) for i, j in zip(ids, nearest, strict=True)]
@@ -154,8 +153,8 @@ def confusions(rows):
 narrow = [skip_gram(pairs_of(texts, WORDS, window=2), seed=i)[0] for i in (0, 1)]
 wide = [v, skip_gram(pairs, seed=1)[0]]
 flat = list(itertools.chain(*texts))
-shuffled = [flat[i] for i in torch.randperm(len(flat))]
-control, control_u = skip_gram(pairs_of([shuffled], WORDS, window=4))
+flat = [flat[i] for i in torch.randperm(len(flat))]  # in random order
+control, control_u = skip_gram(pairs_of([flat], WORDS, window=4))
 tables = {"window 4": wide, "window 2": narrow, "shuffled": [control]}
 tables["untrained"] = [torch.randn(v.shape)]
 tables["the toy's"] = [transformer.token_table(lmviz.load("toy"))]
@@ -163,7 +162,7 @@ print("vectors  purity, for one or two seeds")
 for name, found in tables.items():
     shares = [1 - len(confusions(rows)) / len(class_of) for rows in found]
     print(name, " ".join(f"{share:.0%}" for share in shares), sep="  ")
-print("with window 2:", *confusions(narrow[0]))
+print("window 2:", *confusions(narrow[0]))
 
 # %%
 # With a window of four words, 98% to 100% of the words have a neighbour of their own
@@ -196,8 +195,7 @@ print("with window 2:", *confusions(narrow[0]))
 n = len(WORDS)
 counts = torch.bincount(pairs @ torch.tensor([n, 1]), minlength=n * n).reshape(n, n)
 pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log()
-learned, other = v @ u.T, control @ control_u.T
-often = counts >= 20
+learned, other, often = v @ u.T, control @ control_u.T, counts >= 20
 for name, which in (("20 or more", often), ("1 to 19", ~often & (counts > 0))):
     both = torch.stack([x[which] for x in (pmi, learned, other)])
     ours, shuffled = torch.corrcoef(both)[0, 1:]

@@ -38,20 +38,23 @@ for name, points in (("in the plane", paper), ("on the first axis", paper[:, :1]
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The last two, (0, 1) and (0, −1), whose distance is 2. All other distances shrink
-#    only a little, from 3.16 to 3.00, or not at all.
+#    The last two, (0, 1) and (0, −1), whose distance is 2. The other distances shrink
+#    from 3.16 to 3.00, or not at all.
 #
 # The singular value decomposition
 # --------------------------------
-# With the centred points as rows of a matrix :math:`X`, one decomposition gives all
-# axes:
+# The *singular value decomposition* gives all axes at once. It writes any matrix as a
+# product of three. Let the rows of :math:`X` be the points after their mean was
+# subtracted:
 #
 # .. math::
 #    X = U S V^\top , \qquad Z = X V_k , \qquad
-#    \text{share}_j = \frac{s_j^2}{\sum_m s_m^2} ,
+#    \text{share}_j = \frac{s_j^2}{\sum_m s_m^2} .
 #
-# The columns of :math:`V` are the directions, :math:`s_j^2 / n` is the variance along
-# direction :math:`j`, and :math:`Z` has the coordinates on the map.
+# The columns of :math:`V` are the principal directions, in order. The diagonal matrix
+# :math:`S` has the singular values :math:`s_j`, and :math:`s_j^2 / n` is the variance
+# along direction :math:`j`. :math:`U` is not needed: the coordinates on a map are
+# :math:`Z`, the products of the points with the first :math:`k` directions.
 
 
 def pca(x, k=2):
@@ -65,11 +68,14 @@ print("shares:", pca(paper)[1])
 
 # %%
 # In words: centre, find the axes, keep the first two. We apply it to the tokens of a
-# sentence. SmolLM2 sends their vectors through a stack of **blocks**, each of which
-# adds something to them. The vectors between two blocks are called a **hidden state**:
-# state 0 has the embeddings, and the last state has also passed a final norm. The
-# package's function and scikit-learn's give the same map, up to the signs of the axes,
-# which are arbitrary.
+# sentence. SmolLM2 sends their vectors through a stack of **blocks** (or layers), each
+# of which adds something to them (:doc:`/book/terms`). The vectors of all tokens
+# between two blocks are called a **hidden state**. State 0 has the embeddings; the last
+# state has also passed the final norm, a step that rescales each vector. The package's
+# function and scikit-learn's give the same map, up to the direction of each axis, which
+# is arbitrary.
+import pydoc_data.topics
+
 import sklearn.decomposition
 
 import lmviz
@@ -91,18 +97,38 @@ for name, coordinates in theirs.items():
 # %%
 # Before the first block and after the last
 # -----------------------------------------
-# With 16 points, any two axes keep something. The control is 16 random vectors of the
-# same width; the baseline of a distance is the mean distance of two tokens.
+# With 16 points, any two axes keep a good part of the variance. We need controls: 16
+# random vectors with the repetitions of our sentence (it has three *the*), and 16
+# tokens at random positions of another text, in the same state. The baseline of a
+# distance is the mean distance of two tokens.
 maps = {"before": pca(first), "after": pca(last)}
 torch.manual_seed(0)
-noise = pca(torch.randn(first.shape))[1]
 same = [i for i, token in enumerate(trace.tokens) if token == trace.tokens[3]]
 for (name, (_, kept)), x in zip(maps.items(), (first, last), strict=True):
     copies = (x[same[1:]] - x[same[0]]).norm(dim=-1)
     print(f"{name}: first axis {kept[0]:.1%}, both axes {kept.sum():.1%}")
     print("  copies of", trace.tokens[3], *(f"{d:.1f} away" for d in copies))
     print(f"  mean distance of two tokens: {torch.pdist(x).mean():.1f}")
-print(f"random vectors: both axes {noise.sum():.1%}")
+
+manual = lm.trace(pydoc_data.topics.topics["import"][:1000]).hidden_states
+types = torch.tensor([trace.tokens.index(token) for token in trace.tokens])
+
+
+def noise():
+    return torch.randn(first.shape)[types]
+
+
+def chosen(state):
+    return state[1 + torch.randperm(len(state) - 1)[: len(first)]]
+
+
+controls = {"random vectors": noise}
+controls["another text, before"] = lambda: chosen(manual[0])
+controls["another text, after"] = lambda: chosen(manual[-1])
+print("control  mean share of both axes  standard deviation")
+for name, draw in controls.items():
+    kept = torch.stack([pca(draw())[1].sum() for _ in range(50)])
+    print(f"{name}  {kept.mean():.1%}  {kept.std():.1%}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -130,23 +156,28 @@ plots.caption(
 plt.show()
 
 # %%
-# Both maps show more than chance: 57.5% and 50.9% of the variance, against 17.0% for
-# random vectors. The three copies of ``␣the`` coincide before the first block, since
-# SmolLM2 does not add positions to its embeddings. After the last block each copy has
-# attended to a different text. The other two are 20.8 and 21.1 away from the first,
-# half the mean distance of two tokens (42.5): they have much in common still.
+# Both maps keep more of the variance than maps of random vectors do, 57.5% and 50.9%
+# against 31.8%. But this says nothing about our sentence: any 16 tokens of a text give
+# similar shares, on average 45.2% before the first block (standard deviation 5.7%) and
+# 58.5% after the last (5.5%). Token vectors do not fill all of their dimensions
+# equally.
+#
+# The three copies of ``␣the`` coincide before the first block, since SmolLM2 does not
+# add positions to its embeddings. After the last block each copy has attended to a
+# different text. The other two are 20.8 and 21.1 away from the first, half the mean
+# distance of two tokens (42.5): they still have much in common.
 #
 # One token takes the first axis
 # ------------------------------
-# Between these two states, the same map would be useless. We compare the share of the
-# first axis with all tokens and without the first one, and the lengths of the vectors:
-# that of the first token, and the median of the others.
+# Between these two states, the same map shows one token alone. We print the length of
+# the first token's vector and the median length of the others, then the share of the
+# first axis for all tokens, and without the first token.
 shares = {"all tokens": [], "without the first": []}
 for state in states:
     for name, x in zip(shares, (state, state[1:]), strict=True):
         shares[name].append(float(pca(x)[1][0]))
 lengths = states.norm(dim=-1)
-print("state  first  others  all tokens  without the first")
+print("state  length  others  share: all tokens  without the first")
 for i in range(0, len(states), 3):
     row = [i, *(f"{x:,.0f}" for x in (lengths[i, 0], lengths[i, 1:].median()))]
     print(*row, *(f"{values[i]:.1%}" for values in shares.values()), sep="  ")
@@ -173,12 +204,17 @@ plt.show()
 
 # %%
 # In the states 12 to 29, one axis holds 98.0% of the variance or more (and in state 3
-# already 91.3%). It is the direction of the first token, an **attention sink** with a
-# massive activation (see :doc:`/lessons/02_embeddings/70_residual_stream`): in state 15
-# its vector has the length 22,680, the median of the others 148. On such a map, all
-# other tokens lie on one point. Without the first token, the first axis of state 15
-# keeps 22.8%. The maps below leave it out of the choice of the axes, and scale all
-# vectors to length 1. Each map is rotated to match the one before.
+# already 91.3%). It is the direction of the first token, which is an **attention sink**
+# (Xiao et al., 2023): many heads attend to it, and it has a massive activation, a huge
+# number in one dimension (:doc:`/lessons/02_embeddings/70_residual_stream`). In state
+# 15 its vector has the length 22,680, the median of the others 148. On such a map, all
+# other tokens have nearly the same first coordinate; at equal scales of the axes, they
+# are one point. Without the first token, the first axis of state 15 keeps 22.8%. In
+# state 30, after the final norm, the lengths are similar again (47 and 43).
+#
+# The maps below are made for all states. All vectors are scaled to length 1, and the
+# first token has no influence on the axes. Axes may turn from one state to the next, so
+# each map is rotated to match the one before.
 from lmviz import views
 
 least = min(shares["all tokens"][12:30], default=0)
@@ -189,8 +225,9 @@ views.embeddings(states, trace.tokens, exclude=[0], title="The map after every l
 # What a map hides
 # ----------------
 # A projection brings points together, never apart. For each pair of tokens, we compare
-# the distance on the map with the true one, as shares of the largest of each kind. Then
-# we count nearest neighbours; the control is a map of two random directions.
+# the distance on the map, as a share of the largest distance on the map, with the true
+# distance, as a share of the largest true one. Then we count the tokens that keep their
+# nearest neighbour. The control is a map of two random directions.
 coordinates, _ = maps["after"]
 flat, true = torch.pdist(coordinates), torch.pdist(last)
 assert (flat <= true + 1e-3).all()
@@ -205,22 +242,26 @@ def nearest(x):
     return torch.cdist(x, x).fill_diagonal_(torch.inf).argmin(1)
 
 
-random_map = last @ torch.randn(last.shape[1], 2)
-for name, x in (("this map", coordinates), ("a random map", random_map)):
-    same = int((nearest(x) == nearest(last)).sum())
-    print(f"nearest neighbour kept on {name}: {same} of {len(last)} tokens")
+kept = [
+    int((nearest(x) == nearest(last)).sum())
+    for x in (coordinates, *(last @ torch.randn(100, last.shape[1], 2)))
+]
+print(f"nearest neighbour kept on this map: {kept[0]} of {len(last)} tokens")
+print(f"on 100 random maps, on average: {sum(kept[1:]) / 100:.1f}")
 
 # %%
 # ``␣the`` and ``␣red`` are 17% of the largest distance apart on the map, in truth 71%.
-# Only 8 of 16 tokens keep their nearest neighbour (3 on a random map). Closeness on a
-# map has to be checked in all dimensions; a large distance on it is real.
+# Only 8 of 16 tokens keep their nearest neighbour (3.2 on random maps). Check closeness
+# on a map in all dimensions; a large distance on it is real.
 #
 # Summary
 # -------
-# - PCA keeps the directions of largest variance. A map says what share it keeps: 57.5%
-#   before the first block and 50.9% after the last, 17.0% for random vectors.
+# - PCA keeps the directions of largest variance. A map should say what share it keeps,
+#   here 57.5% before the first block and 50.9% after the last. Compare it with other
+#   tokens: they give 45.2% and 58.5%.
 # - One outlier takes the first axis (98.0% and more in the states 12 to 29): leave it
-#   out, or scale the vectors. A map shows distances too small, never too large.
+#   out, or scale the vectors.
+# - At the same scale, a map shows distances too small, never too large.
 #
 # Exercises
 # ---------
@@ -237,12 +278,15 @@ for name, x in (("this map", coordinates), ("a random map", random_map)):
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It is ``0.20``. All vectors have the same length, so the first token is one point
-#    of 16 and no longer far from the others.
+#    It is ``0.20``. All vectors have the same length, so the first token is only a
+#    little farther from the others than they are from each other.
 #
 # Further reading
 # ---------------
-# Pearson, *On Lines and Planes of Closest Fit to Systems of Points in Space*
-# (Philosophical Magazine, 1901). Ethayarajh, *How Contextual are Contextualized Word
-# Representations?* (EMNLP 2019). Sun, Chen, Kolter and Liu, *Massive Activations in
-# Large Language Models* (COLM 2024).
+# Hotelling, *Analysis of a Complex of Statistical Variables into Principal Components*
+# (Journal of Educational Psychology, 1933). Pearson, *On Lines and Planes of Closest
+# Fit to Systems of Points in Space* (Philosophical Magazine, 1901). Ethayarajh, *How
+# Contextual are Contextualized Word Representations?* (EMNLP 2019). Sun, Chen, Kolter
+# and Liu, *Massive Activations in Large Language Models* (COLM 2024). Xiao, Tian, Chen,
+# Han and Lewis, *Efficient Streaming Language Models with Attention Sinks* (arXiv
+# 2023).
