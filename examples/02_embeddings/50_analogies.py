@@ -163,7 +163,7 @@ def with_error(shares):
 
 
 results, included, few = {}, {}, {}
-print("relation  pairs  offset       mixed step   no step      over mixed   over none")
+print("relation  pairs  offset      mixed step  no step     over mixed  over none")
 for name, text in relations.items():
     pairs = torch.tensor([list(map(row, p.split())) for p in text.split(", ")])
     n, words = len(pairs), pairs.T.flatten()  # word i and word n + i are a pair
@@ -183,8 +183,9 @@ for name, text in relations.items():
     shares.insert(1, share(torch.cat(mixed).float(), three))
     columns = *shares, shares[0] - shares[1], shares[0] - shares[2]
     results[name] = [with_error(column) for column in columns]
-    shown = "  ".join("{:.2f} ± {:.2f}".format(*result) for result in results[name])
-    print(f"{name:8}  {n:5}  {shown}")
+    shown = [f"{s:.0%} ± {error:.0%}" for s, error in results[name]]
+    shown[3:] = [part.replace("%", "") for part in shown[3:]]  # percentage points
+    print(f"{name:8}  {n:5}", *(f"  {part:10}" for part in shown), sep="")
     few[name] = offset[(two < 5).all(1)].float().mean()
     answers = best(*ask, a, a + n, c, ())
     given = [(answers == words[i]).float().mean() for i in (c + n, c, a + n)]
@@ -215,26 +216,26 @@ plots.caption(
 plt.show()
 
 # %%
-# For capitals and gender the offset beats both baselines. With no step, 0.00 of the
-# capitals are found, with a mixed one 0.43, and with the offset 0.66. The last two
-# columns have the lead of the offset over each baseline. Over the mixed step it is
-# 0.23 ± 0.04 for capitals, and 0.26 ± 0.07 for gender. The standard errors (±) come
-# from leaving out one pair at a time (the jackknife), because questions that share a
-# pair are not independent.
+# For capitals and gender the offset beats both baselines. With no step, 0% of the
+# capitals are found, with a mixed one 43%, and with the offset 66%. The last two
+# columns have the lead of the offset over each baseline, in percentage points. Over the
+# mixed step it is 23 ± 4 for capitals, and 26 ± 7 for gender. The standard errors (±)
+# come from leaving out one pair at a time (the jackknife), because questions that share
+# a pair are not independent.
 #
-# For plurals the offset is no better than no step, 0.94 against 0.93, because the
+# For plurals the offset is no better than no step, 94% against 93%, because the
 # nearest lower-case neighbour of *dog* is *dogs* anyway (Linzen, 2016). For the past
-# tense a mixed step, from *walk* to *played*, has 0.57 against 0.63: it is nearly
+# tense a mixed step, from *walk* to *played*, has 57% against 63%: it is nearly
 # enough to move towards past tenses. Rogers et al. (2017) found such effects in other
 # embeddings. Mikolov et al. first divide all rows by their lengths, which changes these
 # shares little. What if we had fewer pairs, or thought the questions independent?
 n, p = 14 * 13, results["gender"][0][0]
-print(f"gender with its first five pairs: {few['gender']:.2f}")
-print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.2f}")
+print(f"gender with its first five pairs: {few['gender']:.0%}")
+print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.0%}")
 
 # %%
-# Both would mislead. With its first five pairs, gender would have 0.85 instead of 0.60.
-# If its 182 questions were independent, the error would be 0.04 instead of 0.12.
+# Both would mislead. With its first five pairs, gender would have 85% instead of 60%.
+# If its 182 questions were independent, the error would be 4% instead of 12%.
 #
 # Which share do you expect when the words of the question are not excluded?
 #
@@ -248,17 +249,17 @@ print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.
 #    cosine of *a* and *c*.
 print("relation  right  answer is c  answer is b  cosine of a and c")
 for name, (right, third, second, near) in included.items():
-    print(f"{name:8}  {right:5.2f}  {third:11.0%}  {second:11.0%}  {near:17.2f}")
+    print(f"{name:8}  {right:5.0%}  {third:11.0%}  {second:11.0%}  {near:17.2f}")
 
 # %%
 # Summary
 # -------
 # - An analogy is answered by the row most similar to :math:`E_b - E_a + E_c`, without
-#   the three words of the question. If they may answer, gender falls from 0.60 to 0.05.
-# - The result needs two baselines: no step at all, which is as good for plurals (0.93),
-#   and a mixed step, which is nearly as good for the past tense (0.57).
+#   the three words of the question. If they may answer, gender falls from 60% to 5%.
+# - The result needs two baselines: no step at all, which is as good for plurals (93%),
+#   and a mixed step, which is nearly as good for the past tense (57%).
 # - For capitals and gender the offset beats both; its lead over the mixed step is
-#   0.23 ± 0.04 and 0.26 ± 0.07.
+#   23 ± 4 and 26 ± 7 percentage points.
 #
 # Exercises
 # ---------

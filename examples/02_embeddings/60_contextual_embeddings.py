@@ -208,11 +208,11 @@ plt.show()
 # All three words separate, *bat* less than the others. In state 0 the gaps are 0.00,
 # since the six vectors are equal. They open between states 5 and 10: to 0.28 for
 # *bank*, 0.35 for *match*, and 0.12 for *bat*. The controls have a gap as well,
-# although *house* means the same in all six sentences. In state 10 it is small, 0.04 to
-# 0.06 on average, and in state 29 it is 0.10 to 0.17. There it is half the gap of
-# *bank*, 0.35, and two thirds of that of *bat*, 0.15. Presumably the late states
-# already prepare the prediction of the next token, which depends on the topic whatever
-# the word. Three sentences for each meaning are too few for error bars.
+# although *house* means the same in all six sentences. In state 10 it is small, 0.06 at
+# most on average, and in state 29 it is 0.10 to 0.17. There it is half the gap of
+# *bank*, 0.35, and two thirds of that of *bat*. Presumably the late states already
+# prepare the prediction of the next token, which depends on the topic whatever the
+# word. Three sentences for each meaning are too few for error bars.
 #
 # Does the most similar sentence always have the same meaning? We count the states in
 # which it does for all six vectors. State 0 is left out, so there are 29.

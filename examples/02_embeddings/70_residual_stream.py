@@ -57,10 +57,9 @@ def stream(ids):
     """Return the states (L + 1, T, d), and what each part adds, (L, 2, T, d)."""
     states, added = [transformer.embed(model, ids)], []
     for block in model.blocks:
-        x = states[-1]
-        attended = transformer.attend(block.attention, x)
-        transformed = transformer.feed_forward(block.mlp, x + attended)
-        states.append(x + attended + transformed)
+        attended = transformer.attend(block.attention, states[-1])
+        transformed = transformer.feed_forward(block.mlp, states[-1] + attended)
+        states.append(states[-1] + attended + transformed)
         added.append(torch.stack([attended, transformed]))
     return torch.stack(states), torch.stack(added)
 
@@ -96,7 +95,8 @@ lengths = torch.stack([states.norm(dim=-1) for states, _ in runs])  # (3, L + 1,
 first, others = lengths[..., 0], lengths[..., 1:].median(-1).values.mean(0)
 largest = int((first.mean(0) / others)[:-1].argmax())
 print("state ", *(f"{lm.tokens(ids[:1])[0]:8}" for ids in passages), "others (median)")
-for i in sorted({0, 2, 3, largest - 1, largest, lm.n_layers - 2, lm.n_layers}):
+chosen = {0, 2, 3, largest - 1, largest, lm.n_layers - 2, lm.n_layers}
+for i in sorted(chosen & set(range(lm.n_layers + 1))):
     print(f"{i:5}  {'   '.join(f'{n:6.0f}' for n in first[:, i])}   {others[i]:6.0f}")
 
 # %%
