@@ -162,9 +162,9 @@ show("without fast waves", after[:N] - part(after[:N], FAST))
 # positions are about two periods, 4 positions one and two thirds.
 #
 # The last line has the cosines of the trained table without its fast waves, at the same
-# distances as above. They fall from 0.54 for neighbours to -0.31 at 20. So the table
-# has slow and fast components, as binary digits and :doc:`sinusoids
-# </lessons/03_positions/20_sinusoidal>` have. Here training found them.
+# distances as above. On the whole, they fall: from 0.54 for neighbours to -0.31 at 20.
+# So the table has slow and fast components, as binary digits and
+# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` have. Here training found them.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -227,9 +227,9 @@ print(f"questions: {asked['position'].sum()} times of day, {asked['song'].sum()}
 print("removed periods    share  time of day  notes  lowest other kind")
 for name, removed in parts.items():
     right = right_answers(after[:N] - removed)
-    share = removed.square().sum() / centred.square().sum()
+    size = removed.square().sum() / centred.square().sum()
     cells = f"{right.pop('position'):11.2f}  {right.pop('song'):5.2f}"
-    print(f"{name:17}  {share:5.0%}  {cells}  {min(right.values()):17.2f}")
+    print(f"{name:17}  {size:5.0%}  {cells}  {min(right.values()):17.2f}")
 
 # %%
 # The columns are shares of right answers, the last one for the worst of the other four
@@ -237,7 +237,7 @@ for name, removed in parts.items():
 # the same size do no harm, so it matters *which* pattern is missing. Without the fast
 # waves, only the notes suffer (0.86). Presumably songs need them to tell a position
 # from the next; why their period is 2.4, the experiment doesn't say. The waves in
-# between have the largest share, but no note needs them, and fewer times of day (0.87).
+# between have the largest share, but cost no notes and fewer times of day (0.87).
 #
 # Where the table ends
 # --------------------
