@@ -167,10 +167,10 @@ print("window 2:", *confusions(narrow[0]))
 # %%
 # With a window of four words, 98% to 100% of the words have a neighbour of their own
 # class, depending on the seed. The shuffled text gives 18% and untrained vectors 9%, so
-# the order of the words made the rows similar. With a window of two, it is 88%. *Anna*
-# is with *Tom*, since no word within two positions of a name tells women from men:
-# *her* or *his* comes later. *New*, said of things, is with *angry*, said of animals.
-# Why? The end of the story above has such a word, *scared*.
+# the order of the words made the rows similar. With a window of two, it is 88%; the
+# last line has the words whose neighbour is of another class. *Anna* is with *Tom*: no
+# word within two positions of a name tells women from men. *New*, said of things, is
+# with *angry*, said of animals. Why? The story above ends with such a word, *scared*.
 #
 # .. admonition:: Answer
 #    :class: dropdown

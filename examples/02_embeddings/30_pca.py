@@ -157,10 +157,10 @@ plt.show()
 
 # %%
 # Both maps keep more of the variance than maps of random vectors do, 57.5% and 50.9%
-# against 31.8%. But this says nothing about our sentence: any 16 tokens of a text give
-# similar shares, on average 45.2% before the first block (standard deviation 5.7%) and
-# 58.5% after the last (5.5%). Token vectors do not fill all of their dimensions
-# equally.
+# against 31.8%. But other tokens have this property, too: 16 tokens of the other text
+# keep 45.2% on average before the first block (standard deviation 5.7%) and 58.5% after
+# the last (5.5%). After the last block, our sentence keeps even less than they do. A
+# large share is therefore nothing special to this sentence.
 #
 # The three copies of ``␣the`` coincide before the first block, since SmolLM2 does not
 # add positions to its embeddings. After the last block each copy has attended to a
