@@ -137,7 +137,7 @@ numbers = " ".join(f"{number:.0f}" for number in vectors[:, 0, dim])
 print(f"dimension {dim}: {numbers}, {squares[dim] / squares.sum():.1%} of the square")
 print(f"largest number of any other token: {vectors[:, 1:].abs().max():.0f}")
 parts = torch.stack([added[:, :, 0, dim] for _, added in runs]).mean(0)  # (L, 2)
-for i in sorted(parts.abs().flatten().topk(5).indices.tolist()):
+for i in sorted(parts.abs().flatten().argsort(descending=True)[:5].tolist()):
     name = f"{('attention', 'MLP')[i % 2]} {i // 2}"
     print(f"{name} adds to dimension {dim}:  {parts.flatten()[i]:.0f}")
 for i in (0, largest):
