@@ -173,7 +173,7 @@ class OneLayer(nn.Module):
 
 data = torch.tensor(list("\n".join(topics.values()).encode("ascii", "ignore")))
 n_train = len(data) * 9 // 10
-ends = torch.arange(n_train + 129, len(data), 150)[:200, None]
+ends = torch.arange(n_train + 128 + 1, len(data), 150)[:200, None]
 results = {}
 for kind in ("none", "learned", "sinusoidal", "ALiBi"):
     torch.manual_seed(0)
