@@ -43,7 +43,7 @@ for pair, count in count_pairs({word: list(word) for word in corpus}, corpus).it
 # token :math:`a` in the word as it is split now. Each **merge** takes the pair
 #
 # .. math::
-#    (a, b)^{*} = \operatorname*{arg\,max}_{(a, b)} \sum_{w} n_w\, c_w(a, b) .
+#    (a, b)^{*} = \underset{(a, b)}{\mathrm{argmax}}\; \sum_{w} n_w\, c_w(a, b) .
 #
 # Of equally frequent pairs it takes the one with the smaller ids. The sorted characters
 # have the first ids, and each new token has the next one.

@@ -31,10 +31,11 @@ def test_names_of_functions_are_upright():
     assert "<mi>&#x003B1;</mi>" in formula
 
 
-def test_what_cannot_be_shown_is_a_warning(caplog):
-    convert(r"\arg x", "book/tour")
+@pytest.mark.parametrize("unknown", [r"\arg", r"\operatorname*"])
+def test_what_cannot_be_shown_is_a_warning(unknown, caplog):
+    convert(rf"{unknown}{{x}}", "book/tour")
     [record] = caplog.records
-    assert record.getMessage() == r"a formula has \arg, which cannot be shown"
+    assert record.getMessage() == f"a formula has {unknown}, which cannot be shown"
 
 
 def test_lines_of_an_equation_are_aligned():

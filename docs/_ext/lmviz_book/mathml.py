@@ -12,8 +12,8 @@ ROLES = {"q": "query", "k": "key", "v": "value"}
 SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
 # Functions such as exp, which are upright.
 NAME = re.compile(r"<mi>([a-zA-Z]{2,})</mi>")
-# What the converter leaves as it is.
-UNKNOWN = re.compile(r">(\\\w+)<")
+# What the converter garbles, and what it leaves as it is.
+UNKNOWN, LEFT = re.compile(r"(\\operatorname\*)"), re.compile(r">(\\\w+)<")
 ABOUT_ATTENTION = "lessons/04_attention/"
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def mathml(self, node, **options):
         # Lines that are aligned at "&", as LaTeX and Sphinx's own renderers take them.
         formula = rf"\begin{{split}}{formula}\end{{split}}"
     text = convert(formula, **options)
-    if unknown := UNKNOWN.search(text):
+    if unknown := UNKNOWN.search(formula) or LEFT.search(text):
         logger.warning(
             "a formula has %s, which cannot be shown", unknown[1], location=node
         )
