@@ -204,11 +204,10 @@ plots.caption(
 plt.show()
 
 # %%
-# Interpolation loses most of the gain even without a gap (0.68 instead of 1.79), since
-# it moves neighbours to angles that the model never saw. The other three keep it there.
-# After a gap of 16,000, all four are better than the model as it is. With YaRN and Llama
-# 3's rule, the gain is zero within the error: the distant half does no more harm, and
-# no good either. With a larger base it is −0.56, twice its error below zero.
+# Interpolation loses most of the gain even without a gap (0.68 is left of 1.79), since
+# it moves neighbours to angles that the model never saw. The others keep it there. With
+# a gap of 16,000, YaRN and Llama 3's rule have a gain of zero within the error: the far
+# half does no more harm, and no good. A larger base has −0.56, twice the error below.
 #
 # No model was trained further here. Chen et al. and Peng et al. do so after scaling.
 # Many current models raise the base *and* train on with longer texts (Xiong et al.,
