@@ -3,7 +3,7 @@ The embedding table: from ids to vectors
 ========================================
 
 A token id is a name, not a quantity: ids cannot be added or compared. How does a model
-turn a name into numbers that it can calculate with? Afterwards you can write the lookup
+turn a name into numbers that it can calculate with? By the end you can write the lookup
 as a matrix product, say which rows a text trains, and test what one dimension means.
 """
 
@@ -11,8 +11,7 @@ as a matrix product, say which rows a text trains, and test what one dimension m
 # One-hot vectors
 # ---------------
 # The simplest vector for an id is a **one-hot vector**: as many numbers as the
-# vocabulary has tokens, all of them 0 except for a 1 at the id. Take a vocabulary of
-# four tokens.
+# vocabulary has tokens, all 0 except for a 1 at the id's position. Take four tokens.
 import torch
 
 one_hot = torch.eye(4)
@@ -96,7 +95,7 @@ plots.heatmap(
 )
 plots.caption(
     "The same token gets the same row wherever it occurs. The first 64 numbers of each "
-    "token's row, violet above zero and orange below: both rows of “dog” are equal, "
+    "token's row, violet above zero and orange below: the two rows of “dog” are equal, "
     "those of “The” and “the” are not.",
     alt=f"A heatmap of {len(ids)} rows and 64 columns in violet and orange, most of it "
     "without visible order. Both rows of “dog” have the same pattern.",
@@ -111,17 +110,17 @@ plt.show()
 # Which rows does a text train?
 # -----------------------------
 # The rows are parameters, trained to reduce a loss (:doc:`/book/terms`). The simplest
-# model has no layers: it reads the row :math:`x` of a token, and gives each token
-# :math:`j` the logit :math:`u_j \cdot x`, with row :math:`j` of an output matrix. The
-# softmax of the logits is the prediction :math:`p`; the loss is :math:`-\ln p_t` for
-# the token :math:`t` that follows. With :math:`y_t = 1` and all other :math:`y_j = 0`,
+# model has no layers: it reads the row :math:`x` of a token, and gives token :math:`j`
+# the logit :math:`u_j \cdot x`, where :math:`u_j` is row :math:`j` of an output matrix.
+# The softmax of the logits is the prediction :math:`p`; the loss is :math:`-\ln p_t`
+# for the next token :math:`t`. With :math:`y_t = 1` and all other :math:`y_j = 0`,
 #
 # .. math::
 #    \frac{\partial (-\ln p_t)}{\partial u_j} = (p_j - y_j)\, x , \qquad
 #    \frac{\partial (-\ln p_t)}{\partial x} = \sum_j (p_j - y_j)\, u_j .
 #
 # Let token 0 follow token 2. PyTorch computes the gradient with respect to :math:`E`,
-# first with a separate output matrix, and then with :math:`E` itself in its role.
+# first with a separate output matrix, and then with :math:`E` itself as the output.
 E.requires_grad_()
 U = torch.tensor([[0.0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 1, 0]])
 print("output matrix  row 0  row 1  row 2  row 3  (length of the gradient)")
@@ -138,11 +137,12 @@ print("prediction of the tied model:", *(f"{p:.2f}" for p in logits.softmax(0)))
 # apart from weight decay, which pulls all parameters towards zero.
 #
 # Using one table at both ends is called **weight tying** (Press and Wolf, 2017). Now
-# every row gets a gradient from every text. The rows 0, 1 and 3 get the first formula.
-# A step of training moves row 0, whose token follows, towards :math:`x`, and the others
-# away from it: only a little, since their probabilities were small (0.03 and 0.01). Row
-# 2 is read, too, and gets the sum of both formulas. SmolLM2 is tied. We repeat the
-# experiment with all of its layers, whose last vectors take the role of :math:`x`.
+# every row gets a gradient from every text. For rows 0, 1 and 3 it is the first
+# formula: a training step moves row 0, the correct answer, towards :math:`x`, and rows
+# 1 and 3 away from it, but only a little, since their probabilities are small (0.03 and
+# 0.01). Row 2 is also the input, so it gets the sum of both formulas. SmolLM2 is tied.
+# We repeat the experiment with all of its layers, whose last vectors take the role of
+# :math:`x`.
 copy = table.clone().requires_grad_()
 hidden = lm.module.base_model(inputs_embeds=copy[ids][None]).last_hidden_state[0]
 for name, output in (("separate", table), ("tied", copy)):
@@ -151,13 +151,13 @@ for name, output in (("separate", table), ("tied", copy)):
     squares = gradient.square().sum(1)
     share = squares[ids.unique()].sum() / squares.sum()
     print(f"{name}: {(squares > 0).sum():,} of {len(table):,} rows get a gradient;")
-    print(f"  rows of the sentence have {share:.0%} of its squared length")
+    print(f"  the sentence's rows hold {share:.0%} of the gradient's squared length")
 print(f"different tokens: {len(ids.unique())}; {lm.module.config.tie_word_embeddings=}")
 
 # %%
 # With a separate output matrix, 8 rows get a gradient. With the tied one, all 49,152
-# do, although the rows of the sentence still have 90% of its squared length. The
-# sentence has 9 different tokens. Why 8 rows and not 9?
+# do, although the rows of the sentence still hold 90% of the gradient's squared length.
+# The sentence has 9 different tokens. Why 8 rows and not 9?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -228,15 +228,15 @@ rows = table[chosen] - table[chosen].mean(0)
 direction = torch.linalg.eigh(rows.T @ rows).eigenvectors[:, -1]
 along = rows @ direction  # each token's coordinate in this direction
 alike = torch.corrcoef(torch.stack([along, *rows.T]))[0, 1:].abs()
-print("correlation of the three with it:", *(f"{x:.2f}" for x in alike[order[:3]]))
+print("their correlation with the direction:", *(f"{x:.2f}" for x in alike[order[:3]]))
 print(f"dimensions with a correlation above 0.5: {(alike > 0.5).sum()}")
-print(f"the three in its squared length: {direction[order[:3]].square().sum():.0%}")
+print(f"their share of its squared length: {direction[order[:3]].square().sum():.0%}")
 
 # %%
-# The three follow this direction closely (0.97 and more), but have only 23% of its
-# squared length, and 66 dimensions correlate with it above 0.5. Frequency is one
-# direction spread over dozens of axes; the lesson on cosine similarity removes almost
-# the same one. A correlation does not say what the model uses it for.
+# The three follow this direction closely (0.97 or more), but account for only 23% of
+# its squared length, and 66 dimensions have a correlation above 0.5 with it. Frequency
+# is one direction spread over dozens of axes; the lesson on cosine similarity removes
+# almost the same one. Correlation does not tell us what the model uses it for.
 #
 # Summary
 # -------
@@ -244,7 +244,7 @@ print(f"the three in its squared length: {direction[order[:3]].square().sum():.0
 # - As input, a text trains only the rows of its tokens, here 8. With weight tying, the
 #   output softmax trains all 49,152 rows.
 # - Only training makes rows similar. A cosine needs its baseline, 0.18 for words.
-# - A single dimension rarely has a meaning: dozens of them take part in frequency.
+# - A single dimension rarely has a meaning: frequency is spread over dozens.
 #
 # Exercises
 # ---------
@@ -264,8 +264,8 @@ print(f"the three in its squared length: {direction[order[:3]].square().sum():.0
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Both. The ids are similar, yet the mean is ``0.30`` for words of the manual and
-#    ``0.45`` for the others, many of which are fragments.
+#    Both. Even among tokens of similar frequency, the mean is ``0.30`` for words of
+#    the manual and ``0.45`` for the others, many of which are fragments.
 #
 # Further reading
 # ---------------

@@ -33,7 +33,7 @@ print(contexts, counts, sep="\n")
 # A frequent context such as *new* says little. We correct for this by asking how much
 # *more* often a word and a context occur together than they would by chance.
 # **Pointwise mutual information** (PMI; Church and Hanks, 1990) is the logarithm of
-# this ratio. With :math:`\#` for counts and :math:`N` counts in all,
+# this ratio. With :math:`\#` for a count and :math:`N` for the sum of all counts,
 #
 # .. math::
 #    \text{PMI}(w, c) = \ln \frac{p(w, c)}{p(w)\, p(c)}
@@ -50,17 +50,16 @@ for name, rows in (("counts", counts), ("positive PMI", pmi.clamp_min(0))):
     print(f"{name:12}  red, blue {cosines[0, 1]:.2f}  red, dog {cosines[0, 2]:.2f}")
 
 # %%
-# A pair that never occurs has the PMI :math:`-\infty`. *Positive PMI* replaces negative
-# values by zero. The common context *new* now has no effect: the cosine of *red* and
-# *dog* falls from 0.50 to 0.00. But each row has as many numbers as there are contexts.
+# A pair that never occurs has a PMI of :math:`-\infty`. *Positive PMI* replaces
+# negative values by zero. The common context *new* now has no effect: the cosine of
+# *red* and *dog* falls from 0.50 to 0.00. But a row has a number for each context.
 #
 # One step of learning, by hand
 # -----------------------------
-# Short vectors can be learned by prediction. Each word gets a vector :math:`v` and each
-# context a vector :math:`u_c`, two roles, since a word is rarely its own context. A
+# Short vectors can be learned by prediction. Each word gets a vector :math:`v`, and
+# each context a separate vector :math:`u_c`, since a word is rarely its own context. A
 # softmax over their dot products (:doc:`/book/terms`) predicts the context. Training
-# moves :math:`v` along the gradient of :math:`\ln p_t` for the context :math:`t` that
-# occurred:
+# moves :math:`v` along the gradient of :math:`\ln p_t`, if context :math:`t` occurred:
 #
 # .. math::
 #    p_c = \frac{\exp(v \cdot u_c)}{\sum_{c'} \exp(v \cdot u_{c'})}, \qquad
@@ -68,7 +67,7 @@ for name, rows in (("counts", counts), ("positive PMI", pmi.clamp_min(0))):
 #
 # In words: add the vector of the context that occurred, and subtract the average of all
 # context vectors, weighted by their predicted probabilities. We do one step of size 0.5
-# with the contexts 0, 1 and 2, of which 1 occurred.
+# with contexts 0, 1 and 2, of which context 1 occurred.
 v = torch.tensor([1.0, 0.0])
 u = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 for _ in range(2):
@@ -86,7 +85,7 @@ for _ in range(2):
 # A softmax over a whole vocabulary is expensive. The **skip-gram** model of word2vec
 # (Mikolov et al., 2013) avoids it by **negative sampling**: it learns to distinguish a
 # context :math:`c` of the word :math:`w` from :math:`k` contexts :math:`n_j` that are
-# drawn at random. It takes :math:`\sigma(v_w \cdot u_c)`, a number from 0 to 1, for the
+# drawn at random. It uses :math:`\sigma(v_w \cdot u_c)`, a number from 0 to 1, as the
 # probability that the pair comes from the text. The loss of a pair, with
 # :math:`\sigma(x) = 1/(1+e^{-x})`, is
 #
@@ -142,7 +141,7 @@ v, u = skip_gram(pairs)
 # %%
 # The share of words whose nearest neighbour is of the same class is called **purity**
 # in this book (leave-one-out accuracy of the nearest neighbour, not the purity of
-# clusters). Its controls are untrained vectors and the same words in random order.
+# clusters). The controls: untrained vectors, and training on shuffled text.
 def confusions(rows):
     ids = [i for i, word in enumerate(WORDS) if word in class_of]
     nearest = embeddings.cosine(rows[ids], rows[ids]).fill_diagonal_(-2).argmax(1)
@@ -167,10 +166,11 @@ print("window 2:", *confusions(narrow[0]))
 # %%
 # With a window of four words, 98% to 100% of the words have a neighbour of their own
 # class, depending on the seed. The shuffled text gives 18% and untrained vectors 9%, so
-# the order of the words made the rows similar. With a window of two, it is 88%; the
-# last line has the words whose neighbour is of another class. *Anna* is with *Tom*: no
-# word within two positions of a name tells women from men. *New*, said of things, is
-# with *angry*, said of animals. Why? The story above ends with such a word, *scared*.
+# the order of the words made the rows similar. With a window of two, purity is 88%; the
+# last line lists the words whose neighbour is of another class. *Anna* is nearest to
+# *Tom*: no word within two positions of a name tells women from men. *New*, said of
+# things, is nearest to *angry*, said of animals. Why? (The story above ends with such
+# an adjective, *scared*.)
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -180,8 +180,8 @@ print("window 2:", *confusions(narrow[0]))
 #
 # What the dot products learn
 # ---------------------------
-# Skip-gram learns PMI, up to a constant (Levy and Goldberg, 2014). Let a pair be
-# :math:`a` times a positive and :math:`b` times a negative example. Its loss is
+# Skip-gram learns PMI, up to a constant (Levy and Goldberg, 2014). Let a pair occur
+# :math:`a` times as a positive and :math:`b` times as a negative example. Its loss is
 # smallest where :math:`\sigma(v \cdot u) = a/(a+b)`, or :math:`v \cdot u = \ln(a/b)`.
 # Here :math:`a` is the count of the pair, and negative contexts are drawn by frequency,
 # :math:`k` for each positive one. With vectors that are wide enough,
@@ -190,8 +190,8 @@ print("window 2:", *confusions(narrow[0]))
 #    v_w \cdot u_c = \ln \frac{\#(w, c)}{k \, \#(w) \, \#(c) / N}
 #    = \text{PMI}(w, c) - \ln k .
 #
-# Our vectors have only 16 dimensions. We print the difference from PMI and the
-# correlation with it, in brackets after training on the shuffled text.
+# Our vectors have only 16 dimensions. We print their difference from PMI and their
+# correlation with it (in brackets: the correlation after training on shuffled text).
 n = len(WORDS)
 counts = torch.bincount(pairs @ torch.tensor([n, 1]), minlength=n * n).reshape(n, n)
 pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log()
@@ -226,14 +226,14 @@ plt.show()
 # %%
 # For frequent pairs, dot product and PMI differ by −1.67 on average, close to the
 # predicted :math:`-\ln 5 = -1.61`, and their correlation is 0.93 (shuffled: −0.05).
-# Rare pairs follow PMI less closely (0.81). Pairs that never occur have −6.00 on
-# average, not :math:`-\infty`. GloVe (Pennington et al., 2014) fits logarithms of
-# counts. The original word2vec, and gensim's ``Word2Vec(texts, sg=1)``, draw negative
-# contexts by the power 3/4 of their frequency and vary the window.
+# Rare pairs follow PMI less closely (0.81). Pairs that never occur average −6.00,
+# not :math:`-\infty`. GloVe (Pennington et al., 2014) fits logarithms of
+# counts. The original word2vec, and gensim's ``Word2Vec(texts, sg=1)``, draw negatives
+# in proportion to their frequency to the power 3/4, and vary the window size.
 #
 # From word2vec to a language model
 # ---------------------------------
-# A language model takes the step that we did by hand for each token: :math:`v` is its
+# For each token, a language model takes the step that we did by hand: :math:`v` is its
 # last vector, and the :math:`u_c` are the rows of the output matrix. But its :math:`v`
 # is computed from the whole text so far, in order. The toy's table, trained in this
 # way, has a purity of 100%, too. Both tables are *static*: a word has the same row in

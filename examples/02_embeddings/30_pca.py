@@ -3,8 +3,9 @@ Principal component analysis: a map of token vectors
 ====================================================
 
 Token vectors have hundreds of dimensions, and a page has two. How is a map of them
-made, and what does it leave out? Afterwards you can compute principal components in
-five lines, say what share of the variance a map keeps, and recognise an outlier's map.
+made, and what does it leave out? By the end you can compute principal components in
+five lines, say what share of the variance a map keeps, and tell when one outlier rules
+a map.
 """
 
 # %%
@@ -32,8 +33,8 @@ for name, points in (("in the plane", paper), ("on the first axis", paper[:, :1]
     print(f"distances {name}:", *(f"{d:.2f}" for d in torch.pdist(points)))
 
 # %%
-# One axis of two keeps 90% of the variance. On a map that shows it alone, which two
-# points coincide, and how far apart are they in truth?
+# The first axis alone keeps 90% of the variance. On a map of this axis, which two
+# points coincide, and how far apart are they really?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -72,7 +73,7 @@ print("shares:", pca(paper)[1])
 # of which adds something to them (:doc:`/book/terms`). The vectors of all tokens
 # between two blocks are called a **hidden state**. State 0 has the embeddings; the last
 # state has also passed the final norm, a step that rescales each vector. The package's
-# function and scikit-learn's give the same map, up to the direction of each axis, which
+# function and scikit-learn's give the same map, up to the sign of each axis, which
 # is arbitrary.
 import pydoc_data.topics
 
@@ -97,10 +98,10 @@ for name, coordinates in theirs.items():
 # %%
 # Before the first block and after the last
 # -----------------------------------------
-# With 16 points, any two axes keep a good part of the variance. We need controls: 16
-# random vectors with the repetitions of our sentence (it has three *the*), and 16
-# tokens at random positions of another text, in the same state. The baseline of a
-# distance is the mean distance of two tokens.
+# With only 16 points, the first two components always keep a good part of the variance.
+# We need controls: 16 random vectors with the repetitions of our sentence (it has three
+# *the*), and 16 tokens at random positions of another text, in the same state. The
+# baseline of a distance is the mean distance of two tokens.
 maps = {"before": pca(first), "after": pca(last)}
 torch.manual_seed(0)
 same = [i for i, token in enumerate(trace.tokens) if token == trace.tokens[3]]
@@ -160,7 +161,7 @@ plt.show()
 # against 31.8%. But other tokens have this property, too: 16 tokens of the other text
 # keep 45.2% on average before the first block (standard deviation 5.7%) and 58.5% after
 # the last (5.5%). After the last block, our sentence keeps even less than they do. A
-# large share is therefore nothing special to this sentence.
+# large share is therefore not specific to this sentence.
 #
 # The three copies of ``␣the`` coincide before the first block, since SmolLM2 does not
 # add positions to its embeddings. After the last block each copy has attended to a
@@ -169,8 +170,8 @@ plt.show()
 #
 # One token takes the first axis
 # ------------------------------
-# Between these two states, the same map shows one token alone. We print the length of
-# the first token's vector and the median length of the others, then the share of the
+# In the states between these two, such a map singles out one token. We print the length
+# of the first token's vector and the median length of the others, then the share of the
 # first axis for all tokens, and without the first token.
 shares = {"all tokens": [], "without the first": []}
 for state in states:
@@ -207,10 +208,10 @@ plt.show()
 # already 91.3%). It is the direction of the first token, which is an **attention sink**
 # (Xiao et al., 2023): many heads attend to it, and it has a massive activation, a huge
 # number in one dimension (:doc:`/lessons/02_embeddings/70_residual_stream`). In state
-# 15 its vector has the length 22,680, the median of the others 148. On such a map, all
-# other tokens have nearly the same first coordinate; at equal scales of the axes, they
-# are one point. Without the first token, the first axis of state 15 keeps 22.8%. In
-# state 30, after the final norm, the lengths are similar again (47 and 43).
+# 15 its vector has a length of 22,680, against a median of 148 for the others. On such
+# a map, all other tokens have nearly the same first coordinate; at equal scales of the
+# axes, they are one point. Without the first token, the first axis of state 15 keeps
+# 22.8%. In state 30, after the final norm, the lengths are similar again (47 and 43).
 #
 # The maps below are made for all states. All vectors are scaled to length 1, and the
 # first token has no influence on the axes. Axes may turn from one state to the next, so
@@ -250,9 +251,9 @@ print(f"nearest neighbour kept on this map: {kept[0]} of {len(last)} tokens")
 print(f"on 100 random maps, on average: {sum(kept[1:]) / 100:.1f}")
 
 # %%
-# ``␣the`` and ``␣red`` are 17% of the largest distance apart on the map, in truth 71%.
-# Only 8 of 16 tokens keep their nearest neighbour (3.2 on random maps). Check closeness
-# on a map in all dimensions; a large distance on it is real.
+# ``␣the`` and ``␣red`` are 17% of the largest distance apart on the map, 71% in fact.
+# Only 8 of 16 tokens keep their nearest neighbour (3.2 on random maps). If two points
+# are close on a map, check in all dimensions; if they are far apart, that is real.
 #
 # Summary
 # -------
@@ -261,17 +262,17 @@ print(f"on 100 random maps, on average: {sum(kept[1:]) / 100:.1f}")
 #   tokens: they give 45.2% and 58.5%.
 # - One outlier takes the first axis (98.0% and more in the states 12 to 29): leave it
 #   out, or scale the vectors.
-# - At the same scale, a map shows distances too small, never too large.
+# - At the true scale, a map can understate distances, but never overstate them.
 #
 # Exercises
 # ---------
-# Append a second sentence. For which tokens do the vectors change, and why do both
-# maps?
+# Append a second sentence. Which of the old vectors change, and why do both maps
+# change?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    For none: a token does not see what follows it. But the new tokens change the axes.
+#    None: a token cannot attend to what follows it. But the new tokens change the axes.
 #
 # Scale the vectors of state 15 to length 1. What is the share of the first axis now?
 #

@@ -2,7 +2,7 @@
 Cosine similarity and the anisotropy of an embedding table
 ==========================================================
 
-Two embeddings that point in similar directions belong to tokens that are used alike.
+Two embeddings that point in similar directions belong to tokens used in similar ways.
 How similar is similar? At the end of this lesson you can compute a cosine, compare it
 with the right baseline, and find the tokens whose embeddings were hardly trained.
 """
@@ -39,7 +39,7 @@ for name, row in zip(foods, cosine(food, food), strict=True):
 # %%
 # Each vector is divided by its length, then we take dot products. The carrot's vector
 # is half as long as the apple's, and has the same direction: 1.00. Honey and cracker
-# share nothing: 0.00. Opposite directions have −1. Libraries compute the same numbers.
+# share nothing: 0.00. Opposite directions give −1. Libraries compute the same numbers.
 from sklearn.metrics.pairwise import cosine_similarity
 
 from lmviz import embeddings
@@ -84,18 +84,18 @@ print(f"centred again  mean cosine {mean_cosine(shifted - shifted.mean(0)):5.2f}
 # We draw 10,000 random pairs of tokens and compute their cosines, for three versions of
 # the table. The second one is centred. Mu and Viswanath (2018) also remove the first
 # principal components (:doc:`/lessons/02_embeddings/30_pca`); our third version, which
-# we call cleaned, is centred and without the first one.
+# we call cleaned, is centred and lacks the first component.
 #
 # Whether a cosine of two words is high depends on a **baseline**, the value for words
-# chosen at random. So we also draw pairs of common words: among the first 5,000 ids,
-# those of frequent tokens, the ones that are a space and at least three letters.
+# chosen at random. So we also draw pairs of common words: of the first 5,000 tokens,
+# which are frequent, those that consist of a space and at least three letters.
 import lmviz
 from lmviz import transformer
 
 lm = lmviz.load()
 table = transformer.token_table(lm).detach()
 centred = table - table.mean(0)
-# The eigenvector with the largest eigenvalue: the first right singular vector of 2.3.
+# Eigenvector of the largest eigenvalue: the first right singular vector of lesson 2.3.
 first = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -1:]  # (d, 1)
 tables = {"as it is": table, "centred": centred}
 tables["cleaned"] = centred - centred @ first @ first.T
@@ -117,7 +117,7 @@ print("length of the mean row {:.2f}, mean length of a row {:.2f}".format(*norms
 #
 # For two common words the baseline is lower, 0.18. Centring does not change it (0.17),
 # since the mean of all tokens is not the mean of the common words: what distinguishes
-# these from rare tokens is still in all of them. It is in the first component. In the
+# common words from rare tokens is still in all of them, in the first component. In the
 # cleaned table their mean is 0.02, with a standard deviation of 0.05. Which pairs of
 # words are above this baseline?
 
@@ -154,9 +154,9 @@ plots.caption(
 plt.show()
 
 # %%
-# The first four pairs are far above the baseline, king and banana is not. In the
-# cleaned table it has 0.06, where random words have 0.02 ± 0.05, and king and queen
-# have 0.58. Without cleaning it has 0.22, also an average value for words (0.18 ±
+# The first four pairs are far above the baseline; king and banana are not. In the
+# cleaned table they have 0.06, against 0.02 ± 0.05 for random words and 0.58 for king
+# and queen. Without cleaning they have 0.22, which is average for words, too (0.18 ±
 # 0.15). Centring alone is misleading: it raises dog and cat from 0.58 to 0.72, because
 # both are frequent, and the first component then counts for more.
 #
@@ -173,7 +173,7 @@ for word in ("king", "dog", "run"):
 # %%
 # Most neighbours are forms of the same word: capitalised, in the plural, or without its
 # space. For *run* all eight are. Then come related words, such as queen, emperor and
-# prince, or cat and puppy. Are similar cities also close on the globe?
+# prince, or cat and puppy. Are cities with similar rows close on the globe?
 cities = """London 51.5 -0.1, Paris 48.9 2.4, Berlin 52.5 13.4, Madrid 40.4 -3.7,
 Rome 41.9 12.5, Moscow 55.8 37.6, Oslo 59.9 10.8, Stockholm 59.3 18.1, Tokyo 35.7 139.7,
 Beijing 39.9 116.4, Delhi 28.6 77.2, Mumbai 19.1 72.9, Sydney -33.9 151.2,
@@ -204,7 +204,7 @@ plt.show()
 
 # %%
 # A city's nearest neighbour in the table is 1643 km away on average, and two cities are
-# 7462 km apart; the best possible value is 1020 km. Training on text is enough, since
+# 7462 km apart; the best possible value is 1020 km. Text alone teaches this, since
 # cities of one region are mentioned in similar contexts. But the table is no atlas. The
 # nearest neighbour of Moscow is Beijing, and that of Madrid is Oslo.
 #
@@ -217,11 +217,12 @@ plt.show()
 # why. A token that never occurs is only ever a wrong answer, and the softmax pushes the
 # rows of all such tokens away from the same vectors, since the output matrix is the
 # embedding table (:doc:`/book/terms`). Weight decay, which shrinks all parameters a
-# little in each step, removes the random start.
+# little in each step, erases the random initialisation.
 #
-# We take the 12 most similar tokens that come from merges. The controls are the tokens
-# two ids later: neighbouring ids were merged one after the other, so they were about
-# equally frequent in the tokenizer's training text. Can the model repeat them?
+# Of the tokens that come from merges, we take the 12 most similar to the unused rows.
+# The controls are the tokens two ids later: neighbouring ids were merged one after the
+# other, so they were about equally frequent in the tokenizer's training text. Can the
+# model repeat them?
 book = lmviz.load("smollm2")  # by name, since these ids belong to its vocabulary
 rows = transformer.token_table(book).detach()
 rows = rows - rows.mean(0)
@@ -244,11 +245,11 @@ print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 
 # %%
 # The model can repeat none of the candidates: their mean probability is 0.00, and none
-# is among its first 1000 guesses. Of the controls 8 are the first guess, and all 12 are
-# among the first 1000, with a mean probability of 0.10. Most candidates are names from
-# program code, which were more frequent, it seems, in the tokenizer's training text
-# than in the model's. A row alone is no proof: ``<|im_start|>``, which opens each turn
-# of a chat, has a similarity of 0.97.
+# is among its first 1000 guesses. Of the controls, 8 are the first guess, and all 12
+# are among the first 1000, with a mean probability of 0.10. Most candidates are names
+# from program code, which were more frequent, it seems, in the tokenizer's training
+# text than in the model's. A row alone is no proof: ``<|im_start|>``, which opens each
+# turn of a chat, has a similarity of 0.97.
 #
 # Summary
 # -------

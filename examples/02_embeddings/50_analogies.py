@@ -2,16 +2,16 @@
 Analogies by vector offset
 ==========================
 
-If king − man + woman is close to queen, then a direction of the table means gender. At
-the end of this lesson you can answer an analogy by a vector offset, and you know which
-two baselines such a result needs before it says anything.
+If king − man + woman is close to queen, then a direction in the table encodes gender.
+At the end of this lesson you can answer an analogy by a vector offset, and name the
+two baselines such a result needs before it means anything.
 """
 
 # %%
 # A parallelogram in two dimensions
 # ---------------------------------
 # An **analogy** asks: *man* is to *woman* as *king* is to what? We give six words two
-# made-up numbers each, how often they are used near *he* and near *she*. The **vector
+# made-up numbers each, for how often it is used near *he* and near *she*. The **vector
 # offset** is the step from *man* to *woman*. We take this step from *king*, and answer
 # with the row most similar to the result. For the rows :math:`E_a`, :math:`E_b` and
 # :math:`E_c` of the three words and a set :math:`C` of candidates, the answer is
@@ -74,9 +74,9 @@ plt.show()
 # ------------------
 # The table has several rows for most words, such as ``␣king``, ``␣King`` and ``King``,
 # and rows for pieces of words. The nearest neighbour of ``␣king`` is ``␣King``. If such
-# rows could answer, a method that takes no step would always fail, and any step would
+# rows were allowed, a method that takes no step would always fail, and any step would
 # seem to help. Our candidates are therefore only the lower-case tokens that begin with
-# a space, or for capitals those in title case.
+# a space or, for capital cities, those in title case.
 import lmviz
 from lmviz import transformer
 
@@ -99,8 +99,8 @@ for i in cosines.argsort(descending=True)[:3]:
     print(f"{tokens[lower[i]]:8}  {cosines[i]:.2f}")
 
 # %%
-# Here *queen* has 0.72, ahead of *king* with 0.69, even if *king* may answer. But this
-# is one question. We ask many.
+# Here *queen* has 0.72, ahead of *king* with 0.69, even though *king* is allowed. But
+# this is one question. We ask many.
 #
 # Two baselines
 # -------------
@@ -218,17 +218,17 @@ plt.show()
 # %%
 # For capitals and gender the offset beats both baselines. With no step, 0% of the
 # capitals are found, with a mixed one 43%, and with the offset 66%. The last two
-# columns have the lead of the offset over each baseline, in percentage points. Over the
+# columns show the lead of the offset over each baseline, in percentage points. Over the
 # mixed step it is 23 ± 4 for capitals, and 26 ± 7 for gender. The standard errors (±)
 # come from leaving out one pair at a time (the jackknife), because questions that share
 # a pair are not independent.
 #
-# For plurals the offset is no better than no step, 94% against 93%, because the
-# nearest lower-case neighbour of *dog* is *dogs* anyway (Linzen, 2016). For the past
-# tense a mixed step, from *walk* to *played*, has 57% against 63%: it is nearly
-# enough to move towards past tenses. Rogers et al. (2017) found such effects in other
-# embeddings. Mikolov et al. first divide all rows by their lengths, which changes these
-# shares little. What if we had fewer pairs, or thought the questions independent?
+# For plurals the offset is no better than no step, 94% against 93%, because the nearest
+# lower-case neighbour of *dog* is *dogs* anyway (Linzen, 2016). For the past tense a
+# mixed step, from *walk* to *played*, has 57% against 63%: moving towards any past
+# tense is nearly enough. Rogers et al. (2017) found such effects in other embeddings.
+# Mikolov et al. (2013) first divide rows by their lengths, which changes these shares
+# little. What if we had fewer pairs, or took the questions as independent?
 n, p = 14 * 13, results["gender"][0][0]
 print(f"gender with its first five pairs: {few['gender']:.0%}")
 print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.0%}")
@@ -237,7 +237,7 @@ print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.
 # Both would mislead. With its first five pairs, gender would have 85% instead of 60%.
 # If its 182 questions were independent, the error would be 4% instead of 12%.
 #
-# Which share do you expect when the words of the question are not excluded?
+# What share do you expect to be right if the words of the question are not excluded?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -255,7 +255,7 @@ for name, (right, third, second, near) in included.items():
 # Summary
 # -------
 # - An analogy is answered by the row most similar to :math:`E_b - E_a + E_c`, without
-#   the three words of the question. If they may answer, gender falls from 60% to 5%.
+#   the three words of the question. If they are allowed, gender falls from 60% to 5%.
 # - The result needs two baselines: no step at all, which is as good for plurals (93%),
 #   and a mixed step, which is nearly as good for the past tense (57%).
 # - For capitals and gender the offset beats both; its lead over the mixed step is
@@ -271,10 +271,10 @@ for name, (right, third, second, near) in included.items():
 #    :class: dropdown
 #
 #    For the past tense: a mixed step finds *play* from *played* in a third of the
-#    questions, the offset in more than four fifths. Next come plurals: from *dogs*, no
-#    step finds *dog* in two thirds, the offset in more than nine tenths. A form has one
-#    base, but a base has many forms. The lead grows a little for gender, too. Capitals
-#    rise with all three methods.
+#    questions, the offset in more than four fifths. Next come plurals: from *dogs*,
+#    *dog* is found in two thirds without a step, in over nine tenths with the offset. A
+#    form has one base, but a base has many forms. The lead grows a little for gender,
+#    too. Capitals rise with all three methods.
 #
 # Further reading
 # ---------------

@@ -2,7 +2,7 @@
 Contextual embeddings: how a word's vector takes up its context
 ===============================================================
 
-The embedding table has one row for ``␣bank``, whether of a river or for money. In which
+The embedding table has one row for ``␣bank``, riverside and financial alike. In which
 layers do the two meanings separate? At the end of this lesson you can measure it, and
 distinguish the meaning of a word from the topic of its sentence.
 """
@@ -15,7 +15,7 @@ distinguish the meaning of a word from the topic of its sentence.
 #
 # .. math::
 #
-#    f(x) \quad\text{against}\quad f(x, c(x)), \qquad
+#    f(x) \quad\text{versus}\quad f(x, c(x)), \qquad
 #    \text{here}\quad f(x_t, c(x_t)) = \tfrac12 x_t + \tfrac12 \bar{x}_{c(t)} .
 #
 # The function on the right is one of the simplest: half the token's own row :math:`x_t`
@@ -70,7 +70,7 @@ print(f"largest absolute difference from the other bank, relative: {difference:.
 assert difference < 1e-6
 
 # %%
-# The two vectors are equal in every layer, and no meaning can be told from them. An
+# The two vectors are equal in every layer, so they cannot encode which bank it is. An
 # example made for BERT may have the word first; for a causal model the context has to
 # come before the word.
 #
@@ -135,7 +135,7 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 # ``outputs.hidden_states`` are L + 1 states (:doc:`/book/terms`): the input of the
 # first block, and the output of each block. The library returns the last one after the
 # final norm, a rescaling that changes its direction, so our function leaves it out.
-# There remain 30 states, from 0 to 29.
+# This leaves 30 states, from 0 to 29.
 #
 # The states are anisotropic (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in
 # state 15, two tokens have a mean cosine of 0.61. We therefore subtract the mean of
@@ -153,7 +153,8 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 #    \text{gap} = \frac{1}{|S|} \sum_{(i,j) \in S} \cos(x_i, x_j)
 #      - \frac{1}{|D|} \sum_{(i,j) \in D} \cos(x_i, x_j) .
 #
-# We also ask whether the most similar of the other five has the same meaning.
+# For each vector, we also ask whether the most similar of the other five shares its
+# meaning.
 
 
 def compare(states):
@@ -196,7 +197,7 @@ for ax, word in zip(axes, contexts, strict=True):
 axes[0].set_ylabel("gap of mean cosines")
 axes[0].legend()
 plots.caption(
-    "The meanings of “bank” and “match” separate within ten layers, of “bat” less. "
+    "“Bank” and “match” separate by meaning within ten layers, “bat” less clearly. "
     "Gap between pairs of the same and of different meanings; the dashed line and the "
     "band are the mean and the range of four words without a second meaning.",
     alt="Three panels with a curve that rises in states 4 to 10, to 0.3 for bank, 0.1 "
@@ -210,7 +211,7 @@ plt.show()
 # *bank*, 0.35 for *match*, and 0.12 for *bat*. The controls have a gap as well,
 # although *house* means the same in all six sentences. In state 10 it is small, 0.06 at
 # most on average, and in state 29 it is 0.10 to 0.17. There it is half the gap of
-# *bank*, 0.35, and two thirds of that of *bat*. Presumably the late states already
+# *bank* (0.35), and two thirds of that of *bat*. Presumably the late states already
 # prepare the prediction of the next token, which depends on the topic whatever the
 # word. Three sentences for each meaning are too few for error bars.
 #
@@ -222,20 +223,20 @@ for word in contexts:
     print(f"{word:5}  {n[0]:8}  " + "  ".join(f"{k:5}" for k in n[1:]))
 
 # %%
-# For *bank* it does in 25 of 29 states, which looks like a proof. But *dog*, in the
+# For *bank* it does in 25 of 29 states, which looks conclusive. But *dog*, in the
 # same sentences, has 25 as well, and for *match* the controls have up to 28. What this
-# test detects there is the topic of the sentence. For *bat*, with 11 states, the
-# controls have at most 7. Only a lead over the controls is evidence for a meaning.
+# test detects there is the topic of the sentence. *Bat* passes it in 11 states, its
+# controls in at most 7. Only a lead over the controls is evidence for a meaning.
 #
 # Summary
 # -------
 # - A static embedding is :math:`f(x)`, a contextual one :math:`f(x, c(x))`.
 # - In a causal model the context is what comes before: a word has the same vectors
-#   however the text goes on. A bidirectional encoder such as BERT uses both sides.
+#   however the text continues. A bidirectional encoder such as BERT uses both sides.
 # - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10, those
 #   of *bat* less clearly: 0.12 in state 10, where its controls have 0.04.
-# - Words without a second meaning have a gap, too, in state 15 of 0.06 against 0.21 for
-#   *bank*: compare with it.
+# - Words without a second meaning have a gap, too: 0.06 in state 15, against 0.21 for
+#   *bank*. A gap means something only in comparison with theirs.
 #
 # Exercises
 # ---------

@@ -123,8 +123,8 @@ plt.show()
 # %%
 # The vectors of the other tokens get longer in almost every block, from 3 to 899, since
 # every block adds something. The first token's vector jumps twice. In state 3 it has a
-# length of 672 to 843, where the others have 76. It falls again, and in state 12 it is
-# suddenly 22502 to 23571. It keeps this length until state 28.
+# length of 672 to 843, against 76 for the others. It falls again, and in state 12 it
+# jumps to 22502 to 23571. It keeps this length until state 28.
 #
 # A massive activation: one number of 576
 # ---------------------------------------
@@ -134,7 +134,7 @@ vectors = torch.stack([states[largest] for states, _ in runs])  # (3, T, d)
 squares = vectors[:, 0].square().mean(0)
 dim = int(squares.argmax())
 numbers = " ".join(f"{number:.0f}" for number in vectors[:, 0, dim])
-print(f"dimension {dim}: {numbers}, {squares[dim] / squares.sum():.1%} of the square")
+print(f"dimension {dim}: {numbers}, {squares[dim] / squares.sum():.1%} of length²")
 print(f"largest number of any other token: {vectors[:, 1:].abs().max():.0f}")
 parts = torch.stack([added[:, :, 0, dim] for _, added in runs]).mean(0)  # (L, 2)
 for i in sorted(parts.abs().flatten().argsort(descending=True)[:5].tolist()):
@@ -146,15 +146,15 @@ for i in (0, largest):
     print(f"cosines of the first tokens, state {i}:", *(f"{c:.2f}" for c in cosines))
 
 # %%
-# It is one number. Dimension 507 has 98.6% of the squared length: 23289, 22341 and
-# 23403, where no number of another token exceeds 103. Sun et al. (2024) call such
-# numbers **massive activations**. MLP 2 adds 499 to this dimension, and MLP 9 takes
-# nearly all of it away. MLP 11, whose output is part of state 12, adds 22959; MLP 28
-# and MLP 29 add −14237 and −5477.
+# It is one number. Dimension 507, with 23289, 22341 and 23403, holds 98.6% of the
+# squared length, while no number of any other token exceeds 103. Sun et al. (2024) call
+# such numbers **massive activations**. MLP 2 adds 499 to this dimension, and MLP 9
+# takes nearly all of it away. MLP 11, whose output is part of state 12, adds 22959; MLP
+# 28 and MLP 29 add −14237 and −5477.
 #
-# The number hides the word. The vectors of the three first tokens have cosines of −0.04
-# to 0.44 in state 0, and of 1.00 in state 12. After the norm, which removes differences
-# in length, the first token is nearly the same vector in every text.
+# The number hides the word. The first tokens of the three passages have cosines of
+# −0.04 to 0.44 in state 0, and of 1.00 in state 12. After the norm, which removes
+# differences in length, the first token is nearly the same vector in every text.
 #
 # What the number does
 # --------------------
@@ -226,21 +226,20 @@ for name in ("intact", f"{dim} and 100 swapped"):
 
 # %%
 # With 0 in dimension 507 the surprisal rises from 3.14 to 17.60 nats, as Sun et al.
-# found in other models. A uniform guess has 10.80: the model is confident, and wrong.
+# found in other models. A uniform guess gives 10.80: the model is confident, and wrong.
 #
 # *Key or value?* Mostly the value, partly the key. If only the value is changed, the
-# surprisal is 7.97 nats, if only the key, 4.25. In the intact model one huge number
+# surprisal is 7.97 nats; if only the key is, 4.25. In the intact model one huge number
 # makes all others tiny after the norm, and the value computed from them has a length of
 # 1.83. Without it the length is 8.93, and every token adds this long vector to its own.
 #
 # *Length or dimension?* Mostly the length, but not only. With the number in dimension
 # 100 the vector is just as long, and the surprisal is 4.49. A key made from dimension
-# 100 matches hardly any query: its weight is 0.02. The 575 other numbers do not matter:
-# if they are all 0, the surprisal stays at 3.14.
+# 100 matches hardly any query (weight 0.02). If the other 575 are 0, it stays at 3.14.
 #
-# *Is the short value of any use?* A little: set to 0, it raises the surprisal to 3.75.
-# As it is nearly the same vector in every text, Sun et al. call it an implicit bias.
-# Three passages of one manual do not say how large these effects are elsewhere.
+# *Is the short value of any use?* A little: setting it to 0 raises the surprisal to
+# 3.75. As it is nearly the same vector in every text, Sun et al. call it an implicit
+# bias. Three passages of one manual do not say how large these effects are elsewhere.
 #
 # Summary
 # -------
@@ -248,20 +247,21 @@ for name in ("intact", f"{dim} and 100 swapped"):
 #   the sum of all parts so far. Libraries return the last one after the final norm.
 # - In SmolLM2, MLP 11 adds 22959 to dimension 507 of the first token. MLP 28 and MLP 29
 #   remove most of this massive activation again.
-# - It makes the first token the same sink in every text, with a short value. Set to 0,
-#   it raises the surprisal from 3.14 to 17.60 nats, mostly through the values.
+# - It makes the first token the same sink in every text, with a short value. Setting it
+#   to 0 raises the surprisal from 3.14 to 17.60 nats, mostly through the values.
 #
 # Exercises
 # ---------
-# Put a second sentence after the first, and print the lengths in state 12. Is the first
-# token of the second sentence long as well? Then try ``" dog dog dog. The dog"``.
+# Put a second sentence after the first, and print the lengths in state 12. Is the
+# vector of the second sentence's first token long as well? Then try
+# ``" dog dog dog. The dog"``.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No, but the first three of the last text are. A first token attends to nothing but
-#    itself, and the second and third *dog* to nothing but copies of themselves. The
-#    average of equal values is that value, so each looks like a first token.
+#    No, but those of the first three tokens of the last text are. A first token attends
+#    to nothing but itself, and the second and third *dog* to nothing but copies of
+#    themselves. The average of equal values is that value: each is like a first token.
 #
 # Further reading
 # ---------------

@@ -3,7 +3,7 @@ Word classes in the embedding table: purity and its controls
 ============================================================
 
 A language model is never told that *red* and *blue* are colours. Are the rows of words
-of one class similar all the same? Afterwards you can measure this by the purity of
+of one class similar nonetheless? By the end you can measure this by the purity of
 neighbours, choose the controls, and explain why some classes are packed more tightly.
 """
 
@@ -49,14 +49,15 @@ print(f"in the plane: {purity(paper, kinds):.0%}")
 print(f"first coordinate alone: {purity(paper[:, :1], kinds, by_distance):.0%}")
 
 # %%
-# In the plane, each word is next to its own class: 100%. On the first coordinate, a
-# colour and an animal coincide, and the purity is 0%. A projection can hide classes
-# that are there, so we measure purity in all dimensions and judge no class by a map.
+# In the plane, each nearest neighbour is of the word's own class: 100%. On the first
+# coordinate, a colour and an animal coincide, and the purity is 0%. A projection can
+# hide classes that are there, so we measure purity in all dimensions and judge no class
+# by a map.
 #
 # The toy and its classes
 # -----------------------
 # For real words, there is no single agreed list of classes. :doc:`The toy </book/toy>`
-# has one, which we met with one of its stories in the lesson on skip-gram
+# has one; it and a sample story appeared in the lesson on skip-gram
 # (:doc:`/lessons/02_embeddings/20_where_embeddings_come_from`). It is a small GPT-2,
 # trained to predict the next word of stories from a grammar that chooses each word from
 # a class. The model saw only the stories. Its embedding table is also its output matrix
@@ -139,8 +140,8 @@ assert purity(rows, classes) > max(shuffled)
 # untrained table (12%), but far less than in all dimensions. Skip-gram's vectors,
 # trained on pairs of neighbouring words, had nearly the same purity as the toy's.
 #
-# Which words have strangers for neighbours?
-# ------------------------------------------
+# Which words have neighbours of another class?
+# ---------------------------------------------
 # By cosine, no word has a nearest neighbour of another class. By distance, some do. We
 # list them with these neighbours.
 
@@ -168,16 +169,16 @@ for name, members in CLASSES.items():
     print(f"{name:10}  {own.norm(dim=1).mean():.2f}  {within[name]:.2f}")
 
 # %%
-# By distance, the purity is 79%. All words with a stranger are *things* or *times*, the
+# By distance, the purity is 79%. All words in this list are *things* or *times*, the
 # two classes with the longest rows (2.23 and 2.69) and the smallest cosines within the
-# class. A long row is far from everything, and most of its strangers have short rows:
-# moods such as *happy* and *late*, or notes such as *do*. Length is not the whole
-# reason. The rows of places are short, too (1.64), and are never strangers, and the
-# stranger of *boat* is a colour, *red*. Since distance mixes length with direction, we
+# class. A long row is far from everything, and most of the wrong neighbours have short
+# rows: moods such as *happy* and *late*, or notes such as *do*. Length is not the whole
+# reason. The rows of places are short, too (1.64), but are never wrong neighbours, and
+# *boat* is nearest to a colour, *red*. Since distance mixes length with direction, we
 # compare rows by cosine.
 #
-# Alike, as far as prediction needs it
-# ------------------------------------
+# As different as prediction requires
+# -----------------------------------
 # Words are similar where the choice between them has no consequence. Two places, deeds
 # or moods have a cosine of 0.99, two things only 0.22. To find out what the model has
 # to distinguish, we count in 500 stories how often a word occurs again later (*again*),
@@ -199,12 +200,12 @@ for name in sorted(CLASSES, key=within.get):
     print(f"{name:10}  {same:.2f}  {rest:.2f}  {within[name]:.2f}")
 
 # %%
-# A thing is mentioned again in 0.51 of the cases, and another given thing follows in
+# A thing is mentioned again in 0.51 of the cases; any particular other thing, in
 # only 0.13. To predict the rest of the story, the model must know *which* thing it was,
 # so the rows of things must differ. After a deed, the same word is no more likely than
 # others of its class (0.04 against 0.04), and likewise for places and moods. The choice
-# has no consequence, and their rows have become almost one. The order of the other
-# classes is not explained by these numbers. The times are an exception: 0.04 against
+# has no consequence, and their rows have become almost identical. These numbers do not
+# explain the order of the other classes. Times are an exception: 0.04 against
 # 0.04, and yet a cosine of 0.28. In the toy's grammar, the word for the time depends on
 # the position in the story: *morning* comes early, *night* late. Why do the rows of
 # times differ?
@@ -217,15 +218,15 @@ for name in sorted(CLASSES, key=within.get):
 #    comes next is random, so their logits may be equal.
 #
 # The result agrees with the distributional hypothesis: a row encodes what is needed to
-# predict a word's contexts, and the word in its contexts. It does not follow that the
-# model has a concept of a class. Purity does not test that.
+# predict a word's contexts from it, and the word from its contexts. It does not follow
+# that the model has a concept of a class. Purity does not test that.
 #
 # Summary
 # -------
 # - The toy's rows have a purity of 100%; untrained rows have 9%, shuffled classes 7%.
 # - A map with 17% of the variance shows a purity of 67%. Judge classes in all
-#   dimensions, and by cosine: by distance, long rows have short ones of other classes
-#   for neighbours (79%).
+#   dimensions, and by cosine: by distance, long rows often have short rows of
+#   other classes as neighbours (79%).
 # - Where nothing depends on the choice of a word, before or after it, the cosine is
 #   0.99 (places, deeds, moods).
 #
@@ -253,4 +254,4 @@ for name in sorted(CLASSES, key=within.get):
 # Further reading
 # ---------------
 # Harris, *Distributional Structure* (Word, 1954). Elman, *Finding Structure in Time*
-# (Cognitive Science, 1990), where classes of words come out of predicting the next one.
+# (Cognitive Science, 1990), where word classes emerge from predicting the next word.
