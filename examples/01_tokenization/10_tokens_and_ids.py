@@ -39,25 +39,26 @@ for name, texts in symptoms.items():
     print(f"{name:14}  {left}  {'|'.join(hard):26}  {len(hard):6}")
 
 # %%
-# A harder text need not have more tokens. In each case, they hide something:
+# A harder text need not have more tokens, but its tokens always hide something:
 #
 # - *Spelling.* "strawberry" is 1 token. Nothing in this one number says that the word
 #   has three r's. If the letters are separated by spaces, each is a token.
 # - *Arithmetic.* ``1000`` is 1 token, but ``1234`` is split into 12 and 34. Nothing
 #   says that the first token means twelve hundred.
-# - *Trailing space.* The space at the end becomes a token. In ordinary text it begins
-#   the next token, such as ``␣Paris``, which can now no longer follow.
+# - *Trailing space.* The space at the end becomes a token. In ordinary text, a space
+#   begins the next token, such as ``␣Paris``, which hardly ever follows another space.
 # - *Rare names.* Smith is 1 token. Szymborska has 5, none of which is a name.
 # - *Indentation.* Eight spaces turn 2 tokens into 9, which the model must count.
 #
-# All return in :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
+# Two of them are measured in
+# :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
 #
 # One text, four units
 # --------------------
 # What should a token be? We compare four units: words, characters, **bytes** (the 256
 # numbers that files consist of) and **subwords**, which are frequent words and parts of
 # words. We split a sentence and the manual behind Python's ``help()``. The column
-# "different" counts the different units of the manual, and "list" those that exist.
+# "different" counts the distinct units in the manual, and "list" all units that exist.
 import pydoc_data.topics
 import re
 
@@ -84,7 +85,7 @@ from lmviz import plots
 
 plots.token_strips(strips, title="A sentence in four units")
 plots.caption(
-    "The sentence has as many subwords as words. The units, from above: "
+    "The sentence has as many subwords as words. The units, from top to bottom: "
     f"{', '.join(f'{len(strip)} {name}' for name, strip in strips.items())}.",
     alt="Four rows of boxes: few and wide for words and subwords, many and narrow for "
     f"characters and bytes. The subwords are {' '.join(strips['subwords'])}",
@@ -93,8 +94,8 @@ plt.show()
 
 # %%
 # Subwords combine a short text with a finite list. In characters or bytes, the manual
-# is four times as long as in words: 465,048 and 466,195 units instead of 114,029. Words
-# are few, but their list has no end, as the :doc:`next lesson
+# is four times as long as in words: 465,048 and 466,195 units instead of 114,029. In
+# words it is shortest, but the list of words has no end, as the :doc:`next lesson
 # </lessons/01_tokenization/20_word_level_tokenizer>` shows: this manual alone has 4,194
 # different ones. GPT-2's list of subwords has 50,257 entries, and the manual is 139,015
 # tokens long. The word "overfed" is not in the list, so it is ``␣over`` and ``fed``.
@@ -113,7 +114,8 @@ plt.show()
 #    \qquad \mathrm{decode}(i_1, \dots, i_T) = \mathcal V[i_1] \cdots \mathcal V[i_T].
 #
 # We begin with a vocabulary of five tokens, and a text split by hand (later lessons
-# choose the split). Then GPT-2's tokenizer does the same. The view takes other texts.
+# show how a tokenizer finds the split). Then GPT-2's tokenizer does the same. In the
+# view, you can enter other texts.
 vocabulary = ["t", "s", "tea", " sea", "m"]
 ids = [vocabulary.index(token) for token in ("tea", " sea", "t")]
 print(ids, "->", repr("".join(vocabulary[i] for i in ids)))
@@ -165,14 +167,14 @@ ids = tokenizer.encode(" naïve 🦜!").ids
 print("one by one:", [decode([i]) for i in ids], "together:", repr(decode(ids)))
 
 # %%
-# All texts come back, from our function and from the library's. Every byte is a token,
-# so a character without a token of its own is spelled in bytes. The parrot's four bytes
-# are three tokens. Decoded by itself, each gives the replacement character �, since
-# none is a whole character.
+# Our function and the library's both return every text unchanged. Every byte is a
+# token, so a character without a token of its own is spelled in bytes. The parrot's
+# four bytes are three tokens. Decoded by itself, each gives the replacement character
+# �, since none is a whole character.
 #
 # Four stages
 # -----------
-# A tokenizer is a pipeline of four stages, all but the third of them optional:
+# A tokenizer is a pipeline of four stages, of which only the third is required:
 #
 # #. The **normalizer** rewrites the text, for example in lower case.
 # #. The **pre-tokenizer** cuts the text into words.
@@ -207,8 +209,9 @@ assert tokenizer.normalizer is tokenizer.post_processor is None
 #
 # Ids are names
 # -------------
-# Do tokens with neighbouring ids have anything in common? Here are six such tokens, and
-# how often tokens occur in the manual. (The ids below 256 are the single bytes.)
+# Do tokens with neighbouring ids have anything in common? Here are six of them, and how
+# often tokens of three ranges of ids occur in the manual. (The ids below 256 are the
+# single bytes.)
 from collections import Counter
 
 for i in range(18708, 18714):
@@ -223,7 +226,7 @@ for first, last in ((256, 999), (1000, 4999), (20_000, 50_256)):
 # method that makes the vocabulary finds these first: up to 999 they occur 52.62 times
 # on average, and above 20,000 only 0.25 times. Do related words have similar ids, too?
 # We take words that are tokens with their space and without it, and measure how far
-# apart the two ids are. The baseline is the distance if they are paired in all ways.
+# apart the two ids are. The baseline is the median distance over all pairs of words.
 import numpy as np
 
 ids = tokenizer.get_vocab()
@@ -248,7 +251,7 @@ print(f"{len(pairs):,} words: median distance {near:,.0f}, all pairs {far:,.0f}"
 # Exercises
 # ---------
 # A model generates one id at a time. Print the text so far after each id, without
-# incomplete characters (``codecs.getincrementaldecoder`` keeps bytes until then).
+# incomplete characters (``codecs.getincrementaldecoder`` buffers their bytes).
 #
 # .. admonition:: Answer
 #    :class: dropdown

@@ -4,7 +4,7 @@ Word-level tokenization and out-of-vocabulary words
 
 The simplest tokenizer splits a text at spaces and punctuation and numbers the words.
 What is lost? At the end of this lesson you can build one in ten lines, measure how
-often it fails, and explain why a larger vocabulary doesn't help, and subwords do.
+often it fails, and explain why a larger vocabulary doesn't help but subwords do.
 """
 
 # %%
@@ -48,14 +48,14 @@ for text in ("The cat chased the ball.", "Fluffkins  wasn't on THE mat!"):
 # things:
 #
 # - *Unknown words.* "Fluffkins" is not in the vocabulary. It is **out of vocabulary**
-#   (**OOV**), and becomes the special token ``[UNK]``. The character "!" and the
-#   three parts of "wasn't" do, too.
+#   (**OOV**), and becomes the special token ``[UNK]``. So do the character "!" and the
+#   three parts of "wasn't".
 # - *Case.* "THE" has become "the".
 # - *Spacing.* The ids don't say where there were two spaces and where there were none.
 #
-# No later part of a model can restore them. The package's ``BasicTokenizer`` is the
-# same tokenizer. The library ``tokenizers`` can build it, too, with our normalizer and
-# pre-tokenizer. (Its ids are in the order of frequency.)
+# No later part of a model can undo these losses. The package's ``BasicTokenizer`` is
+# the same tokenizer. The library ``tokenizers`` can build it, too, with our normalizer
+# and pre-tokenizer. (Its ids are in the order of frequency.)
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from lmviz import tokenization
@@ -83,17 +83,18 @@ print(library.encode(text).tokens)
 # Twice the text then has :math:`2^\beta` times as many different words: twice as many
 # if :math:`\beta` is 1, and no more than before if it is 0. We read Python's manual,
 # topic by topic in random order, and leave out lines that repeat an earlier one. Every
-# fifth topic is kept apart as new text, of which we use the lines that are not in the
-# topics that we read. The **OOV rate** is the share of unknown words among the words
+# fifth topic is held out as new text, without the lines that also occur in the topics
+# that we read. The **OOV rate** is the share of unknown words among the words
 # :math:`w_1, \dots, w_n` of the new text:
 #
 # .. math::
 #    \mathrm{OOV} = \frac 1 n \sum_{k=1}^{n} \mathbf 1[w_k \notin \mathcal V].
 #
 # A growing list might only mean that the text is too short to contain every word. The
-# control therefore is a text of the same length whose list is finite: words drawn at
-# random, with their frequencies, from the first eighth of what we read. Each row of the
-# table has twice the text of the row above, and :math:`\beta` is computed from the two.
+# control is therefore a text of the same length with a finite list: words drawn at
+# random, in proportion to their frequency, from the first eighth of what we read. Each
+# row of the table has twice the text of the row above, and :math:`\beta` is computed
+# from these two rows.
 import builtins
 import math
 import pydoc_data.topics
@@ -153,7 +154,7 @@ plots.caption(
     f"{grows[-1]:,} words after {sizes[-1]:,} read, where a finite list levels off at "
     f"{ends[-1]:,}. Right: the OOV rate falls from {rates[0]:.0%} to {rates[-1]:.1%}.",
     alt="Two panels. On logarithmic axes, the vocabulary of the manual rises nearly "
-    "along a line, and the control becomes flat. The OOV rate falls, at last slowly.",
+    "along a line, and the control becomes flat. The OOV rate falls ever more slowly.",
 )
 plt.show()
 
@@ -166,8 +167,8 @@ plt.show()
 #
 # Normalization
 # -------------
-# Lower case is a **normalization**: different spellings are made equal before the text
-# is split. (Another one makes é one code point, see
+# Lowercasing is a **normalization**: different spellings are made equal before the text
+# is split. (Another turns é into one code point: see
 # :doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`.) How many entries
 # does it save, and how many lines does it change? For each of the three losses, we
 # count the new lines that it leaves unchanged.
@@ -223,10 +224,10 @@ for name, (entries, tokens) in rows.items():
     print(f"{name:10}  {len(entries):10,}  {len(tokens):18,}  {unknown:7,}")
 
 # %%
-# With equally many entries, subwords leave nothing unknown. The new text is 13,770
-# tokens long in subwords and 12,190 in words. The difference is small, although the
-# subwords keep case and spaces. In characters, the text has 47,056. Here are the most
-# frequent unknown words, split into subwords, and the sentence about Fluffkins in
+# With the same number of entries, subwords leave nothing unknown. The new text is
+# 13,770 tokens long in subwords and 12,190 in words. The difference is small, although
+# the subwords keep case and spaces. In characters, the text has 47,056. Here are the
+# most frequent unknown words, split into subwords, and the sentence about Fluffkins in
 # GPT-2's subwords:
 import lmviz
 from lmviz import views
@@ -242,9 +243,9 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 # %%
 # Summary
 # -------
-# - A word-level tokenizer gives one id to each word, and ``[UNK]`` to all others.
-# - Vocabularies of words grow with the text (Heaps' law); of new text, 4.8% of the
-#   words were still unknown.
+# - A word-level tokenizer gives each known word an id, and all others ``[UNK]``.
+# - Vocabularies of words grow with the text (Heaps' law); 4.8% of the words in new text
+#   were still unknown.
 # - Normalization makes the list smaller, and cannot be undone.
 # - Equally many subwords left nothing unknown, with 13,770 tokens for 12,190 words.
 #
@@ -257,8 +258,8 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 #    :class: dropdown
 #
 #    It rises to ``5.6%``, since ``102`` more words are unknown. Two thirds of these
-#    have a capital now, and were seen only in lower case. One third is the reverse
-#    case: "raw", for example, is unknown, since it was seen only as "Raw".
+#    have a capital now, and were seen only in lower case. The other third is the
+#    reverse: "raw", for example, is unknown, since it was seen only as "Raw".
 #
 # Further reading
 # ---------------

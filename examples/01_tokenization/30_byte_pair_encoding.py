@@ -12,8 +12,9 @@ write it in thirty lines, and say why the order of the merges matters.
 # --------
 # **Byte pair encoding** (**BPE**) starts with single characters and repeats one step:
 # count all pairs of neighbours, and merge the most frequent pair into a new token. Our
-# corpus has five words, each with a count: "eat" occurs 8 times. A pair counts as often
-# as the words that it is in. These are the pairs before the first merge:
+# corpus has five words, each with a count: "eat" occurs 8 times. A pair is counted once
+# for each occurrence of a word that contains it. These are the pairs before the first
+# merge:
 from collections import Counter
 from itertools import pairwise
 
@@ -136,11 +137,11 @@ for word in ("seat", "teas", "meat", "steak"):
 
 # %%
 # The same vocabulary gives two splits of "seat". By rank it is ``s eat``, as in
-# training, because ``eat`` was learned before ``sea``. By longest match it is
-# ``sea t``. Neither is better in itself: WordPiece uses longest match
+# training, because ``eat`` was learned before ``sea``. By longest match it is ``sea
+# t``. Neither is better in itself: WordPiece uses longest match
 # (:doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`). But a language
-# model should get a word in the same tokens as in its training, so a vocabulary made by
-# merges is used with the merges.
+# model should see a word split as it was in training, so a vocabulary learned by
+# merging is applied by merging.
 #
 # "teas" and "meat" are new words, composed of known tokens. The k of "steak" is in no
 # word of the corpus, so it has no id, and the word cannot be encoded. GPT-2 avoids such
@@ -149,11 +150,11 @@ for word in ("seat", "teas", "meat", "steak"):
 # A thousand merges
 # -----------------
 # Now we train on a real text, the letters of Python's manual. It is split into words,
-# each with the space before it (``Ġ``), so no token crosses two words. Lines that occur
-# twice are used once. Every fifth topic is kept as new text, without the lines that the
-# others have, too. Our ``train`` counts all pairs again for each merge. The package's
-# ``train_bpe`` is faster: it updates only the counts that a merge changes. The library
-# ``tokenizers`` has a trainer in Rust. Do all three find the same merges?
+# each with the space before it (``Ġ``), so no token spans two words. Lines that occur
+# twice are used once. Every fifth topic is held out as new text, without lines that
+# also occur in the others. Our ``train`` counts all pairs again for each merge. The
+# package's ``train_bpe`` is faster: it updates only the counts that a merge changes.
+# The library ``tokenizers`` has a trainer in Rust. Do all three find the same merges?
 import json
 import re
 from pydoc_data.topics import topics
@@ -177,7 +178,7 @@ trainer = trainers.BpeTrainer(vocab_size=len(vocabulary), show_progress=False)
 library.train_from_iterator(known, trainer)
 rust = [tuple(pair) for pair in json.loads(library.to_str())["model"]["merges"]]
 same = fast == rust and fast[:50] == train(words, 50)
-print(f"{len(fast):,} merges as in Rust, the first 50 as on this page: {same}")
+print(f"{len(fast):,} merges equal Rust's, and the first 50 ours: {same}")
 assert same
 
 by_rank = {word: bpe.encode(word) for word in words}
@@ -191,15 +192,16 @@ for name, splits in (("by rank", by_rank), ("longest match", longest)):
 
 # %%
 # All 1,000 merges agree with the library's. By longest match, 915 of the 3,555 words
-# are split differently. Most of these are rare, and they make up 6.3% of the text. It
-# has slightly fewer tokens by longest match, 67,252 instead of 67,523. So the order by
-# rank doesn't make a text shorter, but it gives the tokens that a model has learned.
+# are split differently. Most of these are rare: they make up 6.3% of the text. By
+# longest match, the text has slightly fewer tokens, 67,252 instead of 67,523. So
+# merging by rank doesn't make a text shorter, but it gives the tokens that the model
+# was trained on.
 #
 # Compression
 # -----------
 # How many bytes does a token represent, on the known text and on new text? The baseline
 # is a vocabulary of the same size that has the most frequent words as entries, and
-# spells all other words in letters. No token crosses two words, so the limit is the
+# spells all other words in letters. No token spans two words, so the limit is the
 # mean length of a word with its space.
 n_bytes = sum(len(word) * count for word, count in new_words.items())
 curves = {"known text": [], "new text": [], "whole words": []}
@@ -225,7 +227,7 @@ from lmviz import plots
 _, ax = plt.subplots(figsize=(6.08, 2.9), layout="constrained")
 for (name, values), style in zip(curves.items(), ("o-", "s-", "^--"), strict=True):
     ax.plot(steps, values, style, label=name)
-ax.axhline(limit, color="0.5", linestyle=":", label="limit: one token a word")
+ax.axhline(limit, color="0.5", linestyle=":", label="limit: one token per word")
 ax.set(title="Compression", xlabel="merges or whole words", ylabel="bytes per token")
 ax.set_ylim(0, None)
 ax.legend(loc="upper left", bbox_to_anchor=(0, 0.95))
@@ -240,16 +242,16 @@ plt.show()
 
 # %%
 # The first 300 merges bring the new text from 1 byte per token to 2.43. The next 700
-# bring it to 3.71, because the most frequent pairs are used up. The known text reaches
-# 3.92: some merges are useful only there, but most are useful in new text, too. Whole
-# words reach only 2.77 with as many entries. A subword helps with all words that
-# contain it, and the entry "use" doesn't help with "useful".
+# bring it only to 3.71, because the most frequent pairs are used up. The known text
+# reaches 3.92: some merges are useful only there, but most are useful in new text, too.
+# Whole words reach only 2.77 with as many entries. A subword helps with all words that
+# contain it, whereas the whole word "use" doesn't help with "useful".
 #
 # Summary
 # -------
 # - Training merges the most frequent pair of neighbours, again and again.
-# - Encoding replays the merges by rank. Longest match would split 915 of 3,555
-#   different words in another way, or 6.3% of the words of the text.
+# - Encoding replays the merges by rank. Longest match would split 915 of 3,555 distinct
+#   words differently, which are 6.3% of the words of the text.
 # - After 1,000 merges a token of new text represents 3.71 bytes. With as many entries,
 #   whole words reach 2.77.
 #

@@ -3,7 +3,7 @@ GPT-2's tokenizer: byte-level BPE, rebuilt
 ==========================================
 
 GPT-2's tokenizer was published as two lists: the id of each token, and the merges in
-the order in which they were learned. Which steps turn a text into ids with them? After
+the order in which they were learned. How do these two lists turn a text into ids? After
 this lesson you can write these steps yourself, get the ids of the real tokenizer, and
 say what each step is for.
 """
@@ -11,11 +11,11 @@ say what each step is for.
 # %%
 # Three steps, by hand
 # --------------------
-# GPT-2 puts two steps before :doc:`/lessons/01_tokenization/30_byte_pair_encoding`.
-# First, **pre-tokenization** cuts the text into words. Second, each word is turned into
-# bytes, and each byte is written as a printable character. Then neighbours are merged
-# within each word, the pair of lowest **rank** first. Here is a short text, with four
-# merges of our own.
+# GPT-2 puts two steps before byte pair encoding
+# (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`). First, **pre-tokenization**
+# cuts the text into words. Second, each word is turned into bytes, and each byte is
+# written as a printable character. Then neighbours are merged within each word, the
+# pair of lowest **rank** first. Here is a short text, with four merges of our own.
 import lmviz
 from lmviz import plots, tokenization
 
@@ -73,11 +73,12 @@ for text in ("two  spaces", "pay 1234567", "WE'LL", "end\n\n(start)"):
 # cuts off the last one. And a word may begin with a character other than a space, such
 # as a bracket.
 #
-# Why cut at all? Without cuts, says the paper (section 2.2), byte pair encoding learns
-# several versions of a common word, such as “dog.”, “dog!” and “dog?”, and spends its
-# limited vocabulary on them. We test this on the manual behind Python's ``help()``:
-# 2,000 merges with GPT-2's cuts, and 2,000 with cuts at spaces only. We count tokens
-# that consist of a word and punctuation, and list those that contain *list*.
+# Why cut at all? Without cuts, according to the GPT-2 paper (section 2.2), byte pair
+# encoding learns several versions of a common word, such as “dog.”, “dog!” and “dog?”,
+# and spends its limited vocabulary on them. We test this on the manual behind Python's
+# ``help()``: 2,000 merges with GPT-2's cuts, and 2,000 with cuts at spaces only. We
+# count tokens that consist of a word and punctuation, and show those that contain the
+# word *list*.
 import pydoc_data.topics
 from collections import Counter
 
@@ -93,7 +94,7 @@ for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S
 # %%
 # With cuts at spaces only, there are 116 such tokens, and *list* has three versions,
 # each with an id and a vector. What the model learns about one version, it must learn
-# again for the others. With GPT-2's cuts there is one.
+# again for the others. With GPT-2's cuts there is only one version.
 #
 # The byte alphabet
 # -----------------
@@ -148,7 +149,7 @@ def steps(word):
 
 
 def tokenize(text):
-    """Return the tokens of a text, whose ids are the tokenizer's."""
+    """Return the tokens of a text, as the real tokenizer splits it."""
     return [token for word in GPT2.findall(text) for token in steps(word)[-1]]
 
 
@@ -165,7 +166,7 @@ import matplotlib.pyplot as plt
 
 shown = [[*map(tokenization.readable, row)] for row in steps(" unthinkable")]
 strips = {f"step {i}": row for i, row in enumerate(shown)}
-plots.token_strips(strips, title="One word, merge after merge", width=6.08)
+plots.token_strips(strips, title="One word, merge by merge", width=6.08)
 plots.caption(
     f"{len(shown) - 1} merges turn {len(shown[0])} bytes into one token. Each row "
     "applies the possible merge of lowest rank; the last row is a single token.",
@@ -190,10 +191,10 @@ share = len(never) / len(often)
 print(f"{len(often):,} tokens: {len(rarely)} rarely, {len(never)} ({share:.0%}) never")
 
 # %%
-# Of 2,270 tokens, 902 remain rarely, and 535 of them, or 24%, never. In other texts
-# some of these will remain. But as an input, a token is trained only where it remains.
-# Bostrom and Durrett (2020) call this a weakness of the method; Land and Bartolo (2024)
-# search models for tokens that are hardly trained.
+# Of 2,270 tokens, 902 rarely remain, and 535 (24% of the 2,270) never do. In other
+# texts some of these will remain. But a token's embedding is trained only where the
+# token remains. Bostrom and Durrett (2020) call this a weakness of the method; Land and
+# Bartolo (2024) search models for tokens that are hardly trained.
 #
 # The same ids as the real tokenizer
 # ----------------------------------
@@ -213,14 +214,14 @@ assert equal == len(texts)
 uncut = tokenization.BytePairEncoding((), tuple(map(tokenization.Merge, RANKS)))
 spell = tokenization.to_alphabet
 equal = sum(tokenize(text) == uncut.encode(spell(text)) for text in texts)
-print(f"{equal:,} texts have them without the cuts")
+print(f"{equal:,} texts have the same ids without the cuts")
 for text in (" 'tab'", "a\n\nb"):
     print(tokenize(text), "without cuts:", uncut.encode(spell(text)))
 
 # %%
 # All 5,000 agree. Are the cuts needed for this? Without them only 3,538 have the same
-# ids, since some merges reach across a cut. They join the beginning of a quotation like
-# a contraction (``'t`` in ``'tab'``), or two newlines before a word.
+# ids, since some merges reach across a cut. They join an opening quote and a letter as
+# in a contraction (``'t`` in ``'tab'``), or two newlines before a word.
 #
 # The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same steps. Before
 # them, it separates the special tokens from the text
@@ -244,7 +245,7 @@ for text in (" 'tab'", "a\n\nb"):
 # Exercises
 # ---------
 # Put a space before the k of ``" unthinkable"``, and predict the tokens. The table
-# above has all merges that you need but two: look for a pair in ``RANKS``, as in
+# above has all but two of the merges that you need: look for a pair in ``RANKS``, as in
 # ``RANKS.get(("th", "in"))``. Then check your result with ``tokenize``. How does GPT-2
 # split “I’ve”, with a typographic apostrophe?
 #

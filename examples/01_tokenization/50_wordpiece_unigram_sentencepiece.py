@@ -12,9 +12,9 @@ normalization before them changes.
 # WordPiece: merge what belongs together
 # --------------------------------------
 # The corpus is the one of :doc:`/lessons/01_tokenization/30_byte_pair_encoding`, where
-# e and a are merged first, the most frequent pair. **WordPiece**, the tokenizer of
-# BERT, is usually described by another rule. It merges the pair of highest score, its
-# count divided by those of its parts:
+# the most frequent pair, e and a, is merged first. **WordPiece**, the tokenizer of
+# BERT, is usually described by another rule. It merges the pair with the highest score,
+# which is its count divided by the product of the counts of its parts:
 #
 # .. math::
 #    \operatorname{score}(a, b) = \frac{n_{ab}}{n_a \, n_b} , \qquad
@@ -53,7 +53,7 @@ for pair in sorted(scores, key=scores.get, reverse=True):
 # There are two other rules. The paper (Schuster and Nakajima, 2012) merges the pair
 # that makes the corpus most probable, roughly the one that saves most bits: ``##e``
 # ``##a``, with 26.1. The library ``tokenizers`` counts pairs, as byte pair encoding
-# does. What they have in common is how they split words.
+# does. All three variants split words in the same way.
 #
 # WordPiece: longest match first
 # ------------------------------
@@ -85,12 +85,13 @@ for word in ("eat", "seat", "steam", "steak"):
 # Each merge changes other scores. The pair ``##t`` ``##e`` was last in the table. After
 # two merges, ``##e`` remains only in *steam*, after ``##t``, and the pair is third. A
 # ratio favours rare pairs: *steam* occurs 3 times and is a piece after six merges;
-# *eat* occurs 8 times and is not. Nothing remains of *steak*, since no piece has a k.
+# *eat* occurs 8 times and is not. The whole word *steak* is unknown, since no piece has
+# a k.
 #
 # Unigram: the most probable segmentation
 # ---------------------------------------
 # **Unigram** has no merges. Each piece has a probability, and a word is split so that
-# the product is largest, or the sum of the bits :math:`-\log_2 p` smallest:
+# their product is largest, that is, the sum of the bits :math:`-\log_2 p` is smallest:
 #
 # .. math::
 #    x^* = \underset{x_1 \dots x_k = w}{\mathrm{argmin}}\; \sum_{i=1}^k -\log_2 p(x_i) .
@@ -143,7 +144,7 @@ plt.show()
 # The first estimates the probability of each piece from how often it is used, in all
 # segmentations, weighted by their probability. (The chapter's exercises have a simpler
 # step, which counts only the best segmentation.) The second removes the pieces of least
-# *loss*: the bits that the corpus takes more without the piece.
+# *loss*: the number of extra bits that the corpus takes without the piece.
 
 
 def corpus_bits(*removed):
@@ -161,10 +162,11 @@ assert all(losses[piece] == corpus_bits(piece) - total for piece in BITS)
 
 # %%
 # The corpus takes 86 bits, and 42 more without *eat* (36 without *tea*). Nothing is
-# lost without *ea*. But without both *sea* and *ea* the loss is 32 instead of 16, since
-# *ea* was the substitute for *sea*. So a round removes only a part of the pieces, by
-# default about a quarter in SentencePiece, and then estimates again. Single letters
-# stay: without m, *steam* has no segmentation, and the loss is infinite (inf).
+# lost without *ea*. But without both *sea* and *ea* the loss is 32, instead of 16
+# without *sea* alone, since *ea* was the substitute for *sea*. So a round removes only
+# a part of the pieces, by default about a quarter in SentencePiece, and then estimates
+# again. Single letters stay: without m, *steam* has no segmentation, and the loss is
+# infinite (inf).
 #
 # The three side by side
 # ----------------------
@@ -200,12 +202,13 @@ for word in words:
 # SentencePiece: the text as a stream
 # -----------------------------------
 # **SentencePiece** is a library that learns byte pair encoding or Unigram from raw
-# text. It writes a space as ``▁`` (where GPT-2's files have ``Ġ``), also before the
-# first word. Then it takes the text as one stream. No language needs a pre-tokenizer of
-# its own, and the pieces, joined, give the normalised text back. By default, training
-# allows ``▁`` only at the beginning of a piece, and so no piece contains two words.
-# With **byte fallback**, a character without a piece is written as its bytes. We add
-# ``▁``, ``▁tea`` and the 256 bytes to our pieces, with numbers of bits made up by us.
+# text. It writes a space as ``▁`` (where GPT-2's files have ``Ġ``), and adds one before
+# the first word. Then it treats the text as one stream. No language needs a
+# pre-tokenizer of its own, and the pieces, joined, give the normalised text back. By
+# default, training allows ``▁`` only at the beginning of a piece, and so no piece
+# contains two words. With **byte fallback**, a character without a piece is written as
+# its bytes. We add ``▁``, ``▁tea`` and the 256 bytes to our pieces, with bit counts
+# that we made up.
 more = {"▁": 3, "▁tea": 2} | {f"<0x{byte:02X}>": 9 for byte in range(256)}
 stream = {piece: -bits for piece, bits in (BITS | more).items()}
 text = "▁" + "tea  eat thé".replace(" ", "▁")
@@ -219,10 +222,10 @@ print(text, "->", tokenization.encode_unigram(text, stream, byte_fallback=True))
 # A whole tokenizer, and its normalization
 # ----------------------------------------
 # In the four stages of a tokenizer (:doc:`/lessons/01_tokenization/10_tokens_and_ids`),
-# each of the three rules is a *model*. Here is ours in the tokenizer of BERT (uncased).
-# Its normalizer removes capitals and accents, its pre-tokenizer cuts at spaces and
-# punctuation, and its post-processor adds the special tokens ``[CLS]`` at the beginning
-# and ``[SEP]`` at the end.
+# each of the three rules is a *model*. Here is our WordPiece model in the pipeline of
+# BERT (uncased). Its normalizer removes capitals and accents, its pre-tokenizer cuts at
+# spaces and punctuation, and its post-processor adds the special tokens ``[CLS]`` at
+# the beginning and ``[SEP]`` at the end.
 bert = Tokenizer(wordpiece)
 bert.normalizer = normalizers.BertNormalizer()
 bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -239,11 +242,11 @@ for text in ("thé", "the\u0301"):
 print(f"after NFKC: {normalizers.NFKC().normalize_str('ﬁne x²')}")
 
 # %%
-# SmolLM2's tokenizer does not normalise, and gives texts that look alike two lists of
-# ids. NFC composes the accent with its letter, and both have one list. NFKC also
-# replaces ﬁ by fi and x² by x2, which cannot be undone; SentencePiece does so by
-# default (``nmt_nfkc``). The library loads all stages of a published tokenizer by
-# ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
+# SmolLM2's tokenizer does not normalise, so two texts that look the same get different
+# ids. NFC composes the accent with its letter, and both get the same ids. NFKC also
+# replaces ﬁ by fi and x² by x2, which cannot be undone; SentencePiece uses a variant of
+# NFKC by default (``nmt_nfkc``). The library loads all stages of a published tokenizer
+# by ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
 #
 # Summary
 # -------

@@ -29,19 +29,19 @@ for n in range(8):
 # the trade-off. A text of :math:`B` bytes becomes :math:`B / b` tokens, where :math:`b`
 # is the mean number of bytes per token and grows with the vocabulary size :math:`V`.
 # What does one token cost? Its row in the embedding table is only looked up. But to
-# predict the next token, the model multiplies by its
-# :doc:`output matrix </book/terms>`, :math:`V d` parameters for width :math:`d`. Each
-# of these and of the other :math:`N` parameters takes a multiplication and an addition,
-# so a text costs
+# predict the next token, the model multiplies by its :doc:`output matrix
+# </book/terms>`, :math:`V d` parameters for width :math:`d`. Each of these and of the
+# other :math:`N` parameters takes one multiplication and one addition per token, so a
+# text costs
 #
 # .. math::
 #    C(V) \approx 2\,(N + V d)\,\frac{B}{b(V)} \quad \text{floating-point operations.}
 #
 # The attention weights cost a little more, which we leave out. In real models the
-# vocabulary is no small part. The table has :math:`V`, :math:`d`, the embedding table
-# in millions of parameters and as a share of all, and the memory (in GB) of the
-# probabilities of all next tokens for a text of 2,048 tokens. The first line is
-# computed from SmolLM2, the others from the published checkpoints.
+# vocabulary takes a large share. The columns are :math:`V`, :math:`d`, the size of the
+# embedding table in millions of parameters and as a share of all, and the memory (in
+# GB) for the next-token probabilities at all positions of a text of 2,048 tokens. The
+# first line is computed from SmolLM2, the others from the published checkpoints.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -65,7 +65,7 @@ for name, (v, d, parameters) in models.items():
 # Bytes per token against vocabulary size
 # ---------------------------------------
 # How does :math:`b` grow? We train once with 8,000 merges on nine tenths of the topics
-# of Python's manual, and encode the other tenth with its first 125 merges, its first
+# of Python's manual, and encode the other tenth with the first 125 merges, the first
 # 250, and so on. The manual quotes itself, so we drop repeated lines, and test only on
 # lines that were not in training. The last columns are :math:`C(V)` of 1,000 bytes, in
 # billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
@@ -129,7 +129,7 @@ left.set(title="Bytes per token", ylim=(0, None))
 for i, (name, cost) in enumerate(costs.items()):
     relative = [c / min(cost) for c in cost]
     right.plot(ticks, relative, "o-", label=name, color=plots.PALETTE[i])
-right.set(title="Compute for a text", ylabel="times the least")
+right.set(title="Compute for a text", ylabel="relative to the minimum")
 for ax in (left, right):
     ax.set(xscale="log", xlabel="vocabulary size V")
     ax.set_xticks(ticks[::2], [f"{n:,}" for n in ticks[::2]])
@@ -138,7 +138,7 @@ right.legend()
 at_least = {name: 256 + sizes[int(np.argmin(cost))] for name, cost in costs.items()}
 plots.caption(
     "The larger the model, the larger the vocabulary that saves most compute. Left: "
-    f"bytes per token grow to {found[8000]:.2f}, at last more slowly. Right: compute "
+    f"bytes per token grow to {found[8000]:.2f}, slowing at the end. Right: compute "
     "is least at "
     + ", ".join(f"V = {v:,} for {name}" for name, v in at_least.items())
     + ".",
@@ -152,9 +152,9 @@ plt.show()
 # %%
 # Up to 2,256 tokens, each doubling of the merges gains more bytes per token than the
 # one before. Then it gains less: the last two take :math:`b` from 3.24 to 3.59 and to
-# 3.83, while the rows double. So a small model soon pays more for the rows than it
-# saves. The one with 4 layers needs least compute at 2,256 tokens, the one with 8
-# layers at 4,256, and SmolLM2 saves up to the end of the range.
+# 3.83, while the number of rows doubles each time. So a small model soon pays more for
+# the rows than it saves. The one with 4 layers needs the least compute at 2,256 tokens,
+# the one with 8 layers at 4,256, and SmolLM2 saves more up to the end of the range.
 #
 # Compute is not quality. But Tao et al. also measured the :doc:`loss </book/terms>` of
 # trained models, which says how badly they predict, and came to the same rule: larger
@@ -167,9 +167,9 @@ plt.show()
 # A vocabulary from another kind of text
 # --------------------------------------
 # A vocabulary suits the kind of text that it was trained on. We compare two kinds that
-# are on every machine: the manual's English and the Python code of ``argparse``. We
-# train on the same number of characters of both, without layout, and test on the text
-# after them. A list of products of numbers is the control.
+# come with Python: the manual's English and the Python code of ``argparse``. We train
+# on the same number of characters of both, without line breaks or indentation, and test
+# on the text that follows. A list of products of numbers is the control.
 import argparse
 import inspect
 
@@ -198,9 +198,9 @@ for name, text in kinds.items():
 # -------------------
 # Must the tokenizer see the whole corpus? We train with 1,000 merges on every hundredth
 # and every tenth line, from five starting points each, on a tenth in one piece, and on
-# all lines. The table has the smallest number of merges that a sample gave, how many
-# of them, on average, joined a pair that occurs only once, the range of the bytes per
-# token on the test lines, and how far the worst sample is below all lines.
+# all lines. The table lists the fewest merges that a sample gave, the mean number of
+# merges of a pair that occurs only once, the range of the bytes per token on the test
+# lines, and how far the worst sample is below all lines.
 tenth = len(lines) // 10
 samples = {
     "1% of the lines": [lines[start::100] for start in range(0, 100, 20)],
@@ -209,7 +209,7 @@ samples = {
     "all lines": [lines],
 }
 whole, fewest = bytes_per_token(manual, unseen, 1000), 1000
-print("sample             merges  from one pair  bytes per token  below all lines")
+print("sample             merges  count-1 pairs  bytes per token  below all lines")
 for name, drawn in samples.items():
     learned = [
         tokenization.train_bpe(count_words("\n".join(sample)), n_merges=1000)
@@ -229,10 +229,10 @@ print(f"{row}  {1 - few / whole:15.0%}")
 # %%
 # A tenth of the lines was enough here: 2.67 to 2.75 bytes per token, at most 4% below
 # the 2.79 of all lines. A hundredth was not. It lost up to 22%, although its lines are
-# drawn from everywhere as well. The sample is so short that 519 of its merges join a
-# pair that occurs once, and at the end no pairs are left. The last row is the control:
-# the first 801 merges from all lines lose only 5%. So most of the loss comes from which
-# pairs are merged, and not from how many.
+# drawn from everywhere as well. The samples are so short that, on average, 519 of the
+# merges join a pair that occurs once, and at the end no pairs are left. The last row is
+# the control: the first 801 merges from all lines lose only 5%. So most of the loss
+# comes from which pairs are merged, and not from how many.
 #
 # A tenth in one piece lost up to 10%. It knows the words of a few topics, whereas a
 # **representative sample** is drawn from everywhere.

@@ -11,9 +11,9 @@ training.
 # %%
 # One word in three languages
 # ---------------------------
-# The **fertility** of a tokenizer on a text is its number of tokens per word. Words of
-# two languages do not correspond, and some scripts put no spaces between them. So we
-# compare texts of the same content, and count their bytes as well.
+# The **fertility** of a tokenizer on a text is its number of tokens per word. Words do
+# not correspond one to one across languages, and some scripts put no spaces between
+# them. So we compare texts of the same content, and count their bytes as well.
 import lmviz
 from lmviz import tokenization
 
@@ -38,7 +38,7 @@ views.tokens(shown, ids=ids, tokenizers=["gpt2", "smollm2"], title=title)
 # With the space before it, which belongs to the token, the English word is 1 token. The
 # Greek one takes 13 bytes, two for each letter, and 8 tokens for its 7 characters.
 # There are two reasons. If a text in language :math:`l` has :math:`B_l` bytes and
-# :math:`T_l` tokens, its ratio to English (en) is a product,
+# :math:`T_l` tokens, the ratio of its tokens to those of English (en) is a product,
 #
 # .. math::
 #    \frac{T_l}{T_\text{en}} = \frac{B_l}{B_\text{en}} \cdot
@@ -113,7 +113,7 @@ ax.invert_yaxis()
 ax.legend(loc="lower right")
 ax.set(title="GPT-2's tokens for the same names", xlabel="times English (log scale)")
 plots.caption(
-    "The vocabulary costs every language more than its bytes do. Tokens per name, "
+    "Tokens per byte raise every ratio more than bytes do. Tokens per name, "
     f"relative to English: {ratios['Thai'][0]:.1f} times as many in Thai, a factor of "
     f"{ratios['Thai'][1]:.1f} for bytes and of {ratios['Thai'][2]:.1f} for tokens per "
     "byte.",
@@ -172,13 +172,13 @@ for language, text in articles.items():
 #
 # A vocabulary of its own for each language
 # -----------------------------------------
-# If training is one cause, the ratios must shrink once each language has a vocabulary
+# If training is one cause, the ratios should shrink once each language has a vocabulary
 # of its own. We train byte pair encoding on the names of the world's *languages*, with
-# up to 1,000 merges for each, and apply it to the names of countries. Two things have
-# then changed, the language of training and the size of the vocabulary. The control
-# changes only the size: 1,000 merges from English, applied to all languages. The table
-# has the tokens per name for both, their ratios to English, and the pieces into which
-# the pre-tokenizer cuts a name.
+# up to 1,000 merges for each, and apply it to the names of countries. Two things then
+# change, the language of training and the size of the vocabulary. The control changes
+# only the size: 1,000 merges from English, applied to all languages. The table has the
+# tokens per name for both, their ratios to English, and the pieces into which the
+# pre-tokenizer cuts a name.
 from collections import Counter
 
 from tokenizers import pre_tokenizers
@@ -207,23 +207,24 @@ for language, locale in locales.items():
     print(f"{row}  {len(words) / len(countries):6.1f}")
 
 # %%
-# With so few merges an English name takes 5.2 tokens, and the ratios are to this
-# number. For Thai the ratio is 5.91 with English merges and 1.29 with its own, for
+# With so few merges an English name takes 5.2 tokens, and the ratios are relative to
+# this number. For Thai the ratio is 5.91 with English merges and 1.29 with its own, for
 # Russian 3.87 and 1.47. So in other scripts the language of training is the cause.
 # Three bytes for a letter are no obstacle, since the first merges restore the letters.
-# In the Latin script the difference is small and goes both ways: Turkish and German
-# fall, while Spanish rises from 1.16 to 1.32.
+# In the Latin script the difference is small and goes both ways: the ratios of Turkish
+# and German fall, while that of Spanish rises from 1.16 to 1.32.
 #
 # Hindi stays at 1.73 for another reason. GPT-2's pre-tokenizer makes words of letters,
 # but most vowels of Hindi are combining characters in Unicode, not letters. It cuts a
 # Hindi name into 8.5 pieces on average, and no merge can join pieces. The training runs
-# out of pairs after 343 merges. Thai is cut as well, into 4.5 pieces, and English into
-# 1.6, its words.
+# out of pairs after 343 merges. Thai is cut as well, into 4.5 pieces, and an English
+# name into 1.6, which are its words.
 #
 # Digits and indentation
 # ----------------------
-# Here the two tokenizers differ most. The table has the tokens of a four-digit number,
-# and for Python code the bytes per token and the share of tokens that are one space.
+# GPT-2 and SmolLM2 differ most on digits and indentation. The table has the tokens of a
+# four-digit number, and for Python code the bytes per token and the share of tokens
+# that are one space.
 import argparse
 import inspect
 
@@ -250,21 +251,22 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
 # - Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
 #   times as many tokens for names in Hindi as in English, and 9.4 times in Thai.
 # - The ratio is a product of bytes and of tokens per byte. For other scripts, training
-#   on the language removes most of it (Russian 1.47 instead of 3.87).
+#   on the language removes most of the gap (Russian 1.47 instead of 3.87).
 # - A pre-tokenizer that cuts words apart keeps a language expensive (Hindi 1.73).
 #
 # Exercises
 # ---------
-# Which language's names would grow by the largest factor in capital letters
-# (``text.upper()``), and which would not change? Predict, then measure.
+# For which language would the tokens per name grow by the largest factor in capital
+# letters (``text.upper()``), and for which would they not change? Predict, then
+# measure.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    English names grow most, by a factor of 2.1, because the vocabulary has whole words
-#    in the case in which they are frequent. Spanish grows by 1.6. The largest number of
-#    additional tokens is another question: Russian has it, with about 7 a name. Arabic,
-#    Hindi, Korean, Thai, Japanese and Chinese have no capitals and do not change.
+#    in the case in which they are frequent. Spanish grows by 1.6. In absolute terms,
+#    Russian names grow most, by about 7 tokens each. Arabic, Hindi, Korean, Thai,
+#    Japanese and Chinese have no capitals and do not change.
 #
 # Further reading
 # ---------------

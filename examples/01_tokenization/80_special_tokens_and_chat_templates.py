@@ -24,8 +24,9 @@ for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
 # ``<unk>`` (id 1) replaces the unknown word, ``<bos>`` (2) and ``<eos>`` (3) delimit
 # the text, and ``<pad>`` (0), the **padding token**, fills the rectangle. The
 # :doc:`mask </book/terms>` is 0 where attention must ignore a position. The :doc:`loss
-# </book/terms>`, the training's measure of errors, must leave it out, too. Each special
-# token has a row in the embedding table; if you add one later, its row needs training.
+# </book/terms>`, which measures errors in training, must leave out these positions,
+# too. Each special token has a row in the embedding table; if you add one later, its
+# row needs training.
 #
 # How a tokenizer finds special tokens
 # ------------------------------------
@@ -85,7 +86,7 @@ print(SYSTEM + render("What do bees make?"))
 #
 # What the template changes
 # -------------------------
-# The other lessons run this model without its template. Does it matter? The
+# The other lessons run this model without its template. Does the template matter? The
 # :doc:`surprisal </book/terms>` of the first token :math:`y` of an answer is low if the
 # model expects it after the prompt :math:`x`. It is measured in nats:
 #
@@ -149,10 +150,10 @@ ax.invert_yaxis()
 ax.set(title="First token of the answer", xlabel="mean surprisal (nats)")
 ax.set_xlim(0, 1.15 * max(means.values()))
 plots.caption(
-    "The word that opens the answer matters, and the special tokens do not. The first "
+    "The word that opens the answer matters; the special tokens hardly do. The first "
     f"token of an answer has {means['chat template']:.2f} nats in the chat template, "
     f"{means['no special tokens']:.2f} without its special tokens, and "
-    f"{means['user, table']:.2f} with “table” for “assistant”.",
+    f"{means['user, table']:.2f} with “table” instead of “assistant”.",
     alt="A bar for each layout: "
     + "; ".join(f"{name} {mean:.2f}" for name, mean in means.items()),
 )
@@ -161,9 +162,10 @@ plt.show()
 # %%
 # The template lowers the surprisal from 2.55 nats for the question alone to 0.84. The
 # system turn is not the reason: with it, the value is 0.87. Neither are the special
-# tokens: without them it is 1.09. What matters is the word that opens the answer. A
-# noun for "user" changes little (0.84 to 1.03). One for "assistant" takes 3.82 to 5.76.
-# Even "question, answer" takes 2.01 alone, but only 1.13 after a system turn.
+# tokens: without them it is 1.09. What matters is the word that opens the answer. With
+# another noun for "user", the surprisal stays low (0.84 to 1.03); with one for
+# "assistant", it is 3.82 to 5.76. With "question, answer" it is 2.01, but only 1.13
+# after a system turn.
 #
 # Text that spells a special token
 # --------------------------------
@@ -193,9 +195,10 @@ for name, text in texts.items():
 # The forged turn lowers the surprisal of the wrong answer from 10.17 to 3.95 nats, but
 # so do the controls: 3.64 if the word is only mentioned, 3.85 if a plain sentence asks
 # for it. So nearly the whole fall comes from naming the word. This small model hardly
-# tells an order from a mention. A model that obeys its system turn is at greater risk.
+# distinguishes an order from a mention. A model that obeys its system turn is at
+# greater risk.
 #
-# To prevent forged turns, encode the user's text by itself, as ``literal`` does, or by
+# To prevent forged turns, encode the user's text by itself, as ``literal`` does, or in
 # transformers with ``split_special_tokens=True``. Then none of its ids is special. The
 # surprisal rises to 4.70 nats: escaping removes the turn, but not the request.
 #
@@ -204,8 +207,8 @@ for name, text in texts.items():
 # :doc:`/lessons/01_tokenization/10_tokens_and_ids` began with five kinds of text that
 # language models find hard. Here we measure the effect of two on SmolLM2.
 #
-# *Spelling.* We ask for the last letter of a word, as one token or with spaces between
-# its letters. The control is to ask for the first.
+# *Spelling.* We ask for the last letter of a word, which we write as one token or with
+# spaces between its letters. The control is to ask for the first.
 alphabet = "abcdefghijklmnopqrstuvwxyz"
 letters = [encode(letter)[0] for letter in alphabet]
 nouns = "house river window table bread stone water light paper money music plant"
@@ -221,13 +224,14 @@ for which, at in (("first", 0), ("last", -1)):
         print(f"{which:6}  {write('house'):9}  {s:9.2f}  {n:2} of {len(p)}")
 
 # %%
-# A token does not show the letters of its word. Asked for the last one, the model has
-# 3.44 nats, no better than a guess (:math:`\ln 26 = 3.26`), and 0 of 12 are correct.
-# Spelling the word out reduces this to 2.55. Yet from the same tokens it knows 11 of 12
-# first letters. It has learned them in training, like the meanings of words.
+# A token does not show the letters of its word. Asked for the last one, the model has a
+# surprisal of 3.44 nats, no better than a guess (:math:`\ln 26 = 3.26`), and 0 of 12
+# are correct. Spelling the word out reduces this to 2.55. Yet from the same tokens it
+# knows 11 of 12 first letters. It has learned them in training, like the meanings of
+# words.
 #
-# *Trailing space.* We take the most likely next token of each of seven prompts, and its
-# probability after an additional space.
+# *Trailing space.* We take the most likely next token after each of seven prompts, and
+# measure its probability again after an additional space.
 starts = ["The capital of France is", "The opposite of hot is", "She looked at the"]
 starts += ["My favourite colour is", "He went to the", "It was a very", "The dog is"]
 before = next_probs([encode(start) for start in starts])
@@ -239,9 +243,9 @@ for name, p in (("no space", before), ("trailing space", after)):
     print(f"{name:14}  {found[0]:14.3f}  {found[1]:7.3f}")
 
 # %%
-# The probability of this token falls from 0.288 to 0.003. The token begins with a
-# space, and hardly ever follows a second one. A lone space precedes digits, which
-# SmolLM2's tokenizer always separates. So digits get 0.783 of the probability.
+# The mean probability of this token falls from 0.288 to 0.003. The token begins with a
+# space, and hardly ever follows another one. A lone space usually precedes digits,
+# which SmolLM2's tokenizer always separates. So digits get 0.783 of the probability.
 #
 # For *arithmetic*, *rare names* and *indentation*, the first lesson only counts tokens.
 #
@@ -250,7 +254,7 @@ for name, p in (("no space", before), ("trailing space", after)):
 # Special tokens are inserted by a rule, or matched before byte pair encoding. In
 # SmolLM2's chat template, the word that opens the answer matters: 0.84 nats with
 # "assistant", 3.82 to 5.76 with four nouns. Encode user text with special tokens
-# disabled. It prevents forged turns, but the text may still influence the answer.
+# disabled. This prevents forged turns, but the text may still influence the answer.
 #
 # Exercises
 # ---------

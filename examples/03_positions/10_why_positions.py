@@ -3,9 +3,9 @@ Positional encodings: why attention needs them
 ==============================================
 
 “The dog chased the cat” and “The cat chased the dog” consist of the same tokens. Can
-attention, the part of a transformer in which tokens meet, tell them apart? After this
-lesson you can write attention in ten lines, prove what it knows about the order of the
-tokens, and say what a positional encoding has to provide.
+attention, the part of a transformer in which tokens interact, tell them apart? After
+this lesson you can write attention in ten lines, prove what it knows about the order of
+the tokens, and say what a positional encoding has to provide.
 """
 
 # %%
@@ -28,10 +28,10 @@ tokens, and say what a positional encoding has to provide.
 # :math:`QK^\top` is the dot product of query i and key j; a sum of d random products
 # grows like :math:`\sqrt d`, which the division undoes. The softmax
 # (:doc:`/book/terms`) turns each row of scores into weights :math:`\alpha_{ij}` that
-# sum to one. Token i *attends to* token j with weight :math:`\alpha_{ij}`, and gets the
-# average :math:`\sum_j \alpha_{ij} v_j` of the values. A **causal mask** hides later
-# tokens from a query: their scores become minus infinity, and so their weights exactly
-# 0.
+# sum to one. Token i *attends to* token j with weight :math:`\alpha_{ij}`; its output
+# is the weighted average :math:`\sum_j \alpha_{ij} v_j` of the values. A **causal
+# mask** hides later tokens from a query: their scores become minus infinity, and so
+# their weights exactly 0.
 import math
 
 import torch
@@ -47,7 +47,7 @@ def self_attention(x, w_query, w_key, w_value, mask=None):
 
 
 # %%
-# An example for paper: each token is its own query and key; the values are 1, 2 and 6.
+# A worked example: each token is its own query and key; the values are 1, 2 and 6.
 names = ["dog", "chased", "cat"]
 x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]])
 matrices = torch.eye(2), torch.eye(2), torch.tensor([[1.0], [2.0]])
@@ -76,10 +76,11 @@ print("the same from PyTorch's function:", torch.allclose(output, built_in))
 show(names[::-1], *self_attention(x.flip(0), *matrices))
 
 # %%
-# "dog" again gives 0.58 to "cat" and gets 4.02. The rows of the output are permuted as
-# the rows of the input were, and nothing else has changed. Such a function is
-# **permutation equivariant**. Two lines prove it for attention. Let :math:`\Pi` permute
-# the rows, with :math:`\Pi^\top \Pi = I`, and let :math:`S(X)` be the scores:
+# "dog" again attends to "cat" with weight 0.58, and its output is 4.02. The rows of the
+# output are permuted as the rows of the input were, and nothing else has changed. Such
+# a function is **permutation equivariant**. Two lines prove it for attention. Let
+# :math:`\Pi` permute the rows, with :math:`\Pi^\top \Pi = I`, and let :math:`S(X)` be
+# the scores:
 #
 # .. math::
 #
@@ -94,7 +95,7 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # of a transformer treat each token alone, so a stack of layers is equivariant, too.
 #
 # We check this on the first head of the first layer of SmolLM2 (:doc:`/book/model`).
-# Our ten lines know no positions. SmolLM2's positions are rotation angles
+# Our ten lines use no positions. SmolLM2's positions are rotation angles
 # (:doc:`/lessons/03_positions/60_rotary`), which are all 0 if we give every token
 # position 0. Nothing is masked.
 import lmviz
@@ -132,7 +133,7 @@ axes[1].set(title="Reversed order", ylabel="")
 plots.shared_colorbar(axes, "weight")
 query, key = divmod(int(weights.argmax()), len(ids))
 plots.caption(
-    "Without positions and mask, each token attends to the same tokens in any order. "
+    "Without positions or a mask, each token attends to the same tokens in any order. "
     "First head of SmolLM2 on a sentence and on its reversal: the right map is the "
     "left one rotated by 180 degrees.",
     alt="Two attention maps of five tokens. In both, the strongest weight is from "
@@ -168,11 +169,11 @@ for values in torch.tensor([[1.0, 2.0, 6.0], [2.0, 1.0, 6.0]]):
 #
 # How much does SmolLM2 need its positions?
 # -----------------------------------------
-# We run SmolLM2 as it is, then with all positions 0 (*mask only*), then also without
-# mask. First we exchange two words of a prompt and compare the predictions for the next
+# We run SmolLM2 as is, then with all positions 0 (*mask only*), then without a mask as
+# well. First we exchange two words of a prompt and compare the predictions for the next
 # token. The measure is the **total variation** (:doc:`/book/terms`), half the sum of
 # the absolute differences: 0 if two predictions are equal, and at most 1. The control
-# replaces the first word by another one. Then we measure the mean *surprisal* of the
+# replaces the first word with another. Then we measure the mean *surprisal* of the
 # prompt's own tokens (:math:`-\ln p`, in nats): how badly the model predicted them.
 frames = {
     "After the {} chased the {}, it was the": "dog cat mouse",
@@ -185,7 +186,7 @@ frames = {
 
 @torch.no_grad()
 def run(text):
-    """Predictions as it is, with all positions 0, and also without mask: (3, T, V)."""
+    """Return predictions as is, with positions 0, and also with no mask: (3, T, V)."""
     n = len(ids := lm.encode(text))
     later = torch.ones(n, n).triu(1) * torch.finfo().min
     masks = torch.stack([later, later, 0 * later])[:, None]
@@ -214,18 +215,18 @@ for i, name in enumerate(["as it is", "mask only", "no mask"]):
 
 # %%
 # SmolLM2 reacts to the order: exchanging two words changes its prediction as much
-# (0.37) as replacing one (0.35). With the mask only, it is 0.08. Without mask it is
-# 0.00, as the proof says, though replacing a word still has an effect (0.41).
+# (0.37) as replacing one (0.35). With only the mask, the change is 0.08. Without a mask
+# it is 0.00, as the proof says, though replacing a word still has an effect (0.41).
 #
-# Reacting isn't the same as answering rightly: the most likely word is right for both
+# Reacting isn't the same as answering correctly: the most likely word is right for both
 # orders only in the first prompt and the last. That SmolLM2 *needs* its positions shows
 # in the surprisal, which rises from 4.20 to 4.94 nats without them. (Without mask, a
-# token sees the next one.) Models *trained* with a mask only suffer much less.
+# token sees the next one.) Models *trained* with only a mask suffer much less.
 #
 # What a positional encoding should provide
 # -----------------------------------------
 # A **positional encoding** gives each position a *code*: a vector that is added, a
-# rotation, or a bias in the scores. This chapter judges each scheme by five wishes.
+# rotation, or a bias in the scores. This chapter judges each scheme by five criteria.
 #
 # - *unique*: no two positions have the same code;
 # - *bounded*: the numbers don't grow with the length of the text;
@@ -239,8 +240,9 @@ mask alone  inferred  yes      no         partly        yes
 sinusoidal  ?         ?        ?          ?             ?""")
 
 # %%
-# With the mask alone, positions are inferred from the number of visible tokens, so a
-# step counts less and less. :doc:`/lessons/03_positions/20_sinusoidal` fills row two.
+# With the mask alone, positions are inferred from the number of visible tokens, so each
+# further step makes less of a difference. :doc:`/lessons/03_positions/20_sinusoidal`
+# fills row two.
 #
 # Summary
 # -------

@@ -3,7 +3,7 @@ Sinusoidal positional encoding
 ==============================
 
 The first transformer turned each position into a vector of sines and cosines, with
-nothing to learn. Why not simply the number of the position? After this lesson you can
+nothing to learn. Why not simply use the position number? After this lesson you can
 compute the encoding by hand, read its picture, and prove that a step of five positions
 is the same rotation everywhere.
 """
@@ -11,7 +11,7 @@ is the same rotation everywhere.
 # %%
 # Three attempts that fail
 # ------------------------
-# We want a code for position p that fulfils the five wishes of
+# We want a code for position p that meets the five criteria of
 # :doc:`/lessons/03_positions/10_why_positions`. The first idea is the number p itself,
 # the second is p/T, its share of the text's T tokens. The third is to write p in binary
 # digits, one dimension for each digit.
@@ -31,12 +31,12 @@ for p in range(3, 7):
 # - Binary digits are bounded and unique, but from 3 to 4 all three digits change, and
 #   from 4 to 5 only one.
 #
-# Yet binary digits have a good idea: fast digits tell neighbours apart, slow ones tell
-# distant positions apart. What is missing is a smooth change.
+# Yet binary digits contain a good idea: fast digits tell neighbours apart, slow ones
+# tell distant positions apart. What they lack is smooth change.
 #
 # The formula
 # -----------
-# A **sinusoidal encoding** (Vaswani et al., 2017) replaces the digits by waves. For
+# A **sinusoidal encoding** (Vaswani et al., 2017) replaces the digits with waves. For
 # position :math:`p` and pair of dimensions :math:`i = 0, \dots, d/2 - 1`,
 #
 # .. math::
@@ -80,7 +80,7 @@ print("wavelengths:", [round(2 * torch.pi / theta, 1) for theta in (1, 1 / 100)]
 # libraries put all sines first, which only reorders the dimensions, and a few space the
 # frequencies slightly differently.)
 #
-# The package has the same function. We draw it in the size of GPT-2's table (which is
+# The package has the same function. We draw it at the size of GPT-2's table (which is
 # :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024 positions, d =
 # 768.
 from lmviz import positions
@@ -119,7 +119,7 @@ plt.show()
 #
 # A shift is a rotation
 # ---------------------
-# The addition theorems say what a step of k positions does to a pair:
+# The angle addition formulas say what a step of k positions does to a pair:
 #
 # .. math::
 #
@@ -129,7 +129,7 @@ plt.show()
 #    \end{split}
 #
 # The new pair is the old one times a matrix of :math:`\cos(k\theta)` and
-# :math:`\sin(k\theta)`, a rotation in which p does not occur. We apply it to all rows.
+# :math:`\sin(k\theta)`, a rotation that does not depend on p. We apply it to all rows.
 
 
 def shift(encoding, k, base=10_000):
@@ -155,7 +155,7 @@ assert difference < 1e-4
 #
 # The dot product of two codes
 # ----------------------------
-# Attention compares vectors by dot products. For two codes it is
+# Attention compares vectors by their dot product. For two codes, this is
 #
 # .. math::
 #
@@ -200,15 +200,15 @@ plt.show()
 
 # %%
 # - *Codes*: for d = 4, rows 3 and 5 have the dot product :math:`\cos 2 + \cos 0.02`, as
-#   rows 10 and 12 have. For d = 768, distance 5 scores 284.56 on either side of any
+#   do rows 10 and 12. For d = 768, distance 5 scores 284.56 on either side of any
 #   query.
-# - *Random matrix*: neither holds. The same distance scores 15.99 or 30.61, and 5.72 in
-#   the other direction.
+# - *Random matrix*: the score depends on more than distance. The same distance scores
+#   15.99 or 30.61, and 5.72 in the other direction.
 # - *Rotation*: the key five to the left gets the highest score, 384.00, which is the
-#   squared length of a code; five to the right it is lower (261.13).
+#   squared length of a code; the key five to the right scores less (261.13).
 #
-# So pure distance is a property of the codes, which :math:`W_Q` and :math:`W_K` may
-# keep, change to prefer one side, or destroy.
+# So dependence on distance alone is a property of the codes, which :math:`W_Q` and
+# :math:`W_K` may keep, change to prefer one side, or destroy.
 #
 # In the interactive version you can change the base, the width and the position.
 from lmviz import views
@@ -216,9 +216,9 @@ from lmviz import views
 views.positions(title="Sinusoidal positions")
 
 # %%
-# The table of wishes
-# -------------------
-# Here are the wishes of :doc:`/lessons/03_positions/10_why_positions`, and the schemes
+# The table of criteria
+# ---------------------
+# Here are the criteria of :doc:`/lessons/03_positions/10_why_positions` and the schemes
 # so far. "Defined" means that there is a value at any position; "yes" would mean that
 # models also work there.
 print("""\
@@ -230,8 +230,8 @@ binary digits  yes       yes      no         defined       yes
 sinusoidal     yes       yes      yes        defined       yes""")
 
 # %%
-# A sinusoidal code has a value at any position, but models trained with it predict
-# worse soon after the training length (Press et al., 2022), as
+# A sinusoidal code has a value at any position, but the predictions of models trained
+# with it soon get worse beyond the training length (Press et al., 2022), as
 # :doc:`/lessons/03_positions/50_relative_position_biases` measures.
 #
 # Summary

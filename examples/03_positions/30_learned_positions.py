@@ -2,9 +2,9 @@
 Learned position embeddings
 ===========================
 
-GPT-2 has no formula for positions. It has a table with one row for each position, as it
-has one for each token, and training fills it. After this lesson you can say what
-training makes of such a table, and test what a model uses it for.
+GPT-2 has no formula for positions. It has a table with one row for each position, just
+as it has a table with one row for each token, and learns both. After this lesson you
+can say what structure training gives such a table, and test what a model uses it for.
 """
 
 # %%
@@ -21,7 +21,7 @@ training makes of such a table, and test what a model uses it for.
 #
 # where :math:`E` is the table of token embeddings. Like every other weight, P starts
 # with random numbers and is learned by gradient descent on the loss, the number that
-# training makes small (:doc:`/book/terms`). Here are three positions of width two and a
+# training minimises (:doc:`/book/terms`). Here are three positions of width two and a
 # text of two tokens, which uses the first two rows.
 import torch
 
@@ -56,9 +56,9 @@ for word, choice in zip(story.split()[1:], language.parse(story.split()), strict
         sentence, asked = [], []
 
 # %%
-# The first two sentences tell facts, which can't be predicted. *Recall* and *owner* ask
-# for these facts again, *agreement* asks for "her" or "his", and *reference* asks what
-# was new. The other two kinds should need positions. The time of day (*position*)
+# The first two sentences state facts, which can't be predicted. *Recall* and *owner*
+# ask for these facts again, *agreement* asks for "her" or "his", and *reference* asks
+# what was new. The other two kinds should need positions. The time of day (*position*)
 # depends on the position of the word and on nothing else: it changes every eight
 # positions. In a *song*, the notes are repeated, so the model has to find the note
 # *after* an earlier copy (:doc:`/lessons/04_attention/40_what_heads_do`).
@@ -67,7 +67,7 @@ for word, choice in zip(story.split()[1:], language.parse(story.split()), strict
 # -------------------------
 # We compare the table before and after training. The measure is the mean cosine of rows
 # that are k positions apart, after subtracting the mean row. We take only the middle of
-# the stories: earlier, all of them consist of two facts, and later they begin to end.
+# the stories: before it, all of them state two facts; after it, some begin to end.
 import copy
 
 import lmviz
@@ -114,7 +114,7 @@ show("after training", after)
 #
 # Every table has exactly one such sum, its *Fourier transform*. The waves are
 # orthogonal, so each has its *share* of the table's sum of squares (without the mean
-# :math:`\bar P`). For paper, we take one column of four numbers.
+# :math:`\bar P`). As a worked example, we take one column of four numbers.
 
 
 def wave(k, n):
@@ -138,8 +138,8 @@ for k in (1, 2):
 
 # %%
 # The column 3, 0, -1, -2 is the sum of a slow wave 2, 1, -2, -1 and a fast one 1, -1,
-# 1, -1. The slow one has the larger sum of squares, 10 against 4. Now the 60 rows of
-# the toy's table that stories reach. There, wave k has a *period* of 60/k rows.
+# 1, -1. The slow one has the larger sum of squares, 10 against 4. Now we take the 60
+# rows of the toy's table that stories reach. There, wave k has a *period* of 60/k rows.
 
 
 def share(table, turns):
@@ -156,9 +156,9 @@ show("without fast waves", after[:N] - part(after[:N], FAST))
 
 # %%
 # Training has made these four waves large. The *slow* ones, with periods of 60 and 30
-# rows, have grown from 6.7% to 27.9%. These periods mean no rhythm, since any gradual
-# change from the first row to the last is in these two waves. The *fast* ones, with
-# periods of about 2.4, have grown from 6.9% to 15.5%. They explain the cosines: 5
+# rows, have grown from 6.7% to 27.9%. These periods are not a rhythm: any gradual
+# change from the first row to the last shows up in these two waves. The *fast* ones,
+# with periods of about 2.4, have grown from 6.9% to 15.5%. They explain the cosines: 5
 # positions are about two periods, 4 positions one and two thirds.
 #
 # The last line has the cosines of the trained table without its fast waves, at the same
@@ -184,7 +184,7 @@ for ax, (title, table) in zip(axes, tables.items(), strict=True):
 plots.shared_colorbar(axes, "cosine")
 plots.caption(
     "Training makes near rows similar on average, with a fast wave on top. Cosine of "
-    f"every two rows from {FIRST} to {LAST}. The stripes of the trained table "
+    f"each pair of rows from {FIRST} to {LAST}. The stripes of the trained table "
     "disappear with the fast waves.",
     alt="Three heatmaps of 31 by 31 cosines. The first is pale except for its "
     "diagonal; the second has stripes parallel to the diagonal; the third has a broad "
@@ -235,13 +235,14 @@ for name, removed in parts.items():
 # The columns are shares of right answers, the last one for the worst of the other four
 # kinds. Without the slow waves, the times of day suffer most (0.64). Random numbers of
 # the same size do no harm, so it matters *which* pattern is missing. Without the fast
-# waves, only the notes suffer (0.86). Presumably songs need them to tell a position
-# from the next; why their period is 2.4, the experiment doesn't say. The waves in
-# between have the largest share, but cost no notes and fewer times of day (0.87).
+# waves, only the notes suffer (0.86). Presumably songs need them to tell one position
+# from the next; the experiment doesn't say why their period is 2.4. The waves in
+# between have the largest share, but removing them costs no notes and fewer times of
+# day (0.87).
 #
 # Where the table ends
 # --------------------
-# No story reached the last rows. What has become of their lengths?
+# No story reached the last rows. This is how training changed their lengths.
 size = after.norm(dim=1) / before.norm(dim=1)
 print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean():.2f}")
 
@@ -252,9 +253,9 @@ print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean()
 #
 # GPT-2's table is ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``.
 # In it, too, nearby rows are similar (Wang and Chen, 2020); drawn in three dimensions,
-# they wind like a screw (Yedidia, 2023). By the wishes of
-# :doc:`/lessons/03_positions/10_why_positions`, the *same step* is "partly", since
-# distance determines the similarity of learned rows only on average:
+# they form a helix (Yedidia, 2023). By the criteria of
+# :doc:`/lessons/03_positions/10_why_positions`, learned rows have the *same step* only
+# "partly", since distance determines their similarity only on average:
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
 sinusoidal  yes       yes      yes        defined       yes
@@ -277,9 +278,10 @@ learned     yes       yes      partly     no            T x d""")
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Later ones, since the slow waves now say that it is eight positions later. About
-#    one answer in five becomes wrong, and nearly all of these are later times, such as
-#    "evening" for "morning". The others stay right: the model has more than slow waves.
+#    They become later, since the slow waves now say that it is eight positions later.
+#    About one answer in five becomes wrong, and nearly all of these are later times,
+#    such as "evening" for "morning". The others stay right: the model has more than
+#    slow waves.
 #
 # Further reading
 # ---------------

@@ -3,9 +3,9 @@ Token plus position: the input of the first block
 =================================================
 
 GPT-2 adds two vectors for each token, one for what the token is and one for where it
-is. Why does the sum not mix up the two? After this lesson you can rebuild the input of
-the first block, say what the sum does to attention scores, and recognise a position
-that was added too late.
+is. Why doesn't the sum mix them up? After this lesson you can rebuild the input of the
+first block, say what the sum does to attention scores, and recognise a position that
+was added too late.
 """
 
 # %%
@@ -18,7 +18,7 @@ that was added too late.
 #
 #    x_t = E_{w_t} + P_t .
 #
-# Here is a vocabulary of three tokens, width two, and a text in which token 2 is there
+# Here is a vocabulary of three tokens, width two, and a text in which token 2 occurs
 # twice.
 import torch
 
@@ -34,8 +34,8 @@ for t, w in enumerate(ids.tolist()):
 # %%
 # Token 2 enters as (3.1, 2.0) at position 0 and as (2.9, 2.3) at position 2. The
 # difference of the two is a difference of two rows of P, whatever the token is. Apart
-# from the causal mask (:doc:`/book/terms`), this is all that the blocks get to know
-# about the order.
+# from the causal mask (:doc:`/book/terms`), this is all the information that the blocks
+# receive about the order.
 #
 # The model's own tensor
 # ----------------------
@@ -70,8 +70,8 @@ assert difference < 1e-4
 # %%
 # Can the sum be taken apart again?
 # ---------------------------------
-# A sum doesn't say what its summands were: (3, 2) could be (1, 0) plus (2, 2). It is
-# different if tokens and positions have directions of their own. If all tokens are on
+# A sum doesn't say what its summands were: (3, 2) could be (1, 0) plus (2, 2). That
+# changes if tokens and positions have directions of their own. If all tokens are on
 # the first axis and all positions on the second, (3, 2) can only be (3, 0) plus (0, 2).
 #
 # We add each of the 60 positions that the toy's stories reach to each of its tokens,
@@ -110,7 +110,7 @@ for name, (tokens, rows) in pairs.items():
 # In the toy, the nearest token is the right one for 92% of the sums, and the nearest
 # position for 99%. For random tables of width 96 it is 100%, for width 8 only 49% and
 # 38%. So the reason is the width rather than the training. The last column, the mean
-# size of the cosine of a token and a position, says why: random directions are nearly
+# absolute cosine of a token and a position, says why: random directions are nearly
 # orthogonal in 96 dimensions (0.08) and less so in 8 (0.29). Models of real size are
 # wider still.
 #
@@ -125,7 +125,7 @@ for name, (tokens, rows) in pairs.items():
 #    (x + p) \cdot (y + q) = x \cdot y + x \cdot q + p \cdot y + p \cdot q .
 #
 # With sinusoidal positions of width two, (sin p, cos p), we move a pair of tokens three
-# positions further.
+# positions to the right.
 from lmviz import positions
 
 x, y = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
@@ -212,12 +212,12 @@ plt.show()
 # Where other models add positions
 # --------------------------------
 # GPT-2 adds positions once, before the first block. The Universal Transformer (Dehghani
-# et al., 2019) applies the same block again and again, and adds positions before each
-# time. DeBERTa (He et al., 2021), which is trained to fill in masked words, uses
+# et al., 2019) applies the same block repeatedly, and adds positions before each
+# application. DeBERTa (He et al., 2021), which is trained to fill in masked words, uses
 # relative positions in its attention and adds absolute ones late, but before the last
-# layers, which predict the masked words from them.
+# layers, which use them to predict the masked words.
 #
-# Which schemes fulfil the wish for the same step, in the code and in the score?
+# Which schemes meet the *same step* criterion, in the code and in the score?
 print("""\
 scheme             same step in the code  same step in the score
 sinusoidal, added  yes                    one term of four, at best
@@ -226,16 +226,16 @@ biases (3.5)       no code                yes
 rotary (3.6)       yes                    yes""")
 
 # %%
-# For sinusoidal codes it is one term at best, if the matrices keep it. Learned codes
-# give no term that depends on the distance alone. Biases and rotations act in the
-# score.
+# For sinusoidal codes, at best one term of the score depends on the distance alone, if
+# the matrices preserve this. Learned codes give no such term. Biases and rotations act
+# in the score.
 #
 # Summary
 # -------
 # - In GPT-2 the first block reads :math:`x_t = E_{w_t} + P_t`, which is
 #   ``hidden_states[0]``. With rotary positions, it reads the embedding alone.
 # - A sum in many dimensions can be taken apart: in the toy, 92% of the tokens and 99%
-#   of the positions are found again.
+#   of the positions are recovered.
 # - A score of two sums has four terms. At best one of them depends on the distance
 #   alone, if the codes are sinusoidal and the matrices between them keep this property.
 # - A position that is added to the last state is noise: it changes the prediction as
@@ -243,15 +243,16 @@ rotary (3.6)       yes                    yes""")
 #
 # Exercises
 # ---------
-# **1.** Multiply ``code`` by ten. What do you expect for prompts with equally many
-# tokens?
+# **1.** Multiply ``code`` by ten. What do you expect for prompts with the same number
+# of tokens?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The same most likely token: the code is now much longer than the state and decides
-#    alone, and equally long prompts get the same code. It is "overall" for both prompts
-#    of five tokens, "while" for both of eight. The total variation is nearly 1.
+#    The same most likely token: the code is now much longer than the state and
+#    dominates the logits, and equally long prompts get the same code. It is "overall"
+#    for both prompts of five tokens, "while" for both of eight. The total variation is
+#    nearly 1.
 #
 # **2.** Choose tables E and P of width two in which x·q and p·y are always 0.
 #

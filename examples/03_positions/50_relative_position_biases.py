@@ -3,9 +3,9 @@ Relative position biases: Shaw, T5 and ALiBi
 ============================================
 
 Position embeddings change the token vectors, and attention has to work out distances
-from them. Can the distance enter the attention score directly? Afterwards you can
-compute the biases of T5 and ALiBi, and you have measured how ALiBi does in texts longer
-than those of its training.
+from them. Can the distance enter the attention score directly? After this lesson you
+can compute the biases of T5 and ALiBi, and measure how a model with ALiBi does on texts
+longer than those it was trained on.
 """
 
 # %%
@@ -21,8 +21,8 @@ than those of its training.
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{l \le i} \exp(s_{il})} .
 #
 # Token vectors stay as they are; :math:`d` is the width of a query. Take the third of
-# three tokens, whose keys all match equally well (score 0), and subtract half the
-# distance as a penalty. The softmax divides each exponential by their sum.
+# three tokens as the query, let all keys match it equally well (score 0), and subtract
+# half the distance as a penalty. The softmax divides each exponential by their sum.
 import torch
 
 distance = torch.tensor([2.0, 1.0, 0.0])  # of the keys from the third token
@@ -52,9 +52,9 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
 # T5: one number for each bucket of distances
 # -------------------------------------------
 # T5 (Raffel et al., 2020) learns only a number :math:`b_h(i - j)` for each head
-# :math:`h`, and leaves out the division by :math:`\sqrt d`. Short distances have a
-# number each. Longer ones share it in *buckets*, whose limits grow geometrically up to
-# the distance :math:`r_{\max}`; all larger distances are in the last bucket. With
+# :math:`h`, and leaves out the division by :math:`\sqrt d`. Each short distance has its
+# own number. Longer ones share numbers in *buckets*, whose limits grow geometrically up
+# to the distance :math:`r_{\max}`; all larger distances are in the last bucket. With
 # :math:`n` buckets, a distance :math:`r \ge n/2` is in bucket
 #
 # .. math:: \min\left(n - 1,\ \frac n2 + \left\lfloor \frac n2 \,
@@ -96,8 +96,8 @@ print(f"largest absolute difference from transformers' buckets: {difference:.1e}
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. Both are in the last bucket. A longer text has no untrained bucket, but all of
-#    its far keys are equally far.
+#    No. Both are in the last bucket. A longer text has no untrained bucket, but its far
+#    keys all look equally far.
 #
 # ALiBi: a linear penalty
 # -----------------------
@@ -128,14 +128,14 @@ print(f"equal weights:  they get {10 / 100:.2f}")
 #
 # BLOOM, a large model with ALiBi, adds :math:`m_h j` instead, the slope times the
 # position of the key. That is our bias plus :math:`m_h i`, the same number for all keys
-# of query :math:`i`, and a softmax ignores such a number (:doc:`/book/terms`).
+# of query :math:`i`, and a softmax ignores an added constant (:doc:`/book/terms`).
 #
 # Train short, test long
 # ----------------------
-# ALiBi is for **extrapolation**: reading texts longer than those in training. We train
-# four models of one layer to predict the next byte of Python's manual in texts of 32
-# bytes. Then we measure their loss, the mean surprisal in nats (:doc:`/book/terms`), in
-# test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
+# ALiBi is meant for **extrapolation**: reading texts longer than those in training. We
+# train four one-layer models to predict the next byte of the Python manual in texts of
+# 32 bytes. Then we measure their loss, the mean surprisal in nats (:doc:`/book/terms`),
+# in test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
 # shortest they have a context of 17 to 32 bytes. The control is a model without
 # positions.
 from pydoc_data.topics import topics
@@ -214,11 +214,12 @@ plt.show()
 # One decimal is printed, since small training runs differ between machines. At the
 # trained length, all three schemes are better than the control (2.2). At twice that
 # length, learned positions reach rows of their table that were never trained, and
-# sinusoidal ones give vectors that never occurred; both losses jump from 2.0 to 2.7.
+# sinusoidal ones give vectors never seen in training; both losses jump from 2.0 to 2.7.
 # ALiBi stays at 2.1 even at four times the length.
 #
-# The control hardly rises either (from 2.2 to 2.3): it has no positions that could be
-# untrained. ALiBi shares this advantage, and it also knows the order of near bytes.
+# The control's loss hardly rises either (from 2.2 to 2.3): it has no positions that
+# could be untrained. ALiBi shares this advantage, and it also knows the order of near
+# bytes.
 #
 # ALiBi's loss doesn't fall with more context, though. Do distant bytes get no weight?
 # Here are the weights of the last query in the texts of 128 bytes, head by head.
@@ -226,17 +227,17 @@ part, x = model.block.self_attn, model.block.norm1(model.embed(texts[2][:, :-1])
 mask = model.bias(128).repeat(len(x), 1, 1)
 _, weights = part(x, x, x, attn_mask=mask, average_attn_weights=False)
 far = weights[:, :, -1, :-32].sum(-1).mean(0).tolist()  # one number per head
-print("slope  weight of the bytes 32 and more back")
+print("slope  weight of the bytes 32 or more back")
 for slope, weight in zip(positions.alibi_slopes(4), far, strict=True):
     print(f"1/{1 / slope:<4.0f} {weight:.1f}")
 print(f"equal  {96 / 128:.1f}")
 
 # %%
-# They do get weight. In the two heads of the smallest slopes, bytes beyond the trained
-# length have 0.5 and 0.7 of it, not much less than with equal weights (0.8). This small
-# model just makes no use of them. If each prediction has the full context, as here,
-# Press et al. (2022, appendix B) also find that more context does no good. So ALiBi
-# reads longer texts without harm; that it gains from them doesn't follow.
+# They do get weight. In the two heads with the smallest slopes, bytes beyond the
+# training length get 0.5 and 0.7 of it, not much less than with equal weights (0.8).
+# This small model just makes no use of them. If each prediction has the full context,
+# as here, Press et al. (2022, appendix B) also find that more context does no good. So
+# ALiBi reads longer texts without harm; it doesn't follow that it gains from them.
 #
 # Summary
 # -------
@@ -256,9 +257,9 @@ print(f"equal  {96 / 128:.1f}")
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Yes: the loss at 64 bytes is 2.2 instead of 2.7, as at 32 bytes, since all rows
-#    occur in training. But 2.2 is also the loss without positions: so short a training
-#    makes no use of positions that shift.
+#    Yes: the loss at 64 bytes is 2.2, the same as at 32, instead of 2.7, since all rows
+#    occur in training. But 2.2 is also the loss without positions: in such a short
+#    training run, the model doesn't learn to use positions that shift.
 #
 # Further reading
 # ---------------

@@ -3,13 +3,13 @@ Rotary position embeddings: rotating queries and keys
 =====================================================
 
 Most current language models, SmolLM2 among them, rotate queries and keys by angles that
-grow with the position. Why does the score then depend on the distance alone? Afterwards
-you can write the rotation, prove this, and reproduce SmolLM2's own keys.
+grow with the position. Why does the score then depend on the distance alone? After this
+lesson you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 """
 
 # %%
-# One pair, 30 degrees a position
-# -------------------------------
+# One pair, 30 degrees per position
+# ---------------------------------
 # Take a query and a key of two dimensions. **Rotary position embeddings** (RoPE; Su et
 # al., 2021) rotate the vector at position :math:`p` by the angle :math:`p\theta`. A
 # rotation is multiplication by a matrix:
@@ -18,8 +18,8 @@ you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 #    \sin p\theta & \cos p\theta \end{pmatrix} .
 #
 # For an example on paper, let :math:`\theta` be 30 degrees. The function below rotates
-# row :math:`p` of a matrix by position :math:`p`. A row may hold several pairs, each
-# with its own angle.
+# row :math:`p` of a matrix as the vector at position :math:`p`. A row may hold several
+# pairs, each with its own angle.
 import math
 
 import torch
@@ -43,12 +43,11 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
 # %%
 # The query is (1, 0). The key of the first two rows is (1, 0), too. Positions 5 and 3
 # give the dot product 0.500, and so do positions 12 and 10: only the distance matters.
-# The key of the last two rows is (0, 1). If it comes two positions before the query,
-# the product is 0.866, and two positions after, −0.866. So a score can tell left from
-# right.
+# The key of the last two rows is (0, 1). Two positions before the query, it gives the
+# product 0.866; two positions after it, −0.866. So a score can tell left from right.
 #
-# The proof takes two lines. The transpose of a rotation is the rotation back, and the
-# angles of successive rotations add:
+# The proof takes two lines. The transpose of a rotation is its inverse, and the angles
+# of successive rotations add up:
 #
 # .. math::
 #    \begin{split}
@@ -56,14 +55,14 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
 #    (R(m)\, q)^\top (R(n)\, k) &= q^\top R(m)^\top R(n)\, k = q^\top R(n - m)\, k .
 #    \end{split}
 #
-# Of the two positions, only the difference is left.
+# Only the difference between the two positions remains.
 #
 # Does the length of a query grow with its position?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. A rotation keeps lengths, so scores stay bounded in a text of any length.
+#    No. A rotation preserves lengths, so scores stay bounded however long the text.
 #
 # Many pairs, many frequencies
 # ----------------------------
@@ -108,8 +107,8 @@ axes[0].set(xlabel="position of the key", ylabel="position of the query")
 axes[1].plot(by_distance)
 axes[1].set(title="Two equal vectors", xlabel="distance", ylabel="dot product")
 plots.caption(
-    "The score depends only on the distance. Left: one query and one key of width 64, "
-    "at every pair of positions: each diagonal is constant. Right: equal vectors score "
+    "The score depends only on the distance. Left: with one query and one key of width "
+    "64 everywhere, each diagonal is constant. Right: equal vectors score "
     f"1 at distance 0, and {by_distance[10:].mean():.2f} on average beyond 10.",
     alt="Left: a square heatmap with stripes parallel to the diagonal. Right: a curve "
     "that falls steeply within a few positions and then slowly, with ripples.",
@@ -136,7 +135,7 @@ views.positions(title="Rotary positions", kind="rotary")
 # layer; values are not rotated. The order matters. Rotated after the projections, query
 # and key give :math:`q^\top R(m)^\top R(n)\, k`, and the two rotations combine. If the
 # inputs :math:`x` and :math:`y` of the projections are rotated instead, the score is
-# :math:`x^\top R(m)^\top W_Q W_K^\top R(n)\, y`. Now matrices are between the
+# :math:`x^\top R(m)^\top W_Q W_K^\top R(n)\, y`. Now two matrices separate the
 # rotations, and the score depends on both positions. We compute the scores both ways,
 # with random matrices and the vectors of the figure as inputs. A score that depends on
 # the distance alone doesn't change along a diagonal.
@@ -151,17 +150,17 @@ for name, products in {"after": late, "before": early}.items():
     print(f"{name:7}  {{:<11.2f}}  {{:<14.2f}}  {{:.2f}}".format(*numbers))
 
 # %%
-# Rotated after the projections, the scores don't change along a diagonal. Rotated
-# before, they change from one position to the next by 2.29 on average and by up to
-# 10.06, while their standard deviation is 6.25.
+# With the rotation after the projections, the scores don't change along a diagonal.
+# With the rotation before, they change from one position to the next by 2.29 on average
+# and by up to 10.06, while their standard deviation is 6.25.
 #
 # Two ways to pair dimensions
 # ---------------------------
 # The paper and GPT-J pair *neighbours*: dimension 0 with 1, 2 with 3. GPT-NeoX, and
 # Llama in ``transformers``, pair the *halves*: dimension 0 with 32, 1 with 33. A
-# permutation of the dimensions translates one into the other: halves rotate like
-# neighbours in vectors whose dimensions were sorted as follows. A model works only with
-# the pairing of its training, and no shape tells which one that is.
+# permutation of the dimensions translates one into the other: rotating halves is the
+# same as rotating neighbours once the dimensions are sorted as follows. A model works
+# only with the pairing it was trained with, and no tensor's shape reveals it.
 order = torch.arange(64).reshape(2, 32).T.flatten()
 print("order:", *order[:6].tolist())
 halves = positions.rotary(query.expand(100, -1))
@@ -201,9 +200,9 @@ for name, ours, theirs in (
     assert difference < 1e-4
 
 # %%
-# SmolLM2 has the base 100,000 and pairs halves. Its layer has nine query heads, but
-# only three of keys, each shared by three queries. That our keys equal the cached ones
-# shows that base, pairing and order of the steps are right.
+# SmolLM2 has the base 100,000 and pairs halves. Each layer has nine query heads but
+# only three key heads, each shared by three query heads. Our keys equal the cached
+# ones, which shows that the base, the pairing and the order of the steps are right.
 #
 # Other families differ. GPT-J pairs neighbours, and both GPT-J and GPT-NeoX rotate only
 # the first quarter of a head's dimensions; the others carry no position. The package

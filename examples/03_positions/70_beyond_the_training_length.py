@@ -2,10 +2,10 @@ r"""
 Beyond the training length: scaling rotary positions
 ====================================================
 
-A model with rotary positions has learned from texts of a limited length. What breaks in
-a longer one, and can it be repaired without training a new model? Afterwards you can
-tell which angles of a model are untrained, and apply position interpolation, a larger
-base, YaRN and Llama 3's rule.
+A model with rotary positions is trained on texts of a limited length. What breaks in a
+longer one, and can it be repaired without training a new model? After this lesson you
+can tell which angles of a model are untrained, and apply position interpolation, a
+larger base, YaRN and Llama 3's rule.
 """
 
 # %%
@@ -14,7 +14,7 @@ base, YaRN and Llama 3's rule.
 # Take the smallest case: width :math:`d = 4`, so two pairs of dimensions, which rotate
 # by the angles :math:`p` and :math:`p/100` at position :math:`p`
 # (:doc:`/lessons/03_positions/60_rotary`). The model was trained on eight positions,
-# and we want sixteen. The fast pair completed a full turn in training, so it has met
+# and we want sixteen. The fast pair completed a full turn in training, so it has seen
 # angles all around the circle. The slow pair has not: at position 14 it reaches 0.14,
 # twice its largest angle in training, 0.07.
 #
@@ -67,7 +67,7 @@ print(f"pairs that never complete a turn: {(turns < 1).sum()}")
 #
 # The gap test
 # ------------
-# A text of more than 8,192 tokens takes long to compute, but there is a shortcut: split
+# A text of over 8,192 tokens is expensive to process, but there is a shortcut: split
 # a short text into two halves, and add a *gap* to the positions of the second. Only the
 # distances between the halves are new then; those within a half stay the same. Our
 # passages are from Python's manual, and each half has 12 tokens. We measure the
@@ -104,8 +104,9 @@ def gap_test(theta, gap, scale=1.0, alone=False):
 # The function gives the model's rotary module other frequencies and, for YaRN below, a
 # factor. It runs all passages with the new positions, and reads the log-probability of
 # each token of the second half. The control is the second half *alone*, where the mask
-# hides the first half. The *gain* is what the first half is worth: how much lower the
-# surprisal is than alone. Each mean has its standard error over the passages.
+# hides the first half. The *gain* is what the first half is worth: how far the
+# surprisal falls below the control's. Each mean is printed with its standard error over
+# passages.
 def mean(values):
     return f"{values.mean():.2f} ± {values.std() / len(values) ** 0.5:.2f}"
 
@@ -136,18 +137,19 @@ for name, (frequencies, gap) in tests.items():
 #
 # Slow only the slow pairs: YaRN and Llama 3
 # ------------------------------------------
-# Frozen pairs can't tell any distance, so they are no solution for long texts. **YaRN**
+# Frozen pairs encode no distance, so they are no solution for long texts. **YaRN**
 # (Peng et al., 2024) mixes the trained and the interpolated frequency of each pair,
 #
 # .. math:: \theta_i' = \gamma_i\, \theta_i + (1 - \gamma_i)\, \frac{\theta_i}{s} .
 #
-# The weight :math:`\gamma_i` is 1 for pairs of at least 32 turns in training, and 0 for
-# those of less than one. Between them it falls linearly with :math:`r_i` in the paper,
-# and with :math:`i` in the published code. YaRN also multiplies rotated queries and
-# keys by :math:`0.1 \ln s + 1`. Scores grow by its square, so the weights don't spread
-# over the larger number of keys. The published code of Llama 3.1 has a rule of the same
-# form, with 4 turns in place of 32, linear in :math:`r_i`, and without that factor. We
-# take :math:`s = 4`. In ``transformers``, the configuration names the method.
+# The weight :math:`\gamma_i` is 1 for pairs with at least 32 turns in training, and 0
+# for those with less than one. Between them it falls linearly with :math:`r_i` in the
+# paper, and with :math:`i` in the published code. YaRN also multiplies rotated queries
+# and keys by :math:`0.1 \ln s + 1`. Scores grow by the square of this factor, so the
+# weights don't spread over the larger number of keys. The published code of Llama 3.1
+# has a rule of the same form, with 4 turns in place of 32, linear in :math:`r_i`, and
+# without that factor. We take :math:`s = 4`. In ``transformers``, the configuration
+# names the method.
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -168,7 +170,7 @@ print(f"largest absolute difference from transformers' YaRN: {difference:.1e}")
 assert difference < 1e-6
 
 # %%
-# The package has four methods. "linear" (interpolation), "yarn" and "llama3" have their
+# The package has four methods. "linear" (interpolation), "yarn" and "llama3" take their
 # names from ``transformers``; "ntk" is the larger base. (``transformers`` also has
 # "dynamic", which raises the base as the text grows, and "longrope", which searches for
 # a factor for each pair: Ding et al., 2024.) Here are the gains with each method.
@@ -193,7 +195,7 @@ _, ax = plt.subplots(figsize=(6.08, 2.8), layout="constrained")
 for name, style in zip(scaled, ("-", "--", "-.", ":"), strict=True):
     ax.plot(scaled[name] / theta, style, label=name)
 ax.axvspan(int(high) - 0.5, 31.5, alpha=0.1)
-ax.set(title="Scaled frequency / trained frequency", xlabel="pair", ylabel="quotient")
+ax.set(title="Scaled frequency / trained frequency", xlabel="pair", ylabel="ratio")
 ax.legend()
 plots.caption(
     "YaRN and Llama 3 keep the fast pairs and slow only the others. Each frequency "
@@ -207,20 +209,22 @@ plt.show()
 # Interpolation loses most of the gain even without a gap (0.68 is left of 1.79), since
 # it moves neighbours to angles that the model never saw. The others keep it there. With
 # a gap of 16,000, YaRN and Llama 3's rule have a gain of zero within the error: the far
-# half does no more harm, and no good. A larger base has −0.56, twice the error below.
+# half no longer does harm, but no good either. A larger base has a gain of −0.56, two
+# standard errors below zero.
 #
 # No model was trained further here. Chen et al. and Peng et al. do so after scaling.
-# Many current models raise the base *and* train on with longer texts (Xiong et al.,
-# 2023): Code Llama has the base :math:`10^6`, Llama 3 :math:`500{,}000`.
+# Many current models raise the base *and* continue training on longer texts (Xiong et
+# al., 2023): Code Llama has the base :math:`10^6`, Llama 3 :math:`500{,}000`.
 #
 # The schemes of this chapter
 # ---------------------------
 # A model without positions (**NoPE**) has no angles to run out of. Small ones have
 # generalised best to longer inputs in synthetic tasks (Kazemnejad et al., 2023), but
 # beyond some length they fail, too, as their attention spreads (Wang et al., 2024).
-# And in :doc:`/lessons/03_positions/50_relative_position_biases`, ALiBi was better at
-# every length. The table of wishes is now complete. The code of a bias is that of a
-# distance: T5's is unique only for near keys, and ALiBi's penalty isn't bounded.
+# In :doc:`/lessons/03_positions/50_relative_position_biases`, ALiBi had a lower loss
+# than NoPE at every length. The table of criteria is now complete. A bias encodes
+# distances, not positions: T5's is unique only for near keys, and ALiBi's penalty isn't
+# bounded.
 print("""\
 scheme      unique     bounded  same step  longer texts   cheap
 mask alone  inferred   yes      no         partly         yes
@@ -235,9 +239,10 @@ rotary      yes        yes      yes        after scaling  yes""")
 # -------
 # - Of SmolLM2's 32 pairs, 12 never complete a turn in 8,192 positions. Their new angles
 #   break the model: a first half 16,000 positions back has a gain of −1.26 nats.
-# - Interpolation slows all pairs, a larger base the slow ones more, YaRN and Llama 3
-#   only these. With them, the distant half does no more harm within the error.
-# - No scheme of this chapter fulfils all five wishes without a condition.
+# - Interpolation slows all pairs equally, a larger base slows the slow ones more, and
+#   YaRN and Llama 3 slow only these. With the last two, the distant half no longer does
+#   harm, within the error.
+# - No scheme in this chapter meets all five criteria unconditionally.
 #
 # Exercises
 # ---------
