@@ -3,15 +3,15 @@ The embedding table: from ids to vectors
 ========================================
 
 A token id is a name, not a quantity: ids cannot be added or compared. How does a model
-turn a name into numbers that it can calculate with? By the end you can write the lookup
+turn a name into numbers that it can compute with? By the end you can write the lookup
 as a matrix product, say which rows a text trains, and test what one dimension means.
 """
 
 # %%
 # One-hot vectors
 # ---------------
-# The simplest vector for an id is a **one-hot vector**: as many numbers as the
-# vocabulary has tokens, all 0 except for a 1 at the id's position. Take four tokens.
+# The simplest vector for an id is a **one-hot vector**: it is as long as the
+# vocabulary, and all 0 except for a 1 at the id's position. Take four tokens.
 import torch
 
 one_hot = torch.eye(4)
@@ -19,10 +19,11 @@ print("token 2:", one_hot[2])
 print("cosines:", one_hot @ one_hot.T, sep="\n")  # all lengths are 1
 
 # %%
-# The **cosine** of two vectors is their dot product divided by both of their lengths.
-# It is 1 for the same direction and 0 for a right angle. Any two different one-hot
-# vectors have the cosine 0, so they say nothing about similarity: *dog* is as different
-# from *cat* as from *of*. They are also long: one number per token of the vocabulary.
+# The **cosine** of two vectors is their dot product divided by the product of their
+# lengths. It is 1 for the same direction and 0 for a right angle. The cosine of any two
+# distinct one-hot vectors is 0, so they say nothing about similarity: *dog* is as
+# different from *cat* as from *of*. They are also long: one number per token of the
+# vocabulary.
 #
 # Looking up a row
 # ----------------
@@ -109,7 +110,7 @@ plt.show()
 #
 # Which rows does a text train?
 # -----------------------------
-# The rows are parameters, trained to reduce a loss (:doc:`/book/terms`). The simplest
+# The rows are parameters, trained to reduce a :doc:`loss </book/terms>`. The simplest
 # model has no layers: it reads the row :math:`x` of a token, and gives token :math:`j`
 # the logit :math:`u_j \cdot x`, where :math:`u_j` is row :math:`j` of an output matrix.
 # The softmax of the logits is the prediction :math:`p`; the loss is :math:`-\ln p_t`
@@ -141,8 +142,8 @@ print("prediction of the tied model:", *(f"{p:.2f}" for p in logits.softmax(0)))
 # formula: a training step moves row 0, the correct answer, towards :math:`x`, and rows
 # 1 and 3 away from it, but only a little, since their probabilities are small (0.03 and
 # 0.01). Row 2 is also the input, so it gets the sum of both formulas. SmolLM2 is tied.
-# We repeat the experiment with all of its layers, whose last vectors take the role of
-# :math:`x`.
+# We repeat the experiment with all of its layers; their last vectors now play the role
+# of :math:`x`.
 copy = table.clone().requires_grad_()
 hidden = lm.module.base_model(inputs_embeds=copy[ids][None]).last_hidden_state[0]
 for name, output in (("separate", table), ("tied", copy)):
@@ -152,12 +153,12 @@ for name, output in (("separate", table), ("tied", copy)):
     share = squares[ids.unique()].sum() / squares.sum()
     print(f"{name}: {(squares > 0).sum():,} of {len(table):,} rows get a gradient;")
     print(f"  the sentence's rows hold {share:.0%} of the gradient's squared length")
-print(f"different tokens: {len(ids.unique())}; {lm.module.config.tie_word_embeddings=}")
+print(f"distinct tokens: {len(ids.unique())}; {lm.module.config.tie_word_embeddings=}")
 
 # %%
 # With a separate output matrix, 8 rows get a gradient. With the tied one, all 49,152
 # do, although the rows of the sentence still hold 90% of the gradient's squared length.
-# The sentence has 9 different tokens. Why 8 rows and not 9?
+# The sentence has 9 distinct tokens. Why 8 rows and not 9?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -189,16 +190,17 @@ print(f"standard deviation for frequent words, trained: {pairs[1].std():.2f}")
 # %%
 # In the untrained table, related words are no more similar than any other two. In
 # SmolLM2's, their cosines are between 0.57 and 0.82, far above the baseline for words,
-# 0.18 with a standard deviation of 0.15. Two random tokens have 0.44: most tokens are
-# rare and share a component (:doc:`/lessons/02_embeddings/40_cosine_similarity`).
+# 0.18 with a standard deviation of 0.15. For two random tokens the mean is 0.44: most
+# tokens are rare and share a component (:doc:`lesson 2.4
+# </lessons/02_embeddings/40_cosine_similarity>`).
 #
 # What does one dimension mean?
 # -----------------------------
 # Some dimensions follow the frequency of a token, but none is *the* frequency
 # dimension. Ids are in the order in which the tokenizer learned its tokens, so a small
-# id means, roughly, a frequent token. We correlate each dimension with their order,
-# over all tokens in lower case, and print the three with the largest correlation and
-# one in the middle of the ranking.
+# id means, roughly, a frequent token. We correlate each dimension with this order, over
+# all tokens in lower case, and print the three with the largest correlation and one in
+# the middle of the ranking.
 chosen = torch.tensor([i for i in words if names[i].islower()] or words)
 
 
@@ -219,11 +221,12 @@ print(f"largest correlation, untrained: {id_correlations(untrained).abs().max():
 
 # %%
 # Dimension 31 rises with the id (0.66), from *the* and *and* to beginnings of words
-# such as *dissemin*. It is the most saturated column of the figure. The dimensions 481
-# and 247 fall with the id (−0.66). One in the middle of the ranking says little about
-# frequency (−0.13), and in the untrained table none exceeds 0.03. Do the three measure
-# the same thing? We compare all dimensions with the *direction* in which the rows
-# differ most, their first principal component (:doc:`/lessons/02_embeddings/30_pca`).
+# such as *dissemin*. It is the most saturated column of the figure. Dimensions 481 and
+# 247 fall with the id (−0.66). One in the middle of the ranking says little about
+# frequency (−0.13), and in the untrained table none exceeds 0.03. Do the three
+# strongest measure the same thing? We compare all dimensions with the *direction* in
+# which the rows differ most, their first principal component (:doc:`lesson 2.3
+# </lessons/02_embeddings/30_pca>`).
 rows = table[chosen] - table[chosen].mean(0)
 direction = torch.linalg.eigh(rows.T @ rows).eigenvectors[:, -1]
 along = rows @ direction  # each token's coordinate in this direction
@@ -234,9 +237,9 @@ print(f"their share of its squared length: {direction[order[:3]].square().sum():
 
 # %%
 # The three follow this direction closely (0.97 or more), but account for only 23% of
-# its squared length, and 66 dimensions have a correlation above 0.5 with it. Frequency
-# is one direction spread over dozens of axes; the lesson on cosine similarity removes
-# almost the same one. Correlation does not tell us what the model uses it for.
+# its squared length, and 66 dimensions correlate with it above 0.5. Frequency is one
+# direction spread over dozens of axes; the lesson on cosine similarity removes almost
+# the same one. Correlation does not tell us what the model uses it for.
 #
 # Summary
 # -------

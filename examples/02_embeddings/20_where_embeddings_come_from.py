@@ -2,9 +2,10 @@
 Where embeddings come from: the distributional hypothesis and skip-gram
 =======================================================================
 
-How can a table of numbers learn from text alone that *red* is like *blue*? Afterwards
-you can turn counts of neighbouring words into vectors, do a step of learning by hand,
-train word vectors in seconds, and say what they share with those of a language model.
+How can a table of numbers learn from text alone that *red* is like *blue*? By the
+end you can turn counts of neighbouring words into vectors, do a step of learning by
+hand, train word vectors in seconds, and say what they share with those of a language
+model.
 """
 
 # %%
@@ -52,13 +53,14 @@ for name, rows in (("counts", counts), ("positive PMI", pmi.clamp_min(0))):
 # %%
 # A pair that never occurs has a PMI of :math:`-\infty`. *Positive PMI* replaces
 # negative values by zero. The common context *new* now has no effect: the cosine of
-# *red* and *dog* falls from 0.50 to 0.00. But a row has a number for each context.
+# *red* and *dog* falls from 0.50 to 0.00. But each row still contains one number per
+# context.
 #
 # One step of learning, by hand
 # -----------------------------
 # Short vectors can be learned by prediction. Each word gets a vector :math:`v`, and
 # each context a separate vector :math:`u_c`, since a word is rarely its own context. A
-# softmax over their dot products (:doc:`/book/terms`) predicts the context. Training
+# :doc:`softmax </book/terms>` over their dot products predicts the context. Training
 # moves :math:`v` along the gradient of :math:`\ln p_t`, if context :math:`t` occurred:
 #
 # .. math::
@@ -94,7 +96,7 @@ for _ in range(2):
 #
 # Our text is 1,000 stories in the language of :doc:`the toy </book/toy>`, the book's
 # second model. Its grammar chooses each word from a class, such as colours or animals,
-# so we know which words belong together. The training sees only the stories.
+# so we know which words belong together. Training uses only the stories.
 import itertools
 import textwrap
 
@@ -141,7 +143,7 @@ v, u = skip_gram(pairs)
 # %%
 # The share of words whose nearest neighbour is of the same class is called **purity**
 # in this book (leave-one-out accuracy of the nearest neighbour, not the purity of
-# clusters). The controls: untrained vectors, and training on shuffled text.
+# clusters). The controls are untrained vectors and training on shuffled text.
 def confusions(rows):
     ids = [i for i, word in enumerate(WORDS) if word in class_of]
     nearest = embeddings.cosine(rows[ids], rows[ids]).fill_diagonal_(-2).argmax(1)
@@ -164,13 +166,13 @@ for name, found in tables.items():
 print("window 2:", *confusions(narrow[0]))
 
 # %%
-# With a window of four words, 98% to 100% of the words have a neighbour of their own
-# class, depending on the seed. The shuffled text gives 18% and untrained vectors 9%, so
-# the order of the words made the rows similar. With a window of two, purity is 88%; the
-# last line lists the words whose neighbour is of another class. *Anna* is nearest to
-# *Tom*: no word within two positions of a name tells women from men. *New*, said of
-# things, is nearest to *angry*, said of animals. Why? (The story above ends with such
-# an adjective, *scared*.)
+# With a window of four words, 98% to 100% of the words have a nearest neighbour of
+# their own class, depending on the seed. The shuffled text gives 18% and untrained
+# vectors 9%, so it is the order of the words that makes the rows similar. With a window
+# of two, purity is 88%; the last line lists the words whose neighbour is of another
+# class. *Anna* is nearest to *Tom*: no word within two positions of a name tells women
+# from men. *New*, said of things, is nearest to *angry*, said of animals. Why? (Hint:
+# the story above ends with such an adjective, *scared*.)
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -190,8 +192,9 @@ print("window 2:", *confusions(narrow[0]))
 #    v_w \cdot u_c = \ln \frac{\#(w, c)}{k \, \#(w) \, \#(c) / N}
 #    = \text{PMI}(w, c) - \ln k .
 #
-# Our vectors have only 16 dimensions. We print their difference from PMI and their
-# correlation with it (in brackets: the correlation after training on shuffled text).
+# Our vectors have only 16 dimensions. We print the difference of the dot products from
+# PMI and their correlation with it (in brackets: the correlation after training on
+# shuffled text).
 n = len(WORDS)
 counts = torch.bincount(pairs @ torch.tensor([n, 1]), minlength=n * n).reshape(n, n)
 pmi = (counts * counts.sum() / (counts.sum(1, keepdim=True) * counts.sum(0))).log()
@@ -236,9 +239,9 @@ plt.show()
 # For each token, a language model takes the step that we did by hand: :math:`v` is its
 # last vector, and the :math:`u_c` are the rows of the output matrix. But its :math:`v`
 # is computed from the whole text so far, in order. The toy's table, trained in this
-# way, has a purity of 100%, too. Both tables are *static*: a word has the same row in
-# all contexts. Layers change it
-# (:doc:`/lessons/02_embeddings/60_contextual_embeddings`).
+# way, also reaches a purity of 100%. Both tables are *static*: a word has the same row
+# in all contexts. The layers of a model add the context (:doc:`lesson 2.6
+# </lessons/02_embeddings/60_contextual_embeddings>`).
 #
 # Summary
 # -------
