@@ -2,19 +2,20 @@
 WordPiece, Unigram and SentencePiece
 ====================================
 
-BERT and T5 split words into subwords by other rules than byte pair encoding, and many
-models have a tokenizer from SentencePiece. What do these methods learn from the same
-corpus? After this lesson you can compute each of them on paper, and say what the
-normalization before them changes.
+The tokenizers of BERT and T5 split words by rules other than byte pair encoding, and
+many models use a tokenizer made with SentencePiece. What do these methods learn from
+the same corpus? At the end of this lesson you can carry out each of them on paper, and
+say how normalization changes their input.
 """
 
 # %%
 # WordPiece: merge what belongs together
 # --------------------------------------
-# The corpus is the one of :doc:`/lessons/01_tokenization/30_byte_pair_encoding`, where
-# the most frequent pair, e and a, is merged first. **WordPiece**, the tokenizer of
-# BERT, is usually described by another rule. It merges the pair with the highest score,
-# which is its count divided by the product of the counts of its parts:
+# The corpus is that of :doc:`lesson 1.3
+# </lessons/01_tokenization/30_byte_pair_encoding>`, where the most frequent pair, e and
+# a, is merged first. **WordPiece**, the tokenizer of BERT, is usually described by
+# another rule. It merges the pair with the highest score, which is its count divided by
+# the product of the counts of its parts:
 #
 # .. math::
 #    \operatorname{score}(a, b) = \frac{n_{ab}}{n_a \, n_b} , \qquad
@@ -22,9 +23,9 @@ normalization before them changes.
 #
 # where :math:`n` counts pieces and pairs, and :math:`N` is the number of pieces in the
 # corpus. The second form says how many times more often the pair occurs than it would
-# by chance. The table has both, and the count. Its last column is the count times the
-# binary logarithm of the second form: roughly the *bits* that a merge saves on the
-# whole corpus. Pieces that continue a word begin with ``##``.
+# by chance. The table lists the count, the score and this ratio. Its last column is the
+# count times the binary logarithm of the ratio: roughly the *bits* that a merge saves
+# on the whole corpus. Pieces that continue a word begin with ``##``.
 import math
 from collections import Counter
 from itertools import pairwise, product
@@ -47,13 +48,13 @@ for pair in sorted(scores, key=scores.get, reverse=True):
 
 # %%
 # By its score, the pair t ``##e`` is merged first. It occurs only 6 times, but 5.13
-# times as often as by chance. The most frequent pair, ``##e`` ``##a``, has frequent
-# parts and a lower score.
+# times as often as expected by chance. The most frequent pair, ``##e`` ``##a``, has
+# frequent parts and a lower score.
 #
-# There are two other rules. The paper (Schuster and Nakajima, 2012) merges the pair
-# that makes the corpus most probable, roughly the one that saves most bits: ``##e``
-# ``##a``, with 26.1. The library ``tokenizers`` counts pairs, as byte pair encoding
-# does. All three variants split words in the same way.
+# Two other rules have the same name. The paper (Schuster and Nakajima, 2012) merges the
+# pair that makes the corpus most probable, roughly the one that saves most bits:
+# ``##e`` ``##a``, with 26.1. The library ``tokenizers`` counts pairs, as byte pair
+# encoding does. All three variants split words in the same way.
 #
 # WordPiece: longest match first
 # ------------------------------
@@ -82,23 +83,25 @@ for word in ("eat", "seat", "steam", "steak"):
     print(f"{word:6}  {' '.join(longest_match(word, vocabulary))}")
 
 # %%
-# Each merge changes other scores. The pair ``##t`` ``##e`` was last in the table. After
-# two merges, ``##e`` remains only in *steam*, after ``##t``, and the pair is third. A
-# ratio favours rare pairs: *steam* occurs 3 times and is a piece after six merges;
-# *eat* occurs 8 times and is not. The whole word *steak* is unknown, since no piece has
-# a k.
+# Each merge changes the scores of other pairs. The pair ``##t`` ``##e`` was last in the
+# table. But after two merges, ``##e`` remains only in *steam*, after ``##t``, and so
+# this pair is merged third. A ratio favours rare pairs: *steam* occurs 3 times and is a
+# piece after six merges; *eat* occurs 8 times and is not. The whole word *steak* is
+# unknown, since no piece contains a k.
 #
 # Unigram: the most probable segmentation
 # ---------------------------------------
 # **Unigram** has no merges. Each piece has a probability, and a word is split so that
-# their product is largest, that is, the sum of the bits :math:`-\log_2 p` is smallest:
+# the product of its pieces' probabilities is largest. Equivalently, the sum of their
+# bits :math:`-\log_2 p` is smallest:
 #
 # .. math::
 #    x^* = \underset{x_1 \dots x_k = w}{\mathrm{argmin}}\; \sum_{i=1}^k -\log_2 p(x_i) .
 #
-# The **Viterbi algorithm** finds it in one pass from left to right. It keeps the best
-# segmentation of each prefix, since the best one of a longer prefix is one of these
-# plus one more piece. We take nine pieces whose probabilities are powers of two.
+# The **Viterbi algorithm** finds this segmentation in one pass from left to right. It
+# keeps the best segmentation of each prefix, since the best segmentation of a longer
+# prefix is one of these plus one more piece. We take nine pieces whose probabilities
+# are powers of two.
 BITS = {"eat": 2, "s": 3, "t": 3, "sea": 3, "tea": 3, "e": 4, "a": 4, "m": 4, "ea": 4}
 assert sum(2**-bits for bits in BITS.values()) == 1
 
@@ -137,14 +140,14 @@ plots.caption(
 plt.show()
 
 # %%
-# In the last row, *sea* + t takes 3 + 3 bits and s + *eat* takes 3 + 2. The second is
-# chosen. The longest match would take the first.
+# In the last row of the table, *sea* + t costs 3 + 3 bits and s + *eat* only 3 + 2, so
+# the second is chosen. The longest match would choose the first.
 #
 # Training is **pruning**. It starts with all frequent substrings and repeats two steps.
 # The first estimates the probability of each piece from how often it is used, in all
-# segmentations, weighted by their probability. (The chapter's exercises have a simpler
-# step, which counts only the best segmentation.) The second removes the pieces of least
-# *loss*: the number of extra bits that the corpus takes without the piece.
+# segmentations, weighted by their probability. (The chapter's exercises use a simpler
+# step, which counts only the best segmentation.) The second removes the pieces with the
+# smallest *loss*, the number of extra bits that the corpus costs without the piece.
 
 
 def corpus_bits(*removed):
@@ -161,17 +164,18 @@ losses = tokenization.pruning_losses(corpus, log_probs)
 assert all(losses[piece] == corpus_bits(piece) - total for piece in BITS)
 
 # %%
-# The corpus takes 86 bits, and 42 more without *eat* (36 without *tea*). Nothing is
-# lost without *ea*. But without both *sea* and *ea* the loss is 32, instead of 16
-# without *sea* alone, since *ea* was the substitute for *sea*. So a round removes only
-# a part of the pieces, by default about a quarter in SentencePiece, and then estimates
-# again. Single letters stay: without m, *steam* has no segmentation, and the loss is
-# infinite (inf).
+# The corpus costs 86 bits with all pieces, 42 more without *eat* and 36 more without
+# *tea*. Without *ea* nothing is lost. But without both *sea* and *ea* the loss is 32,
+# twice the 16 without *sea* alone, since *ea* was the substitute for *sea*. So a round
+# removes only some of the pieces, by default about a quarter in SentencePiece, and then
+# estimates the probabilities again. Single letters stay: without m, *steam* has no
+# segmentation, and the loss is infinite (inf).
 #
 # The three side by side
 # ----------------------
 # The table compares the three methods, with byte pair encoding (BPE) after three
-# merges: ``ea``, ``eat`` and ``tea``. The last rows are the splits of two words.
+# merges: ``ea``, ``eat`` and ``tea``. Its last two rows show how each method splits
+# *seat* and *steak*.
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 bpe = tokenization.train_bpe(corpus, n_merges=3)
@@ -188,7 +192,7 @@ for word in ("seat", "steak"):
 # %%
 # BPE and Unigram find *eat* in *seat*. WordPiece has learned other pieces. In *steak*,
 # BPE and Unigram lose only the k, which has no piece. Our functions, which the package
-# has as ``encode_wordpiece`` and ``segment_unigram``, agree with the library
+# provides as ``encode_wordpiece`` and ``segment_unigram``, agree with the library
 # ``tokenizers`` on all words of five letters:
 known = dict.fromkeys(["[UNK]", "[CLS]", "[SEP]", *vocabulary])
 wordpiece = models.WordPiece({p: i for i, p in enumerate(known)})
@@ -202,13 +206,12 @@ for word in words:
 # SentencePiece: the text as a stream
 # -----------------------------------
 # **SentencePiece** is a library that learns byte pair encoding or Unigram from raw
-# text. It writes a space as ``▁`` (where GPT-2's files have ``Ġ``), and adds one before
-# the first word. Then it treats the text as one stream. No language needs a
-# pre-tokenizer of its own, and the pieces, joined, give the normalised text back. By
-# default, training allows ``▁`` only at the beginning of a piece, and so no piece
-# contains two words. With **byte fallback**, a character without a piece is written as
-# its bytes. We add ``▁``, ``▁tea`` and the 256 bytes to our pieces, with bit counts
-# that we made up.
+# text. It writes a space as ``▁`` (GPT-2's files use ``Ġ``), and adds one before the
+# first word. Then it treats the text as one stream. No language needs a pre-tokenizer
+# of its own, and joining the pieces restores the normalised text. By default, training
+# allows ``▁`` only at the beginning of a piece, so no piece contains two words. With
+# **byte fallback**, a character without a piece is written as its bytes. We add ``▁``,
+# ``▁tea`` and the 256 bytes to our pieces, with bit counts that we made up.
 more = {"▁": 3, "▁tea": 2} | {f"<0x{byte:02X}>": 9 for byte in range(256)}
 stream = {piece: -bits for piece, bits in (BITS | more).items()}
 text = "▁" + "tea  eat thé".replace(" ", "▁")
@@ -216,16 +219,17 @@ print(text, "->", tokenization.encode_unigram(text, stream, byte_fallback=True))
 
 # %%
 # Both spaces remain here; by default, SentencePiece's normalizer would merge them. The
-# letters hé have no pieces, and become three bytes. T5 uses SentencePiece with Unigram,
-# Llama 2 with byte pair encoding and byte fallback.
+# letters hé have no pieces and become three bytes. T5 uses SentencePiece with Unigram,
+# and Llama 2 uses it with byte pair encoding and byte fallback.
 #
 # A whole tokenizer, and its normalization
 # ----------------------------------------
-# In the four stages of a tokenizer (:doc:`/lessons/01_tokenization/10_tokens_and_ids`),
-# each of the three rules is a *model*. Here is our WordPiece model in the pipeline of
-# BERT (uncased). Its normalizer removes capitals and accents, its pre-tokenizer cuts at
-# spaces and punctuation, and its post-processor adds the special tokens ``[CLS]`` at
-# the beginning and ``[SEP]`` at the end.
+# In the four stages of a tokenizer (:doc:`lesson 1.1
+# </lessons/01_tokenization/10_tokens_and_ids>`), BPE, WordPiece and Unigram are each a
+# *model*. Here is our WordPiece model in the pipeline of BERT (uncased). Its normalizer
+# removes capitals and accents, its pre-tokenizer cuts at spaces and punctuation, and
+# its post-processor adds the special tokens ``[CLS]`` at the beginning and ``[SEP]`` at
+# the end.
 bert = Tokenizer(wordpiece)
 bert.normalizer = normalizers.BertNormalizer()
 bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -234,7 +238,7 @@ print(bert.encode("Séat STEAM").tokens)
 
 # %%
 # NFC and NFKC are two of Unicode's normal forms. We try them on the word thé, whose
-# last letter is one code point, or an e and a combining accent.
+# last letter is either one code point or an e followed by a combining accent.
 smollm2, nfc = lmviz.load_tokenizer("smollm2"), normalizers.NFC()
 for text in ("thé", "the\u0301"):
     ids, after = smollm2.encode(text).ids, smollm2.encode(nfc.normalize_str(text)).ids
@@ -244,17 +248,18 @@ print(f"after NFKC: {normalizers.NFKC().normalize_str('ﬁne x²')}")
 # %%
 # SmolLM2's tokenizer does not normalise, so two texts that look the same get different
 # ids. NFC composes the accent with its letter, and both get the same ids. NFKC also
-# replaces ﬁ by fi and x² by x2, which cannot be undone; SentencePiece uses a variant of
-# NFKC by default (``nmt_nfkc``). The library loads all stages of a published tokenizer
-# by ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
+# replaces ﬁ with fi and x² with x2, which cannot be undone; SentencePiece uses a
+# variant of NFKC by default (``nmt_nfkc``). The library ``transformers`` loads all
+# stages of a published tokenizer with
+# ``AutoTokenizer.from_pretrained("bert-base-uncased")``.
 #
 # Summary
 # -------
 # WordPiece, as it is usually described, merges the pair with the highest count relative
 # to its parts. It splits by the longest match, and one unknown character makes the
 # whole word ``[UNK]``. Unigram splits by the most probable segmentation (*seat*: 5
-# bits), and its training removes pieces of least loss. SentencePiece learns one of the
-# rules from raw text, with spaces written ``▁``.
+# bits), and its training removes the pieces with the smallest loss. SentencePiece
+# learns byte pair encoding or Unigram from raw text, with spaces written ``▁``.
 #
 # Exercises
 # ---------
@@ -264,7 +269,8 @@ print(f"after NFKC: {normalizers.NFKC().normalize_str('ﬁne x²')}")
 #    :class: dropdown
 #
 #    WordPiece gives ``[UNK]``: the longest match is sea, no piece continues with t, and
-#    it never goes back. Unigram tries all ways, and finds se + at.
+#    the algorithm never backtracks. Unigram considers every segmentation and finds se +
+#    at.
 #
 # Further reading
 # ---------------

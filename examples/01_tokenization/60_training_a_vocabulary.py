@@ -10,10 +10,11 @@ shorter sequences against a larger embedding table, and test whether a sample is
 # %%
 # Longer tokens or fewer rows
 # ---------------------------
-# Take the 23 words of :doc:`/lessons/01_tokenization/30_byte_pair_encoding` again. Each
-# merge adds one token to the vocabulary, and with it one row to the embedding table,
-# the matrix with a vector for each token. That is two more parameters, if the vectors
-# have width 2. In return, the text gets shorter.
+# Take the 23 words of :doc:`lesson 1.3
+# </lessons/01_tokenization/30_byte_pair_encoding>` again. Each merge adds one token to
+# the vocabulary, and with it one row to the embedding table, the matrix with a vector
+# for each token. For vectors of width 2, that is two more parameters. In return, the
+# text gets shorter.
 from lmviz import tokenization
 
 tiny = {"eat": 8, "tea": 6, "sea": 4, "steam": 3, "seat": 2}
@@ -25,23 +26,24 @@ for n in range(8):
     print(f"{n:<6}  {new:>9}  {size:10}  {2 * size:10}  {length:6}")
 
 # %%
-# The first merge saves 23 tokens, the seventh only 2, and each costs the same: that is
+# The first merge saves 23 tokens, the seventh only 2, and both cost the same: that is
 # the trade-off. A text of :math:`B` bytes becomes :math:`B / b` tokens, where :math:`b`
 # is the mean number of bytes per token and grows with the vocabulary size :math:`V`.
 # What does one token cost? Its row in the embedding table is only looked up. But to
 # predict the next token, the model multiplies by its :doc:`output matrix
-# </book/terms>`, :math:`V d` parameters for width :math:`d`. Each of these and of the
-# other :math:`N` parameters takes one multiplication and one addition per token, so a
-# text costs
+# </book/terms>`, which has :math:`V d` parameters for width :math:`d`. Each of these,
+# and each of the other :math:`N` parameters, takes one multiplication and one addition
+# per token, so a text costs
 #
 # .. math::
 #    C(V) \approx 2\,(N + V d)\,\frac{B}{b(V)} \quad \text{floating-point operations.}
 #
 # The attention weights cost a little more, which we leave out. In real models the
-# vocabulary takes a large share. The columns are :math:`V`, :math:`d`, the size of the
-# embedding table in millions of parameters and as a share of all, and the memory (in
-# GB) for the next-token probabilities at all positions of a text of 2,048 tokens. The
-# first line is computed from SmolLM2, the others from the published checkpoints.
+# vocabulary can take a large share of the parameters. The columns of the table are
+# :math:`V`, :math:`d`, the size of the embedding table in millions of parameters and as
+# a share of all, and the memory (in GB) for the next-token probabilities at all
+# positions of a text of 2,048 tokens. The first row is computed from SmolLM2, the
+# others from the published checkpoints.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -59,16 +61,16 @@ for name, (v, d, parameters) in models.items():
 # %%
 # A fifth of SmolLM2's parameters (21.0%) and almost a third of GPT-2's (31.0%) are in
 # the embedding table, which is their output matrix, too. In Llama 3 8B the share is
-# 6.5%, and its separate output matrix takes as much again. Its probabilities for a
-# text of 2,048 tokens take 1.05 GB.
+# 6.5%, and its separate output matrix takes as much again. The next-token probabilities
+# of Llama 3 8B for a text of 2,048 tokens take 1.05 GB.
 #
 # Bytes per token against vocabulary size
 # ---------------------------------------
 # How does :math:`b` grow? We train once with 8,000 merges on nine tenths of the topics
 # of Python's manual, and encode the other tenth with the first 125 merges, the first
 # 250, and so on. The manual quotes itself, so we drop repeated lines, and test only on
-# lines that were not in training. The last columns are :math:`C(V)` of 1,000 bytes, in
-# billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
+# lines that were not in training. The last columns give :math:`C(V)` for 1,000 bytes,
+# in billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
 # layers and width 128 or 256. They have :math:`N \approx 12\,L d^2` parameters besides
 # the table: a :doc:`layer </book/terms>` has about :math:`4 d^2` in its attention and
 # :math:`8 d^2` in its MLP.
@@ -151,24 +153,25 @@ plt.show()
 
 # %%
 # Up to 2,256 tokens, each doubling of the merges gains more bytes per token than the
-# one before. Then it gains less: the last two take :math:`b` from 3.24 to 3.59 and to
-# 3.83, while the number of rows doubles each time. So a small model soon pays more for
-# the rows than it saves. The one with 4 layers needs the least compute at 2,256 tokens,
-# the one with 8 layers at 4,256, and SmolLM2 saves more up to the end of the range.
+# one before. After that it gains less: the last two doublings raise :math:`b` from 3.24
+# to 3.59 and to 3.83, while the number of rows doubles each time. So a small model soon
+# pays more for the rows than it saves. The one with 4 layers needs the least compute at
+# 2,256 tokens, the one with 8 layers at 4,256, and for SmolLM2 it falls up to the end
+# of the range.
 #
 # Compute is not quality. But Tao et al. also measured the :doc:`loss </book/terms>` of
-# trained models, which says how badly they predict, and came to the same rule: larger
-# models deserve larger vocabularies.
+# trained models, which measures how badly they predict, and came to the same
+# conclusion: larger models deserve larger vocabularies.
 #
-# SmolLM2's own 49,152 tokens get 3.85 bytes each here, hardly more than these 8,256,
-# which were trained on this very manual. GPT-2's get 3.26, as they spell indentations
-# space by space. So the next question is which text to train on.
+# SmolLM2's own vocabulary of 49,152 tokens gives 3.85 bytes per token here, hardly more
+# than ours of 8,256, which was trained on this very manual. GPT-2's gives 3.26, since
+# it spells indentation space by space. So the next question is which text to train on.
 #
 # A vocabulary from another kind of text
 # --------------------------------------
 # A vocabulary suits the kind of text that it was trained on. We compare two kinds that
 # come with Python: the manual's English and the Python code of ``argparse``. We train
-# on the same number of characters of both, without line breaks or indentation, and test
+# on the same number of characters of each, without line breaks or indentation, and test
 # on the text that follows. A list of products of numbers is the control.
 import argparse
 import inspect
@@ -191,8 +194,9 @@ for name, text in kinds.items():
 # %%
 # Each vocabulary is best on its own kind: English prose gets 2.90 bytes per token with
 # English merges and 2.36 with Python's, and code 3.30 against 2.21. In the control the
-# two are nearly equal (1.39 and 1.30): neither sample has many numbers, and both spell
-# them almost digit by digit. The size of the vocabulary was the same in all cases.
+# two are nearly equal (1.39 and 1.30): neither sample contains many numbers, and both
+# spell them almost digit by digit. The size of the vocabulary was the same in all
+# cases.
 #
 # How large a sample?
 # -------------------
@@ -200,7 +204,7 @@ for name, text in kinds.items():
 # and every tenth line, from five starting points each, on a tenth in one piece, and on
 # all lines. The table lists the fewest merges that a sample gave, the mean number of
 # merges of a pair that occurs only once, the range of the bytes per token on the test
-# lines, and how far the worst sample is below all lines.
+# lines, and how far the worst sample is below the value for all lines.
 tenth = len(lines) // 10
 samples = {
     "1% of the lines": [lines[start::100] for start in range(0, 100, 20)],
@@ -228,14 +232,14 @@ print(f"{row}  {1 - few / whole:15.0%}")
 
 # %%
 # A tenth of the lines was enough here: 2.67 to 2.75 bytes per token, at most 4% below
-# the 2.79 of all lines. A hundredth was not. It lost up to 22%, although its lines are
-# drawn from everywhere as well. The samples are so short that, on average, 519 of the
+# the 2.79 of all lines. A hundredth was not. It lost up to 22%, although its lines were
+# drawn from everywhere, too. These samples are so short that, on average, 519 of the
 # merges join a pair that occurs once, and at the end no pairs are left. The last row is
 # the control: the first 801 merges from all lines lose only 5%. So most of the loss
 # comes from which pairs are merged, and not from how many.
 #
-# A tenth in one piece lost up to 10%. It knows the words of a few topics, whereas a
-# **representative sample** is drawn from everywhere.
+# A tenth in one piece lost up to 10%. It contains the words of only a few topics,
+# whereas a **representative sample** is drawn from everywhere.
 #
 # With the libraries, training a vocabulary is one call. ``train_new_from_iterator``
 # keeps the other stages of an existing tokenizer and replaces its vocabulary:
@@ -251,9 +255,9 @@ print(f"{row}  {1 - few / whole:15.0%}")
 # Summary
 # -------
 # - A larger vocabulary shortens texts: 2.79, 3.24, 3.59 and 3.83 bytes per token, for
-#   four vocabularies from 1,256 to 8,256. It costs :math:`V d` parameters and as many
-#   multiplications for each token. The larger the model, the larger the vocabulary that
-#   saves compute.
+#   four vocabularies of 1,256 to 8,256 tokens. It costs :math:`V d` parameters, and
+#   each of them takes one multiplication per token. The larger the model, the larger
+#   the vocabulary that saves compute.
 # - A vocabulary suits the kind of text it was trained on: English gets 2.90 bytes per
 #   token, and 2.36 with merges from Python code.
 # - A sample can be small if it is drawn from everywhere: 10% was enough here, 1% not.
@@ -262,14 +266,15 @@ print(f"{row}  {1 - few / whole:15.0%}")
 # ---------
 # Train one vocabulary on both kinds of text, with half of each. Measure whether it
 # beats one of the specialists. And for which width would SmolLM2's vocabulary take half
-# of the model, if its other parameters stayed the same?
+# of the model's parameters, if the others stayed the same?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    It beats neither on its own kind, but keeps about two thirds of the advantage that
 #    each has over the other: the most frequent merges of both fit into the vocabulary.
-#    :math:`V d = N` gives :math:`d = N / V`, a bit less than four times today's width.
+#    :math:`V d = N` gives :math:`d = N / V`, a bit less than four times the actual
+#    width.
 #
 # Further reading
 # ---------------
