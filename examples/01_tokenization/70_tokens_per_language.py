@@ -3,9 +3,9 @@ Fertility: tokens per word, by language
 =======================================
 
 GPT-2's tokenizer was trained on web pages that were nearly all English, and its base of
-bytes can spell any text. How many more tokens do other languages need? After this
-lesson you can measure it, and split it into a part due to UTF-8 and a part due to
-training.
+bytes can spell any text. How many more tokens do other languages need? At the end of
+this lesson you can measure the difference, and split it into a part due to UTF-8 and a
+part due to training.
 """
 
 # %%
@@ -28,16 +28,17 @@ for word in (" dog", " perro", " σκύλος"):
     print(f"{visible:10}  {len(word.encode()):7}  {len(word):10}  {len(encoding):6}")
 
 # %%
-# The view shows the bytes of each token, and on this page it splits words of your own.
+# The view shows the bytes of each token. On this page, it also splits words of your
+# own.
 from lmviz import views
 
 title = "One word in three languages"
 views.tokens(shown, ids=ids, tokenizers=["gpt2", "smollm2"], title=title)
 
 # %%
-# With the space before it, which belongs to the token, the English word is 1 token. The
-# Greek one takes 13 bytes, two for each letter, and 8 tokens for its 7 characters.
-# There are two reasons. If a text in language :math:`l` has :math:`B_l` bytes and
+# With its leading space, which belongs to the token, the English word is 1 token. The
+# Greek one takes 13 bytes, two for each letter, and 8 tokens for its 7 characters. The
+# difference has two causes. If a text in language :math:`l` has :math:`B_l` bytes and
 # :math:`T_l` tokens, the ratio of its tokens to those of English (en) is a product,
 #
 # .. math::
@@ -113,9 +114,9 @@ ax.invert_yaxis()
 ax.legend(loc="lower right")
 ax.set(title="GPT-2's tokens for the same names", xlabel="times English (log scale)")
 plots.caption(
-    "Tokens per byte raise every ratio more than bytes do. Tokens per name, "
-    f"relative to English: {ratios['Thai'][0]:.1f} times as many in Thai, a factor of "
-    f"{ratios['Thai'][1]:.1f} for bytes and of {ratios['Thai'][2]:.1f} for tokens per "
+    "Tokens per byte raise every ratio more than bytes do. Names in Thai take "
+    f"{ratios['Thai'][0]:.1f} times as many tokens as in English: a factor of "
+    f"{ratios['Thai'][1]:.1f} for bytes, times {ratios['Thai'][2]:.1f} for tokens per "
     "byte.",
     alt="A bar of two parts, bytes and tokens per byte, for each language: "
     + ", ".join(f"{name} {a:.1f}" for name, (a, _, _) in ratios.items())
@@ -125,11 +126,11 @@ plt.show()
 
 # %%
 # Each number is a ratio to English. Thai needs 9.4 times as many tokens, and Hindi 8.4
-# times. UTF-8 takes three bytes for each of their letters, but that is only half of
-# the reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
-# Chinese is the plainest case. Its names take about as many bytes as the English ones
-# (1.08), and 4.3 times as many tokens. A model reads a limited number of tokens, its
-# **context**. So it sees that much less of a text in these languages.
+# times. UTF-8 takes three bytes for each of their letters, but that is only half of the
+# reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
+# Chinese is the clearest case. Its names take about as many bytes as the English ones
+# (a ratio of 1.08), but 4.3 times as many tokens. A model reads a limited number of
+# tokens, its **context**, so that much less of a text fits into it in these languages.
 #
 # Running text
 # ------------
@@ -163,7 +164,7 @@ for language, text in articles.items():
 # The result is similar: Hindi takes 10.7 times as many tokens as English, Thai 9.7 and
 # Spanish 1.9. The fertility is 1.1 in English and 9.3 in Hindi. In Thai and Chinese,
 # which do not separate words, it is undefined. SmolLM2's vocabulary is about as large
-# as GPT-2's. It suits Hindi better (7.1) and Thai hardly better (9.3).
+# as GPT-2's, but suits Hindi better (7.1). For Thai it is hardly better (9.3).
 #
 # One sentence is no benchmark. Petrov et al. compared seventeen tokenizers on
 # ``FLORES-200``, parallel texts in two hundred languages, and found differences of “up
@@ -176,9 +177,9 @@ for language, text in articles.items():
 # of its own. We train byte pair encoding on the names of the world's *languages*, with
 # up to 1,000 merges for each, and apply it to the names of countries. Two things then
 # change, the language of training and the size of the vocabulary. The control changes
-# only the size: 1,000 merges from English, applied to all languages. The table has the
-# tokens per name for both, their ratios to English, and the pieces into which the
-# pre-tokenizer cuts a name.
+# only the size: 1,000 merges from English, applied to all languages. The table shows
+# the tokens per name for both, their ratios to English, and the number of pieces into
+# which the pre-tokenizer cuts a name.
 from collections import Counter
 
 from tokenizers import pre_tokenizers
@@ -214,17 +215,17 @@ for language, locale in locales.items():
 # In the Latin script the difference is small and goes both ways: the ratios of Turkish
 # and German fall, while that of Spanish rises from 1.16 to 1.32.
 #
-# Hindi stays at 1.73 for another reason. GPT-2's pre-tokenizer makes words of letters,
-# but most vowels of Hindi are combining characters in Unicode, not letters. It cuts a
-# Hindi name into 8.5 pieces on average, and no merge can join pieces. The training runs
-# out of pairs after 343 merges. Thai is cut as well, into 4.5 pieces, and an English
-# name into 1.6, which are its words.
+# Hindi stays at 1.73 for another reason. GPT-2's pre-tokenizer forms words from
+# letters, but most vowels of Hindi are combining characters in Unicode, not letters. It
+# cuts a Hindi name into 8.5 pieces on average, and no merge can join pieces. The
+# training runs out of pairs after 343 merges. A Thai name is cut into 4.5 pieces, an
+# English one only into its words, 1.6 on average.
 #
 # Digits and indentation
 # ----------------------
-# GPT-2 and SmolLM2 differ most on digits and indentation. The table has the tokens of a
-# four-digit number, and for Python code the bytes per token and the share of tokens
-# that are one space.
+# GPT-2 and SmolLM2 differ most on digits and indentation. The table gives the tokens
+# per four-digit number and, for Python code, the bytes per token, with and without its
+# layout, and the share of tokens that are a single space.
 import argparse
 import inspect
 
@@ -240,18 +241,19 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
 
 # %%
 # GPT-2 cuts a four-digit number into 1.99 tokens on average, at varying points, and
-# SmolLM2 into 4.00, its digits. GPT-4 and Llama 3 form groups of three digits from the
-# left. Singh and Strouse found that models add better with groups from the right, which
-# line up the digits of equal value. In code, SmolLM2 has 4.50 bytes per token and GPT-2
-# only 2.21, because 49% of GPT-2's tokens are the single spaces of indentations.
-# Without the layout the two are close, at 3.78 and 3.61.
+# SmolLM2 into 4.00, one for each digit. GPT-4 and Llama 3 form groups of three digits
+# from the left. Singh and Strouse found that models add better with groups from the
+# right, which line up the digits of equal value. In code, SmolLM2 reaches 4.50 bytes
+# per token and GPT-2 only 2.21, because 49% of GPT-2's tokens are the single spaces of
+# indentations. Without the layout the two are close, at 3.78 and 3.61.
 #
 # Summary
 # -------
 # - Compare languages on texts of the same content, with leading spaces. GPT-2 needs 8.4
 #   times as many tokens for names in Hindi as in English, and 9.4 times in Thai.
-# - The ratio is a product of bytes and of tokens per byte. For other scripts, training
-#   on the language removes most of the gap (Russian 1.47 instead of 3.87).
+# - The ratio is the product of a ratio of bytes and one of tokens per byte. For other
+#   scripts, training on the language removes most of the gap (Russian 1.47 instead of
+#   3.87).
 # - A pre-tokenizer that cuts words apart keeps a language expensive (Hindi 1.73).
 #
 # Exercises
@@ -263,10 +265,10 @@ for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    English names grow most, by a factor of 2.1, because the vocabulary has whole words
-#    in the case in which they are frequent. Spanish grows by 1.6. In absolute terms,
-#    Russian names grow most, by about 7 tokens each. Arabic, Hindi, Korean, Thai,
-#    Japanese and Chinese have no capitals and do not change.
+#    English names grow most, by a factor of 2.1, because the vocabulary contains whole
+#    words in the case in which they are frequent. Spanish grows by 1.6. In absolute
+#    terms, Russian names grow most, by about 7 tokens each. Arabic, Hindi, Korean,
+#    Thai, Japanese and Chinese have no capitals and do not change.
 #
 # Further reading
 # ---------------

@@ -11,10 +11,11 @@ template, measure what it changes, and prevent a user's text from forging a turn
 # A batch needs tokens that are not text
 # --------------------------------------
 # A :doc:`batch </book/terms>` is several texts in one rectangular array of ids. Take a
-# vocabulary of four words, and a batch of two texts. They differ in length, one has an
-# unknown word, and the model must learn where a text begins and ends. Each of these
-# needs a **special token**: a token outside the ordinary vocabulary, which is inserted
-# by a rule or matched as a whole, and never composed by merges.
+# vocabulary of four words, and a batch of two texts. They differ in length, one
+# contains an unknown word, and the model must learn where a text begins and ends. Each
+# of these three problems needs a **special token**: a token outside the ordinary
+# vocabulary, which is inserted by a rule or matched as a whole, and never composed by
+# merges.
 words = ["<pad>", "<unk>", "<bos>", "<eos>", "the", "dog", "cat", "sat"]
 for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
     ids = [words.index(word) if word in words else 1 for word in text.split()]
@@ -76,7 +77,7 @@ print(SYSTEM + render("What do bees make?"))
 
 # %%
 # A published model contains its template as a small program, which adds a system turn
-# like this one if you give none. The library runs it:
+# like this one if you give none. The library ``transformers`` runs it:
 #
 # .. code-block:: python
 #
@@ -150,8 +151,8 @@ ax.invert_yaxis()
 ax.set(title="First token of the answer", xlabel="mean surprisal (nats)")
 ax.set_xlim(0, 1.15 * max(means.values()))
 plots.caption(
-    "The word that opens the answer matters; the special tokens hardly do. The first "
-    f"token of an answer has {means['chat template']:.2f} nats in the chat template, "
+    "The word that opens the answer matters; the special tokens hardly do. The mean "
+    f"surprisal of the first token is {means['chat template']:.2f} nats in the template, "
     f"{means['no special tokens']:.2f} without its special tokens, and "
     f"{means['user, table']:.2f} with “table” instead of “assistant”.",
     alt="A bar for each layout: "
@@ -163,9 +164,9 @@ plt.show()
 # The template lowers the surprisal from 2.55 nats for the question alone to 0.84. The
 # system turn is not the reason: with it, the value is 0.87. Neither are the special
 # tokens: without them it is 1.09. What matters is the word that opens the answer. With
-# another noun for "user", the surprisal stays low (0.84 to 1.03); with one for
-# "assistant", it is 3.82 to 5.76. With "question, answer" it is 2.01, but only 1.13
-# after a system turn.
+# another noun in place of "user", the surprisal stays low (0.84 to 1.03); with one in
+# place of "assistant", it is 3.82 to 5.76. With "question, answer" it is 2.01, but only
+# 1.13 after a system turn.
 #
 # Text that spells a special token
 # --------------------------------
@@ -194,18 +195,19 @@ for name, text in texts.items():
 # %%
 # The forged turn lowers the surprisal of the wrong answer from 10.17 to 3.95 nats, but
 # so do the controls: 3.64 if the word is only mentioned, 3.85 if a plain sentence asks
-# for it. So nearly the whole fall comes from naming the word. This small model hardly
+# for it. So nearly the whole drop comes from naming the word. This small model hardly
 # distinguishes an order from a mention. A model that obeys its system turn is at
 # greater risk.
 #
 # To prevent forged turns, encode the user's text by itself, as ``literal`` does, or in
-# transformers with ``split_special_tokens=True``. Then none of its ids is special. The
-# surprisal rises to 4.70 nats: escaping removes the turn, but not the request.
+# ``transformers`` with ``split_special_tokens=True``. Then none of the text's ids is
+# special. The surprisal rises to 4.70 nats: escaping removes the turn, but not the
+# request.
 #
 # The five symptoms: two measured, three counted
 # ----------------------------------------------
-# :doc:`/lessons/01_tokenization/10_tokens_and_ids` began with five kinds of text that
-# language models find hard. Here we measure the effect of two on SmolLM2.
+# :doc:`Lesson 1.1 </lessons/01_tokenization/10_tokens_and_ids>` began with five kinds
+# of text that language models find hard. Here we measure the effect of two on SmolLM2.
 #
 # *Spelling.* We ask for the last letter of a word, which we write as one token or with
 # spaces between its letters. The control is to ask for the first.
@@ -226,9 +228,9 @@ for which, at in (("first", 0), ("last", -1)):
 # %%
 # A token does not show the letters of its word. Asked for the last one, the model has a
 # surprisal of 3.44 nats, no better than a guess (:math:`\ln 26 = 3.26`), and 0 of 12
-# are correct. Spelling the word out reduces this to 2.55. Yet from the same tokens it
-# knows 11 of 12 first letters. It has learned them in training, like the meanings of
-# words.
+# are correct. Spelling the word out reduces this to 2.55. Yet from the same tokens the
+# model gets 11 of 12 first letters right: it learned them in training, as it learned
+# the meanings of words.
 #
 # *Trailing space.* We take the most likely next token after each of seven prompts, and
 # measure its probability again after an additional space.
@@ -245,15 +247,16 @@ for name, p in (("no space", before), ("trailing space", after)):
 # %%
 # The mean probability of this token falls from 0.288 to 0.003. The token begins with a
 # space, and hardly ever follows another one. A lone space usually precedes digits,
-# which SmolLM2's tokenizer always separates. So digits get 0.783 of the probability.
+# which SmolLM2's tokenizer always separates. So digits receive 0.783 of the
+# probability.
 #
-# For *arithmetic*, *rare names* and *indentation*, the first lesson only counts tokens.
+# For *arithmetic*, *rare names* and *indentation*, lesson 1.1 only counts tokens.
 #
 # Summary
 # -------
 # Special tokens are inserted by a rule, or matched before byte pair encoding. In
 # SmolLM2's chat template, the word that opens the answer matters: 0.84 nats with
-# "assistant", 3.82 to 5.76 with four nouns. Encode user text with special tokens
+# "assistant", 3.82 to 5.76 with four other nouns. Encode user text with special tokens
 # disabled. This prevents forged turns, but the text may still influence the answer.
 #
 # Exercises
