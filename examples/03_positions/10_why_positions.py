@@ -12,11 +12,11 @@ the tokens, and say what a positional encoding has to provide.
 # Attention in ten lines
 # ----------------------
 # A transformer processes all tokens of a text at once, unlike a *recurrent* network,
-# which reads one after the other. Its tokens exchange information only in
+# which reads them one after the other. Its tokens exchange information only in
 # **attention**. Three learned matrices turn the vector of each token into a **query**
 # (what it looks for), a **key** (what it is found by) and a **value** (what it passes
-# on). In **self-attention** all three are computed from the same text. With one row of
-# :math:`X` for each token,
+# on). In **self-attention** all three are computed from the same text. Let :math:`X`
+# contain one row for each token. Then
 #
 # .. math::
 #
@@ -62,13 +62,13 @@ def show(names, output, weights):
 output, weights = self_attention(x, *matrices)
 show(names, output, weights)
 built_in = torch.nn.functional.scaled_dot_product_attention(x, x, x @ matrices[2])
-print("the same from PyTorch's function:", torch.allclose(output, built_in))
+print("PyTorch's function agrees:", torch.allclose(output, built_in))
 
 # %%
-# The query of "dog" scores 1, 0 and 2 before the division by :math:`\sqrt 2`. It
-# attends most strongly to "cat" (0.58), and the output is 4.02. How queries and keys
-# learn what to match is the subject of
-# :doc:`/lessons/04_attention/10_weighted_average`.
+# Before the division by :math:`\sqrt 2`, the scores for the query of "dog" are 1, 0 and
+# 2. The token attends most strongly to "cat" (0.58), and its output is 4.02. How
+# queries and keys learn what to match is the subject of :doc:`lesson 4.1
+# </lessons/04_attention/10_weighted_average>`.
 #
 # Permutation equivariance
 # ------------------------
@@ -92,12 +92,13 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 #    \end{split}
 #
 # The softmax works within a row and ignores the order of the columns. All other parts
-# of a transformer treat each token alone, so a stack of layers is equivariant, too.
+# of a transformer process each token separately, so a stack of layers is equivariant,
+# too.
 #
 # We check this on the first head of the first layer of SmolLM2 (:doc:`/book/model`).
 # Our ten lines use no positions. SmolLM2's positions are rotation angles
 # (:doc:`/lessons/03_positions/60_rotary`), which are all 0 if we give every token
-# position 0. Nothing is masked.
+# position 0. We apply no mask.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -159,22 +160,23 @@ for values in torch.tensor([[1.0, 2.0, 6.0], [2.0, 1.0, 6.0]]):
 # %%
 # One layer gives 1, 1.5, 3 for the first order and 2, 1.5, 3 for the second: the last
 # output is the same, since each query sees the tokens before it as a bag. The second
-# layer averages *different* numbers, and its last output differs: 1.83 and 2.17. So a
-# stack of causal layers can infer order. Without a mask, no number of layers can.
+# layer averages the outputs of the first, which depend on the order, so its last output
+# does, too: 1.83 and 2.17. So a stack of causal layers can infer order. Without a mask,
+# no number of layers can.
 #
 # Language models with no positional encoding (**NoPE**) are “still competitive with
 # standard models” (Haviv et al., 2022). On small synthetic tasks they generalised to
-# longer inputs better than others (Kazemnejad et al., 2023), though there is a limit
-# (Wang et al., 2024).
+# longer inputs better than models with an encoding (Kazemnejad et al., 2023), though
+# only up to a limit (Wang et al., 2024).
 #
 # How much does SmolLM2 need its positions?
 # -----------------------------------------
-# We run SmolLM2 as is, then with all positions 0 (*mask only*), then without a mask as
-# well. First we exchange two words of a prompt and compare the predictions for the next
-# token. The measure is the **total variation** (:doc:`/book/terms`), half the sum of
-# the absolute differences: 0 if two predictions are equal, and at most 1. The control
-# replaces the first word with another. Then we measure the mean *surprisal* of the
-# prompt's own tokens (:math:`-\ln p`, in nats): how badly the model predicted them.
+# We run SmolLM2 as it is, then with all positions 0 (*mask only*), then without a mask
+# as well. First we exchange two words of a prompt and compare the predictions for the
+# next token. The measure is the **total variation** (:doc:`/book/terms`), half the sum
+# of the absolute differences: 0 if two predictions are equal, and at most 1. The
+# control replaces the first word with another. Then we measure the mean *surprisal* of
+# the prompt's own tokens (:math:`-\ln p`, in nats): how badly the model predicted them.
 frames = {
     "After the {} chased the {}, it was the": "dog cat mouse",
     "The {} shot the {}. The one who died was the": "hunter bear wolf",
@@ -219,9 +221,10 @@ for i, name in enumerate(["as it is", "mask only", "no mask"]):
 # it is 0.00, as the proof says, though replacing a word still has an effect (0.41).
 #
 # Reacting isn't the same as answering correctly: the most likely word is right for both
-# orders only in the first prompt and the last. That SmolLM2 *needs* its positions shows
-# in the surprisal, which rises from 4.20 to 4.94 nats without them. (Without mask, a
-# token sees the next one.) Models *trained* with only a mask suffer much less.
+# orders only in the first and the last prompt. The surprisal shows that SmolLM2 *needs*
+# its positions: without them, it rises from 4.20 to 4.94 nats. (Without a mask it means
+# nothing, since a token sees the next one.) Models *trained* with only a mask suffer
+# much less.
 #
 # What a positional encoding should provide
 # -----------------------------------------
@@ -231,8 +234,8 @@ for i, name in enumerate(["as it is", "mask only", "no mask"]):
 # - *unique*: no two positions have the same code;
 # - *bounded*: the numbers don't grow with the length of the text;
 # - *same step*: how two codes are related depends on their distance alone;
-# - *longer texts*: it has a value beyond the lengths seen in training ("defined" in the
-#   tables), and also works there ("yes");
+# - *longer texts*: codes exist beyond the lengths seen in training ("defined" in the
+#   tables), and also work there ("yes");
 # - *cheap*: few parameters, little computation.
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
@@ -241,8 +244,8 @@ sinusoidal  ?         ?        ?          ?             ?""")
 
 # %%
 # With the mask alone, positions are inferred from the number of visible tokens, so each
-# further step makes less of a difference. :doc:`/lessons/03_positions/20_sinusoidal`
-# fills row two.
+# further step makes less of a difference. :doc:`Lesson 3.2
+# </lessons/03_positions/20_sinusoidal>` fills in the second row.
 #
 # Summary
 # -------
@@ -254,8 +257,8 @@ sinusoidal  ?         ?        ?          ?             ?""")
 #
 # Exercises
 # ---------
-# All weights equal, causal mask, values 1, 0, 0, 0, …: what is the output at position
-# p, and what could a later layer use it for?
+# With a causal mask, equal weights and the values 1, 0, 0, 0, …, what is the output at
+# position p? What could a later layer use it for?
 #
 # .. admonition:: Answer
 #    :class: dropdown

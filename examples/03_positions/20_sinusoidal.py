@@ -2,7 +2,7 @@
 Sinusoidal positional encoding
 ==============================
 
-The first transformer turned each position into a vector of sines and cosines, with
+The first transformer encoded each position as a vector of sines and cosines, with
 nothing to learn. Why not simply use the position number? After this lesson you can
 compute the encoding by hand, read its picture, and prove that a step of five positions
 is the same rotation everywhere.
@@ -11,21 +11,21 @@ is the same rotation everywhere.
 # %%
 # Three attempts that fail
 # ------------------------
-# We want a code for position p that meets the five criteria of
-# :doc:`/lessons/03_positions/10_why_positions`. The first idea is the number p itself,
-# the second is p/T, its share of the text's T tokens. The third is to write p in binary
-# digits, one dimension for each digit.
+# We want a code for position p that meets the five criteria of :doc:`lesson 3.1
+# </lessons/03_positions/10_why_positions>`. The first idea is the number p itself; the
+# second is p/T, where T is the number of tokens in the text; the third is p in binary
+# digits, with one dimension for each digit.
 import lmviz
 
 embedding = lmviz.load().module.get_input_embeddings().weight
-print(f"standard deviation of the numbers of an embedding: {embedding.std():.2f}")
+print(f"standard deviation of the entries of an embedding: {embedding.std():.2f}")
 print("p    p / 10  p / 100  binary")
 for p in range(3, 7):
     print(f"{p:<3}  {p / 10:6.2f}  {p / 100:7.2f}  {p:03b}")
 
 # %%
-# - The integer isn't *bounded*: in SmolLM2 the numbers of an embedding have a standard
-#   deviation of 0.14, and a position in the hundreds would drown them.
+# - The integer isn't *bounded*: in SmolLM2 the standard deviation of the entries of an
+#   embedding is 0.14, and a position in the hundreds would drown them.
 # - In p/T, a *step* has no fixed size: position 5 is 0.50 in a text of 10 tokens and
 #   0.05 in one of 100.
 # - Binary digits are bounded and unique, but from 3 to 4 all three digits change, and
@@ -46,11 +46,11 @@ for p in range(3, 7):
 #    \theta_i = 10{,}000^{-2i/d} .
 #
 # Here :math:`d` is the width of the model (the encoding is added to the embeddings).
-# :math:`\theta_i` is the *frequency* of pair i, the angle in radians by which it turns
-# at each step, and its **wavelength** is the number of positions for a full turn,
-# :math:`2\pi/\theta_i` (also called its *period*). The *base* 10,000 determines the
-# longest wavelength. A pair is like the hand of a clock: (cos, sin) is a point on a
-# circle, and each hand is slower than the one before it.
+# The *frequency* :math:`\theta_i` of pair i is the angle in radians by which it turns
+# at each step. Its **wavelength** (also called its *period*) is the number of positions
+# for a full turn, :math:`2\pi/\theta_i`. The *base* 10,000 determines the longest
+# wavelength. Each pair is like the hand of a clock: (cos, sin) is a point on a circle,
+# and each hand is slower than the one before it.
 import torch
 
 
@@ -73,16 +73,16 @@ for p in (3, 5):
 print("wavelengths:", [round(2 * torch.pi / theta, 1) for theta in (1, 1 / 100)])
 
 # %%
-# The first pair has a wavelength of 6.3 positions and distinguishes neighbours; the
-# second has 628.3 and hardly moves between rows 3 and 5. Each pair has :math:`\sin^2 +
-# \cos^2 = 1`, so every row has the same length, :math:`\sqrt{d/2}`. Even and odd refer
-# to *dimensions*, not positions: every position has both sines and cosines. (Some
+# With a wavelength of 6.3 positions, the first pair distinguishes neighbours; the
+# second (628.3) hardly moves between rows 3 and 5. In each pair :math:`\sin^2 + \cos^2
+# = 1`, so every row has the same length, :math:`\sqrt{d/2}`. Even and odd refer to
+# *dimensions*, not positions: every position has both sines and cosines. (Some
 # libraries put all sines first, which only reorders the dimensions, and a few space the
 # frequencies slightly differently.)
 #
-# The package has the same function. We draw it at the size of GPT-2's table (which is
-# :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024 positions, d =
-# 768.
+# The package contains the same function. We draw the encoding at the size of GPT-2's
+# table (which is :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024
+# positions, d = 768.
 from lmviz import positions
 
 encoding = sinusoidal(1024, 768)
@@ -149,7 +149,7 @@ assert difference < 1e-4
 
 # %%
 # Row 1 becomes row 3 of the small table, and one rotation moves all 1,024 rows by 5.
-# The authors “hypothesized it would allow the model to easily learn to attend by
+# Vaswani et al. “hypothesized it would allow the model to easily learn to attend by
 # relative positions”. This was a hypothesis: in the same paper a learned table, which
 # has no such property by design, gave “nearly identical results” (table 3, row E).
 #
@@ -162,8 +162,8 @@ assert difference < 1e-4
 #    \mathrm{PE}_p \cdot \mathrm{PE}_q = \sum_i \bigl[\sin(p\theta_i)\sin(q\theta_i)
 #    + \cos(p\theta_i)\cos(q\theta_i)\bigr] = \sum_i \cos\bigl((p-q)\,\theta_i\bigr) ,
 #
-# which depends on the distance only. A cosine is symmetric, so the dot product does not
-# distinguish left from right.
+# which depends on the distance only. The cosine is symmetric about 0, so the dot
+# product does not distinguish left from right.
 #
 # But a head doesn't compare the codes themselves. It multiplies one by :math:`W_Q` and
 # the other by :math:`W_K`, and compares :math:`\mathrm{PE}_p W_Q W_K^\top
@@ -200,15 +200,15 @@ plt.show()
 
 # %%
 # - *Codes*: for d = 4, rows 3 and 5 have the dot product :math:`\cos 2 + \cos 0.02`, as
-#   do rows 10 and 12. For d = 768, distance 5 scores 284.56 on either side of any
-#   query.
-# - *Random matrix*: the score depends on more than distance. The same distance scores
+#   do rows 10 and 12. For d = 768, the product at distance 5 is 284.56 on either side
+#   of any query.
+# - *Random matrix*: the score depends on more than distance. At the same distance it is
 #   15.99 or 30.61, and 5.72 in the other direction.
-# - *Rotation*: the key five to the left gets the highest score, 384.00, which is the
-#   squared length of a code; the key five to the right scores less (261.13).
+# - *Rotation*: the score is highest for the key five to the left (384.00, the squared
+#   length of a code) and lower for the key five to the right (261.13).
 #
 # So dependence on distance alone is a property of the codes, which :math:`W_Q` and
-# :math:`W_K` may keep, change to prefer one side, or destroy.
+# :math:`W_K` may preserve, turn into a preference for one side, or destroy.
 #
 # In the interactive version you can change the base, the width and the position.
 from lmviz import views
@@ -218,9 +218,9 @@ views.positions(title="Sinusoidal positions")
 # %%
 # The table of criteria
 # ---------------------
-# Here are the criteria of :doc:`/lessons/03_positions/10_why_positions` and the schemes
-# so far. "Defined" means that there is a value at any position; "yes" would mean that
-# models also work there.
+# We judge the schemes so far by the criteria of :doc:`lesson 3.1
+# </lessons/03_positions/10_why_positions>`. "Defined" means that there is a value at
+# any position; "yes" would mean that models also work there.
 print("""\
 scheme         unique    bounded  same step  longer texts  cheap
 mask alone     inferred  yes      no         partly        yes
@@ -231,14 +231,14 @@ sinusoidal     yes       yes      yes        defined       yes""")
 
 # %%
 # A sinusoidal code has a value at any position, but the predictions of models trained
-# with it soon get worse beyond the training length (Press et al., 2022), as
-# :doc:`/lessons/03_positions/50_relative_position_biases` measures.
+# with it soon get worse beyond the training length (Press et al., 2022). :doc:`Lesson
+# 3.5 </lessons/03_positions/50_relative_position_biases>` measures this.
 #
 # Summary
 # -------
 # - Pair i of a sinusoidal encoding is the sine and cosine of :math:`p \cdot
 #   10{,}000^{-2i/d}`: fast pairs tell neighbours apart, slow ones tell distant
-#   positions apart. Sine and cosine alternate over the dimensions.
+#   positions apart. Sines and cosines alternate along the dimensions.
 # - A step of k positions is the same rotation at every position.
 # - The dot product of two codes depends on their distance alone, and is the same to the
 #   left and to the right. A head's matrices need not keep either property.
