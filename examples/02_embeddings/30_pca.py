@@ -4,25 +4,25 @@ Principal component analysis: a map of token vectors
 
 Token vectors have hundreds of dimensions, and a page has two. How is a map of them
 made, and what does it leave out? By the end you can compute principal components in
-five lines, say what share of the variance a map keeps, and tell when one outlier rules
-a map.
+five lines, say what share of the variance a map keeps, and tell when one outlier
+dominates a map.
 """
 
 # %%
 # Four points on paper
 # --------------------
 # The **variance** of some points along a direction is their mean squared distance from
-# the mean, measured along it. **Principal component analysis** (PCA) takes the
+# the mean, measured along it. **Principal component analysis** (PCA) finds the
 # direction of unit length with the largest variance, then the one at a right angle to
 # it with the largest variance of what is left, and so on. For points :math:`x_i` with
-# mean :math:`\bar x`, the first one is
+# mean :math:`\bar x`, the first direction is
 #
 # .. math::
 #    v_1 = \underset{\|v\| = 1}{\mathrm{argmax}}\;
 #    \frac{1}{n} \sum_{i=1}^{n} \big( (x_i - \bar x) \cdot v \big)^2 .
 #
 # Four points in the plane have the mean (0, 0). The sum is largest along the first
-# axis, where two of them are far out.
+# axis, where two of the points are far from the mean.
 import torch
 
 paper = torch.tensor([[3.0, 0], [-3, 0], [0, 1], [0, -1]])
@@ -45,15 +45,15 @@ for name, points in (("in the plane", paper), ("on the first axis", paper[:, :1]
 # The singular value decomposition
 # --------------------------------
 # The *singular value decomposition* gives all axes at once. It writes any matrix as a
-# product of three. Let the rows of :math:`X` be the points after their mean was
+# product of three. Let the rows of :math:`X` be the points after their mean has been
 # subtracted:
 #
 # .. math::
 #    X = U S V^\top , \qquad Z = X V_k , \qquad
 #    \text{share}_j = \frac{s_j^2}{\sum_m s_m^2} .
 #
-# The columns of :math:`V` are the principal directions, in order. The diagonal matrix
-# :math:`S` has the singular values :math:`s_j`, and :math:`s_j^2 / n` is the variance
+# The columns of :math:`V` are the principal directions, in order. The diagonal of
+# :math:`S` holds the singular values :math:`s_j`, and :math:`s_j^2 / n` is the variance
 # along direction :math:`j`. :math:`U` is not needed: the coordinates on a map are
 # :math:`Z`, the products of the points with the first :math:`k` directions.
 
@@ -69,12 +69,12 @@ print("shares:", pca(paper)[1])
 
 # %%
 # In words: centre, find the axes, keep the first two. We apply it to the tokens of a
-# sentence. SmolLM2 sends their vectors through a stack of **blocks** (or layers), each
-# of which adds something to them (:doc:`/book/terms`). The vectors of all tokens
-# between two blocks are called a **hidden state**. State 0 has the embeddings; the last
-# state has also passed the final norm, a step that rescales each vector. The package's
-# function and scikit-learn's give the same map, up to the sign of each axis, which
-# is arbitrary.
+# sentence. SmolLM2 sends their vectors through a stack of **blocks** (or :doc:`layers
+# </book/terms>`), each of which adds something to them. The vectors of all tokens
+# between two blocks are called a **hidden state**. State 0 holds the embeddings; the
+# last state has also passed the final norm, a step that rescales each vector. The
+# package's function and scikit-learn's give the same map, up to the sign of each axis,
+# which is arbitrary.
 import pydoc_data.topics
 
 import sklearn.decomposition
@@ -99,9 +99,9 @@ for name, coordinates in theirs.items():
 # Before the first block and after the last
 # -----------------------------------------
 # With only 16 points, the first two components always keep a good part of the variance.
-# We need controls: 16 random vectors with the repetitions of our sentence (it has three
-# *the*), and 16 tokens at random positions of another text, in the same state. The
-# baseline of a distance is the mean distance of two tokens.
+# We need controls: 16 random vectors with the repetitions of our sentence (*the* occurs
+# three times), and 16 tokens at random positions of another text, in the same state.
+# The baseline for a distance is the mean distance of two tokens.
 maps = {"before": pca(first), "after": pca(last)}
 torch.manual_seed(0)
 same = [i for i, token in enumerate(trace.tokens) if token == trace.tokens[3]]
@@ -158,18 +158,18 @@ plt.show()
 
 # %%
 # Both maps keep more of the variance than maps of random vectors do, 57.5% and 50.9%
-# against 31.8%. But other tokens have this property, too: 16 tokens of the other text
+# against 31.8%. But so do maps of other tokens: those of 16 tokens of the other text
 # keep 45.2% on average before the first block (standard deviation 5.7%) and 58.5% after
-# the last (5.5%). After the last block, our sentence keeps even less than they do. A
-# large share is therefore not specific to this sentence.
+# the last (5.5%), where the map of our sentence keeps less. A large share is therefore
+# not specific to this sentence.
 #
 # The three copies of ``␣the`` coincide before the first block, since SmolLM2 does not
 # add positions to its embeddings. After the last block each copy has attended to a
-# different text. The other two are 20.8 and 21.1 away from the first, half the mean
-# distance of two tokens (42.5): they still have much in common.
+# different text. The other two are 20.8 and 21.1 away from the first, about half the
+# mean distance of two tokens (42.5): they still have much in common.
 #
-# One token takes the first axis
-# ------------------------------
+# One token dominates the first axis
+# ----------------------------------
 # In the states between these two, such a map singles out one token. We print the length
 # of the first token's vector and the median length of the others, then the share of the
 # first axis for all tokens, and without the first token.
@@ -204,22 +204,23 @@ plots.caption(
 plt.show()
 
 # %%
-# In the states 12 to 29, one axis holds 98.0% of the variance or more (and in state 3
-# already 91.3%). It is the direction of the first token, which is an **attention sink**
-# (Xiao et al., 2023): many heads attend to it, and it has a massive activation, a huge
-# number in one dimension (:doc:`/lessons/02_embeddings/70_residual_stream`). In state
-# 15 its vector has a length of 22,680, against a median of 148 for the others. On such
-# a map, all other tokens have nearly the same first coordinate; at equal scales of the
-# axes, they are one point. Without the first token, the first axis of state 15 keeps
-# 22.8%. In state 30, after the final norm, the lengths are similar again (47 and 43).
+# In states 12 to 29, one axis holds 98.0% of the variance or more (and already 91.3% in
+# state 3). It is the direction of the first token, which is an **attention sink** (Xiao
+# et al., 2023): many heads attend to it, and its vector contains a massive activation,
+# a huge number in one dimension (:doc:`lesson 2.7
+# </lessons/02_embeddings/70_residual_stream>`). In state 15 the length of this vector
+# is 22,680, against a median of 148 for the others. On such a map, all other tokens
+# have nearly the same first coordinate; at equal scales of the axes, they are one
+# point. Without the first token, the first axis of state 15 keeps 22.8%. In state 30,
+# after the final norm, the lengths are similar again (47 and 43).
 #
-# The maps below are made for all states. All vectors are scaled to length 1, and the
-# first token has no influence on the axes. Axes may turn from one state to the next, so
-# each map is rotated to match the one before.
+# The maps below show all states. All vectors are scaled to length 1, and the first
+# token has no influence on the axes. Axes may turn from one state to the next, so each
+# map is rotated to match the one before.
 from lmviz import views
 
 least = min(shares["all tokens"][12:30], default=0)
-print(f"least share in the states 12 to 29, with all tokens: {least:.1%}")
+print(f"least share in states 12 to 29, with all tokens: {least:.1%}")
 views.embeddings(states, trace.tokens, exclude=[0], title="The map after every layer")
 
 # %%
@@ -236,7 +237,7 @@ shown, full = flat / flat.max(), true / true.max()
 worst = int((full - shown).argmax())
 pair = torch.combinations(torch.arange(len(last)))[worst].tolist()
 print("most distorted pair:", *(f"{trace.tokens[i]} ({i})" for i in pair))
-print(f"  on the map {shown[worst]:.0%}, in truth {full[worst]:.0%}")
+print(f"  on the map {shown[worst]:.0%}, in all dimensions {full[worst]:.0%}")
 
 
 def nearest(x):
@@ -251,16 +252,17 @@ print(f"nearest neighbour kept on this map: {kept[0]} of {len(last)} tokens")
 print(f"on 100 random maps, on average: {sum(kept[1:]) / 100:.1f}")
 
 # %%
-# ``␣the`` and ``␣red`` are 17% of the largest distance apart on the map, 71% in fact.
-# Only 8 of 16 tokens keep their nearest neighbour (3.2 on random maps). If two points
-# are close on a map, check in all dimensions; if they are far apart, that is real.
+# On the map, the distance of ``␣the`` and ``␣red`` is 17% of the largest; in all
+# dimensions it is 71%. Only 8 of 16 tokens keep their nearest neighbour (3.2 on random
+# maps). If two points are close on a map, check in all dimensions; if they are far
+# apart, that is real.
 #
 # Summary
 # -------
 # - PCA keeps the directions of largest variance. A map should say what share it keeps,
-#   here 57.5% before the first block and 50.9% after the last. Compare it with other
-#   tokens: they give 45.2% and 58.5%.
-# - One outlier takes the first axis (98.0% and more in the states 12 to 29): leave it
+#   here 57.5% before the first block and 50.9% after the last. Compare this with maps
+#   of other tokens: they keep 45.2% and 58.5%.
+# - One outlier dominates the first axis (98.0% or more in states 12 to 29): leave it
 #   out, or scale the vectors.
 # - At the true scale, a map can understate distances, but never overstate them.
 #

@@ -37,9 +37,10 @@ for name, row in zip(foods, cosine(food, food), strict=True):
     print(f"{name:8}", *(f"  {value:.2f}" for value in row))
 
 # %%
-# Each vector is divided by its length, then we take dot products. The carrot's vector
-# is half as long as the apple's, and has the same direction: 1.00. Honey and cracker
-# share nothing: 0.00. Opposite directions give −1. Libraries compute the same numbers.
+# The function divides each vector by its length and then takes dot products. The
+# carrot's vector is half as long as the apple's but has the same direction, so their
+# cosine is 1.00. Honey and cracker share nothing, so theirs is 0.00. Opposite
+# directions give −1. Libraries compute the same numbers.
 from sklearn.metrics.pairwise import cosine_similarity
 
 from lmviz import embeddings
@@ -57,9 +58,9 @@ for name, theirs in {
 # %%
 # A common component makes everything similar
 # -------------------------------------------
-# Four arrows point to the east, west, north and south. Their mean cosine is −1/3, since
-# each has one opposite and two arrows at right angles. Now add the vector (3, 3) to all
-# four, then subtract the mean row again, which is called **centring**.
+# Four arrows point east, west, north and south. Their mean cosine is −1/3, since each
+# is opposite to one of the others and at right angles to two. Now add the vector (3, 3)
+# to all four, then subtract the mean row again, which is called **centring**.
 arrows = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 
 
@@ -83,12 +84,12 @@ print(f"centred again  mean cosine {mean_cosine(shifted - shifted.mean(0)):5.2f}
 # -----------------------------------
 # We draw 10,000 random pairs of tokens and compute their cosines, for three versions of
 # the table. The second one is centred. Mu and Viswanath (2018) also remove the first
-# principal components (:doc:`/lessons/02_embeddings/30_pca`); our third version, which
-# we call cleaned, is centred and lacks the first component.
+# principal components (:doc:`lesson 2.3 </lessons/02_embeddings/30_pca>`); our third
+# version, which we call cleaned, is centred and lacks the first component.
 #
 # Whether a cosine of two words is high depends on a **baseline**, the value for words
-# chosen at random. So we also draw pairs of common words: of the first 5,000 tokens,
-# which are frequent, those that consist of a space and at least three letters.
+# chosen at random. So we also draw pairs of common words: the first 5,000 tokens are
+# frequent, and we keep those that consist of a space and at least three letters.
 import lmviz
 from lmviz import transformer
 
@@ -111,15 +112,15 @@ norms = table.mean(0).norm(), table.norm(dim=1).mean()
 print("length of the mean row {:.2f}, mean length of a row {:.2f}".format(*norms))
 
 # %%
-# Two tokens of SmolLM2 have a mean cosine of 0.44 (sd is the standard deviation). They
-# share a large component, the mean row, which has a length of 2.18 where a row has 3.20
-# on average. Centring takes their mean cosine to 0.00.
+# The mean cosine of two tokens of SmolLM2 is 0.44 (sd is the standard deviation). They
+# share a large component, the mean row, whose length is 2.18; the rows themselves have
+# a mean length of 3.20. Centring reduces the mean cosine to 0.00.
 #
 # For two common words the baseline is lower, 0.18. Centring does not change it (0.17),
-# since the mean of all tokens is not the mean of the common words: what distinguishes
-# common words from rare tokens is still in all of them, in the first component. In the
-# cleaned table their mean is 0.02, with a standard deviation of 0.05. Which pairs of
-# words are above this baseline?
+# since the mean of all tokens is not the mean of the common words: these still share
+# the first component, which distinguishes them from rare tokens. In the cleaned table
+# the baseline is 0.02, with a standard deviation of 0.05. Which pairs of words are
+# above this baseline?
 
 
 def row(word):
@@ -155,10 +156,10 @@ plt.show()
 
 # %%
 # The first four pairs are far above the baseline; king and banana are not. In the
-# cleaned table they have 0.06, against 0.02 ± 0.05 for random words and 0.58 for king
-# and queen. Without cleaning they have 0.22, which is average for words, too (0.18 ±
-# 0.15). Centring alone is misleading: it raises dog and cat from 0.58 to 0.72, because
-# both are frequent, and the first component then counts for more.
+# cleaned table the cosine of king and banana is 0.06, against 0.02 ± 0.05 for random
+# words and 0.58 for king and queen. Without cleaning it is 0.22, which is also average
+# for words (0.18 ± 0.15). Centring alone is misleading: it raises dog and cat from 0.58
+# to 0.72, because both are frequent, and the first component then counts for more.
 #
 # Nearest neighbours and a map of cities
 # --------------------------------------
@@ -171,7 +172,7 @@ for word in ("king", "dog", "run"):
     print(f"{word + ':':6}", ", ".join(lm.tokens(ids)))
 
 # %%
-# Most neighbours are forms of the same word: capitalised, in the plural, or without its
+# Most neighbours are forms of the same word: capitalised, in the plural, or without the
 # space. For *run* all eight are. Then come related words, such as queen, emperor and
 # prince, or cat and puppy. Are cities with similar rows close on the globe?
 cities = """London 51.5 -0.1, Paris 48.9 2.4, Berlin 52.5 13.4, Madrid 40.4 -3.7,
@@ -203,10 +204,10 @@ plots.caption(
 plt.show()
 
 # %%
-# A city's nearest neighbour in the table is 1643 km away on average, and two cities are
-# 7462 km apart; the best possible value is 1020 km. Text alone teaches this, since
-# cities of one region are mentioned in similar contexts. But the table is no atlas. The
-# nearest neighbour of Moscow is Beijing, and that of Madrid is Oslo.
+# A city's nearest neighbour in the table is 1643 km away on average, against 7462 km
+# for two cities in general; the best possible value is 1020 km. Text alone teaches
+# this, since cities of one region are mentioned in similar contexts. But the table is
+# no atlas. The nearest neighbour of Moscow is Beijing, and that of Madrid is Oslo.
 #
 # Under-trained tokens
 # --------------------
@@ -216,8 +217,8 @@ plt.show()
 # ``<issue_start>`` to ``<empty_output>``, have nearly the same row. Training explains
 # why. A token that never occurs is only ever a wrong answer, and the softmax pushes the
 # rows of all such tokens away from the same vectors, since the output matrix is the
-# embedding table (:doc:`/book/terms`). Weight decay, which shrinks all parameters a
-# little in each step, erases the random initialisation.
+# embedding table (:doc:`weight tying </book/terms>`). Weight decay, which shrinks all
+# parameters a little in each step, erases the random initialisation.
 #
 # Of the tokens that come from merges, we take the 12 most similar to the unused rows.
 # The controls are the tokens two ids later: neighbouring ids were merged one after the
@@ -245,7 +246,7 @@ print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 
 # %%
 # The model can repeat none of the candidates: their mean probability is 0.00, and none
-# is among its first 1000 guesses. Of the controls, 8 are the first guess, and all 12
+# is among its first 1000 guesses. Of the controls, 8 are its first guess, and all 12
 # are among the first 1000, with a mean probability of 0.10. Most candidates are names
 # from program code, which were more frequent, it seems, in the tokenizer's training
 # text than in the model's. A row alone is no proof: ``<|im_start|>``, which opens each
@@ -254,10 +255,10 @@ print(f"similarity of <|im_start|>: {similarity[1]:.2f}")
 # Summary
 # -------
 # - A cosine is the dot product of two vectors, divided by both lengths.
-# - SmolLM2's table is anisotropic: random tokens have a mean cosine of 0.44, common
-#   words of 0.18. Without the mean row and the first component they have 0.00 and 0.02.
-#   Compare a cosine with the baseline of the same kind of tokens.
-# - The nearest neighbours are forms of the word first, and related words after them.
+# - SmolLM2's table is anisotropic: the mean cosine of random tokens is 0.44, that of
+#   common words 0.18. Without the mean row and the first component, the two are 0.00
+#   and 0.02. Compare a cosine with the baseline for the same kind of tokens.
+# - The nearest neighbours are first forms of the same word, then related words.
 # - Tokens with rows like those of unused tokens are candidates for under-trained
 #   tokens. SmolLM2 could repeat none of the 12 candidates.
 #
