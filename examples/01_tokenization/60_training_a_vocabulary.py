@@ -71,9 +71,9 @@ for name, (v, d, parameters) in models.items():
 # 250, and so on. The manual quotes itself, so we drop repeated lines, and test only on
 # lines that were not in training. The last columns give :math:`C(V)` for 1,000 bytes,
 # in billions of operations (GFLOP), for SmolLM2 and for two small models of :math:`L`
-# layers and width 128 or 256. They have :math:`N \approx 12\,L d^2` parameters besides
-# the table: a :doc:`layer </book/terms>` has about :math:`4 d^2` in its attention and
-# :math:`8 d^2` in its MLP.
+# layers and width 128 or 256. The small models have :math:`N \approx 12\,L d^2`
+# parameters besides the table: a :doc:`layer </book/terms>` has about :math:`4 d^2` in
+# its attention and :math:`8 d^2` in its MLP.
 from collections import Counter
 
 from pydoc_data.topics import topics

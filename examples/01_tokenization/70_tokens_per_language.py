@@ -126,11 +126,12 @@ plt.show()
 
 # %%
 # Each number is a ratio to English. Thai needs 9.4 times as many tokens, and Hindi 8.4
-# times. UTF-8 takes three bytes for each of their letters, but that is only half of the
-# reason: Hindi has a factor of 2.82 for bytes and one of 3.00 for tokens per byte.
-# Chinese is the clearest case. Its names take about as many bytes as the English ones
-# (a ratio of 1.08), but 4.3 times as many tokens. A model reads a limited number of
-# tokens, its **context**, so that much less of a text fits into it in these languages.
+# times. UTF-8 uses three bytes for each of their letters, but that is only half of the
+# reason: for Hindi the factor is 2.82 for bytes and 3.00 for tokens per byte. Chinese
+# is the clearest case. In bytes, its names are about as long as the English ones (a
+# ratio of 1.08), but they need 4.3 times as many tokens. A model reads a limited number
+# of tokens, its **context**, so that much less of a text fits into it in these
+# languages.
 #
 # Running text
 # ------------

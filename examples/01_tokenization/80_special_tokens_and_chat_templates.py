@@ -152,8 +152,8 @@ ax.set(title="First token of the answer", xlabel="mean surprisal (nats)")
 ax.set_xlim(0, 1.15 * max(means.values()))
 plots.caption(
     "The word that opens the answer matters; the special tokens hardly do. The mean "
-    f"surprisal of the first token is {means['chat template']:.2f} nats in the template, "
-    f"{means['no special tokens']:.2f} without its special tokens, and "
+    f"surprisal of the first token is {means['chat template']:.2f} nats in the chat "
+    f"template, {means['no special tokens']:.2f} without its special tokens, and "
     f"{means['user, table']:.2f} with “table” instead of “assistant”.",
     alt="A bar for each layout: "
     + "; ".join(f"{name} {mean:.2f}" for name, mean in means.items()),
@@ -226,11 +226,11 @@ for which, at in (("first", 0), ("last", -1)):
         print(f"{which:6}  {write('house'):9}  {s:9.2f}  {n:2} of {len(p)}")
 
 # %%
-# A token does not show the letters of its word. Asked for the last one, the model has a
-# surprisal of 3.44 nats, no better than a guess (:math:`\ln 26 = 3.26`), and 0 of 12
-# are correct. Spelling the word out reduces this to 2.55. Yet from the same tokens the
-# model gets 11 of 12 first letters right: it learned them in training, as it learned
-# the meanings of words.
+# A token does not show the letters of its word. When the model is asked for the last
+# one, its surprisal is 3.44 nats, no better than a guess (:math:`\ln 26 = 3.26`), and 0
+# of 12 are correct. Spelling the word out reduces this to 2.55. Yet from the same
+# tokens the model gets 11 of 12 first letters right: it learned them in training, as it
+# learned the meanings of words.
 #
 # *Trailing space.* We take the most likely next token after each of seven prompts, and
 # measure its probability again after an additional space.
