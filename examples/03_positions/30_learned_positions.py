@@ -2,17 +2,19 @@
 Learned position embeddings
 ===========================
 
-GPT-2 has no formula for positions. It has a table with one row for each position, just
-as it has a table with one row for each token, and learns both. After this lesson you
-can say what structure training gives such a table, and test what a model uses it for.
+GPT-2 uses no formula for positions. Its position table contains one row for each
+position, just as its token table contains one for each token, and both are learned.
+After this lesson you can say what structure training gives such a table, and test what
+a model uses it for.
 """
 
 # %%
 # A table with one row for each position
 # --------------------------------------
-# **Learned position embeddings** are the rows of a matrix :math:`P`. It has :math:`T`
-# rows, the most tokens that a text may have, and :math:`d` columns, the width of the
-# model. A token with id :math:`w` at position :math:`t` enters the model as
+# **Learned position embeddings** are the rows of a matrix :math:`P`. There are
+# :math:`T` rows, since a text may contain at most :math:`T` tokens, and :math:`d`
+# columns, the width of the model. A token with id :math:`w` at position :math:`t`
+# enters the model as
 #
 # .. math::
 #
@@ -37,9 +39,10 @@ print(small.weight.grad)
 # A model whose table we can watch
 # --------------------------------
 # The **toy** is the book's own small GPT-2 (:doc:`/book/toy`). It was trained on short
-# stories in a made-up language, and copies of its position table were kept during the
+# stories in a made-up language, and copies of its position table were kept during
 # training. Here is a story. Each word that follows with certainty from the words before
-# it is a *question*, of one of six kinds. The model's answer is its most likely word.
+# it is a *question*, of one of six kinds. The model's answer is the word that it
+# predicts as most likely.
 from lmviz.toy import evaluate, grammar, history, language
 
 story = """<story> Anna has a red ball . Tom has a blue kite .
@@ -113,8 +116,8 @@ show("after training", after)
 #    + b_k \sin(2\pi k t / N) \bigr) .
 #
 # Every table has exactly one such sum, its *Fourier transform*. The waves are
-# orthogonal, so each has its *share* of the table's sum of squares (without the mean
-# :math:`\bar P`). As a worked example, we take one column of four numbers.
+# orthogonal, so each accounts for a *share* of the table's sum of squares (without the
+# mean :math:`\bar P`). As a worked example, we take one column of four numbers.
 
 
 def wave(k, n):
@@ -155,16 +158,16 @@ for turns in (SLOW, FAST):
 show("without fast waves", after[:N] - part(after[:N], FAST))
 
 # %%
-# Training has made these four waves large. The *slow* ones, with periods of 60 and 30
-# rows, have grown from 6.7% to 27.9%. These periods are not a rhythm: any gradual
-# change from the first row to the last shows up in these two waves. The *fast* ones,
-# with periods of about 2.4, have grown from 6.9% to 15.5%. They explain the cosines: 5
-# positions are about two periods, 4 positions one and two thirds.
+# Training made these four waves large. The *slow* ones, with periods of 60 and 30 rows,
+# grew from 6.7% to 27.9%. These periods are not a rhythm: any gradual change from the
+# first row to the last shows up in these two waves. The *fast* ones, with periods of
+# about 2.4, grew from 6.9% to 15.5%. They explain the cosines: 5 positions are about
+# two periods, but 4 positions are one and two thirds.
 #
-# The last line has the cosines of the trained table without its fast waves, at the same
-# distances as above. On the whole, they fall: from 0.54 for neighbours to -0.31 at 20.
-# So the table has slow and fast components, as binary digits and
-# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` have. Here training found them.
+# In the last line, the fast waves are subtracted from the trained table. At the same
+# distances as above, its cosines now fall on the whole, from 0.54 for neighbours to
+# -0.31 at 20. So the table has slow and fast components, as binary digits and
+# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` do. Here training found them.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -232,17 +235,18 @@ for name, removed in parts.items():
     print(f"{name:17}  {size:5.0%}  {cells}  {min(right.values()):17.2f}")
 
 # %%
-# The columns are shares of right answers, the last one for the worst of the other four
-# kinds. Without the slow waves, the times of day suffer most (0.64). Random numbers of
-# the same size do no harm, so it matters *which* pattern is missing. Without the fast
-# waves, only the notes suffer (0.86). Presumably songs need them to tell one position
-# from the next; the experiment doesn't say why their period is 2.4. The waves in
-# between have the largest share, but removing them costs no notes and fewer times of
-# day (0.87).
+# The last three columns are shares of right answers, the final one that of the worst of
+# the other four kinds. Without the slow waves, the times of day suffer most (0.64).
+# Random numbers of the same size do no harm, so it matters *which* pattern is missing.
+# Without the fast waves, only the notes suffer (0.86). Presumably songs need them to
+# tell one position from the next; the experiment doesn't say why their period is 2.4.
+# The waves in between make up the largest share, but removing them costs no notes and
+# fewer times of day (0.87).
 #
 # Where the table ends
 # --------------------
-# No story reached the last rows. This is how training changed their lengths.
+# No story reached the last rows. We compare the lengths of rows before and after
+# training.
 size = after.norm(dim=1) / before.norm(dim=1)
 print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean():.2f}")
 
@@ -252,9 +256,9 @@ print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean()
 # there is no row at all: the table ends at the longest text that the model can take.
 #
 # GPT-2's table is ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``.
-# In it, too, nearby rows are similar (Wang and Chen, 2020); drawn in three dimensions,
-# they form a helix (Yedidia, 2023). By the criteria of
-# :doc:`/lessons/03_positions/10_why_positions`, learned rows have the *same step* only
+# There, too, nearby rows are similar (Wang and Chen, 2020); drawn in three dimensions,
+# they form a helix (Yedidia, 2023). Of the criteria of :doc:`lesson 3.1
+# </lessons/03_positions/10_why_positions>`, learned rows meet the *same step* only
 # "partly", since distance determines their similarity only on average:
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap
@@ -265,7 +269,7 @@ learned     yes       yes      partly     no            T x d""")
 # Summary
 # -------
 # - Learned position embeddings are a table with a trained row for each position.
-# - The toy's trained table has a gradual change, which the times of day need, and a
+# - Training gave the toy's table a gradual change, which the times of day need, and a
 #   wave with a period of about 2.4, which songs need. Near rows are similar on average.
 # - Rows that no text reached stay noise, and beyond the last row there is nothing.
 #
@@ -278,10 +282,9 @@ learned     yes       yes      partly     no            T x d""")
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    They become later, since the slow waves now say that it is eight positions later.
 #    About one answer in five becomes wrong, and nearly all of these are later times,
-#    such as "evening" for "morning". The others stay right: the model has more than
-#    slow waves.
+#    such as "evening" for "morning": the slow waves now indicate a position eight
+#    further on. The others stay right: the model doesn't rely on slow waves alone.
 #
 # Further reading
 # ---------------

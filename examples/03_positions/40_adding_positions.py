@@ -11,15 +11,15 @@ was added too late.
 # %%
 # The sum, on paper
 # -----------------
-# With the table of tokens :math:`E`, the table of positions :math:`P` (learned or
-# sinusoidal), and :math:`w_t` the id at position :math:`t`,
+# Let :math:`E` be the table of tokens, :math:`P` the table of positions (learned or
+# sinusoidal), and :math:`w_t` the id at position :math:`t`. The first block reads
 #
 # .. math::
 #
 #    x_t = E_{w_t} + P_t .
 #
-# Here is a vocabulary of three tokens, width two, and a text in which token 2 occurs
-# twice.
+# As an example, take a vocabulary of three tokens, a width of two, and a text in which
+# token 2 occurs twice.
 import torch
 
 E = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 2.0]])
@@ -34,8 +34,8 @@ for t, w in enumerate(ids.tolist()):
 # %%
 # Token 2 enters as (3.1, 2.0) at position 0 and as (2.9, 2.3) at position 2. The
 # difference of the two is a difference of two rows of P, whatever the token is. Apart
-# from the causal mask (:doc:`/book/terms`), this is all the information that the blocks
-# receive about the order.
+# from the causal mask (:doc:`/book/terms`), the rows of P are all the information that
+# the blocks receive about the order.
 #
 # The model's own tensor
 # ----------------------
@@ -54,16 +54,16 @@ print(f"largest absolute difference from hidden_states[0]: {difference:.1e}")
 assert difference < 1e-5
 
 # %%
-# Other models have other inputs. SmolLM2 has rotary positions, which act inside
+# Other models build other inputs. SmolLM2 uses rotary positions, which act inside
 # attention (:doc:`/lessons/03_positions/60_rotary`), so there ``hidden_states[0]`` is
-# the embedding alone. The package's ``transformer.embed`` knows the difference.
+# the embedding alone. The package's ``transformer.embed`` handles both cases.
 from lmviz import embeddings, transformer
 
 lm = lmviz.load("smollm2")
 trace = lm.trace("The capital of France is")
 x = transformer.embed(transformer.extract(lm), trace.ids)
 difference = float((x - trace.hidden_states[0]).abs().max())
-print(f"{lm.card.name} has {lm.card.positions} positions")
+print(f"{lm.card.name} uses {lm.card.positions} positions")
 print(f"largest absolute difference from hidden_states[0]: {difference:.1e}")
 assert difference < 1e-4
 
@@ -77,7 +77,7 @@ assert difference < 1e-4
 # We add each of the 60 positions that the toy's stories reach to each of its tokens,
 # and look for the nearest token and the nearest position of each sum. (First we
 # subtract the mean of the other table, which all sums share.) The controls are random
-# tables of the same lengths, in the toy's width of 96 and in a width of 8.
+# tables with rows of the same lengths, in the toy's width of 96 and in a width of 8.
 model = transformer.extract(toy)
 E, P = model.token_table, model.position_table[:60]
 
@@ -108,24 +108,24 @@ for name, (tokens, rows) in pairs.items():
 
 # %%
 # In the toy, the nearest token is the right one for 92% of the sums, and the nearest
-# position for 99%. For random tables of width 96 it is 100%, for width 8 only 49% and
-# 38%. So the reason is the width rather than the training. The last column, the mean
-# absolute cosine of a token and a position, says why: random directions are nearly
-# orthogonal in 96 dimensions (0.08) and less so in 8 (0.29). Models of real size are
-# wider still.
+# position for 99%. Random tables of width 96 reach 100% for both, those of width 8 only
+# 49% and 38%. So the sum can be taken apart because of the width rather than the
+# training. The last column, the mean absolute cosine of a token and a position,
+# explains this: random directions are nearly orthogonal in 96 dimensions (0.08) and
+# less so in 8 (0.29). Models of real size are wider still.
 #
 # What the sum does to a score
 # ----------------------------
 # Attention compares two inputs by a dot product, with learned matrices between them
-# which we leave out at first. For two tokens with the embeddings :math:`x, y` and the
-# position vectors :math:`p, q`, it has four terms:
+# that we leave out at first. For two tokens with the embeddings :math:`x, y` and the
+# position vectors :math:`p, q`, the product is a sum of four terms:
 #
 # .. math::
 #
 #    (x + p) \cdot (y + q) = x \cdot y + x \cdot q + p \cdot y + p \cdot q .
 #
-# With sinusoidal positions of width two, (sin p, cos p), we move a pair of tokens three
-# positions to the right.
+# We use sinusoidal positions of width two, (sin p, cos p), and move a pair of tokens
+# three positions to the right.
 from lmviz import positions
 
 x, y = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
@@ -141,17 +141,17 @@ for a, b in ((5, 3), (8, 6)):
 # position, and so the whole score changes from 0.009 to -0.841. The matrices
 # :math:`W_Q` and :math:`W_K` don't help by themselves: between p and q, they can
 # destroy even the last term (:doc:`/lessons/03_positions/20_sinusoidal`). It would be
-# simpler to put the distance into the score itself.
-# :doc:`/lessons/03_positions/50_relative_position_biases` and
-# :doc:`/lessons/03_positions/60_rotary` do that.
+# simpler to put the distance into the score itself, as :doc:`lesson 3.5
+# </lessons/03_positions/50_relative_position_biases>` and :doc:`lesson 3.6
+# </lessons/03_positions/60_rotary>` do.
 #
 # Added too late
 # --------------
 # The position has to be added *before* the blocks that are to use it. To see what
 # happens otherwise, we add a sinusoidal code to SmolLM2's last state, which libraries
 # call ``last_hidden_state``. Only the output matrix (:doc:`unembedding
-# </lessons/05_prediction/10_next_token>`) still reads it: it scores every token of the
-# vocabulary against this vector. The control is a random vector of the same length.
+# </lessons/05_prediction/10_next_token>`) still reads this vector, and scores every
+# token of the vocabulary against it. The control is a random vector of the same length.
 from lmviz import prediction
 
 unembed = transformer.unembedding(lm)
@@ -182,14 +182,15 @@ print(f"mean total variation: {moved[0]:.2f} and {moved[1]:.2f}")
 print(f"length of the last state {last[-1].norm():.0f}, of the code {code.norm():.0f}")
 
 # %%
-# The columns have the most likely next token and its probability. On average over the
-# six prompts, the prediction changes by a total variation (:doc:`/book/terms`) of 0.55,
-# about as much as for a random vector (0.50). "Paris" falls from 0.77 to 0.12.
+# Each of the last three columns pairs the most likely next token with its probability.
+# On average over the six prompts, the prediction changes by a total variation
+# (:doc:`/book/terms`) of 0.55, about as much as for a random vector (0.50). "Paris"
+# falls from 0.77 to 0.12.
 #
 # The logits are linear in the last state. So the code adds the same number to a token's
 # logit in every prompt of the same length, whatever its text says. By chance this can
 # also raise a good answer, such as "degrees" or "cold", and so can the random vector.
-# At this point a position is noise.
+# Added this late, a position is noise.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -203,7 +204,7 @@ plots.caption(
     "A position vector added at the end spoils the prediction. Most likely next tokens "
     f"of {lm.card.name} after “{prompts[0]}”: from the last hidden state, and with a "
     "sinusoidal code added to it.",
-    alt=f"Two panels of bars. The longest has {paris[0].max():.2f} at the left, and "
+    alt=f"Two panels of bars. The longest is {paris[0].max():.2f} at the left, and "
     f"{paris[1].max():.2f} at the right.",
 )
 plt.show()
@@ -217,7 +218,8 @@ plt.show()
 # relative positions in its attention and adds absolute ones late, but before the last
 # layers, which use them to predict the masked words.
 #
-# Which schemes meet the *same step* criterion, in the code and in the score?
+# The last table compares the schemes by the *same step* criterion, in the code and in
+# the score.
 print("""\
 scheme             same step in the code  same step in the score
 sinusoidal, added  yes                    one term of four, at best
@@ -260,7 +262,7 @@ rotary (3.6)       yes                    yes""")
 #    :class: dropdown
 #
 #    Tokens on one axis, :math:`E_w = (w, 0)`, and positions on the other, :math:`P_t =
-#    (0, t)`. It costs half of the dimensions.
+#    (0, t)`. This costs half of the dimensions.
 #
 # Further reading
 # ---------------
