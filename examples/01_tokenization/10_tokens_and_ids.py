@@ -12,9 +12,9 @@ tokenizer, and name five weaknesses of language models that begin here.
 # Five symptoms
 # -------------
 # A **tokenizer** splits a text into **tokens**: words, parts of words, characters or
-# bytes. The model receives a number for each token, and no letters. Therefore some
-# texts are harder for it than similar ones. Here are five examples, as GPT-2's
-# tokenizer splits them. A ``|`` separates two tokens, and ``␣`` is a space.
+# bytes. The model receives a number for each token, and no letters. This makes some
+# texts harder for it than similar ones. Here are five examples, as GPT-2's tokenizer
+# splits them. A ``|`` separates two tokens, and ``␣`` is a space.
 import lmviz
 from lmviz import tokenization, views
 
@@ -47,18 +47,19 @@ for name, texts in symptoms.items():
 #   says that the first token means twelve hundred.
 # - *Trailing space.* The space at the end becomes a token. In ordinary text, a space
 #   begins the next token, such as ``␣Paris``, which hardly ever follows another space.
-# - *Rare names.* Smith is 1 token. Szymborska has 5, none of which is a name.
+# - *Rare names.* Smith is 1 token. Szymborska is 5, none of which is a name.
 # - *Indentation.* Eight spaces turn 2 tokens into 9, which the model must count.
 #
-# Two of them are measured in
-# :doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`.
+# Two of these symptoms are measured in :doc:`lesson 1.8
+# </lessons/01_tokenization/80_special_tokens_and_chat_templates>`.
 #
 # One text, four units
 # --------------------
 # What should a token be? We compare four units: words, characters, **bytes** (the 256
 # numbers that files consist of) and **subwords**, which are frequent words and parts of
 # words. We split a sentence and the manual behind Python's ``help()``. The column
-# "different" counts the distinct units in the manual, and "list" all units that exist.
+# "distinct" counts each unit of the manual once, and "list" counts all units that
+# exist.
 import pydoc_data.topics
 import re
 
@@ -72,7 +73,7 @@ units = {
 sentence = "The naïve dog wasn't overfed."
 strips = {name: cut(sentence) for name, cut in units.items()}
 lists = ["no end", "Unicode", "256", f"{tokenizer.get_vocab_size():,}"]
-print("unit        sentence   manual  different  list")
+print("unit        sentence   manual   distinct  list")
 for (name, cut), size in zip(units.items(), lists, strict=True):
     parts = cut(manual)
     n, different = len(strips[name]), len(set(parts))
@@ -96,11 +97,11 @@ plt.show()
 # Subwords combine a short text with a finite list. In characters or bytes, the manual
 # is four times as long as in words: 465,048 and 466,195 units instead of 114,029. In
 # words it is shortest, but the list of words has no end, as the :doc:`next lesson
-# </lessons/01_tokenization/20_word_level_tokenizer>` shows: this manual alone has 4,194
-# different ones. GPT-2's list of subwords has 50,257 entries, and the manual is 139,015
-# tokens long. The word "overfed" is not in the list, so it is ``␣over`` and ``fed``.
-# Not every split is as meaningful, since the list comes from counting
-# (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`).
+# </lessons/01_tokenization/20_word_level_tokenizer>` shows: this manual alone contains
+# 4,194 distinct words. GPT-2's list of subwords has 50,257 entries, and the manual is
+# 139,015 tokens long. The word "overfed" is not in the list, so it is ``␣over`` and
+# ``fed``. Not every split is as meaningful, since the list comes from counting
+# (:doc:`lesson 1.3 </lessons/01_tokenization/30_byte_pair_encoding>`).
 #
 # Encode and decode
 # -----------------
@@ -115,7 +116,7 @@ plt.show()
 #
 # We begin with a vocabulary of five tokens, and a text split by hand (later lessons
 # show how a tokenizer finds the split). Then GPT-2's tokenizer does the same. In the
-# view, you can enter other texts.
+# view below, you can enter other texts.
 vocabulary = ["t", "s", "tea", " sea", "m"]
 ids = [vocabulary.index(token) for token in ("tea", " sea", "t")]
 print(ids, "->", repr("".join(vocabulary[i] for i in ids)))
@@ -135,8 +136,8 @@ views.tokens({"GPT-2": split(text)}, ids={"GPT-2": encoding.ids}, tokenizers=["g
 #    tokenizer.tokenize(text)  # ['Small', 'ĠLanguage', 'ĠModels', …]
 #    tokenizer(text)["input_ids"]  # [18712, 15417, 32329, …]
 #
-# GPT-2's tokens consist of bytes. A character outside ASCII takes two to four of them,
-# and the file writes each byte as one character of a *byte alphabet*:
+# GPT-2's tokens consist of bytes. A character outside ASCII is two to four bytes, and
+# the file writes each byte as one character of a *byte alphabet*:
 alphabet = tokenization.byte_alphabet()
 word = " naïve"
 written = ("".join(alphabet[b] for b in c.encode()) for c in word)
@@ -146,8 +147,8 @@ print("alphabet ", *(f"{c:5}" for c in written), sep="  ")
 
 # %%
 # The letter ``ï`` is two bytes, written ``Ã¯``. To decode, we join the tokens, turn the
-# alphabet back into bytes, and read these as UTF-8. A thousand texts of random
-# characters are the test.
+# alphabet back into bytes, and read these as UTF-8. We test this on a thousand texts of
+# random characters.
 import random
 
 byte_of = {character: byte for byte, character in alphabet.items()}
@@ -197,8 +198,8 @@ print("post-processor ", *tiny.encode(normal).tokens)
 
 # %%
 # The word "ham" is not in the vocabulary, and becomes ``[UNK]``, the unknown token.
-# GPT-2's tokenizer has no normalizer and no post-processor. It has one special token,
-# ``<|endoftext|>``, and recognizes it in a text that spells it:
+# GPT-2's tokenizer has no normalizer and no post-processor. Its one special token,
+# ``<|endoftext|>``, is recognized in a text that spells it:
 ids = tokenizer.encode("a<|endoftext|>b").ids
 print(ids, tokenizer.decode(ids), tokenizer.decode(ids, skip_special_tokens=False))
 assert tokenizer.normalizer is tokenizer.post_processor is None
@@ -223,10 +224,11 @@ for first, last in ((256, 999), (1000, 4999), (20_000, 50_256)):
 
 # %%
 # Neighbours are about equally frequent. Low ids belong to frequent tokens, because the
-# method that makes the vocabulary finds these first: up to 999 they occur 52.62 times
-# on average, and above 20,000 only 0.25 times. Do related words have similar ids, too?
-# We take words that are tokens with their space and without it, and measure how far
-# apart the two ids are. The baseline is the median distance over all pairs of words.
+# method that makes the vocabulary finds these first: tokens with ids up to 999 occur
+# 52.62 times on average, and tokens with ids of 20,000 or more only 0.25 times. Do
+# related words have similar ids, too? We take words that are tokens with their space
+# and without it, and measure how far apart the two ids are. The baseline is the median
+# distance over all pairs of words.
 import numpy as np
 
 ids = tokenizer.get_vocab()
@@ -237,8 +239,8 @@ near, far = np.median(abs(left - right)), np.median(abs(left[:, None] - right))
 print(f"{len(pairs):,} words: median distance {near:,.0f}, all pairs {far:,.0f}")
 
 # %%
-# No: the two ids of a word are as far apart, 17,558, as those of two random words
-# (17,332). An id is a name, not an amount.
+# No: the median distance between the two ids of a word is 17,558, about the same as
+# between the ids of two random words, 17,332. An id is a name, not an amount.
 #
 # Summary
 # -------

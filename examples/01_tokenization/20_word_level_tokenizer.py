@@ -44,8 +44,8 @@ for text in ("The cat chased the ball.", "Fluffkins  wasn't on THE mat!"):
     print(f"{text!r:32}", encode(text), repr(decode(encode(text))))
 
 # %%
-# The first sentence is not in the corpus, and can still be read. The second loses three
-# things:
+# The first sentence is not in the corpus, but it can still be read. The second loses
+# three things:
 #
 # - *Unknown words.* "Fluffkins" is not in the vocabulary. It is **out of vocabulary**
 #   (**OOV**), and becomes the special token ``[UNK]``. So do the character "!" and the
@@ -55,7 +55,7 @@ for text in ("The cat chased the ball.", "Fluffkins  wasn't on THE mat!"):
 #
 # No later part of a model can undo these losses. The package's ``BasicTokenizer`` is
 # the same tokenizer. The library ``tokenizers`` can build it, too, with our normalizer
-# and pre-tokenizer. (Its ids are in the order of frequency.)
+# and pre-tokenizer. (Its ids are in order of frequency.)
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from lmviz import tokenization
@@ -74,18 +74,18 @@ print(library.encode(text).tokens)
 # %%
 # The list never ends
 # -------------------
-# Does a longer text complete the vocabulary? The number of different words in a text of
+# Does a longer text complete the vocabulary? The number of distinct words in a text of
 # :math:`n` words is described by **Heaps' law**,
 #
 # .. math::
 #    |\mathcal V(n)| \approx K n^{\beta}, \qquad 0 < \beta < 1 .
 #
-# Twice the text then has :math:`2^\beta` times as many different words: twice as many
-# if :math:`\beta` is 1, and no more than before if it is 0. We read Python's manual,
-# topic by topic in random order, and leave out lines that repeat an earlier one. Every
-# fifth topic is held out as new text, without the lines that also occur in the topics
-# that we read. The **OOV rate** is the share of unknown words among the words
-# :math:`w_1, \dots, w_n` of the new text:
+# Under this law, doubling the text multiplies the number of distinct words by
+# :math:`2^\beta`: the number would double, too, if :math:`\beta` were 1, and stay the
+# same if :math:`\beta` were 0. We read Python's manual, topic by topic in random order,
+# and leave out lines that repeat an earlier one. Every fifth topic is held out as new
+# text, without the lines that also occur in the topics that we read. The **OOV rate**
+# is the share of unknown words among the words :math:`w_1, \dots, w_n` of the new text:
 #
 # .. math::
 #    \mathrm{OOV} = \frac 1 n \sum_{k=1}^{n} \mathbf 1[w_k \notin \mathcal V].
@@ -93,8 +93,8 @@ print(library.encode(text).tokens)
 # A growing list might only mean that the text is too short to contain every word. The
 # control is therefore a text of the same length with a finite list: words drawn at
 # random, in proportion to their frequency, from the first eighth of what we read. Each
-# row of the table has twice the text of the row above, and :math:`\beta` is computed
-# from these two rows.
+# row of the table uses twice as much text as the row above, and :math:`\beta` is
+# computed from these two rows.
 import builtins
 import math
 import pydoc_data.topics
@@ -140,7 +140,7 @@ from lmviz import plots
 _, (left, right) = plt.subplots(1, 2, figsize=(6.08, 2.7), layout="constrained")
 left.loglog(sizes, grows, marker="o", color=plots.COLORS["weight"], label="manual")
 left.loglog(sizes, ends, "--", marker="s", color=plots.COLORS["minus"], label="control")
-left.set(title="Words in the vocabulary", xlabel="words read", ylabel="different words")
+left.set(title="Words in the vocabulary", xlabel="words read", ylabel="distinct words")
 left.set_yticks([300, 1000, 3000], ["300", "1,000", "3,000"])
 left.minorticks_off()
 left.legend()
@@ -162,15 +162,15 @@ plt.show()
 # After 67,750 words the vocabulary has 3,321 entries and still grows: the exponent is
 # between 0.55 and 0.58 in the last four rows. The finite list has levelled off at 1,022
 # words, with an exponent of 0.01. The OOV rate falls from 44.7% to 4.8%, but each step
-# takes twice the text. A larger vocabulary also has a cost: 34% of its words occur
-# once, and a model can learn little about a word from one sentence.
+# requires twice as much text. A larger vocabulary also has a cost: 34% of its words
+# occur once, and a model can learn little about a word from one sentence.
 #
 # Normalization
 # -------------
 # Lowercasing is a **normalization**: different spellings are made equal before the text
-# is split. (Another turns é into one code point: see
-# :doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`.) How many entries
-# does it save, and how many lines does it change? For each of the three losses, we
+# is split. (Another turns é into one code point: see :doc:`lesson 1.5
+# </lessons/01_tokenization/50_wordpiece_unigram_sentencepiece>`.) How many entries does
+# lowercasing save, and how many lines does it change? For each of the three losses, we
 # count the new lines that it leaves unchanged.
 cased = {w for line in lines for w in re.findall(r"\w+|[^\w\s]", line)}
 twins = sorted(w for w in cased if w[0].isupper() and w.lower() in cased)
@@ -201,9 +201,9 @@ for loss, unchanged in kept.items():
 # Words are too coarse a unit. Characters are nearly always known, but a text has many
 # of them. **Subwords** lie between the two: frequent words stay whole, and rare ones
 # are composed of pieces, down to single bytes. We learn as many subwords as there were
-# words, by byte pair encoding, the subject of the next lesson
-# (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`). ``ByteLevel`` cuts the text
-# at spaces, and writes them as ``Ġ``. The column "unknown" counts the tokens of the new
+# words, by byte pair encoding, the subject of the :doc:`next lesson
+# </lessons/01_tokenization/30_byte_pair_encoding>`. ``ByteLevel`` cuts the text at
+# spaces, and writes them as ``Ġ``. The column "unknown" counts the tokens of the new
 # text that are not in the vocabulary.
 splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
 chunks, new_chunks = (
@@ -225,10 +225,10 @@ for name, (entries, tokens) in rows.items():
 
 # %%
 # With the same number of entries, subwords leave nothing unknown. The new text is
-# 13,770 tokens long in subwords and 12,190 in words. The difference is small, although
-# the subwords keep case and spaces. In characters, the text has 47,056. Here are the
-# most frequent unknown words, split into subwords, and the sentence about Fluffkins in
-# GPT-2's subwords:
+# 13,770 tokens long in subwords, 12,190 in words and 47,056 in characters. So the text
+# is only slightly longer in subwords than in words, although the subwords keep case and
+# spaces. Here are the most frequent unknown words, split into subwords, and the
+# sentence about Fluffkins in GPT-2's subwords:
 import lmviz
 from lmviz import views
 
@@ -246,8 +246,9 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 # - A word-level tokenizer gives each known word an id, and all others ``[UNK]``.
 # - Vocabularies of words grow with the text (Heaps' law); 4.8% of the words in new text
 #   were still unknown.
-# - Normalization makes the list smaller, and cannot be undone.
-# - Equally many subwords left nothing unknown, with 13,770 tokens for 12,190 words.
+# - Normalization makes the vocabulary smaller, and cannot be undone.
+# - The same number of subwords left nothing unknown, and the 12,190 words became 13,770
+#   tokens.
 #
 # Exercises
 # ---------
@@ -257,9 +258,9 @@ views.tokens({"words": ours, "GPT-2": tokenization.readable_tokens(gpt2, numbers
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It rises to ``5.6%``, since ``102`` more words are unknown. Two thirds of these
-#    have a capital now, and were seen only in lower case. The other third is the
-#    reverse: "raw", for example, is unknown, since it was seen only as "Raw".
+#    It rises to ``5.6%``, since ``102`` more words are unknown. Two thirds of these are
+#    now capitalised, but were seen only in lower case. The other third is the reverse:
+#    "raw", for example, is unknown, since it was seen only as "Raw".
 #
 # Further reading
 # ---------------

@@ -46,8 +46,8 @@ for pair, count in count_pairs({word: list(word) for word in corpus}, corpus).it
 # .. math::
 #    (a, b)^{*} = \underset{(a, b)}{\mathrm{argmax}}\; \sum_{w} n_w\, c_w(a, b) .
 #
-# Of equally frequent pairs it takes the one with the smaller ids. The sorted characters
-# have the first ids, and each new token has the next one.
+# Among equally frequent pairs, it takes the one with the smaller ids. The sorted
+# characters get the first ids, and each new token gets the next one.
 
 
 def merge(tokens, pair):
@@ -138,10 +138,10 @@ for word in ("seat", "teas", "meat", "steak"):
 # %%
 # The same vocabulary gives two splits of "seat". By rank it is ``s eat``, as in
 # training, because ``eat`` was learned before ``sea``. By longest match it is ``sea
-# t``. Neither is better in itself: WordPiece uses longest match
-# (:doc:`/lessons/01_tokenization/50_wordpiece_unigram_sentencepiece`). But a language
-# model should see a word split as it was in training, so a vocabulary learned by
-# merging is applied by merging.
+# t``. Neither is better in itself: WordPiece uses longest match (:doc:`lesson 1.5
+# </lessons/01_tokenization/50_wordpiece_unigram_sentencepiece>`). But a language model
+# should see a word split as it was in training, so a vocabulary learned by merging is
+# applied by merging.
 #
 # "teas" and "meat" are new words, composed of known tokens. The k of "steak" is in no
 # word of the corpus, so it has no id, and the word cannot be encoded. GPT-2 avoids such
@@ -150,11 +150,11 @@ for word in ("seat", "teas", "meat", "steak"):
 # A thousand merges
 # -----------------
 # Now we train on a real text, the letters of Python's manual. It is split into words,
-# each with the space before it (``Ġ``), so no token spans two words. Lines that occur
-# twice are used once. Every fifth topic is held out as new text, without lines that
-# also occur in the others. Our ``train`` counts all pairs again for each merge. The
-# package's ``train_bpe`` is faster: it updates only the counts that a merge changes.
-# The library ``tokenizers`` has a trainer in Rust. Do all three find the same merges?
+# each with the space before it (``Ġ``), so no token spans two words. Repeated lines are
+# used once. Every fifth topic is held out as new text, without lines that also occur in
+# the others. Our ``train`` counts all pairs again for each merge. The package's
+# ``train_bpe`` is faster: it updates only the counts that a merge changes. The library
+# ``tokenizers`` has a trainer in Rust. Do all three find the same merges?
 import json
 import re
 from pydoc_data.topics import topics
@@ -192,30 +192,30 @@ for name, splits in (("by rank", by_rank), ("longest match", longest)):
 
 # %%
 # All 1,000 merges agree with the library's. By longest match, 915 of the 3,555 words
-# are split differently. Most of these are rare: they make up 6.3% of the text. By
-# longest match, the text has slightly fewer tokens, 67,252 instead of 67,523. So
-# merging by rank doesn't make a text shorter, but it gives the tokens that the model
+# are split differently. Most of these are rare: all 915 together make up 6.3% of the
+# text. By longest match, the text has slightly fewer tokens, 67,252 instead of 67,523.
+# So merging by rank doesn't make a text shorter, but it gives the tokens that the model
 # was trained on.
 #
 # Compression
 # -----------
-# How many bytes does a token represent, on the known text and on new text? The baseline
-# is a vocabulary of the same size that has the most frequent words as entries, and
-# spells all other words in letters. No token spans two words, so the limit is the
-# mean length of a word with its space.
+# How many bytes does a token represent, on the training text and on new text? The
+# baseline is a vocabulary of the same size that contains the most frequent words, and
+# spells all others in letters. No token spans two words, so the limit is the mean
+# length of a word with its space.
 n_bytes = sum(len(word) * count for word, count in new_words.items())
-curves = {"known text": [], "new text": [], "whole words": []}
+curves = {"training text": [], "new text": [], "whole words": []}
 steps = [0, 10, 30, 100, 200, 300, 500, 700, 1000]
 for n in steps:
     whole = {word for word, _ in words.most_common(n)}
-    for name, part in (("known text", words), ("new text", new_words)):
+    for name, part in (("training text", words), ("new text", new_words)):
         tokens = sum(len(bpe.encode(w, n_merges=n)) * k for w, k in part.items())
         curves[name].append(sum(len(w) * k for w, k in part.items()) / tokens)
     tokens = sum(k if w in whole else len(w) * k for w, k in new_words.items())
     curves["whole words"].append(n_bytes / tokens)
-print("merges  known text  new text  whole words")
+print("merges  training text  new text  whole words")
 for row in zip(steps, *curves.values(), strict=True):
-    print("{:6,}  {:10.2f}  {:8.2f}  {:11.2f}".format(*row))
+    print("{:6,}  {:13.2f}  {:8.2f}  {:11.2f}".format(*row))
 limit = n_bytes / new_words.total()
 print(f"limit for new text: {limit:.2f}")
 
@@ -242,18 +242,18 @@ plt.show()
 
 # %%
 # The first 300 merges bring the new text from 1 byte per token to 2.43. The next 700
-# bring it only to 3.71, because the most frequent pairs are used up. The known text
+# bring it only to 3.71, because the most frequent pairs are used up. The training text
 # reaches 3.92: some merges are useful only there, but most are useful in new text, too.
-# Whole words reach only 2.77 with as many entries. A subword helps with all words that
-# contain it, whereas the whole word "use" doesn't help with "useful".
+# Whole words reach only 2.77 with the same number of entries. A subword helps with all
+# words that contain it, whereas the whole word "use" doesn't help with "useful".
 #
 # Summary
 # -------
 # - Training merges the most frequent pair of neighbours, again and again.
 # - Encoding replays the merges by rank. Longest match would split 915 of 3,555 distinct
 #   words differently, which are 6.3% of the words of the text.
-# - After 1,000 merges a token of new text represents 3.71 bytes. With as many entries,
-#   whole words reach 2.77.
+# - After 1,000 merges a token of new text represents 3.71 bytes. With the same number
+#   of entries, whole words reach 2.77.
 #
 # Exercises
 # ---------

@@ -11,11 +11,11 @@ say what each step is for.
 # %%
 # Three steps, by hand
 # --------------------
-# GPT-2 puts two steps before byte pair encoding
-# (:doc:`/lessons/01_tokenization/30_byte_pair_encoding`). First, **pre-tokenization**
-# cuts the text into words. Second, each word is turned into bytes, and each byte is
-# written as a printable character. Then neighbours are merged within each word, the
-# pair of lowest **rank** first. Here is a short text, with four merges of our own.
+# GPT-2 puts two steps before byte pair encoding (:doc:`lesson 1.3
+# </lessons/01_tokenization/30_byte_pair_encoding>`). First, **pre-tokenization** cuts
+# the text into words. Second, each word is turned into bytes, and each byte is written
+# as a printable character. Then neighbours are merged within each word, the pair of
+# lowest **rank** first. Here is a short text, with four merges of our own.
 import lmviz
 from lmviz import plots, tokenization
 
@@ -66,8 +66,8 @@ for text in ("two  spaces", "pay 1234567", "WE'LL", "end\n\n(start)"):
     print("{:13}  {:19}  {}".format(*map(visible, [text, *cuts])))
 
 # %%
-# Both expressions leave the last of two spaces to the word after it. The other
-# texts show several ways in which GPT-4 differs. Digits come in groups of at most
+# Both expressions leave the last of two spaces to the word after it. The other texts
+# show how GPT-4's expression differs from GPT-2's. Digits come in groups of at most
 # three, and without a space; in GPT-2, ``␣1234567`` is one word. Contractions may be in
 # capitals; GPT-2 cuts ``WE'LL`` into three words. A run of newlines is one word; GPT-2
 # cuts off the last one. And a word may begin with a character other than a space, such
@@ -100,8 +100,8 @@ for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S
 # -----------------
 # The merges work on bytes, so 256 symbols are enough for every script. But the two
 # lists are text files, and 68 of the bytes are not printable characters. These are
-# written as the characters starting at ``U+0100``. Each of the others is written as the
-# character whose code point has the same number.
+# written as the characters starting at ``U+0100``. Every other byte is written as the
+# character whose code point is the same number.
 printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 others = [byte for byte in range(256) if byte not in printable]
 ALPHABET = {byte: chr(byte) for byte in printable}
@@ -120,14 +120,14 @@ for character in (" ", "é", "数"):
 #
 # Merging by rank
 # ---------------
-# With :math:`M` the set of merges, and :math:`P(w)` the pairs of neighbours in a word
-# :math:`w`, the next merge is the one of lowest rank,
+# Let :math:`M` be the set of merges, and :math:`P(w)` the pairs of neighbours in a word
+# :math:`w`. The next merge is the one of lowest rank,
 #
 # .. math::
 #    (a,b)^* = \underset{(a,b) \in P(w) \cap M}{\mathrm{argmin}}\; \mathrm{rank}(a,b) ,
 #
-# until no pair of the word is in :math:`M`. We record the tokens after each merge, here
-# of the word ``␣unthinkable``.
+# until no pair of the word is in :math:`M`. We record the tokens of the word
+# ``␣unthinkable`` after each merge.
 import json
 from functools import cache
 from itertools import pairwise
@@ -191,10 +191,10 @@ share = len(never) / len(often)
 print(f"{len(often):,} tokens: {len(rarely)} rarely, {len(never)} ({share:.0%}) never")
 
 # %%
-# Of 2,270 tokens, 902 rarely remain, and 535 (24% of the 2,270) never do. In other
-# texts some of these will remain. But a token's embedding is trained only where the
-# token remains. Bostrom and Durrett (2020) call this a weakness of the method; Land and
-# Bartolo (2024) search models for tokens that are hardly trained.
+# Of 2,270 tokens, 902 rarely remain; of these, 535 (24% of the 2,270) never do. In
+# other texts some of these will remain. But a token's embedding is trained only where
+# the token remains. Bostrom and Durrett (2020) call this a weakness of the method; Land
+# and Bartolo (2024) search models for tokens that are hardly trained.
 #
 # The same ids as the real tokenizer
 # ----------------------------------
@@ -223,10 +223,10 @@ for text in (" 'tab'", "a\n\nb"):
 # ids, since some merges reach across a cut. They join an opening quote and a letter as
 # in a contraction (``'t`` in ``'tab'``), or two newlines before a word.
 #
-# The package's :class:`~lmviz.tokenization.ByteLevelBPE` has the same steps. Before
-# them, it separates the special tokens from the text
-# (:doc:`/lessons/01_tokenization/80_special_tokens_and_chat_templates`). In
-# ``transformers`` the steps are:
+# The package's :class:`~lmviz.tokenization.ByteLevelBPE` performs the same steps.
+# Before these, it separates the special tokens from the text (:doc:`lesson 1.8
+# </lessons/01_tokenization/80_special_tokens_and_chat_templates>`). In ``transformers``
+# the steps are:
 #
 # .. code-block:: python
 #
@@ -239,15 +239,15 @@ for text in (" 'tab'", "a\n\nb"):
 # - GPT-2's tokenizer cuts a text by a regular expression, writes each word in an
 #   alphabet of 256 bytes, and merges by rank. Nothing is unknown, and nothing is lost.
 # - The cuts keep words and punctuation apart. With cuts at spaces only, 116 of 2,000
-#   tokens had both.
+#   tokens contained both.
 # - Of the tokens that merges made at least 10 times in the manual, 24% never remained.
 #
 # Exercises
 # ---------
 # Put a space before the k of ``" unthinkable"``, and predict the tokens. The table
-# above has all but two of the merges that you need: look for a pair in ``RANKS``, as in
-# ``RANKS.get(("th", "in"))``. Then check your result with ``tokenize``. How does GPT-2
-# split “I’ve”, with a typographic apostrophe?
+# above lists all but two of the merges that you need: look for a pair in ``RANKS``, as
+# in ``RANKS.get(("th", "in"))``. Then check your result with ``tokenize``. How does
+# GPT-2 split “I’ve”, with a typographic apostrophe?
 #
 # .. admonition:: Answer
 #    :class: dropdown
