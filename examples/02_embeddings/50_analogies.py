@@ -10,11 +10,12 @@ two baselines such a result needs before it means anything.
 # %%
 # A parallelogram in two dimensions
 # ---------------------------------
-# An **analogy** asks: *man* is to *woman* as *king* is to what? We give six words two
-# made-up numbers each, for how often it is used near *he* and near *she*. The **vector
-# offset** is the step from *man* to *woman*. We take this step from *king*, and answer
-# with the row most similar to the result. For the rows :math:`E_a`, :math:`E_b` and
-# :math:`E_c` of the three words and a set :math:`C` of candidates, the answer is
+# An **analogy** asks: *man* is to *woman* as *king* is to what? We give each of six
+# words two made-up numbers, for how often it is used near *he* and near *she*. The
+# **vector offset** is the step from *man* to *woman*. We take this step from *king*,
+# and answer with the row most similar to the result. For the rows :math:`E_a`,
+# :math:`E_b` and :math:`E_c` of the three words and a set :math:`C` of candidates, the
+# answer is
 #
 # .. math::
 #
@@ -72,11 +73,11 @@ plt.show()
 # %%
 # In SmolLM2's table
 # ------------------
-# The table has several rows for most words, such as ``␣king``, ``␣King`` and ``King``,
-# and rows for pieces of words. The nearest neighbour of ``␣king`` is ``␣King``. If such
-# rows were allowed, a method that takes no step would always fail, and any step would
-# seem to help. Our candidates are therefore only the lower-case tokens that begin with
-# a space or, for capital cities, those in title case.
+# Most words have several rows in the table, such as ``␣king``, ``␣King`` and ``King``,
+# and pieces of words have rows, too. The nearest neighbour of ``␣king`` is ``␣King``.
+# If such rows were allowed, a method that takes no step would always fail, and any step
+# would seem to help. Our candidates are therefore only the lower-case tokens that begin
+# with a space or, for capital cities, those in title case.
 import lmviz
 from lmviz import transformer
 
@@ -99,14 +100,14 @@ for i in cosines.argsort(descending=True)[:3]:
     print(f"{tokens[lower[i]]:8}  {cosines[i]:.2f}")
 
 # %%
-# Here *queen* has 0.72, ahead of *king* with 0.69, even though *king* is allowed. But
-# this is one question. We ask many.
+# Here *queen* is first, with a cosine of 0.72 against 0.69 for *king*, even though
+# *king* is allowed. But this is a single question, so we ask many.
 #
 # Two baselines
 # -------------
-# Each of four relations has 14 or 15 pairs of words. A question takes its step from one
-# pair :math:`(a, b)` and asks for the second word of another, :math:`(c, d)`. It is
-# answered with three targets:
+# We test four relations with 14 or 15 pairs of words each. A question takes its step
+# from one pair :math:`(a, b)` and asks for the second word of another, :math:`(c, d)`.
+# It is answered with three targets:
 #
 # - the offset, :math:`E_b - E_a + E_c`;
 # - a mixed step, :math:`E_{b'} - E_a + E_c`, where :math:`b'` belongs to a third pair:
@@ -225,17 +226,19 @@ plt.show()
 #
 # For plurals the offset is no better than no step, 94% against 93%, because the nearest
 # lower-case neighbour of *dog* is *dogs* anyway (Linzen, 2016). For the past tense a
-# mixed step, from *walk* to *played*, has 57% against 63%: moving towards any past
-# tense is nearly enough. Rogers et al. (2017) found such effects in other embeddings.
-# Mikolov et al. (2013) first divide rows by their lengths, which changes these shares
-# little. What if we had fewer pairs, or took the questions as independent?
+# mixed step, such as from *walk* to *played*, answers 57%, the offset 63%: moving
+# towards any past tense is nearly enough. Rogers et al. (2017) found such effects in
+# other embeddings. Mikolov et al. (2013) first divide rows by their lengths, which
+# changes these shares little. What if we had fewer pairs, or treated the questions as
+# independent?
 n, p = 14 * 13, results["gender"][0][0]
 print(f"gender with its first five pairs: {few['gender']:.0%}")
 print(f"as if the {n} questions were independent: ± {(p * (1 - p) / n) ** 0.5:.0%}")
 
 # %%
-# Both would mislead. With its first five pairs, gender would have 85% instead of 60%.
-# If its 182 questions were independent, the error would be 4% instead of 12%.
+# Both would mislead. With its first five pairs, the share for gender would be 85%
+# instead of 60%. If its 182 questions were independent, the standard error would be 4%
+# instead of 12%.
 #
 # What share do you expect to be right if the words of the question are not excluded?
 #
@@ -255,7 +258,8 @@ for name, (right, third, second, near) in included.items():
 # Summary
 # -------
 # - An analogy is answered by the row most similar to :math:`E_b - E_a + E_c`, without
-#   the three words of the question. If they are allowed, gender falls from 60% to 5%.
+#   the three words of the question. If they are allowed, the share for gender falls
+#   from 60% to 5%.
 # - The result needs two baselines: no step at all, which is as good for plurals (93%),
 #   and a mixed step, which is nearly as good for the past tense (57%).
 # - For capitals and gender the offset beats both; its lead over the mixed step is

@@ -2,9 +2,9 @@
 Contextual embeddings: how a word's vector takes up its context
 ===============================================================
 
-The embedding table has one row for ``␣bank``, riverside and financial alike. In which
-layers do the two meanings separate? At the end of this lesson you can measure it, and
-distinguish the meaning of a word from the topic of its sentence.
+The embedding table has one row for ``␣bank``, whether it is a riverbank or a financial
+bank. In which layers do the two meanings separate? At the end of this lesson you can
+measure this, and distinguish the meaning of a word from the topic of its sentence.
 """
 
 # %%
@@ -21,8 +21,8 @@ distinguish the meaning of a word from the topic of its sentence.
 # The function on the right is one of the simplest: half the token's own row :math:`x_t`
 # plus half the mean row :math:`\bar{x}_{c(t)}` of its context. Attention also mixes
 # vectors, but it computes the weights from the vectors themselves, by learned matrices
-# (:doc:`/lessons/04_attention/10_weighted_average`). Take *river* = (4, 0), *bank* =
-# (2, 2) and *money* = (0, 4).
+# (:doc:`lesson 4.1 </lessons/04_attention/10_weighted_average>`). Take *river* = (4,
+# 0), *bank* = (2, 2) and *money* = (0, 4).
 import torch
 
 from lmviz import embeddings
@@ -55,7 +55,7 @@ print(f"cosine of the first two banks: {float(embeddings.cosine(*banks)):.2f}")
 # In a causal model only earlier tokens count
 # -------------------------------------------
 # SmolLM2 is a causal model: its vector at position :math:`t` is a function of the
-# tokens up to :math:`t` only, in every layer. The text after it makes no difference.
+# tokens up to :math:`t` only, in every layer. Later text makes no difference.
 import lmviz
 
 lm = lmviz.load()
@@ -77,9 +77,10 @@ assert difference < 1e-6
 # Three words with two meanings
 # -----------------------------
 # For each of three words there are three sentences with one meaning and three with the
-# other. The word comes last. As controls, we put four words with one meaning into the
-# same sentences: *house*, *dog*, *tree* and *car*. If their vectors separate, too, the
-# reason is the topic of the sentence, rivers or money, and not a meaning of the word.
+# other, and the word always comes last. As controls, we put four words with one meaning
+# into the same sentences: *house*, *dog*, *tree* and *car*. If their vectors separate,
+# too, the reason is the topic of the sentence, rivers or money, and not a meaning of
+# the word.
 contexts = {
     "bank": """We sat in the grass by the river and fished from the
 The boat drifted slowly across the water towards the
@@ -132,16 +133,17 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 #    model = AutoModel.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
 #    outputs = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
 #
-# ``outputs.hidden_states`` are L + 1 states (:doc:`/book/terms`): the input of the
+# ``outputs.hidden_states`` contains L + 1 :doc:`states </book/terms>`: the input of the
 # first block, and the output of each block. The library returns the last one after the
-# final norm, a rescaling that changes its direction, so our function leaves it out.
-# This leaves 30 states, from 0 to 29.
+# final norm, a rescaling that changes its direction, so our function drops it. This
+# leaves 30 states, from 0 to 29.
 #
-# The states are anisotropic (:doc:`/lessons/02_embeddings/40_cosine_similarity`): in
-# state 15, two tokens have a mean cosine of 0.61. We therefore subtract the mean of
-# each state over all tokens of the sentences, and the mean cosine is −0.01. First
-# tokens are left out of this mean, since their vectors are a hundred times longer
-# (:doc:`/lessons/02_embeddings/70_residual_stream`).
+# The states are anisotropic (:doc:`lesson 2.4
+# </lessons/02_embeddings/40_cosine_similarity>`): in state 15, the mean cosine of two
+# tokens is 0.61. We therefore subtract the mean of each state over all tokens of the
+# sentences, and the mean cosine falls to −0.01. First tokens are left out of this mean,
+# since their vectors are a hundred times longer (:doc:`lesson 2.7
+# </lessons/02_embeddings/70_residual_stream>`).
 #
 # Same meaning minus other meaning
 # --------------------------------
@@ -209,11 +211,11 @@ plt.show()
 # All three words separate, *bat* less than the others. In state 0 the gaps are 0.00,
 # since the six vectors are equal. They open between states 5 and 10: to 0.28 for
 # *bank*, 0.35 for *match*, and 0.12 for *bat*. The controls have a gap as well,
-# although *house* means the same in all six sentences. In state 10 it is small, 0.06 at
-# most on average, and in state 29 it is 0.10 to 0.17. There it is half the gap of
-# *bank* (0.35), and two thirds of that of *bat*. Presumably the late states already
-# prepare the prediction of the next token, which depends on the topic whatever the
-# word. Three sentences for each meaning are too few for error bars.
+# although *house* means the same in all six sentences. In state 10 their mean gap is
+# small, 0.06 at most; in state 29 it is 0.10 to 0.17, half the gap of *bank* (0.35) and
+# two thirds of that of *bat*. Presumably the late states already prepare the prediction
+# of the next token, which depends on the topic whatever the word. Three sentences for
+# each meaning are too few for error bars.
 #
 # Does the most similar sentence always have the same meaning? We count the states in
 # which it does for all six vectors. State 0 is left out, so there are 29.
@@ -223,10 +225,10 @@ for word in contexts:
     print(f"{word:5}  {n[0]:8}  " + "  ".join(f"{k:5}" for k in n[1:]))
 
 # %%
-# For *bank* it does in 25 of 29 states, which looks conclusive. But *dog*, in the
-# same sentences, has 25 as well, and for *match* the controls have up to 28. What this
-# test detects there is the topic of the sentence. *Bat* passes it in 11 states, its
-# controls in at most 7. Only a lead over the controls is evidence for a meaning.
+# For *bank* this holds in 25 of 29 states, which looks conclusive. But *dog*, in the
+# same sentences, also reaches 25, and for *match* the controls reach up to 28. There,
+# the test detects the topic of the sentence. *Bat* passes it in 11 states, its controls
+# in at most 7. Only a lead over the controls is evidence for a meaning.
 #
 # Summary
 # -------
@@ -234,9 +236,9 @@ for word in contexts:
 # - In a causal model the context is what comes before: a word has the same vectors
 #   however the text continues. A bidirectional encoder such as BERT uses both sides.
 # - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10, those
-#   of *bat* less clearly: 0.12 in state 10, where its controls have 0.04.
+#   of *bat* less clearly: 0.12 in state 10, against 0.04 for its controls.
 # - Words without a second meaning have a gap, too: 0.06 in state 15, against 0.21 for
-#   *bank*. A gap means something only in comparison with theirs.
+#   *bank*. Judge a gap only in comparison with theirs.
 #
 # Exercises
 # ---------
