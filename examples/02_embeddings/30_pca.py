@@ -165,8 +165,8 @@ plt.show()
 #
 # The three copies of ``␣the`` coincide before the first block, since SmolLM2 does not
 # add positions to its embeddings. After the last block each copy has attended to a
-# different text. The other two are 20.8 and 21.1 away from the first, about half the
-# mean distance of two tokens (42.5): they still have much in common.
+# different preceding text. The other two are 20.8 and 21.1 away from the first, about
+# half the mean distance of two tokens (42.5): they still have much in common.
 #
 # One token dominates the first axis
 # ----------------------------------

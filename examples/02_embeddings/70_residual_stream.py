@@ -10,9 +10,9 @@ explain why SmolLM2 adds one very large number to the vector of the first token.
 # %%
 # A running sum
 # -------------
-# A transformer is a stack of L blocks (:doc:`/book/terms`), numbered from 0. A block
+# A transformer is a stack of L :doc:`blocks </book/terms>`, numbered from 0. A block
 # does not replace the vector of a token. It adds two vectors to it, the output of
-# attention and the output of an MLP. The vector that collects these sums is the
+# attention and the output of an MLP. The vector that accumulates these outputs is the
 # **residual stream**. With :math:`x_l` for the vectors that enter block :math:`l`,
 #
 # .. math::
@@ -39,13 +39,13 @@ for name, added in parts.items():
 # %%
 # MLP 0 adds a long vector, which turns the sum in a new direction: the cosine falls to
 # 0.14. Nothing is deleted, since (1, 0) is still a term of the sum. But a later part
-# can cancel earlier ones: MLP 1 takes the second number, which was 8, back to 0.
+# can cancel earlier ones: MLP 1 takes the second number, which was 8, back down to 0.
 #
 # The states of SmolLM2
 # ---------------------
 # We compute all states of a sentence with the two equations. The functions ``attend``
-# and ``feed_forward`` include the norms. What they compute is the subject of
-# :doc:`/lessons/05_prediction/60_whole_model`.
+# and ``feed_forward`` include the norms. :doc:`Lesson 5.6
+# </lessons/05_prediction/60_whole_model>` explains what they compute.
 import lmviz
 from lmviz import transformer
 
@@ -85,7 +85,7 @@ assert difference < 1e-4 or block.parallel or block.attention_after is not None
 # --------------------------------------------------
 # We run three passages from the middle of Python's manual, so that their first tokens
 # are arbitrary, and print the length of the first token's vector in some states. For
-# comparison, the last column has the median length of the other tokens' vectors.
+# comparison, the last column gives the median length of the other tokens' vectors.
 from pydoc_data.topics import topics
 
 names = ("assert", "for", "while")
@@ -122,9 +122,9 @@ plt.show()
 
 # %%
 # The vectors of the other tokens get longer in almost every block, from 3 to 899, since
-# every block adds something. The first token's vector jumps twice. In state 3 it has a
-# length of 672 to 843, against 76 for the others. It falls again, and in state 12 it
-# jumps to 22502 to 23571. It keeps this length until state 28.
+# every block adds something. The first token's vector jumps twice. In state 3 its
+# length is 672 to 843, against 76 for the others. The length falls again, jumps to
+# between 22502 and 23571 in state 12, and stays there until state 28.
 #
 # A massive activation: one number of 576
 # ---------------------------------------
@@ -146,29 +146,29 @@ for i in (0, largest):
     print(f"cosines of the first tokens, state {i}:", *(f"{c:.2f}" for c in cosines))
 
 # %%
-# It is one number. Dimension 507, with 23289, 22341 and 23403, holds 98.6% of the
-# squared length, while no number of any other token exceeds 103. Sun et al. (2024) call
-# such numbers **massive activations**. MLP 2 adds 499 to this dimension, and MLP 9
-# takes nearly all of it away. MLP 11, whose output is part of state 12, adds 22959; MLP
-# 28 and MLP 29 add −14237 and −5477.
+# It is one number. Dimension 507, at 23289, 22341 and 23403 in the three passages,
+# holds 98.6% of the squared length, while no number of any other token exceeds 103. Sun
+# et al. (2024) call such numbers **massive activations**. MLP 2 adds 499 to this
+# dimension, and MLP 9 removes nearly all of it. MLP 11, whose output is part of state
+# 12, adds 22959; MLP 28 and MLP 29 add −14237 and −5477.
 #
-# The number hides the word. The first tokens of the three passages have cosines of
-# −0.04 to 0.44 in state 0, and of 1.00 in state 12. After the norm, which removes
-# differences in length, the first token is nearly the same vector in every text.
+# The number hides the word. The cosines of the three first tokens are −0.04 to 0.44 in
+# state 0, and 1.00 in state 12. After the norm, which removes differences in length,
+# the first token's vector is nearly the same in every text.
 #
 # What the number does
 # --------------------
 # The first token reaches the others only through attention. There, three matrices turn
 # each normalised vector into a query, a key and a value. A token receives the values of
 # earlier tokens, each with a *weight* that says how well its key matches the token's
-# query (:doc:`/lessons/03_positions/10_why_positions` has this in ten lines). The first
-# token gets 0.51 of all weight: it is an *attention sink* (Xiao et al., 2023;
-# :doc:`/lessons/04_attention/40_what_heads_do`).
+# query (:doc:`lesson 3.1 </lessons/03_positions/10_why_positions>` computes this in ten
+# lines). The first token gets 0.51 of all weight: it is an *attention sink* (Xiao et
+# al., 2023; :doc:`lesson 4.4 </lessons/04_attention/40_what_heads_do>`).
 #
 # We change its vector in state 12, and let the remaining blocks run. Does a change
 # matter through the key or through the value? We *patch* them separately: one of the
-# two comes from the changed vector, and the other from the intact one. The result is
-# the mean surprisal of the following tokens, in nats (:doc:`/book/terms`).
+# two comes from the changed vector, and the other from the intact one. We measure the
+# mean :doc:`surprisal </book/terms>` of the following tokens, in nats.
 
 
 def alone(x):
@@ -235,11 +235,12 @@ for name in ("intact", f"{dim} and 100 swapped"):
 #
 # *Length or dimension?* Mostly the length, but not only. With the number in dimension
 # 100 the vector is just as long, and the surprisal is 4.49. A key made from dimension
-# 100 matches hardly any query (weight 0.02). If the other 575 are 0, it stays at 3.14.
+# 100 matches hardly any query (weight 0.02). If the other 575 are 0, the surprisal
+# stays at 3.14.
 #
 # *Is the short value of any use?* A little: setting it to 0 raises the surprisal to
 # 3.75. As it is nearly the same vector in every text, Sun et al. call it an implicit
-# bias. Three passages of one manual do not say how large these effects are elsewhere.
+# bias. Three passages of one manual do not show how large these effects are elsewhere.
 #
 # Summary
 # -------
@@ -247,8 +248,9 @@ for name in ("intact", f"{dim} and 100 swapped"):
 #   the sum of all parts so far. Libraries return the last one after the final norm.
 # - In SmolLM2, MLP 11 adds 22959 to dimension 507 of the first token. MLP 28 and MLP 29
 #   remove most of this massive activation again.
-# - It makes the first token the same sink in every text, with a short value. Setting it
-#   to 0 raises the surprisal from 3.14 to 17.60 nats, mostly through the values.
+# - The activation makes the first token the same sink in every text, with a short
+#   value. Setting it to 0 raises the surprisal from 3.14 to 17.60 nats, mostly through
+#   the values.
 #
 # Exercises
 # ---------
@@ -259,9 +261,10 @@ for name in ("intact", f"{dim} and 100 swapped"):
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No, but those of the first three tokens of the last text are. A first token attends
-#    to nothing but itself, and the second and third *dog* to nothing but copies of
-#    themselves. The average of equal values is that value: each is like a first token.
+#    No. In the last text, however, the vectors of the first three tokens are all long.
+#    A first token attends to nothing but itself, and the second and third *dog* to
+#    nothing but copies of themselves. The average of equal values is that value: each
+#    is like a first token.
 #
 # Further reading
 # ---------------

@@ -2,8 +2,8 @@
 Word classes in the embedding table: purity and its controls
 ============================================================
 
-A language model is never told that *red* and *blue* are colours. Are the rows of words
-of one class similar nonetheless? By the end you can measure this by the purity of
+A language model is never told that *red* and *blue* are colours. Do words of one class
+have similar rows nonetheless? By the end you can measure this by the purity of
 neighbours, choose the controls, and explain why some classes are packed more tightly.
 """
 
@@ -49,18 +49,18 @@ print(f"in the plane: {purity(paper, kinds):.0%}")
 print(f"first coordinate alone: {purity(paper[:, :1], kinds, by_distance):.0%}")
 
 # %%
-# In the plane, each nearest neighbour is of the word's own class: 100%. On the first
-# coordinate, a colour and an animal coincide, and the purity is 0%. A projection can
-# hide classes that are there, so we measure purity in all dimensions and judge no class
-# by a map.
+# In the plane, each nearest neighbour is of the word's own class, so the purity is
+# 100%. On the first coordinate, a colour and an animal coincide, and the purity is 0%.
+# A projection can hide classes that are there, so we measure purity in all dimensions
+# and judge no class by a map.
 #
 # The toy and its classes
 # -----------------------
 # For real words, there is no single agreed list of classes. :doc:`The toy </book/toy>`
-# has one; it and a sample story appeared in the lesson on skip-gram
-# (:doc:`/lessons/02_embeddings/20_where_embeddings_come_from`). It is a small GPT-2,
-# trained to predict the next word of stories from a grammar that chooses each word from
-# a class. The model saw only the stories. Its embedding table is also its output matrix
+# has one. It is a small GPT-2, trained to predict the next word of stories from a
+# grammar that chooses each word from a class; :doc:`lesson 2.2
+# </lessons/02_embeddings/20_where_embeddings_come_from>` printed a sample story. The
+# model saw only the stories. Its embedding table is also its output matrix
 # (:doc:`weight tying </book/terms>`).
 import lmviz
 from lmviz import transformer
@@ -133,10 +133,10 @@ print(f"random maps  {sum(on_random) / len(on_random):.0%}")
 assert purity(rows, classes) > max(shuffled)
 
 # %%
-# The purity is 100%: each of the 57 words has a neighbour of its own class. Untrained
-# rows have 9%, shuffled classes 7%, as chance predicts. It is the training that made
-# the words of a class similar. On the PCA map, which keeps 17% of the variance, the
-# purity by distance is 67%, more than on random maps (35%) and on the map of the
+# The purity is 100%: each of the 57 words has a nearest neighbour of its own class.
+# Untrained rows reach only 9%, and shuffled classes 7%, as chance predicts. So training
+# made the words of a class similar. On the PCA map, which keeps 17% of the variance,
+# the purity by distance is 67%, more than on random maps (35%) and on the map of the
 # untrained table (12%), but far less than in all dimensions. Skip-gram's vectors,
 # trained on pairs of neighbouring words, had nearly the same purity as the toy's.
 #
@@ -169,8 +169,8 @@ for name, members in CLASSES.items():
     print(f"{name:10}  {own.norm(dim=1).mean():.2f}  {within[name]:.2f}")
 
 # %%
-# By distance, the purity is 79%. All words in this list are *things* or *times*, the
-# two classes with the longest rows (2.23 and 2.69) and the smallest cosines within the
+# By distance, the purity is 79%. All words listed are *things* or *times*, the two
+# classes with the longest rows (2.23 and 2.69) and the smallest cosines within the
 # class. A long row is far from everything, and most of the wrong neighbours have short
 # rows: moods such as *happy* and *late*, or notes such as *do*. Length is not the whole
 # reason. The rows of places are short, too (1.64), but are never wrong neighbours, and
@@ -179,10 +179,11 @@ for name, members in CLASSES.items():
 #
 # As different as prediction requires
 # -----------------------------------
-# Words are similar where the choice between them has no consequence. Two places, deeds
-# or moods have a cosine of 0.99, two things only 0.22. To find out what the model has
-# to distinguish, we count in 500 stories how often a word occurs again later (*again*),
-# and how often another word of its class does (*others*, the mean over these words).
+# Words are similar where the choice between them has no consequence. The mean cosine of
+# two places, deeds or moods is 0.99, that of two things only 0.22. To find out what the
+# model has to distinguish, we count in 500 stories how often a word occurs again later
+# (*again*), and how often another word of its class does (*others*, the mean over these
+# words).
 import itertools
 
 from lmviz.toy.language import stories
@@ -200,15 +201,15 @@ for name in sorted(CLASSES, key=within.get):
     print(f"{name:10}  {same:.2f}  {rest:.2f}  {within[name]:.2f}")
 
 # %%
-# A thing is mentioned again in 0.51 of the cases; any particular other thing, in
-# only 0.13. To predict the rest of the story, the model must know *which* thing it was,
-# so the rows of things must differ. After a deed, the same word is no more likely than
-# others of its class (0.04 against 0.04), and likewise for places and moods. The choice
-# has no consequence, and their rows have become almost identical. These numbers do not
-# explain the order of the other classes. Times are an exception: 0.04 against
-# 0.04, and yet a cosine of 0.28. In the toy's grammar, the word for the time depends on
-# the position in the story: *morning* comes early, *night* late. Why do the rows of
-# times differ?
+# A thing is mentioned again in 0.51 of the cases; any particular other thing in only
+# 0.13. To predict the rest of the story, the model must know *which* thing it was, so
+# the rows of things must differ. After a deed, the same word is no more likely than
+# others of its class (0.04 against 0.04), and likewise for places and moods. In these
+# classes the choice has no consequence, and the rows have become almost identical.
+# These numbers do not explain the order of the other classes. Times are an exception:
+# 0.04 against 0.04, and yet a cosine of 0.28. In the toy's grammar, the word for the
+# time depends on the position in the story: *morning* comes early, *night* late. Why do
+# the rows of times differ?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -223,10 +224,11 @@ for name in sorted(CLASSES, key=within.get):
 #
 # Summary
 # -------
-# - The toy's rows have a purity of 100%; untrained rows have 9%, shuffled classes 7%.
+# - The toy's rows have a purity of 100%, against 9% for untrained rows and 7% for
+#   shuffled classes.
 # - A map with 17% of the variance shows a purity of 67%. Judge classes in all
-#   dimensions, and by cosine: by distance, long rows often have short rows of
-#   other classes as neighbours (79%).
+#   dimensions, and by cosine: by distance, long rows often have short rows of other
+#   classes as neighbours (purity 79%).
 # - Where nothing depends on the choice of a word, before or after it, the cosine is
 #   0.99 (places, deeds, moods).
 #
@@ -248,8 +250,8 @@ for name in sorted(CLASSES, key=within.get):
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The same: ``toy.module.config.tie_word_embeddings`` is true, so it is the same
-#    table.
+#    It is the same: ``toy.module.config.tie_word_embeddings`` is true, so the output
+#    matrix is the embedding table.
 #
 # Further reading
 # ---------------
