@@ -4,18 +4,18 @@ Relative position biases: Shaw, T5 and ALiBi
 
 Position embeddings change the token vectors, and attention has to work out distances
 from them. Can the distance enter the attention score directly? After this lesson you
-can compute the biases of T5 and ALiBi, and measure how a model with ALiBi does on texts
-longer than those it was trained on.
+can compute the biases of T5 and ALiBi, and measure how a model with ALiBi performs on
+texts longer than those it was trained on.
 """
 
 # %%
 # A number for each distance
 # --------------------------
-# In attention, the query :math:`q_i` at position :math:`i` has a score with each key
-# :math:`k_j`, and a softmax turns the scores into weights
-# (:doc:`/lessons/03_positions/10_why_positions`; in full
-# :doc:`/lessons/04_attention/10_weighted_average`). A **relative position bias** adds
-# to the score a number that depends only on the distance :math:`i - j`:
+# Attention computes a score of the query :math:`q_i` at position :math:`i` with each
+# key :math:`k_j`, and a softmax turns the scores into weights (:doc:`lesson 3.1
+# </lessons/03_positions/10_why_positions>`; in full :doc:`lesson 4.1
+# </lessons/04_attention/10_weighted_average>`). A **relative position bias** adds to
+# the score a number that depends only on the distance :math:`i - j`:
 #
 # .. math:: s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}} + b(i - j), \qquad
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{l \le i} \exp(s_{il})} .
@@ -34,8 +34,9 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
     print("{:<8.0f}  {:<5.1f}  {:<10.4f}  {:.4f}".format(*row))
 
 # %%
-# Without the bias, each key would get a third; with it, they get 0.1863, 0.3072 and
-# 0.5065. Each key has :math:`e^{1/2}` times the weight of the one before it.
+# Without the bias, each key would get a third of the weight; with it, the weights are
+# 0.1863, 0.3072 and 0.5065. Each key has :math:`e^{1/2}` times the weight of the one
+# before it.
 #
 # Shaw et al. (2018) introduced relative positions in a more general form. They learn a
 # vector :math:`a` for each relative position :math:`j - i` and add it to the key, so
@@ -60,8 +61,9 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
 # .. math:: \min\left(n - 1,\ \frac n2 + \left\lfloor \frac n2 \,
 #    \frac{\ln(r / \frac n2)}{\ln(r_{\max} / \frac n2)} \right\rfloor \right) .
 #
-# T5 has 32 buckets, and :math:`r_{\max}` is 128. The formula is for its decoder, where
-# no key comes after the query; in the encoder, 16 buckets serve each side.
+# In T5, there are 32 buckets, and :math:`r_{\max}` is 128. The formula is for its
+# decoder, where no key comes after the query; in the encoder, 16 buckets serve each
+# side.
 import math
 
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -87,17 +89,17 @@ difference = float((ours - theirs).abs().max())
 print(f"largest absolute difference from transformers' buckets: {difference:.1e}")
 
 # %%
-# Each distance below 16 has its own bucket; those from 99 to 112 share bucket 30. The
-# layers of a stack, encoder or decoder, share the numbers (in ``transformers``:
-# ``relative_attention_bias`` of its first layer).
+# Each distance below 16 has its own bucket; those from 99 to 112 share bucket 30. All
+# layers of a stack, encoder or decoder, share the numbers. In ``transformers``, they
+# are ``relative_attention_bias`` of the first layer.
 #
 # Can T5's bias tell a key 200 positions back from one 300 back?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. Both are in the last bucket. A longer text has no untrained bucket, but its far
-#    keys all look equally far.
+#    No. Both are in the last bucket. A longer text needs no untrained bucket, but its
+#    far keys all seem equally far.
 #
 # ALiBi: a linear penalty
 # -----------------------
@@ -110,7 +112,7 @@ print(f"largest absolute difference from transformers' buckets: {difference:.1e}
 #
 # if :math:`H` is a power of two (for other numbers, see
 # :func:`lmviz.positions.alibi_slopes`). The example at the top was a head of slope 1/2.
-# For eight heads and 100 tokens:
+# Now we compute the biases of eight heads for 100 tokens.
 slopes = 2.0 ** (-8 / 8 * torch.arange(1, 9))
 position = torch.arange(100)
 bias = -slopes[:, None, None] * (position[:, None] - position)  # (H, T_q, T_k)
@@ -135,8 +137,8 @@ print(f"equal weights:  they get {10 / 100:.2f}")
 # ALiBi is meant for **extrapolation**: reading texts longer than those in training. We
 # train four one-layer models to predict the next byte of the Python manual in texts of
 # 32 bytes. Then we measure their loss, the mean surprisal in nats (:doc:`/book/terms`),
-# in test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
-# shortest they have a context of 17 to 32 bytes. The control is a model without
+# on test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
+# shortest texts their context is 17 to 32 bytes. The control is a model without
 # positions.
 from pydoc_data.topics import topics
 from torch import nn
@@ -211,11 +213,11 @@ plots.caption(
 plt.show()
 
 # %%
-# One decimal is printed, since small training runs differ between machines. At the
-# trained length, all three schemes are better than the control (2.2). At twice that
-# length, learned positions reach rows of their table that were never trained, and
+# At the training length, all three schemes are better than the control (2.2). At twice
+# that length, learned positions reach rows of their table that were never trained, and
 # sinusoidal ones give vectors never seen in training; both losses jump from 2.0 to 2.7.
-# ALiBi stays at 2.1 even at four times the length.
+# ALiBi stays at 2.1 even at four times the length. (We print only one decimal, since
+# small training runs differ between machines.)
 #
 # The control's loss hardly rises either (from 2.2 to 2.3): it has no positions that
 # could be untrained. ALiBi shares this advantage, and it also knows the order of near
@@ -233,11 +235,12 @@ for slope, weight in zip(positions.alibi_slopes(4), far, strict=True):
 print(f"equal  {96 / 128:.1f}")
 
 # %%
-# They do get weight. In the two heads with the smallest slopes, bytes beyond the
-# training length get 0.5 and 0.7 of it, not much less than with equal weights (0.8).
-# This small model just makes no use of them. If each prediction has the full context,
-# as here, Press et al. (2022, appendix B) also find that more context does no good. So
-# ALiBi reads longer texts without harm; it doesn't follow that it gains from them.
+# Distant bytes do get weight. In the two heads with the smallest slopes, bytes beyond
+# the training length get 0.5 and 0.7 of it, not much less than with equal weights
+# (0.8). This small model just makes no use of them. Press et al. (2022, appendix B)
+# also find that more context does no good if each prediction is made with the full
+# context, as here. So ALiBi reads longer texts without harm; it doesn't follow that it
+# gains from them.
 #
 # Summary
 # -------

@@ -41,10 +41,11 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
     print(*(f"{cell:15}" for cell in cells), f"{q @ k:.3f}", sep="  ")
 
 # %%
-# The query is (1, 0). The key of the first two rows is (1, 0), too. Positions 5 and 3
-# give the dot product 0.500, and so do positions 12 and 10: only the distance matters.
-# The key of the last two rows is (0, 1). Two positions before the query, it gives the
-# product 0.866; two positions after it, −0.866. So a score can tell left from right.
+# The query is (1, 0) in every row, and so is the key in the first two. Positions 5 and
+# 3 give the dot product 0.500, and so do positions 12 and 10: only the distance
+# matters. In the last two rows, the key is (0, 1). The product is 0.866 if the key is
+# two positions before the query, and −0.866 if it is two positions after. So a score
+# can tell left from right.
 #
 # The proof takes two lines. The transpose of a rotation is its inverse, and the angles
 # of successive rotations add up:
@@ -108,7 +109,7 @@ axes[1].plot(by_distance)
 axes[1].set(title="Two equal vectors", xlabel="distance", ylabel="dot product")
 plots.caption(
     "The score depends only on the distance. Left: with one query and one key of width "
-    "64 everywhere, each diagonal is constant. Right: equal vectors score "
+    "64 everywhere, each diagonal is constant. Right: the score of equal vectors is "
     f"1 at distance 0, and {by_distance[10:].mean():.2f} on average beyond 10.",
     alt="Left: a square heatmap with stripes parallel to the diagonal. Right: a curve "
     "that falls steeply within a few positions and then slowly, with ripples.",
@@ -116,8 +117,8 @@ plots.caption(
 plt.show()
 
 # %%
-# The vector rotated by position 3 consists of the cosine and sine of 3, and of 0.03.
-# The score at distance 6 (1.958) is nearly that at 0 (2.000), since the fast pair has
+# The vector rotated by position 3 consists of the cosines and sines of 3 and 0.03. The
+# score at distance 6 (1.958) is nearly that at 0 (2.000), since the fast pair has
 # nearly completed a turn. With 32 pairs, the score of equal vectors falls with the
 # distance, with ripples. Not all vectors behave that way: the random query and key on
 # the left prefer other distances, and a model learns its own.
@@ -132,13 +133,13 @@ views.positions(title="Rotary positions", kind="rotary")
 # Queries and keys, not embeddings
 # --------------------------------
 # The rotation comes *after* the projections :math:`W_Q` and :math:`W_K`, in every
-# layer; values are not rotated. The order matters. Rotated after the projections, query
-# and key give :math:`q^\top R(m)^\top R(n)\, k`, and the two rotations combine. If the
-# inputs :math:`x` and :math:`y` of the projections are rotated instead, the score is
-# :math:`x^\top R(m)^\top W_Q W_K^\top R(n)\, y`. Now two matrices separate the
-# rotations, and the score depends on both positions. We compute the scores both ways,
-# with random matrices and the vectors of the figure as inputs. A score that depends on
-# the distance alone doesn't change along a diagonal.
+# layer; values are not rotated. The order matters. If query and key are rotated after
+# the projections, the score is :math:`q^\top R(m)^\top R(n)\, k`, and the two rotations
+# combine. If the inputs :math:`x` and :math:`y` of the projections are rotated instead,
+# the score is :math:`x^\top R(m)^\top W_Q W_K^\top R(n)\, y`. Now two matrices separate
+# the rotations, and the score depends on both positions. We compute the scores both
+# ways, with random matrices and the vectors of the figure as inputs. A score that
+# depends on the distance alone doesn't change along a diagonal.
 w_query, w_key = torch.randn(2, 64, 64) / 8
 early = (queries @ w_query) @ (keys @ w_key).T
 late = positions.rotary((query @ w_query).expand(100, -1), interleaved=True)
@@ -173,7 +174,7 @@ print(f"sorted first, largest absolute difference: {difference:.1e}")
 # ------------------
 # A language model caches the keys of earlier tokens
 # (:doc:`/lessons/05_prediction/30_writing_text`), already rotated, so we can read them
-# there. We compute those of layer 0 from the model's matrices. In ``transformers``,
+# there. We compute the keys of layer 0 from the model's matrices. In ``transformers``,
 # ``rotary_emb`` returns cosines and sines, and ``apply_rotary_pos_emb`` rotates.
 import lmviz
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
@@ -200,9 +201,9 @@ for name, ours, theirs in (
     assert difference < 1e-4
 
 # %%
-# SmolLM2 has the base 100,000 and pairs halves. Each layer has nine query heads but
-# only three key heads, each shared by three query heads. Our keys equal the cached
-# ones, which shows that the base, the pairing and the order of the steps are right.
+# Our keys equal the cached ones, so the base (100,000), the pairing (halves) and the
+# order of the steps are right. A layer of SmolLM2 contains nine query heads but only
+# three key heads, each shared by three query heads.
 #
 # Other families differ. GPT-J pairs neighbours, and both GPT-J and GPT-NeoX rotate only
 # the first quarter of a head's dimensions; the others carry no position. The package
@@ -244,7 +245,7 @@ print(f"Llama with the wrong pairs: {off_by(small('llama'), interleaved=True):.2
 # - RoPE rotates pair :math:`i` of each query and key at position :math:`p` by
 #   :math:`p\, b^{-2i/d}`. Since :math:`R(m)^\top R(n) = R(n - m)`, the score depends on
 #   the distance alone.
-# - It acts on queries and keys, after the projections, in every layer.
+# - The rotation acts on queries and keys, after the projections, in every layer.
 # - The pairing, neighbours or halves, is part of the model.
 #
 # Exercises
@@ -254,13 +255,12 @@ print(f"Llama with the wrong pairs: {off_by(small('llama'), interleaved=True):.2
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The score is :math:`q^\top R(-3)\, k`, largest if both point the same way. So
-#    :math:`q` is the key rotated back by three positions, divided by its length. A
-#    projection can learn such a rotation, which makes a head that attends to the token
-#    three positions back.
+#    The score is :math:`q^\top R(-3)\, k`, which is largest if :math:`q` and
+#    :math:`R(-3)\, k` point the same way. So :math:`q` is the key rotated back by three
+#    positions, divided by its length. A projection can learn such a rotation; its head
+#    then attends to the token three positions back.
 #
 # Further reading
 # ---------------
 # - Su, Lu, Pan, Murtadha, Wen and Liu, *RoFormer: Enhanced Transformer with Rotary
-#   Position Embedding* (2021; Neurocomputing 2024),
-#   section 3.
+#   Position Embedding* (2021; Neurocomputing 2024), section 3.

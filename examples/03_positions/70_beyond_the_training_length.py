@@ -13,10 +13,10 @@ larger base, YaRN and Llama 3's rule.
 # --------------------------
 # Take the smallest case: width :math:`d = 4`, so two pairs of dimensions, which rotate
 # by the angles :math:`p` and :math:`p/100` at position :math:`p`
-# (:doc:`/lessons/03_positions/60_rotary`). The model was trained on eight positions,
-# and we want sixteen. The fast pair completed a full turn in training, so it has seen
-# angles all around the circle. The slow pair has not: at position 14 it reaches 0.14,
-# twice its largest angle in training, 0.07.
+# (:doc:`/lessons/03_positions/60_rotary`). Suppose that a model was trained on eight
+# positions and has to read sixteen. The fast pair completed a full turn in training, so
+# it has seen angles all around the circle. The slow pair has not: at position 14 it
+# reaches 0.14, twice its largest angle in training, 0.07.
 #
 # With the factor :math:`s = 2`, **position interpolation** (Chen et al., 2023) divides
 # every position by :math:`s`. A **larger base** slows pair :math:`i` by a factor
@@ -46,7 +46,7 @@ for name, theta in changed.items():
 #
 # Which angles has SmolLM2 seen?
 # ------------------------------
-# A pair completes :math:`r_i = L\,\theta_i / 2\pi` turns in a text of the trained
+# A pair completes :math:`r_i = L\,\theta_i / 2\pi` turns in a text of the training
 # length :math:`L`. If that is less than one, larger distances mean new angles.
 import lmviz
 from lmviz import plots, positions
@@ -61,15 +61,15 @@ print(f"turns of the fastest pair: {turns[0]:,.0f}, of the slowest: {turns[-1]:.
 print(f"pairs that never complete a turn: {(turns < 1).sum()}")
 
 # %%
-# The fastest pair completes 1,304 turns in 8,192 positions, and any distance gives it
-# an angle that it knows. But 12 of 32 pairs never complete a turn; the slowest covers
-# 0.02 of one.
+# The fastest pair completes 1,304 turns in 8,192 positions, and every distance gives it
+# an angle seen in training. But 12 of 32 pairs never complete a turn; the slowest
+# covers 0.02 of one.
 #
 # The gap test
 # ------------
-# A text of over 8,192 tokens is expensive to process, but there is a shortcut: split
-# a short text into two halves, and add a *gap* to the positions of the second. Only the
-# distances between the halves are new then; those within a half stay the same. Our
+# A text of over 8,192 tokens is expensive to process, but there is a shortcut: split a
+# short text into two halves, and add a *gap* to the positions of the second. Then only
+# the distances between the halves are new; those within a half stay the same. Our
 # passages are from Python's manual, and each half has 12 tokens. We measure the
 # surprisal of the second half (in nats, :doc:`/book/terms`), and the attention that it
 # gives to the first, on average over all layers and heads.
@@ -125,15 +125,15 @@ for name, (frequencies, gap) in tests.items():
 
 # %%
 # Without a gap, the first half is worth 1.79 nats per token. With a gap of 6,000 it
-# neither helps nor harms, within the error. All angles are known there, but SmolLM2
-# attends less to tokens so far back (0.36 instead of 0.70).
+# neither helps nor harms, within the error. All angles are known at this gap, but
+# SmolLM2 attends less to tokens so far back (0.36 instead of 0.70).
 #
 # A gap of 16,000 breaks the model. The gain is −1.26: the surprisal is far higher than
-# with no first half at all. The model doesn't ignore the far tokens, it misreads them:
-# they get 0.78 of the attention. Which angles are to blame? In the last row, the 12
-# pairs that never complete a turn are *frozen*: their frequency is 0, so only the other
-# pairs see the gap. The first half then helps again, by 1.18 nats. So the new angles of
-# the slow pairs break the model.
+# with no first half at all. The far tokens get 0.78 of the attention, so the model
+# doesn't ignore them; it misreads them. Which angles are to blame? In the last row, the
+# 12 pairs that never complete a turn are *frozen*: their frequency is 0, so only the
+# other pairs see the gap. The first half then helps again, by 1.18 nats. So the new
+# angles of the slow pairs break the model.
 #
 # Slow only the slow pairs: YaRN and Llama 3
 # ------------------------------------------
@@ -170,10 +170,11 @@ print(f"largest absolute difference from transformers' YaRN: {difference:.1e}")
 assert difference < 1e-6
 
 # %%
-# The package has four methods. "linear" (interpolation), "yarn" and "llama3" take their
-# names from ``transformers``; "ntk" is the larger base. (``transformers`` also has
-# "dynamic", which raises the base as the text grows, and "longrope", which searches for
-# a factor for each pair: Ding et al., 2024.) Here are the gains with each method.
+# The package offers four methods. "linear" (interpolation), "yarn" and "llama3" take
+# their names from ``transformers``; "ntk" is the larger base. (``transformers`` also
+# offers "dynamic", which raises the base as the text grows, and "longrope", which
+# searches for a factor for each pair: Ding et al., 2024.) Here are the gains with each
+# method.
 options = {"factor": s, "trained_length": length, "base": base}
 scaled = {
     method: positions.scaled_frequencies(64, method, **options)
@@ -200,31 +201,31 @@ ax.legend()
 plots.caption(
     "YaRN and Llama 3 keep the fast pairs and slow only the others. Each frequency "
     "divided by the trained one, factor 4; the shaded pairs make no full turn.",
-    alt="Four lines down to 0.25 at the last pair. Linear is there throughout, ntk "
+    alt="Four lines down to 0.25 at the last pair. Linear stays there throughout, ntk "
     "falls from 1 at once, yarn from pair 10, and llama3 from pair 16.",
 )
 plt.show()
 
 # %%
-# Interpolation loses most of the gain even without a gap (0.68 is left of 1.79), since
-# it moves neighbours to angles that the model never saw. The others keep it there. With
-# a gap of 16,000, YaRN and Llama 3's rule have a gain of zero within the error: the far
-# half no longer does harm, but no good either. A larger base has a gain of −0.56, two
-# standard errors below zero.
+# Even without a gap, interpolation loses most of the gain (0.68 is left of 1.79), since
+# it moves neighbours to angles that the model never saw. The other methods keep it.
+# With a gap of 16,000, the gain of YaRN and of Llama 3's rule is zero within the error:
+# the far half no longer does harm, but no good either. With a larger base, the gain is
+# −0.56, two standard errors below zero.
 #
 # No model was trained further here. Chen et al. and Peng et al. do so after scaling.
 # Many current models raise the base *and* continue training on longer texts (Xiong et
-# al., 2023): Code Llama has the base :math:`10^6`, Llama 3 :math:`500{,}000`.
+# al., 2023): Code Llama uses the base :math:`10^6`, and Llama 3 uses :math:`500{,}000`.
 #
 # The schemes of this chapter
 # ---------------------------
-# A model without positions (**NoPE**) has no angles to run out of. Small ones have
+# A model without positions (**NoPE**) has no angles to run out of. Small ones
 # generalised best to longer inputs in synthetic tasks (Kazemnejad et al., 2023), but
-# beyond some length they fail, too, as their attention spreads (Wang et al., 2024).
-# In :doc:`/lessons/03_positions/50_relative_position_biases`, ALiBi had a lower loss
-# than NoPE at every length. The table of criteria is now complete. A bias encodes
-# distances, not positions: T5's is unique only for near keys, and ALiBi's penalty isn't
-# bounded.
+# beyond some length they fail, too, as their attention spreads (Wang et al., 2024). In
+# :doc:`lesson 3.5 </lessons/03_positions/50_relative_position_biases>`, ALiBi had a
+# lower loss than NoPE at every length. Now the table of criteria is complete. A bias
+# encodes distances, not positions: T5's is unique only for near keys, and ALiBi's
+# penalty isn't bounded.
 print("""\
 scheme      unique     bounded  same step  longer texts   cheap
 mask alone  inferred   yes      no         partly         yes
@@ -238,7 +239,7 @@ rotary      yes        yes      yes        after scaling  yes""")
 # Summary
 # -------
 # - Of SmolLM2's 32 pairs, 12 never complete a turn in 8,192 positions. Their new angles
-#   break the model: a first half 16,000 positions back has a gain of −1.26 nats.
+#   break the model: with a first half 16,000 positions back, the gain is −1.26 nats.
 # - Interpolation slows all pairs equally, a larger base slows the slow ones more, and
 #   YaRN and Llama 3 slow only these. With the last two, the distant half no longer does
 #   harm, within the error.
@@ -247,7 +248,7 @@ rotary      yes        yes      yes        after scaling  yes""")
 # Exercises
 # ---------
 # With Llama 3's rule and a factor of 2, how does the attention to the first half change
-# after a gap of 6,000, which lies *within* the trained length? Predict, then run
+# after a gap of 6,000, which lies *within* the training length? Predict, then run
 # ``gap_test``.
 #
 # .. admonition:: Answer
