@@ -219,7 +219,7 @@ plt.show()
 #
 # Does the most similar sentence always have the same meaning? We count the states in
 # which it does for all six vectors. State 0 is left out, so there are 29.
-print("       the word  " + "  ".join(f"{name:>5}" for name in controls))
+print("text   the word  " + "  ".join(f"{name:>5}" for name in controls))
 for word in contexts:
     n = [int((right[word, name][1:] == 6).sum()) for name in (word, *controls)]
     print(f"{word:5}  {n[0]:8}  " + "  ".join(f"{k:5}" for k in n[1:]))

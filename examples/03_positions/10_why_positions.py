@@ -210,7 +210,7 @@ for frame, words in frames.items():
     surprisal -= given.log().mean(-1) / len(frames)
     for order, probs in ((f"{a}, {b}", p[0]), (f"{b}, {a}", q[0])):
         print(f"{order:14}  {lm.tokens([probs.argmax()])[0]:8}  {probs.max():.2f}")
-print("            exchanged  replaced  surprisal")
+print("positions   exchanged  replaced  surprisal")
 for i, name in enumerate(["as it is", "mask only", "no mask"]):
     print(f"{name:10}  {exchanged[i]:9.2f}  {replaced[i]:8.2f}  ", end="")
     print(f"{surprisal[i]:9.2f}" if i < 2 else "        -")

@@ -35,8 +35,8 @@ def parts_of(printed):
     for width, lines in groupby(printed.rstrip().splitlines(), width_of):
         lines = list(lines)
         is_table = width > 1 and len(lines) >= FEWEST_LINES
-        # Only a header may have an empty cell at its left.
-        is_table = is_table and all(cells_of(line)[0] for line in lines[1:])
+        # A reader who hears a table needs the name of its first column, too.
+        is_table = is_table and all(cells_of(line)[0] for line in lines)
         if parts and not is_table and not parts[-1][0]:
             parts[-1][1].extend(lines)
         else:
