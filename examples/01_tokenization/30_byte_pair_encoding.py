@@ -236,7 +236,7 @@ plots.caption(
     f"merges reach {curves['new text'][5]:.2f} bytes per token, and 1,000 merges "
     f"{curves['new text'][-1]:.2f}; the limit is {limit:.2f}.",
     alt="Three curves that rise steeply and then flatten, over 0 to 1,000 merges: the "
-    "known text above the new text, both above whole words, and all below the limit.",
+    "training text above the new text, both above whole words, all below the limit.",
 )
 plt.show()
 
