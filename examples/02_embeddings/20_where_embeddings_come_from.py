@@ -26,8 +26,9 @@ for left, word, right in map(str.split, corpus):
 print(contexts, counts, sep="\n")
 
 # %%
-# The rows of *red* and *blue*, the first two, are equal, since their contexts are. But
-# *new* precedes every word, so even *red* and *dog* share half of their counts.
+# The rows of *red* and *blue*, the first two, are equal, since the two words occur in
+# the same contexts. But *new* precedes every word, so even *red* and *dog* share half
+# of their counts.
 #
 # Pointwise mutual information
 # ----------------------------
@@ -95,8 +96,9 @@ for _ in range(2):
 #    -\ln \sigma(v_w \cdot u_c) - \sum_{j=1}^{k} \ln \sigma(-v_w \cdot u_{n_j}) .
 #
 # Our text is 1,000 stories in the language of :doc:`the toy </book/toy>`, the book's
-# second model. Its grammar chooses each word from a class, such as colours or animals,
-# so we know which words belong together. Training uses only the stories.
+# second model. The grammar of this language chooses each word from a class, such as
+# colours or animals, so we know which words belong together. Training uses only the
+# stories.
 import itertools
 import textwrap
 

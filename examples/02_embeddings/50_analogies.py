@@ -107,12 +107,12 @@ for i in cosines.argsort(descending=True)[:3]:
 # -------------
 # We test four relations with 14 or 15 pairs of words each. A question takes its step
 # from one pair :math:`(a, b)` and asks for the second word of another, :math:`(c, d)`.
-# It is answered with three targets:
+# We answer it with three targets:
 #
 # - the offset, :math:`E_b - E_a + E_c`;
 # - a mixed step, :math:`E_{b'} - E_a + E_c`, where :math:`b'` belongs to a third pair:
 #   from France to Rome instead of Paris. Such a step leads from a country to a capital,
-#   but not to the one of this country. We take the mean over all third pairs;
+#   but not to the capital of this country. We take the mean over all third pairs;
 # - no step, :math:`E_c` alone, which answers with the nearest neighbour of *king*.
 #
 # A target's own words may not be the answer; for no step, we exclude *a*, *b* and *c*.
@@ -278,7 +278,7 @@ for name, (right, third, second, near) in included.items():
 #    questions, the offset in more than four fifths. Next come plurals: from *dogs*,
 #    *dog* is found in two thirds without a step, in over nine tenths with the offset. A
 #    form has one base, but a base has many forms. The lead grows a little for gender,
-#    too. Capitals rise with all three methods.
+#    too. The share for capitals rises with all three methods.
 #
 # Further reading
 # ---------------

@@ -20,9 +20,9 @@ measure this, and distinguish the meaning of a word from the topic of its senten
 #
 # The function on the right is one of the simplest: half the token's own row :math:`x_t`
 # plus half the mean row :math:`\bar{x}_{c(t)}` of its context. Attention also mixes
-# vectors, but it computes the weights from the vectors themselves, by learned matrices
-# (:doc:`lesson 4.1 </lessons/04_attention/10_weighted_average>`). Take *river* = (4,
-# 0), *bank* = (2, 2) and *money* = (0, 4).
+# vectors, but it computes the weights from the vectors themselves, by means of learned
+# matrices (:doc:`lesson 4.1 </lessons/04_attention/10_weighted_average>`). Take *river*
+# = (4, 0), *bank* = (2, 2) and *money* = (0, 4).
 import torch
 
 from lmviz import embeddings
@@ -71,7 +71,7 @@ assert difference < 1e-6
 
 # %%
 # The two vectors are equal in every layer, so they cannot encode which bank it is. An
-# example made for BERT may have the word first; for a causal model the context has to
+# example made for BERT may put the word first; for a causal model the context has to
 # come before the word.
 #
 # Three words with two meanings
@@ -218,7 +218,7 @@ plt.show()
 # each meaning are too few for error bars.
 #
 # Does the most similar sentence always have the same meaning? We count the states in
-# which it does for all six vectors. State 0 is left out, so there are 29.
+# which this holds for all six vectors, among the 29 after state 0.
 print("text   the word  " + "  ".join(f"{name:>5}" for name in controls))
 for word in contexts:
     n = [int((right[word, name][1:] == 6).sum()) for name in (word, *controls)]
@@ -238,7 +238,7 @@ for word in contexts:
 # - SmolLM2 separates the meanings of *bank* and *match* between states 5 and 10, those
 #   of *bat* less clearly: 0.12 in state 10, against 0.04 for its controls.
 # - Words without a second meaning have a gap, too: 0.06 in state 15, against 0.21 for
-#   *bank*. Judge a gap only in comparison with theirs.
+#   *bank*. Judge a gap only in comparison with that of such controls.
 #
 # Exercises
 # ---------

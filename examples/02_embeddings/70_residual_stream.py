@@ -11,7 +11,7 @@ explain why SmolLM2 adds one very large number to the vector of the first token.
 # A running sum
 # -------------
 # A transformer is a stack of L :doc:`blocks </book/terms>`, numbered from 0. A block
-# does not replace the vector of a token. It adds two vectors to it, the output of
+# does not replace the vector of a token, but adds two vectors to it: the output of
 # attention and the output of an MLP. The vector that accumulates these outputs is the
 # **residual stream**. With :math:`x_l` for the vectors that enter block :math:`l`,
 #
@@ -128,8 +128,9 @@ plt.show()
 #
 # A massive activation: one number of 576
 # ---------------------------------------
-# Is the vector long in all of its 576 dimensions? We print the largest dimension in the
-# three passages and its share of the squared length, and the five parts that add most.
+# Is the vector long in all of its 576 dimensions? We print the dimension with the
+# largest number in the three passages, its share of the squared length, and the five
+# parts that add most.
 vectors = torch.stack([states[largest] for states, _ in runs])  # (3, T, d)
 squares = vectors[:, 0].square().mean(0)
 dim = int(squares.argmax())
@@ -165,10 +166,10 @@ for i in (0, largest):
 # lines). The first token gets 0.51 of all weight: it is an *attention sink* (Xiao et
 # al., 2023; :doc:`lesson 4.4 </lessons/04_attention/40_what_heads_do>`).
 #
-# We change its vector in state 12, and let the remaining blocks run. Does a change
-# matter through the key or through the value? We *patch* them separately: one of the
-# two comes from the changed vector, and the other from the intact one. We measure the
-# mean :doc:`surprisal </book/terms>` of the following tokens, in nats.
+# We change the first token's vector in state 12, and let the remaining blocks run. Does
+# a change matter through the key or through the value? We *patch* them separately: one
+# of the two comes from the changed vector, and the other from the intact one. We
+# measure the mean :doc:`surprisal </book/terms>` of the following tokens, in nats.
 
 
 def alone(x):
