@@ -12,7 +12,7 @@ the tokens, and say what a positional encoding has to provide.
 # Attention in ten lines
 # ----------------------
 # A transformer processes all tokens of a text at once, unlike a *recurrent* network,
-# which reads them one after the other. Its tokens exchange information only in
+# which reads them one after the other. The tokens exchange information only in
 # **attention**. Three learned matrices turn the vector of each token into a **query**
 # (what it looks for), a **key** (what it is found by) and a **value** (what it passes
 # on). In **self-attention** all three are computed from the same text. Let :math:`X`
@@ -96,8 +96,8 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 # too.
 #
 # We check this on the first head of the first layer of SmolLM2 (:doc:`/book/model`).
-# Our ten lines use no positions. SmolLM2's positions are rotation angles
-# (:doc:`/lessons/03_positions/60_rotary`), which are all 0 if we give every token
+# Our ten lines use no positions. SmolLM2's positions are rotation angles (:doc:`lesson
+# 3.6 </lessons/03_positions/60_rotary>`), which are all 0 if we give every token
 # position 0. We apply no mask.
 import lmviz
 

@@ -76,7 +76,7 @@ print("wavelengths:", [round(2 * torch.pi / theta, 1) for theta in (1, 1 / 100)]
 # With a wavelength of 6.3 positions, the first pair distinguishes neighbours; the
 # second (628.3) hardly moves between rows 3 and 5. In each pair :math:`\sin^2 + \cos^2
 # = 1`, so every row has the same length, :math:`\sqrt{d/2}`. Even and odd refer to
-# *dimensions*, not positions: every position has both sines and cosines. (Some
+# *dimensions*, not positions: every code contains both sines and cosines. (Some
 # libraries put all sines first, which only reorders the dimensions, and a few space the
 # frequencies slightly differently.)
 #

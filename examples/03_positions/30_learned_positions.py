@@ -64,7 +64,7 @@ for word, choice in zip(story.split()[1:], language.parse(story.split()), strict
 # what was new. The other two kinds should need positions. The time of day (*position*)
 # depends on the position of the word and on nothing else: it changes every eight
 # positions. In a *song*, the notes are repeated, so the model has to find the note
-# *after* an earlier copy (:doc:`/lessons/04_attention/40_what_heads_do`).
+# *after* an earlier copy (:doc:`lesson 4.4 </lessons/04_attention/40_what_heads_do>`).
 #
 # Training orders the table
 # -------------------------
@@ -99,10 +99,10 @@ show("before training", before)
 show("after training", after)
 
 # %%
-# Before training, distance makes no difference. After it, neighbours have a mean cosine
-# of 0.19, and rows 20 positions apart of -0.19. This order comes from the texts. But
-# the cosine doesn't simply fall with the distance: rows 5 apart are more similar (0.40)
-# than neighbours, and rows 4 apart aren't similar at all (-0.04).
+# Before training, distance makes no difference. After training, the mean cosine of
+# neighbours is 0.19, and that of rows 20 positions apart is -0.19. This order comes
+# from the texts. But the cosine doesn't simply fall with the distance: rows 5 apart are
+# more similar (0.40) than neighbours, and rows 4 apart aren't similar at all (-0.04).
 #
 # Slow and fast waves
 # -------------------

@@ -55,8 +55,9 @@ assert difference < 1e-5
 
 # %%
 # Other models build other inputs. SmolLM2 uses rotary positions, which act inside
-# attention (:doc:`/lessons/03_positions/60_rotary`), so there ``hidden_states[0]`` is
-# the embedding alone. The package's ``transformer.embed`` handles both cases.
+# attention (:doc:`lesson 3.6 </lessons/03_positions/60_rotary>`), so there
+# ``hidden_states[0]`` is the embedding alone. The package's ``transformer.embed``
+# handles both cases.
 from lmviz import embeddings, transformer
 
 lm = lmviz.load("smollm2")
@@ -140,8 +141,8 @@ for a, b in ((5, 3), (8, 6)):
 # the distance alone. But x·q and p·y depend on a token and on the *other* token's
 # position, and so the whole score changes from 0.009 to -0.841. The matrices
 # :math:`W_Q` and :math:`W_K` don't help by themselves: between p and q, they can
-# destroy even the last term (:doc:`/lessons/03_positions/20_sinusoidal`). It would be
-# simpler to put the distance into the score itself, as :doc:`lesson 3.5
+# destroy even the last term (:doc:`lesson 3.2 </lessons/03_positions/20_sinusoidal>`).
+# It would be simpler to put the distance into the score itself, as :doc:`lesson 3.5
 # </lessons/03_positions/50_relative_position_biases>` and :doc:`lesson 3.6
 # </lessons/03_positions/60_rotary>` do.
 #
@@ -238,8 +239,9 @@ rotary (3.6)       yes                    yes""")
 #   ``hidden_states[0]``. With rotary positions, it reads the embedding alone.
 # - A sum in many dimensions can be taken apart: in the toy, 92% of the tokens and 99%
 #   of the positions are recovered.
-# - A score of two sums has four terms. At best one of them depends on the distance
-#   alone, if the codes are sinusoidal and the matrices between them keep this property.
+# - A score of two sums is a sum of four terms. At best one of them depends on the
+#   distance alone, if the codes are sinusoidal and the matrices between them keep this
+#   property.
 # - A position that is added to the last state is noise: it changes the prediction as
 #   much as a random vector (total variation 0.55 and 0.50).
 #

@@ -35,7 +35,7 @@ for row in torch.stack([distance, score, power, weight], dim=1).tolist():
 
 # %%
 # Without the bias, each key would get a third of the weight; with it, the weights are
-# 0.1863, 0.3072 and 0.5065. Each key has :math:`e^{1/2}` times the weight of the one
+# 0.1863, 0.3072 and 0.5065. Each key's weight is :math:`e^{1/2}` times that of the key
 # before it.
 #
 # Shaw et al. (2018) introduced relative positions in a more general form. They learn a
@@ -236,17 +236,17 @@ print(f"equal  {96 / 128:.1f}")
 
 # %%
 # Distant bytes do get weight. In the two heads with the smallest slopes, bytes beyond
-# the training length get 0.5 and 0.7 of it, not much less than with equal weights
-# (0.8). This small model just makes no use of them. Press et al. (2022, appendix B)
-# also find that more context does no good if each prediction is made with the full
-# context, as here. So ALiBi reads longer texts without harm; it doesn't follow that it
-# gains from them.
+# the training length get 0.5 and 0.7 of the weight, not much less than with equal
+# weights (0.8). This small model just makes no use of them. Press et al. (2022,
+# appendix B) also find that more context does no good if each prediction is made with
+# the full context, as here. So ALiBi reads longer texts without harm; it doesn't follow
+# that it gains from them.
 #
 # Summary
 # -------
 # - A relative position bias adds a number :math:`b(i - j)` to each score.
 # - Shaw et al. learn a vector for each relative position up to a limit, and T5 a number
-#   for each of 32 buckets. ALiBi learns nothing: head :math:`h` has the slope
+#   for each of 32 buckets. ALiBi learns nothing: the slope of head :math:`h` is
 #   :math:`2^{-8(h+1)/H}`.
 # - A tiny model with ALiBi, trained on 32 bytes, keeps its loss at 128 (2.1); with
 #   learned positions the loss rises from 2.0 to 2.8.

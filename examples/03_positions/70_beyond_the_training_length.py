@@ -12,8 +12,8 @@ larger base, YaRN and Llama 3's rule.
 # Two pairs, eight positions
 # --------------------------
 # Take the smallest case: width :math:`d = 4`, so two pairs of dimensions, which rotate
-# by the angles :math:`p` and :math:`p/100` at position :math:`p`
-# (:doc:`/lessons/03_positions/60_rotary`). Suppose that a model was trained on eight
+# by the angles :math:`p` and :math:`p/100` at position :math:`p` (:doc:`lesson 3.6
+# </lessons/03_positions/60_rotary>`). Suppose that a model was trained on eight
 # positions and has to read sixteen. The fast pair completed a full turn in training, so
 # it has seen angles all around the circle. The slow pair has not: at position 14 it
 # reaches 0.14, twice its largest angle in training, 0.07.
@@ -70,7 +70,7 @@ print(f"pairs that never complete a turn: {(turns < 1).sum()}")
 # A text of over 8,192 tokens is expensive to process, but there is a shortcut: split a
 # short text into two halves, and add a *gap* to the positions of the second. Then only
 # the distances between the halves are new; those within a half stay the same. Our
-# passages are from Python's manual, and each half has 12 tokens. We measure the
+# passages are from Python's manual, and each half contains 12 tokens. We measure the
 # surprisal of the second half (in nats, :doc:`/book/terms`), and the attention that it
 # gives to the first, on average over all layers and heads.
 from pydoc_data.topics import topics
