@@ -31,6 +31,11 @@ def test_names_of_functions_are_upright():
     assert "<mi>&#x003B1;</mi>" in formula
 
 
+def test_a_space_separates_a_function_from_its_argument():
+    assert '>ln</mi><mspace width="0.167em"/><mi>p</mi>' in convert(r"\ln p", "tour")
+    assert "mspace" not in convert(r"\ln(p)", "tour")
+
+
 @pytest.mark.parametrize("unknown", [r"\arg", r"\operatorname*"])
 def test_what_cannot_be_shown_is_a_warning(unknown, caplog):
     convert(rf"{unknown}{{x}}", "book/tour")

@@ -14,6 +14,8 @@ SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
 NAME = re.compile(r"<mi>([a-zA-Z]{2,})</mi>")
 # What the converter garbles, and what it leaves as it is.
 UNKNOWN, LEFT = re.compile(r"(\\operatorname\*)"), re.compile(r">(\\\w+)<")
+# A function whose argument has no parentheses, as in ln p.
+ARGUMENT = re.compile(r'(<mi class="up">\w+</mi>)(?=<m(?:i|n|sub)\b)')
 ABOUT_ATTENTION = "lessons/04_attention/"
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ def mathml(self, node, **options):
             "a formula has %s, which cannot be shown", unknown[1], location=node
         )
     text = NAME.sub(r'<mi class="up">\1</mi>', text)
+    text = ARGUMENT.sub(r'\1<mspace width="0.167em"/>', text)
     if not self.builder.current_docname.startswith(ABOUT_ATTENTION):
         return text
     return SYMBOL.sub(
