@@ -41,11 +41,7 @@ package, _ = embeddings.analogy(made_up, 0, 1, 2, k=1)
 print("lmviz.embeddings.analogy:", words[package[0]])
 
 # %%
-# The target is (6, 5), and the row most similar to it is *king* itself, with 0.944,
-# ahead of *man* (0.931) and *queen* (0.891). The step is short compared with the row it
-# starts from, so the target stays close to *king*. By custom the three words of the
-# question are excluded. Among *queen*, *beard* and *dress* the answer is then *queen*.
-# The package's function also excludes them.
+# The figure shows the six words and the target.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -71,6 +67,12 @@ plots.caption(
 plt.show()
 
 # %%
+# The target is (6, 5), and the row most similar to it is *king* itself, with 0.944,
+# ahead of *man* (0.931) and *queen* (0.891). The step is short compared with the row it
+# starts from, so the target stays close to *king*. By custom the three words of the
+# question are excluded. Among *queen*, *beard* and *dress* the answer is then *queen*.
+# The package's function also excludes them.
+#
 # In SmolLM2's table
 # ------------------
 # Most words have several rows in the table, such as ``␣king``, ``␣King`` and ``King``,

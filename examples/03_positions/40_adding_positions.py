@@ -185,8 +185,7 @@ print(f"length of the last state {last[-1].norm():.0f}, of the code {code.norm()
 # %%
 # Each of the last three columns pairs the most likely next token with its probability.
 # On average over the six prompts, the prediction changes by a total variation
-# (:doc:`/book/terms`) of 0.55, about as much as for a random vector (0.50). "Paris"
-# falls from 0.77 to 0.12.
+# (:doc:`/book/terms`) of 0.55, about as much as for a random vector (0.50).
 #
 # The logits are linear in the last state. So the code adds the same number to a token's
 # logit in every prompt of the same length, whatever its text says. By chance this can
@@ -211,6 +210,8 @@ plots.caption(
 plt.show()
 
 # %%
+# After the first prompt, the probability of "Paris" falls from 0.77 to 0.12.
+#
 # Where other models add positions
 # --------------------------------
 # GPT-2 adds positions once, before the first block. The Universal Transformer (Dehghani

@@ -78,6 +78,8 @@ def check_form(path):
         parts = ("Takeaway.", "Try it.", "Sources.")
         positions = [text.find(f"# **{part}**") for part in parts]
         assert -1 < positions[0] < positions[1] < positions[2]
+        assert len(lines) <= 250
+    assert len(lines) <= 300
     assert all(len(line) <= 88 for line in lines)
     read = 0
     for block in text.split("# %%"):
