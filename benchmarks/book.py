@@ -15,7 +15,7 @@ from tqdm import tqdm
 from .measure import row
 
 HERE = Path(__file__).parents[1]
-LESSON = Path("examples", "01_tokenization", "20_word_level_tokenizer.py")
+LESSON = Path("examples", "01_tokenization", "02_word_level_tokenizer.py")
 # A lesson in the report of sphinx-gallery.
 CASE = re.compile(r'<testcase [^>]*file="[^"]*examples/(.*?)\.py"[^>]* time="([\d.]+)"')
 LEFT_OUT = shutil.ignore_patterns(".*", "_build", "lessons", "toy-training")

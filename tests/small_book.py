@@ -72,7 +72,7 @@ class Book:
         self.docs, self.log = folder / "docs", folder / "log"
         self.html = self.docs / "_build" / "html"
         self.doctrees = self.html.with_name("doctrees")
-        self.lesson = folder / "examples" / "01_one" / "10_lesson.py"
+        self.lesson = folder / "examples" / "01_one" / "01_lesson.py"
         self.notebook = self.docs / "notebook.md"
         shutil.copytree(ROOT / "docs" / "_ext", self.docs / "_ext")
         for name in ("_static", "_templates"):

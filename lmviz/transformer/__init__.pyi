@@ -1,4 +1,5 @@
 from . import architectures, components
+from ._attribution import head_contributions
 from ._extract import extract, token_table, unembedding
 from ._forward import (
     Heads,
@@ -20,6 +21,7 @@ __all__ = [
     "embed",
     "extract",
     "feed_forward",
+    "head_contributions",
     "heads",
     "logits",
     "stream",

@@ -2,7 +2,7 @@
 
 import pytest
 
-LESSON = "lessons/04_attention/40_what_heads_do.html"
+LESSON = "lessons/04_attention/08_induction_heads.html"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-LESSON = "lessons/04_attention/20_one_head.html"
+LESSON = "lessons/04_attention/04_attention_maps.html"
 # A front page, a lesson, a notebook, an exercise, a reference.
 PAGES = (
     "index.html",
@@ -112,7 +112,7 @@ def test_paper_is_light_has_no_controls_and_cuts_nothing_off(site, open_page, na
 
 def test_a_view_on_paper_is_light_and_has_no_controls(site, open_page):
     page = open_page(
-        url=f"{site}/lessons/04_attention/30_all_heads.html", width=PAPER, dark=True
+        url=f"{site}/lessons/04_attention/05_all_heads.html", width=PAPER, dark=True
     )
     page.emulate_media(media="print", color_scheme="dark")
     view = page.locator("[data-title]").first

@@ -42,7 +42,7 @@ VIEWS = {
     "lesson": "attention(weights[None, None], words, title=words[0])",
     "notebook": "tokens({word: [word] for word in words if word}, title=words[1])",
 }
-PAGES = {"lesson": "lessons/01_one/10_lesson.html", "notebook": "notebook.html"}
+PAGES = {"lesson": "lessons/01_one/01_lesson.html", "notebook": "notebook.html"}
 # What would not be seen, or would turn round what stands beside it.
 HIDING = re.compile("[\0\x07\x1b\x7f\u202e\u2066\u2069]")
 WORDS = {"hostile": [*hostile.INJECTIONS, *hostile.INVISIBLE, *hostile.ODD]}
@@ -51,7 +51,7 @@ WORDS["harmless"] = [f"word{i}" if w else "" for i, w in enumerate(WORDS["hostil
 
 def build(folder, words):
     """Build a book of one lesson and one notebook, as the real one is built."""
-    docs, lesson = folder / "docs", folder / "examples" / "01_one" / "10_lesson.py"
+    docs, lesson = folder / "docs", folder / "examples" / "01_one" / "01_lesson.py"
     for name in ("_ext", "_static", "_templates"):
         shutil.copytree(ROOT / "docs" / name, docs / name)
     for name in ("conf.py", "references.bib", "book.mplstyle"):

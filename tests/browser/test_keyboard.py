@@ -5,11 +5,11 @@ import pytest
 # Each kind of page, in turns wide and narrow.
 PAGES = [
     "index.html",
-    "lessons/01_tokenization/20_word_level_tokenizer.html",
-    "lessons/02_embeddings/30_pca.html",
-    "lessons/03_positions/20_sinusoidal.html",
-    "lessons/04_attention/30_all_heads.html",
-    "lessons/05_prediction/20_temperature.html",
+    "lessons/01_tokenization/02_word_level_tokenizer.html",
+    "lessons/02_embeddings/03_pca.html",
+    "lessons/03_positions/02_sinusoidal.html",
+    "lessons/04_attention/05_all_heads.html",
+    "lessons/05_prediction/02_sampling.html",
     "book/explorer.html",
     "exercises/04_attention.html",
     "reference/attention.html",

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Error
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
-LESSON = "lessons/04_attention/20_one_head.html"
+LESSON = "lessons/04_attention/04_attention_maps.html"
 PAGES = (
     "index.html",
     LESSON,

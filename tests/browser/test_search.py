@@ -8,13 +8,13 @@ import pytest
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 
 TERMS = [
-    ("softmax", "04_attention/10_weighted_average"),
-    ("Surprisal", "05_prediction/50_surprise"),
-    ("logit lens", "05_prediction/40_logit_lens"),
-    ("induction", "04_attention/40_what_heads_do"),
-    ("byte pair encoding", "01_tokenization/30_byte_pair_encoding"),
+    ("softmax", "04_attention/01_self_attention"),
+    ("Surprisal", "05_prediction/06_perplexity"),
+    ("logit lens", "05_prediction/11_logit_lens"),
+    ("induction", "04_attention/08_induction_heads"),
+    ("byte pair encoding", "01_tokenization/03_byte_pair_encoding"),
 ]
-ALL_HEADS = "lessons/04_attention/30_all_heads.html"
+ALL_HEADS = "lessons/04_attention/05_all_heads.html"
 
 
 @pytest.mark.parametrize(("words", "lesson"), TERMS)
@@ -90,7 +90,7 @@ def test_the_list_is_used_by_keys(site, open_page, no_violations):
 
 
 def test_enter_without_a_choice_searches_the_text(site, open_page):
-    page = open_page(url=f"{site}/lessons/04_attention/20_one_head.html")
+    page = open_page(url=f"{site}/lessons/04_attention/04_attention_maps.html")
     type_into(page, "the residual stream")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{site}/search.html?q=the+residual+stream")
@@ -214,7 +214,7 @@ def test_without_scripts_the_page_of_results_says_where_to_look(browser, site):
     [
         ("lessons/all-heads.html", ALL_HEADS, 1280),
         ("gone/deep/down/glossary/", "book/glossary.html", 390),
-        ("04_attention/30_all_heads/index.html", ALL_HEADS, 1280),
+        ("04_attention/05_all_heads/index.html", ALL_HEADS, 1280),
     ],
 )
 def test_a_wrong_address_leads_on(

@@ -66,7 +66,7 @@ def check_form(path):
     """Assert that a lesson has the required form."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
-    assert re.fullmatch(r"\d0_[a-z0-9_]+", path.stem), "lessons are numbered in tens"
+    assert re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem), "its number has two digits"
     title, underline = lines[1:3]
     assert underline == "=" * len(title)
     if is_rewritten(path):

@@ -131,7 +131,7 @@ def test_exercises_leave_out_what_is_printed_before_they_are_solved(said):
 @pytest.mark.parametrize(
     ("docname", "target"),
     [
-        ("lessons/04_attention/20_one_head", ["/exercises/04_attention"]),
+        ("lessons/04_attention/04_attention_maps", ["/exercises/04_attention"]),
         ("book/tour", []),
     ],
 )

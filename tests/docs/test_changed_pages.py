@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "changed_pages.py"
-LESSON = "examples/04_attention/20_one_head.py"
+LESSON = "examples/04_attention/04_attention_maps.py"
 
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     git("init", "-q", "-b", "main")
-    commit(LESSON, "examples/04_attention/30_gone.py")
+    commit(LESSON, "examples/04_attention/03_gone.py")
     git("checkout", "-q", "-b", "change")
 
 
@@ -40,7 +40,7 @@ def changed():
 @pytest.mark.parametrize(
     ("file", "page"),
     [
-        (LESSON, "lessons/04_attention/20_one_head.html"),
+        (LESSON, "lessons/04_attention/04_attention_maps.html"),
         ("examples/04_attention/GALLERY_HEADER.rst", "lessons/04_attention/index.html"),
         ("examples/GALLERY_HEADER.rst", "lessons/index.html"),
         ("docs/book/tour.md", "book/tour.html"),
@@ -54,7 +54,7 @@ def test_a_changed_page_is_listed(repository, file, page):
 
 def test_a_file_without_a_page_is_not_listed(repository):
     commit("README.md", "docs/conf.py", "docs/_build/a.md", "tests/test_a.py")
-    Path("examples/04_attention/30_gone.py").unlink()
+    Path("examples/04_attention/03_gone.py").unlink()
     git("commit", "-q", "-a", "-m", "delete")
     assert changed() == "## Changed pages\n\nNone.\n"
 

@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def shown(tmp_path):
     page = (DOCS / "project" / "contributing.md").read_text("utf-8")
     code = re.search(r"^```python\n(.*?)^```", page, re.M | re.S)[1]
-    path = tmp_path / "90_how_sure.py"
+    path = tmp_path / "14_how_sure.py"
     path.write_text(code, encoding="utf-8")
     return path
 

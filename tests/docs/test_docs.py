@@ -29,12 +29,12 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert sorted(ran) == ["lesson", "notebook"]
     assert "The book ran on gpt2 (a local folder)." in printed
     assert "index.html" in printed
-    for page in ("index.html", "notebook.html", "lessons/01_one/10_lesson.html"):
+    for page in ("index.html", "notebook.html", "lessons/01_one/01_lesson.html"):
         assert " with gpt2 (" in book.page(page)
         assert "this edition were computed with <b>gpt2</b>" in book.page(page)
-    assert "lesson of gpt2" in book.page("lessons/01_one/10_lesson.html")
+    assert "lesson of gpt2" in book.page("lessons/01_one/01_lesson.html")
     assert "<math" in book.page("index.html")
-    lesson = book.page("lessons/01_one/10_lesson.html")
+    lesson = book.page("lessons/01_one/01_lesson.html")
     assert "The number of queries, <math" in lesson
     assert "<msub><mi>T</mi><mi>q</mi></msub>" in lesson
     assert ">T_q</span>" in lesson, "code stays as it is"
@@ -43,24 +43,24 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert_no_page_asks_a_third_party(book)
 
     (book.docs / "data.json").write_text("{}")
-    second = book.lesson.with_name("20_second.py")
+    second = book.lesson.with_name("02_second.py")
     second.write_text(book.lesson.read_text().replace("A lesson\n", "Second!\n"))
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
-    assert "lesson of gpt2" in book.page("lessons/01_one/20_second.html")
+    assert "lesson of gpt2" in book.page("lessons/01_one/02_second.html")
 
     book.change("plots")
     second.unlink()
     assert book.build()[:2] == ([], 0), "neither imports it"
-    assert not (book.docs / "_build/html/lessons/01_one/20_second.html").exists()
+    assert not (book.docs / "_build/html/lessons/01_one/02_second.html").exists()
 
     book.model = tiny_folders["llama"]
     ran, code, printed = book.build()
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
-    for page in ("notebook.html", "lessons/01_one/10_lesson.html", "index.html"):
+    for page in ("notebook.html", "lessons/01_one/01_lesson.html", "index.html"):
         assert " with llama (" in book.page(page)
     assert "notebook of llama" in book.page("notebook.html")
-    assert "lesson of llama" in book.page("lessons/01_one/10_lesson.html")
+    assert "lesson of llama" in book.page("lessons/01_one/01_lesson.html")
 
 
 def test_a_part_is_built_alone_and_the_rest_waits(book):
@@ -74,7 +74,7 @@ def test_a_part_is_built_alone_and_the_rest_waits(book):
     book.change("models")
     ran, code, printed = book.build(only="notebook")
     assert (ran, code) == (["notebook"], 0), printed
-    assert "lesson of gpt2" not in book.page("lessons/01_one/10_lesson.html"), "stale"
+    assert "lesson of gpt2" not in book.page("lessons/01_one/01_lesson.html"), "stale"
     assert book.build()[:2] == (["lesson"], 0)
 
     ran, code, printed = book.build(only="attention")
@@ -86,7 +86,7 @@ def test_every_figure_is_one_svg_with_a_caption_and_a_description(built_book):
     book = built_book
     said = {
         "notebook.html": ("Bars of &lt;two&gt;.", "2 bars."),
-        "lessons/01_one/10_lesson.html": ("A figure.", "A curve."),
+        "lessons/01_one/01_lesson.html": ("A figure.", "A curve."),
     }
     for name, (title, description) in said.items():
         page = book.page(name)
@@ -101,7 +101,7 @@ def test_a_chapter_lists_its_lessons_with_the_numbers_of_their_pages(built_book)
     assert "sphx-glr-thumb" not in chapter
     assert '<span class="card-number">1.1</span> <a ' in chapter
     assert " min</span>" in chapter
-    lesson = built_book.page("lessons/01_one/10_lesson.html")
+    lesson = built_book.page("lessons/01_one/01_lesson.html")
     assert '<h1><span class="section-number">1.1 </span>A lesson<' in lesson
 
 
@@ -120,9 +120,9 @@ def test_the_reference_and_the_lessons_lead_to_each_other(built_book):
         assert page.count("Used in: ") == 1
         _, after = page.split(f'id="lmviz.positions.{name}"')
         used = after.split('id="lmviz', 1)[0].partition("Used in: ")[2]
-        assert "lessons/01_one/10_lesson.html" in used
+        assert "lessons/01_one/01_lesson.html" in used
         link = f'href="../../reference/positions.html#lmviz.positions.{name}"'
-        assert link in book.page("lessons/01_one/10_lesson.html")
+        assert link in book.page("lessons/01_one/01_lesson.html")
 
 
 def test_terms_and_titles_lead_to_the_reference(built_book):
@@ -142,7 +142,7 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
     index = (book.docs / "index.md").read_text()
     pages = "notebook\nbook/glossary\nbook/bibliography"
     (book.docs / "index.md").write_text(index.replace("notebook", pages))
-    page = "lessons/01_one/10_lesson.html"
+    page = "lessons/01_one/01_lesson.html"
 
     _, code, printed = book.build()
     assert code == 0, printed
@@ -164,7 +164,7 @@ def test_terms_and_titles_lead_to_the_reference(built_book):
     names = [name for name, *_ in listed["pages"]]
     (token,) = [each for each in listed["inside"] if each[1] == "term"]
     assert token == ["token", "term", names.index("book/glossary"), "#term-token", -1]
-    assert ["lessons/01_one/10_lesson", "1.1", "A lesson", "Title"] in listed["pages"]
+    assert ["lessons/01_one/01_lesson", "1.1", "A lesson", "Title"] in listed["pages"]
     assert '<h2>T<a class="headerlink"' in book.page("book/glossary.html")
     (title,) = re.findall(
         r'href="../../book/bibliography.html#(\w+)"[^>]*><em>', book.page(page)

@@ -77,23 +77,24 @@ def introduced(app, lesson):
 
 
 def test_a_lesson_begins_with_level_minutes_prerequisites_and_downloads(app):
-    head, _, rest = introduced(app, "04_attention/20_one_head").partition("A lead.")
-    minutes = lessons.minutes(app, "04_attention/20_one_head")
+    head, _, rest = introduced(app, "04_attention/04_attention_maps").partition(
+        "A lead."
+    )
+    minutes = lessons.minutes(app, "04_attention/04_attention_maps")
     assert head.endswith(
-        f".. lesson-line:: :ref:`core <levels>` · {minutes} min · after 4.1 "
-        ":doc:`/lessons/04_attention/10_weighted_average` · "
-        ":download:`script <20_one_head.py>` · "
-        ":download:`notebook <20_one_head.ipynb>`\n\n"
+        f".. lesson-line:: :ref:`core <levels>` · {minutes} min · after 4.3 "
+        ":doc:`/lessons/04_attention/03_multi_head_attention` · "
+        ":download:`script <04_attention_maps.py>` · "
+        ":download:`notebook <04_attention_maps.ipynb>`\n\n"
     )
     assert "lesson-next" not in rest
 
 
 def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
-    page = introduced(app, "05_prediction/80_against_the_truth")
+    page = introduced(app, "05_prediction/13_facts_in_mlps")
     box, _, downloads = page.partition(".. _sphx_glr_download_")
     assert downloads
     assert "</exercises/05_prediction>`" in box
-    assert ":doc:`/book/explorer`" in box, "it studies the toy"
 
 
 def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):
@@ -107,9 +108,9 @@ def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):
 
 .. thumbnail-parent-div-open
 
-  :doc:`/lessons/04_attention/10_weighted_average`
+  :doc:`/lessons/04_attention/01_self_attention`
 
-  :doc:`/lessons/04_attention/20_one_head`
+  :doc:`/lessons/04_attention/04_attention_maps`
 
 .. thumbnail-parent-div-close
 
@@ -123,6 +124,9 @@ def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):
     lessons.introduce(app, "lessons/04_attention/index", source)
     assert "sphx-glr" not in source[0]
     listed = source[0].partition(".. lesson-cards::")[2].split()[:2]
-    assert listed == ["04_attention/10_weighted_average", "04_attention/20_one_head"]
+    assert listed == [
+        "04_attention/01_self_attention",
+        "04_attention/04_attention_maps",
+    ]
     assert ".. toctree::" in source[0]
     assert "</exercises/04_attention>`" in source[0]

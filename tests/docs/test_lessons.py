@@ -8,35 +8,35 @@ from run_lessons import DIFFERENCE, LESSONS, find
 
 # The lessons that rebuild something, and compare it with the original.
 REBUILD = {
-    "02_embeddings/10_embedding_table",
-    "02_embeddings/30_pca",
-    "02_embeddings/40_cosine_similarity",
-    "02_embeddings/60_contextual_embeddings",
-    "02_embeddings/70_residual_stream",
-    "03_positions/10_why_positions",
-    "03_positions/20_sinusoidal",
-    "03_positions/30_learned_positions",
-    "03_positions/40_adding_positions",
-    "03_positions/50_relative_position_biases",
-    "03_positions/60_rotary",
-    "03_positions/70_beyond_the_training_length",
-    "04_attention/10_weighted_average",
-    "04_attention/20_one_head",
-    "04_attention/30_all_heads",
-    "04_attention/40_what_heads_do",
-    "04_attention/50_it",
-    "04_attention/60_not_explanation",
-    "04_attention/80_recalling_a_fact",
-    "05_prediction/10_next_token",
-    "05_prediction/20_temperature",
-    "05_prediction/30_writing_text",
-    "05_prediction/40_logit_lens",
-    "05_prediction/50_surprise",
-    "05_prediction/60_whole_model",
-    "05_prediction/80_against_the_truth",
+    "02_embeddings/01_embedding_table",
+    "02_embeddings/03_pca",
+    "02_embeddings/04_cosine_similarity",
+    "02_embeddings/06_contextual_embeddings",
+    "02_embeddings/07_residual_stream",
+    "03_positions/01_why_positions",
+    "03_positions/02_sinusoidal",
+    "03_positions/03_learned_positions",
+    "03_positions/04_adding_positions",
+    "03_positions/05_relative_position_biases",
+    "03_positions/06_rotary",
+    "03_positions/07_beyond_the_training_length",
+    "04_attention/01_self_attention",
+    "04_attention/04_attention_maps",
+    "04_attention/05_all_heads",
+    "04_attention/08_induction_heads",
+    "04_attention/10_coreference",
+    "04_attention/11_attention_is_not_explanation",
+    "04_attention/13_in_context_retrieval",
+    "05_prediction/01_logits",
+    "05_prediction/02_sampling",
+    "05_prediction/03_generation",
+    "05_prediction/11_logit_lens",
+    "05_prediction/06_perplexity",
+    "05_prediction/09_whole_model",
+    "05_prediction/07_calibration",
 }
 # Rounding errors accumulate over thirty layers.
-WHOLE_MODEL = {"05_prediction/40_logit_lens", "05_prediction/60_whole_model"}
+WHOLE_MODEL = {"05_prediction/11_logit_lens", "05_prediction/09_whole_model"}
 # Families unlike the book's two.
 FAMILIES = ["bloom", "gemma2", "gpt_neox", "opt"]
 # The lessons that take a model apart, which depends on its family.
@@ -92,7 +92,7 @@ def test_a_lesson_runs_on_another_family(path, family, run_lesson):
 
 
 def test_the_strongest_induction_head_of_smollm2_scores_above_a_half(run_lesson):
-    printed = run_lesson(find("40_what_heads_do"), "smollm2")["printed"]
+    printed = run_lesson(find("08_induction_heads"), "smollm2")["printed"]
     score = re.search(
         r"^induction .*layer \d+, head \d+, (\S+);", printed, re.MULTILINE
     )
@@ -101,15 +101,15 @@ def test_the_strongest_induction_head_of_smollm2_scores_above_a_half(run_lesson)
 
 @pytest.mark.parametrize("model", ["smollm2", "random-gpt2"])
 def test_every_parameter_is_counted(model, run_lesson):
-    printed = run_lesson(find("70_what_each_part_does"), model)["printed"]
+    printed = run_lesson(find("10_parameters"), model)["printed"]
     assert "nothing left out: True" in printed
 
 
 def test_the_published_numbers_are_printed(run_lesson):
-    printed = run_lesson(find("10_tokens_and_ids"), "smollm2")["printed"]
+    printed = run_lesson(find("01_tokens_and_ids"), "smollm2")["printed"]
     assert "[18712, 15417, 32329, 389, 3665, 290, 6942, 0]" in printed
     assert "18710 ' Hollow'" in printed
-    printed = run_lesson(find("10_next_token"), "smollm2")["printed"]
+    printed = run_lesson(find("01_logits"), "smollm2")["printed"]
     probability = re.search(r"^␣Paris +(\S+)$", printed, re.MULTILINE)[1]
     assert float(probability) == pytest.approx(0.77, abs=0.01)
 

@@ -18,10 +18,10 @@ def convert(formula, page):
 def test_symbols_have_the_colour_of_their_role_where_they_have_the_role(symbol, role):
     coloured = f'<mi class="{role}">{symbol}</mi>'
     formula = f"{symbol} + x"
-    attention = convert(formula, "lessons/04_attention/10_weighted_average")
+    attention = convert(formula, "lessons/04_attention/01_self_attention")
     assert coloured in attention
     assert "<mi>x</mi>" in attention
-    assert coloured not in convert(formula, "lessons/05_prediction/20_temperature")
+    assert coloured not in convert(formula, "lessons/05_prediction/02_sampling")
 
 
 def test_names_of_functions_are_upright():

@@ -10,7 +10,7 @@ from sphinx.builders.html._assets import _JavaScript
 
 TITLES = {
     "lessons/04_attention/index": "Attention",
-    "lessons/04_attention/20_one_head": "Reading <one> head",
+    "lessons/04_attention/04_attention_maps": "Reading <one> head",
     "book/tour": "The tour",
 }
 
@@ -27,10 +27,10 @@ def app(tmp_path):
         titles={name: nodes.title(text=title) for name, title in TITLES.items()},
         toc_secnumbers={
             "lessons/04_attention/index": {"": (4,)},
-            "lessons/04_attention/20_one_head": {"": (4, 2)},
+            "lessons/04_attention/04_attention_maps": {"": (4, 2)},
         },
         toctree_includes={
-            "lessons/04_attention/index": ["lessons/04_attention/20_one_head"]
+            "lessons/04_attention/index": ["lessons/04_attention/04_attention_maps"]
         },
         get_doctree=lambda name: nodes.container("", first, chapters),
         doc2path=lambda name, base: (
@@ -43,7 +43,7 @@ def app(tmp_path):
 
 
 def test_the_menu_has_every_page_and_opens_the_readers_chapter(app):
-    begin, chapters = pages.menu(app.env, "lessons/04_attention/20_one_head")
+    begin, chapters = pages.menu(app.env, "lessons/04_attention/04_attention_maps")
     assert [page["title"] for page in begin["pages"]] == ["The tour"]
     (chapter,) = chapters["pages"]
     assert (chapter["number"], chapter["title"], chapter["is_open"]) == (
@@ -61,7 +61,10 @@ def test_the_menu_has_every_page_and_opens_the_readers_chapter(app):
     ("page", "path"),
     [
         ("book/tour", "docs/book/tour.md"),
-        ("lessons/04_attention/20_one_head", "examples/04_attention/20_one_head.py"),
+        (
+            "lessons/04_attention/04_attention_maps",
+            "examples/04_attention/04_attention_maps.py",
+        ),
         ("lessons/04_attention/index", "examples/04_attention/GALLERY_HEADER.rst"),
     ],
 )

@@ -85,6 +85,6 @@ def test_links_are_valid_if_the_book_is_in_a_folder_of_a_site(book, monkeypatch)
     assert "/book/_static/" in (html / "404.html").read_text("utf-8")
     code, printed = check(html, home)
     assert code == 0, printed
-    notebook = next(html.rglob("10_lesson.ipynb")).read_text("utf-8")
+    notebook = next(html.rglob("01_lesson.ipynb")).read_text("utf-8")
     assert f"{home}/downloads/lmviz-" in notebook
     assert f"-r {home}/downloads/model-wheels.txt" in notebook

@@ -161,6 +161,11 @@ _REBUILT = [
     stream("heads", lambda x: transformer.heads(_block().attention, x), **_PAIRS),
     stream("attend", lambda x: transformer.attend(_block().attention, x), **_PAIRS),
     stream(
+        "head_contributions",
+        lambda x: transformer.head_contributions(_block().attention, x),
+        **_PAIRS,
+    ),
+    stream(
         "feed_forward",
         lambda x: transformer.feed_forward(_block().mlp, x),
         wide=("T", 10_000),

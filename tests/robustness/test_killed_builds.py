@@ -47,7 +47,7 @@ print("done")
 def undisturbed(tmp_path_factory):
     """A book with two lessons in each of two chapters, as built in one go."""
     book = Book(tmp_path_factory.mktemp("killed"), "toy")
-    lessons = ["01_one/10_lesson", "01_one/20_more", "02_two/10_a", "02_two/20_b"]
+    lessons = ["01_one/01_lesson", "01_one/20_more", "02_two/10_a", "02_two/20_b"]
     for number, place in enumerate([*lessons, "notebook", "more"]):
         code = LESSON.format(number=number)
         if "/" not in place:

@@ -70,11 +70,11 @@ for lesson in lessons:
     runpy.run_path(lesson, run_name="__main__")
 """
 CHOSEN = (
-    "02_embeddings/40_cosine_similarity",
-    "03_positions/60_rotary",
-    "04_attention/20_one_head",
-    "05_prediction/10_next_token",
-    "05_prediction/50_surprise",
+    "02_embeddings/04_cosine_similarity",
+    "03_positions/06_rotary",
+    "04_attention/04_attention_maps",
+    "05_prediction/01_logits",
+    "05_prediction/06_perplexity",
 )
 
 
@@ -153,7 +153,7 @@ def test_the_book_states_how_it_was_built_and_is_reproducible(tmp_path, tried):
     folder = tmp_path / "someone" / "books"
     folder.mkdir(parents=True)
     book = Book(folder, "toy")
-    for place in ("01_one/10_lesson", "notebook", "built"):
+    for place in ("01_one/01_lesson", "notebook", "built"):
         book.add(place, "print(2)", title=place)
     text = (ROOT / "docs" / "project" / "built.md").read_text()
     # A page that the small book does not have.

@@ -167,3 +167,14 @@ def test_learned_positions_take_texts_up_to_the_context(name):
         ValueError, match="65 tokens long, but the model has only 64 positions"
     ):
         transformer.logits(model, torch.arange(65))
+
+
+def test_the_contributions_of_heads_sum_to_the_output_of_their_layer(tiny):
+    trace = tiny.trace(TEXT)
+    for layer, block in enumerate(transformer.extract(tiny).blocks):
+        part, x = block.attention, trace.hidden_states[layer]
+        parts = transformer.head_contributions(part, x)
+        assert parts.shape == (part.n_heads, *x.shape)
+        bias = 0 if part.output.bias is None else part.output.bias
+        total = parts.sum(0) + bias
+        assert largest_difference(total, transformer.attend(part, x)) < 1e-5

@@ -49,12 +49,12 @@ def number(lesson):
 
     Examples
     --------
-    >>> number("04_attention/20_one_head"), number("04_attention")
-    ('4.2', '4')
+    >>> number("04_attention/04_attention_maps"), number("04_attention")
+    ('4.4', '4')
     """
     chapter, *rest = lesson.split("/")
     places = [int(chapter.split("_")[0])]
-    places += [int(name.split("_")[0]) // 10 for name in rest]
+    places += [int(name.split("_")[0]) for name in rest]
     return ".".join(map(str, places))
 
 

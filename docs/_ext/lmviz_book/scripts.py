@@ -33,7 +33,7 @@ def all_scripts(app):
 
 
 def name_of(app, path):
-    """Return what a script is called, like 04_attention/20_one_head or tour."""
+    """Return what a script is called, like 04_attention/04_attention_maps or tour."""
     path = path.with_suffix("")
     if path.is_relative_to(app.srcdir):
         return path.relative_to(app.srcdir).as_posix()

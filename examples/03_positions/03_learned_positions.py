@@ -64,7 +64,8 @@ for word, choice in zip(story.split()[1:], language.parse(story.split()), strict
 # what was new. The other two kinds should need positions. The time of day (*position*)
 # depends on the position of the word and on nothing else: it changes every eight
 # positions. In a *song*, the notes are repeated, so the model has to find the note
-# *after* an earlier copy (:doc:`lesson 4.4 </lessons/04_attention/40_what_heads_do>`).
+# *after* an earlier copy (:doc:`lesson 4.8
+# </lessons/04_attention/08_induction_heads>`).
 #
 # Training orders the table
 # -------------------------
@@ -167,7 +168,7 @@ show("without fast waves", after[:N] - part(after[:N], FAST))
 # In the last line, the fast waves are subtracted from the trained table. At the same
 # distances as above, its cosines now fall on the whole, from 0.54 for neighbours to
 # -0.31 at 20. So the table has slow and fast components, as binary digits and
-# :doc:`sinusoids </lessons/03_positions/20_sinusoidal>` do. Here training found them.
+# :doc:`sinusoids </lessons/03_positions/02_sinusoidal>` do. Here training found them.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -258,7 +259,7 @@ print(f"length after / before: {size[:N].mean():.2f}, last rows {size[N:].mean()
 # GPT-2's table is ``AutoModel.from_pretrained("gpt2").wpe.weight`` in ``transformers``.
 # There, too, nearby rows are similar (Wang and Chen, 2020); drawn in three dimensions,
 # they form a helix (Yedidia, 2023). Of the criteria of :doc:`lesson 3.1
-# </lessons/03_positions/10_why_positions>`, learned rows meet the *same step* only
+# </lessons/03_positions/01_why_positions>`, learned rows meet the *same step* only
 # "partly", since distance determines their similarity only on average:
 print("""\
 scheme      unique    bounded  same step  longer texts  cheap

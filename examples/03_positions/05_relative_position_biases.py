@@ -13,8 +13,8 @@ texts longer than those it was trained on.
 # --------------------------
 # Attention computes a score of the query :math:`q_i` at position :math:`i` with each
 # key :math:`k_j`, and a softmax turns the scores into weights (:doc:`lesson 3.1
-# </lessons/03_positions/10_why_positions>`; in full :doc:`lesson 4.1
-# </lessons/04_attention/10_weighted_average>`). A **relative position bias** adds to
+# </lessons/03_positions/01_why_positions>`; in full :doc:`lesson 4.1
+# </lessons/04_attention/01_self_attention>`). A **relative position bias** adds to
 # the score a number that depends only on the distance :math:`i - j`:
 #
 # .. math:: s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}} + b(i - j), \qquad

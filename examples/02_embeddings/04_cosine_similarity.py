@@ -84,7 +84,7 @@ print(f"centred again  mean cosine {mean_cosine(shifted - shifted.mean(0)):5.2f}
 # -----------------------------------
 # We draw 10,000 random pairs of tokens and compute their cosines, for three versions of
 # the table. The second one is centred. Mu and Viswanath (2018) also remove the first
-# principal components (:doc:`lesson 2.3 </lessons/02_embeddings/30_pca>`); our third
+# principal components (:doc:`lesson 2.3 </lessons/02_embeddings/03_pca>`); our third
 # version, which we call cleaned, is centred and lacks the first component.
 #
 # Whether a cosine of two words is high depends on a **baseline**, the value for words

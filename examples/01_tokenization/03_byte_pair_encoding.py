@@ -139,7 +139,7 @@ for word in ("seat", "teas", "meat", "steak"):
 # The same vocabulary gives two splits of "seat". By rank it is ``s eat``, as in
 # training, because ``eat`` was learned before ``sea``. By longest match it is ``sea
 # t``. Neither is better in itself: WordPiece uses longest match (:doc:`lesson 1.5
-# </lessons/01_tokenization/50_wordpiece_unigram_sentencepiece>`). But a language model
+# </lessons/01_tokenization/05_wordpiece_unigram_sentencepiece>`). But a language model
 # should see a word split as it was in training, so a vocabulary learned by merging is
 # applied by merging.
 #

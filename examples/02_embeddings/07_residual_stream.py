@@ -44,8 +44,8 @@ for name, added in parts.items():
 # The states of SmolLM2
 # ---------------------
 # We compute all states of a sentence with the two equations. The functions ``attend``
-# and ``feed_forward`` include the norms. :doc:`Lesson 5.6
-# </lessons/05_prediction/60_whole_model>` explains what they compute.
+# and ``feed_forward`` include the norms. :doc:`Lesson 5.9
+# </lessons/05_prediction/09_whole_model>` explains what they compute.
 import lmviz
 from lmviz import transformer
 
@@ -162,9 +162,9 @@ for i in (0, largest):
 # The first token reaches the others only through attention. There, three matrices turn
 # each normalised vector into a query, a key and a value. A token receives the values of
 # earlier tokens, each with a *weight* that says how well its key matches the token's
-# query (:doc:`lesson 3.1 </lessons/03_positions/10_why_positions>` computes this in ten
+# query (:doc:`lesson 3.1 </lessons/03_positions/01_why_positions>` computes this in ten
 # lines). The first token gets 0.51 of all weight: it is an *attention sink* (Xiao et
-# al., 2023; :doc:`lesson 4.4 </lessons/04_attention/40_what_heads_do>`).
+# al., 2023; :doc:`lesson 4.8 </lessons/04_attention/08_induction_heads>`).
 #
 # We change the first token's vector in state 12, and let the remaining blocks run. Does
 # a change matter through the key or through the value? We *patch* them separately: one

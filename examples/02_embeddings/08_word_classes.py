@@ -59,7 +59,7 @@ print(f"first coordinate alone: {purity(paper[:, :1], kinds, by_distance):.0%}")
 # For real words, there is no single agreed list of classes. :doc:`The toy </book/toy>`
 # has one. It is a small GPT-2, trained to predict the next word of stories from a
 # grammar that chooses each word from a class; :doc:`lesson 2.2
-# </lessons/02_embeddings/20_where_embeddings_come_from>` printed a sample story. The
+# </lessons/02_embeddings/02_where_embeddings_come_from>` printed a sample story. The
 # model saw only the stories. Its embedding table is also its output matrix
 # (:doc:`weight tying </book/terms>`).
 import lmviz

@@ -208,7 +208,7 @@ plt.show()
 # state 3). It is the direction of the first token, which is an **attention sink** (Xiao
 # et al., 2023): many heads attend to it, and its vector contains a massive activation,
 # a huge number in one dimension (:doc:`lesson 2.7
-# </lessons/02_embeddings/70_residual_stream>`). In state 15 the length of this vector
+# </lessons/02_embeddings/07_residual_stream>`). In state 15 the length of this vector
 # is 22,680, against a median of 148 for the others. On such a map, all other tokens
 # have nearly the same first coordinate; at equal scales of the axes, they are one
 # point. Without the first token, the first axis of state 15 keeps 22.8%. In state 30,

@@ -12,7 +12,7 @@ say how normalization changes their input.
 # WordPiece: merge what belongs together
 # --------------------------------------
 # The corpus is that of :doc:`lesson 1.3
-# </lessons/01_tokenization/30_byte_pair_encoding>`, where the most frequent pair, e and
+# </lessons/01_tokenization/03_byte_pair_encoding>`, where the most frequent pair, e and
 # a, is merged first. **WordPiece**, the tokenizer of BERT, is usually described by
 # another rule. It merges the pair with the highest score, which is its count divided by
 # the product of the counts of its parts:
@@ -225,7 +225,7 @@ print(text, "->", tokenization.encode_unigram(text, stream, byte_fallback=True))
 # A whole tokenizer, and its normalization
 # ----------------------------------------
 # In the four stages of a tokenizer (:doc:`lesson 1.1
-# </lessons/01_tokenization/10_tokens_and_ids>`), BPE, WordPiece and Unigram are each a
+# </lessons/01_tokenization/01_tokens_and_ids>`), BPE, WordPiece and Unigram are each a
 # *model*. Here is our WordPiece model in the pipeline of BERT (uncased). Its normalizer
 # removes capitals and accents, its pre-tokenizer cuts at spaces and punctuation, and
 # its post-processor adds the special tokens ``[CLS]`` at the beginning and ``[SEP]`` at

@@ -243,7 +243,7 @@ plt.show()
 # is computed from the whole text so far, in order. The toy's table, trained in this
 # way, also reaches a purity of 100%. Both tables are *static*: a word has the same row
 # in all contexts. The layers of a model add the context (:doc:`lesson 2.6
-# </lessons/02_embeddings/60_contextual_embeddings>`).
+# </lessons/02_embeddings/06_contextual_embeddings>`).
 #
 # Summary
 # -------

@@ -13,7 +13,7 @@ larger base, YaRN and Llama 3's rule.
 # --------------------------
 # Take the smallest case: width :math:`d = 4`, so two pairs of dimensions, which rotate
 # by the angles :math:`p` and :math:`p/100` at position :math:`p` (:doc:`lesson 3.6
-# </lessons/03_positions/60_rotary>`). Suppose that a model was trained on eight
+# </lessons/03_positions/06_rotary>`). Suppose that a model was trained on eight
 # positions and has to read sixteen. The fast pair completed a full turn in training, so
 # it has seen angles all around the circle. The slow pair has not: at position 14 it
 # reaches 0.14, twice its largest angle in training, 0.07.
@@ -222,7 +222,7 @@ plt.show()
 # A model without positions (**NoPE**) has no angles to run out of. Small ones
 # generalised best to longer inputs in synthetic tasks (Kazemnejad et al., 2023), but
 # beyond some length they fail, too, as their attention spreads (Wang et al., 2024). In
-# :doc:`lesson 3.5 </lessons/03_positions/50_relative_position_biases>`, ALiBi had a
+# :doc:`lesson 3.5 </lessons/03_positions/05_relative_position_biases>`, ALiBi had a
 # lower loss than NoPE at every length. Now the table of criteria is complete. A bias
 # encodes distances, not positions: T5's is unique only for near keys, and ALiBi's
 # penalty isn't bounded.

@@ -192,7 +192,7 @@ print(f"standard deviation for frequent words, trained: {pairs[1].std():.2f}")
 # SmolLM2's, their cosines are between 0.57 and 0.82, far above the baseline for words,
 # 0.18 with a standard deviation of 0.15. For two random tokens the mean is 0.44: most
 # tokens are rare and share a component (:doc:`lesson 2.4
-# </lessons/02_embeddings/40_cosine_similarity>`).
+# </lessons/02_embeddings/04_cosine_similarity>`).
 #
 # What does one dimension mean?
 # -----------------------------
@@ -226,7 +226,7 @@ print(f"largest correlation, untrained: {id_correlations(untrained).abs().max():
 # frequency (−0.13), and in the untrained table none exceeds 0.03. Do the three
 # strongest measure the same thing? We compare all dimensions with the *direction* in
 # which the rows differ most, their first principal component (:doc:`lesson 2.3
-# </lessons/02_embeddings/30_pca>`).
+# </lessons/02_embeddings/03_pca>`).
 rows = table[chosen] - table[chosen].mean(0)
 direction = torch.linalg.eigh(rows.T @ rows).eigenvectors[:, -1]
 along = rows @ direction  # each token's coordinate in this direction

@@ -206,7 +206,7 @@ for name, text in texts.items():
 #
 # The five symptoms: two measured, three counted
 # ----------------------------------------------
-# :doc:`Lesson 1.1 </lessons/01_tokenization/10_tokens_and_ids>` began with five kinds
+# :doc:`Lesson 1.1 </lessons/01_tokenization/01_tokens_and_ids>` began with five kinds
 # of text that language models find hard. Here we measure the effect of two on SmolLM2.
 #
 # *Spelling.* We ask for the last letter of a word, which we write as one token or with

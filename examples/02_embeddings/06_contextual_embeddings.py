@@ -21,7 +21,7 @@ measure this, and distinguish the meaning of a word from the topic of its senten
 # The function on the right is one of the simplest: half the token's own row :math:`x_t`
 # plus half the mean row :math:`\bar{x}_{c(t)}` of its context. Attention also mixes
 # vectors, but it computes the weights from the vectors themselves, by means of learned
-# matrices (:doc:`lesson 4.1 </lessons/04_attention/10_weighted_average>`). Take *river*
+# matrices (:doc:`lesson 4.1 </lessons/04_attention/01_self_attention>`). Take *river*
 # = (4, 0), *bank* = (2, 2) and *money* = (0, 4).
 import torch
 
@@ -139,11 +139,11 @@ for name, x in (("as they are", everything), ("centred", everything - common)):
 # leaves 30 states, from 0 to 29.
 #
 # The states are anisotropic (:doc:`lesson 2.4
-# </lessons/02_embeddings/40_cosine_similarity>`): in state 15, the mean cosine of two
+# </lessons/02_embeddings/04_cosine_similarity>`): in state 15, the mean cosine of two
 # tokens is 0.61. We therefore subtract the mean of each state over all tokens of the
 # sentences, and the mean cosine falls to −0.01. First tokens are left out of this mean,
 # since their vectors are a hundred times longer (:doc:`lesson 2.7
-# </lessons/02_embeddings/70_residual_stream>`).
+# </lessons/02_embeddings/07_residual_stream>`).
 #
 # Same meaning minus other meaning
 # --------------------------------

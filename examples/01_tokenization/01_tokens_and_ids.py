@@ -51,7 +51,7 @@ for name, texts in symptoms.items():
 # - *Indentation.* Eight spaces turn 2 tokens into 9, which the model must count.
 #
 # Two of these symptoms are measured in :doc:`lesson 1.8
-# </lessons/01_tokenization/80_special_tokens_and_chat_templates>`.
+# </lessons/01_tokenization/08_special_tokens_and_chat_templates>`.
 #
 # One text, four units
 # --------------------
@@ -97,11 +97,11 @@ plt.show()
 # Subwords combine a short text with a finite list. In characters or bytes, the manual
 # is four times as long as in words: 465,048 and 466,195 units instead of 114,029. In
 # words it is shortest, but the list of words has no end, as the :doc:`next lesson
-# </lessons/01_tokenization/20_word_level_tokenizer>` shows: this manual alone contains
+# </lessons/01_tokenization/02_word_level_tokenizer>` shows: this manual alone contains
 # 4,194 distinct words. GPT-2's list of subwords has 50,257 entries, and the manual is
 # 139,015 tokens long. The word "overfed" is not in the list, so it is ``␣over`` and
 # ``fed``. Not every split is as meaningful, since the list comes from counting
-# (:doc:`lesson 1.3 </lessons/01_tokenization/30_byte_pair_encoding>`).
+# (:doc:`lesson 1.3 </lessons/01_tokenization/03_byte_pair_encoding>`).
 #
 # Encode and decode
 # -----------------

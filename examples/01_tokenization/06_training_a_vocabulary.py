@@ -11,7 +11,7 @@ shorter sequences against a larger embedding table, and test whether a sample is
 # Longer tokens or fewer rows
 # ---------------------------
 # Take the 23 words of :doc:`lesson 1.3
-# </lessons/01_tokenization/30_byte_pair_encoding>` again. Each merge adds one token to
+# </lessons/01_tokenization/03_byte_pair_encoding>` again. Each merge adds one token to
 # the vocabulary, and with it one row to the embedding table, the matrix with a vector
 # for each token. For vectors of width 2, that is two more parameters. In return, the
 # text gets shorter.

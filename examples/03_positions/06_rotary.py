@@ -74,7 +74,7 @@ for key, m, n in ((right, 5, 3), (right, 12, 10), (up, 5, 3), (up, 3, 5)):
 # .. math:: \theta_i = b^{-2i/d}, \qquad i = 0, \dots, d/2 - 1,
 #
 # in radians per position. These are the frequencies of the sinusoidal encoding
-# (:doc:`lesson 3.2 </lessons/03_positions/20_sinusoidal>`); the *base* :math:`b` is
+# (:doc:`lesson 3.2 </lessons/03_positions/02_sinusoidal>`); the *base* :math:`b` is
 # :math:`10{,}000` in the paper. For :math:`d = 4`, they are 1 and 1/100. The dot
 # product of two equal vectors is a sum of cosines, :math:`\sum_i \cos((m - n)\theta_i)`
 # if each pair has length one.
@@ -173,7 +173,7 @@ print(f"sorted first, largest absolute difference: {difference:.1e}")
 # SmolLM2's own keys
 # ------------------
 # A language model caches the keys of earlier tokens (:doc:`lesson 5.3
-# </lessons/05_prediction/30_writing_text>`), already rotated, so we can read them
+# </lessons/05_prediction/03_generation>`), already rotated, so we can read them
 # there. We compute the keys of layer 0 from the model's matrices. In ``transformers``,
 # ``rotary_emb`` returns cosines and sines, and ``apply_rotary_pos_emb`` rotates.
 import lmviz

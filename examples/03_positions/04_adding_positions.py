@@ -55,7 +55,7 @@ assert difference < 1e-5
 
 # %%
 # Other models build other inputs. SmolLM2 uses rotary positions, which act inside
-# attention (:doc:`lesson 3.6 </lessons/03_positions/60_rotary>`), so there
+# attention (:doc:`lesson 3.6 </lessons/03_positions/06_rotary>`), so there
 # ``hidden_states[0]`` is the embedding alone. The package's ``transformer.embed``
 # handles both cases.
 from lmviz import embeddings, transformer
@@ -141,17 +141,17 @@ for a, b in ((5, 3), (8, 6)):
 # the distance alone. But x·q and p·y depend on a token and on the *other* token's
 # position, and so the whole score changes from 0.009 to -0.841. The matrices
 # :math:`W_Q` and :math:`W_K` don't help by themselves: between p and q, they can
-# destroy even the last term (:doc:`lesson 3.2 </lessons/03_positions/20_sinusoidal>`).
+# destroy even the last term (:doc:`lesson 3.2 </lessons/03_positions/02_sinusoidal>`).
 # It would be simpler to put the distance into the score itself, as :doc:`lesson 3.5
-# </lessons/03_positions/50_relative_position_biases>` and :doc:`lesson 3.6
-# </lessons/03_positions/60_rotary>` do.
+# </lessons/03_positions/05_relative_position_biases>` and :doc:`lesson 3.6
+# </lessons/03_positions/06_rotary>` do.
 #
 # Added too late
 # --------------
 # The position has to be added *before* the blocks that are to use it. To see what
 # happens otherwise, we add a sinusoidal code to SmolLM2's last state, which libraries
 # call ``last_hidden_state``. Only the output matrix (:doc:`unembedding
-# </lessons/05_prediction/10_next_token>`) still reads this vector, and scores every
+# </lessons/05_prediction/01_logits>`) still reads this vector, and scores every
 # token of the vocabulary against it. The control is a random vector of the same length.
 from lmviz import prediction
 

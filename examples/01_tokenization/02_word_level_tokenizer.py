@@ -169,7 +169,7 @@ plt.show()
 # -------------
 # Lowercasing is a **normalization**: different spellings are made equal before the text
 # is split. (Another turns é into one code point: see :doc:`lesson 1.5
-# </lessons/01_tokenization/50_wordpiece_unigram_sentencepiece>`.) How many entries does
+# </lessons/01_tokenization/05_wordpiece_unigram_sentencepiece>`.) How many entries does
 # lowercasing save, and how many lines does it change? For each of the three losses, we
 # count the new lines that it leaves unchanged.
 cased = {w for line in lines for w in re.findall(r"\w+|[^\w\s]", line)}
@@ -202,7 +202,7 @@ for loss, unchanged in kept.items():
 # of them. **Subwords** lie between the two: frequent words stay whole, and rare ones
 # are composed of pieces, down to single bytes. We learn as many subwords as there were
 # words, by byte pair encoding, the subject of the :doc:`next lesson
-# </lessons/01_tokenization/30_byte_pair_encoding>`. ``ByteLevel`` cuts the text at
+# </lessons/01_tokenization/03_byte_pair_encoding>`. ``ByteLevel`` cuts the text at
 # spaces, and writes them as ``Ġ``. The column "unknown" counts the tokens of the new
 # text that are not in the vocabulary.
 splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -12,7 +12,7 @@ is the same rotation everywhere.
 # Three attempts that fail
 # ------------------------
 # We want a code for position p that meets the five criteria of :doc:`lesson 3.1
-# </lessons/03_positions/10_why_positions>`. The first idea is the number p itself; the
+# </lessons/03_positions/01_why_positions>`. The first idea is the number p itself; the
 # second is p/T, where T is the number of tokens in the text; the third is p in binary
 # digits, with one dimension for each digit.
 import lmviz
@@ -81,7 +81,7 @@ print("wavelengths:", [round(2 * torch.pi / theta, 1) for theta in (1, 1 / 100)]
 # frequencies slightly differently.)
 #
 # The package contains the same function. We draw the encoding at the size of GPT-2's
-# table (which is :doc:`learned </lessons/03_positions/30_learned_positions>`): 1,024
+# table (which is :doc:`learned </lessons/03_positions/03_learned_positions>`): 1,024
 # positions, d = 768.
 from lmviz import positions
 
@@ -219,7 +219,7 @@ views.positions(title="Sinusoidal positions")
 # The table of criteria
 # ---------------------
 # We judge the schemes so far by the criteria of :doc:`lesson 3.1
-# </lessons/03_positions/10_why_positions>`. "Defined" means that there is a value at
+# </lessons/03_positions/01_why_positions>`. "Defined" means that there is a value at
 # any position; "yes" would mean that models also work there.
 print("""\
 scheme         unique    bounded  same step  longer texts  cheap
@@ -232,7 +232,7 @@ sinusoidal     yes       yes      yes        defined       yes""")
 # %%
 # A sinusoidal code has a value at any position, but the predictions of models trained
 # with it soon get worse beyond the training length (Press et al., 2022). :doc:`Lesson
-# 3.5 </lessons/03_positions/50_relative_position_biases>` measures this.
+# 3.5 </lessons/03_positions/05_relative_position_biases>` measures this.
 #
 # Summary
 # -------

@@ -68,7 +68,7 @@ print("PyTorch's function agrees:", torch.allclose(output, built_in))
 # Before the division by :math:`\sqrt 2`, the scores for the query of "dog" are 1, 0 and
 # 2. The token attends most strongly to "cat" (0.58), and its output is 4.02. How
 # queries and keys learn what to match is the subject of :doc:`lesson 4.1
-# </lessons/04_attention/10_weighted_average>`.
+# </lessons/04_attention/01_self_attention>`.
 #
 # Permutation equivariance
 # ------------------------
@@ -97,7 +97,7 @@ show(names[::-1], *self_attention(x.flip(0), *matrices))
 #
 # We check this on the first head of the first layer of SmolLM2 (:doc:`/book/model`).
 # Our ten lines use no positions. SmolLM2's positions are rotation angles (:doc:`lesson
-# 3.6 </lessons/03_positions/60_rotary>`), which are all 0 if we give every token
+# 3.6 </lessons/03_positions/06_rotary>`), which are all 0 if we give every token
 # position 0. We apply no mask.
 import lmviz
 
@@ -245,7 +245,7 @@ sinusoidal  ?         ?        ?          ?             ?""")
 # %%
 # With the mask alone, positions are inferred from the number of visible tokens, so each
 # further step makes less of a difference. :doc:`Lesson 3.2
-# </lessons/03_positions/20_sinusoidal>` fills in the second row.
+# </lessons/03_positions/02_sinusoidal>` fills in the second row.
 #
 # Summary
 # -------

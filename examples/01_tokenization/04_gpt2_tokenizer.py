@@ -12,7 +12,7 @@ say what each step is for.
 # Three steps, by hand
 # --------------------
 # GPT-2 puts two steps before byte pair encoding (:doc:`lesson 1.3
-# </lessons/01_tokenization/30_byte_pair_encoding>`). First, **pre-tokenization** cuts
+# </lessons/01_tokenization/03_byte_pair_encoding>`). First, **pre-tokenization** cuts
 # the text into words. Second, each word is turned into bytes, and each byte is written
 # as a printable character. Then neighbours are merged within each word, the pair of
 # lowest **rank** first. Here is a short text, with four merges of our own.
@@ -225,7 +225,7 @@ for text in (" 'tab'", "a\n\nb"):
 #
 # The package's :class:`~lmviz.tokenization.ByteLevelBPE` performs the same steps.
 # Before these, it separates the special tokens from the text (:doc:`lesson 1.8
-# </lessons/01_tokenization/80_special_tokens_and_chat_templates>`). In ``transformers``
+# </lessons/01_tokenization/08_special_tokens_and_chat_templates>`). In ``transformers``
 # the steps are:
 #
 # .. code-block:: python
