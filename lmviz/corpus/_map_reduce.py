@@ -81,7 +81,7 @@ class Batches:
         return ids
 
     def reduce(
-        self, work, add, start, *, n_jobs=None, file=None, progress=True
+        self, work, add, start, *, key=(), n_jobs=None, file=None, progress=True
     ) -> dict[str, torch.Tensor]:
         """Compute a result for each batch and add them up, always in the same order.
 
@@ -94,6 +94,9 @@ class Batches:
             process.
         start : dict of str to torch.Tensor
             The first total.
+        key : iterable of bytes, default ()
+            What the total depends on beside the work, the model and the texts. It is
+            read only if there is a checkpoint.
         n_jobs, file, progress
             As `lmviz.corpus.head_scores` describes them.
 
@@ -104,7 +107,8 @@ class Batches:
         """
         if joblib.effective_n_jobs(n_jobs) != 1:
             self.lm.__reduce__()  # raises a clearer error than joblib would
-        checkpoint = _Checkpoint(file, self._key(work), start)
+        key = "" if file is None else self._key(work, key)
+        checkpoint = _Checkpoint(file, key, start)
         todo = self.batches[checkpoint.done :]
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
             joblib.delayed(work)(self.lm, [self.ids[i] for i in batch])
@@ -126,12 +130,15 @@ class Batches:
             checkpoint.save()
         return checkpoint.total
 
-    def _key(self, work):
+    def _key(self, work, more):
         """Hash what the total depends on: the work, the model and the texts."""
-        job = json.dumps([work.__name__, str(self.lm.card), self.batches])
+        name = getattr(work, "func", work).__name__  # of a partial function
+        job = json.dumps([name, str(self.lm.card), self.batches])
         digest = hashlib.sha256(job.encode())
         for ids in self.ids:
             digest.update(ids.numpy().tobytes())
+        for part in more:
+            digest.update(part)
         return digest.hexdigest()
 
 
@@ -181,6 +188,6 @@ class _Checkpoint:
         if metadata.get("key") != self._key:
             raise ValueError(
                 f"the checkpoint {self._file} belongs to another call (other texts, "
-                "batches or model); pass another file or delete it"
+                "batches, patterns or model); pass another file or delete it"
             )
         return int(metadata["done"]), total

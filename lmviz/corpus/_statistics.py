@@ -6,6 +6,9 @@ weights are reduced in a hook, then freed. Texts of similar length share a batch
 padded at the end, where no real token attends to the padding in a causal model.
 """
 
+from collections.abc import Mapping
+from functools import partial
+
 import torch
 
 from .. import _validation
@@ -17,7 +20,14 @@ from ._map_reduce import Batches
 
 
 def head_scores(
-    lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True
+    lm,
+    texts,
+    *,
+    patterns=None,
+    batch_tokens=1024,
+    n_jobs=None,
+    file=None,
+    progress=True,
 ) -> dict[str, torch.Tensor]:
     """Score every head on many texts, as `lmviz.attention` does on one text.
 
@@ -26,6 +36,10 @@ def head_scores(
     lm : lmviz.LanguageModel
     texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Texts, or their ids; each of two tokens or more.
+    patterns : dict of str to callable, optional
+        What to measure. Each function takes the ids of a text, (T,), and returns two
+        boolean tensors: the keys of this kind, (T_q, T_k), and the queries that are
+        scored, (T_q,). Default: `lmviz.attention.PATTERNS`.
     batch_tokens : int, default 1024
         Maximum number of tokens in a batch, including padding. A longer text is a
         batch of its own.
@@ -41,10 +55,10 @@ def head_scores(
     Returns
     -------
     dict of str to torch.Tensor, shape (L, H)
-        ``"previous token"``, ``"first token"``, ``"duplicate token"``,
-        ``"induction"``: means over all queries of all texts that have such a score,
-        NaN if there are none. ``"entropy"``: the mean in nats over all queries but
-        the first of each text.
+        For each pattern (by default ``"previous token"``, ``"first token"``,
+        ``"duplicate token"``, ``"induction"``) the mean over all queries of all texts
+        that have such a score, NaN if there are none. ``"entropy"``: the mean in nats
+        over all queries but the first of each text.
 
     Examples
     --------
@@ -55,9 +69,18 @@ def head_scores(
     >>> scores = head_scores(lm, texts, progress=False)
     >>> scores["entropy"].shape
     torch.Size([3, 4])
+
+    A pattern of one's own, the weight that a query gives to itself:
+
+    >>> def own(ids):
+    ...     return torch.eye(len(ids)).bool(), torch.ones(len(ids)).bool()
+    >>> scores = head_scores(lm, texts, patterns={"own": own}, progress=False)
+    >>> list(scores)
+    ['own', 'entropy']
     """
     _validation.module_of(lm)
-    names = [*PATTERNS, "entropy"]
+    patterns = PATTERNS if patterns is None else _check_patterns(patterns)
+    names = [*patterns, "entropy"]
     size = (len(names), lm.card.n_layers, lm.card.n_heads)
     start = {
         "sums": torch.zeros(size, dtype=torch.float64),
@@ -70,7 +93,13 @@ def head_scores(
     batches = Batches(lm, texts, batch_tokens)
     _check_memory(batches, ())
     total = batches.reduce(
-        _head_sums, add, start, n_jobs=n_jobs, file=file, progress=progress
+        partial(_head_sums, patterns=patterns),
+        add,
+        start,
+        key=_masks(patterns, batches.ids),
+        n_jobs=n_jobs,
+        file=file,
+        progress=progress,
     )
     means = total["sums"] / total["queries"]
     return dict(zip(names, means.float(), strict=True))
@@ -119,18 +148,18 @@ def surprisals(
     return list(total["nats"].split(lengths))
 
 
-def _head_sums(lm, batch):
+def _head_sums(lm, batch, patterns):
     """Sum the attention of each head to each kind of key, over all queries."""
     family = architecture_of(lm.module.config)
     attention, _, _ = family.output.rpartition(".")
     padded = _padded(batch)
     n_texts, n_tokens = padded.shape
-    keys = torch.zeros(n_texts, n_tokens, n_tokens, len(PATTERNS))
-    queries = torch.zeros(n_texts, n_tokens, len(PATTERNS) + 1)
+    keys = torch.zeros(n_texts, n_tokens, n_tokens, len(patterns))
+    queries = torch.zeros(n_texts, n_tokens, len(patterns) + 1)
     for text, ids in enumerate(batch):
         n = len(ids)
-        for i, pattern in enumerate(PATTERNS.values()):
-            keys[text, :n, :n, i], queries[text, :n, i] = pattern(ids)
+        for i, name in enumerate(patterns):
+            keys[text, :n, :n, i], queries[text, :n, i] = _apply(patterns, name, ids)
         queries[text, 1:n, -1] = 1  # entropy: not of the first query, with one key
     sums = []
 
@@ -154,6 +183,46 @@ def _head_sums(lm, batch):
         "sums": torch.stack(sums, 1),
         "queries": queries.double().sum((0, 1))[:, None, None],
     }
+
+
+def _check_patterns(patterns):
+    if not isinstance(patterns, Mapping) or not patterns:
+        raise TypeError(
+            "`patterns` must be a dict of functions by name, such as "
+            f"lmviz.attention.PATTERNS, got {patterns!r:.60}"
+        )
+    for name, pattern in patterns.items():
+        if name == "entropy" or not isinstance(name, str):
+            raise ValueError(
+                f"the names of `patterns` must be strings other than 'entropy', got "
+                f"{name!r:.60}"
+            )
+        if not callable(pattern):
+            raise TypeError(f"`patterns[{name!r}]` must be a function, got {pattern!r}")
+    return dict(patterns)
+
+
+def _apply(patterns, name, ids):
+    keys, queries = masks = patterns[name](ids)
+    shapes = (len(ids), len(ids)), (len(ids),)
+    for mask, shape in zip(masks, shapes, strict=True):
+        if mask.dtype != torch.bool or tuple(mask.shape) != shape:
+            raise ValueError(
+                f"`patterns[{name!r}]` must return bool tensors of shapes (T, T) and "
+                f"(T,), here {shapes[0]} and {shapes[1]}, got {tuple(keys.shape)} of "
+                f"{keys.dtype} and {tuple(queries.shape)} of {queries.dtype}"
+            )
+    return keys & queries[:, None], queries
+
+
+def _masks(patterns, texts):
+    """Yield the names and masks of patterns: functions can have equal names."""
+    for name in patterns:
+        yield name.encode()
+        if patterns[name] is not PATTERNS.get(name):
+            for ids in texts:
+                for mask in _apply(patterns, name, ids):
+                    yield mask.numpy().tobytes()
 
 
 def _surprisals(lm, batch):

@@ -97,3 +97,46 @@ def test_no_hooks_remain(tiny, texts):
     before = hooks()
     corpus.head_scores(tiny, texts, progress=False)
     assert hooks() == before
+
+
+def own(ids):
+    """Score the weight that each query but the first gives to itself."""
+    queries = torch.ones(len(ids), dtype=torch.bool)
+    queries[0] = False
+    return torch.eye(len(ids), dtype=torch.bool), queries
+
+
+def test_a_pattern_of_ones_own_equals_the_mean_of_full_traces(tiny, texts):
+    result = corpus.head_scores(tiny, texts, patterns={"own": own}, progress=False)
+    traces = [tiny.trace(ids).attentions.double() for ids in texts]
+    diagonals = [x.diagonal(dim1=-2, dim2=-1)[..., 1:] for x in traces]
+    expected = torch.cat(diagonals, -1).mean(-1)
+    assert list(result) == ["own", "entropy"]
+    assert torch.allclose(result["own"].double(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        ({}, "must be a dict of functions by name"),
+        ([own], "must be a dict of functions by name"),
+        ({"entropy": own}, "strings other than 'entropy'"),
+        ({"own": 3}, "must be a function, got 3"),
+        ({"own": lambda ids: (own(ids)[0], own(ids)[0])}, r"shapes \(T, T\) and"),
+        ({"own": lambda ids: tuple(x.float() for x in own(ids))}, "bool tensors"),
+    ],
+)
+def test_wrong_patterns_are_refused(tiny, texts, patterns, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        corpus.head_scores(tiny, texts, patterns=patterns, progress=False)
+
+
+def test_a_checkpoint_of_another_pattern_is_refused(tiny, texts, tmp_path):
+    def other(ids):
+        return ~own(ids)[0].triu(), own(ids)[1]
+
+    options = {"file": tmp_path / "scores.safetensors", "progress": False}
+    corpus.head_scores(tiny, texts, patterns={"own": own}, **options)
+    corpus.head_scores(tiny, texts, patterns={"own": own}, **options)
+    with pytest.raises(ValueError, match="patterns or model"):
+        corpus.head_scores(tiny, texts, patterns={"own": other}, **options)
