@@ -91,7 +91,7 @@ def processes(ways, *, runs, environment=None):
     return results
 
 
-def row(what, unit, found, *, goal=None, at=None):
+def row(what, unit, found, *, limits=None, most=None, goal=None, at=None):
     """Make one row of the table.
 
     Parameters
@@ -99,8 +99,12 @@ def row(what, unit, found, *, goal=None, at=None):
     what, unit : str
     found : dict of str to list of float
         Ours first, then the alternatives.
+    limits : dict of str to float, optional
+        For some alternatives, the target: the largest ratio of our median to theirs.
+    most : float, optional
+        The target for our median itself.
     goal : str, optional
-        The target, for the reader.
+        A target of another kind, for the reader.
     at : int, optional
         Size of the input; rows with the same name form a curve.
     """
@@ -116,8 +120,18 @@ def row(what, unit, found, *, goal=None, at=None):
             / statistics.median(values)
             for other, values in others
         },
+        "limits": limits or {},
+        "most": most,
         "goal": goal,
     }
+
+
+def goal(row):
+    """Return the target of a row as text."""
+    limits = [f"{limit:g} of {other}" for other, limit in row["limits"].items()]
+    if row["most"] is not None:
+        limits.append(f"{row['most']:g} {row['unit']}")
+    return f"at most {', '.join(limits)}" if limits else row["goal"]
 
 
 def spread(values):
@@ -147,8 +161,8 @@ def table(rows):
     lines = []
     for each in rows:
         at = f", {each['at']:,}" if each["at"] else ""
-        goal = f"; goal: {each['goal']}" if each["goal"] else ""
-        lines.append(f"{each['what']}{at} ({each['unit']}){goal}")
+        target = f"; goal: {text}" if (text := goal(each)) else ""
+        lines.append(f"{each['what']}{at} ({each['unit']}){target}")
         for name, (median, least, most) in each["ways"].items():
             lines.append(f"    {name:38} {median:10.4g}  ({least:.4g} to {most:.4g})")
         lines.extend(f"    {k:38} {v:10.3f}" for k, v in each["ratios"].items())

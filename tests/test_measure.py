@@ -33,11 +33,13 @@ def test_code_can_reset_its_start_time():
 
 
 def test_a_row_has_medians_ranges_and_ratios():
-    row = measure.row("Work", "s", {"ours": [1, 2, 9], "theirs": [4, 4, 4]}, goal="1")
+    found = {"ours": [1, 2, 9], "theirs": [4, 4, 4]}
+    row = measure.row("Work", "s", found, limits={"theirs": 0.4}, most=3)
     assert row["ways"] == {"ours": [2, 1, 9], "theirs": [4, 4, 4]}
     assert row["runs"] == 3
     assert row["ratios"] == {"ours / theirs": 0.5}
     assert "ours / theirs" in measure.table([row])
+    assert "goal: at most 0.4 of theirs, 3 s" in measure.table([row])
 
 
 def test_saving_a_part_keeps_the_other_parts(tmp_path):

@@ -22,7 +22,9 @@ PART = {
             "at": 1000,
             "unit": "s",
             "runs": 5,
-            "goal": "below <1> s",
+            "limits": {"<theirs>": 0.4},
+            "most": None,
+            "goal": None,
             "ways": {"ours": [0.2, 0.1, 0.3], "<theirs>": [0.4, 0.3, 0.5]},
             "ratios": {"ours / <theirs>": 0.5},
         }
@@ -39,11 +41,28 @@ def test_medians_and_ranges_are_on_a_scale_from_zero():
     ]
     assert html.count('class="ours"') == 1
     assert "<td>100–300\u00a0ms</td><td></td>" in html
-    assert "<td>400\u00a0ms</td><td>300–500\u00a0ms</td><td>0.5</td>" in html
+    assert "<td>400\u00a0ms</td><td>300–500\u00a0ms</td>" in html
     assert "Load &amp; &lt;run&gt;: 1,000" in html
     assert "&lt;theirs&gt;" in html
     assert "5 runs in turn, 2 cores (&lt;x86&gt;)" in html
-    assert not re.search("<run>|<theirs>|<1>|<x86>", html)
+    assert "Goal: at most 0.4 of &lt;theirs&gt;" in html
+    assert not re.search("<run>|<theirs>|<x86>", html)
+
+
+@pytest.mark.parametrize(
+    ("limits", "most", "marks"),
+    [
+        ({"<theirs>": 0.4}, None, 2),
+        ({"<theirs>": 0.5}, None, 0),
+        ({}, 0.15, 1),
+        ({}, 0.2, 0),
+        ({"<theirs>": 0.4}, 0.15, 2),
+    ],
+)
+def test_a_goal_that_is_missed_is_marked(limits, most, marks):
+    row = {**PART["rows"][0], "limits": limits, "most": most}
+    html = benchmarks.Benchmark({**PART, "rows": [row]})._repr_html_()
+    assert html.count('<strong class="missed">') == marks
 
 
 def test_a_part_may_be_a_table_alone():

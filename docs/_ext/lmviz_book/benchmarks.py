@@ -57,8 +57,30 @@ def plot(row):
         )
         for place, (way, (median, least, most)) in enumerate(ways.items())
     ]
-    goal = f" <small>Goal: {escape(row['goal'])}</small>" if row["goal"] else ""
-    return PLOT.format(escape(name(row)), goal, "".join(lines))
+    return PLOT.format(escape(name(row)), goal(row), "".join(lines))
+
+
+def missed(row):
+    """Return the ways whose limit ours exceeds; ours for the limit of its own."""
+    ours = next(iter(row["ways"]))
+    found = {
+        way
+        for way, limit in row["limits"].items()
+        if row["ratios"][f"{ours} / {way}"] > limit
+    }
+    own = row["most"]
+    return found | ({ours} if own is not None and row["ways"][ours][0] > own else set())
+
+
+def goal(row):
+    limits = [f"{limit:g} of {way}" for way, limit in row["limits"].items()]
+    if row["most"] is not None:
+        limits.append(shown(row["most"], unit=row["unit"]))
+    text = f"at most {', '.join(limits)}" if limits else row["goal"]
+    if not text:
+        return ""
+    mark = ' <strong class="missed">missed</strong>' if missed(row) else ""
+    return f" <small>Goal: {escape(text)}{mark}</small>"
 
 
 def table(rows):
@@ -70,7 +92,7 @@ def table(rows):
                 escape(way),
                 shown(median, unit=row["unit"]),
                 shown(least, most, unit=row["unit"]),
-                ratio(row["ratios"].get(f"{ours} / {way}")),
+                ratio(row["ratios"].get(f"{ours} / {way}"), way in missed(row)),
             )
             for way, (median, least, most) in row["ways"].items()
         ]
@@ -78,8 +100,11 @@ def table(rows):
     return TABLE.format("".join(groups))
 
 
-def ratio(number):
-    return "" if number is None else f"{number:.3g}"
+def ratio(number, is_missed):
+    if number is None:
+        return ""
+    text = f"{number:.3g}"
+    return f'<strong class="missed">{text}, missed</strong>' if is_missed else text
 
 
 def machine(part):
