@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lmviz_book import concepts
 from run_lessons import is_rewritten
 
 from lmviz.toy import evaluate
@@ -21,17 +22,6 @@ STRESSED = {
     *("spelling", "step one", "step three", "step two", "ablate the head"),
     *("unknown words", *evaluate.KINDS),
 }
-
-
-def entries():
-    """Return the entries: a list of terms, and the text below them."""
-    block = re.search(r"```\{glossary\}\n(.*?)\n```", GLOSSARY, re.S)[1]
-    return [
-        (terms.splitlines(), text)
-        for terms, text in re.findall(
-            r"^((?:\S.*\n)+)((?:(?:  .*)?(?:\n|\Z))+)", block, re.M
-        )
-    ]
 
 
 def prose(page):
@@ -61,7 +51,9 @@ def test_the_pages_have_bold_terms():
     "page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}"
 )
 def test_every_bold_term_is_in_the_glossary(page):
-    terms = {term.casefold() for names, _ in entries() for term in names}
+    terms = {
+        term.casefold() for names, _ in concepts.entries(GLOSSARY) for term in names
+    }
     missing = {
         words
         for words in bold(page) - STRESSED
@@ -73,15 +65,17 @@ def test_every_bold_term_is_in_the_glossary(page):
 
 
 def test_the_glossary_is_sorted_and_names_no_term_twice():
-    first = [terms[0].casefold() for terms, _ in entries()]
+    first = [terms[0].casefold() for terms, _ in concepts.entries(GLOSSARY)]
     assert len(first) > 80
     assert first == sorted(first)
-    terms = [term.casefold() for names, _ in entries() for term in names]
+    terms = [
+        term.casefold() for names, _ in concepts.entries(GLOSSARY) for term in names
+    ]
     assert len(terms) == len(set(terms))
 
 
 def test_every_entry_is_short_and_leads_to_a_page_that_says_the_term():
-    for terms, text in entries():
+    for terms, text in concepts.entries(GLOSSARY):
         sentences, link = text.strip().split("\n\n")
         assert 1 <= len(re.findall(r"[.?”](?=\s|\Z)", sentences)) <= 4, terms
         kind, target = re.fullmatch(r"  (Lesson|Page): \{doc\}`/(.+)`", link).groups()

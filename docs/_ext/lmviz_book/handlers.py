@@ -8,6 +8,7 @@ from . import (
     build_info,
     cards,
     cells,
+    concepts,
     definitions,
     downloads,
     editions,
@@ -81,7 +82,7 @@ def connect(app):
     app.add_config_value("lmviz_editions", False, "html", bool)
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_repository", "", "html")
-    for module in (cards, cells, definitions, figures, links, mathml, views):
+    for module in (cards, cells, concepts, definitions, figures, links, mathml, views):
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:
