@@ -24,8 +24,7 @@ def head_contributions(attention, x) -> torch.Tensor:
 
     References
     ----------
-    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021, section
-    "Attention Heads are Independent and Additive".
+    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021.
 
     Examples
     --------

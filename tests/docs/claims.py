@@ -33,7 +33,12 @@ def normalise(number):
 
 def claims(text):
     """Return the numbers of a lesson's prose, in their order."""
-    found = NUMBER.findall(NOT_CLAIMED.sub(" ", prose(text)))
+    return numbers(prose(text))
+
+
+def numbers(text):
+    """Return the numbers that a text states, in their order."""
+    found = NUMBER.findall(NOT_CLAIMED.sub(" ", text))
     # A definition says 0 or 1 more often than a result does.
     return [normalise(n) for n in found if n not in ("0", "1")]
 

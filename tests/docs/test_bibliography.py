@@ -10,6 +10,7 @@ from pybtex.database import parse_file
 ROOT = Path(__file__).parents[2]
 ENTRIES = parse_file(ROOT / "docs" / "references.bib").entries
 LESSONS = sorted(ROOT.glob("examples/*/*.py"))
+FOOTERS = sorted(ROOT.glob("examples/*/GALLERY_FOOTER.rst"))
 MODULES = sorted(ROOT.glob("lmviz/**/*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 ARXIV = re.compile(r"\b\d{4}\.\d{4,5}\b")
@@ -33,6 +34,9 @@ def titles():
 def sources(path):
     """Yield the paragraphs of a file that name its sources."""
     text = path.read_text("utf-8")
+    if path in FOOTERS:
+        yield text.partition("Further reading, in order\n")[2]
+        return
     if path in LESSONS:
         begin = r"^# (?:\*\*Sources\.\*\*|Further reading\n# -{3,}\n)(.*)\Z"
         yield re.search(begin, text, re.M | re.S)[1]
@@ -57,7 +61,7 @@ def cited(text):
 
 
 @pytest.mark.parametrize(
-    "path", [*LESSONS, *MODULES], ids=lambda path: str(path.relative_to(ROOT))
+    "path", [*LESSONS, *FOOTERS, *MODULES], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_every_cited_source_is_in_the_bibliography_with_its_year(path):
     known, years = titles(), {}
@@ -69,9 +73,9 @@ def test_every_cited_source_is_in_the_bibliography_with_its_year(path):
             assert year in (None, entry.fields["year"]), title
         for number in ARXIV.findall(text):
             assert number in {e.fields.get("eprint") for e in ENTRIES.values()}
-    if path in LESSONS:
+    if path in (*LESSONS, *FOOTERS):
         assert years and all(years.values()), (
-            "a lesson says of what year its sources are"
+            "lessons and chapters name the year of their sources"
         )
 
 

@@ -6,6 +6,7 @@ import claims
 import pytest
 from run_lessons import LESSONS, is_rewritten, name
 
+EXAMPLES = LESSONS[0].parents[1]
 REWRITTEN = [path for path in LESSONS if is_rewritten(path)]
 
 LESSON = '''"""
@@ -70,3 +71,17 @@ def test_what_counts_as_a_claim():
 )
 def test_a_claim_is_backed_by_what_is_printed_or_by_a_constant(printed, missing):
     assert claims.unbacked(LESSON, printed) == missing
+
+
+@pytest.mark.parametrize(
+    "footer", sorted(EXAMPLES.glob("*/GALLERY_FOOTER.rst")), ids=lambda p: p.parent.name
+)
+def test_a_chapter_ends_with_numbers_that_its_lessons_state(footer):
+    text, _, _ = footer.read_text("utf-8").partition("Further reading, in order\n")
+    lessons = footer.parent.glob("*.py")
+    stated = {n for path in lessons for n in claims.claims(path.read_text("utf-8"))}
+    assert set(claims.numbers(text)) <= stated
+
+
+def test_every_chapter_ends_with_its_results():
+    assert len(list(EXAMPLES.glob("*/GALLERY_FOOTER.rst"))) == 5

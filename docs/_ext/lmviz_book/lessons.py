@@ -88,6 +88,7 @@ def introduce(app, docname, source):
         source[0] = THUMBNAILS.sub(lambda found: cards(folder, found[0]), source[0])
         chapter = lesson.removesuffix("index").strip("/")
         if chapter in chapters(app):
+            source[0] += f"\n{footer(app, docname, chapter)}"
             source[0] += f"\n{BOX.format(text=practise(chapter))}"
     else:
         entry = table(app).get(lesson, {})
@@ -101,6 +102,14 @@ def cards(folder, thumbnails):
     """Return the list of lessons that replaces their thumbnails."""
     lessons = re.findall(rf":doc:`/{folder}/(.+)`", thumbnails)
     return "\n".join([".. lesson-cards::", "", *(f"   {name}" for name in lessons), ""])
+
+
+def footer(app, docname, chapter):
+    """Return what ends a chapter: its results in short, and further reading."""
+    examples = app.config.sphinx_gallery_conf["examples_dirs"]
+    file = Path(app.srcdir, examples, chapter, "GALLERY_FOOTER.rst")
+    app.env.note_dependency(str(file), docname=docname)
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def facts(app, lesson, entry):

@@ -105,7 +105,7 @@ class Links(SphinxPostTransform):
 
 def names_sources(node):
     if isinstance(node, nodes.section):
-        return node[0].astext() == "Further reading"
+        return node[0].astext().startswith("Further reading")
     return isinstance(node, nodes.paragraph) and node.astext().startswith("Sources. ")
 
 
