@@ -78,7 +78,7 @@ def choose(session, description, *, only=False):
             "--only",
             metavar="PART",
             help="run only the lessons and notebooks whose names contain this, such as "
-            "04_attention, 04_attention/20 or tour; the others wait for the next build",
+            "04_attention, 04_attention/04 or tour; the others wait for the next build",
         )
     else:
         parser.add_argument("files", nargs="*", type=Path, help="default: every lesson")
