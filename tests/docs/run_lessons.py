@@ -79,7 +79,7 @@ def check_form(path):
         positions = [text.find(f"# **{part}**") for part in parts]
         assert -1 < positions[0] < positions[1] < positions[2]
         assert len(lines) <= 250
-    assert not re.search(r"^# -{3,}[ ]*\S", text, re.MULTILINE), "a broken heading"
+    assert not re.search(r"^# -{3,} +\S", text, re.MULTILINE), "a broken heading"
     assert len(lines) <= 300
     assert all(len(line) <= 88 for line in lines)
     read = 0
