@@ -51,10 +51,10 @@ print("columns, if even:   ", *(f"{value:.3f}" for value in even.sum(0)))
 #
 # One head of SmolLM2
 # -------------------
-# We run a sentence through the model, without a BOS token in front, and take the weights
-# of one head in the last layer. To read its map as a whole, we divide the weight of each
-# query among four kinds of keys. The first two rows are left out, since their keys
-# coincide with these kinds.
+# We run a sentence through the model, without a BOS token in front, and take the
+# weights of one head in the last layer. To read its map as a whole, we divide the
+# weight of each query among four kinds of keys. The first two rows are left out, since
+# their keys coincide with these kinds.
 import lmviz
 
 lm = lmviz.load()
