@@ -1,137 +1,286 @@
-"""
-The whole model, from our own parts
-===================================
+r"""
+The whole model from our own code
+=================================
 
-Nearly every part has been opened: the rows that ids pick, the positions, the heads, the
-last step to the logits. Put together they must be the model. Is anything missing, and
-do the numbers agree to the end?
+SmolLM2 is a decoder-only transformer: a stack of identical blocks of attention and MLP,
+between an embedding matrix and an output matrix. This lesson writes out every step from
+token ids to logits, and reproduces the model's own numbers.
 """
 
 # %%
-# These are the model's own weights, sorted by what they do. There is an embedding
-# table, a stack of blocks built alike, a norm and an unembedding; where positions are
-# learned, also a table of those.
+# The norm: direction without length
+# ----------------------------------
+# A **transformer** normalises a vector before attention or the MLP reads it.
+# **LayerNorm** (Ba et al., 2016) subtracts the mean :math:`\mu` of the :math:`d`
+# entries, and divides by their standard deviation. Llama and SmolLM2 use **RMSNorm**
+# (Zhang and Sennrich, 2019), which only divides by the root mean square:
+#
+# .. math::
+#    \begin{split}
+#    \mathrm{LayerNorm}(x) &= g \odot \frac{x - \mu}
+#    {\sqrt{\tfrac1d \sum_i (x_i - \mu)^2 + \varepsilon}} + b, \\
+#    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}}.
+#    \end{split}
+#
+# Gains :math:`g` and biases :math:`b` are learned; a small :math:`\varepsilon` avoids
+# 0/0.
+import torch
+
+
+def rms_norm(x, gain=1.0, eps=1e-5):
+    return x * (x.square().mean(-1, keepdim=True) + eps).rsqrt() * gain
+
+
+def layer_norm(x, gain=1.0, bias=0.0, eps=1e-5):
+    return rms_norm(x - x.mean(-1, keepdim=True), gain, eps) + bias
+
+
+for x in torch.tensor([[2.0, 4.0], [4.0, 8.0]]):
+    for norm in (layer_norm, rms_norm):
+        print(x.tolist(), norm.__name__, *(f"{y:.3f}" for y in norm(x)))
+
+# %%
+# By hand, the mean square of (2, 4) is :math:`(4 + 16)/2 = 10`, and division by
+# :math:`\sqrt{10}` gives (0.632, 1.265). Twice the vector gives the same: the length is
+# gone, the direction stays. LayerNorm gives (−1.000, 1.000) for both.
+#
+# The MLP: project up, activate, project down
+# -------------------------------------------
+# The **MLP**, or feed-forward network, projects the vector of each position up to
+# :math:`d_\text{ff}` inner units, applies a non-linear **activation function**, and
+# projects back down. In gated MLPs, such as SmolLM2's, the activated projection, the
+# **gate**, is multiplied elementwise by a second one (SwiGLU; Shazeer, 2020):
+#
+# .. math::
+#    \mathrm{MLP}(x) = \bigl(\mathrm{SiLU}(x W_\text{gate}) \odot x W_\text{up}\bigr)
+#    W_\text{down}, \qquad \mathrm{SiLU}(z) = \frac{z}{1 + e^{-z}} .
+#
+# On paper, take one inner unit. Its gate reads dimension 0 minus dimension 1, its
+# second projection reads dimension 0, and it writes three times its value to dimension
+# 1.
+from torch.nn.functional import silu
+
+
+def mlp(x, gate, up, down):
+    return (silu(x @ gate.T) * (x @ up.T)) @ down.T
+
+
+gate, up, down = torch.tensor([[[1.0, -1.0]], [[1.0, 0.0]], [[0.0, 3.0]]])
+for x in torch.tensor([[2.0, 1.0], [1.0, 2.0]]):
+    activated, output = silu(x @ gate[0]), mlp(x, gate, up, down.T)[1]
+    print(f"{x.tolist()}: gate {activated:.3f}, output {output:.3f}")
+
+# %%
+# For (2, 1), the gate is SiLU(1) = 0.731. Times 2 and times 3, that is 4.386. For
+# :math:`(1, 2)` the gate is nearly closed, at −0.269, and the unit writes −0.807.
+#
+# Attention, written out
+# ----------------------
+# :doc:`Lesson 4.3 </lessons/04_attention/03_multi_head_attention>` derives multi-head
+# attention, and :doc:`lesson 3.6 </lessons/03_positions/06_rotary>` the rotation
+# :math:`R`. For head :math:`h`, with the keys and values of its group :math:`g`,
+#
+# .. math::
+#    \begin{split}
+#    A_h &= \mathrm{softmax}\bigl(R(x W_Q^h)\, R(x W_K^g)^\top /
+#    \sqrt{d_\text{head}} + M\bigr), \\
+#    \mathrm{Attn}(x) &= \bigl[A_1\, x W_V^1, \dots, A_H\, x W_V^g\bigr]\, W_O .
+#    \end{split}
+#
+# The mask :math:`M` is minus infinity above the diagonal, and the brackets join the
+# heads. ``w`` holds the tensors of one layer.
 import lmviz
 from lmviz import transformer
 
-lm = lmviz.load()
-model = transformer.extract(lm)
-block = model.blocks[0]
-print("embedding table:", tuple(model.token_table.shape))
-print("position table: ", model.position_table is not None)
-print(
-    "blocks:         ", len(model.blocks), "with", block.attention.n_heads, "heads each"
-)
-print("unembedding:    ", tuple(model.unembedding.weight.shape))
+lm = lmviz.load("smollm2")
+tensors, config = lm.module.state_dict(), lm.module.config
+D_HEAD, BASE = config.head_dim, config.rope_parameters["rope_theta"]
+layers = [
+    {k.split(".", 3)[3]: v for k, v in tensors.items() if f"layers.{i}." in k}
+    for i in range(config.num_hidden_layers)
+]
+
+
+def rotate(x):
+    """Rotate the vectors of each head, (heads, T, d_head), by their position."""
+    a, b = x.chunk(2, -1)
+    theta = BASE ** (-torch.arange(D_HEAD // 2) / (D_HEAD // 2))
+    angle = torch.arange(x.shape[1])[:, None] * theta  # (T, d_head / 2)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+def attend(x, w, causal=True):
+    qkv = [x @ w[f"self_attn.{name}_proj.weight"].T for name in "qkv"]  # project
+    q, k, v = (y.unflatten(-1, (-1, D_HEAD)).transpose(0, 1) for y in qkv)  # split
+    q, k = rotate(q), rotate(k)  # (H, T, d_head), (H_kv, T, d_head)
+    k, v = (y.repeat_interleave(len(q) // len(y), 0) for y in (k, v))  # share
+    scores = q @ k.mT / D_HEAD**0.5  # (H, T_q, T_k)
+    if causal:
+        scores += torch.full(scores.shape[1:], -torch.inf).triu(1)  # mask
+    mixed = scores.softmax(-1) @ v  # (H, T, d_head)
+    return mixed.transpose(0, 1).flatten(1) @ w["self_attn.o_proj.weight"].T  # (T, d)
+
+
+for name, tensor in {"tensor of layer 0": torch.empty(0), **layers[0]}.items():
+    print(f"{name:32}  {tuple(tensor.shape) if len(tensor) else 'shape'}")
 
 # %%
-# A block has two parts. Attention is the only place where tokens meet. The second, the
-# **MLP** or feed-forward network, works on each token alone: it widens the normed
-# vector, bends it with a function that is no straight line, and narrows it again. (With
-# a **gate**, two widened vectors are multiplied.) Both parts **add** what they find to
-# the residual stream. This is the code that does it, without its docstrings.
-# (``attend`` is chapter 4: norm, heads, fourth matrix. What is called ``_after`` or
-# ``parallel`` is for other families of models.)
-import inspect
+# Shapes are (out, in). The queries have 576 dimensions, for nine heads, and the keys
+# and values 192: three heads share a group. The MLP has 1,536 inner units.
+#
+# The block, and the model
+# ------------------------
+# Attention and MLP each *add* their output to the residual stream:
+#
+# .. math::
+#    x' = x + \mathrm{Attn}(\mathrm{norm}_1(x)), \qquad
+#    x'' = x' + \mathrm{MLP}(\mathrm{norm}_2(x')) .
+#
+# The norms are inside the branches, so nothing interrupts the sum from the embedding to
+# the final norm: a **pre-norm** block, as in GPT-2. The original transformer was
+# *post-norm*: :math:`\mathrm{norm}(x + \mathrm{Attn}(x))`. Its gradients near the
+# output are large at first, so its learning rate must warm up (Xiong et al., 2020).
 
 
-def show(*functions):
-    for function in functions:
-        head, _, body = inspect.getsource(function).split('"""')
-        print(head.rstrip() + body)
+def block(x, w, norm=rms_norm, parallel=False, causal=True):
+    attended = attend(norm(x, w["input_layernorm.weight"]), w, causal)
+    seen = norm(x if parallel else x + attended, w["post_attention_layernorm.weight"])
+    matrices = (w[f"mlp.{name}_proj.weight"] for name in ("gate", "up", "down"))
+    return x + attended + mlp(seen, *matrices)
 
 
-show(transformer.block, transformer.feed_forward)
-width, inner = block.mlp.up.weight.shape
-print(f"here: {width} -> {inner} -> {width}, {block.mlp.activation}, ", end="")
-print("with a gate" if block.mlp.gate else "without a gate")
+def stream(ids, **mistake):
+    states = [tensors["model.embed_tokens.weight"][ids]]
+    for w in layers:
+        states.append(block(states[-1], w, **mistake))
+    return torch.stack(states)  # (L + 1, T, d)
+
+
+def unembed(x):
+    return rms_norm(x, tensors["model.norm.weight"]) @ tensors["lm_head.weight"].T
+
 
 # %%
-# And this is the model: embed, run the blocks, norm once more, unembed.
-show(transformer.stream, transformer.logits)
-
-# %%
-# The check: ids in, logits out, ours against the model's own. Each block rounds a
-# little differently from the code of ``transformers``, so the last digits may differ;
-# the answers may not.
-import torch
-
-text = "The dog chased the ball because it was excited. The old man opened the door and"
-trace = lm.trace(text)
-ours = transformer.logits(model, trace.ids)
-difference = float((ours - trace.logits).abs().max())
-agree = int((ours.argmax(-1) == trace.logits.argmax(-1)).sum())
-print(f"logits from {trace.logits.min():.1f} to {trace.logits.max():.1f}")
-print(f"largest absolute difference from the model's: {difference:.1e}")
-print(f"the same likeliest token at {agree} of {len(trace.ids)} positions")
-assert difference < 1e-3
-
-# %%
-# Where does the difference arise? Follow both streams from block to block, and look at
-# the token that is furthest off.
-states = list(transformer.stream(model, trace.ids))
-states[-1] = model.final_norm(states[-1])
-off = (torch.stack(states) - trace.hidden_states).norm(dim=-1)
-lost = (off / trace.hidden_states.norm(dim=-1)).max(1).values
-
-# %%
-# A computer keeps about seven digits of a number here; the dotted line is one step in
-# the last of them. A mistake in a part would be a jump to the top.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
-smallest = torch.finfo(torch.float32).eps
-ax.plot(lost.clamp(smallest / 2), marker="o", ms=4, color=plots.PALETTE[0])
-ax.axhline(smallest, color="0.5", ls=":", label="float32 machine epsilon")
-ax.set(
-    title="Our residual stream\nagainst the model's",
-    xlabel="layer",
-    ylabel="norm of the difference / norm",
-    yscale="log",
-    ylim=(smallest / 4, 1e-3),
-)
-ax.legend()
+_, ax = plt.subplots(figsize=(3.4, 3.8), layout="constrained")
+arrow = {"arrowstyle": "->", "color": "0.5", "lw": 1.5}
+ax.annotate("", (1, 10.6), (1, -0.4), arrowprops=arrow | {"lw": 3})
+for start, name in ((0, "attention"), (5, "MLP")):
+    for y, text in ((1, "norm"), (2.5, name)):
+        box = {"boxstyle": "round,pad=0.4", "fc": "none", "ec": plots.COLORS["weight"]}
+        ax.text(3.6, start + y, text, ha="center", va="center", bbox=box)
+    for x1, y1, x2, y2 in ((1, 0.2, 3.2, 1), (3.6, 1.5, 3.6, 2), (3.6, 3, 1, 3.8)):
+        ax.annotate("", (x2, start + y2), (x1, start + y1), arrowprops=arrow)
+    ax.text(0.6, start + 3.8, "+", ha="center", va="center", fontsize=16)
+for y, state in enumerate(("x", "x′", "x″")):
+    ax.text(0.6, 5 * y, state, ha="center", va="center")
+ax.set(title="One block", xlim=(0.2, 4.8), ylim=(-0.6, 10.8))
+ax.axis("off")
 plots.caption(
-    "The rebuilt model differs from the original only by rounding. Largest relative "
-    "difference of a vector after each layer, at most "
-    f"{float(lost.max()):.0e}; the dotted line is the machine epsilon of float32.",
-    alt="A curve over the layers, on a logarithmic axis. It starts below the dotted "
-    "line, then stays about a power of ten above it, far below 0.001.",
+    "Attention and MLP read a normalised copy and add to the stream. Thick arrow: the "
+    "residual stream. Each branch leaves it, passes a norm, and is added back.",
+    alt="A thick vertical arrow, the residual stream. Two branches leave it and return "
+    "to it at a plus sign: norm and attention, then norm and MLP.",
 )
 plt.show()
 
 # %%
-# A mistake, to see what one looks like. Let the MLP read what attention read, instead
-# of what attention has written (or the other way round, where a model is built that
-# way). Every shape is right, nothing fails, and a text comes out.
-from dataclasses import replace
-
-from lmviz import prediction
-
-ids = lm.encode("The capital of France is")
-turned = [replace(block, parallel=not block.parallel) for block in model.blocks]
-for name, m in (("ours", model), ("wrong", replace(model, blocks=tuple(turned)))):
-    written = ids
-    for _ in range(6):
-        best = prediction.greedy(transformer.logits(m, written)[-1])
-        written = torch.cat([written, torch.tensor([best])])
-    print(f"{name:6}", repr(lm.tokenizer.decode(written.tolist())))
-# The model's own next six, by the lesson on writing:
-steps = prediction.generate(lm, ids, n_tokens=6)
-theirs = [*ids.tolist(), *(step.id for step in steps)]
-print("theirs", repr(lm.tokenizer.decode(theirs)))
+# Equal to the model
+# ------------------
+# The package's ``extract`` and ``logits`` do the same for any supported family. The
+# toy, a GPT-2, has LayerNorm, learned positions, and an MLP without a gate.
+text = "The dog chased the ball because it was excited. The old man opened the door and"
+ids, toy = lm.encode(text), lmviz.load("toy")
+with torch.no_grad():
+    theirs = lm.module(input_ids=ids[None]).logits[0]  # a batch of one text
+    toys = toy.module(input_ids=ids[None] % 78).logits[0]  # any words
+states = stream(ids)
+ours = unembed(states[-1])
+same = int((ours.argmax(-1) == theirs.argmax(-1)).sum())
+print(f"same most likely token at {same} of {len(ids)} positions")
+differences = {
+    "ours": ours - theirs,
+    "the package's": transformer.logits(transformer.extract(lm), ids) - theirs,
+    "toy, the package's": transformer.logits(transformer.extract(toy), ids % 78) - toys,
+}
+for name, off in differences.items():
+    print(f"{name}, largest absolute difference from the model: {off.abs().max():.0e}")
+    assert off.abs().max() < 1e-3
 
 # %%
-# **Takeaway.** A language model is a table, a stack of blocks that add to a stream, and
-# a table again; written out it takes a few pages.
+# The logits differ by rounding only, and the most likely tokens are the same.
 #
-# **Try it.** Take the mask away: ``from lmviz import attention``, then
-# ``attention.causal_mask = lambda n, window=None: torch.ones(n, n, dtype=torch.bool)``.
-# Predict whether the logits of the last position change, which saw every token before.
+# Wrong models that run
+# ---------------------
+# Three mistakes leave all shapes as they are, so no error is raised. *LayerNorm*
+# subtracts the mean. *Parallel*: the MLP reads what attention read (GPT-NeoX is trained
+# that way). *No mask* lets queries attend to later tokens. We measure how far state 1
+# is off, relative to its length; the mean surprisal of three passages, the lowest and
+# the highest; and the most likely token after “The capital of France is”.
+passages = [
+    "Water boils at a lower temperature on a mountain, because the air presses less "
+    "strongly on its surface. Cooking an egg therefore takes longer up there.",
+    "To sort a list, the program compares neighbours and swaps them if they are in the "
+    "wrong order. It repeats this until nothing is left to swap.",
+    "The museum is open every day except Monday. Tickets cost ten euros, and children "
+    "under the age of twelve can visit the museum for free.",
+]
+mistakes = {"none": {}, "LayerNorm": {"norm": layer_norm}}
+mistakes |= {"parallel": {"parallel": True}, "no mask": {"causal": False}}
+prompt = lm.encode("The capital of France is")
+print("mistake    state 1 off  mean  lowest  highest  next token")
+for name, mistake in mistakes.items():
+    off = (stream(ids, **mistake)[1] - states[1]).norm() / states[1].norm()
+    values = []
+    for passage in map(lm.encode, passages):
+        log_probs = unembed(stream(passage, **mistake)[-1, :-1]).log_softmax(-1)
+        values.append(-log_probs.gather(1, passage[1:, None]).mean().item())
+    [token] = lm.tokens(unembed(stream(prompt, **mistake)[-1, -1:]).argmax(-1))
+    low, mean, high = min(values), sum(values) / len(values), max(values)
+    print(f"{name:9}  {off:<11.2f}  {mean:.2f}  {low:<6.2f}  {high:<7.2f}  {token}")
+change = (stream(ids, causal=False) - states)[:3, -1].norm(dim=-1)
+print("without mask, change of states 0 to 2, last position:", *change.numpy().round(2))
+
+# %%
+# With *LayerNorm* the surprisal rises only from 3.56 to 3.70 nats, and the answer is
+# still “Paris”. The text does not reveal the mistake; comparing states does. The
+# *parallel* model fails, at 8.72 nats. Without the mask, the surprisal falls to 0.98,
+# but the model has not improved: each prediction depends on the very token that it
+# should predict. When that token isn't there yet, the model fails. The last position
+# sees every token, with or without the mask. Is its vector the same?
 #
-# **Sources.** Vaswani et al., *Attention Is All You Need* (2017), section 3. Radford et
-# al., *Language Models are Unsupervised Multitask Learners* (2019), section 2.3.
-# Touvron et al., *LLaMA: Open and Efficient Foundation Language Models* (2023), section
-# 2.2. Shazeer, *GLU Variants Improve Transformer* (2020), on the gate.
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    Only up to state 1. Block 0 changed the states of the *earlier* positions, which
+#    now contain later tokens. Block 1 reads them, and state 2 differs.
+#
+# Summary
+# -------
+# - A decoder-only transformer is an embedding, a stack of pre-norm blocks, a final norm
+#   and an output matrix. Only attention moves information between positions.
+# - SmolLM2's logits are reproduced up to rounding. A wrong model may still write
+#   plausible text, so compare its numbers with a reference.
+#
+# Exercises
+# ---------
+# Absorb the gains of all norms into the matrices that read them, and compare the
+# logits.
+#
+# .. admonition:: Hint
+#    :class: dropdown
+#
+#    Multiply column :math:`i` of each stored tensor that reads a norm by :math:`g_i`.
+#
+# Further reading
+# ---------------
+# - Vaswani et al., *Attention Is All You Need* (NeurIPS 2017), section 3.
+# - Ba, Kiros and Hinton, *Layer Normalization* (2016).
+# - Zhang and Sennrich, *Root Mean Square Layer Normalization* (NeurIPS 2019).
+# - Shazeer, *GLU Variants Improve Transformer* (2020).
+# - Xiong et al., *On Layer Normalization in the Transformer Architecture* (ICML 2020).
+# - Touvron et al., *LLaMA: Open and Efficient Foundation Language Models* (2023).
