@@ -1,52 +1,102 @@
 """
-All layers and heads at once
-============================
+All layers and heads: 270 patterns
+==================================
 
-One head is one opinion. A model has a row of heads in every layer, each with its own
-queries, keys and values, and they look at different things. What can be seen when
-all of them are laid side by side?
+A model has heads in every layer, each with its own queries and keys. Which patterns do
+they show, and how often? After this lesson you can display all heads at once, measure
+a pattern against a baseline, and explain why an average over heads misleads.
 """
 
 # %%
-# Libraries return the weights layer by layer, as a tuple of arrays of shape ``[batch,
-# heads, seq, seq]``. Here is that raw form, for one sentence.
+# Two heads and their mean
+# ------------------------
+# Take two extreme heads and a text of four tokens. The first head always attends to the
+# previous token, the second always to the first token of the text. How much weight
+# :math:`\alpha_{ij}` does a head give, on average over the queries :math:`i`, to the
+# query's own position, to the previous one, and to the first one?
+#
+# .. math::
+#    s_\text{itself} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{ii}, \qquad
+#    s_\text{previous} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{i,i-1}, \qquad
+#    s_\text{first} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{i0} .
+#
+# The sums start at position 2, the first one at which the three keys are different. The
+# baseline is a head that attends evenly to all visible keys: :math:`\alpha_{ij} = 1 /
+# (i + 1)`. All three of its scores are the mean of these numbers.
+import torch
+
+PATTERNS = "itself", "previous", "first"
+
+
+def pattern_scores(weights, start=2):
+    """Return the three scores, (3, ...), of attention weights (..., T, T)."""
+    rows = weights[..., start:, :]
+    itself = rows.diagonal(start, dim1=-2, dim2=-1)
+    previous = rows.diagonal(start - 1, dim1=-2, dim2=-1)
+    return torch.stack([part.mean(-1) for part in (itself, previous, rows[..., 0])])
+
+
+previous = torch.tensor([[1.0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+first = torch.tensor([1.0, 0, 0, 0]).expand(4, 4)
+even = torch.ones(4, 4).tril() / torch.arange(1, 5)[:, None]
+heads = {"previous": previous, "first": first, "mean of both": (previous + first) / 2}
+print("head          row of query 3          itself  previous  first")
+for name, weights in (heads | {"even": even}).items():
+    row = " ".join(f"{weight:.2f}" for weight in weights[3])
+    scores = "    ".join(f"{score:.2f}" for score in pattern_scores(weights))
+    print(f"{name:12}  {row}     {scores}")
+
+# %%
+# The mean of the two heads gives 0.50 to the previous token and 0.50 to the first.
+# Neither head does that. The scores of the even head are 0.29 in so short a text; a
+# score of 0.29 would therefore be no evidence of a pattern.
+#
+# The shapes
+# ----------
+# ``transformers`` returns the weights of all heads as a tuple with one tensor for each
+# layer. The code below shows it beside the hidden states, which have a different shape.
 import lmviz
 
 lm = lmviz.load()
-text = "The dog chased the ball because it was excited."
-ids = lm.encode(text)
-raw = lm.module(ids[None], output_attentions=True).attentions
-print(f"{len(raw)} layers, each {list(raw[0].shape)} = [batch, heads, seq, seq]")
-
-# %%
-# With a single sentence the batch axis says nothing, so the book stacks the layers in
-# its place: :math:`(L, H, T_q, T_k)`.
-import torch
-
-trace = lm.trace(text)
-attentions = trace.attentions
-difference = float((torch.cat(raw) - attentions).abs().max())
-print("stacked:", tuple(attentions.shape))
-print(f"largest absolute difference from the raw form: {difference:.1e}")
+trace = lm.trace("The dog chased the ball because it was excited.")
+with torch.no_grad():
+    outputs = lm.module.base_model(
+        trace.ids[None], output_attentions=True, output_hidden_states=True
+    )
+for name in ("attentions", "hidden_states"):
+    tensors = outputs[name]
+    print(f"{name}: {len(tensors)} tensors, each {list(tensors[0].shape)}")
+print("last_hidden_state:", list(outputs.last_hidden_state.shape))
+attentions = torch.cat(outputs.attentions)  # drops the batch axis, (L, H, T_q, T_k)
+difference = float((attentions - trace.attentions).abs().max())
+print("stacked:", tuple(attentions.shape), "= (L, H, T_q, T_k)")
+print(f"largest absolute difference from the trace: {difference:.1e}")
 assert difference < 1e-4
+n_layers, n_heads = attentions.shape[:2]
+print(f"{n_layers} layers x {n_heads} heads = {n_layers * n_heads} maps")
+print(f"GPT-2 small: 12 layers x 12 heads = {12 * 12} maps")
+middle = attentions[3:9] if n_layers > 9 else attentions
+for j in (3, 4):
+    share = middle[:, :, 5:, j].mean()
+    print(f"weight on {trace.tokens[j]} in layers 3 to 8: {share:.0%}")
 
 # %%
-# The whole model in one picture. A column of tiles is a layer, from the first at the
-# left to the last at the right; each tile is a map like that of the lesson before, with
-# queries running down and keys to the right. Kinds to look for, from afar: a strong
-# diagonal (looking at itself or its neighbour), a strong left edge (looking at the
-# first token), a strong column elsewhere (one token draws all that follow it), and an
-# even triangle (looking everywhere).
+# Each of the 30 tensors of ``attentions`` has the shape ``[batch, heads, seq, seq]``: a
+# number for each pair of tokens. The states and ``last_hidden_state`` have the shape
+# ``[batch, seq, hidden]``: a vector for each token. They are what the heads read and
+# write, and contain no weights. With a single text the batch axis can be dropped;
+# the book stacks the layers instead. SmolLM2 has 270 maps for each text, and GPT-2
+# small, with 12 layers of 12 heads, has 144.
+#
+# All heads at once
+# -----------------
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
 plots.head_mosaic(
-    attentions,
-    across=True,
-    title=f"Every head of {lm.card.name}, linear colour",
+    attentions, across=True, title=f"Every head of {lm.card.name}, linear colour"
 )
-n_layers, n_heads = attentions.shape[:2]
 plots.caption(
     "Most heads attend to the first token. Each tile is the attention map of one head; "
     "layers run from left to right, heads from top to bottom. A strong left edge is "
@@ -58,69 +108,190 @@ plots.caption(
 plt.show()
 
 # %%
-# The same to play with: choose a tile, and point at a word, or go to it with the arrow
-# keys, to see its row in numbers.
+# The mosaic shows the model at a glance. Most tiles have nothing but a strong left
+# edge. The tiles of layers 10 and 11 differ: they have diagonals instead. In layers 3
+# to 8 many tiles have a second column, that of “␣the”: it gets 30% of the weight of
+# later queries, and “␣ball” after it 1%. Choose a tile of the interactive version to
+# enlarge it, and point at a token to see its row in numbers.
 from lmviz import attention, views
 
 views.attention(attentions, trace.tokens, title="Every layer and head")
 
 # %%
-# Put numbers to it: how much of its attention does each head spend on the token itself,
-# on the one before it, and on the first? (From the third token on, where these are
-# three different ones.)
-shares = {
-    "itself": attentions.diagonal(dim1=-2, dim2=-1)[..., 2:].mean(-1),
-    "the one before": attentions.diagonal(-1, dim1=-2, dim2=-1)[..., 1:].mean(-1),
-    "the first": attentions[:, :, 2:, 0].mean(-1),
-}
-for name, share in shares.items():
-    [(layer, head, most)] = attention.strongest(share, 1)
-    print(
-        f"{name:15} mean over all heads {share.mean():.2f}, "
-        f"most in layer {layer}, head {head}: {most:.2f}"
-    )
+# Four kinds of heads
+# -------------------
+# One sentence of 10 tokens is little evidence. We compute the scores on six passages of
+# 64 tokens from the middle of Python's manual. Two of the package's functions,
+# ``previous_token_score`` and ``first_token_score``, serve as a check; they start at
+# position 1. A fourth kind of head has no favourite key. We recognise it by the entropy
+# of its weights, :math:`-\sum_j \alpha_{ij} \ln \alpha_{ij}`, divided by that of even
+# weights, :math:`\ln(i + 1)`.
+from pydoc_data.topics import topics
+
+names = ["assert", "for", "while", "lambda", "import", "with"]
+passages = [lm.encode(" ".join(topics[name].split()))[20:84] for name in names]
+weights = torch.stack([lm.trace(ids).attentions for ids in passages])
+scores = pattern_scores(weights)  # (3, texts, L, H)
+checks = attention.previous_token_score, attention.first_token_score
+theirs = torch.stack([score(weights) for score in checks])
+difference = float((pattern_scores(weights, start=1)[1:] - theirs).abs().max())
+print(f"largest absolute difference from the package's: {difference:.1e}")
+i = torch.arange(2, 64)
+evenness = (attention.entropy(weights)[..., 2:] / (i + 1).log()).mean(-1)
+kinds = dict(zip(PATTERNS, scores, strict=True)) | {"even": evenness}
+print(f"a head that attends evenly scores {(1 / (i + 1)).mean():.3f} in each pattern")
+print("score     mean  above 0.5  strongest      its six passages")
+best = {}
+for name, score in kinds.items():
+    mean = score.mean(0)  # (L, H)
+    [(layer, head, most)] = attention.strongest(mean, 1)
+    best[name] = layer, head
+    low, high = score[:, layer, head].aminmax()
+    where = f"{layer}.{head}: {most:.2f}"
+    print(f"{name:8}  {mean.mean():.2f}  {int((mean > 0.5).sum()):<9}", end="  ")
+    print(f"{where:13}  {low:.2f} to {high:.2f}")
 
 # %%
-# Now the shortcut that hides more than it shows: to average the heads, "to get the
-# attention of the model". Where heads differ, the mean is a pattern that hardly any
-# head has. Compare each with the mean of all, by how much weight would have to be moved
-# to turn one row into the other (0: the same; 1: nothing in common).
-mean = attentions.mean((0, 1))
-moved = (attentions - mean).abs().sum(-1)[..., 2:].mean(-1) / 2
-[nearest] = attention.strongest(-moved, 1)
-[farthest] = attention.strongest(moved, 1)
-print(f"weight to move, from a head to the mean: {moved.mean():.2f} on average")
-print("most like it:  layer {}, head {},".format(*nearest), f"{moved.min():.2f}")
-print("least like it: layer {}, head {}, {:.2f}".format(*farthest))
+# - *First token.* On average over all heads the first token gets 0.49 of the weight,
+#   against 0.052 for a head that attends evenly. In 145 of 270 heads it gets more than
+#   one half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` explains why.
+# - *Previous token.* The strongest such head is 16.0, the first one of its layer, with
+#   0.79. Its score lies between 0.76 and 0.83 in all six passages, so it depends on the
+#   position and hardly on the words. Only 5 heads exceed one half.
+# - *Itself.* Head 11.6 gives its own position 0.74. Only 3 heads exceed one half.
+# - *Even.* Head 0.0 has 0.92 of the largest possible entropy. Its output is close to
+#   the mean of all values, a summary of the text so far.
+#
+# Clark et al. (2019) found the same kinds in BERT. They are not all that heads do: most
+# heads mix patterns, and :doc:`lesson 4.8 </lessons/04_attention/08_induction_heads>`
+# finds heads whose key depends on the words.
+#
+# What would a head with *itself* = *previous* = *first* = 0.052 do?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    It may attend evenly, but need not: all of its weight could be on other keys, such
+#    as the one two positions back. A score says nothing about patterns that it does not
+#    measure. The entropy can tell the two cases apart.
+#
+# Patterns by layer
+# -----------------
+# Do heads of a kind share a depth? We average the scores over the heads of a layer.
+by_layer = scores.mean((1, 3))  # (3, L)
+print("layer  ", *(f"{name:8}" for name in PATTERNS))
+for layer in sorted({0, 1, 2, 3, 9, 10, 11, 12, n_layers - 1} & set(range(n_layers))):
+    print(f"{layer:<6}  ", *(f"{score:<8.0%}" for score in by_layer[:, layer]))
 
 # %%
-# The mean, and beside it the head that is least like it. Whatever that head does, it is
-# one among many in the average, and can hardly be seen there.
-_, axes = plt.subplots(1, 2, figsize=(7.68, 3.5), layout="compressed")
-shown = {"Mean over all heads": mean}
-shown["Least like it: layer {}, head {}".format(*farthest)] = attentions[farthest[:2]]
-for ax, (title, weights) in zip(axes, shown.items(), strict=True):
-    plots.attention_map(
-        weights, trace.tokens, title=title, vmax=1, colorbar=False, ax=ax
-    )
-plots.shared_colorbar(axes, "weight")
+_, axes = plt.subplots(3, 1, figsize=(6.08, 5.4), layout="constrained", sharex=True)
+titles = "Own position", "Previous token", "First token"
+for ax, title, score in zip(axes, titles, scores.mean(1), strict=True):
+    limits = {"vmin": 0, "vmax": 1, "colorbar": False}
+    plots.heatmap(score.T, title=title, ylabel="head", ax=ax, **limits)
+axes[-1].set_xlabel("layer")
+plots.shared_colorbar(axes, "mean weight")
 plots.caption(
-    "The mean hides what single heads do. The average over all heads is dominated by "
-    "the first token, as most heads are. Layer {}, head {} has a pattern of its own, "
-    "which the average doesn't show.".format(*farthest),
-    alt="Two lower triangles of attention weights. Left, the mean: a strong first "
-    "column that fades downwards. Right, one head: strong cells on the diagonal, and "
-    "hardly any weight on the first token.",
+    "Layers 10 and 11 attend to the own position and the previous token, most others "
+    "to the first token. Mean weight in six passages, for each layer and head.",
+    alt="Three heatmaps, layers across and heads down. The one of the first token is "
+    "mostly strong from layer 3 to the end, and empty in layers 0, 1 and 11, where the "
+    "other two have their strongest cells.",
 )
 plt.show()
 
 # %%
-# **Takeaway.** Heads can differ, by layer and within a layer; look at all of them
-# before you speak of one, and be slow to average them.
+# In layers 0 and 1 the first token gets 4%, about the even share. In layer 3 it gets
+# 61%, and its share remains high except in layers 10 and 11, with 17% and 1%. There the
+# previous token (18% and 26%) and the own position (16% and 24%) get as much or more.
+# The massive activations of :doc:`lesson 2.7
+# </lessons/02_embeddings/07_residual_stream>` match these layers: MLP 2 makes the first
+# token's vector long, MLP 9 shortens it again, and MLP 11 makes it long once more. That
+# they agree in depth is no proof, but lesson 2.7 also moves the large number to another
+# dimension, and then hardly any attention is left for the first token.
 #
-# **Try it.** Use a sentence in which one word comes twice. Predict where in its map a
-# head that looks for earlier copies is strong, and find such a tile.
+# Averages over heads
+# -------------------
+# Many tools average the heads of a layer, or of a model, into one map. We compare each
+# head with the mean map by the :doc:`total variation </book/terms>` of its rows: the
+# share of the weight that would have to be moved. For comparison, we compute the same
+# distance between pairs of heads.
+mean_map = weights.mean((1, 2), keepdim=True)  # (texts, 1, 1, T_q, T_k)
+to_mean = (weights - mean_map).abs()[..., 2:, :].sum(-1).mean((0, -1)) / 2  # (L, H)
+rows = weights[..., 2:, :].flatten(1, 2).flatten(2)  # (texts, L * H, 62 * 64)
+pairs = sum(torch.cdist(x, x, p=1) for x in rows) / 2 / 62 / len(rows)
+n = len(pairs)
+mean_scores = scores.mean(1)  # (3, L, H)
+close = ((mean_scores - mean_scores.mean((1, 2), keepdim=True)).abs() < 0.1).all(0)
+[nearest], [farthest] = (
+    attention.strongest(-to_mean, 1),
+    attention.strongest(to_mean, 1),
+)
+print(f"distance of a head from the mean map: {to_mean.mean():.2f} on average")
+print(f"  smallest: {to_mean.min():.2f} (head {nearest[0]}.{nearest[1]}),", end=" ")
+print(f"largest: {to_mean.max():.2f} (head {farthest[0]}.{farthest[1]})")
+print(f"distance of two heads: {pairs.sum() / (n * (n - 1)):.2f} on average")
+print(f"heads within 0.1 of the mean in all three scores: {int(close.sum())} of {n}")
+for name, score in zip(PATTERNS, mean_scores[:, *farthest[:2]], strict=True):
+    print(f"head {farthest[0]}.{farthest[1]}, {name}: {score:.2f}")
+
+# %%
+shown = {
+    f"{name}: {'{}.{}'.format(*best[name])}": attentions[best[name]] for name in best
+}
+shown["mean of all heads"] = attentions.mean((0, 1))
+shown["least like it: {}.{}".format(*farthest)] = attentions[farthest[:2]]
+_, axes = plt.subplots(2, 3, figsize=(6.08, 4.3), layout="constrained")
+later = torch.ones(attentions.shape[-2:]).triu(1).bool()
+for ax, (title, matrix) in zip(axes.flat, shown.items(), strict=True):
+    matrix = matrix.masked_fill(later, torch.nan)
+    limits = {"vmin": 0, "vmax": 1, "colorbar": False, "square": True}
+    plots.heatmap(matrix, title=title, ax=ax, **limits)
+    ax.set(xticks=[], yticks=[])
+plots.shared_colorbar(axes, "weight")
+plots.caption(
+    "The mean map hides what single heads do. The strongest head of each kind on the "
+    "sentence of the mosaic, the mean over all heads, and the head least like it.",
+    alt="Six lower triangles: a strong diagonal; a diagonal one step lower; a strong "
+    "first column; a triangle with spread weights; the mean, a strong first column "
+    "and a weak diagonal; and again a diagonal one step below the main one.",
+)
+plt.show()
+
+# %%
+# A head differs from the mean map by 0.41 on average: two fifths of its weight would
+# have to be moved. Even the nearest head, 19.2, differs by 0.20. That two heads differ
+# more (0.53) is a property of averages, and does not make the mean typical. Only 67 of
+# 270 heads are within 0.1 of the mean in all three scores: heads that mix a sink with
+# other keys, as the mean does. Head 11.1, the farthest, gives 0.72 to the previous
+# token, and in the mean, where it is one of 270, this pattern has become 0.09.
 #
-# **Sources.** Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (2019),
-# section 3, for these kinds of heads. Vig, *A Multiscale Visualization of Attention in
-# the Transformer Model* (2019), for the view of all heads.
+# Summary
+# -------
+# - ``outputs.attentions`` is a tuple of L tensors ``[batch, heads, seq, seq]``;
+#   ``last_hidden_state`` has the shape ``[batch, seq, hidden]`` and holds no weights.
+# - In SmolLM2, 145 of 270 heads give the first token more than half of their weight.
+#   Few heads attend mainly to the previous token or to their own position.
+# - A score needs the baseline of an even head, and several texts.
+# - The mean over heads is a pattern of its own.
+#
+# Exercises
+# ---------
+# 1. Which heads attend mainly to the key *two* positions back? Extend
+#    ``pattern_scores``.
+# 2. Average the heads of layer 11 only. Is this mean closer to its heads?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    1. Start the sums at position 3 and use the diagonal of offset :math:`-2`. The even
+#       baseline changes, too.
+#    2. Layer 11 contains previous-token heads and heads that attend to themselves. Its
+#       mean has two diagonals, and each of these heads has one.
+#
+# Further reading
+# ---------------
+# - Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (BlackboxNLP 2019),
+#   section 3, on these kinds of heads.
+# - Vig, *A Multiscale Visualization of Attention in the Transformer Model* (ACL 2019),
+#   on BertViz, which shows all heads interactively.
