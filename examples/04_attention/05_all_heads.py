@@ -129,7 +129,8 @@ views.attention(attentions, trace.tokens, title="Every layer and head")
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
-passages = [lm.encode(" ".join(topics[name].split()))[20:84] for name in names]
+texts = [" ".join(topics[name].split()) for name in names]
+passages = [lm.encode(text, truncate=True)[20:84] for text in texts]
 weights = torch.stack([lm.trace(ids).attentions for ids in passages])
 scores = pattern_scores(weights)  # (3, texts, L, H)
 checks = attention.previous_token_score, attention.first_token_score
