@@ -223,15 +223,38 @@ MISTAKES = [
     ),
     ("03", 12, 46, "do complete a turn"),
     ("03", 13, lambda theta, length, s: theta / s, "more than 4 turns"),
-    ("04", 2, lambda n: attention.causal_mask(n).T, "look ahead"),
+    ("04", 1, 20.0, "the mean"),
     (
         "04",
-        3,
+        2,
         lambda q, k: attention.attention_weights(q, k, scale=1.0),
-        "root of the width",
+        "square root of the width",
     ),
-    ("04", 6, lambda w: w.diagonal(-1).sum() / len(w), "do not count it"),
-    ("04", 7, lambda w, n: w.diagonal(-n).mean(), "one token on"),
+    ("04", 3, lambda d, a, b: d**0.5, "only for entries of variance 1"),
+    ("04", 5, lambda w: w.diag(), "in the denominator"),
+    ("04", 7, lambda n: attention.causal_mask(n).T, "later keys"),
+    ("04", 8, lambda n, k, w, layers: list(range(k, min(n, k + w))), "one layer"),
+    ("04", 10, lambda d, h, kv, dh: 4 * d * h * dh, "fewer heads"),
+    ("04", 12, 0.15, "the logarithm"),
+    ("04", 13, lambda w: w.diagonal(-1).sum() / len(w), "do not count it"),
+    (
+        "04",
+        14,
+        lambda x, y, q, k, v: attention.attend(x @ q, x @ k, x @ v),
+        "self-attention",
+    ),
+    ("04", 15, lambda s: s.softmax(0), "sum to one"),
+    (
+        "04",
+        16,
+        lambda t: t[t.index(t[-1]) + 1] if t.index(t[-1]) < len(t) - 1 else None,
+        "Use the last one",
+    ),
+    ("04", 17, lambda k, r: k @ torch.linalg.inv(r), "transpose"),
+    ("04", 18, 6, "has not read"),
+    ("04", 20, lambda n: 1 - 0.5**n, "the identity"),
+    ("04", 21, 56, "the chosen one"),
+    ("04", 22, lambda a, b, c: (c - b) / (a - b), "remains"),
     ("05", 1, 6.9078, "exponential"),
     ("05", 7, 2.585, "bits"),
     ("05", 8, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
@@ -252,5 +275,5 @@ def on_the_toy(chapter):
 def test_a_likely_mistake_gets_its_hint(chapter, number, answer, hint, monkeypatch):
     monkeypatch.setenv("LMVIZ_MODEL", "toy")
     said = on_the_toy(chapter)[f"check_{number}"](answer)
-    assert said.startswith("Wrong")
+    assert said.startswith(("Wrong", "Nearly"))
     assert hint in said
