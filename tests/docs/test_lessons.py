@@ -21,6 +21,8 @@ REBUILD = {
     "03_positions/06_rotary",
     "03_positions/07_beyond_the_training_length",
     "04_attention/01_self_attention",
+    "04_attention/02_causal_mask",
+    "04_attention/03_multi_head_attention",
     "04_attention/04_attention_maps",
     "04_attention/05_all_heads",
     "04_attention/08_induction_heads",
