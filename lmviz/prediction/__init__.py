@@ -1,5 +1,6 @@
 """Chapter 5: from the last hidden state to the next token."""
 
+from ._calibration import Reliability, expected_calibration_error, reliability
 from ._generation import Step, generate
 from ._logit_lens import logit_lens
 from ._metrics import bits_per_byte, perplexity, ranks, surprisal, text_surprisal
@@ -12,14 +13,17 @@ from ._sampling import (
 )
 
 __all__ = [
+    "Reliability",
     "Step",
     "bits_per_byte",
+    "expected_calibration_error",
     "generate",
     "greedy",
     "logit_lens",
     "perplexity",
     "probabilities",
     "ranks",
+    "reliability",
     "sampler",
     "surprisal",
     "text_surprisal",

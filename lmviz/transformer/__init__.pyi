@@ -1,5 +1,9 @@
 from . import architectures, components
-from ._attribution import head_contributions
+from ._attribution import (
+    head_contributions,
+    logit_attribution,
+    stream_contributions,
+)
 from ._extract import extract, token_table, unembedding
 from ._forward import (
     Heads,
@@ -23,8 +27,10 @@ __all__ = [
     "feed_forward",
     "head_contributions",
     "heads",
+    "logit_attribution",
     "logits",
     "stream",
+    "stream_contributions",
     "token_table",
     "unembedding",
 ]

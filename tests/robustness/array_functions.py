@@ -62,6 +62,10 @@ def _effects(ids, replacement):
     return attention.head_effects(toy(), ids, 5, replacement=replacement)
 
 
+def _outcomes(probs):
+    return [True] * (probs.numel() if hasattr(probs, "numel") else 3)
+
+
 _HEADS = {"L": 3, "H": 4, "u": 24}
 _QUERY_KEY = {"query": "T d", "key": "T d"}
 _MASK = {"mask": "mask: T T"}
@@ -87,6 +91,18 @@ _CHAPTERS = [
         "positions.rotary", {"x": "T d", "inverse_frequencies": "n"}, wide=("T", 10_000)
     ),
     Case("positions.alibi", {"slopes": "d"}, options={"n_tokens": 4}),
+    Case(
+        "prediction.reliability",
+        {"probs": "chances: n"},
+        lambda probs: prediction.reliability(probs, _outcomes(probs)),
+        wide=("n", 10_000),
+    ),
+    Case(
+        "prediction.expected_calibration_error",
+        {"probs": "chances: n"},
+        lambda probs: prediction.expected_calibration_error(probs, _outcomes(probs)),
+        wide=("n", 10_000),
+    ),
     Case("prediction.probabilities", {"logits": "d"}),
     Case("prediction.top_k_filter", {"logits": "d"}, options={"k": 2}),
     Case("prediction.top_p_filter", {"logits": "d"}, options={"p": 0.5}),
@@ -174,6 +190,14 @@ _REBUILT = [
     text("transformer.embed", lambda ids: transformer.embed(model(), ids)),
     text("transformer.stream", lambda ids: [*transformer.stream(model(), ids)]),
     text("transformer.logits", lambda ids: transformer.logits(model(), ids)),
+    text(
+        "transformer.stream_contributions",
+        lambda ids: [*transformer.stream_contributions(model(), ids).values()],
+    ),
+    text(
+        "transformer.logit_attribution",
+        lambda ids: list(transformer.logit_attribution(model(), ids, 5).values()),
+    ),
 ]
 
 _TEXTS = [
