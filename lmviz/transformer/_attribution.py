@@ -65,8 +65,7 @@ def stream_contributions(model, ids) -> dict[str, torch.Tensor]:
 
     References
     ----------
-    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021, section
-    "Virtual Weights and the Residual Stream as a Communication Channel".
+    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021.
 
     Examples
     --------

@@ -36,6 +36,7 @@ REBUILD = {
     "05_prediction/06_perplexity",
     "05_prediction/09_whole_model",
     "05_prediction/07_calibration",
+    "05_prediction/12_direct_logit_attribution",
 }
 # Rounding errors accumulate over thirty layers.
 WHOLE_MODEL = {"05_prediction/11_logit_lens", "05_prediction/09_whole_model"}
