@@ -172,8 +172,8 @@ print(f"sorted first, largest absolute difference: {difference:.1e}")
 # %%
 # SmolLM2's own keys
 # ------------------
-# A language model caches the keys of earlier tokens (:doc:`lesson 5.3
-# </lessons/05_prediction/03_generation>`), already rotated, so we can read them
+# A language model caches the keys of earlier tokens (:doc:`lesson 5.4
+# </lessons/05_prediction/04_kv_cache>`), already rotated, so we can read them
 # there. We compute the keys of layer 0 from the model's matrices. In ``transformers``,
 # ``rotary_emb`` returns cosines and sines, and ``apply_rotary_pos_emb`` rotates.
 import lmviz

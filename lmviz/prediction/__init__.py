@@ -1,5 +1,7 @@
 """Chapter 5: from the last hidden state to the next token."""
 
+from ._beam_search import Beam, beam_search
+from ._cache import cache_bytes
 from ._calibration import Reliability, expected_calibration_error, reliability
 from ._generation import Step, generate
 from ._logit_lens import logit_lens
@@ -13,9 +15,12 @@ from ._sampling import (
 )
 
 __all__ = [
+    "Beam",
     "Reliability",
     "Step",
+    "beam_search",
     "bits_per_byte",
+    "cache_bytes",
     "expected_calibration_error",
     "generate",
     "greedy",

@@ -32,6 +32,7 @@ REBUILD = {
     "05_prediction/01_logits",
     "05_prediction/02_sampling",
     "05_prediction/03_generation",
+    "05_prediction/04_kv_cache",
     "05_prediction/11_logit_lens",
     "05_prediction/06_perplexity",
     "05_prediction/09_whole_model",
@@ -39,7 +40,11 @@ REBUILD = {
     "05_prediction/12_direct_logit_attribution",
 }
 # Rounding errors accumulate over thirty layers.
-WHOLE_MODEL = {"05_prediction/11_logit_lens", "05_prediction/09_whole_model"}
+WHOLE_MODEL = {
+    "05_prediction/04_kv_cache",
+    "05_prediction/09_whole_model",
+    "05_prediction/11_logit_lens",
+}
 # Families unlike the book's two.
 FAMILIES = ["bloom", "gemma2", "gpt_neox", "opt"]
 # The lessons that take a model apart, which depends on its family.

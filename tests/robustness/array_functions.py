@@ -113,6 +113,7 @@ _CHAPTERS = [
         lambda logits: prediction.sampler(top_k=3, top_p=0.9)(logits),
     ),
     text("prediction.generate", lambda ids: prediction.generate(toy(), ids)),
+    text("prediction.beam_search", lambda ids: prediction.beam_search(toy(), ids)),
     text(
         "prediction.text_surprisal",
         lambda ids: prediction.text_surprisal(toy(), ids),
