@@ -3,16 +3,17 @@
 from ._beam_search import Beam, beam_search
 from ._cache import cache_bytes
 from ._calibration import Reliability, expected_calibration_error, reliability
+from ._filters import (
+    min_p_filter,
+    repetition_penalty,
+    top_k_filter,
+    top_p_filter,
+    typical_filter,
+)
 from ._generation import Step, generate
 from ._logit_lens import logit_lens
 from ._metrics import bits_per_byte, perplexity, ranks, surprisal, text_surprisal
-from ._sampling import (
-    greedy,
-    probabilities,
-    sampler,
-    top_k_filter,
-    top_p_filter,
-)
+from ._sampling import greedy, probabilities, sampler
 
 __all__ = [
     "Beam",
@@ -25,13 +26,16 @@ __all__ = [
     "generate",
     "greedy",
     "logit_lens",
+    "min_p_filter",
     "perplexity",
     "probabilities",
     "ranks",
     "reliability",
+    "repetition_penalty",
     "sampler",
     "surprisal",
     "text_surprisal",
     "top_k_filter",
     "top_p_filter",
+    "typical_filter",
 ]

@@ -7,6 +7,13 @@ from numbers import Real
 import torch
 
 from .. import _validation
+from ._filters import (
+    check_probability,
+    min_p_filter,
+    top_k_filter,
+    top_p_filter,
+    typical_filter,
+)
 
 
 def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
@@ -36,70 +43,6 @@ def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
     return (logits / temperature).softmax(-1)
 
 
-def top_k_filter(logits, k) -> torch.Tensor:
-    """Keep the k most likely tokens and rule out the others.
-
-    Parameters
-    ----------
-    logits : torch.Tensor, shape (..., V)
-    k : int
-        At least 1; V or more keeps all.
-
-    Returns
-    -------
-    torch.Tensor, shape (..., V)
-        Minus infinity where a token is ruled out. Ties with the k-th token are kept.
-
-    References
-    ----------
-    Fan, Lewis and Dauphin, "Hierarchical Neural Story Generation", ACL 2018,
-    section 5.4.
-
-    Examples
-    --------
-    >>> top_k_filter(torch.tensor([2.0, 0.0, 1.0]), 2)
-    tensor([2., -inf, 1.])
-    """
-    k = _validation.integer(k, "k", 1)
-    logits = _validation.logits(logits, "logits", ("...", "V"))
-    least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
-    return logits.masked_fill(logits < least, -torch.inf)
-
-
-def top_p_filter(logits, p) -> torch.Tensor:
-    """Keep the nucleus: the smallest set of tokens with cumulative probability p.
-
-    Parameters
-    ----------
-    logits : torch.Tensor, shape (..., V)
-    p : float
-        From 0 (the most likely token alone) to 1 (all).
-
-    Returns
-    -------
-    torch.Tensor, shape (..., V)
-        Minus infinity where a token is ruled out.
-
-    References
-    ----------
-    Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020,
-    section 3.1.
-
-    Examples
-    --------
-    >>> top_p_filter(torch.tensor([0.1, 0.3, 0.6]).log(), 0.8).exp()
-    tensor([0.0000, 0.3000, 0.6000])
-    """
-    _check_probability(p, "p")
-    logits = _validation.logits(logits, "logits", ("...", "V"))
-    probs, order = logits.double().softmax(-1).sort(descending=True, stable=True)
-    # A token stays if the more likely ones do not reach p yet; the first always stays.
-    before = probs.cumsum(-1) - probs
-    before[..., 0] = -1.0
-    out = (before >= p) & (p < 1)
-    return logits.masked_fill(torch.zeros_like(out).scatter(-1, order, out), -torch.inf)
-
-
 def greedy(logits) -> int:
     """Choose the most likely token.
 
@@ -121,18 +64,30 @@ def greedy(logits) -> int:
 
 
 def sampler(
-    *, temperature=1.0, top_k=None, top_p=None, seed=0
+    *,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    min_p=None,
+    typical_p=None,
+    seed=0,
 ) -> Callable[[torch.Tensor], int]:
     """Return a function that samples a token from logits.
 
     Parameters
     ----------
     temperature : float, default 1.0
-        Applied first, then `top_k`, then `top_p`, as in transformers.
+        Applied first, then `top_k`, `top_p`, `min_p` and `typical_p`, as in
+        transformers.
     top_k : int, optional
         Sample only from the k most likely tokens. Default: from all.
     top_p : float, optional
         Sample only from the nucleus of this probability. Default: from all.
+    min_p : float, optional
+        Sample only from tokens with at least this fraction of the highest probability.
+        Default: from all.
+    typical_p : float, optional
+        Sample only from the typical set of this probability. Default: from all.
     seed : int, default 0
         The same seed gives the same tokens on one machine.
 
@@ -150,18 +105,24 @@ def sampler(
     _check_temperature(temperature)
     if top_k is not None:
         top_k = _validation.integer(top_k, "top_k", 1)
-    if top_p is not None:
-        _check_probability(top_p, "top_p")
+    for name, p in {"top_p": top_p, "min_p": min_p, "typical_p": typical_p}.items():
+        if p is not None:
+            check_probability(p, name)
     seed = _validation.integer(seed, "seed", 0)
     generator = torch.Generator().manual_seed(seed)
+    steps = [
+        (top_k_filter, top_k),
+        (top_p_filter, top_p),
+        (min_p_filter, min_p),
+        (typical_filter, typical_p),
+    ]
+    steps = [(keep, setting) for keep, setting in steps if setting is not None]
 
     def choose(logits):
         logits = _validation.logits(logits, "logits", ("V",))
         logits = probabilities(logits, temperature=temperature).log()
-        if top_k is not None:
-            logits = top_k_filter(logits, top_k)
-        if top_p is not None:
-            logits = top_p_filter(logits, top_p)
+        for keep, setting in steps:
+            logits = keep(logits, setting)
         probs = probabilities(logits)
         return int(torch.multinomial(probs, 1, generator=generator))
 
@@ -177,10 +138,3 @@ def _check_temperature(temperature):
             "`temperature` must be positive and finite (use `greedy` for the most "
             f"likely token), got {temperature}"
         )
-
-
-def _check_probability(p, name):
-    if not isinstance(p, Real):
-        raise TypeError(f"`{name}` must be a number, got {type(p).__name__}")
-    if not 0 <= p <= 1:
-        raise ValueError(f"`{name}` must be a probability from 0 to 1, got {p}")

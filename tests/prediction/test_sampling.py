@@ -1,9 +1,11 @@
 import pytest
 import torch
 from transformers import (
+    MinPLogitsWarper,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from lmviz import prediction
@@ -94,6 +96,51 @@ def test_top_p_equals_that_of_transformers(shape, p):
             assert torch.equal(prediction.top_p_filter(logits, p), theirs)
 
 
+@pytest.mark.parametrize("shape", [(50,), (4, 50), (2, 3, 50)])
+@pytest.mark.parametrize("p", [0.0, 0.01, 0.1, 0.5, 0.9, 1.0])
+def test_min_p_equals_that_of_transformers(shape, p):
+    generator = torch.Generator().manual_seed(0)
+    for spread in (0.1, 1.0, 3.0):
+        for _ in range(20):
+            logits = spread * torch.randn(shape, generator=generator)
+            theirs = MinPLogitsWarper(p)(None, logits)
+            assert torch.equal(prediction.min_p_filter(logits, p), theirs)
+
+
+@pytest.mark.parametrize("shape", [(50,), (4, 50), (2, 3, 50)])
+@pytest.mark.parametrize("p", [0.01, 0.2, 0.5, 0.9, 0.999])
+def test_typical_filter_equals_that_of_transformers(shape, p):
+    generator = torch.Generator().manual_seed(0)
+    for spread in (0.1, 1.0, 3.0):
+        for _ in range(20):
+            logits = spread * torch.randn(shape, generator=generator).double()
+            theirs = TypicalLogitsWarper(p)(None, logits.reshape(-1, 50))
+            ours = prediction.typical_filter(logits, p)
+            assert torch.equal(ours, theirs.reshape(shape))
+
+
+def test_typical_filter_can_rule_out_the_most_likely_token():
+    probs = torch.tensor([0.5, *[0.05] * 10])
+    kept = prediction.typical_filter(probs.log(), 0.3).isfinite()
+    assert kept.tolist() == [True] + [False] * 10
+    probs = torch.tensor([0.5, *[0.01] * 50])
+    kept = prediction.typical_filter(probs.log(), 0.3).isfinite()
+    # The entropy is 2.6 nats; the surprisals are 0.7 and 4.6.
+    assert kept.tolist() == [True] + [False] * 50
+    probs = torch.tensor([0.4, *[0.1] * 6])
+    # Here it is 1.7; they are 0.9 and 2.3.
+    assert not prediction.typical_filter(probs.log(), 0.3).isfinite()[0]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_filters_never_keep_a_token_that_was_ruled_out(p):
+    logits = torch.tensor([1.0, -torch.inf, 0.0, -torch.inf, -3.0])
+    for keep in (prediction.min_p_filter, prediction.typical_filter):
+        kept = keep(logits, p).isfinite()
+        assert kept.any()
+        assert not kept[[1, 3]].any()
+
+
 def test_top_p_keeps_the_smallest_set_that_reaches_p():
     logits = torch.tensor([0.1, 0.5, 0.3, 0.1]).log()
     for p, kept in [
@@ -125,6 +172,10 @@ def test_filters_do_not_change_their_argument(logits):
     before = logits.clone()
     prediction.top_k_filter(logits, 3)
     prediction.top_p_filter(logits, 0.5)
+    prediction.min_p_filter(logits, 0.1)
+    prediction.typical_filter(logits, 0.5)
+    assert prediction.typical_filter(logits, 1) is not logits
+    prediction.repetition_penalty(logits, [3, 4], 2.0)
     assert torch.equal(logits, before)
 
 
@@ -139,10 +190,12 @@ def test_a_k_below_one_is_refused(logits, k):
 @pytest.mark.parametrize("p", [-0.1, 1.1, 90, float("nan")])
 def test_a_p_outside_0_to_1_is_refused(logits, p):
     refused = f"must be a probability from 0 to 1, got {p}"
-    with pytest.raises(ValueError, match=f"`p` {refused}"):
-        prediction.top_p_filter(logits, p)
-    with pytest.raises(ValueError, match=f"`top_p` {refused}"):
-        prediction.sampler(top_p=p)
+    for name in ("top_p", "min_p", "typical"):
+        with pytest.raises(ValueError, match=f"`p` {refused}"):
+            getattr(prediction, f"{name}_filter")(logits, p)
+    for name in ("top_p", "min_p", "typical_p"):
+        with pytest.raises(ValueError, match=f"`{name}` {refused}"):
+            prediction.sampler(**{name: p})
 
 
 @pytest.mark.parametrize(
@@ -151,6 +204,8 @@ def test_a_p_outside_0_to_1_is_refused(logits, p):
         ({"temperature": 0}, "`temperature` must be positive"),
         ({"temperature": "hot"}, "`temperature` must be a number, got str"),
         ({"top_p": "all"}, "`top_p` must be a number, got str"),
+        ({"min_p": "few"}, "`min_p` must be a number, got str"),
+        ({"typical_p": [0.5]}, "`typical_p` must be a number, got list"),
         ({"top_k": 2.5}, "`top_k` must be an integer, got 2.5"),
         ({"seed": "x"}, "`seed` must be an integer, got 'x'"),
     ],
@@ -161,7 +216,14 @@ def test_a_sampler_refuses_what_it_cannot_use_before_it_samples(options, refused
 
 
 @pytest.mark.parametrize(
-    "options", [{"top_k": 1}, {"top_p": 0.0}, {"top_k": 1, "temperature": 5.0}]
+    "options",
+    [
+        {"top_k": 1},
+        {"top_p": 0.0},
+        {"min_p": 1.0},
+        {"top_k": 1, "temperature": 5.0},
+        {"top_k": 1, "min_p": 0.1, "typical_p": 0.5},
+    ],
 )
 def test_a_sampler_with_one_choice_is_greedy(options):
     choose = prediction.sampler(**options)
@@ -176,7 +238,13 @@ def test_a_sampler_with_one_choice_is_greedy(options):
         {"temperature": 2.0},
         {"top_k": 3},
         {"top_p": 0.7},
-        # Both depend on the order: temperature first, then top-k, then top-p.
+        {"min_p": 0.1},
+        {"typical_p": 0.45},
+        # These depend on the order: temperature first, then top-k, top-p, min-p and
+        # typical sampling.
+        {"temperature": 2.0, "min_p": 0.3},
+        {"top_k": 3, "typical_p": 0.45},
+        {"min_p": 0.15, "typical_p": 0.3},
         {"temperature": 2.0, "top_k": 3, "top_p": 0.75},
         {"temperature": 2.0, "top_k": 3, "top_p": 0.82},
     ],
@@ -190,6 +258,10 @@ def test_samples_follow_the_probabilities_of_transformers(options):
         warped = TopKLogitsWarper(options["top_k"])(None, warped)
     if "top_p" in options:
         warped = TopPLogitsWarper(options["top_p"])(None, warped)
+    if "min_p" in options:
+        warped = MinPLogitsWarper(options["min_p"])(None, warped)
+    if "typical_p" in options:
+        warped = TypicalLogitsWarper(options["typical_p"])(None, warped)
     probs = warped[0].softmax(-1)
     choose = prediction.sampler(**options, seed=3)
     drawn = torch.tensor([choose(logits) for _ in range(4000)])

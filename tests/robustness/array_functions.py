@@ -106,6 +106,14 @@ _CHAPTERS = [
     Case("prediction.probabilities", {"logits": "d"}),
     Case("prediction.top_k_filter", {"logits": "d"}, options={"k": 2}),
     Case("prediction.top_p_filter", {"logits": "d"}, options={"p": 0.5}),
+    Case("prediction.min_p_filter", {"logits": "d"}, options={"p": 0.5}),
+    Case("prediction.typical_filter", {"logits": "d"}, options={"p": 0.5}),
+    Case(
+        "prediction.repetition_penalty",
+        {"logits": "d", "ids": "ids: T"},
+        options={"penalty": 1.2},
+        vocabulary=6,
+    ),
     Case("prediction.greedy", {"logits": "d"}),
     Case(
         "prediction.sampler",
