@@ -1,53 +1,136 @@
 """
-From the last vector to the next token
-======================================
+From the last hidden state to the next token: logits and softmax
+================================================================
 
-After the last block, all that a model knows about what comes next is one vector. Three
-steps turn it into a probability for every token of the vocabulary. Which steps, and
-what does the answer look like?
+After its last block, a language model has one vector for each token of the text. How
+does the last one become a probability for every token that could come next? At the
+end of this lesson you can compute it from the model's own matrices, and know which
+row of the result predicts which token.
 """
 
 # %%
-# The text is cut into tokens, and each ends up with a vector. Only the last token's
-# says what follows the whole text. Its vector has passed the first step, the **final
-# norm**, which brings it to a standard size and weights each of its dimensions.
+# Two dimensions, three tokens
+# ----------------------------
+# A **causal language model** reads tokens from left to right and predicts the next one.
+# It keeps one vector for each token, and its blocks refine these vectors. This lesson
+# begins where the blocks end, with the last vector :math:`x` of the text.
+#
+# 1. A **norm** brings :math:`x` to a standard length. LayerNorm subtracts the mean of
+#    its entries and divides by their standard deviation. RMSNorm only divides, by the
+#    root mean square.
+# 2. The **unembedding** is a matrix :math:`W_U` with one column for each token of the
+#    vocabulary. The dot product of the normalised vector with a token's column is the
+#    token's score, its **logit**.
+# 3. The **softmax** turns the logits into a **distribution**: positive numbers that sum
+#    to one.
+#
+# For a vector of two dimensions and a vocabulary of three tokens, this fits on paper.
+import torch
+
+
+def rms_norm(x, eps=0.0):
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+
+
+def layer_norm(x, eps=0.0):
+    return rms_norm(x - x.mean(-1, keepdim=True), eps)
+
+
+def softmax(z):
+    return z.exp() / z.exp().sum(-1, keepdim=True)
+
+
+x = torch.tensor([[2.0, 4.0], [4.0, 8.0]])
+w_u = torch.tensor([[1.0, 1.0, -1.0], [0.0, 1.0, 0.0]])
+print("vector          LayerNorm       RMSNorm          logits")
+for row in x:
+    steps = row, layer_norm(row), rms_norm(row), rms_norm(row) @ w_u
+    cells = (", ".join(f"{value:.3f}" for value in step) for step in steps)
+    print("  ".join(f"{cell:14}" for cell in cells))
+print("probabilities:", *(f"{p:.3f}" for p in softmax(rms_norm(x[0]) @ w_u)))
+
+# %%
+# The second vector is twice the first, and all that follows is the same: the norm keeps
+# the direction, and removes the length. The second token has the largest logit, 1.897,
+# and gets 0.734 of the probability. The third one has a negative logit, −0.632, and
+# still gets 0.058: a softmax never returns zero.
+#
+# As equations, with the learned scale :math:`g` and offset :math:`b` of the norm, and a
+# small :math:`\epsilon` that keeps the root away from zero:
+#
+# .. math::
+#    \begin{split}
+#    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_k x_k^2 + \epsilon}}, \\
+#    \mathrm{LayerNorm}(x) &= b + g \odot
+#    \frac{x - \bar x}{\sqrt{\frac1d \sum_k (x_k - \bar x)^2 + \epsilon}}, \\
+#    z &= \mathrm{norm}(x)\, W_U, \qquad
+#    p_i = \frac{e^{z_i}}{\sum_{j=1}^{V} e^{z_j}} .
+#    \end{split}
+#
+# The model's own tensors
+# -----------------------
+# SmolLM2 uses RMSNorm; GPT-2 uses LayerNorm. The norm after the last block is called
+# the **final norm**. Libraries return the last state after it, so we read the vectors
+# before it with a **hook**, a function that PyTorch calls when the norm runs. Then we
+# take the three steps ourselves.
 import lmviz
+from lmviz import prediction, transformer
+from lmviz.transformer import architectures
 
 lm = lmviz.load()
 text = "The capital of France is"
+family = architectures.architecture_of(lm.module.config)
+caught = []
+hook = lm.module.get_submodule(family.final_norm).register_forward_pre_hook(
+    lambda _, inputs: caught.append(inputs[0][0])
+)
 trace = lm.trace(text)
-last = trace.hidden_states[-1, -1]
-print("tokens:", trace.tokens)
-print("last vector:", tuple(last.shape))
+hook.remove()
 
-# %%
-# The **unembedding** compares that vector with one row for each token: a dot product
-# each. The results are the **logits**. The larger, the better the fit, but they are no
-# probabilities: they may be negative, and their sum means nothing.
-from lmviz import prediction, transformer
-
-unembed = transformer.unembedding(lm)
-logits = unembed(last)
+norm, unembed = transformer.extract(lm).final_norm, transformer.unembedding(lm)
+normalise = layer_norm if norm.centred else rms_norm
+offset = 0 if norm.bias is None else norm.bias
+state = normalise(caught[0], norm.eps) * norm.weight + offset
+logits = unembed(state)  # state @ unembed.weight, and a bias if there is one
+print("last states:", tuple(state.shape), "  W_U:", tuple(unembed.weight.shape))
 print("logits:", tuple(logits.shape))
-print(f"from {logits.min():.1f} to {logits.max():.1f}")
+for name, ours, theirs in (
+    ("the model's last hidden state", state, trace.hidden_states[-1]),
+    ("the model's logits", logits, trace.logits),
+    ("the package's probabilities", softmax(logits), prediction.probabilities(logits)),
+):
+    difference = float((ours - theirs).abs().max())
+    print(f"largest absolute difference from {name}: {difference:.1e}")
+    assert difference < 1e-4
 
 # %%
-# A **softmax** makes probabilities of them: the exponential of each, divided by the sum
-# of all. Now they are positive and, up to rounding, sum to one.
-chances = prediction.probabilities(logits)
-print("sum:", round(chances.sum().item(), 5))
-
-# %%
-# The ten most likely tokens.
-top = chances.topk(10)
+# The text has five tokens, so there are five vectors of 576 dimensions, and five rows
+# of 49,152 logits. :math:`W_U` has 49,152 columns, one for each token. In SmolLM2 it is
+# the embedding table, transposed (*weight tying*, :doc:`lesson 2.1
+# </lessons/02_embeddings/01_embedding_table>`).
+#
+# The ten most likely tokens
+# --------------------------
+# The last row predicts what follows the text. The second table has other texts.
+probs = softmax(logits[-1])
+top = probs.topk(10)
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
     print(f"{token:12} {p:.3f}")
+first, third = top.indices[[0, 2]]
+gap = logits[-1, first] - logits[-1, third]
+print(f"difference of their logits: {gap:.2f}; e to this power: {gap.exp():.0f}")
+print(f"the first is {probs[first] / probs[third]:.0f} times as likely as the third")
+print(f"tokens that are not shown: {len(probs) - 10:,}")
+
+texts = (text, "Once upon a time there was a", "Monday, Tuesday, Wednesday,")
+texts += ("Water boils at a temperature of", "She said that", "My name is")
+print("first   second  all but ten  text")
+for other in texts:
+    best = softmax(lm.trace(other, keep="logits").logits[-1]).topk(10).values
+    print(f"{best[0]:.3f}   {best[1]:.3f}   {1 - best.sum():.3f}        {other}")
 
 # %%
-# The same with all the other tokens as one bar. Such a tail is never empty: thousands
-# of unlikely tokens together often weigh more than the second best.
 import matplotlib.pyplot as plt
-
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(3.4, 3.6), layout="constrained")
@@ -55,77 +138,139 @@ title = f"What follows “{text}”"
 plots.token_bars(lm.tokens(top.indices), top.values, title=title, ax=ax)
 best, second = lm.tokens(top.indices[:2])
 plots.caption(
-    f"One token gets most of the probability: “{best}” has {top.values[0]:.2f}, the "
-    f"next one, “{second}”, {top.values[1]:.2f}. All tokens that are not shown have "
+    f"“{best}” gets {top.values[0]:.2f} of the probability. The next token, "
+    f"“{second}”, has {top.values[1]:.2f}; all tokens that are not shown have "
     f"{1 - top.values.sum():.2f} together.",
-    alt=f"Eleven bars: the ten most likely tokens after “{text}”, and all others. The "
-    f"first is {top.values[0] / top.values[1]:.0f} times as long as the second.",
+    alt=f"Eleven horizontal bars: the ten most likely tokens after “{text}”, and all "
+    f"others. The first is {top.values[0] / top.values[1]:.0f} times as long as the "
+    "second.",
 )
 plt.show()
 
 # %%
-# The model computes such logits at **every** position, each for the token that comes
-# next: row i of the logits speaks of token i + 1. To take row i for token i is the
-# classic mistake, and it is easy to make, since both have the same length.
-# Log-probabilities are natural logarithms here, so their unit is the **nat**; 0 would
-# be certainty.
-for i, token in enumerate(trace.tokens[:-1]):
-    guess = lm.tokens([prediction.greedy(trace.logits[i])])[0]
-    print(f"after {token!r}: guess {guess!r}, true {trace.tokens[i + 1]!r}")
-
-logs = trace.logits.log_softmax(-1)
-right = logs[:-1].gather(1, trace.ids[1:, None]).mean()
-wrong = logs.gather(1, trace.ids[:, None]).mean()
-print(f"mean log-probability of token i + 1 at row i: {right:6.2f} nats")
-print(f"mean log-probability of token i at row i:     {wrong:6.2f} nats")
-
-# %%
-# A second mistake: to normalise the last hidden state once more. What a library hands
-# out as the last one has passed the final norm already.
-final_norm = transformer.extract(lm).final_norm
-twice = prediction.probabilities(unembed(final_norm(last)))
-best = prediction.greedy(logits)
-print(f"{lm.tokens([best])[0]!r}: {chances[best]:.3f} once, {twice[best]:.3f} twice")
+# SmolLM2 predicts “␣Paris” with probability 0.773. A single logit says nothing, since
+# the same number can be added to all of them; a difference of two logits is the
+# logarithm of the ratio of their probabilities. The ten tokens leave 0.097 for the
+# 49,142 others, more than the second token has. The size of this tail depends on the
+# text: it is 0.020 after “Water boils at a temperature of” and 0.578 after “Once upon a
+# time there was a”.
+#
+# Row i predicts token i + 1
+# --------------------------
+# Every row of the logits is a prediction. Row :math:`i` is computed from the tokens 0
+# to :math:`i`, and predicts the next one.
+print("row  after the token  predicted     actual next token")
+guesses = lm.tokens(trace.logits.argmax(-1))
+for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
+    actual = trace.tokens[i + 1] if i + 1 < len(guesses) else "?"
+    print(f"{i:<3}  {token:15}  {guess:12}  {actual}")
 
 # %%
-# A third: to forget the **BOS token** that a tokenizer may put in front of a text to
-# mark its beginning. It is a token like any other, and everything after it changes. So
-# say whether you used one.
-import torch
+# To score a text, the logits must be shifted by one against the ids. Both have the same
+# length, so a missing shift raises no error. We measure its effect on six passages of
+# Python's manual, as **log-probability** in **nats** (units of the natural logarithm).
+from pydoc_data.topics import topics
+
+names = "assert", "for", "while", "lambda", "import", "with"
+manual = (" ".join(topics[name].split()) for name in names)
+passages = torch.stack([lm.encode(page, truncate=32) for page in manual])
+with torch.no_grad():
+    outputs = lm.module(input_ids=passages)
+print("outputs.logits:", tuple(outputs.logits.shape))
+
+
+def at_ids(logits, ids):
+    """Return the mean log-probability of ids (…, T), and its range over texts."""
+    means = logits.log_softmax(-1).gather(-1, ids[..., None]).mean((1, 2))
+    return f"{means.mean():.2f} nats ({means.min():.2f} to {means.max():.2f})"
+
+
+print("row i against token i + 1:", at_ids(outputs.logits[:, :-1], passages[:, 1:]))
+print("row i against token i:    ", at_ids(outputs.logits, passages))
+uniform = -torch.tensor(float(lm.card.vocabulary)).log()
+print(f"uniform guess: {uniform:.2f} nats")
+
+# %%
+# The mean log-probability is −3.99 nats with the shift. Without it, it is −10.60,
+# about that of a uniform guess (−10.80), since few words follow themselves.
+#
+# ``lm.module`` is a model of the library ``transformers``, where ``logits`` has the
+# axes [batch, seq, vocab]. These lines give the same for the published model, whose
+# weights are not rounded to 4 bits:
+#
+# .. code-block:: python
+#
+#    model = AutoModelForCausalLM.from_pretrained("HuggingFaceTB/SmolLM2-135M-Instruct")
+#    logits = model(input_ids).logits  # [batch, seq, vocab]
+#    next_id = logits[:, -1].argmax(-1)
+#
+# Two details that change the result
+# ----------------------------------
+# *The final norm, twice.* The last hidden state of a library is already normalised. It
+# must not be normalised again. *The token at the beginning.* Some tokenizers put a
+# **BOS token** (beginning of sequence) before every text. SmolLM2's adds nothing. Its
+# configuration names a BOS token, ``<|im_start|>``, which in this model opens a turn of
+# a chat (:doc:`lesson 1.8
+# </lessons/01_tokenization/08_special_tokens_and_chat_templates>`). Its
+# ``<|endoftext|>`` separates the documents of the training data. We put each of them in
+# front.
+again = normalise(state[-1], norm.eps) * norm.weight + offset
+twice = softmax(unembed(again))[first]
+print(f"{best} with one final norm: {probs[first]:.3f}, with two: {twice:.3f}")
 
 bos = lm.module.config.bos_token_id
-bare = lm.tokenizer.encode(text, add_special_tokens=False).ids
-print("a BOS token is put in front:", len(trace.ids) > len(bare))
-for start in ([], [] if bos is None else [bos]):
-    found = prediction.probabilities(lm.trace(torch.tensor([*start, *bare])).logits[-1])
-    print(f"{lm.tokens(start)} in front: {lm.tokens([best])[0]!r} {found[best]:.3f}")
+added = len(lm.encode(text)) - len(lm.tokenizer.encode(text, add_special_tokens=False))
+print("the tokenizer adds", added, "tokens; the configuration names the BOS token", bos)
+document = lm.tokenizer.token_to_id("<|endoftext|>")
+for start in (i for i in (bos, document) if i is not None):
+    p = softmax(lm.trace([start, *trace.ids.tolist()]).logits[-1])
+    with torch.no_grad():
+        rows = lm.module(torch.nn.functional.pad(passages, (1, 0), value=start)).logits
+    print(f"{lm.tokens([start])[0]} in front: {best} {p[first]:.3f}; ", end="")
+    print("the passages:", at_ids(rows[:, 1:-1], passages[:, 1:]))
 
 # %%
-# From scratch, the first two steps: a hook (a function that PyTorch calls on the way)
-# catches the vectors before the final norm, as the last block left them. Normalise,
-# unembed, and compare with the model's own logits.
-from lmviz.transformer import architectures
-
-family = architectures.architecture_of(lm.module.config)
-norm = lm.module.get_submodule(family.final_norm)
-caught = []
-hook = norm.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
-trace = lm.trace(text)
-hook.remove()
-
-ours = unembed(final_norm(caught[0]))
-difference = float((ours - trace.logits).abs().max())
-print(f"largest absolute difference from the model's logits: {difference:.1e}")
-assert difference < 1e-4
-
-# %%
-# **Takeaway.** The next token is a softmax over dot products: the last vector,
-# normalised, against one row for each token.
+# With the norm applied twice, the probability of “␣Paris” falls from 0.773 to 0.005.
+# The tokens in front change it to 0.749 and 0.806. On average over the passages they
+# matter little (−4.02 and −3.96 nats instead of −3.99). Still, a measurement should say
+# whether there is one. In this book, there is none.
 #
-# **Try it.** Ask for the capital of another country. Predict not only the likeliest
-# token but how sure the model will be.
+# Why can't the logits of row 0 depend on the second token?
 #
-# **Sources.** Radford et al., *Improving Language Understanding by Generative
-# Pre-Training* (2018), section 3.1, equation 2. Press and Wolf, *Using the Output
-# Embedding to Improve Language Models* (2017), on sharing one table for embedding and
-# unembedding.
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    The :doc:`causal mask </lessons/04_attention/02_causal_mask>` hides later tokens.
+#
+# Summary
+# -------
+# - The final norm rescales the last state, the unembedding multiplies it by one column
+#   for each token, and the softmax turns these logits into probabilities.
+# - A difference of two logits is the logarithm of the ratio of two probabilities.
+# - Row :math:`i` of the logits predicts token :math:`i + 1`.
+#
+# Exercises
+# ---------
+# 1. A bug doubles every logit. Which tokens become more likely?
+# 2. Without blocks, a model computes :math:`z = e\, W_U` from the last embedding
+#    :math:`e`. Which statistic of a text can it learn at best, and what does weight
+#    tying (:math:`W_U = E^\top`) do to it?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    1. The ratios of the probabilities are squared, so at least the most likely token
+#       gains, and at least the least likely one loses.
+#    2. A bigram table: the probability of each token after each other token (Elhage et
+#       al., 2021). With tying, the logits are :math:`E E^\top`, which is symmetric, so
+#       “York” would score as high after “New” as “New” after “York”. Real models break
+#       the symmetry with the blocks.
+#
+# Further reading
+# ---------------
+# - Radford, Narasimhan, Salimans and Sutskever, *Improving Language Understanding by
+#   Generative Pre-Training* (2018), section 3.1, equation 2.
+# - Ba, Kiros and Hinton, *Layer Normalization* (2016).
+# - Zhang and Sennrich, *Root Mean Square Layer Normalization* (NeurIPS 2019).
+# - Elhage et al., *A Mathematical Framework for Transformer Circuits* (2021), on models
+#   without blocks.
