@@ -160,6 +160,11 @@ def forgeable(turns):
     return lmviz.load_tokenizer("smollm2").encode(text).ids
 
 
+def _gpt2(n_layers, d, vocabulary, context):
+    """Count the parameters of a GPT-2."""
+    return (vocabulary + context) * d + n_layers * (12 * d * d + 13 * d) + 2 * d
+
+
 # Likely mistakes of readers, and a part of the hint that helps.
 MISTAKES = [
     ("01", 1, 3, "number of tokens"),
@@ -255,9 +260,35 @@ MISTAKES = [
     ("04", 20, lambda n: 1 - 0.5**n, "the identity"),
     ("04", 21, 56, "the chosen one"),
     ("04", 22, lambda a, b, c: (c - b) / (a - b), "remains"),
-    ("05", 1, 6.9078, "exponential"),
-    ("05", 7, 2.585, "bits"),
-    ("05", 8, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
+    ("05", 1, 2.0, "a difference of logits"),
+    ("05", 4, lambda z, p: p * z.max(), "difference of logits"),
+    (
+        "05",
+        6,
+        lambda z, ids, t: z.index_copy(0, ids.unique(), z[ids.unique()] / t),
+        "gets more likely",
+    ),
+    ("05", 7, lambda text, stops: text.split(stops[0])[0], "the earliest"),
+    ("05", 8, lambda n, h, d, t, b: n * h * d * t * b, "keys *and* values"),
+    ("05", 11, 6.9078, "exponential"),
+    ("05", 13, lambda n, w, s: [i % w for i in range(1, n)], "do not overlap"),
+    ("05", 14, 2.585, "bits"),
+    ("05", 15, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
+    (
+        "05",
+        17,
+        lambda z, t: z.softmax(-1) - torch.nn.functional.one_hot(t, z.shape[1]),
+        "a mean over the positions",
+    ),
+    ("05", 19, lambda n, d, v, c: _gpt2(n, d, v, c) + v * d, "counted once"),
+    (
+        "05",
+        21,
+        lambda x, g, u, a, b: (
+            torch.nn.functional.rms_norm(x, g.shape, g, 0.0) @ (u[:, a] - u[:, b])
+        ),
+        "the divisor of the whole sum",
+    ),
 ]
 
 
