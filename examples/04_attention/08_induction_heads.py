@@ -1,155 +1,283 @@
-"""
-What heads do
-=============
+r"""
+Induction heads: continuing a repeated sequence
+===============================================
 
-A head is a few matrices, and nobody told it what to do. Still, in trained models, some
-have a job that can be named and measured: look at the token before, rest on the first
-token, or find what followed the last time. Which heads of this model do which?
+How does a model continue a sequence that it has seen only once before? After this
+lesson you can find the heads that do so by their attention and by their output, ablate
+them, and show that they depend on a head in an earlier layer.
 """
 
 # %%
-# The test is a text without any meaning: random tokens, and then the same ones once
-# more. Nothing in it can be guessed from the language. But soon after the second half
-# begins all can be known, by whoever finds the earlier copy and looks at what came
-# after it. A head that does so is an **induction head**.
+# Two heads in a row, on paper
+# ----------------------------
+# The sequence “do re mi do” should continue with “re”. Two heads in successive layers
+# can do this. A vector has two halves: the token itself, and a half that is still
+# empty.
+#
+# - *Head 1* attends to the previous token and writes it into the empty half.
+# - *Head 2* compares the token of its query with the *other* half of each key, and
+#   copies the token of the key.
 import torch
 
+words = ["do", "re", "mi"]
+own = torch.eye(3)[[0, 1, 2, 0]]  # do re mi do
+other = torch.zeros(4, 3)
+
+
+def head_2(own, other):
+    return (10 * own[-1] @ other.T).softmax(0)  # the weights of the last query
+
+
+before = head_2(own, other)
+other[1:] = own[:-1]  # head 1
+after = head_2(own, other)
+print("key  own token  other half  weight without head 1  weight with head 1")
+for j in range(4):
+    half = words[other[j].argmax()] if other[j].any() else "–"
+    numbers = f"{before[j]:<21.2f}  {after[j]:.2f}"
+    print(f"{j:<3}  {words[own[j].argmax()]:9}  {half:10}  {numbers}")
+
+# %%
+# The last “do” searches for a position that *follows* a “do”. Head 1 has written this
+# into the key of “re”, so head 2 gives it weight 1.00. Without head 1 all keys are
+# equal. One layer can't do this: in the first layer, a key is computed from its own
+# token and position alone, and “re” doesn't contain the token before it.
+#
+# Head 2 is an **induction head**. Olsson et al. (2022) define it by two properties on
+# repeated random tokens: *prefix matching*, attention to the token after an earlier
+# copy of the current token; and *copying*, an output that raises the logit of the
+# attended token. That it uses the output of head 1 is called *composition*.
+#
+# Random tokens, twice
+# --------------------
+# In 20 random tokens followed by the same ones, only the repetition can be predicted.
+# We compare SmolLM2's surprisal in both halves of four such sequences.
 import lmviz
+from lmviz import attention, prediction, transformer
 
-lm = lmviz.load()
+lm = lmviz.load("smollm2")
 n = 20
-generator = torch.Generator().manual_seed(0)
-half = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n]
-ids = torch.cat([half, half])
-trace = lm.trace(ids)
-print("tokens:", trace.tokens[:6], "…")
+
+
+def random_tokens(seed, n):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(lm.card.vocabulary, generator=generator)[:n]
+
+
+def halves(logits, ids):
+    surprisal = prediction.surprisal(logits, ids)
+    return torch.stack([surprisal[: n - 1].mean(), surprisal[n:].mean()])
+
+
+batch = torch.stack([random_tokens(seed, n).repeat(2) for seed in range(4)])
+traces = [lm.trace(ids) for ids in batch]
+parts = torch.stack([halves(trace.logits, trace.ids) for trace in traces])
+print("sequence  first half  second half (nats)")
+rows = zip((0, 1, 2, 3, "mean"), [*parts, parts.mean(0)], strict=True)
+for name, (first, second) in rows:
+    print(f"{name:<8}  {first:<10.2f}  {second:.2f}")
+print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 
 # %%
-# Does the model make use of the repetition? Compare how surprised it is in the first
-# half, where nothing can be known, and in the second. (Surprisal is minus the
-# log-probability, in nats, the unit of natural logarithms; see chapter 5.)
-from lmviz import attention, prediction
+# In the second half, the surprisal falls to between 2.77 and 5.76 nats. In the first
+# half, 14.85 on average, it is *worse* than a uniform guess at 10.80. If the next token
+# is drawn uniformly (distribution :math:`u`), the expected surprisal is
+#
+# .. math:: \frac1V \sum_t -\ln p_t = \ln V + D_{\mathrm{KL}}(u \,\|\, p) \ge \ln V .
+#
+# SmolLM2 expects natural text. Random tokens are off-distribution, and the excess is
+# the cost of its confidence.
+#
+# Four kinds of heads
+# -------------------
+# A head score is the mean, over the set :math:`Q` of queries that have such keys, of
+# the attention to one kind of key:
+#
+# .. math:: s = \frac{1}{|Q|} \sum_{i \in Q} \sum_{j \in K(i)} \alpha_{ij} .
+#
+# For a **previous-token head**, the key is :math:`i - 1`; for a first-token head, it is
+# position 0, the **attention sink** (:doc:`lesson 4.7
+# </lessons/04_attention/07_attention_sinks>`). A *duplicate-token head* attends to the
+# earlier copies of token :math:`i`, an induction head to the positions after these. The
+# baseline is a head that spreads its weight evenly. “18.6” means layer “18”, head “6”.
+even = torch.ones(2 * n, 2 * n).tril()
+even = (even / even.sum(1, keepdim=True)).expand(len(batch), -1, -1)
 
-surprisal = prediction.surprisal(trace.logits, ids)
-print(f"first time:  {surprisal[: n - 1].mean():5.2f} nats per token")
-print(f"second time: {surprisal[n:].mean():5.2f} nats per token")
+
+def head_score(kind, weights, ids):
+    keys, queries = attention.PATTERNS[kind](ids)  # boolean: j in K(i); i in Q
+    return (weights * keys).sum(-1)[..., queries].mean(-1)
+
+
+def mean_score(kind, attentions):
+    pairs = zip(attentions, batch, strict=True)
+    return torch.stack([head_score(kind, w, ids) for w, ids in pairs]).mean(0)
+
+
+scores, strongest = {}, {}
+print("kind             strongest  score  even head  heads above 0.5")
+for kind in attention.PATTERNS:
+    score = scores[kind] = mean_score(kind, [trace.attentions for trace in traces])
+    [(layer, head, most)] = attention.strongest(score, 1)
+    strongest[kind], name = (layer, head), f"{layer}.{head}"
+    above = f"{(score > 0.5).sum()} of {score.numel()}"
+    numbers = f"{most:.2f}   {mean_score(kind, even):<9.2f}  {above}"
+    print(f"{kind:15}  {name:9}  {numbers}")
+packaged = [attention.induction_score(t.attentions, t.ids) for t in traces]
+difference = (torch.stack(packaged).mean(0) - scores["induction"]).abs().max()
+print(f"largest absolute difference from the package's: {difference:.1e}")
+assert difference < 1e-4
 
 # %%
-# Four scores for each head. Each is the share of its weight that it spends on one kind
-# of key, on average over the queries: the token before; the first token of the text;
-# earlier copies of the query's token; and the token after the earlier copy.
-weights = trace.attentions
-scores = {
-    "previous token": attention.previous_token_score(weights),
-    "first token": attention.first_token_score(weights),
-    "duplicate token": attention.duplicate_token_score(weights, ids),
-    "induction": attention.induction_score(weights, ids),
-}
-strongest = {}
-for name, score in scores.items():
-    [(layer, head, _)] = attention.strongest(score, 1)
-    strongest[name] = layer, head
-    best = f"layer {layer}, head {head}"
-    many = f"{int((score > 0.5).sum())} of {score.numel()} heads have more than a half"
-    print(f"{name:15} strongest: {best}, {score.max():.2f}; {many}")
-
-# %%
-# All heads at once. A row is a layer, a column a head, and the strongest is marked.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
-_, axes = plt.subplots(1, 4, figsize=(7.68, 4.2), sharey=True, layout="constrained")
-for ax, (name, score) in zip(axes, scores.items(), strict=True):
-    plots.heatmap(score, title=name, vmin=0, vmax=1, colorbar=False, ax=ax)
-    layer, head = strongest[name]
-    ax.plot(head + 0.5, layer + 0.5, "o", mfc="none", mec=plots.COLORS["minus"], ms=10)
-    ax.set(xlabel="head", ylabel="layer" if ax is axes[0] else "")
-plots.shared_colorbar(axes, "score")
-many = {name: int((score > 0.5).sum()) for name, score in scores.items()}
-plots.caption(
-    "Attention to the first token is common, the other patterns are rare. Each panel "
-    "scores every head from 0 to 1; the ring marks the strongest. Heads above 0.5, of "
-    f"{score.numel()}: " + ", ".join(f"{name} {n}" for name, n in many.items()) + ".",
-    alt="Four heatmaps of scores with a row per layer and a column per head. The one "
-    "for the first token is strong in most layers; the others have a few strong cells, "
-    f"the strongest for induction in layer {layer}, head {head}.",
-)
-plt.show()
-
-# %%
-# The strongest of each kind. A diagonal just below the main one is the token before; a
-# strong left edge, the first token; a diagonal that begins halfway down, the earlier
-# copy or the token after it.
 _, axes = plt.subplots(1, 4, figsize=(7.68, 2.5), sharey=True, layout="constrained")
 later = torch.ones(2 * n, 2 * n).triu(1).bool()  # the causal mask, left blank
-for ax, (name, (layer, head)) in zip(axes, strongest.items(), strict=True):
-    seen = weights[layer, head].masked_fill(later, torch.nan)
-    title = f"{name}\nlayer {layer}, head {head}"
-    plots.heatmap(seen, title=title, vmin=0, vmax=1, square=True, colorbar=False, ax=ax)
+for ax, (kind, (layer, head)) in zip(axes, strongest.items(), strict=True):
+    seen = traces[0].attentions[layer, head].masked_fill(later, torch.nan)
+    options = {"vmin": 0, "vmax": 1, "square": True, "colorbar": False}
+    plots.heatmap(seen, title=f"{kind}\nhead {layer}.{head}", **options, ax=ax)
     ax.set(xlabel="key", ylabel="query" if ax is axes[0] else "")
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "Each pattern is a line in the attention map. A previous-token head draws the "
-    "diagonal below the main one, a first-token head the left edge. The tokens repeat "
-    f"after {n}: from there, a duplicate-token head attends {n} positions back, an "
-    "induction head one position later.",
-    alt=f"Four lower triangles of attention weights over {2 * n} tokens: a diagonal; a "
-    "left edge; and twice a left edge that changes, halfway down, to a diagonal.",
+    "Each kind of head draws a line in its attention map. The strongest of each on "
+    f"the first sequence, whose second half starts at position {n}: there, the "
+    "duplicate-token head attends to the earlier copy, the induction head to the "
+    "position after it. Before that, both attend to the first token.",
+    alt="Four lower triangles of attention weights: a diagonal just below the main "
+    "one; a dark left edge; and twice a dark left edge that becomes a diagonal in the "
+    "lower half, one position further right for the induction head.",
 )
 plt.show()
 
 # %%
-# Every head on these tokens, to play with. Choose the strongest at induction, and
-# tokens well inside the second half: the key that they look at most is named. If the
-# head has the job, it is the one after the earlier copy, n - 1 = 19 places back. Then
-# choose from the first half: where does the head look with nothing to find?
+# Six heads of 270 have an induction score above 0.5; an even head has 0.03. More than
+# half have a first-token score above 0.5. In GPT-2 small, Wang et al. (2023) found a
+# previous-token head (``4.11``), duplicate-token heads (``0.1``, ``0.10``, ``3.0``) and
+# induction heads (``5.5``, ``6.9``). Without a repetition, these have nothing to match:
+top = [(layer, head) for layer, head, _ in attention.strongest(scores["induction"], 6)]
+for sentence in ("The dog chased the ball.", "The museum opens at nine on Mondays."):
+    sink = attention.first_token_score(lm.trace(sentence).attentions)
+    print("on the first token:", *(f"{sink[head]:.2f}" for head in top))
+# %%
+# On plain sentences, the six put 0.89 to 1.00 of their weight on the first token, their
+# sink. In this view, choose one of them and a token of the second half.
 from lmviz import views
 
-views.attention(weights, trace.tokens, title="Heads on repeated tokens")
+views.attention(traces[0].attentions, traces[0].tokens, title="Repeated tokens")
 
 # %%
-# Two mistakes: to take the first-token score for importance (nothing is important about
-# the first of random tokens), and to look for induction where nothing is repeated. On
-# an ordinary sentence, the induction head may do nothing but rest on the first token:
-layer, head = strongest["induction"]
-plain = lm.trace("The dog chased the ball because it was excited.").attentions
-rests = attention.first_token_score(plain[layer, head])
-print(f"layer {layer}, head {head}, on a sentence: {rests:.2f} on the first token")
-
-# %%
-# What is a high score? Compare a head that spreads its weight evenly. Its **entropy**,
-# the mean surprisal of a key drawn by its weights, is the highest there is: the
-# logarithm of the number of keys. That of a head that looks at one key alone is 0.
-even = torch.tril(torch.ones(2 * n, 2 * n))
-even = even / even.sum(-1, keepdim=True)
-for name, each in (("even", even), ("strongest at induction", weights[layer, head])):
-    entropy = attention.entropy(each[n:]).mean()
-    print(
-        f"{name:22} {attention.induction_score(each, ids):.3f}, "
-        f"entropy {entropy:.2f} nats"
-    )
-
-# %%
-# The check: the score by hand, the mean of a diagonal, n - 1 places back. Is it the
-# luck of these tokens? Others should name the same head, if it has the job.
-by_hand = weights[layer, head].diagonal(1 - n)[1:].mean()
-difference = float(abs(by_hand - scores["induction"].max()))
-print(f"by hand: {by_hand:.3f}, largest absolute difference: {difference:.1e}")
-assert difference < 1e-4
-
-again = torch.randperm(lm.tokenizer.get_vocab_size(), generator=generator)[:n].repeat(2)
-score = attention.induction_score(lm.trace(again).attentions, again)
-best = "layer {}, head {}".format(*attention.strongest(score, 1)[0])
-print(f"other tokens: {score[layer, head]:.2f}, strongest: {best}")
-
-# %%
-# **Takeaway.** In trained models some heads have a job, and a text made for the purpose
-# shows which; what an even head would score says how much is chance.
+# Copying: what the heads write
+# -----------------------------
+# A head adds :math:`c_i = \sum_j \alpha_{ij} v_j W_O` to the stream. With the divisor
+# :math:`r_i` of the final norm kept as in the run, this adds
 #
-# **Try it.** Repeat the tokens backwards, ``torch.cat([half, half.flip(0)])``, without
-# the check by hand (its diagonal is another one). Predict which scores survive.
+# .. math:: \Delta_i = (c_i \odot g / r_i)\, W_U
 #
-# **Sources.** Elhage et al., *A Mathematical Framework for Transformer Circuits*
-# (2021). Olsson et al., *In-context Learning and Induction Heads* (2022), section 2.
-# Wang et al., *Interpretability in the Wild* (ICLR 2023), on duplicate-token heads.
+# to the logits, where :math:`g` are the norm's weights. We compare the token to be
+# copied with the mean of the others in the sequence.
+model = transformer.extract(lm)
+gain = model.final_norm.weight
+q, raised = torch.arange(n, 2 * n - 1), []
+for ids in batch:
+    *states, last = transformer.stream(model, ids)
+    r = (last[q].square().mean(-1) + model.final_norm.eps).sqrt()
+    unembed = gain[:, None] * model.unembedding.weight[:, ids[:n]]
+    for block, x in zip(model.blocks, states, strict=True):
+        c = transformer.head_contributions(block.attention, x)[:, q]  # (H, T_q, d)
+        logits = c @ unembed / r[:, None]
+        copied = logits[:, q - n, q - n + 1]
+        raised.append((copied - (logits.sum(-1) - copied) / (n - 1)).mean(-1))
+raised = torch.stack(raised).unflatten(0, (len(batch), -1))  # (sequences, L, H)
+copying = raised.mean(0)
+print("head  induction  logit raised by  range over sequences")
+for layer, head, score in attention.strongest(scores["induction"], 9):
+    each = raised[:, layer, head]
+    numbers = f"{copying[layer, head]:<+15.2f}  {each.min():.2f} to {each.max():.2f}"
+    print(f"{layer}.{head}  {score:<9.2f}  {numbers}")
+rest = copying[scores["induction"] < 0.1]
+print(f"other heads: mean {rest.mean():+.2f}, standard deviation {rest.std():.2f}")
+
+# %%
+# Head 23.2 raises the copied token by 0.75 nats, 18.6 and 18.7 by 0.14 and 0.12: these
+# three of the six meet the full definition. The three heads of layer 17 match the
+# prefix, but their direct effect on the logit is about 0, and 24.4 *lowers* it (−0.42).
+# Only direct effects count here: a head can also act through later layers.
+#
+# Ablation
+# --------
+# *Zero ablation* replaces the output of a head by zeros, which later layers may never
+# have seen. *Mean ablation* replaces it by its average, here over 200 random tokens.
+# The controls are as many heads of the same layers with the lowest induction scores,
+# and the next ones.
+mean = attention.mean_head_outputs(lm, random_tokens(99, 200))
+
+
+def ablated(heads, attentions=False):
+    with attention.ablate_heads(lm, heads, replacement=mean), torch.no_grad():
+        out = lm.module(batch, output_attentions=attentions)
+    return torch.stack(list(map(halves, out.logits, batch))), out.attentions
+
+
+low = {layer: scores["induction"][layer].argsort().tolist() for layer, _ in top}
+sets = {"six induction heads": top, "of these, layer 17": top[1:4]}
+for name in ("six others", "six more"):
+    sets[name] = [(layer, low[layer].pop(0)) for layer, _ in top]
+print("ablated              first half  second half  range (nats)")
+for name, heads in sets.items():
+    first, second = ablated(heads)[0].T
+    numbers = f"{first.mean():<10.2f}  {second.mean():<11.2f}"
+    print(f"{name:19}  {numbers}  {second.min():.2f} to {second.max():.2f}")
+
+# %%
+# Without the six, the surprisal of the second half is 11.50 nats, no better than a
+# uniform guess. The controls cost less than half a nat. Without the three of layer 17
+# it is 5.29: they write no answer, but later heads depend on them.
+#
+# Composition: which head prepares the keys?
+# ------------------------------------------
+# We ablate the strongest previous-token head before layer 17, which is 16.0, and
+# measure the induction scores. The controls are the 8 others of its layer, and the 7
+# next strongest previous-token heads.
+by_score = attention.strongest(scores["previous token"][:17], 8)
+previous = [(layer, head) for layer, head, _ in by_score]
+sets = {"16.0": previous[:1], "8 others": [(16, head) for head in range(1, 9)]}
+sets |= {"7 others": previous[1:]}
+print("ablated ", *(f"{layer}.{head}" for layer, head in top), "nats", sep="  ")
+for name, heads in sets.items():
+    parts, attentions = ablated(heads, attentions=True)
+    score = mean_score("induction", torch.stack(attentions, 1))
+    cells = [f"{score[head]:.2f}" for head in top]
+    print(f"{name:8}", *cells, f"{parts[:, 1].mean():.2f}", sep="  ")
+
+# %%
+# One head carries the mechanism: without 16.0, the scores of layer 17 fall to 0.04 or
+# less, that of 18.6 from 0.86 to 0.32, and the surprisal rises to 8.96 nats. Eight or
+# seven other heads change little, although the seven attend to the previous token too.
+# :doc:`Lesson 4.9 </lessons/04_attention/09_qk_and_ov_circuits>` finds the same pairs
+# in the weights.
+#
+# Summary
+# -------
+# - An induction head matches the prefix and copies: measure its attention to the token
+#   after the earlier copy, and the rise of that token's logit.
+# - In SmolLM2, induction heads read what head 16.0 wrote about the previous token.
+#
+# Exercises
+# ---------
+# Repeat the tokens backwards, ``torch.cat([half, half.flip(0)])``. Does induction help?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    No. The token after the earlier copy is now the one that was read last, not the
+#    next one. The heads still attend to it, but copying it doesn't help the prediction.
+#
+# Further reading
+# ---------------
+# - Elhage et al., *A Mathematical Framework for Transformer Circuits* (2021).
+# - Olsson et al., *In-context Learning and Induction Heads* (2022).
+# - Wang, Variengien, Conmy, Shlegeris and Steinhardt, *Interpretability in the Wild: a
+#   Circuit for Indirect Object Identification in GPT-2 small* (ICLR 2023).
