@@ -1,6 +1,7 @@
 """Chapter 4: tokens attend to each other."""
 
 from ._ablation import ablate_heads, head_effects, mean_head_outputs
+from ._circuits import composition_score, copying_score, ov_circuit, qk_circuit
 from ._head_scores import (
     PATTERNS,
     duplicate_token_score,
@@ -27,6 +28,8 @@ __all__ = [
     "attend",
     "attention_weights",
     "causal_mask",
+    "composition_score",
+    "copying_score",
     "duplicate_token_score",
     "entropy",
     "first_token_score",
@@ -34,7 +37,9 @@ __all__ = [
     "induction_score",
     "join_heads",
     "mean_head_outputs",
+    "ov_circuit",
     "previous_token_score",
+    "qk_circuit",
     "rollout",
     "scores",
     "share_heads",
