@@ -164,7 +164,7 @@ for i in (0, largest):
 # earlier tokens, each with a *weight* that says how well its key matches the token's
 # query (:doc:`lesson 3.1 </lessons/03_positions/01_why_positions>` computes this in ten
 # lines). The first token gets 0.51 of all weight: it is an *attention sink* (Xiao et
-# al., 2023; :doc:`lesson 4.8 </lessons/04_attention/08_induction_heads>`).
+# al., 2023; :doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`).
 #
 # We change the first token's vector in state 12, and let the remaining blocks run. Does
 # a change matter through the key or through the value? We *patch* them separately: one

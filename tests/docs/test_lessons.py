@@ -25,6 +25,7 @@ REBUILD = {
     "04_attention/03_multi_head_attention",
     "04_attention/04_attention_maps",
     "04_attention/05_all_heads",
+    "04_attention/07_attention_sinks",
     "04_attention/08_induction_heads",
     "04_attention/10_coreference",
     "04_attention/11_attention_is_not_explanation",
