@@ -236,19 +236,34 @@ MISTAKES = [
         "square root of the width",
     ),
     ("04", 3, lambda d, a, b: d**0.5, "only for entries of variance 1"),
-    ("04", 5, lambda w: w.diag(), "in the denominator"),
-    ("04", 7, lambda n: attention.causal_mask(n).T, "later keys"),
-    ("04", 8, lambda n, k, w, layers: list(range(k, min(n, k + w))), "one layer"),
-    ("04", 10, lambda d, h, kv, dh: 4 * d * h * dh, "fewer heads"),
-    ("04", 12, 0.15, "the logarithm"),
-    ("04", 13, lambda w: w.diagonal(-1).sum() / len(w), "do not count it"),
+    ("04", 5, lambda s, beta: s.var(correction=0), "not over equal keys"),
     (
         "04",
-        14,
-        lambda x, y, q, k, v: attention.attend(x @ q, x @ k, x @ v),
-        "self-attention",
+        7,
+        lambda n: attention.causal_mask(max(n)).expand(len(n), -1, -1),
+        "padding",
     ),
-    ("04", 15, lambda s: s.softmax(0), "sum to one"),
+    ("04", 8, lambda n, k, w, layers: list(range(k, min(n, k + w))), "one layer"),
+    (
+        "04",
+        9,
+        lambda w, order: w.unflatten(0, (4, -1))[torch.tensor(order).argsort()].flatten(
+            0, 1
+        ),
+        "the inverse order",
+    ),
+    ("04", 10, lambda d, h, kv, dh: 4 * d * h * dh, "fewer heads"),
+    ("04", 12, 0.15, "the logarithm"),
+    (
+        "04",
+        13,
+        lambda w: (
+            (w * (torch.arange(len(w))[:, None] - torch.arange(len(w)))).sum() / len(w)
+        ),
+        "leave out the first row",
+    ),
+    ("04", 14, lambda s, t: s * s + t * t + t * s, "are masked"),
+    ("04", 15, lambda n, total: torch.tensor(total).logit(), "a single key"),
     (
         "04",
         16,
@@ -259,33 +274,48 @@ MISTAKES = [
     ("04", 18, 6, "has not read"),
     ("04", 20, lambda n: 1 - 0.5**n, "the identity"),
     ("04", 21, 56, "the chosen one"),
-    ("04", 22, lambda a, b, c: (c - b) / (a - b), "remains"),
+    ("04", 22, 75, "one at a time"),
     ("05", 1, 2.0, "a difference of logits"),
     ("05", 4, lambda z, p: p * z.max(), "difference of logits"),
     (
         "05",
         6,
-        lambda z, ids, t: z.index_copy(0, ids.unique(), z[ids.unique()] / t),
-        "gets more likely",
+        lambda z, ids, a: z.index_add(
+            0, ids.unique(), -a * torch.ones(len(ids.unique()))
+        ),
+        "each occurrence counts",
     ),
     ("05", 7, lambda text, stops: text.split(stops[0])[0], "the earliest"),
-    ("05", 8, lambda n, h, d, t, b: n * h * d * t * b, "keys *and* values"),
-    ("05", 11, 6.9078, "exponential"),
+    ("05", 8, lambda m, b, n, h, d: m // (2 * b * n * h * d), "keys *and* values"),
+    ("05", 11, 5000.5, "surprisals first"),
+    (
+        "05",
+        12,
+        lambda z, ids, n: (-z.log_softmax(-1).gather(1, ids[:, None]).sum() / n).exp(),
+        "predicts token i + 1",
+    ),
     ("05", 13, lambda n, w, s: [i % w for i in range(1, n)], "do not overlap"),
     ("05", 14, 2.585, "bits"),
     ("05", 15, lambda p, x: -(p * x.log_softmax(-1)).sum(), "cross-entropy"),
     (
         "05",
         17,
-        lambda z, t: z.softmax(-1) - torch.nn.functional.one_hot(t, z.shape[1]),
-        "a mean over the positions",
+        lambda z, t, tau: (
+            ((z / tau).softmax(-1) - torch.nn.functional.one_hot(t, z.shape[1]))
+            / len(t)
+        ),
+        "chain rule",
     ),
     ("05", 19, lambda n, d, v, c: _gpt2(n, d, v, c) + v * d, "counted once"),
     (
         "05",
         21,
-        lambda x, g, u, a, b: (
-            torch.nn.functional.rms_norm(x, g.shape, g, 0.0) @ (u[:, a] - u[:, b])
+        lambda x, g, b, u, i, j: torch.cat(
+            [
+                torch.nn.functional.layer_norm(x, g.shape, g, None, 0.0)
+                @ (u[:, i] - u[:, j]),
+                (b @ (u[:, i] - u[:, j]))[None],
+            ]
         ),
         "the divisor of the whole sum",
     ),
