@@ -15,6 +15,7 @@ from ._forward import (
     logits,
     stream,
 )
+from ._patching import patch_stream
 
 __all__ = [
     "Heads",
@@ -29,6 +30,7 @@ __all__ = [
     "heads",
     "logit_attribution",
     "logits",
+    "patch_stream",
     "stream",
     "stream_contributions",
     "token_table",
