@@ -58,7 +58,6 @@ import lmviz
 from lmviz import attention
 
 lm = lmviz.load("smollm2")
-torch.set_grad_enabled(False)
 capitals = {"France": "Paris", "Germany": "Berlin", "Japan": "Tokyo"}
 capitals |= {"Greece": "Athens", "England": "London", "Hungary": "Budapest"}
 capitals |= {"Chile": "Santiago", "Korea": "Seoul"}
