@@ -1,135 +1,279 @@
 """
-Temperature, top-k, top-p: three dials on one distribution
-==========================================================
+Temperature, top-k, top-p and min-p
+===================================
 
-The model answers with a number for every token. How daring the text becomes is
-decided afterwards, by a few lines of arithmetic that anyone can set. What does each
-dial do to the same answer, and which setting does nothing?
+A model returns a distribution over the next token. Before a token is drawn from it,
+most programs change it. What do temperature, top-k, top-p and min-p do to the
+distribution? At the end of this lesson you can write each of them in a few lines, and
+say how many tokens it leaves and why their order matters.
 """
 
 # %%
-# One question, one set of logits. All that follows works on these numbers and needs no
-# model.
-import lmviz
+# Temperature: odds to the power 1/T
+# ----------------------------------
+# Suppose that five tokens have the odds 8 : 4 : 2 : 1 : 1. The **temperature**
+# :math:`T` divides the logits :math:`z` before the softmax. Since
+# :math:`e^{z/T} = (e^z)^{1/T}`, this raises the odds to the power :math:`1/T`:
+#
+# .. math:: p_i(T) = \frac{e^{z_i/T}}{\sum_j e^{z_j/T}}
+#    = \frac{p_i^{1/T}}{\sum_j p_j^{1/T}} .
+import torch
+
+odds = torch.tensor([8.0, 4.0, 2.0, 1.0, 1.0], dtype=torch.double)
+logits = odds.log()
+print("T     probabilities")
+for t in (0.1, 0.5, 1.0, 2.0, 100.0):
+    print(f"{t:<5g}", *(f"{p:.3f}" for p in (logits / t).softmax(-1)))
+
+# %%
+# At :math:`T = 1/2` the odds are squared, :math:`64 : 16 : 4 : 1 : 1`, and the first
+# token rises from 0.500 to 0.744. At :math:`T = 2` their roots are taken, and it falls
+# to 0.343. The order of the tokens never changes, and :math:`T = 1` changes nothing. As
+# :math:`T \to 0`, the most likely token gets all the probability: this is *greedy*
+# decoding. :math:`T = 0` would divide by zero, so our package refuses it. As
+# :math:`T \to \infty`, all tokens become equally likely.
 from lmviz import prediction
+
+try:
+    prediction.probabilities(logits, temperature=0)
+except ValueError as error:
+    print(error)
+
+# %%
+# Four ways to cut the tail
+# -------------------------
+# The other methods remove unlikely tokens. They set logits to minus infinity, so that
+# the softmax gives these tokens zero, and shares their probability among the others in
+# proportion. They differ in the set :math:`S` that they keep:
+#
+# .. math::
+#    \begin{split}
+#    \text{top-}k &: \text{the } k \text{ most likely tokens}; \\
+#    \text{top-}p &: \text{the smallest set of most likely tokens with }
+#    \textstyle\sum_{i \in S} p_i \ge p; \\
+#    \text{min-}p &: \{\, i : p_i \ge p \cdot \textstyle\max_j p_j \,\} .
+#    \end{split}
+#
+# **Top-k** (Fan et al., 2018) fixes the number of tokens. **Top-p**, or nucleus
+# sampling (Holtzman et al., 2020), fixes their total probability: it adds up from the
+# most likely token down, and includes the token that crosses :math:`p`. **Min-p**
+# (Nguyen et al., 2025) fixes the lowest probability, relative to the highest.
+#
+# **Typical sampling** (Meister et al., 2023) starts from another idea. The surprisal of
+# a token, :math:`-\ln p_i`, is on average the entropy
+# :math:`H = -\sum_j p_j \ln p_j`. The authors argue that people choose words close to
+# this average. So tokens are sorted by :math:`|{-\ln p_i} - H|`, and kept until their
+# probabilities reach :math:`p`. The most likely token may be cut.
+
+
+def keep_until(logits, order, p):
+    """Keep tokens in the given order until their probabilities reach p."""
+    probs = logits.softmax(-1)[order]
+    cut = probs.cumsum(-1) - probs >= p  # those before it have reached p
+    return logits.index_fill(-1, order[cut], -torch.inf)
+
+
+def top_k(logits, k):
+    return logits.masked_fill(logits < logits.topk(k).values[-1], -torch.inf)
+
+
+def top_p(logits, p):
+    return keep_until(logits, logits.argsort(descending=True), p)
+
+
+def min_p(logits, p):
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs < p * probs.max(), -torch.inf)
+
+
+def typical(logits, p):
+    surprisal = -logits.log_softmax(-1)
+    entropy = (logits.softmax(-1) * surprisal).sum()
+    return keep_until(logits, (surprisal - entropy).abs().argsort(), p)
+
+
+probs = torch.tensor([0.42, 0.23, 0.15, 0.10, 0.06, 0.04], dtype=torch.double)
+rows = {"probability": probs, "surprisal": -probs.log(), "sum": probs.cumsum(0)}
+rows["top-k, k = 2"] = top_k(probs.log(), 2).softmax(-1)
+rows["top-p, p = 0.75"] = top_p(probs.log(), 0.75).softmax(-1)
+rows["min-p, p = 0.2"] = min_p(probs.log(), 0.2).softmax(-1)
+rows["typical, p = 0.3"] = typical(probs.log(), 0.3).softmax(-1)
+print("method            A      B      C      D      E      F")
+for name, row in rows.items():
+    print(f"{name:16}", *(f"{value:.3f}" for value in row), sep="  ")
+print(f"min-p threshold {0.2 * probs.max():.3f}, entropy {-probs @ probs.log():.3f}")
+
+# %%
+# With :math:`p = 0.75`, top-p keeps three tokens: the sum is 0.650 after the
+# second and 0.800 after the third. Min-p keeps the four tokens above 0.084. The entropy
+# is 1.515 nats, and the surprisal of B is closest to it, so typical sampling keeps B
+# and C. It cuts A, which is the most likely token but more predictable than average.
+#
+# The same on SmolLM2, and in transformers
+# ----------------------------------------
+# We compare our four functions and the package's with the classes of the library
+# ``transformers``, on SmolLM2's logits in double precision.
+import lmviz
+import transformers
 
 lm = lmviz.load()
 text = "My favourite thing to eat for breakfast is"
 trace = lm.trace(text)
-logits = trace.logits[-1]
-chances = prediction.probabilities(logits)
-top = chances.topk(8)
-for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
-    print(f"{token:12} {p:.3f}")
+logits = trace.logits[-1].double()
+methods = {
+    "TopK": (50, top_k, prediction.top_k_filter),
+    "TopP": (0.9, top_p, prediction.top_p_filter),
+    "MinP": (0.1, min_p, prediction.min_p_filter),
+    "Typical": (0.5, typical, prediction.typical_filter),
+    "Temperature": (0.7, torch.div, torch.div),
+}
+for name, (setting, function, package) in methods.items():
+    ours = function(logits, setting)
+    assert torch.equal(ours, package(logits, setting))
+    real = getattr(transformers, f"{name}LogitsWarper")(setting)(None, logits[None])[0]
+    kept = real.isfinite()
+    assert torch.equal(ours.isfinite(), kept)
+    difference = float((ours[kept] - real[kept]).abs().max())
+    print(f"{name}, {kept.sum():,} kept, largest absolute difference: {difference:.1e}")
+    assert difference < 1e-4
 
 # %%
-# **Temperature** divides the logits before the softmax. Below one, the differences grow
-# and the likely get likelier; above one they shrink, and all get more alike. At exactly
-# one nothing happens, whatever has been written about "a bit of creativity". The order
-# of the tokens never changes.
-import torch
-
-for t in (0.1, 0.5, 1.0, 1.5, 3.0):
-    p = prediction.probabilities(logits, temperature=t)
-    entropy = torch.special.entr(p).sum()
-    print(f"T = {t}: the likeliest {p.max():.3f}, entropy {entropy:5.2f} nats")
-same = torch.equal(prediction.probabilities(logits, temperature=1.0), chances)
-print("T = 1 changes nothing:", same)
-assert same
-
-# %%
-# **Top-k** keeps the k likeliest tokens and rules out all others. **Top-p** keeps as
-# many as it takes to hold the share p. Both work on the logits, by setting what is
-# ruled out to minus infinity, so that the softmax shares its probability among the
-# rest.
-dials = {
-    "as it is": logits,
+# The same tokens are kept. The figure shows the eight most likely tokens under each
+# method, and the tail: all others together.
+top = logits.softmax(-1).topk(8).indices
+panels = {
+    "unchanged": logits,
     "T = 0.5": logits / 0.5,
     "T = 2": logits / 2,
-    "top-k, k = 3": prediction.top_k_filter(logits, 3),
-    "top-p, p = 0.5": prediction.top_p_filter(logits, 0.5),
+    "top-k, k = 3": top_k(logits, 3),
+    "top-p, p = 0.5": top_p(logits, 0.5),
+    "min-p, p = 0.3": min_p(logits, 0.3),
 }
+for name, changed in panels.items():
+    p = changed.softmax(-1)
+    print(f"{name:14}  most likely {p.max():.3f}, tail {1 - p[top].sum():.3f}")
 
 # %%
-# The same eight tokens under each dial, and the tail: all the others together.
 import matplotlib.pyplot as plt
 from lmviz import plots
 
 _, axes = plt.subplots(2, 3, figsize=(7.68, 5), sharey=True, layout="constrained")
-axes = axes.flat
-axes[5].remove()
-for ax, (name, changed) in zip(axes, dials.items(), strict=False):
-    p = prediction.probabilities(changed)[top.indices]
-    plots.token_bars(lm.tokens(top.indices), p, title=name, ax=ax)
+for ax, (name, changed) in zip(axes.flat, panels.items(), strict=True):
+    p = changed.softmax(-1)[top]
+    plots.token_bars(lm.tokens(top), p, title=name, ax=ax)
     ax.set(ylabel="", xlabel="", xlim=(0, 1.2))
+    ax.yaxis.set_inverted(True)
 plots.caption(
-    "Temperature changes every probability; top-k and top-p cut off the tail. At "
-    "T = 0.5 the most likely tokens gain; at T = 2 the tail gets nearly everything. "
-    "With k = 3, three tokens share all the probability.",
-    alt="Five panels of bars for the same eight tokens and all others. The bar of all "
-    "others is long in the unchanged distribution, longest at T = 2, short at T = 0.5 "
-    "and with top-p, and zero with top-k.",
+    "Temperature changes every probability; the other methods cut the tail. At T = 0.5 "
+    "the most likely tokens gain; at T = 2 the tail has nearly everything. Top-k and "
+    "min-p share all the probability among a few tokens.",
+    alt="Six panels of bars for the same eight tokens and all others. The bar of all "
+    "others is long in the unchanged distribution, longest at T = 2, shorter at "
+    "T = 0.5 and with top-p, and zero or nearly so with top-k and min-p.",
 )
 plt.show()
 
 # %%
-# Why two ways to cut? Because distributions differ. Where the model is sure, k tokens
-# are too many, and where anything may come, they are too few. Top-p follows the
-# distribution: here is how many tokens it keeps after different texts.
-for text in (
-    "The capital of France is",
-    "Once upon a time there was a",
-    "My favourite thing to eat for breakfast is",
-    "Monday, Tuesday, Wednesday,",
-):
-    kept = prediction.top_p_filter(lm.trace(text).logits[-1], 0.9).isfinite().sum()
-    print(f"p = 0.9 keeps {int(kept):5} tokens after {text!r}")
-
-# %%
-# Interactive version, at any token of the text. Draw a hundred tokens: the upright
-# lines, which count them, approach the ends of the bars.
+# The tail has 0.594 of the probability, 0.112 at :math:`T = 0.5`, and 0.953 at
+# :math:`T = 2`: a flat distribution over 49,152 tokens is nearly all tail.
+#
+# In the interactive version you can set temperature, top-k and top-p at any token.
 from lmviz import views
 
-title = "Temperature, top-k and top-p"
-views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title=title)
+views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Sampling")
 
 # %%
-# A mistake that changes texts without anybody noticing: to turn the dials in another
-# order. A temperature above one, put before top-p, flattens the distribution first, so
-# that more tokens are needed to hold the share; after it, the choice is made already.
-# Libraries differ in this, and the same settings then mean different things.
-hot = prediction.top_p_filter(logits / 2, 0.9).isfinite().sum()
-cold = (prediction.top_p_filter(logits, 0.9) / 2).isfinite().sum()
-print(f"T = 2, then p = 0.9: {int(hot):6} tokens can be drawn")
-print(f"p = 0.9, then T = 2: {int(cold):6} tokens can be drawn")
+# How many tokens remain
+# ----------------------
+# Distributions differ. After some texts one token is nearly certain, after others
+# hundreds are plausible. The table shows how many tokens each method keeps after six
+# texts, and how much probability is outside the 50 most likely tokens. The library
+# ``transformers`` samples from these 50 unless told otherwise.
+texts = ["The capital of France is", "Once upon a time there was a", text]
+texts += [
+    "Monday, Tuesday, Wednesday,",
+    "Water boils at a temperature of",
+    "She said that",
+]
+following = {t: lm.trace(t, keep="logits").logits[-1].double() for t in texts}
+print("outside 50  top-p 0.9  min-p 0.1  typical 0.9  typical 0.2  text")
+for t, z in following.items():
+    outside = 1 - top_k(z, 50).isfinite().double() @ z.softmax(-1)
+    cells = top_p(z, 0.9), min_p(z, 0.1), typical(z, 0.9), typical(z, 0.2)
+    numbers = (f"{cell.isfinite().sum():<9}" for cell in cells)
+    print(f"{outside:<10.3f}", *numbers, t, sep="  ")
 
 # %%
-# The check: ``transformers`` has a class for each dial. Ours must give the same logits,
-# all but the infinite ones to the last digit.
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
-pairs = {
-    "T = 0.7": (logits / 0.7, TemperatureLogitsWarper(0.7)),
-    "k = 50": (prediction.top_k_filter(logits, 50), TopKLogitsWarper(50)),
-    "p = 0.9": (prediction.top_p_filter(logits, 0.9), TopPLogitsWarper(0.9)),
-}
-for name, (ours, warper) in pairs.items():
-    theirs = warper(None, logits[None])[0]
-    same = torch.equal(ours.isfinite(), theirs.isfinite())
-    kept = ours.isfinite()
-    difference = float((ours[kept] - theirs[kept]).abs().max())
-    print(f"{name}: the same tokens kept: {same}, ", end="")
-    print(f"largest absolute difference: {difference:.1e}")
-    assert same
-    assert difference < 1e-4
-
-# %%
-# **Takeaway.** Temperature reshapes the whole distribution, top-k and top-p cut its
-# tail; none of them adds anything that the model did not say.
+# Top-p adapts: 0.9 keeps 3 tokens after the weekdays and 660 after “She said that”.
+# Min-p adapts, too, within a narrower range, from 1 to 18. Typical sampling with 0.9
+# keeps as many tokens as top-p in all six texts, since the least typical tokens are
+# those of the tail. With 0.2 the methods differ. A fixed :math:`k` doesn't adapt: 50
+# tokens are too many after the weekdays, and leave out 0.337 of the probability after
+# “Once upon a time there was a”.
 #
-# **Try it.** Set the temperature to 0.01. Predict how many tokens still have a chance,
-# and which.
+# The order matters
+# -----------------
+# If :math:`T > 1` comes before top-p, it flattens the distribution first, so that more
+# tokens are needed to reach :math:`p`. If it comes after, the set is already chosen.
+# We try both on paper, and on the six texts, with min-p for comparison.
+small = odds.log()
+late, early = top_p(small, 0.7) / 2, top_p(small / 2, 0.7)
+print(f"on paper: {early.isfinite().sum()} with T first, {late.isfinite().sum()} last")
+print("T, then top-p  top-p, then T  T, then min-p  min-p, then T  text")
+for t, z in following.items():
+    found = top_p(z / 2, 0.9), top_p(z, 0.9), min_p(z / 2, 0.1), min_p(z, 0.1)
+    print(*(f"{kept.isfinite().sum():<13}" for kept in found), t, sep="  ")
+
+# %%
+# On paper, three tokens are kept instead of two. After the text about breakfast, 13,146
+# tokens remain if the temperature comes first, and 275 if it comes last. So the same
+# settings mean different things in different programs. ``transformers`` applies
+# temperature, top-k, top-p, min-p and typical sampling in this order, and so does our
+# ``prediction.sampler``; llama.cpp applies the temperature last by default. Min-p is
+# less sensitive (87 tokens instead of 13), since it compares each token with the most
+# likely one alone.
 #
-# **Sources.** Fan, Lewis and Dauphin, *Hierarchical Neural Story Generation* (ACL
-# 2018), section 5.4, for top-k. Holtzman, Buys, Du, Forbes and Choi, *The Curious Case
-# of Neural Text Degeneration* (ICLR 2020), section 3.1, for top-p.
+# Draw and count
+# --------------
+# The test of a sampler is to draw many tokens. The standard error of a frequency from
+# :math:`n` draws is :math:`\sqrt{p(1-p)/n}`. We draw 10,000 of the five tokens, with
+# :math:`T = 2` and :math:`p = 0.7`.
+choose = prediction.sampler(temperature=2.0, top_p=0.7, seed=0)
+draws = torch.tensor([choose(small) for _ in range(10_000)])
+expected = early.softmax(-1)
+frequencies = draws.bincount(minlength=5) / len(draws)
+error = (expected * (1 - expected) / len(draws)).sqrt()
+print("token  probability  frequency")
+for token, p, frequency in zip("ABCDE", expected, frequencies, strict=True):
+    print(f"{token:5}  {p:<11.3f}  {frequency:.2f}")
+assert ((frequencies - expected).abs() <= 5 * error).all()
+
+# %%
+# Every frequency is within five standard errors of its probability, and the third token
+# is drawn, so the sampler applies the temperature first.
+#
+# Summary
+# -------
+# - Temperature raises odds to the power :math:`1/T`: 0 is greedy, 1 changes nothing.
+# - Top-k, top-p and min-p cut the tail: they fix the number of tokens, their total
+#   probability, or the lowest one relative to the highest.
+# - The order of temperature and top-p matters, and libraries differ.
+#
+# Exercises
+# ---------
+# Which min-p keeps the same tokens after :math:`T = 2` as :math:`0.01` before it?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    The ratio of two probabilities becomes its square root, so :math:`0.1` does.
+#
+# Further reading
+# ---------------
+# - Fan, Lewis and Dauphin, *Hierarchical Neural Story Generation* (ACL 2018), section
+#   5.4, on top-k.
+# - Holtzman, Buys, Du, Forbes and Choi, *The Curious Case of Neural Text Degeneration*
+#   (ICLR 2020), on top-p.
+# - Meister, Pimentel, Wiher and Cotterell, *Locally Typical Sampling* (TACL 2023).
+# - Nguyen et al., *Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
+#   Outputs* (ICLR 2025).
