@@ -29,6 +29,7 @@ REBUILD = {
     "04_attention/08_induction_heads",
     "04_attention/10_coreference",
     "04_attention/11_attention_is_not_explanation",
+    "04_attention/12_heads_with_known_answers",
     "04_attention/13_in_context_retrieval",
     "05_prediction/01_logits",
     "05_prediction/02_sampling",
