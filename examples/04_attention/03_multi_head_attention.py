@@ -23,12 +23,15 @@ def attend(query, key, value):
     return (query @ key.T / key.shape[-1] ** 0.5).softmax(-1) @ value
 
 
-torch.set_printoptions(precision=2)
+def show(x):
+    return " ".join(f"{number:.2f}" for number in x.flatten().tolist())
+
+
 key = torch.tensor([[4.0, 0.0], [0.0, 4.0]])  # of the subject, of the object
 swapped = torch.eye(2).flip(0)
 for words, value in (("dog, cat", torch.eye(2)), ("cat, dog", swapped)):
-    print(f"{words}: one query", attend(torch.ones(1, 2), key, value).flatten())
-    print(f"{words}: two queries", attend(torch.eye(2), key, value).flatten())
+    print(f"{words}: one query", show(attend(torch.ones(1, 2), key, value)))
+    print(f"{words}: two queries", show(attend(torch.eye(2), key, value)))
 
 # %%
 # The one query gets (0.50, 0.50) from “dog chases cat” and from “cat chases dog”: the

@@ -106,7 +106,7 @@ options = {"annot": [lm.tokens(best.indices[s]) for s in rows], "vmin": 0, "vmax
 plots.heatmap(best.values[rows], title=title, ax=ax, **labels, **names, **options)
 plots.caption(
     "Paris is the top token only in the last state. Each cell is the top token of the "
-    "lens at one state and position. Most middle states predict punctuation.",
+    "lens at one state and position. Last column: mostly a space or a full stop.",
     alt="A heatmap with a column for each of five tokens, and a row for every few "
     "states, state 30 at the top. “␣Paris” is in the top right cell only. In the "
     "bottom row, four tokens name themselves; ␣France has <filename>.",
@@ -119,7 +119,7 @@ plt.show()
 # only in state 30. Its rank changes earlier: 2,005 to 5,012 up to state 23, then 396 at
 # state 24, 34 at 27, and 3 at 29.
 #
-# # Point at a cell of the interactive version to see its most likely tokens.
+# Point at a cell of the interactive version to see its most likely tokens.
 from lmviz import views
 
 views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
