@@ -101,8 +101,7 @@ def copying_score(left, right) -> torch.Tensor:
 
     References
     ----------
-    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021, section
-    "Copying / Primarily Skip-Trigram Models".
+    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021.
 
     Examples
     --------
@@ -150,8 +149,7 @@ def composition_score(first, second) -> torch.Tensor:
 
     References
     ----------
-    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021, section
-    "Two-Layer Attention-Only Transformers".
+    Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021.
 
     Examples
     --------

@@ -27,6 +27,7 @@ REBUILD = {
     "04_attention/05_all_heads",
     "04_attention/07_attention_sinks",
     "04_attention/08_induction_heads",
+    "04_attention/09_qk_and_ov_circuits",
     "04_attention/10_coreference",
     "04_attention/11_attention_is_not_explanation",
     "04_attention/12_heads_with_known_answers",
