@@ -36,6 +36,7 @@ REBUILD = {
     "05_prediction/02_sampling",
     "05_prediction/03_generation",
     "05_prediction/04_kv_cache",
+    "05_prediction/05_beam_search",
     "05_prediction/11_logit_lens",
     "05_prediction/06_perplexity",
     "05_prediction/09_whole_model",
