@@ -126,8 +126,8 @@ plt.show()
 #
 # The count also gives the cost. For each token, each entry of a matrix takes part in a
 # multiplication and an addition, about :math:`2N` operations (FLOPs), plus the scores
-# and averages of attention, which grow with the length (Kaplan et al., 2020). We
-# compare:
+# and averages of attention, which grow with the length (Kaplan et al., 2020). A
+# comparison:
 from torch.utils.flop_counter import FlopCounterMode
 
 n_tokens = 64
@@ -140,8 +140,8 @@ print(
 
 # %%
 # SmolLM2 needs 273.4 million operations per token in a text of 64 tokens, close to
-# :math:`2N`, 269.0 million. Training costs about :math:`6N` per token, since computing
-# the gradients takes twice as long as the prediction.
+# :math:`2N`, 269.0 million. Training takes about :math:`6N` per token, as the gradients
+# need twice as many operations as the prediction.
 #
 # Removing one kind of component
 # ------------------------------

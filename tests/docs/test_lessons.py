@@ -39,6 +39,7 @@ REBUILD = {
     "05_prediction/05_beam_search",
     "05_prediction/11_logit_lens",
     "05_prediction/06_perplexity",
+    "05_prediction/08_training",
     "05_prediction/09_whole_model",
     "05_prediction/07_calibration",
     "05_prediction/12_direct_logit_attribution",
