@@ -158,7 +158,13 @@ def bits_per_byte(surprisals, text) -> float:
     Returns
     -------
     float
-        Comparable between models with different tokenizers.
+        Comparable between models with different tokenizers. It is an upper bound for
+        the text, whose probability is the sum over all its tokenizations.
+
+    References
+    ----------
+    Cao and Rimell, "You should evaluate your language model on marginal likelihood
+    over tokenisations", EMNLP 2021.
 
     Examples
     --------

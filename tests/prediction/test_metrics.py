@@ -154,6 +154,26 @@ def test_each_token_but_the_first_window_has_the_overlap_as_context(toy):
     assert torch.allclose(nats[7:14], expected, atol=1e-5)
 
 
+def test_each_surprisal_is_that_in_its_window(toy):
+    """Token by token, each from a pass of its own."""
+    window, stride, n = 12, 5, 41
+    ids = torch.randint(78, (n,), generator=torch.Generator().manual_seed(1))
+    nats = prediction.text_surprisal(toy, ids, window=window, stride=stride)
+    for t in range(1, n):
+        # The first window that holds token t.
+        start = max(0, -(-(t + 1 - window) // stride)) * stride
+        logits = toy.trace(ids[start:t], keep="logits").logits[-1]
+        expected = -logits.log_softmax(-1)[ids[t]]
+        assert nats[t - 1].item() == pytest.approx(expected.item(), abs=1e-4)
+
+
+def test_one_window_for_the_whole_text_gives_its_surprisal(toy):
+    ids = torch.randint(78, (30,), generator=torch.Generator().manual_seed(2))
+    expected = prediction.surprisal(toy.trace(ids).logits, ids)
+    nats = prediction.text_surprisal(toy, ids, window=30, stride=1)
+    assert torch.allclose(nats, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
