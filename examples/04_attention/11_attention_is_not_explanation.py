@@ -41,7 +41,7 @@ for name, part in parts.items():
 #
 # The effect of a head
 # --------------------
-# To **ablate** a head is to replace its output. The effect of head :math:`h` on the
+# The **ablation** of a head replaces its output. The effect of head :math:`h` on the
 # answer :math:`a` after the text :math:`t` is the change of its log-probability,
 #
 # .. math::

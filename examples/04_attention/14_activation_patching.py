@@ -1,143 +1,297 @@
-"""
-How a head knows whose
-======================
+r"""
+Activation patching: where the model stores which fact belongs to whom
+======================================================================
 
-"Anna has a red ball. Tom has a blue kite. Tom still has his …": some heads look at
-*blue*, and hardly at *red*. But nothing about the word *blue* says that it is Tom's.
-How can they know?
+“Anna has a red ball. Tom has a blue kite. Tom still has his …”: nothing about the word
+*blue* says that it is Tom's. Where in the model is that stored, and how does it get to
+the last word? After this lesson you can patch states and heads, and trace a fact
+through the toy and through SmolLM2.
 """
+
 
 # %%
-# A head compares a query, made at the last word, with keys, made at the words before.
-# If it tells the colours apart by their owners, the vectors at *red* and *blue* must
-# carry names by then. (And the last word one, unless *his* says enough.) To see where
-# names travel, give every story a **twin**, in which the owners have changed places and
-# all else is the same; so its answer is the other colour.
+# Exchange a value on paper
+# -------------------------
+# Ablation removes a part. **Activation patching** exchanges it: it replaces one
+# activation of a run by the same activation of a run on another text, the **twin**. If
+# the answer becomes the twin's, this activation contained what distinguishes the texts.
+# The method is also called **causal tracing** (Meng et al., 2022) and *interchange
+# intervention* (Geiger et al., 2021). In *causal mediation analysis* (Vig et al.,
+# 2020), the activation is a *mediator* between text and answer.
+#
+# Take two positions and two steps. Step 1 adds the value at position 1 to that at
+# position 2. Step 2 outputs twice the value at position 2 minus that at position 1.
+def steps(inputs, after=None):
+    """Run step 1, or take the values after it as given, then run step 2."""
+    first, second = after or (inputs[0], inputs[0] + inputs[1])
+    return first, second, 2 * second - first
+
+
+a, b, story = steps((1, 1))
+twin_a, twin_b, twin = steps((-2, 1))
+print(f"story {story:+}; twin {twin:+}, with {twin_b} at position 2 after step 1")
+patches = {"1, position 1": steps((-2, 1)), "1, position 2": steps((1, 1))}
+patches |= {"2, position 1": steps((1, 1), (twin_a, b))}
+patches |= {"2, position 2": steps((1, 1), (a, twin_b))}
+for name, (*_, output) in patches.items():
+    print(
+        f"before step {name}: {output:+}, share {(story - output) / (story - twin):+}"
+    )
+
+# %%
+# The inputs differ at position 1, so before step 1 this position decides. Before step
+# 2, the twin's value −1 at position 2 turns the output from +3 into −3, beyond the
+# twin's 0, since position 1 works against it. So shares can lie outside 0 to 1. In a
+# linear model those of one step add up to 1.
+#
+# The recovered share
+# -------------------
+# Let the *logit difference* of a run be the logit of the story's answer minus that of
+# the twin's answer,
+#
+# .. math::
+#    D = z_a - z_b = \ln \frac{p_a}{p_b} ,
+#
+# the log-odds of the two answers. (The normalisation of the softmax cancels.) The
+# **recovered share** of a patch compares it with both runs:
+#
+# .. math::
+#    r = \frac{D_{\text{story}} - D_{\text{patched}}}
+#             {D_{\text{story}} - D_{\text{twin}}} .
+#
+# It is 0 if the story's answer stays, and 1 if the patch makes the story its twin. In
+# the toy's twins, the two owners are exchanged and nothing else, so the answer is the
+# other colour, and positions correspond.
 import itertools
 
 import torch
 
 import lmviz
+from lmviz import transformer
 from lmviz.toy import grammar
 
 toy = lmviz.load("toy")
-stories, twins, answers, others = [], [], [], []
+texts, twins, answers = [], [], []
 people = itertools.permutations((*grammar.WOMEN, *grammar.MEN), 2)
 colours = itertools.permutations(grammar.COLOURS[:2], 2)
 for (a, b), (one, two) in itertools.product(people, colours):
     end = f"{b} still has {'her' if b in grammar.WOMEN else 'his'}"
-    stories.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
+    texts.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
     twins.append(f"{b} has a {one} ball . {a} has a {two} kite . {end}")
-    answers.append(int(toy.encode(two)[-1]))
-    others.append(int(toy.encode(one)[-1]))
-print(len(stories), "stories, such as:")
-print(" ", stories[0], "\n ", twins[0])
-
-# %%
-# How sure is the model? As one number: the logit of the story's answer minus that of
-# the twin's, on average. (A difference of two logits is the logarithm of how many times
-# likelier one is.)
-ids = torch.stack([toy.encode(text) for text in stories])
-pairs = torch.tensor([answers, others]).T
+    answers.append([toy.token_id(two), toy.token_id(one)])
 
 
-def run(ids):
-    with torch.no_grad():
-        found = toy.module(ids, output_hidden_states=True)
-    of_answer, of_other = found.logits[:, -1].gather(1, pairs).T
-    return (of_answer - of_other).mean().item(), found.hidden_states
+print(f"{texts[0]}\n{twins[0]}")
 
 
-story, states = run(ids)
-twin, twin_states = run(torch.stack([toy.encode(text) for text in twins]))
-print(f"stories {story:+.1f}, twins {twin:+.1f}")
+def tracer(lm, texts, twins, answers):
+    """Return a function that patches a module's input, and returns recovered shares."""
+    groups = (texts, twins)
+    ids, twin_ids = (torch.stack([*map(lm.encode, group)]) for group in groups)
+    answers, n = torch.tensor(answers), len(answers)
 
-# %%
-# Now take one vector of the twin, the residual stream at one word before one layer, and
-# put it in place of the story's own. How far does the answer move to the twin's? This
-# is called **activation patching**. (A hook is a function that PyTorch calls on the
-# way; this one changes what a block receives.)
-from lmviz.transformer import architectures
+    def difference(ids):
+        logits = lm.module(ids, logits_to_keep=1).logits[:, -1]
+        first, second = logits.gather(1, answers.repeat(len(ids) // n, 1)).T
+        return first - second
 
-family = architectures.architecture_of(toy.module.config)
-blocks = toy.module.get_submodule(family.blocks)
+    story, twin = difference(ids), difference(twin_ids)
+    print(f"{n} pairs; logit difference {story.mean():+.1f}, twins {twin.mean():+.1f}")
 
+    def share(path, positions, columns=slice(None), source=twin_ids):
+        def replace(_, inputs):  # one batch: the twins, and below them the stories
+            x = inputs[0].clone()
+            x[n:, positions, columns] = x[:n, positions, columns]
+            return (x, *inputs[1:])
 
-def patched(layer, places, states):
-    def replace(_, inputs):
-        x = inputs[0].clone()
-        x[:, places] = states[layer][:, places]
-        return (x, *inputs[1:])
-
-    hook = blocks[layer].register_forward_pre_hook(replace)
-    try:
-        now, _ = run(ids)
-    finally:
+        hook = lm.module.get_submodule(path).register_forward_pre_hook(replace)
+        patched = difference(torch.cat([source, ids]))[n:]
         hook.remove()
-    return (story - now) / (story - twin)
+        return (story - patched) / (story - twin)
+
+    return share
 
 
-# %%
-# One word and one layer at a time. 0: the answer stays; 1: it is the twin's.
-moved = torch.zeros(toy.card.n_layers, ids.shape[1])
-for layer, place in itertools.product(*map(range, moved.shape)):
-    moved[layer, place] = patched(layer, [place], twin_states)
-
-words = toy.tokens(ids[0])
-for layer, shares in enumerate(moved):
-    best = zip(*(x.tolist() for x in shares.topk(2)), strict=True)
-    print(f"before layer {layer}:", [f"{words[i]} {share:.2f}" for share, i in best])
+share = tracer(toy, texts, twins, answers)
 
 # %%
-# Read it from left to right; before layer 1 is after layer 0. Before layer 0 the two
-# stories differ in the names and in nothing else. If further right the colours matter,
-# and the names no more, then the names were copied to them in between.
+# The log-odds of the story's answer are 12.0 nats, and −11.3 in the twins. The hook in
+# ``share``, a function that PyTorch calls before a module, copies a part of the
+# module's input from the twins to the stories. We patch each position before each
+# layer.
+L, H, words = toy.n_layers, toy.n_heads, toy.tokens(toy.encode(texts[0]))
+T = len(words)
+at = itertools.product(range(L), range(T))
+moved = torch.stack([share(f"transformer.h.{i}", [p]).mean() for i, p in at]).view(L, T)
+for layer in range(L):
+    best = zip(*(found.tolist() for found in moved[layer].topk(2)), strict=True)
+    print(f"before layer {layer}:", *(f"{words[i]} {value:.2f}" for value, i in best))
+groups = {"names": [1, 7], "colours": [4, 10], "things": [5, 11], "all": list(range(T))}
+for name, positions in groups.items():
+    found = [share(f"transformer.h.{i}", positions).mean() for i in range(L)]
+    print(f"{name}, by layer:", *(f"{value:.2f}" for value in found))
+
+story, twin = toy.trace(texts[0]), toy.trace(twins[0])
+with transformer.patch_stream(toy, twin.hidden_states[1], layer=1, positions=4):
+    patched = toy.trace(texts[0])
+with transformer.patch_stream(toy, story.hidden_states[1], layer=1, positions=4):
+    assert torch.equal(toy.trace(texts[0]).logits, story.logits)  # its own state
+rows = torch.stack([trace.logits[-1, answers[0]] for trace in (story, patched, twin)])
+first, second, third = rows[:, 0] - rows[:, 1]
+ours = (first - second) / (first - third)
+difference = float(abs(ours - share("transformer.h.1", [4])[0]))
+print(f"largest absolute difference from the package's: {difference:.1e}")
+assert difference < 1e-4
+
+# %%
 import matplotlib.pyplot as plt
 
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(3.4, 4.2), layout="constrained")
-labels = {"xlabel": "before layer", "ylabel": "patched word"}
-title = "Effect of patching\none vector from the twin"
-labels |= {"yticklabels": words, "label": "share"}
+labels = {"xlabel": "before layer", "ylabel": "patched position"}
+title = "Share recovered by patching\none state of the toy"
+labels |= {"yticklabels": words, "label": "recovered share"}
 plots.heatmap(moved.T, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.tick_params(length=0)
 plots.caption(
-    "The owner's name moves to the colour, and the colour to the last word. Effect of "
-    "patching one vector from the twin, from 0 (the story's answer) to 1 (the twin's): "
-    "before layer 0 the names matter, before layer 1 the colours, before layer 2 the "
-    "last word.",
+    "The owner's name moves to the colour, and the colour to the last word. Recovered "
+    "share if one state is patched: the names matter before layer 0, the colours "
+    "before layer 1, the last word before layer 2.",
     alt="A heatmap with a row per word and a column per layer. The strong cells are "
     "both names in the first column, both colours in the second and the last word in "
     "the third.",
 )
 plt.show()
 
-# %%
-# So a fact is recalled in two steps: the colours learn whose they are; then the last
-# word finds the colour of the one who is asked about. The mistake to beware of: to look
-# for *the* place. One vector may hold a part only, and another one the rest. Here are
-# groups, patched together.
-for name, places in (("names", [1, 7]), ("colours", [4, 10]), ("things", [5, 11])):
-    found = [patched(layer, places, twin_states) for layer in range(len(moved))]
-    print(f"both {name}, by layer:", [round(share, 2) for share in found])
 
 # %%
-# The check: its own vector leaves a story as it is; all of the twin's make it the twin.
-everywhere = list(range(ids.shape[1]))
-same, other = patched(1, [4], states), patched(1, everywhere, twin_states)
-print(f"its own vector: {same:.4f}; all of the twin's: {other:.4f}")
-assert abs(same) < 1e-4 and abs(other - 1) < 1e-4
+# Before layer 0, where the texts differ, the names have the shares 0.64 and 0.44.
+# Before layer 1 the names have none, and the colours 0.76 and 0.25. Before layer 2, the
+# last word has 0.89. So layer 0 tells each colour whose it is, and layer 1 brings the
+# right colour to the last word. Before layer 1 both colours together recover 1.00, and
+# both things, a control of the same size, 0.00. What belongs to whom is stored at two
+# positions; a search for *the* position would find a part. As checks, a story's own
+# state changes nothing, and all of the twin's states make it the twin.
+#
+# Which heads?
+# ------------
+# In :doc:`lesson 4.13 </lessons/04_attention/13_in_context_retrieval>`, the toy needs
+# the heads 0.0 and 0.2, although layer 1 finds the colours. We exchange what single
+# heads write: the input of the output projection is all heads, side by side.
+for layer, name, positions in (
+    (0, "colours", [4, 10]),
+    (0, "last", [16]),
+    (1, "last", [16]),
+):
+    path = f"transformer.h.{layer}.attn.c_proj"
+    each = [
+        share(path, positions, slice(24 * head, 24 * head + 24)).mean()
+        for head in range(H)
+    ]
+    found = [f"{layer}.{head} {value:.2f}" for head, value in enumerate(each)]
+    print(f"at the {name}:", *found, f"sum {sum(each):.2f}")
 
 # %%
-# **Takeaway.** One can ask where a model keeps what it knows: exchange one vector, and
-# see what it says then.
+# At the colours, head 0.2 recovers 0.74 and head 0.0 0.26, together all of it; at the
+# last word they recover nothing. So they act at the colours: they write the owner's
+# name into the states there, and the heads of layer 1, chiefly 1.0 and 1.3, find the
+# right colour by it. Why do these four add up to only 0.58, although afterwards the
+# last word recovers 0.89?
 #
-# **Try it.** Ask about the first one instead. Predict which colour matters now, or
-# whether both do.
+# .. admonition:: Answer
+#    :class: dropdown
 #
-# **Sources.** Vig et al., *Investigating Gender Bias in Language Models Using Causal
-# Mediation Analysis* (NeurIPS 2020), and Meng et al., *Locating and Editing Factual
-# Associations in GPT* (NeurIPS 2022), under other names. Feng and Steinhardt, *How do
-# Language Models Bind Entities in Context?* (ICLR 2024). Elhage et al., *A Mathematical
-# Framework for Transformer Circuits* (2021), on two heads in a row.
+#    If one head brings the twin's colour and three the story's, the MLP sees a mixture.
+#    It is not linear, so the shares of parts don't add up.
+#
+# A real model: countries and capitals
+# ------------------------------------
+# In SmolLM2, the twin of “The capital of France is” names another country. The first
+# three of its five tokens are the same in both, so a patch there changes nothing. We
+# patch the country or the last token, over five pairs.
+lm = lmviz.load("smollm2")
+capitals = {"France": "Paris", "Germany": "Berlin", "Japan": "Tokyo"}
+capitals |= {"Greece": "Athens", "England": "London"}
+names, cities = list(capitals), [lm.token_id(f" {city}") for city in capitals.values()]
+others = names[1:] + names[:1]
+
+
+ask = "The capital of {} is".format
+answers = list(zip(cities, cities[1:] + cities[:1], strict=True))
+share = tracer(lm, map(ask, names), map(ask, others), answers)
+layers = [0, 10, 20, 22, 23, 24, 26, 29]
+found = [[share(f"model.layers.{i}", [p]) for p in (3, 4)] for i in layers]
+found = torch.stack([torch.stack(pair) for pair in found])
+print("before layer  country  range         last token")
+for layer, (country, last) in zip(layers, found, strict=True):
+    extent = f"{country.min():.2f} to {country.max():.2f}"
+    print(f"{layer:<12}  {country.mean():<7.2f}  {extent:13}  {last.mean():.2f}")
+for layer, head in ((23, 4), (12, 0)):
+    path, its = (
+        f"model.layers.{layer}.self_attn.o_proj",
+        slice(64 * head, 64 * head + 64),
+    )
+    one, every = share(path, [4], its).mean(), share(path, [4]).mean()
+    print(f"head {layer}.{head}: {one:.2f}; its whole layer: {every:.2f}")
+for which, countries in {"the twin's": others, "the same": names}.items():
+    source = [lm.encode(f"The people of {country} are") for country in countries]
+    found_there = share("model.layers.10", [3], source=torch.stack(source)).mean()
+    print(f"{which} country, from “The people of …”: {found_there:.2f}")
+
+# %%
+_, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
+style = {"marker": "o", "ms": 4}
+ax.plot(layers, found[:, 0].mean(1), label="the country", **style)
+ax.plot(layers, found[:, 1].mean(1), "--", label="the last token", **style)
+ax.set(title="Recovered share in SmolLM2", xlabel="patched before layer")
+ax.set_ylabel("recovered share")
+ax.legend(loc="center left")
+plots.caption(
+    "Layer 23 of SmolLM2 moves the country's information to the last token. Recovered "
+    "share, averaged over five pairs, for patches of one state: at the country up to "
+    "the input of layer 23, and at the last token after it.",
+    alt="Two curves over the layers 0 to 29. The solid one stays near 1 until layer 23 "
+    "and is 0 afterwards; the dashed one jumps from 0 to 1 at the same layer.",
+)
+plt.show()
+
+# %%
+# Before layer 0 the state at the country recovers 1.00, and before layer 23 still 0.94.
+# One layer later it recovers −0.03, and the last token 1.02. So the country moves in
+# layer 23, where all heads recover 0.96, and head 23.4 alone 0.83. This
+# head also had the most weight and the most effect in :doc:`lesson 4.11
+# </lessons/04_attention/11_attention_is_not_explanation>`. Head 12.0, second by effect
+# there, recovers nothing: it may help the answer, but it doesn't carry the country.
+#
+# A state from “The people of Italy are” works as well (1.00 before layer 10): it
+# contains the country, whatever the question. From the same sentence with the *story's*
+# country, the control, it recovers 0.04. A share of 1 says that a state suffices for
+# the *difference* of two texts. What they have in common, the request for a capital, is
+# invisible to the method.
+#
+# Summary
+# -------
+# - Activation patching exchanges an activation with a twin's. The recovered share
+#   compares logit differences: 0 leaves the answer, 1 makes it the twin's.
+# - The toy's heads 0.0 and 0.2 write owners into the states of the colours, and layer 1
+#   reads them. In SmolLM2, head 23.4 carries most of the country to the last token.
+#
+# Exercises
+# ---------
+# What share does a patch of the last state (state L) at the last position recover?
+#
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    1, in every model: the logits are a function of this state alone.
+#
+# Further reading
+# ---------------
+# - Vig et al., *Investigating Gender Bias in Language Models Using Causal Mediation
+#   Analysis* (NeurIPS 2020).
+# - Geiger, Lu, Icard and Potts, *Causal Abstractions of Neural Networks* (NeurIPS
+#   2021).
+# - Meng, Bau, Andonian and Belinkov, *Locating and Editing Factual Associations in GPT*
+#   (NeurIPS 2022).
+# - Feng and Steinhardt, *How do Language Models Bind Entities in Context?* (ICLR 2024).

@@ -32,6 +32,7 @@ REBUILD = {
     "04_attention/11_attention_is_not_explanation",
     "04_attention/12_heads_with_known_answers",
     "04_attention/13_in_context_retrieval",
+    "04_attention/14_activation_patching",
     "05_prediction/01_logits",
     "05_prediction/02_sampling",
     "05_prediction/03_generation",
