@@ -11,7 +11,6 @@ from lmviz import prediction
 from lmviz.toy import language
 
 PROMPTS = ["Anna has a red ball . Tom has a blue kite .", "Mia", "Ben has a"]
-EOS = 11
 
 
 def tiny(family="gpt2", vocab_size=50, **changes):
@@ -72,15 +71,26 @@ def test_a_familys_beams_equal_those_of_transformers(family, n_beams):
 
 
 @pytest.mark.parametrize("length_penalty", [-1.0, 0.0, 1.0, 2.0])
-@pytest.mark.parametrize("seed", range(6))
-def test_ended_beams_equal_those_of_transformers(length_penalty, seed):
-    generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(12, (3,), generator=generator)
-    options = {"n_tokens": 8, "n_beams": 3, "eos": EOS}
-    # Few tokens and flat predictions: many beams end early.
-    lm = tiny(vocab_size=12)
-    lm.module.lm_head.weight.mul_(0.1)
+@pytest.mark.parametrize("n_beams", [2, 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_ended_beams_equal_those_of_transformers(length_penalty, n_beams, seed):
+    # Few tokens and flat predictions: many beams end early, others later.
+    lm = tiny(vocab_size=5)
+    lm.module.lm_head.weight.mul_(0.15)
+    ids = torch.randint(5, (3,), generator=torch.Generator().manual_seed(seed))
+    options = {"n_tokens": 8, "n_beams": n_beams, "eos": seed % 5}
     assert_same(lm, ids, length_penalty=length_penalty, **options)
+
+
+def test_beams_of_the_test_above_end_early_and_late():
+    lm = tiny(vocab_size=5)
+    lm.module.lm_head.weight.mul_(0.15)
+    lengths = {
+        len(beam.ids)
+        for eos in range(5)
+        for beam in prediction.beam_search(lm, [1, 2], n_tokens=8, n_beams=3, eos=eos)
+    }
+    assert len(lengths) > 2
 
 
 def log_prob(lm, ids, more):
