@@ -291,5 +291,5 @@ print(f"on 100 random maps, on average: {sum(kept[1:]) / 100:.1f}")
 # Fit to Systems of Points in Space* (Philosophical Magazine, 1901). Ethayarajh, *How
 # Contextual are Contextualized Word Representations?* (EMNLP 2019). Sun, Chen, Kolter
 # and Liu, *Massive Activations in Large Language Models* (COLM 2024). Xiao, Tian, Chen,
-# Han and Lewis, *Efficient Streaming Language Models with Attention Sinks* (arXiv
-# 2023).
+# Han and Lewis, *Efficient Streaming Language Models with Attention Sinks* (ICLR
+# 2024).

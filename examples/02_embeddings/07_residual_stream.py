@@ -272,4 +272,4 @@ for name in ("intact", f"{dim} and 100 swapped"):
 # Elhage et al., *A Mathematical Framework for Transformer Circuits* (Transformer
 # Circuits Thread 2021). Sun, Chen, Kolter and Liu, *Massive Activations in Large
 # Language Models* (COLM 2024). Xiao, Tian, Chen, Han and Lewis, *Efficient Streaming
-# Language Models with Attention Sinks* (arXiv 2023).
+# Language Models with Attention Sinks* (ICLR 2024).

@@ -47,7 +47,7 @@ def first_token_score(weights) -> torch.Tensor:
 
     References
     ----------
-    Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2023,
+    Xiao et al., "Efficient Streaming Language Models with Attention Sinks", 2024,
     section 3.1.
 
     Examples
