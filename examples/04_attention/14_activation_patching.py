@@ -202,8 +202,7 @@ for layer, name, positions in (
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    If one head brings the twin's colour and three the story's, the MLP sees a mixture.
-#    It is not linear, so the shares of parts don't add up.
+#    The MLP sees a mixture of both colours. It is not linear, so shares don't add up.
 #
 # A real model: countries and capitals
 # ------------------------------------
