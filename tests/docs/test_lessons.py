@@ -25,6 +25,7 @@ REBUILD = {
     "04_attention/03_multi_head_attention",
     "04_attention/04_attention_maps",
     "04_attention/05_all_heads",
+    "04_attention/06_encoders_and_cross_attention",
     "04_attention/07_attention_sinks",
     "04_attention/08_induction_heads",
     "04_attention/09_qk_and_ov_circuits",
