@@ -15,7 +15,7 @@ NOT_CLAIMED = re.compile(
     r"|\b(?:19|20)\d\d\b",  # years; a quantity has a comma
     re.MULTILINE,
 )
-CITED = re.compile(r"^(?:\*\*Sources\.\*\*|Further reading\n-{3,}$)", re.MULTILINE)
+CITED = re.compile(r"^Further reading\n-{3,}$", re.MULTILINE)
 NUMBER = re.compile(r"(?<![\w.,+])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|\.\d)")
 
 

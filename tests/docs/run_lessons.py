@@ -22,11 +22,6 @@ def name(path):
     return f"{path.parent.name}/{path.stem}"
 
 
-def is_rewritten(path):
-    """Return whether a lesson has sections, and prose that states numbers."""
-    return "# Further reading\n" in path.read_text("utf-8")
-
-
 def find(stem):
     """Return the path of the only lesson with this stem."""
     [path] = (path for path in LESSONS if path.stem == stem)
@@ -69,16 +64,10 @@ def check_form(path):
     assert re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem), "its number has two digits"
     title, underline = lines[1:3]
     assert underline == "=" * len(title)
-    if is_rewritten(path):
-        sections = re.findall(r"^# (.+)\n# -{3,}$", text, re.MULTILINE)
-        assert sections[-3:] == ["Summary", "Exercises", "Further reading"]
-        assert 3 <= len(sections[:-3]) <= 7
-        assert ANSWER.search(text), "a question, and its answer in a fold"
-    else:
-        parts = ("Takeaway.", "Try it.", "Sources.")
-        positions = [text.find(f"# **{part}**") for part in parts]
-        assert -1 < positions[0] < positions[1] < positions[2]
-        assert len(lines) <= 250
+    sections = re.findall(r"^# (.+)\n# -{3,}$", text, re.MULTILINE)
+    assert sections[-3:] == ["Summary", "Exercises", "Further reading"]
+    assert 3 <= len(sections[:-3]) <= 7
+    assert ANSWER.search(text), "a question, and its answer in a fold"
     assert not re.search(r"^# -{3,} +\S", text, re.MULTILINE), "a broken heading"
     assert len(lines) <= 300
     assert all(len(line) <= 88 for line in lines)

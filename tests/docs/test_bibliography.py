@@ -38,7 +38,7 @@ def sources(path):
         yield text.partition("Further reading, in order\n")[2]
         return
     if path in LESSONS:
-        begin = r"^# (?:\*\*Sources\.\*\*|Further reading\n# -{3,}\n)(.*)\Z"
+        begin = r"^# Further reading\n# -{3,}\n(.*)\Z"
         yield re.search(begin, text, re.M | re.S)[1]
         return
     for node in ast.walk(ast.parse(text)):

@@ -91,8 +91,8 @@ def test_an_answer_is_folded_and_a_note_is_not():
 @pytest.mark.parametrize(
     ("begins", "box"),
     [
-        ("Takeaway.", "box-summary"),
-        ("Try it.", "box-exercise"),
+        ("Summary.", "box-summary"),
+        ("Exercise.", "box-exercise"),
         ("Sources.", "box-sources"),
     ],
 )
@@ -136,7 +136,7 @@ def test_exercises_leave_out_what_is_printed_before_they_are_solved(said):
     ],
 )
 def test_an_exercise_of_a_lesson_leads_to_those_of_its_chapter(docname, target):
-    document = page(nodes.paragraph("", "", nodes.strong(text="Try it.")))
+    document = page(nodes.paragraph("", "", nodes.strong(text="Exercise.")))
     cells.frame(app(docname), document)
     links = document.findall(addnodes.pending_xref)
     assert [link["reftarget"] for link in links] == target

@@ -23,9 +23,7 @@ UNSOLVED = re.compile(r"(None|Not yet\b.*)$")
 EXERCISES_OF = re.compile(r"lessons/(\d\d_\w+)/\d")
 # How a paragraph begins, or a section is called, and the box that it becomes.
 BOXES = {
-    "takeaway": "summary",
     "summary": "summary",
-    "try it": "exercise",
     "exercise": "exercise",
     "exercises": "exercise",
     "sources": "sources",
