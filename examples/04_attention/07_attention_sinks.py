@@ -282,7 +282,7 @@ plt.show()
 # Further reading
 # ---------------
 # - Xiao, Tian, Chen, Han and Lewis, *Efficient Streaming Language Models with Attention
-#   Sinks* (2023; ICLR 2024).
+#   Sinks* (ICLR 2024).
 # - Kobayashi, Kuribayashi, Yokoi and Inui, *Attention is Not Only a Weight* (EMNLP
 #   2020).
 # - Sun, Chen, Kolter and Liu, *Massive Activations in Large Language Models* (COLM
