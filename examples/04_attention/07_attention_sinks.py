@@ -42,7 +42,7 @@ print(f"extra 1 in the denominator, largest absolute difference: {difference:.1e
 # The third query, which has found its key, gives the fourth only 0.0067.
 #
 # A key that gets a high score from every query and has a value that adds little is an
-# **attention sink** (Xiao et al., 2023). Training makes the first token a sink: the
+# **attention sink** (Xiao et al., 2024). Training makes the first token a sink: the
 # causal mask lets every query attend to it, so it is the only key that is always there.
 #  A model could also have a sink built in: without a fourth key, but with an extra 1 in
 # the denominator of the softmax, the outputs are the same (last line), since
