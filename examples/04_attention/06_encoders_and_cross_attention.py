@@ -228,14 +228,15 @@ plt.show()
 # An untrained model aligns words about as often as a guess among 5 to 7 source words.
 # If the encoder has no attention, training on translations alone finds the alignment of
 # nearly every word. In the map, the strong cells leave the diagonal where the word
-# order changes. One vector is not enough: about a third of the words are wrong, as a
-# mean does not say which word comes next.
+# order changes. One vector, trained with a single seed, is not enough here: about a
+# third of the words are wrong.
 #
 # With a bidirectional encoder, the translations are correct, and yet the alignment is
 # worse. The map on the right shows why: some rows, such as *was*, read another position
-# than that of their word, so the encoder must have copied the word there. A
-# column is a position, not a word (:doc:`lesson 4.4
-# </lessons/04_attention/04_attention_maps>`). The shares depend on seed and machine.
+# than that of their word, so the encoder must have copied the word there. A column is a
+# position, not a word (:doc:`lesson 4.4 </lessons/04_attention/04_attention_maps>`).
+# The gap depends on the seed, the machine and the architecture: with the norm before
+# attention instead of after it, we saw a much smaller one.
 #
 # Bahdanau et al. show such maps for English and French. GPT's maps look different,
 # triangular and with a strong first column: the mask differs, not the mechanism.
