@@ -45,6 +45,7 @@ REBUILD = {
     "05_prediction/09_whole_model",
     "05_prediction/07_calibration",
     "05_prediction/12_direct_logit_attribution",
+    "05_prediction/13_facts_in_mlps",
 }
 # Rounding errors accumulate over thirty layers.
 WHOLE_MODEL = {
