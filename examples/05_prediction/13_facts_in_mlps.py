@@ -224,9 +224,8 @@ for ax, test, sign in zip(axes, results, (1, -1), strict=True):
         values = [sign * row[column] for row in results[test]]
         at = [i + 0.4 * column - 0.2 for i in range(len(values))]
         ax.barh(at, values, height=0.4, label=name)
-    ax.set_title(f"{test.capitalize()} at the subject")
+    ax.set(title=f"{test.capitalize()} at the subject", xlabel="loss (nats)")
 axes[0].set(xlabel="probability restored", ylabel="layers")
-axes[1].set_xlabel("loss (nats)")
 axes[0].set_yticks(range(len(names)), names)
 axes[0].invert_yaxis()
 axes[1].legend(loc="lower right")
