@@ -172,7 +172,7 @@ plt.show()
 # billion cells, but the product of a tall matrix :math:`A` and a wide matrix :math:`B`
 # has the non-zero eigenvalues of the small product :math:`BA`:
 #
-# .. math:: AB u = \lambda u \;\Rightarrow\; BA\,(Bu) = \lambda\,(Bu), \qquad
+# .. math:: AB u = \lambda u \;\Rightarrow\; BA\,(B u) = \lambda\,(B u), \qquad
 #    A = W_E W_V, \; B = W_O W_U .
 #
 # As a second test, we replace embeddings by the vectors that really enter the layer, in
