@@ -1,4 +1,4 @@
-"""The logit lens: the prediction that each layer would make if it were the last."""
+"""The logit lens: the prediction that can be read from each state."""
 
 import torch
 
@@ -6,13 +6,14 @@ from .. import _validation
 
 
 def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
-    """Apply the final norm and the unembedding to the residual stream of each layer.
+    """Apply the final norm and the unembedding to each state of the residual stream.
 
     Parameters
     ----------
     hidden_states : torch.Tensor, shape (L + 1, T, d)
-        As in a `lmviz.Trace`. The last one has already passed the final norm, so the
-        norm is applied to all the others.
+        All states of a `lmviz.Trace`. The last one has already passed the final norm,
+        so the norm is applied to all but the last. For some of the states, call
+        ``unembedding(final_norm(state))`` yourself.
     final_norm : callable
         From (..., d) to (..., d): ``lmviz.transformer.extract(lm).final_norm``.
     unembedding : callable
@@ -21,7 +22,7 @@ def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
     Returns
     -------
     torch.Tensor, shape (L + 1, T, V)
-        Logits. The last layer's are the model's own.
+        Logits. Those of the last state are the model's own.
 
     References
     ----------
