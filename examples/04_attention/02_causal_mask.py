@@ -1,10 +1,10 @@
 r"""
-The causal mask: every position predicts its successor
-======================================================
+The causal mask: every position predicts the next token
+=======================================================
 
 A language model predicts the next token at every position of a text at once. Why must
 no token attend to a later one, and how is that enforced? After this lesson you can
-write the mask, say what it makes possible, and predict what happens without it.
+write the mask, and explain what it makes possible and what happens without it.
 """
 
 # %%
@@ -19,30 +19,33 @@ for i in range(1, len(words)):
 
 # %%
 # One pass through the model solves all of them: the vector at “dog” predicts “chased”,
-# and so on. But all tokens of the text are in the input, so attention could read each
-# answer one position further on. A model that could would learn to copy its successor.
-# When it generates text, there is no successor yet. The **causal mask** lets a query
+# and so on. But every token of the text is in the input, so attention could read each
+# answer at the next position. A model that can do so learns to copy the next token, and
+# fails when it generates text, where there is none. The **causal mask** lets a query
 # attend only to its own position and to earlier ones.
 #
 # A transformer in which all attention has this mask is called **decoder-only**, after
-# the half of the first transformer that had it. It is **autoregressive**: each
-# prediction depends on the tokens before it. GPT-2 and SmolLM2 are both.
+# the decoder, the half of the first transformer that generated text; the other half,
+# the encoder, is a subject of :doc:`lesson 4.6
+# </lessons/04_attention/06_encoders_and_cross_attention>`. It is **autoregressive**:
+# each prediction depends on the tokens before it. Both GPT-2 and SmolLM2 are of this
+# kind.
 #
 # Which pairs of the first three tokens does the mask hide? Write down a table of
-# queries (rows) and keys (columns).
+# queries (rows) and keys (columns), numbered 0, 1 and 2.
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Everything above the diagonal: query 1 is left with key 1, query 2 with keys 1 and
-#    2, query 3 with all three. A token may attend to itself, since it predicts its
-#    successor and not itself.
+#    All above the diagonal. Query 0 may attend to key 0, query 1 to keys 0 and 1, query
+#    2 to all three. A token may attend to itself, since it predicts the next token and
+#    not itself.
 #
 # Zeros after the softmax
 # -----------------------
-# We take the three tokens of :doc:`lesson 4.1
+# We take “dog chases cat” of :doc:`lesson 4.1
 # </lessons/04_attention/01_self_attention>`, and hide the later keys in two ways. The
-# first sets their weights to zero.
+# first sets their weights to zero. We print the row of the query at “chases”.
 import torch
 
 query = torch.tensor([[2.0, 0.0], [0.0, 1.0], [2.0, 1.0]])
@@ -57,23 +60,24 @@ renormalised = zeroed / zeroed.sum(-1, keepdim=True)
 tables = {"weights": weights, "zeroed": zeroed, "renormalised": renormalised}
 for name, table in tables.items():
     row = " ".join(f"{number:.3f}" for number in table[1].tolist())
-    print(f"query 2, {name}: {row} (sum {table[1].sum():.3f})")
+    print(f"{name}: {row} (sum {table[1].sum():.3f})")
 
 # %%
-# Without a mask, query 2 has the weights 0.198, 0.401 and 0.401. With the last one set
-# to zero, they sum to 0.599, so the output is no longer an average: the hidden token
-# still takes its share. Divided by their sum, they are 0.330 and 0.670.
+# Without a mask, “chases” has the weights 0.198, 0.401 and 0.401. With the last one set
+# to zero, they sum to 0.599, so the output is no longer an average: the softmax was
+# still divided by a sum that includes the hidden key. Divided by their own sum, they
+# are 0.330 and 0.670.
 #
 # Minus infinity before the softmax
 # ---------------------------------
-# The second way needs one step. Add a matrix :math:`M` to the scores:
+# The second way needs a single step. Add a matrix :math:`M` to the scores:
 #
 # .. math::
 #    \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}} + M\right) V, \qquad
 #    M_{ij} = \begin{cases} 0 & j \le i \\ -\infty & j > i . \end{cases}
 #
-# Since :math:`e^{-\infty} = 0`, a hidden key has a weight of exactly zero, and
-# contributes nothing to the sum that the others are divided by.
+# Since :math:`e^{-\infty} = 0`, a hidden key has a weight of exactly zero, and adds
+# nothing to the sum in the denominator of the softmax.
 
 
 def causal_attention(query, key, value):
@@ -84,22 +88,23 @@ def causal_attention(query, key, value):
 
 
 weights, output = causal_attention(query, key, value)
-print("query  key 1  key 2  key 3  output")
-for i, (row, out) in enumerate(zip(weights.tolist(), output.tolist(), strict=True)):
-    cells = "  ".join(f"{weight:.3f}" for weight in row)
-    print(f"{i + 1}      {cells}  ({out[0]:.3f}, {out[1]:.3f})")
+words = ["dog", "chases", "cat"]
+print("query   dog    chases  cat    output")
+for word, row, out in zip(words, weights.tolist(), output.tolist(), strict=True):
+    print(f"{word:6}  {row[0]:.3f}  {row[1]:.3f}   {row[2]:.3f}", end="  ")
+    print(f"({out[0]:.3f}, {out[1]:.3f})")
+assert torch.allclose(output, renormalised @ value)
 
 # %%
-# Query 2 has 0.330 and 0.670 again. Query 1 can only attend to itself: its weight is 1
-# whatever its score, and its output is its own value. Query 3 hides nothing and is as
-# it was. We compare with the two-step way, with the package and with PyTorch, whose
-# ``is_causal=True`` is this mask.
+# The row of “chases” is 0.330 and 0.670 again. “dog” can only attend to itself: its
+# weight is 1 whatever its score, and its output is its own value. “cat” is the last
+# token, so nothing is hidden from it, and its row is that of lesson 4.1. The package
+# and PyTorch, whose ``is_causal=True`` is this mask, give the same outputs.
 from lmviz import attention
 
 mask = attention.causal_mask(3)
 by_torch = torch.nn.functional.scaled_dot_product_attention
 for name, other in {
-    "renormalised weights": renormalised @ value,
     "the package's": attention.attend(query, key, value, mask=mask),
     "PyTorch's": by_torch(query[None], key[None], value[None], is_causal=True)[0],
 }.items():
@@ -108,12 +113,12 @@ for name, other in {
     assert difference < 1e-5
 
 # %%
-# Point at a square of the interactive version to see how its number is computed.
+# In the interactive version, point at a cell to see how its number is computed.
 from lmviz import views
 
 views.attention(
     weights[None, None],
-    ["first", "second", "third"],
+    words,
     scores=scores[None, None],
     title="From scores to weights",
 )
@@ -121,11 +126,11 @@ views.attention(
 # %%
 # One pass instead of T
 # ---------------------
-# With the mask, nothing at a position depends on what comes after it, in any layer. So
-# the predictions for a text contain those for all of its beginnings. We run SmolLM2
+# With the mask, nothing at a position depends on later tokens, in any layer. So the
+# predictions for a text include those for all of its beginnings. We run SmolLM2
 # (:doc:`/book/model`) on a text of 11 tokens, and separately on each of its beginnings.
-# The control is the same comparison without a mask; ``transformers`` takes a mask of
-# our own as a tensor of four dimensions that is added to the scores.
+# The control is the same comparison without a mask. ``transformers`` accepts a mask of
+# our own: a tensor of four dimensions, (B, 1, T_q, T_k), that is added to the scores.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -154,13 +159,14 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
         assert max(own, difference) < 1e-4
 
 # %%
-# With the mask, each row of the one pass equals the last row of a pass of its own. One
-# pass of 11 tokens replaces 11 passes that read 66, in general :math:`T(T + 1)/2`
-# instead of :math:`T`. Without a mask, probabilities differ by up to 0.82. So
-# *training* learns from all positions of a text in one pass (:doc:`lesson 5.8
-# </lessons/05_prediction/08_training>`). *Generation* never recomputes a token: one
-# that is appended cannot change the keys and values of those before it, so these can be
-# kept (:doc:`the KV cache </lessons/05_prediction/04_kv_cache>`).
+# With the mask, each row of the one pass equals the last row of a separate pass. One
+# pass over 11 tokens replaces 11 passes over 66 tokens in total, in general
+# :math:`T(T + 1)/2`. Without a mask, probabilities differ by up to 0.82.
+#
+# So *training* learns from all positions of a text in one pass (:doc:`lesson 5.8
+# </lessons/05_prediction/08_training>`). In *generation*, an appended token cannot
+# change the keys and values of earlier ones, so these can be stored (:doc:`the KV cache
+# </lessons/05_prediction/04_kv_cache>`).
 #
 # SmolLM2 without its mask
 # ------------------------
@@ -170,9 +176,11 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
 #
 # - *causal*: the model as it is;
 # - *no mask*: every query attends to all 32 tokens;
-# - *first kept*: the same, but the first token still attends only to itself;
-# - *foreign*: as before, but the tokens after the position are those of another
-#   passage, so that there is something to see, but not the answer.
+# - *first masked*: the same, but the first token still attends only to itself, because
+#   many heads rely on its vector, an *attention sink* (:doc:`lesson 4.7
+#   </lessons/04_attention/07_attention_sinks>`);
+# - *foreign*: like *first masked*, but the tokens after the position are those of
+#   another passage. There is something to see, but not the answer.
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
@@ -180,20 +188,21 @@ texts = [" ".join(topics[name].split()) for name in names]
 passages = torch.stack([lm.encode(text)[20:52] for text in texts])
 
 every = torch.ones(32, 32, dtype=torch.bool)
-first_kept = every.clone()
-first_kept[0, 1:] = False
-masks = {"causal": every.tril(), "no mask": every, "first kept": first_kept}
+first_masked = every.clone()
+first_masked[0, 1:] = False
+masks = {"causal": every.tril(), "no mask": every, "first masked": first_masked}
 runs = {name: log_probs(passages, mask) for name, mask in masks.items()}
 surprisal = {name: [] for name in [*masks, "foreign"]}
 for i in (6, 12, 18, 24, 30):
-    other = torch.cat([passages[:, : i + 1], passages.roll(1, 0)[:, i + 1 :]], dim=1)
-    runs["foreign"] = log_probs(other, first_kept)
+    foreign = passages.roll(1, 0)  # each passage continues with another one
+    other = torch.cat([passages[:, : i + 1], foreign[:, i + 1 :]], dim=1)
+    runs["foreign"] = log_probs(other, first_masked)
     for name, logs in runs.items():
-        surprisal[name].append(-logs[range(6), i, passages[:, i + 1]])
+        surprisal[name].append(-logs[range(6), i, passages[:, i + 1]])  # next token's
 surprisal = {name: torch.stack(rows).mean(0) for name, rows in surprisal.items()}
-print("visibility  mean  lowest  highest of the passages")
+print("visibility    mean  lowest passage  highest passage")
 for name, row in surprisal.items():
-    print(f"{name:10}  {row.mean():.2f}  {row.min():<6.2f}  {row.max():.2f}")
+    print(f"{name:12}  {row.mean():.2f}  {row.min():<14.2f}  {row.max():.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -208,36 +217,34 @@ ax.set_yticks(range(len(surprisal)), surprisal)
 ax.set(title="Surprisal with other masks", xlabel="nats", ylim=(3.5, -0.5))
 ax.set_xlim(left=0)
 plots.caption(
-    "Without the mask SmolLM2 uses the answers that it sees. Mean surprisal of six "
-    "passages (dots) and of all (bars): lowest if only the first token keeps its mask, "
-    "far apart without any mask, and back at the top with a foreign continuation.",
-    alt="Four rows of six dots: causal, no mask, first kept, foreign. Means: "
+    "Without its mask, SmolLM2 uses the answers that it sees. Mean surprisal of six "
+    "passages (dots) and their mean (bars). It is lowest if only the first token is "
+    "masked, varies widely without any mask, and is high with a foreign continuation.",
+    alt="Four rows of six dots: causal, no mask, first masked, foreign. Means: "
     + ", ".join(f"{row.mean():.2f}" for row in surprisal.values())
     + " nats.",
 )
 plt.show()
 
 # %%
-# With the first token's mask kept, surprisal falls from 4.02 to 1.65 nats, although
-# SmolLM2 never saw a later token in training. With a foreign continuation it is 4.44:
-# visibility alone does not help, the visible answer does. So the surprisal of a model
-# without its mask says nothing about how well it predicts.
+# If only the first token is masked, surprisal falls from 4.02 to 1.65 nats, although
+# SmolLM2 never saw a later token in training. With a foreign continuation it is 4.44,
+# higher than with the causal mask: wrong tokens mislead the model, so it is the visible
+# answer that helps. The surprisal of a model without its mask therefore says nothing
+# about how well it predicts.
 #
-# With no mask at all, the passages lie between 0.55 and 10.32: some are read off, and
-# the model fails on others. The first token is what makes the difference. Many heads
-# rely on it as an *attention sink* (:doc:`lesson 4.7
-# </lessons/04_attention/07_attention_sinks>`), and its vector changes when it attends
-# to others. It does not follow that attention needs a causal mask: models that were
-# trained without one read in both directions (:doc:`lesson 4.6
-# </lessons/04_attention/06_encoders_and_cross_attention>`).
+# With no mask at all, the mean is 4.93, and the passages lie between 0.55 and 10.32:
+# the model reads the answers in some and fails in others. The difference is the first
+# token, whose vector changes when it attends to later ones. It does not follow that
+# attention needs a causal mask: encoders are trained without one.
 #
 # Padding, windows and empty rows
 # -------------------------------
-# Other rules hide more keys, and combine with the causal mask by *and*. A **padding
-# mask** hides the tokens that fill the shorter texts of a batch. In **sliding-window
-# attention** a query attends to the last :math:`w` keys, its own included, so that the
-# cost per token is bounded. Here are a window of 2, and a text of two tokens padded on
-# the left.
+# Other rules hide more keys, and are combined with the causal mask by *and*. A **padding
+# mask** hides the tokens that fill up the shorter texts of a batch. In **sliding-window
+# attention** a query attends to the last :math:`w` keys, its own included, which bounds
+# the cost per token. We print the masks of a window of 2, where each row but the first
+# has two ones, and of a text of two tokens that is padded on the left.
 is_real = torch.tensor([False, False, True, True])
 padded = attention.causal_mask(4) & is_real
 print(torch.stack([attention.causal_mask(4, window=2), padded]).int())
@@ -248,29 +255,31 @@ for name, hidden in {"-inf": -torch.inf, "lowest": torch.finfo().min}.items():
 
 # %%
 # The first two queries of the padded text have no visible key. With minus infinity, the
-# softmax divides zero by zero, and the row is NaN (*not a number*), which spreads.
+# softmax divides zero by zero, and the row is NaN (*not a number*). It spreads: since 0
+# times NaN is NaN, the next layer's averages are NaN even where its weight is zero.
 # Libraries often add the lowest finite number instead. Ordinary rows stay the same, and
-# an empty row gets uniform weights, 0.25, whose output is ignored.
+# an empty row gets uniform weights, 0.25; its output is ignored.
 #
 # Summary
 # -------
-# - The causal mask hides later keys, since every position is trained to predict its
-#   successor in the same pass, and would otherwise see it.
+# - The causal mask hides later keys, since every position is trained to predict the next
+#   token in the same pass, and would otherwise see it.
 # - Minus infinity before the softmax gives a weight of exactly zero and rows that sum
 #   to one, like zeroing and renormalising.
-# - One pass gives all predictions, and keys and values can be cached.
+# - One pass gives the predictions for all beginnings of a text, and keys and values can
+#   be cached.
 #
 # Exercises
 # ---------
-# Someone writes ``masked_fill(~visible, 0)`` instead of minus infinity. What are the
-# weights of query 1 in the example?
+# A program uses ``masked_fill(~visible, 0)`` instead of minus infinity. What are the
+# weights of “dog” in the example?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    :math:`e^0 = 1`, so hidden keys count as keys of score 0. The first score is
+#    :math:`e^0 = 1`, so hidden keys count as keys with score 0. The first score is
 #    :math:`\sqrt 2`, so the weights are :math:`(4.11, 1, 1) / 6.11`. The rows still sum
-#    to one; only a comparison with a shorter text finds the error.
+#    to one; only a comparison with a shorter text reveals the error.
 #
 # Further reading
 # ---------------
