@@ -10,10 +10,10 @@ After this lesson you can generate with a cache and compute its size for any mod
 # %%
 # One step later
 # --------------
-# Take one head of width 2 and three tokens, with the vectors (1, 0), (0, 1) and (1, 1).
-# The queries are :math:`xW_Q`, with the first number doubled; the keys are :math:`x`
-# itself; the values are :math:`x` with its two numbers swapped. Then comes a fourth
-# token, (2, 1).
+# One head of width 2 reads three tokens, with the vectors (1, 0), (0, 1) and (1, 1). In
+# this example a query is :math:`x` with its first number doubled, a key is :math:`x`
+# itself, and a value is :math:`x` with its two numbers swapped. Then a fourth token is
+# added, (2, 1). The tables show the attention weights and the output of each query.
 import torch
 
 w_query, w_key = torch.diag(torch.tensor([2.0, 1.0])), torch.eye(2)
@@ -50,7 +50,8 @@ for causal in (True, False):
 # </lessons/04_attention/02_causal_mask>`). No earlier query attends to the new token,
 # so no earlier output changes. These outputs are the inputs of the next layer, whose
 # keys and values at earlier positions don't change either, and so on to the last layer.
-# Without the mask, an earlier output changes by 0.802: an encoder can't cache.
+# Without the mask, an earlier output changes by 0.802. An encoder, which has no mask,
+# would have to compute all positions again for each added token.
 #
 # Attention with a cache
 # ----------------------
@@ -87,10 +88,10 @@ assert difference < 1e-6
 # Prefill and decode
 # ------------------
 # Generation has two phases. **Prefill** processes the whole prompt in one pass, all
-# positions in parallel, and fills the cache. **Decode** then processes one token a
-# step. In ``transformers``, the output of a pass includes the cache
-# (``past_key_values``, or ``cache`` in recent versions), which the next pass takes as
-# an argument. We generate 20 tokens with SmolLM2, greedily, with and without the cache.
+# positions in parallel, and fills the cache. **Decode** then processes one token per
+# step. In ``transformers``, the output of a pass includes the cache, which the next
+# pass takes as an argument of the same name. We generate 20 tokens with SmolLM2,
+# greedily, with and without the cache.
 import inspect
 
 import lmviz
@@ -98,7 +99,7 @@ import lmviz
 lm = lmviz.load("smollm2")
 prompt = lm.encode("The old man opened the door and")
 arguments = inspect.signature(lm.module.forward).parameters
-name = "cache" if "cache" in arguments else "past_key_values"
+name = "cache" if "cache" in arguments else "past_key_values"  # the older name
 
 
 def generate(ids, n_tokens, use_cache):
@@ -117,30 +118,26 @@ with_cache, without = (generate(prompt, 20, use_cache) for use_cache in (True, F
 difference = float((with_cache[1] - without[1]).abs().max())
 print(f"logits, largest absolute difference from recomputation: {difference:.1e}")
 assert difference < 1e-3
-print(
-    f"positions: {len(prompt)} in the prompt; computed: {with_cache[2]}, {without[2]}"
-)
+print(f"positions: prompt {len(prompt)}; computed {with_cache[2]} and {without[2]}")
 
 # %%
 # The logits are the same up to rounding. With the cache, the model computed 26
 # positions: the 7 of the prompt and one for each new token but the last. Without it,
-# all tokens so far are computed at each step, in all :math:`7 + 8 + \dots + 26 = 330`
-# positions. The first number is linear in the length of the text, the second quadratic.
-#
-# Time falls less. Each pass reads all weights from memory, for one position or
-# hundreds, so decode is *memory-bound*: a weight that is read serves a single position.
+# each step computes all tokens so far, in total :math:`7 + 8 + \dots + 26 = 330`. The
+# first number grows linearly with the length of the text, the second quadratically.
 #
 # The size of the cache
 # ---------------------
 # Each layer stores a key and a value, each of :math:`d_\text{head}` numbers, for each
 # of its :math:`H_\text{kv}` key/value heads and each token. With :math:`b` bytes per
-# number and a batch of :math:`B` texts, these are
+# number, a text of :math:`T` tokens takes
 #
-# .. math:: 2 \cdot L \cdot H_\text{kv} \cdot d_\text{head} \cdot T \cdot b \cdot B
+# .. math:: 2 \cdot L \cdot H_\text{kv} \cdot d_\text{head} \cdot T \cdot b
 #    \ \text{bytes.}
 #
 # The number of *query* heads doesn't occur. We compute sizes for 16-bit numbers, the
-# usual precision, and then the size of SmolLM2's own tensors, 32-bit numbers here.
+# usual precision, in MiB of :math:`2^{20}` bytes. SmolLM2's own tensors have 32-bit
+# numbers here.
 from lmviz import prediction
 
 
@@ -149,17 +146,19 @@ def cache_bytes(n_layers, n_kv_heads, d_head, n_tokens, each=2):
 
 
 weights = 2 * lm.card.parameters
-print("model, 16-bit numbers         tokens  bytes per token  cache in MiB")
+print("model, 16-bit numbers            tokens   bytes per token  cache in MiB")
 for label, sizes, n_tokens in (
     ("SmolLM2, 3 key/value heads", (30, 3, 64), 1024),
     ("SmolLM2 if it had 9", (30, 9, 64), 1024),
-    ("GPT-2, 12 key/value heads", (12, 12, 64), 1024),
     ("SmolLM2, 3 key/value heads", (30, 3, 64), 8192),
+    ("Llama 3.1 8B, 8 key/value heads", (32, 8, 128), 131_072),
 ):
     size = cache_bytes(*sizes, n_tokens)
-    print(f"{label:28}  {n_tokens:<6,}  {size // n_tokens:<15,}  {size / 2**20:.1f}")
-share = cache_bytes(30, 3, 64, 8192) / weights
-print(f"weights of SmolLM2: {weights / 2**20:.0f} MiB; last cache: {share:.0%} of that")
+    print(f"{label:31}  {n_tokens:<7,}  {size // n_tokens:<15,}  {size / 2**20:,.1f}")
+print(f"weights: {weights / 2**20:.0f} and {2 * 8_030_261_248 / 2**20:,.0f} MiB")
+for n in (1, 16):
+    read = (weights + n * cache_bytes(30, 3, 64, 1024)) / 2**20
+    print(f"decode step, texts: {n}; MiB read: {read:.0f}, per token {read / n:.0f}")
 
 layers = getattr(lm.module(prompt[None], use_cache=True), name).layers
 real = sum(tensor.nbytes for layer in layers for tensor in (layer.keys, layer.values))
@@ -168,33 +167,38 @@ ours = prediction.cache_bytes(lm, len(prompt), bytes_per_number=4)
 assert real == cache_bytes(30, 3, 64, len(prompt), each=4) == ours
 
 # %%
-# For 1,024 tokens the cache takes 22.5 MiB. With as many key/value heads as query heads
-# it would be 67.5, and GPT-2's, with fewer layers, is 36.0. At 8,192 tokens, the whole
-# context of SmolLM2, it is 70% of the size of the weights. The model's own tensors have
-# exactly as many bytes as the formula gives, and as ``prediction.cache_bytes`` reads
-# from the model's settings. Why does a server run out of memory sooner than this?
+# For 1,024 tokens the cache of SmolLM2 takes 22.5 MiB, or 67.5 with as many key/value
+# heads as query heads. At 8,192 tokens, its whole context, it takes 180.0 MiB, beside
+# 257 of weights. In Llama 3.1 8B, the cache of one full context is larger than the
+# weights: 16,384.0 against 15,317 MiB. The model's own tensors have exactly the size
+# that the formula gives, and so does ``prediction.cache_bytes``.
 #
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    It generates many texts together. They share the weights, but each has its own
-#    cache: two of full length already exceed the weights.
+# The cache also limits speed. At 1,024 tokens, one decode step of SmolLM2 reads 279 MiB
+# from memory, the weights and the cache, to compute a single token. Decode is
+# *memory-bound*: it waits for memory, not for arithmetic. If 16 texts are decoded
+# together, they share the weights, and each token costs 39 MiB. But each text has its
+# own cache, and two full ones already take more memory than the weights.
 #
 # Fewer heads, smaller numbers
 # ----------------------------
 # - :math:`H_\text{kv}`: in **multi-query attention** (MQA; Shazeer, 2019), all query
 #   heads of a layer share one key and one value head. In *grouped-query attention*
-#   (GQA; Ainslie et al., 2023), each group of query heads does; SmolLM2's nine form
-#   three groups. In multi-head attention (MHA), none is shared.
+#   (GQA; Ainslie et al., 2023), each group of query heads shares one; SmolLM2's nine
+#   form three groups. In multi-head attention (MHA), no heads are shared.
 # - :math:`2 H_\text{kv}\, d_\text{head}`: **multi-head latent attention** (MLA;
-#   DeepSeek-AI, 2024) caches one vector of width :math:`d_c` per token and layer, from
-#   which the keys and values of all heads are projected, and one rotary key of width
-#   :math:`d_r` for all heads: :math:`L\,(d_c + d_r)\,T b B` bytes. DeepSeek-V2 has
-#   :math:`d_c = 4 d_\text{head}` and :math:`d_r = d_\text{head}/2`.
+#   DeepSeek-AI, 2024) caches one vector :math:`c = xW_C` of width :math:`d_c` per token
+#   and layer. Head :math:`h` has the keys :math:`cW_K^h` and the values
+#   :math:`cW_V^h`. The keys need not be computed: :math:`q\,(cW_K^h)^\top =
+#   (q\,W_K^{h\top})\,c^\top`, so the matrix can be applied to the query instead. A
+#   rotation of the key by its position would prevent this, so one separate *rotary
+#   key* of width :math:`d_r`, shared by all heads, encodes the position. The cache has
+#   :math:`L\,(d_c + d_r)\,T` numbers. DeepSeek-V2, with 128 heads, has :math:`d_c = 4
+#   d_\text{head}` and :math:`d_r = d_\text{head}/2`.
 # - :math:`T`: a *sliding window* deletes old entries. :math:`b`: a *quantized* cache
 #   stores rounded numbers of fewer bits.
 #
-# We compute the sizes for 30 layers and heads of 64 dimensions, as in SmolLM2.
+# We compute the sizes for 30 layers and heads of 64 dimensions, as in SmolLM2. The row
+# for MLA, which SmolLM2 doesn't have, uses the proportions of DeepSeek-V2.
 curves = {"MHA, 9 heads": 2 * 9 * 64, "GQA, 3 heads": 2 * 3 * 64}
 curves |= {"MLA, 256 + 32": 256 + 32, "MQA, 1 head": 2 * 1 * 64}
 print("scheme         numbers per token and layer  MiB at 8,192 tokens")
@@ -214,9 +218,9 @@ ax.axhline(weights / 2**20, color="0.5", lw=1, label="the weights")
 ax.set(title="Cache of one text", xlabel="tokens", ylabel="MiB (16-bit numbers)")
 ax.legend(loc="upper left")
 plots.caption(
-    "With a head for each query head, the cache would outgrow the weights within the "
-    "context. Its size over the number of tokens for four schemes at SmolLM2's sizes; "
-    "SmolLM2 has three key/value heads.",
+    "With nine key/value heads, the cache would become larger than the weights within "
+    "the context. Its size against the number of tokens, for four schemes at SmolLM2's "
+    "sizes. SmolLM2 itself has three key/value heads.",
     alt="Four straight lines from zero, for MHA, GQA, MLA and MQA in descending order. "
     "Only that of MHA crosses the horizontal line of the weights, before the middle.",
 )
@@ -224,18 +228,16 @@ plt.show()
 
 # %%
 # At 8,192 tokens, nine heads would take 540 MiB, more than twice the 257 MiB of the
-# weights. Three take 180, MLA would take 135 and one head 60. The sizes don't show what
-# each scheme costs in quality; a model must be trained with its scheme.
-#
-# *FlashAttention* (Dao et al., 2022) is about another memory: exact attention in tiles,
-# so that the :math:`T \times T` matrix of scores is never written to main memory.
-# Prefill becomes faster; the cache stays as large.
+# weights. Three take 180, MLA would take 135, and one head 60. The sizes don't show
+# what each scheme costs in quality. A model must be trained with its scheme, or be
+# converted and trained further (Ainslie et al. use a twentieth of the computation).
 #
 # When a cache can be reused
 # --------------------------
 # Two requests that begin with the same tokens, such as a system prompt, have the same
-# cache up to the first difference, which *prefix caching* reuses. We change the second
-# token of the prompt and compare the two caches.
+# cache up to the first difference, and *prefix caching* reuses this part. We change the
+# second token of the prompt and compare the keys of both caches. The table shows, for
+# three layers, the length of the difference divided by the length of the original keys.
 other = lm.encode("The young man opened the door and")
 theirs = getattr(lm.module(other[None], use_cache=True), name).layers
 pairs = [(a.keys[0], b.keys[0]) for a, b in zip(layers, theirs, strict=True)]
@@ -248,15 +250,15 @@ for i, token in enumerate(lm.tokens(other)):
 # The first position is the same in all layers. After the changed token, the keys of
 # layer 0 are still the same, since they are computed from each token alone. In deeper
 # layers all later keys differ, since attention has read the changed token. So one
-# change invalidates the cache of all later positions, and an *inserted* token even that
-# of layer 0: keys are cached after their rotation (:doc:`lesson 3.6
-# </lessons/03_positions/06_rotary>`), which is wrong after a shift.
+# change invalidates the cache of all later positions. An *inserted* token invalidates
+# even that of layer 0, since keys are cached after their rotation (:doc:`lesson 3.6
+# </lessons/03_positions/06_rotary>`), and a shifted key needs another rotation.
 #
 # Summary
 # -------
 # - Earlier keys and values never change under a causal mask, so they can be cached.
-# - It takes :math:`2 L H_\text{kv} d_\text{head} T` numbers per text. GQA, MQA, MLA,
-#   sliding windows and quantization reduce it.
+# - The cache has :math:`2 L H_\text{kv} d_\text{head} T` numbers per text. GQA, MQA,
+#   MLA and sliding windows reduce this number; quantization reduces their bits.
 #
 # Exercises
 # ---------
@@ -276,5 +278,3 @@ for i, token in enumerate(lm.tokens(other)):
 #   Multi-Head Checkpoints* (EMNLP 2023).
 # - DeepSeek-AI, *DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts
 #   Language Model* (2024), section 2.1.
-# - Dao, Fu, Ermon, Rudra and Ré, *FlashAttention: Fast and Memory-Efficient Exact
-#   Attention with IO-Awareness* (NeurIPS 2022).
