@@ -29,21 +29,19 @@ p = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 16])
 print("surprisal in bits:", *(-p.log2()).tolist())
 print(f"mean: {-p.log2().mean():.1f} bits = {-p.log().mean():.3f} nats")
 print(f"perplexity: {(-p.log().mean()).exp():.3f}, by product: {p.prod() ** -0.25:.3f}")
-print(f"mean of 1/p: {(1 / p).mean():.1f}")
 
 # %%
-# The model was as uncertain, on average, as among 5.657 equally likely tokens. This is
-# a geometric mean; the arithmetic mean of 2, 4, 8 and 16 would be 7.5. Three values are
-# fixed. The perplexity is 1 if every token was certain, the size :math:`V` of the
+# On average, the model was as uncertain as if it chose among 5.657 equally likely
+# tokens. A perplexity is 1 if every token was certain, the size :math:`V` of the
 # vocabulary for uniform predictions, and infinite if one token had the probability 0.
 #
 # Token by token
 # --------------
-# Row :math:`t - 1` of the logits predicts token :math:`t`, so the two are shifted
-# against each other. The first token has no surprisal, since nothing precedes it. The
-# **rank** of a token is one plus the number of tokens that were more likely.
-# ``transformers`` computes the loss if it is given the ids as labels, and shifts them
-# itself.
+# Row :math:`t - 1` of the logits predicts token :math:`t` (:doc:`lesson 5.1
+# </lessons/05_prediction/01_logits>`), so the first token has no surprisal. The
+# **rank** of a token is one plus the number of tokens that were more likely. The table
+# shows both for each token. ``transformers`` computes the loss if it is given the ids
+# as labels; it shifts them itself.
 import lmviz
 from lmviz import prediction
 
@@ -57,16 +55,16 @@ print("token     nats   rank")
 for token, nats, rank in zip(trace.tokens[1:], surprisal, ranks, strict=True):
     print(f"{token:8}  {nats:5.2f}  {int(rank):,}")
 
-package = prediction.surprisal(trace.logits, trace.ids)
-loss = lm.module(input_ids=trace.ids[None], labels=trace.ids[None]).loss
 print(f"mean {surprisal.mean():.2f} nats, perplexity {surprisal.mean().exp():.2f}")
-for name, ours, theirs in (
-    ("the package's", surprisal, package),
-    ("transformers' loss", surprisal.mean(), loss),
-):
-    difference = float((ours - theirs).abs().max())
-    print(f"largest absolute difference from {name}: {difference:.1e}")
-    assert difference < 1e-4
+loss = lm.module(input_ids=trace.ids[None], labels=trace.ids[None]).loss
+difference = float((surprisal.mean() - loss).abs())
+print(f"largest absolute difference from transformers' loss: {difference:.1e}")
+assert difference < 1e-4
+assert torch.allclose(surprisal, prediction.surprisal(trace.logits, trace.ids))
+first = trace.logits[0].softmax(-1)
+more = first[first > first[trace.ids[1]]].sum()
+print("after “The”:", *lm.tokens(first.topk(1)[1]), f"{first.max():.2f}", end="; ")
+print(f"all tokens more likely than “{trace.tokens[1]}”: {more:.2f}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -88,7 +86,7 @@ top = int(surprisal.argmax())
 plots.caption(
     f"The model is most surprised by “{trace.tokens[1 + top]}”, at "
     f"{surprisal[top]:.1f} nats. The repeated sentence has low surprisal until its "
-    "ending changes. The dotted line is a uniform guess over the vocabulary.",
+    "ending changes. The dotted line shows a uniform guess over the vocabulary.",
     alt=f"{len(surprisal)} bars, one per token after the first. The first bar reaches "
     f"beyond the dotted line at {math.log(lm.card.vocabulary):.1f} nats, and the last "
     "but one nearly so far; the others are short.",
@@ -96,13 +94,14 @@ plots.caption(
 plt.show()
 
 # %%
-# “␣capital” (rank 2,923) has 11.54 nats, more than the 10.80 of a uniform guess, since
-# a single “The” says nothing about what follows. In the second sentence most tokens
-# have less surprisal than in the first; “␣France” has 1.51 nats instead of 2.44. Then
-# comes “␣Berlin”, with 9.35 nats: the first sentence said otherwise. Surprisal measures
-# what the model expected, not what is true.
+# “␣capital” (rank 2,923) has 11.54 nats, more than the 10.80 of a uniform guess. The
+# model is not undecided but wrong: after “The” alone it gives 0.42 to a hyphen, and
+# 0.97 to the tokens that rank above “␣capital”. In the second sentence most tokens have
+# less surprisal than in the first; “␣France” has 1.51 nats instead of 2.44. “␣Berlin”
+# has 9.35 nats, since it contradicts the first sentence. Surprisal measures what the
+# model expected, not what is true.
 #
-# The interactive version also shows what the model expected instead.
+# The interactive version also shows which tokens the model expected.
 from lmviz import views
 
 views.surprisal(trace.logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
@@ -110,10 +109,10 @@ views.surprisal(trace.logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # %%
 # Two baselines
 # -------------
-# A loss needs a baseline. A uniform guess has :math:`\ln V`. A better one knows how
-# frequent each token is and nothing else (*unigram* model). We count the tokens of
-# Python's manual, without its page on ``for``, add one to every count, and evaluate the
-# beginning of that page.
+# A loss needs a baseline. A uniform guess has :math:`\ln V` nats. A better baseline is
+# a *unigram* model, which knows how frequent each token is, and nothing else. We count
+# the tokens of Python's manual, without its page on ``for``, add one to every count,
+# and evaluate the beginning of that page.
 from pydoc_data.topics import topics
 
 pages = {name: " ".join(page.split()) for name, page in topics.items()}
@@ -131,16 +130,16 @@ for name, nats in losses.items():
     print(f"{name:15}  {nats:<14.2f}  {math.exp(nats):,.1f}")
 
 # %%
-# SmolLM2 needs 2.63 nats per token, the unigram model 6.46 and a uniform guess 10.80.
-# As perplexities these are 13.9, 637.0 and 49,152.0. Frequencies explain the first
-# step, the context the second. This is one passage, and the manual may have been in
-# SmolLM2's training data; on new text of this kind its loss may be higher.
+# SmolLM2 has a loss of 2.63 nats per token, the unigram model 6.46 and a uniform guess
+# 10.80. Word frequencies account for the first step, context for the second. This is
+# one passage, and SmolLM2's training data may have included the manual; its loss on new
+# text of this kind may be higher.
 #
 # Per token, per word, per byte
 # -----------------------------
-# A perplexity per token can't be compared between tokenizers: one that splits a text
-# into more tokens shares the same total among more of them. **Bits per byte** divide
-# the total by a number that no tokenizer changes, the bytes of the text in UTF-8:
+# A perplexity per token can't be compared between tokenizers: the more tokens a text is
+# split into, the more of them share the same total. **Bits per byte** divide the total
+# by a number that no tokenizer changes, the bytes of the text in UTF-8:
 #
 # .. math:: \mathrm{BPB} = \frac{1}{n_\text{bytes} \ln 2} \sum_t s_t .
 total, passage = full.sum(), lm.decode(ids[1:])
@@ -155,8 +154,9 @@ assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 
 # %%
 # The same total is a perplexity of 13.86 per token, 41.09 per word or 1.86 per byte, so
-# a perplexity without its unit means nothing. The passage takes 0.89 bits per byte: a
-# compressor that uses SmolLM2's predictions would shrink it to about a ninth.
+# a perplexity without its unit means nothing. The passage has 0.89 bits per byte. A
+# compressor that uses SmolLM2's predictions would need this number of bits for each
+# byte of 8 bits, and shrink the text by a factor of about :math:`8 / 0.89 = 9`.
 #
 # Model A has a perplexity of :math:`20` per token. Model B has :math:`30`, but splits
 # the same text into three quarters as many tokens. Which one predicts the text better?
@@ -169,74 +169,74 @@ assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 #
 # One text, many token sequences
 # ------------------------------
-# A tokenizer always splits a text in the same way, but the model gives a probability to
-# every other token sequence that spells it, too. The probability of the *text* is the
-# sum over all of them:
+# A tokenizer always splits a text in the same way, but the model also gives a
+# probability to every other token sequence that spells it. The probability of the
+# *text* is the sum over all of them:
 #
 # .. math:: p(\text{text}) = \sum_{x \,\in\, \text{sequences that spell it}} p(x)
 #    \;\ge\; p(\text{the tokenizer's sequence}) .
 #
-# So the surprisal that we compute, and the bits per byte, are an *upper bound* for the
-# text (Cao and Rimell, 2021). For a single word, we can list all sequences.
+# So the surprisal that we compute is an *upper bound* for the text (Cao and Rimell,
+# 2021). For a single word after a fixed context, we can list all sequences. The table
+# compares the surprisal of the tokenizer's sequence with that of all together, in nats.
 vocabulary = {t.replace("Ġ", " "): i for t, i in lm.tokenizer.get_vocab().items()}
 
 
 def spellings(text):
     """Return all lists of ids whose tokens spell a text."""
-    heads = [n for n in range(1, len(text) + 1) if text[:n] in vocabulary]
-    ways = [[vocabulary[text[:n]], *x] for n in heads for x in spellings(text[n:])]
-    return ways if text else [[]]
+    if not text:
+        return [[]]
+    cuts = [n for n in range(1, len(text) + 1) if text[:n] in vocabulary]
+    # a first token of n characters, then every spelling of the rest
+    return [[vocabulary[text[:n]], *x] for n in cuts for x in spellings(text[n:])]
 
 
 def log_probs_of(context, endings):
     """Return the log-probability of each list of ids after the context."""
     n, longest = len(context), max(map(len, endings))
     padded = [[*context.tolist(), *x, *[0] * (longest - len(x))] for x in endings]
-    rows = torch.tensor(padded)
+    rows = torch.tensor(padded)  # one row for each ending, in one batch
     logs = lm.module(rows[:, :-1]).logits[:, n - 1 :].log_softmax(-1)
-    logs = logs.gather(2, rows[:, n:, None])[..., 0]
+    logs = logs.gather(2, rows[:, n:, None])[..., 0]  # of the tokens that follow
     lengths = torch.tensor([len(x) for x in endings])
     return logs.masked_fill(torch.arange(longest) >= lengths[:, None], 0).sum(1)
 
 
-print("word     sequences  tokenizer's  all     difference in nats")
-for context, word in (
-    ("The capital of France is", " Paris"),
-    ("The capital of Greenland is", " Nuuk"),
-    ("The port on the Baltic is called", " Gdansk"),
-    ("The wizard said the word", " blorpt"),
-):
+sequences, context = spellings(" Paris"), "The capital of France is"
+values = log_probs_of(lm.encode(context), sequences)
+for i in values.argsort(descending=True)[:3]:
+    print(*lm.tokens(torch.tensor(sequences[i])), f"{-values[i]:.2f} nats")
+print("word     sequences  tokenizer's  all     difference")
+cases = {" Paris": context, " Nuuk": "The capital of Greenland is"}
+invented = (" dax", " zintle", " blorpt", " frimba")
+cases |= dict.fromkeys(invented, "The wizard said the word")
+for word, context in cases.items():
     sequences = spellings(word)
     values = log_probs_of(lm.encode(context), sequences)
     usual = lm.tokenizer.encode(word, add_special_tokens=False).ids
-    one, every = -values[sequences.index(usual)], -values.logsumexp(0)
+    one = -values[sequences.index(usual)]
+    every = -values.logsumexp(0)  # the log of the sum of the probabilities
     print(f"{word[1:]:7}  {len(sequences):<9}  {one:<11.3f}  ", end="")
     print(f"{every:<6.3f}  {one - every:.3f}")
 
-split = [lm.tokenizer.encode(c, add_special_tokens=False).ids[0] for c in text]
-letters = prediction.surprisal(lm.trace(split).logits, torch.tensor(split))
-for nats in (surprisal, letters):
-    print(f"{len(nats) + 1} tokens: {nats.sum():.0f} nats, {nats.mean():.2f} per token")
-
 # %%
-# For the first three words, all other sequences together add at most 0.001 nats: nearly
-# the whole probability is in the sequence that the model was trained on. For “blorpt”,
-# an invented word, they add 1.463. The first example text, split into letters, has 506
-# nats instead of 30 (8.03 per token instead of 2.33). That is *one* of its token
-# sequences, which is unlikely; the probability of the text includes both. For whole
-# texts there are too many sequences to list, and the sum must be estimated.
+# For the two names, all other sequences together change the surprisal by at most 0.001
+# nats: nearly all of the probability is on the sequence that the model was trained on.
+# For the invented words the difference ranges from 0.001 to 1.864. The context is split
+# in one way only, and longer tokens, such as “␣Parisian”, are not included. A whole
+# text has too many sequences to list, and the sum must be estimated.
 #
 # Texts longer than the context
 # -----------------------------
 # A text that doesn't fit the context is evaluated in windows. If they don't overlap,
-# the first tokens of each have almost no context, and the loss comes out too high. With
-# a *stride* :math:`s` smaller than the window :math:`w`, each window starts :math:`s`
+# the first tokens of each have almost no context, and the loss is too high. With a
+# *stride* :math:`s` smaller than the window :math:`w`, each window starts :math:`s`
 # tokens after the previous one, and only its new tokens are counted, each with at least
 # :math:`w - s` tokens of context. For :math:`T` tokens this takes :math:`1 + \lceil (T
-# - w)/s \rceil` passes. ``prediction.text_surprisal`` does so, like the guide to
-# perplexity of ``transformers``. Our windows are a third of the passage.
+# - w)/s \rceil` passes. ``prediction.text_surprisal`` does this. Our windows are a
+# third of the passage.
 window = len(ids) // 3
-print("stride  passes  nats per token")
+print(f"window: {window} tokens\nstride  passes  nats per token")
 for stride in (window - 1, window // 2, window // 4):
     nats = prediction.text_surprisal(lm, ids, window=window, stride=stride)
     passes = 1 + math.ceil((len(ids) - window) / stride)
@@ -244,31 +244,31 @@ for stride in (window - 1, window // 2, window // 4):
 print(f"full context, one pass: {full.mean():.3f}")
 
 # %%
-# With the smallest overlap, the loss is 2.995 nats. With a stride of half a window it
-# is 2.768, at 5 passes instead of 4, and with a quarter 2.722, at 9. The full context
-# gives 2.629, as does a window that holds the whole text. The model is the same each
-# time; its tokens have more context. So a perplexity needs the window and the stride it
-# was measured with. Half a window is a common compromise.
+# With windows of 128 tokens and a stride of 127 (an overlap of one token), the loss is
+# 2.995 nats. A stride of half a window gives 2.768, with 5 passes instead of 4; a
+# quarter gives 2.722, with 9. The full context gives 2.629. The model is the same each
+# time, but its tokens have more context. So a perplexity must be reported with its
+# window and stride. A stride of half a window is a common compromise.
 #
 # Summary
 # -------
 # - Perplexity is the exponential of the mean surprisal: the number of equally likely
 #   tokens among which a model would be as uncertain.
 # - It depends on the tokenizer, the text and the context of each token. Bits per byte
-#   compare tokenizers, as an upper bound on the surprisal of the text.
+#   can be compared between tokenizers; they are an upper bound for the text.
 # - A long text needs overlapping windows.
 #
 # Exercises
 # ---------
-# A model predicts :math:`99` of :math:`100` tokens with probability 1, and gives one
-# the probability :math:`10^{-10}`. What is its perplexity, and what would it be at the
-# probability 0?
+# A model predicts :math:`99` of :math:`100` tokens with probability 1, and the last one
+# with probability :math:`10^{-10}`. What is its perplexity, and what would it be if the
+# last probability were 0?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    The mean surprisal is :math:`10 \ln 10 / 100 = 0.23` nats, and the perplexity
-#    :math:`1.26`. At 0 it would be infinite: one token ruled out ruins a whole text.
+#    :math:`1.26`. At 0 it would be infinite: one excluded token is enough.
 #
 # Further reading
 # ---------------
