@@ -2,9 +2,9 @@
 Calibration: predicted against true probabilities
 =================================================
 
-Does what a model predicts with probability 0.9 happen nine times out of ten? After this
-lesson you can draw a reliability diagram, measure the calibration error against its
-baseline, and split a loss into what no model can know and what this model doesn't.
+Do a model's predictions with probability 0.9 come true nine times out of ten? After
+this lesson you can draw a reliability diagram, measure the calibration error against
+its baseline, and split a loss into the uncertainty of the text and the model's error.
 """
 
 # %%
@@ -13,8 +13,8 @@ baseline, and split a loss into what no model can know and what this model doesn
 # A model is **calibrated** if, of all its predictions with probability :math:`p`, a
 # share :math:`p` comes true. To test this, we sort predictions into bins by their
 # probability, the *confidence*. In each bin we compare the mean confidence with the
-# *accuracy*, the share that came true. The mean gap, weighted by the number of
-# predictions :math:`n_b` in a bin, is the **expected calibration error** (ECE),
+# *accuracy*, the share that came true. The mean absolute gap, weighted by the number of
+# predictions :math:`n_b` in each bin, is the **expected calibration error** (ECE),
 #
 # .. math::
 #    \text{ECE} = \sum_b \frac{n_b}{n} \,
@@ -24,13 +24,9 @@ import torch
 
 def bins(probs, correct, n_bins=10):
     """Return the count, mean confidence and accuracy of each bin that isn't empty."""
-    which = (probs * n_bins).ceil().long().clamp(min=1)
-    rows = []
-    for b in which.unique():
-        inside = which == b
-        rows.append(
-            [inside.sum(), probs[inside].mean(), correct[inside].float().mean()]
-        )
+    which = (probs * n_bins).ceil().long().clamp(min=1)  # bin b: (b-1)/10 < p <= b/10
+    parts = [which == b for b in which.unique()]
+    rows = [[x.sum(), probs[x].mean(), correct[x].float().mean()] for x in parts]
     return torch.tensor(rows)
 
 
@@ -48,18 +44,18 @@ for count, confidence, accuracy in bins(probs, correct).tolist():
 print(f"ECE {calibration_error(probs, correct):.2f}")
 
 # %%
-# Five predictions with 0.55 are right in 0.60 of the cases, a gap of 0.05. Five with
-# 0.95 are right no more often, a gap of 0.35; the model is **overconfident** there. The
-# ECE is the mean of the two, 0.20.
+# Five predictions have a confidence of 0.55 and an accuracy of 0.60, a gap of 0.05. The
+# five with 0.95 are right no more often, a gap of 0.35; here the model is
+# **overconfident**. The ECE is the mean of the two gaps, 0.20.
 #
 # Even the truth has a calibration error
 # --------------------------------------
 # The toy was trained on stories whose true probabilities are known (:doc:`the toy model
-# </book/toy>`). On 300 stories that were kept out of the training, we compare the
-# truth, the toy, and the toy at temperature 0.5 (:doc:`lesson 5.2
-# </lessons/05_prediction/02_sampling>`). A prediction is the most likely word. The
-# baseline is a calibrated predictor with the same confidences: each of its predictions
-# comes true with exactly its probability. We draw this 50 times.
+# </book/toy>`). On 300 held-out stories, we compare the truth, the toy, and the toy at
+# temperature 0.5 (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`). A prediction
+# is the most likely word. The baseline is a calibrated predictor with the same
+# confidences: each of its predictions comes true with exactly its probability. We draw
+# its results 50 times; the table has the mean and the standard deviation of its ECE.
 import itertools
 
 import lmviz
@@ -86,7 +82,7 @@ def compare(name, probs, came):
     print(f"{name:12}  {error:.4f}  {base.mean():.4f} ± {base.std():.4f}")
 
 
-print("predictor     ECE     if calibrated")
+print("predictor     ECE     if calibrated, mean ± deviation")
 compare("truth", truth, came)
 compare("toy", logits.softmax(-1), came)
 compare("toy, T = 0.5", (logits / 0.5).softmax(-1), came)
@@ -98,16 +94,18 @@ assert difference < 1e-4
 
 # %%
 # The truth itself has an ECE of 0.0020: a finite sample never matches its probabilities
-# exactly, and the absolute values don't cancel. So an ECE means something only beside
-# its baseline. The toy's, 0.0034, is what a calibrated predictor would have. At
-# temperature 0.5 it is 0.0364, eight times the baseline.
+# exactly, and the absolute values don't cancel. Its baseline is 0.0032 ± 0.0011; that
+# the truth is below it is chance. So an ECE means something only in comparison with its
+# baseline. The toy's, 0.0034, is that of a calibrated predictor. At temperature 0.5 it
+# is 0.0364, eight times the baseline.
 #
 # Entropy, cross-entropy, divergence
 # ----------------------------------
-# Calibration is not all. A model that always predicts the overall word frequencies is
-# calibrated, and knows little. The loss measures both. Let :math:`p` be the true
-# distribution of the next word and :math:`q` the model's. The expected surprisal is the
-# **cross-entropy**; expand :math:`\ln q_w = \ln p_w - \ln (p_w / q_w)`:
+# Calibration is not everything. A model that always predicts the overall word
+# frequencies is calibrated, but knows little. The loss measures calibration and
+# knowledge. Let :math:`p` be the true distribution of the next word and :math:`q` the
+# model's. The expected surprisal is the **cross-entropy**. We expand :math:`\ln q_w =
+# \ln p_w - \ln (p_w / q_w)`:
 #
 # .. math::
 #    \begin{split}
@@ -115,17 +113,15 @@ assert difference < 1e-4
 #    \text{cross-entropy} &= \text{entropy} + \text{divergence} .
 #    \end{split}
 #
-# The **entropy** of the truth is what no model can know. The **Kullback-Leibler
-# divergence** is the model's own part. It is never negative, and zero only for the
-# truth.
+# The **entropy** of the truth is uncertainty that no model can avoid. The
+# **Kullback-Leibler divergence** is the error of this model. It is never negative, and
+# zero only if :math:`q = p`.
 log_q = logits.log_softmax(-1)
 entropy = -torch.xlogy(truth, truth).sum(-1)
 cross_entropy = -(truth * log_q).sum(-1)
 divergence = cross_entropy - entropy
 theirs = torch.nn.functional.kl_div(log_q, truth, reduction="none").sum(-1)
-difference = float((divergence - theirs).abs().max())
-print(f"largest absolute difference from PyTorch's divergence: {difference:.1e}")
-assert difference < 1e-4
+assert (divergence - theirs).abs().max() < 1e-4
 parts = {"entropy": entropy, "divergence": divergence, "cross-entropy": cross_entropy}
 parts["loss of the toy"] = -log_q.gather(1, came[:, None])
 parts["loss of the truth"] = -truth.gather(1, came[:, None]).log()
@@ -136,13 +132,15 @@ for name, values in parts.items():
 # %%
 # Of the cross-entropy of 0.5666 nats, 0.5657 are entropy and 0.0009 divergence: nearly
 # all of the toy's loss is uncertainty in the stories. The measured loss, the mean
-# surprisal of the words that came, estimates the cross-entropy. It can't go to zero,
-# and on real text, where :math:`p` is unknown, it doesn't say how low it could go.
+# surprisal of the words that came, estimates the cross-entropy; as a sample it scatters
+# around it, so that of the truth, 0.5653, can be below the entropy. The expected loss
+# can't go to zero. On real text, where :math:`p` is unknown, the loss doesn't show how
+# low it could be.
 #
 # The temperature of the truth
 # ----------------------------
-# A temperature below 1 makes a model more certain, one above 1 less. It never changes
-# which word is the most likely.
+# A temperature below 1 makes a model more certain, one above 1 less certain. It never
+# changes which word is the most likely. The divergence is in nats per word.
 temperatures = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 by_temperature = []
 print("T     divergence  ECE     accuracy")
@@ -167,9 +165,9 @@ for column, (ax, (title, unit)) in enumerate(zip(axes, titles.items(), strict=Tr
     ax.axvline(1, color="0.7", lw=0.8)
     ax.set(title=title, xlabel="temperature", ylabel=unit, yscale="log")
 plots.caption(
-    "Temperature 1 is closest to the truth, by both measures. Divergence of the toy "
-    "from the truth and its expected calibration error at nine temperatures, on "
-    "logarithmic axes.",
+    "The toy is closest to the truth at temperature 1, by both measures. Left: its "
+    "divergence from the truth. Right: its expected calibration error. Both are shown "
+    "at nine temperatures, with logarithmic vertical axes.",
     alt="Two V-shaped curves over temperatures from 0.5 to 2, both with their lowest "
     "point at 1, marked by a vertical line.",
 )
@@ -177,8 +175,8 @@ plt.show()
 
 # %%
 # Both measures are lowest at 1, the temperature at which the model was trained. The
-# accuracy is the same in all rows: it can't see any of this. Why does a temperature of
-# 0.5 harm the toy although many of its answers are certain?
+# accuracy is the same in all rows, so it doesn't measure calibration. Why is the toy
+# less calibrated at a temperature of 0.5?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -188,37 +186,44 @@ plt.show()
 #
 # Real text
 # ---------
-# For SmolLM2 the truth is unknown, but what followed is known: enough for a reliability
-# diagram. We take ten passages of Python's manual, and predict each token after at
-# least eight others. On the first half of the passages we fit the temperature with the
-# lowest loss (**temperature scaling**; Guo et al., 2017), and test it on the second.
+# For SmolLM2 the true probabilities are unknown, but the next tokens are known, which
+# is enough for a reliability diagram: accuracy against confidence. We take ten passages
+# of Python's manual, and predict each token after at least eight others. On the first
+# five passages we find the temperature with the lowest loss (**temperature scaling**;
+# Guo et al., 2017), and test it on the others. The losses are in nats.
 from pydoc_data.topics import topics
 
 lm = lmviz.load()
 names = "assignment class dict global raise augassign context-managers for import while"
-tables, came = [], []
+tables, came, gaps = [], [], []
 for name in names.split():
     passage = lm.encode(" ".join(topics[name].split())[:1000], truncate=True)[:168]
     tables.append(lm.trace(passage, keep="logits").logits[8:-1])
     came.append(passage[9:])
+    log_q = tables[-1].log_softmax(-1)
+    confidence, top = log_q.exp().max(-1)
+    loss = -log_q.gather(1, came[-1][:, None]).mean()
+    entropy = -(log_q.exp() * log_q).sum(-1).mean()
+    right = (top == came[-1]).double().mean()
+    gaps.append([loss - entropy, right - confidence.mean()])
 halves = [(torch.cat(tables[i : i + 5]), torch.cat(came[i : i + 5])) for i in (0, 5)]
-print("T     loss, first  loss, second  ECE, second half")
+print("T     loss, first  loss, second")
 for temperature in (0.8, 0.9, 1.0, 1.05, 1.1, 1.25):
     losses = []
     for scores, followed in halves:
         log_q = (scores / temperature).log_softmax(-1)
         losses.append(-log_q.gather(1, followed[:, None]).mean())
-    confidence, top = log_q.max(-1)
-    error = prediction.expected_calibration_error(confidence.exp(), top == followed)
-    print(f"{temperature:4}  {losses[0]:11.3f}  {losses[1]:12.3f}  {error:.3f}")
+    print(f"{temperature:4}  {losses[0]:11.3f}  {losses[1]:12.3f}")
 
 probs, came = torch.cat(tables).softmax(-1), torch.cat(came)
-print("predictor     ECE     if calibrated")
+print("predictor     ECE     if calibrated, mean ± deviation")
 compare("SmolLM2", probs, came)
 confidence, top = probs.max(-1)
-right = (top == came).double()
-print(f"{len(came)} predictions, mean confidence {confidence.mean():.3f}", end=", ")
-print(f"accuracy {right.mean():.3f} ± {right.std() / len(right) ** 0.5:.3f}")
+gaps = torch.tensor(gaps)
+mean, error = gaps.mean(0), gaps.std(0) / len(gaps) ** 0.5  # over passages
+print(f"{len(came)} predictions; accuracy - confidence {mean[1]:.3f} ± {error[1]:.3f}")
+print(f"surprisal - entropy {mean[0]:.2f} ± {error[0]:.2f} nats", end=", ")
+print(f"positive in {(gaps[:, 0] > 0).sum()} of {len(gaps)} passages")
 table = prediction.reliability(confidence, top == came)
 deviation = (table.accuracy * (1 - table.accuracy) / table.counts).sqrt()
 print("confidence  accuracy  standard error  count")
@@ -234,43 +239,50 @@ axes[0].set(title="Reliability diagram", xlabel="confidence", ylabel="accuracy")
 axes[1].bar((table.edges[:-1] + 0.05).tolist(), table.counts.tolist(), width=0.09)
 axes[1].set(title="Predictions per bin", xlabel="confidence", ylabel="count")
 plots.caption(
-    "SmolLM2 is nearly calibrated on this text. Left: accuracy against confidence in "
-    "ten bins, with standard errors; a calibrated model is on the line. Right: the "
-    "number of predictions in each bin.",
+    "The most likely tokens of SmolLM2 are nearly calibrated on this text. Left: "
+    "accuracy against confidence in ten bins, with standard errors; a calibrated model "
+    "is on the diagonal. Right: the number of predictions in each bin.",
     alt="Left, ten points with error bars close to the diagonal, the upper ones "
     "slightly below it. Right, ten bars, the highest from 0.1 to 0.3.",
 )
 plt.show()
 
 # %%
-# All ten bins are within two standard errors of the line. From 0.35 on, six of seven
-# are below it, but only by a little: the mean confidence is 0.433, the accuracy 0.418 ±
-# 0.012. The ECE of 0.0298 is that of a calibrated model with as few predictions, 0.0258
-# ± 0.0043. On the first half of the passages, temperature 1.05 fits best. On the second
-# it helps neither the loss (2.894 instead of 2.892) nor the ECE.
+# All ten bins are within two standard errors of the diagonal (accuracy = confidence),
+# although from 0.35 on six of seven are below it. The ECE of 0.0298 is that of a
+# calibrated model, 0.0258 ± 0.0043. But absolute gaps have no sign. With its sign, the
+# mean gap of the passages is −0.015 ± 0.006 (standard error): SmolLM2 is slightly
+# overconfident.
 #
-# So SmolLM2 is calibrated here, as far as 1573 predictions can tell. That isn't a
-# matter of course: it was tuned to follow instructions, and OpenAI (2023) reports that
-# GPT-4 lost calibration when it was. But our text is a manual, without the chat
-# template. About SmolLM2's answers in a chat, the diagram says nothing.
+# These measures see only the most likely token. Another one needs no bins and includes
+# the whole distribution: a calibrated model's mean surprisal equals its mean entropy.
+# SmolLM2's surprisal is 0.16 ± 0.04 nats higher; it is higher in 8 of 10 passages.
+# Temperature scaling agrees: on the first passages, a temperature of 1.05 is best. On
+# the others it doesn't lower the loss (2.894 instead of 2.892).
+#
+# So SmolLM2 is nearly calibrated here, even though it was tuned to follow instructions.
+# Such tuning can harm calibration: GPT-4's ECE on multiple-choice questions rose from
+# :math:`0.007` to :math:`0.074` with reinforcement learning (OpenAI, 2023). Our text is
+# a manual that may have been in the training data. It says nothing about chats.
 #
 # Summary
 # -------
 # - In a calibrated model, predictions with probability :math:`p` come true in a share
 #   :math:`p` of the cases. The ECE measures this; its baseline isn't zero.
-# - Cross-entropy is entropy plus divergence: what no model can know, and what this
-#   model has not learned. The toy's divergence is 0.0009 of 0.5666 nats.
-# - Temperature 1 is closest to the truth, for the toy and nearly so for SmolLM2.
+# - Cross-entropy is entropy plus divergence: the uncertainty of the text, and the error
+#   of the model. The toy's divergence is 0.0009 of 0.5666 nats.
+# - On Python's manual SmolLM2 is slightly overconfident: its surprisal is 0.16 nats
+#   above its entropy.
 #
 # Exercises
 # ---------
-# A model predicts the word frequencies of the language after every text. What are its
+# After every text, a model predicts the word frequencies of the language. What are its
 # ECE and its divergence?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The ECE is zero, up to chance: the most frequent word comes as often as predicted.
+#    The ECE is zero, up to chance: the most frequent word is as frequent as predicted.
 #    The divergence is large: the model ignores what the text says about the next word.
 #
 # Further reading
