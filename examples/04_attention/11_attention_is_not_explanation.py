@@ -147,13 +147,13 @@ ax.set_xlabel("weight from the last token to the country")
 plots.caption(
     "Head 23.4 is first by weight and by effect; otherwise weight does not predict "
     "effect. Each point is a head, averaged over eight prompts. The other heads with "
-    "weights above 0.5 have effects near zero; 12.0 has an effect and little weight.",
+    "weights above 0.5 have effects near or above zero; 12.0 has an effect and little "
+    "weight.",
     alt="270 points: weight from 0 to 0.93 on the x axis, effect from "
     f"{float(e.min()):.1f} to 0.2 nats on the y axis. One lies at the bottom right. "
     "The others lie in a band around zero, and a few at small weights down to −0.5.",
 )
 plt.show()
-
 
 # %%
 # The table gives means over the prompts. Head 23.4 has the largest weight on the
@@ -206,13 +206,12 @@ for word, here in zip(tokens, torch.eye(5, dtype=torch.bool), strict=True):
     hook.remove()
     print(f"{word:9}  {change.mean():+.2f}")
 
-
 # %%
 # Head 0.4 has no effect at the last position, but −2.22 nats everywhere, more than
 # 23.4. Almost all of it, −1.89 nats, comes from the *first* token. This token becomes
-# the sink, and an average over other positions is off-distribution there. Ablating 0.4
-# at the country does nothing (−0.02). So an ablation at all positions also damages the
-# sink.
+# the sink, and the average output, mostly of other positions, is off-distribution
+# there. Ablating 0.4 at the country does nothing (−0.02). So an ablation at all
+# positions also damages the sink.
 #
 # Attention rollout
 # -----------------
