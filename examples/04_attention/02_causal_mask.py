@@ -19,17 +19,15 @@ for i in range(1, len(words)):
 
 # %%
 # One pass through the model solves all of them: the vector at “dog” predicts “chased”,
-# and so on. But every token of the text is in the input, so attention could read each
-# answer at the next position. A model that can do so learns to copy the next token, and
-# fails when it generates text, where there is none. The **causal mask** lets a query
-# attend only to its own position and to earlier ones.
+# and so on. But the whole text is in the input, so attention could read each answer at
+# the next position. A model that can do so learns to copy, and fails in generation,
+# where there is no next token yet. The **causal mask** lets a query attend only to its
+# own position and to earlier ones.
 #
 # A transformer in which all attention has this mask is called **decoder-only**, after
-# the decoder, the half of the first transformer that generated text; the other half,
-# the encoder, is a subject of :doc:`lesson 4.6
-# </lessons/04_attention/06_encoders_and_cross_attention>`. It is **autoregressive**:
-# each prediction depends on the tokens before it. Both GPT-2 and SmolLM2 are of this
-# kind.
+# the half of the first transformer that generated text (for the *encoder*, see
+# :doc:`lesson 4.6 </lessons/04_attention/06_encoders_and_cross_attention>`). It is
+# **autoregressive**: each prediction depends on earlier tokens. SmolLM2 is both.
 #
 # Which pairs of the first three tokens does the mask hide? Write down a table of
 # queries (rows) and keys (columns), numbered 0, 1 and 2.
@@ -38,8 +36,7 @@ for i in range(1, len(words)):
 #    :class: dropdown
 #
 #    All above the diagonal. Query 0 may attend to key 0, query 1 to keys 0 and 1, query
-#    2 to all three. A token may attend to itself, since it predicts the next token and
-#    not itself.
+#    2 to all three. A token may attend to itself, since it predicts the next token.
 #
 # Zeros after the softmax
 # -----------------------
@@ -64,9 +61,8 @@ for name, table in tables.items():
 
 # %%
 # Without a mask, “chases” has the weights 0.198, 0.401 and 0.401. With the last one set
-# to zero, they sum to 0.599, so the output is no longer an average: the softmax was
-# still divided by a sum that includes the hidden key. Divided by their own sum, they
-# are 0.330 and 0.670.
+# to zero, they sum to 0.599, and the output is no longer an average: the denominator of
+# the softmax still includes the hidden key. Divided by 0.599, they are 0.330 and 0.670.
 #
 # Minus infinity before the softmax
 # ---------------------------------
@@ -97,15 +93,13 @@ assert torch.allclose(output, renormalised @ value)
 
 # %%
 # The row of “chases” is 0.330 and 0.670 again. “dog” can only attend to itself: its
-# weight is 1 whatever its score, and its output is its own value. “cat” is the last
-# token, so nothing is hidden from it, and its row is that of lesson 4.1. The package
-# and PyTorch, whose ``is_causal=True`` is this mask, give the same outputs.
+# weight is 1 whatever its score. Nothing is hidden from “cat”, and its row is that of
+# lesson 4.1. The package and PyTorch, whose ``is_causal=True`` is this mask, agree.
 from lmviz import attention
 
-mask = attention.causal_mask(3)
 by_torch = torch.nn.functional.scaled_dot_product_attention
 for name, other in {
-    "the package's": attention.attend(query, key, value, mask=mask),
+    "the package's": attention.attend(query, key, value, mask=attention.causal_mask(3)),
     "PyTorch's": by_torch(query[None], key[None], value[None], is_causal=True)[0],
 }.items():
     difference = float((output - other).abs().max())
@@ -128,9 +122,9 @@ views.attention(
 # ---------------------
 # With the mask, nothing at a position depends on later tokens, in any layer. So the
 # predictions for a text include those for all of its beginnings. We run SmolLM2
-# (:doc:`/book/model`) on a text of 11 tokens, and separately on each of its beginnings.
-# The control is the same comparison without a mask. ``transformers`` accepts a mask of
-# our own: a tensor of four dimensions, (B, 1, T_q, T_k), that is added to the scores.
+# (:doc:`/book/model`) on a text of 11 tokens, and separately on each beginning. The
+# control is the same comparison without a mask. ``transformers`` accepts a mask of our
+# own: a tensor, (B, 1, T_q, T_k), that is added to the scores.
 import lmviz
 
 lm = lmviz.load("smollm2")
@@ -161,11 +155,10 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
 # %%
 # With the mask, each row of the one pass equals the last row of a separate pass. One
 # pass over 11 tokens replaces 11 passes over 66 tokens in total, in general
-# :math:`T(T + 1)/2`. Without a mask, probabilities differ by up to 0.82.
-#
-# So *training* learns from all positions of a text in one pass (:doc:`lesson 5.8
-# </lessons/05_prediction/08_training>`). In *generation*, an appended token cannot
-# change the keys and values of earlier ones, so these can be stored (:doc:`the KV cache
+# :math:`T(T + 1)/2`. Without a mask, probabilities differ by up to 0.82. So *training*
+# learns from all positions in one pass (:doc:`lesson 5.8
+# </lessons/05_prediction/08_training>`). In *generation*, a new token does not change
+# earlier keys and values, so they are stored (:doc:`lesson 5.4
 # </lessons/05_prediction/04_kv_cache>`).
 #
 # SmolLM2 without its mask
@@ -228,10 +221,9 @@ plt.show()
 
 # %%
 # If only the first token is masked, surprisal falls from 4.02 to 1.65 nats, although
-# SmolLM2 never saw a later token in training. With a foreign continuation it is 4.44,
-# higher than with the causal mask: wrong tokens mislead the model, so it is the visible
-# answer that helps. The surprisal of a model without its mask therefore says nothing
-# about how well it predicts.
+# SmolLM2 never saw a later token in training. With a foreign continuation it is 4.44:
+# it is the answer that helps, not the sight of later tokens. So the surprisal of a
+# model without its mask says nothing about how well it predicts.
 #
 # With no mask at all, the mean is 4.93, and the passages lie between 0.55 and 10.32:
 # the model reads the answers in some and fails in others. The difference is the first
@@ -240,11 +232,11 @@ plt.show()
 #
 # Padding, windows and empty rows
 # -------------------------------
-# Other rules hide more keys, and are combined with the causal mask by *and*. A **padding
-# mask** hides the tokens that fill up the shorter texts of a batch. In **sliding-window
-# attention** a query attends to the last :math:`w` keys, its own included, which bounds
-# the cost per token. We print the masks of a window of 2, where each row but the first
-# has two ones, and of a text of two tokens that is padded on the left.
+# Other rules hide more keys, and are combined with the causal mask by *and*. A
+# **padding mask** hides the tokens that fill up the shorter texts of a batch. In
+# **sliding-window attention** a query attends to the last :math:`w` keys, its own
+# included, which bounds the cost per token. We print the mask of a window of 2 (two
+# ones in each row but the first), and that of two tokens padded on the left.
 is_real = torch.tensor([False, False, True, True])
 padded = attention.causal_mask(4) & is_real
 print(torch.stack([attention.causal_mask(4, window=2), padded]).int())
@@ -255,19 +247,18 @@ for name, hidden in {"-inf": -torch.inf, "lowest": torch.finfo().min}.items():
 
 # %%
 # The first two queries of the padded text have no visible key. With minus infinity, the
-# softmax divides zero by zero, and the row is NaN (*not a number*). It spreads: since 0
-# times NaN is NaN, the next layer's averages are NaN even where its weight is zero.
-# Libraries often add the lowest finite number instead. Ordinary rows stay the same, and
-# an empty row gets uniform weights, 0.25; its output is ignored.
+# softmax divides zero by zero, and the row is NaN (*not a number*). It spreads: 0 times
+# NaN is NaN, so in the next layer a weight of zero doesn't protect other queries.
+# Libraries often add the lowest finite number instead. Then ordinary rows are the same,
+# and an empty row has uniform weights, 0.25; its output is ignored.
 #
 # Summary
 # -------
-# - The causal mask hides later keys, since every position is trained to predict the next
-#   token in the same pass, and would otherwise see it.
+# - The causal mask hides later keys, since every position is trained to predict the
+#   next token in the same pass, and would otherwise see it.
 # - Minus infinity before the softmax gives a weight of exactly zero and rows that sum
 #   to one, like zeroing and renormalising.
-# - One pass gives the predictions for all beginnings of a text, and keys and values can
-#   be cached.
+# - One pass predicts for all beginnings of a text, and keys and values can be cached.
 #
 # Exercises
 # ---------
