@@ -2,9 +2,9 @@ r"""
 Multi-head attention: parallel averages, added up
 =================================================
 
-A layer of a transformer runs several attention computations side by side, its heads.
-Why several, and how do their outputs become one vector? After this lesson you can write
-multi-head and grouped-query attention, and say what one head contributes to a layer.
+A layer of a transformer runs several attention computations in parallel, its heads. Why
+several, and how do their outputs become one vector? After this lesson you can write
+multi-head and grouped-query attention, and compute what each head adds to the output.
 """
 
 # %%
@@ -12,15 +12,17 @@ multi-head and grouped-query attention, and say what one head contributes to a l
 # ------------------------
 # Attention gives each query one set of weights that sum to one, and so one average of
 # values (:doc:`lesson 4.1 </lessons/04_attention/01_self_attention>`). The last token
-# of “dog chases cat” may need both the subject and the object. Let the values of “dog”
-# and “cat” be (1, 0) and (0, 1), the key of a subject (4, 0) and that of an object (0,
-# 4). One query that matches both, (1, 1), is compared with two queries, (1, 0) and (0,
-# 1), that match one each.
+# of “dog chases cat” may need both the subject and the object. Let their values be (1,
+# 0) and (0, 1), and their keys (4, 0) and (0, 4), so long that the softmax is almost
+# one-hot. The query (1, 1) matches both keys; (1, 0) and (0, 1) match one each.
 import torch
 
 
-def attend(query, key, value):
-    return (query @ key.T / key.shape[-1] ** 0.5).softmax(-1) @ value
+def attend(query, key, value, hidden=None):
+    scores = query @ key.mT / key.shape[-1] ** 0.5  # mT: the last two axes transposed
+    if hidden is not None:
+        scores = scores.masked_fill(hidden, -torch.inf)
+    return scores.softmax(-1) @ value
 
 
 def show(x):
@@ -35,33 +37,40 @@ for words, value in (("dog, cat", torch.eye(2)), ("cat, dog", swapped)):
 
 # %%
 # The one query gets (0.50, 0.50) from “dog chases cat” and from “cat chases dog”: the
-# average has lost who chases whom. Two queries get an average each. Side by side they
-# are (0.94, 0.06 | 0.06, 0.94) and, for the other sentence, (0.06, 0.94 | 0.94, 0.06).
-# Each such computation, with queries, keys and values of its own, is a **head**.
-#
-# Could one query with unequal weights tell the sentences apart?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    Yes, but the more of one token it reads, the less of the other. Two heads don't
-#    compete.
+# average does not tell who chases whom. With unequal weights it would, but the more it
+# reads of one token, the less it reads of the other. Two queries do not compete. Side
+# by side, their averages are (0.94, 0.06 | 0.06, 0.94) and, for the other sentence,
+# (0.06, 0.94 | 0.94, 0.06). Each such computation, with its own queries, keys and
+# values, is a **head**.
 #
 # Split, attend, concatenate
 # --------------------------
 # **Multi-head attention** splits the :math:`d` dimensions among :math:`H` heads of
-# :math:`d_\text{head} = d / H`, for the cost of one head of the full width. The outputs
-# are concatenated and multiplied by one more learned matrix, :math:`W_O`:
+# width :math:`d_\text{head} = d / H`. The outputs are concatenated and multiplied by
+# one more learned matrix, :math:`W_O`:
 #
 # .. math::
 #    \begin{split}
 #    \mathrm{head}_h &= \mathrm{Attention}(X W_Q^h,\; X W_K^h,\; X W_V^h), \\
-#    \mathrm{MultiHead}(X) &= \mathrm{Concat}(\mathrm{head}_1, \dots,
-#    \mathrm{head}_H)\, W_O .
+#    \mathrm{MultiHead}(X) &= \mathrm{Concat}(\mathrm{head}_0, \dots,
+#    \mathrm{head}_{H-1})\, W_O .
 #    \end{split}
 #
-# In code, one large :math:`W_Q` holds the matrices of all heads side by side, and its
-# product is split.
+# We compute 4 heads of width 8 one by one. The :math:`W_Q^h` of all heads, 32 × 8 each,
+# are the columns of one large :math:`W_Q`, 32 × 32, so they have no more parameters
+# than a single head of the full width.
+torch.manual_seed(0)
+x = torch.randn(6, 32)  # six tokens
+w_query, w_key, w_value, w_output = torch.randn(4, 32, 32) / 32**0.5
+later = torch.ones(6, 6, dtype=torch.bool).triu(1)  # the causal mask
+outputs = []
+for columns in torch.arange(32).split(8):  # 0 to 7 for head 0, 8 to 15 for head 1, …
+    query, key = x @ w_query[:, columns], x @ w_key[:, columns]
+    outputs.append(attend(query, key, x @ w_value[:, columns], later))
+one_by_one = torch.cat(outputs, dim=-1) @ w_output
+
+# %%
+# Libraries multiply by the large matrices, and split the products into heads.
 
 
 def split(x, n_heads):  # (T, H * d_head) -> (H, T, d_head)
@@ -70,62 +79,53 @@ def split(x, n_heads):  # (T, H * d_head) -> (H, T, d_head)
 
 def multi_head(x, w_query, w_key, w_value, w_output, n_heads):
     query, key, value = (split(x @ w, n_heads) for w in (w_query, w_key, w_value))
-    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5  # (H, T, T)
-    later = torch.ones_like(scores, dtype=torch.bool).triu(1)
-    heads = scores.masked_fill(later, -torch.inf).softmax(-1) @ value  # (H, T, d_head)
+    later = torch.ones(len(x), len(x), dtype=torch.bool).triu(1)
+    heads = attend(query, key, value, later)  # (H, T, d_head)
     return heads.transpose(0, 1).flatten(1) @ w_output  # concatenated, (T, d)
 
 
-torch.manual_seed(0)
-x = torch.randn(6, 32)
-w_query, w_key, w_value, w_output = torch.randn(4, 32, 32) / 32**0.5
 ours = multi_head(x, w_query, w_key, w_value, w_output, n_heads=4)
-
-theirs = torch.nn.MultiheadAttention(32, 4, bias=False, batch_first=True)
-theirs.in_proj_weight.data = torch.cat([w_query, w_key, w_value], dim=1).T
-theirs.out_proj.weight.data = w_output.T
-later = torch.ones(6, 6, dtype=torch.bool).triu(1)
-by_torch, _ = theirs(x[None], x[None], x[None], attn_mask=later)
-difference = float((ours - by_torch[0].detach()).abs().max())
-print(f"largest absolute difference from PyTorch's layer: {difference:.1e}")
+difference = float((ours - one_by_one).abs().max())
+print(f"largest absolute difference from the heads one by one: {difference:.1e}")
 assert difference < 1e-5
 
 # %%
-# In words: project, split into heads, attend in each head, join the heads, project. The
-# package has ``split_heads``, ``attend`` and ``join_heads``. PyTorch's layer stores
-# each matrix transposed, and its mask is true where a key is *hidden*.
+# In words: project, split into heads, attend in each head, concatenate, project.
+# PyTorch's ``nn.MultiheadAttention`` does the same; it stores each matrix transposed,
+# and its mask is true where a key is *hidden*.
 #
-# Heads add, they don't queue
-# ---------------------------
-# A row of numbers times a matrix is a sum over the matrix's rows, and each head meets
-# only its own rows of :math:`W_O`. If these are :math:`W_O^h`,
+# The heads of a layer are added
+# ------------------------------
+# A row vector times a matrix is a sum over the matrix's rows, and each head is
+# multiplied only by its own rows of :math:`W_O`. If these are :math:`W_O^h`,
 #
 # .. math::
-#    \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_H)\, W_O
-#    = \sum_{h=1}^{H} \mathrm{head}_h\, W_O^h .
+#    \mathrm{Concat}(\mathrm{head}_0, \dots, \mathrm{head}_{H-1})\, W_O
+#    = \sum_{h=0}^{H-1} \mathrm{head}_h\, W_O^h .
 #
 # On paper: two heads of width 1 have the outputs 3 and 2, and :math:`W_O` has the rows
 # (1, 0) and (1, −1).
-joined, w_o = torch.tensor([3.0, 2.0]), torch.tensor([[1.0, 0.0], [1.0, -1.0]])
+joined, w_o = torch.tensor([3, 2]), torch.tensor([[1, 0], [1, -1]])
 print("joined:", (joined @ w_o).tolist())
 print("head by head:", *((joined[h] * w_o[h]).tolist() for h in range(2)))
 
 # %%
-# Joined or apart, the result is (5, −2) = (3, 0) + (2, −2). Each head adds a vector of
-# its own, its *contribution*, to the residual stream (:doc:`lesson 2.7
-# </lessons/02_embeddings/07_residual_stream>`). None sees the output of another, unless
-# it is in a later layer.
+# Both give (5, −2) = (3, 0) + (2, −2). Each head adds a vector, its *contribution*, to
+# the residual stream (:doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>`),
+# and does not see the output of another head of its layer.
 #
 # One layer of SmolLM2
 # --------------------
-# GPT-2 small contains 12 layers of 12 heads; SmolLM2 (:doc:`/book/model`) has 30 layers
-# of 9 heads, each of width 64. We rebuild layer 23. Two steps have lessons of their
-# own: a norm (:doc:`5.1 </lessons/05_prediction/01_logits>`) and the rotation of
-# queries and keys (:doc:`3.6 </lessons/03_positions/06_rotary>`). A hook records what
-# the model's own layer returns.
-#
-# The 9 query heads share 3 heads of keys and values: heads 0, 1 and 2 use the first,
-# and so on. This is **grouped-query attention** (Ainslie et al., 2023).
+# GPT-2 small has 12 layers of 12 heads, SmolLM2 (:doc:`/book/model`) 30 layers of 9
+# heads, each of width 64. We rebuild layer 23, which contains a head that is decisive
+# for capitals (:doc:`lesson 4.11
+# </lessons/04_attention/11_attention_is_not_explanation>`). Its 9 query heads share 3
+# heads of keys and values: heads 0, 1 and 2 use the first, and so on. This is
+# **grouped-query attention** (Ainslie et al., 2023). The norm (:doc:`5.1
+# </lessons/05_prediction/01_logits>`) and the rotation of queries and keys (:doc:`3.6
+# </lessons/03_positions/06_rotary>`) have lessons of their own. A *hook* is a function
+# that PyTorch calls after a module, with the module's inputs and outputs; ours records
+# the output of the layer.
 import lmviz
 from lmviz import attention, positions, transformer
 
@@ -149,44 +149,48 @@ with torch.no_grad():
     contributions = heads @ w_output.unflatten(0, (9, 64))  # (H, T, d)
 part = transformer.extract(lm).blocks[23].attention
 package = transformer.head_contributions(part, trace.hidden_states[23])
-for name, ours, other in (
-    ("the model's layer", contributions.sum(0), recorded[0][0]),
-    ("the package's contributions", contributions, package),
-):
-    difference = float((ours - other).abs().max())
-    print(f"largest absolute difference from {name}: {difference:.1e}")
-    assert difference < 1e-4
+assert torch.allclose(contributions, package, atol=1e-4)
+difference = float((contributions.sum(0) - recorded[0][0]).abs().max())
+print(f"largest absolute difference from the model's layer: {difference:.1e}")
+assert difference < 1e-4
 
 # %%
 # The sum of nine contributions is the output of the layer.
 #
 # Different heads for different prompts
 # -------------------------------------
-# We take the norm of each head's contribution at the last token, for six questions
-# about capitals, six about opposites, and four other beginnings as a control.
+# We measure the length of each head's contribution at the last token, for six questions
+# about capitals, six about opposites, and four other beginnings as a control. The table
+# shows heads 3 and 4, with the mean weights of the last token on the word that varies,
+# such as “France”, and on the first token.
 prompts = {
-    "The capital of {} is": ["France", "Italy", "Japan", "Egypt", "Spain", "Germany"],
-    "The opposite of {} is": ["hot", "big", "up", "old", "light", "good"],
-    "{}": [
+    "capital": ["France", "Italy", "Japan", "Egypt", "Spain", "Germany"],
+    "opposite": ["hot", "big", "up", "old", "light", "good"],
+    "other": [
         "The dog chased the ball because it",
         "Once upon a time there was a",
         "The quick brown fox jumps over the",
         "Two plus two is",
     ],
 }
-kinds = "capital", "opposite", "other"
-norms = {}
-for kind, (frame, words) in zip(kinds, prompts.items(), strict=True):
-    states = [lm.trace(frame.format(word)).hidden_states[23] for word in words]
+lengths, weights = {}, {}
+for kind, words in prompts.items():
+    frame = "{}" if kind == "other" else f"The {kind} of {{}} is"
+    traces = [lm.trace(frame.format(word)) for word in words]
+    weights[kind] = torch.stack([t.attentions[23, :, -1, [-2, 0]] for t in traces])
+    states = [t.hidden_states[23] for t in traces]
     added = [transformer.head_contributions(part, x)[:, -1] for x in states]
-    norms[kind] = torch.stack(added).norm(dim=-1)  # (prompts, 9 heads)
-means = torch.stack([rows.mean(0) for rows in norms.values()])
-print("head  " + "  ".join(f"{kind:>8}" for kind in norms))
-for head, row in enumerate(means.T.tolist()):
-    print(f"{head:<4}  " + "  ".join(f"{number:8.0f}" for number in row))
-for head, kind in ((4, "capital"), (3, "opposite"), (4, "other"), (3, "other")):
-    column = norms[kind][:, head]
-    print(f"head {head}, {kind}: {column.min():.0f} to {column.max():.0f}")
+    lengths[kind] = torch.stack(added).norm(dim=-1)  # (prompts, 9 heads)
+means = torch.stack([rows.mean(0) for rows in lengths.values()])
+print("head  prompts   mean length  range      on the word  on the first token")
+for head in (3, 4):
+    for kind in prompts:
+        column = lengths[kind][:, head]
+        span = f"{column.min():.0f} to {column.max():.0f}"
+        word, first = weights[kind][:, head].mean(0).tolist()
+        word = "-" if kind == "other" else f"{word:.2f}"
+        cells = f"{column.mean():<11.0f}  {span:9}  {word:11}  {first:.2f}"
+        print(f"{head:<4}  {kind:8}  {cells}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -198,36 +202,41 @@ plots.heatmap(
     means.T,
     title="Contributions in layer 23",
     ylabel="head",
-    label="mean norm",
-    xticklabels=list(norms),
+    label="mean length",
+    xticklabels=list(prompts),
     yticklabels=range(9),
     annot=[[f"{number:.0f}" for number in row] for row in means.T.tolist()],
     ax=ax,
 )
 plots.caption(
-    "Different prompts use different heads of the same layer. Mean norm of what each "
-    f"head adds at the last token: head 4 for capitals ({means[0, 4]:.0f}), head 3 "
-    f"for opposites ({means[1, 3]:.0f}), and no head so much for other beginnings.",
+    "Different prompts use different heads of the same layer. Mean length of what each "
+    f"head adds at the last token: head 4 adds most for capitals ({means[0, 4]:.0f}), "
+    f"head 3 for opposites ({means[1, 3]:.0f}). For other beginnings, no head adds so "
+    "much on average.",
     alt="A table of nine heads and three kinds of prompts. Strongest cells: head 4 "
     f"with capitals, {means[0, 4]:.0f}, and head 3 with opposites, {means[1, 3]:.0f}.",
 )
 plt.show()
 
 # %%
-# For capitals, head 4 contributes a vector of norm 86 on average, 81 to 95 in the six
-# prompts; for the other beginnings, only 12 (6 to 29). For opposites it is head 3, with
-# 78 (45 to 111), against 22 (13 to 33). So the heads of one layer specialise, and the
-# one that finds what it looks for adds the most.
+# For capitals, head 4 contributes a vector of length 86 on average (81 to 95), but for
+# other beginnings 12 (6 to 29). For opposites it is head 3, with 78 (45 to 111) against
+# 22 (13 to 33). Other heads, such as head 1, contribute to all kinds of prompts.
+#
+# The weights explain it. Head 4 gives the country 0.93 of its weight, but the words of
+# the opposites only 0.02: there, 0.96 is on the first token, an *attention sink*
+# (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head 3 gives these
+# words 0.53 and countries 0.24. So which head adds most depends on the prompt.
 #
 # A large contribution need not matter for the prediction, which :doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>` measures.
 #
 # Sharing keys and values
 # -----------------------
-# Grouped-query attention is a compromise. At one end, every query head has its own keys
-# and values (*multi-head*). At the other, all share one (**multi-query attention**;
-# Shazeer, 2019). We count the parameters of one layer of SmolLM2's size, and the keys
-# and values per token that generation keeps in all 30 layers.
+# Grouped-query attention is a compromise between *multi-head* attention, in which every
+# query head has its own keys and values, and **multi-query attention** (Shazeer, 2019),
+# in which all share one head of them. We count the parameters of a layer of SmolLM2's
+# size, and the numbers per token that all 30 layers store in generation.
 d, d_head, n_heads = 576, 64, 9
 print("key/value heads  parameters  numbers per token")
 for n_kv in (9, 3, 1):
@@ -237,39 +246,33 @@ print(f"in the model: {sum(matrix.weight.numel() for matrix in projections):,}")
 
 # %%
 # SmolLM2's layer has 884,736 parameters in :math:`W_Q`, :math:`W_K`, :math:`W_V` and
-# :math:`W_O`: a third less than the 1,327,104 of nine key/value heads. More important
-# is the last column. 11,520 numbers per token instead of 34,560 make the cache of a
-# long text three times smaller (:doc:`lesson 5.4
-# </lessons/05_prediction/04_kv_cache>`). Queries need no cache.
+# :math:`W_O`: a third less than with nine key/value heads. More important is the last
+# column. 11,520 numbers per token instead of 34,560 make the cache of a long text three
+# times smaller (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Queries need
+# no cache: an old query is never used again, but each new query needs all old keys.
 #
-# Do two heads that share keys have the same attention weights?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    No: their queries differ. Heads 3 and 4 above are in the same group.
+# With one key/value head it would be 3,840, but quality can suffer. Ainslie et al. find
+# grouped-query attention nearly as good as multi-head and nearly as fast as multi-query
+# attention; they convert trained models with a twentieth of the training compute.
 #
 # Summary
 # -------
 # - A head computes one average per query. Several heads attend to different tokens at
-#   once, for the cost of one head of full width.
-# - Concatenating the heads and multiplying by :math:`W_O` is the same as adding one
-#   contribution per head.
+#   once, for the parameters of one head of full width.
+# - Concatenating the heads and multiplying by :math:`W_O` adds one vector per head.
 # - In grouped-query attention several query heads share keys and values, which saves
 #   parameters and, above all, memory in generation.
 #
 # Exercises
 # ---------
-# What changes if you permute the heads of a layer: all blocks of :math:`W_Q`,
-# :math:`W_K`, :math:`W_V`, and the rows of :math:`W_O`? And if you permute only the
-# first three?
+# What changes if you permute the heads of a layer: the blocks of :math:`W_Q`,
+# :math:`W_K` and :math:`W_V`, and the rows of :math:`W_O`?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Nothing: the sum has the same terms in another order, so the number of a head means
-#    nothing. In the second case each head is projected by the rows of another, and the
-#    output differs.
+#    Nothing: the sum has the same terms in another order, so a head's number has no
+#    meaning.
 #
 # Further reading
 # ---------------
