@@ -47,9 +47,9 @@ print("outputs:", *(f"({a:.3f}, {b:.3f})" for a, b in (weights @ x @ ov, usual))
 # ------------------------------
 # The toy is a GPT-2 trained on stories in a made-up language (:doc:`the toy model
 # </book/toy>`). A story states who has what, and continues with questions about it,
-# songs that repeat notes, and other events; one is printed below. In a model, :math:`x`
-# is the normalised stream, and there may be biases. We rebuild head 0.0 (layer 0, head
-# 0).
+# songs that repeat notes, and other events; one story is printed below. In a model,
+# :math:`x` is the normalised stream, and there may be biases. We rebuild head 0.0
+# (layer 0, head 0).
 from itertools import islice
 from textwrap import wrap
 
@@ -186,7 +186,7 @@ for layer, block in enumerate(model.blocks):
         table = x @ v @ o @ columns
         table = (table - table[1:].mean(0))[1:]  # without the sink
         own[layer, head] = (table.argmax(1) == torch.arange(1, 200)).float().mean()
-        q, k, v = (part.norm.weight[:, None] * w for w in (q, k, v))
+        q, k, v = (part.norm.weight[:, None] * w for w in (q, k, v))  # with the norm
         circuits[layer, head] = q, k, v, o
         copying[layer, head] = attention.copying_score(v, o @ gram)
 chance = torch.randn(2, 50, 576, 64, generator=generator)
