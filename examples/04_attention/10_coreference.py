@@ -197,9 +197,9 @@ for layer, head in (t.abs() > limit).nonzero().tolist():
 # Does the model resolve it at all?
 # ---------------------------------
 # A **Winograd schema** (Levesque et al., 2012) is a pair of twins in which a word after
-# the pronoun decides. We replace the pronoun by each noun. The answer is right if the
-# right noun gives the end of the sentence the larger probability; chance is one half.
-# The control has no story: “The trophy is too big” against “The suitcase is too big”.
+# the pronoun decides. In 16 schemas of our own, we replace the pronoun by each noun.
+# The answer is right if the right noun gives the end of the sentence the larger
+# probability; chance is one half. The control has no story: “The trophy is too big”.
 TWINS = """The trophy does not fit into the suitcase|is too big|is too small
 The truck overtook the bus|was fast|was slow
 The knife cut the rope|was sharp|was thin
