@@ -4,7 +4,7 @@ Attention sinks: why heads attend to the first token
 
 In many heads of a trained model, nearly every query attends to the first token of the
 text, whatever that token is. Is this token important? After this lesson you can measure
-what a sink contributes, and explain why a model fails when it is removed.
+what a sink contributes, and explain why a model fails when it has none.
 """
 
 # %%
@@ -16,47 +16,50 @@ what a sink contributes, and explain why a model fails when it is removed.
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{j' \le i} \exp(s_{ij'})},
 #    \qquad \sum_{j \le i} \alpha_{ij} = 1 .
 #
-# So a head that searches for, say, the previous verb cannot
-# report that there is none. Compare three queries with three keys. The keys match the
-# first query badly, the second a little, and one key matches the third well. For the
-# second column we add a fourth key with the score 0 for every query, and the value 0.
+# So a head that searches for, say, the previous verb cannot report that there is none.
+# Compare three queries with three keys, whose values are ``6, 3, 9``. All keys match
+# the first query badly and the second a little; one key matches the third well. The
+# right half of the table adds a fourth key, listed first, with the score 0 for every
+# query and the value 0.
 import torch
 
 scores = torch.tensor([[-9.0, -9.0, -9.0], [0.0, 0.0, 0.0], [-9.0, -9.0, 5.0]])
 value = torch.tensor([[6.0], [3.0], [9.0]])
-with_sink = torch.cat([torch.zeros(3, 1), scores], dim=1).softmax(-1)
-with_zero = scores.exp() / (1 + scores.exp().sum(-1, keepdim=True))
-outputs = with_sink @ torch.cat([torch.zeros(1, 1), value])
-print("softmax               with a fourth key first       output")
-for *parts, output in zip(scores.softmax(-1), with_sink, outputs, strict=True):
-    cells = (" ".join(f"{weight:.4f}" for weight in part) for part in parts)
-    print(*cells, f"{output.item():.4f}", sep="  ")
-difference = float((outputs - with_zero @ value).abs().max())
+with_fourth = torch.cat([torch.zeros(3, 1), scores], dim=1)
+outputs = with_fourth.softmax(-1) @ torch.cat([torch.zeros(1, 1), value])
+with_one = scores.exp() / (1 + scores.exp().sum(-1, keepdim=True)) @ value
+print("three keys            output  with a fourth key             output")
+halves = (scores, scores.softmax(-1) @ value), (with_fourth, outputs)
+for i in range(3):
+    cells = [" ".join(f"{w:.4f}" for w in part[i].softmax(-1)) for part, _ in halves]
+    print(f"{cells[0]}  {halves[0][1][i, 0]:.2f}    {cells[1]}  {outputs[i, 0]:.2f}")
+difference = float((outputs - with_one).abs().max())
 print(f"extra 1 in the denominator, largest absolute difference: {difference:.1e}")
 
 # %%
-# A softmax gives the first two queries the same weights, one third each: only
-# differences of scores count, so it cannot tell “nothing matches” from “everything
-# matches a little”. The head adds the mean of unrelated values to the residual stream.
-# With the fourth key, the first query gives it 0.9996, and its output is nearly zero.
-# The third query, which has found its key, gives the fourth only 0.0067.
+# Without the fourth key, the first two queries have the same weights, one third each.
+# Only differences of scores count, so a softmax cannot tell “nothing matches” from
+# “everything matches a little”. The head adds 6.00, the mean of unrelated values, to
+# the residual stream. With the fourth key, the first query gives it 0.9996, and the
+# output is nearly zero. The second gives it a quarter, and the output falls to 4.50.
+# The third, which has found its key, gives it only 0.0067.
 #
 # A key that gets a high score from every query and has a value that adds little is an
 # **attention sink** (Xiao et al., 2024). Training makes the first token a sink: the
 # causal mask lets every query attend to it, so it is the only key that is always there.
-#  A model could also have a sink built in: without a fourth key, but with an extra 1 in
-# the denominator of the softmax, the outputs are the same (last line), since
-# :math:`e^0 = 1`. Then the weights of the three keys need not sum to one.
+# A sink can also be built in. Miller (2023) proposes an extra 1 in the denominator of
+# the softmax. The outputs are the same as with the fourth key (last line), since
+# :math:`e^0 = 1`, and the weights of the three keys need not sum to one.
 #
 # How much attention does the first token get?
 # --------------------------------------------
 # We take six passages of 64 tokens from the middle of Python's manual, so that their
 # first tokens are arbitrary. For each head we average the weight on one key over the
-# queries from position 8 to the end. The baselines are the second token and a head that
-# attends evenly. (The book runs SmolLM2 without a BOS token.)
+# queries from position 8 to the end. (The book runs SmolLM2 without a BOS token.)
 from pydoc_data.topics import topics
 
 import lmviz
+from lmviz import transformer
 
 lm = lmviz.load("smollm2")
 names = ["assert", "for", "while", "lambda", "import", "with"]
@@ -75,25 +78,22 @@ sinks = on_first > 0.5
 print("no head has one in layers", (sinks.sum(1) == 0).nonzero().flatten().tolist())
 
 # %%
-# The first token gets 0.47 of all attention, against 0.04 from even heads, and the
-# second token 0.01. In 140 of the 270 heads, which we call sink heads, it gets more
-# than half. The passages start with six different tokens, so the word cannot be the
-# reason. :doc:`Lesson 4.5 </lessons/04_attention/05_all_heads>` shows where these heads
-# are. Layers 0, 1, 2, 10, 11 and 16 have none. In all of them but 16, the first token
-# has no massive activation (:doc:`lesson 2.7
-# </lessons/02_embeddings/07_residual_stream>`): MLP 2 writes one, MLP 9 removes it, and
-# MLP 11 writes a larger one.
+# The first token gets 0.47 of all attention, against 0.04 from a head that attends
+# evenly; the second token gets 0.01. In 140 of the 270 heads, which we call sink heads,
+# the first token gets more than half. (:doc:`Lesson 4.5
+# </lessons/04_attention/05_all_heads>` includes earlier queries and finds a few more.)
+# The passages start with six different tokens, so the word cannot be the reason. Layers
+# 0, 1, 2, 10, 11 and 16 have no sink head. All but 16 are layers in which the first
+# token has no massive activation (:doc:`lesson 2.7
+# </lessons/02_embeddings/07_residual_stream>`). Why 16 has no sink head is open.
 #
 # What a sink contributes
 # -----------------------
-# A weight is not yet a contribution. Through one head, key
-# :math:`j` adds the vector :math:`\alpha_{ij}\, v_j W_O` to the residual stream of
-# position :math:`i`, where :math:`W_O` are the head's rows of the output matrix.
-# Kobayashi et al. (2020) therefore measure its length, :math:`\lVert \alpha_{ij}\, v_j
-# W_O \rVert`. We compute the share of the first token in the sum of these lengths. As a
-# check, the vectors must sum to what the package says a head adds.
-from lmviz import transformer
-
+# A weight is not yet a contribution. Through one head, key :math:`j` adds the vector
+# :math:`\alpha_{ij}\, v_j W_O^h` to the residual stream of position :math:`i`, where
+# :math:`W_O^h` are the head's rows of the output matrix. Kobayashi et al. (2020)
+# therefore measure its length. We compute the first token's share in the sum of these
+# lengths. As a check, the vectors must sum to what the package says a head adds.
 model = transformer.extract(lm)
 
 
@@ -104,7 +104,7 @@ def contributions(trace):
         part = block.attention
         heads = transformer.heads(part, x)
         w_output = part.output.weight.unflatten(0, (part.n_heads, -1))
-        vectors = heads.value @ w_output  # v_j W_O, (H, T_k, d)
+        vectors = heads.value @ w_output  # v_j W_O^h, (H, T_k, d)
         length = vectors.norm(dim=-1)
         added = heads.weights * length[:, None]  # (H, T_q, T_k)
         share = (added[:, 8:, 0] / added[:, 8:].sum(-1)).mean(-1)
@@ -143,68 +143,72 @@ plots.caption(
 plt.show()
 
 # %%
-# In a sink head the first token has 66% of the weight and 40% of the contribution,
+# In the sink heads the first token has 66% of the weight and 40% of the contribution,
 # because its projected value is only 0.18 times as long as the others. So these heads
-# mostly add little. But 40% is not zero: the first token's vector is nearly the same in
-# every text (lesson 2.7), and what it adds is a constant, which later layers may rely
-# on.
+# mostly add little. But 40% is not zero. The first token's vector is nearly the same in
+# every text (lesson 2.7), so what it adds is a constant. Later layers may rely on it.
 #
 # Remove the sink
 # ---------------
-# If the first token were only a dump, the model would not miss it. We hide it from all
-# queries in the second half, starting at position 32, in all heads, and measure the
-# mean surprisal there. The earlier positions are computed with the first token visible,
-# as if a sliding window had just moved past it. The controls hide the second token, or
-# 24 other tokens.
+# The model needs a sink, but it need not be the first token. To show this, we hide keys
+# from all queries starting at position 32, in all heads, and measure the mean surprisal
+# of tokens 34 to 63. The earlier positions are computed with all tokens visible, as if
+# a sliding window had just moved past some of them. The controls hide the second token,
+# or 24 others. In three rows the first token is hidden, and position 32 attends only to
+# itself (“32 alone”), as the first token does. In one of these, it is then hidden from
+# later queries; in another, it attends to 31, too. The column “sinks” counts the heads
+# in which one key, the same in all passages, gets more than half of the weight of the
+# queries 40 to 63. “Length” is that of position 32's vector in state 12.
 
 
-def surprisal(ids, visible):
-    """Return the surprisal of tokens 1, 2, … of texts (B, T), under a mask (T, T)."""
+def run(ids, visible):
+    """Return the surprisal of tokens 1, 2, …, the weights, and state 12."""
     mask = torch.zeros(visible.shape).masked_fill(~visible, torch.finfo().min)
+    options = {"output_attentions": True, "output_hidden_states": True}
     with torch.no_grad():
-        logits = lm.module(ids, attention_mask=mask[None, None]).logits
-    return -logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
+        out = lm.module(ids, attention_mask=mask[None, None], **options)
+    logs = out.logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
+    return -logs, torch.stack(out.attentions, 1), out.hidden_states[12]
 
 
-def hide(keys, since):
-    """Return a causal mask in which queries from a position on don't see some keys."""
+def hide(*keys, since=32, alone=()):
+    """Return a causal mask that hides keys; alone: further keys that 32 can't see."""
     visible = torch.ones(64, 64, dtype=torch.bool).tril()
     visible[since:, keys] = False
+    visible[32, alone] = False
     return visible
 
 
-chosen = {"nothing": [], "the first": [0], "the second": [1]}
-chosen["24 others"] = list(range(1, 25))
-losses = {name: surprisal(passages, hide(keys, 32)) for name, keys in chosen.items()}
-means = {name: loss[:, 32:].mean().item() for name, loss in losses.items()}
-print("hidden      surprisal  change  change in each of the six passages")
-for name, loss in losses.items():
-    each = (loss - losses["nothing"])[:, 32:].mean(1).tolist()
-    each = " ".join(f"{round(change, 1) + 0.0:.1f}" for change in each)
-    change = round(means[name] - means["nothing"], 2) + 0.0
-    print(f"{name:10}  {means[name]:.2f}       {change:.2f}    {each}")
-early = surprisal(passages, hide([0], 1))[:, 1:].mean()
-plain = losses["nothing"][:, 1:].mean()
-print(f"all tokens: {plain:.2f} with the first token,", end=" ")
-print(f"{early:.2f} if it is hidden from the start")
+masks = {"nothing": hide(), "first": hide(0), "second": hide(1)}
+masks |= {"24 others": hide(*range(1, 25)), "first, 32 alone": hide(0, alone=range(32))}
+masks["same, 32 hidden"] = masks["first, 32 alone"].clone()
+masks["same, 32 hidden"][33:, 32] = False
+masks["first, 32 with 31"] = hide(0, alone=range(31))
+masks["first, from start"] = hide(0, since=1)
+results = {name: run(passages, visible) for name, visible in masks.items()}
+print("surprisal of tokens 34 to 63; sinks for the queries 40 to 63")
+print("hidden             surprisal  change  sinks  length  change in each passage")
+for name, (loss, seen, state) in results.items():
+    changes = (loss - results["nothing"][0])[:, 33:].mean(1)
+    each = " ".join(f"{change:z.1f}" for change in changes)
+    count = (seen[..., 40:, :40].mean((0, 3)).amax(-1) > 0.5).sum()
+    length = f"{float(f'{state[:, 32].norm(dim=-1).mean():.2g}'):,.0f}"
+    cells = f"{changes.mean():<z6.2f}  {count:<5}  {length:6}  {each}"
+    print(f"{name:17}  {loss[:, 33:].mean():.2f}       {cells}")
+print(f"from start: the second token gets {seen[..., 8:, 1].mean():.2f} of the weight")
 
 # %%
 # Hiding the second token changes nothing. Hiding 24 ordinary tokens raises the
-# surprisal by 0.80 nats, from 2.70 to 3.50, since they carry information. Hiding the
-# first token alone raises it by 2.17 nats, to 4.87, although one word carries little.
-# The spread is wide, from 0.3 to 4.5 nats, and in one passage the 24 others matter
-# more; but in each of the six passages the first token is needed. Mechanically it is
-# important, whatever its word.
+# surprisal by 0.83 nats, since they carry information. Hiding the first token alone
+# raises it by 2.22 nats, from 2.67 to 4.90, although one word carries little, and no
+# head has a sink any more. The spread is wide, from 0.4 to 4.6 nats.
 #
-# What if the first token is hidden from the start, from all queries but its own?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    The surprisal of all tokens rises only from 3.48 to 3.56 nats. The second token now
-#    attends only to itself, as the first one did, and can become the sink. The sink is
-#    a role, not a word. What breaks the model is to remove a sink on which the keys and
-#    values of other tokens were built.
+# If position 32 attends only to itself, the surprisal is 2.80, with the first token
+# still hidden. The position has become a sink, in 115 heads; 112 had one before. So the
+# old sink can be spared, although the keys and values of other tokens were computed
+# with it. The new one has a massive activation, as the first token does: its length in
+# state 12 rises from 140 to 24,000. If it is hidden, or attends to one other token, the
+# model fails again (4.96 and 5.05). *What breaks the model is to have no sink.*
 #
 # Sliding windows
 # ---------------
@@ -225,13 +229,11 @@ kept = {
     "window + first 4": window | (causal & (j < 4)),
     "window + 4 others": window | (causal & (j >= 4) & (j < 8)),
 }
-lines = {name: surprisal(longer, visible).mean(0) for name, visible in kept.items()}
-lines = {
-    name: line[W - 1 :].unflatten(0, (-1, 12)).mean(1) for name, line in lines.items()
-}
-print("keys that are kept  mean  positions 24-35  84-95")
+lines = {name: run(longer, visible)[0].mean(0) for name, visible in kept.items()}
+lines = {name: x[W - 1 :].unflatten(0, (-1, 12)).mean(1) for name, x in lines.items()}
+print("keys that are kept  surprisal")
 for name, line in lines.items():
-    print(f"{name:18}  {line.mean():.2f}  {line[0]:.2f}             {line[-1]:.2f}")
+    print(f"{name:18}  {line.mean():.2f}")
 
 # %%
 _, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
@@ -255,29 +257,27 @@ plt.show()
 # full attention. With the first token kept, it is 3.05; the remaining difference is the
 # cost of a short context. Xiao et al. recommend four initial tokens, but for SmolLM2
 # the first alone has nearly the whole effect (four: 2.99). Four other tokens do not
-# help (5.66): the number of keys is not what counts. And no new sink arises, probably
-# because no token in a moving window attends only to itself. (StreamingLLM also
-# renumbers the cached positions, which short texts do not need.)
+# help (5.66): the number of keys is not what counts. And no new sink arises, since no
+# token in a moving window attends only to itself.
 #
 # Summary
 # -------
 # - Softmax weights sum to one, so a head that finds nothing needs a key to attend to.
 #   In SmolLM2, 140 of 270 heads give the first token more than half of their weight.
 # - In these heads it has 66% of the weight, but 40% of the contribution.
-# - Hiding it from later queries raises the surprisal by 2.17 nats, more than hiding 24
-#   other tokens. A window that keeps it does not fail.
+# - Hiding it from later queries raises the surprisal by 2.22 nats, unless another token
+#   becomes the sink. A sliding window that keeps the first token does not fail.
 #
 # Exercises
 # ---------
-# What is the output of a query if the denominator has an extra 1 and all scores are
-# equal to :math:`s`? Find the limits for large and small :math:`s`.
+# Why is the surprisal unchanged in the last row of the table, where the first token is
+# hidden from the start, from all queries but its own?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    With :math:`n` keys of mean value :math:`\bar v`, it is :math:`\bar v \, n e^s /
-#    (1 + n e^s)`. It tends to :math:`\bar v` for large :math:`s`, as with a softmax,
-#    and to 0 for small :math:`s`: the head can abstain.
+#    The second token now attends only to itself. It becomes the sink, with 0.47 of the
+#    weight, and the surprisal is 2.69. The sink is a role, not a word.
 #
 # Further reading
 # ---------------
@@ -287,6 +287,7 @@ plt.show()
 #   2020).
 # - Sun, Chen, Kolter and Liu, *Massive Activations in Large Language Models* (COLM
 #   2024).
+# - Miller, *Attention Is Off By One* (2023), on the extra 1 in the denominator.
 # - Gu et al., *When Attention Sink Emerges in Language Models* (ICLR 2025): models
 #   trained with weights that need not sum to one have no sinks.
 # - Barbero et al., *Why do LLMs attend to the first token?* (COLM 2025): sinks keep
