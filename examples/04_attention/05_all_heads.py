@@ -48,13 +48,13 @@ for name, weights in (heads | {"even": even}).items():
 
 # %%
 # The mean of the two heads gives 0.50 to the previous token and 0.50 to the first.
-# Neither head does that. The scores of the even head are 0.29 in so short a text; a
-# score of 0.29 would therefore be no evidence of a pattern.
+# Neither head does that. In so short a text, the scores of the even head are 0.29, so a
+# score of 0.29 would be no evidence of a pattern.
 #
 # The shapes
 # ----------
 # ``transformers`` returns the weights of all heads as a tuple with one tensor for each
-# layer. The code below shows it beside the hidden states, which have a different shape.
+# layer. The code compares it with the hidden states, which have a different shape.
 import lmviz
 
 lm = lmviz.load()
@@ -73,8 +73,6 @@ print("stacked:", tuple(attentions.shape), "= (L, H, T_q, T_k)")
 print(f"largest absolute difference from the trace: {difference:.1e}")
 assert difference < 1e-4
 n_layers, n_heads = attentions.shape[:2]
-print(f"{n_layers} layers x {n_heads} heads = {n_layers * n_heads} maps")
-print(f"GPT-2 small: 12 layers x 12 heads = {12 * 12} maps")
 middle = attentions[3:9] if n_layers > 9 else attentions
 for j in (3, 4):
     share = middle[:, :, 5:, j].mean()
@@ -83,10 +81,9 @@ for j in (3, 4):
 # %%
 # Each of the 30 tensors of ``attentions`` has the shape ``[batch, heads, seq, seq]``: a
 # number for each pair of tokens. The states and ``last_hidden_state`` have the shape
-# ``[batch, seq, hidden]``: a vector for each token. They are what the heads read and
-# write, and contain no weights. With a single text the batch axis can be dropped;
-# the book stacks the layers instead. SmolLM2 has 270 maps for each text, and GPT-2
-# small, with 12 layers of 12 heads, has 144.
+# ``[batch, seq, hidden]``: a vector for each token, and no weights. With a single text
+# the batch axis can be dropped; the book stacks the layers instead. So SmolLM2 has 270
+# maps for each text.
 #
 # All heads at once
 # -----------------
@@ -108,11 +105,10 @@ plots.caption(
 plt.show()
 
 # %%
-# The mosaic shows the model at a glance. Most tiles have nothing but a strong left
-# edge. The tiles of layers 10 and 11 differ: they have diagonals instead. In layers 3
-# to 8 many tiles have a second column, that of “␣the”: it gets 30% of the weight of
-# later queries, and “␣ball” after it 1%. Choose a tile of the interactive version to
-# enlarge it, and point at a token to see its row in numbers.
+# Most tiles have nothing but a strong left edge. The tiles of layers 10 and 11 differ:
+# they have diagonals instead. In layers 3 to 8 many tiles have a second column, that of
+# “␣the”: it gets 30% of the weight of later queries, and “␣ball” after it 1%. Choose a
+# tile of the interactive version to enlarge it, and point at a token to see its row.
 from lmviz import attention, views
 
 views.attention(attentions, trace.tokens, title="Every layer and head")
@@ -121,11 +117,11 @@ views.attention(attentions, trace.tokens, title="Every layer and head")
 # Four kinds of heads
 # -------------------
 # One sentence of 10 tokens is little evidence. We compute the scores on six passages of
-# 64 tokens from the middle of Python's manual. Two of the package's functions,
-# ``previous_token_score`` and ``first_token_score``, serve as a check; they start at
-# position 1. A fourth kind of head has no favourite key. We recognise it by the entropy
-# of its weights, :math:`-\sum_j \alpha_{ij} \ln \alpha_{ij}`, divided by that of even
-# weights, :math:`\ln(i + 1)`.
+# 64 tokens from the middle of Python's manual. A fourth kind of head has no favourite
+# key. We recognise it by the entropy of its weights, :math:`-\sum_j \alpha_{ij} \ln
+# \alpha_{ij}`, divided by that of even weights, :math:`\ln(i + 1)`. In the name of a
+# head, such as ``5.3``, the number before the point is the layer, and the number after
+# it the head.
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
@@ -134,7 +130,7 @@ passages = [lm.encode(text, truncate=True)[20:84] for text in texts]
 weights = torch.stack([lm.trace(ids).attentions for ids in passages])
 scores = pattern_scores(weights)  # (3, texts, L, H)
 checks = attention.previous_token_score, attention.first_token_score
-theirs = torch.stack([score(weights) for score in checks])
+theirs = torch.stack([score(weights) for score in checks])  # from position 1
 difference = float((pattern_scores(weights, start=1)[1:] - theirs).abs().max())
 print(f"largest absolute difference from the package's: {difference:.1e}")
 i = torch.arange(2, 64)
@@ -149,8 +145,13 @@ for name, score in kinds.items():
     best[name] = layer, head
     low, high = score[:, layer, head].aminmax()
     where = f"{layer}.{head}: {most:.2f}"
-    print(f"{name:8}  {mean.mean():.2f}  {int((mean > 0.5).sum()):<9}", end="  ")
+    above = "–" if name == "even" else f"{(mean > 0.5).sum()}"
+    print(f"{name:8}  {mean.mean():.2f}  {above:9}", end="  ")
     print(f"{where:13}  {low:.2f} to {high:.2f}")
+spread = weights[:, *best["even"]]  # (texts, T_q, T_k)
+even = torch.ones(64, 64).tril() / torch.arange(1, 65)[:, None]
+moved = (spread - even).abs()[:, 2:].sum(-1).mean() / 2
+print(f"share of the weight to be moved to make the last one even: {moved:.2f}")
 
 # %%
 # - *First token.* On average over all heads the first token gets 0.49 of the weight,
@@ -160,12 +161,14 @@ for name, score in kinds.items():
 #   0.79. Its score lies between 0.76 and 0.83 in all six passages, so it depends on the
 #   position and hardly on the words. Only 5 heads exceed one half.
 # - *Itself.* Head 11.6 gives its own position 0.74. Only 3 heads exceed one half.
-# - *Even.* Head 0.0 has 0.92 of the largest possible entropy. Its output is close to
-#   the mean of all values, a summary of the text so far.
+# - *Even.* Head 0.0 has 0.92 of the largest possible entropy. Still, about a quarter of
+#   its weight (0.26) would have to be moved to make it even, so its output is only
+#   roughly the mean of all values, a summary of the text so far.
 #
-# Clark et al. (2019) found the same kinds in BERT. They are not all that heads do: most
-# heads mix patterns, and :doc:`lesson 4.8 </lessons/04_attention/08_induction_heads>`
-# finds heads whose key depends on the words.
+# Clark et al. (2019) found broad and previous-token heads in BERT, too, and heads for
+# the next token. Its favourite key is the special token [SEP], and the token itself
+# gets hardly any attention. Most heads mix patterns, and :doc:`lesson 4.8
+# </lessons/04_attention/08_induction_heads>` finds heads whose key depends on words.
 #
 # What would a head with *itself* = *previous* = *first* = 0.052 do?
 #
@@ -181,7 +184,7 @@ for name, score in kinds.items():
 # Do heads of a kind share a depth? We average the scores over the heads of a layer.
 by_layer = scores.mean((1, 3))  # (3, L)
 print("layer  ", *(f"{name:8}" for name in PATTERNS))
-for layer in sorted({0, 1, 2, 3, 9, 10, 11, 12, n_layers - 1} & set(range(n_layers))):
+for layer in (layer for layer in (0, 1, 3, 9, 10, 11, 12) if layer < n_layers):
     print(f"{layer:<6}  ", *(f"{score:<8.0%}" for score in by_layer[:, layer]))
 
 # %%
@@ -203,13 +206,13 @@ plt.show()
 
 # %%
 # In layers 0 and 1 the first token gets 4%, about the even share. In layer 3 it gets
-# 61%, and its share remains high except in layers 10 and 11, with 17% and 1%. There the
-# previous token (18% and 26%) and the own position (16% and 24%) get as much or more.
-# The massive activations of :doc:`lesson 2.7
-# </lessons/02_embeddings/07_residual_stream>` match these layers: MLP 2 makes the first
-# token's vector long, MLP 9 shortens it again, and MLP 11 makes it long once more. That
-# they agree in depth is no proof, but lesson 2.7 also moves the large number to another
-# dimension, and then hardly any attention is left for the first token.
+# 61%, and its share falls from 51% in layer 9 to 17% and 1% in layers 10 and 11. There
+# the previous token (18% and 26%) and the own position (16% and 24%) get as much or
+# more. In layer 12 the first token is back at 40%. The massive activations of
+# :doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>` match these layers:
+# MLP 2 makes the first token's vector long, MLP 9 shortens it again, and MLP 11 makes
+# it long once more. Agreement in depth is no proof, but lesson 2.7 also moves the large
+# number to another dimension, and then the first token gets hardly any attention.
 #
 # Averages over heads
 # -------------------
@@ -224,10 +227,8 @@ pairs = sum(torch.cdist(x, x, p=1) for x in rows) / 2 / 62 / len(rows)
 n = len(pairs)
 mean_scores = scores.mean(1)  # (3, L, H)
 close = ((mean_scores - mean_scores.mean((1, 2), keepdim=True)).abs() < 0.1).all(0)
-[nearest], [farthest] = (
-    attention.strongest(-to_mean, 1),
-    attention.strongest(to_mean, 1),
-)
+[nearest] = attention.strongest(-to_mean, 1)
+[farthest] = attention.strongest(to_mean, 1)
 print(f"distance of a head from the mean map: {to_mean.mean():.2f} on average")
 print(f"  smallest: {to_mean.min():.2f} (head {nearest[0]}.{nearest[1]}),", end=" ")
 print(f"largest: {to_mean.max():.2f} (head {farthest[0]}.{farthest[1]})")
@@ -261,11 +262,12 @@ plt.show()
 
 # %%
 # A head differs from the mean map by 0.41 on average: two fifths of its weight would
-# have to be moved. Even the nearest head, 19.2, differs by 0.20. That two heads differ
-# more (0.53) is a property of averages, and does not make the mean typical. Only 67 of
-# 270 heads are within 0.1 of the mean in all three scores: heads that mix a sink with
-# other keys, as the mean does. Head 11.1, the farthest, gives 0.72 to the previous
-# token, and in the mean, where it is one of 270, this pattern has become 0.09.
+# have to be moved. Even the nearest head, 19.2, differs by 0.20. Two heads differ by
+# 0.53, but this does not make the mean typical: on average, a mean is never farther
+# from its members than they are from each other. Only 67 of 270 heads are within 0.1 of
+# the mean in all three scores: heads that mix a sink with other keys, as the mean does.
+# Head 11.1, the farthest, gives 0.72 to the previous token. In the mean, where it is
+# one of 270, this pattern has become 0.09.
 #
 # Summary
 # -------
@@ -293,6 +295,6 @@ plt.show()
 # Further reading
 # ---------------
 # - Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (BlackboxNLP 2019),
-#   section 3, on these kinds of heads.
+#   section 3, on such kinds of heads.
 # - Vig, *A Multiscale Visualization of Attention in the Transformer Model* (ACL 2019),
 #   on BertViz, which shows all heads interactively.

@@ -39,14 +39,13 @@ for i in range(2):
     print(f"{i:5} ", *rows, sep="   ")
 
 # %%
-# The map of weights has two rows and three columns: it is not square, and has no
-# blank triangle. Each row still sums to one. The first query matches the keys 0 and 2
-# and gives each 0.446; the second divides 0.802 among the keys 1 and 2. When a third
-# word is written, :math:`Y` gets another row, but the keys and values stay the same:
-# they are computed once for each text that is read.
+# The map of weights has two rows and three columns: it is not square, and has no blank
+# triangle. Each row still sums to one. The first query matches the keys 0 and 2 and
+# gives each 0.446; the second divides 0.802 among the keys 1 and 2. When a third word
+# is written, :math:`Y` gets another row, but the keys and values stay the same.
 #
-# PyTorch's module, its fast function and this book's package compute the same. The
-# module stores the three matrices transposed, in one tensor.
+# PyTorch's module and this book's package compute the same. The module stores the three
+# matrices transposed, in one tensor.
 from lmviz import attention
 
 module = nn.MultiheadAttention(2, num_heads=1, bias=False, batch_first=True)
@@ -54,9 +53,8 @@ with torch.no_grad():
     module.in_proj_weight.copy_(torch.cat([w_query.T, w_key.T, w_value.T]))
     module.out_proj.weight.copy_(torch.eye(2))
     theirs, their_weights = module(y[None], x[None], x[None])
-fast = nn.functional.scaled_dot_product_attention(query, key, value)
 ours = attention.attend(query, key, value)
-for name, other in (("module", theirs[0]), ("function", fast), ("package", ours)):
+for name, other in (("module", theirs[0]), ("package", ours)):
     difference = float((output - other).abs().max())
     print(f"largest absolute difference from the {name}: {difference:.1e}")
     assert difference < 1e-4
@@ -64,8 +62,7 @@ for name, other in (("module", theirs[0]), ("function", fast), ("package", ours)
 # %%
 # Masks and models
 # ----------------
-# The mask decides what a model can be used for. In this figure, filled cells are the
-# keys that a query may attend to.
+# The mask decides what a model can be used for. A query may attend to filled cells.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -98,15 +95,15 @@ plt.show()
 # - An *encoder*, such as BERT (Devlin et al., 2019), has no mask: its self-attention
 #   is *bidirectional*. The next token would be visible, so BERT is trained by **masked
 #   language modelling**: some tokens are replaced by a special token, and the model
-#   predicts them from both sides. Encoders turn texts into vectors, for example to
-#   search or to classify them, but they cannot generate text from left to right.
+#   predicts them from both sides. Encoders turn texts into vectors, for example for
+#   search, but they cannot generate text from left to right.
 # - A **prefix LM** (Raffel et al., 2020) is bidirectional within the prompt, and causal
 #   after it.
 # - An **encoder-decoder**, such as the first transformer (Vaswani et al., 2017) or T5
-#   (Raffel et al., 2020), has all three: an encoder reads the source, and each block of
-#   the decoder has causal self-attention, then cross-attention to the encoder's output.
+#   (Raffel et al., 2020), uses both masks and cross-attention: an encoder reads the
+#   source; each block of the decoder has causal self-attention, then cross-attention.
 #
-# Attention was invented for this last step. Translators had to compress the source into
+# Attention was invented as cross-attention. Translators had to compress the source into
 # a single vector, and long sentences suffered. Bahdanau et al. (2014) let the decoder
 # compute a new weighted average of the source vectors for every word that it writes.
 #
@@ -114,8 +111,10 @@ plt.show()
 # ------------------
 # We train a translator on a made-up language whose alignment we know. Its words are
 # English words spelled backwards; an adjective follows its noun, and the verb comes
-# last. *The red dog saw a ball* becomes *eht god der a llab was*. The function also
-# returns, for each target position, the source position that it translates.
+# last. *The red dog saw a ball* becomes *eht god der a llab was*. A word and its
+# translation have the same id: 6 is *dog* in the source and *god* in the target. The
+# function also returns the source position that each target position translates, in the
+# example ``0, 2, 1, 4, 5, 3``.
 WORDS = ["the", "a", "red", "big", "old", "new", "dog", "ball", "king", "song"]
 WORDS += ["tree", "ship", "saw", "took", "made", "lost"]
 
@@ -149,9 +148,8 @@ class Translator(nn.Module):
             x = self.norm(x + self.encoder(x, x, x)[0])
         elif self.kind == "one vector":  # for the whole source
             x = x.mean(1, keepdim=True)
-        start = torch.full_like(
-            target[:, :1], 16
-        )  # word i is predicted from 0 to i - 1
+        # word i is predicted from the words before it; 16 marks the start
+        start = torch.full_like(target[:, :1], 16)
         y = self.target(torch.cat([start, target[:, :-1]], 1))
         y = self.norm(y + self.positions.weight[:t])
         y = self.norm(y + self.decoder(y, y, y, attn_mask=later)[0])
@@ -162,22 +160,24 @@ class Translator(nn.Module):
 # %%
 # All three kinds of attention are the same module; only arguments and mask differ. The
 # loss is the cross-entropy of the translation, so nothing tells the model which source
-# word a target word translates. We count how often the largest weight of a query is at
-# that word, before and after training. Three encoders are compared: one without
-# attention, whose vectors contain one word each; one with bidirectional self-attention;
-# and a bottleneck, from which the decoder can read only the mean of all vectors.
+# word a target word translates. We call a target word aligned if the largest weight of
+# its query is at that source word; “missed” is the weight there if it is not. Three
+# encoders are compared: one without attention, whose vectors contain one word each; one
+# with bidirectional self-attention; and a bottleneck, the mean of all vectors.
 
 
 def accuracy(model, n=40):
-    """Return the share of correct words, and of correctly aligned ones."""
-    total = torch.zeros(2)
+    """Return the shares of correct and aligned words, and the weight that is missed."""
+    results = []
     for _ in range(n):
         source, target, order = sentences(40)
         with torch.no_grad():
             logits, weights = model(source, target)
-        right = torch.stack([logits.argmax(-1) == target, weights.argmax(-1) == order])
-        total += right.float().mean((1, 2)) / n
-    return total.tolist()
+        at_word = weights[:, range(len(order)), order % weights.shape[2]]
+        rows = logits.argmax(-1) == target, weights.argmax(-1) == order, at_word
+        results.append(torch.stack(rows).flatten(1))  # (3, words)
+    right, aligned, at_word = torch.cat(results, 1)
+    return right.mean(), aligned.mean(), at_word[aligned == 0].mean()
 
 
 def train(model, steps=250):
@@ -195,14 +195,15 @@ def train(model, steps=250):
 maps = {}
 example = torch.tensor([[0, 2, 6, 12, 1, 7]])  # the red dog saw a ball
 translation = example[:, [0, 2, 1, 4, 5, 3]]
-print("encoder         seed  aligned before  aligned after  words correct")
+print("encoder         seed  aligned before  after  words correct  missed")
 for kind in ("no attention", "self-attention", "one vector"):
     for seed in range(1 if kind == "one vector" else 3):
         torch.manual_seed(seed)
         model = Translator(kind)
-        (_, before), (words, after) = accuracy(model), accuracy(train(model))
-        cells = f"{kind:14}", f"{seed:<4}", f"{before:<14.2f}", f"{after:<13.2f}"
-        print(*cells, f"{words:.2f}", sep="  ")
+        (_, before, _), (words, after, missed) = accuracy(model), accuracy(train(model))
+        cells = f"{kind:14}", f"{seed:<4}", f"{before:<14.2f}", f"{after:<5.2f}"
+        last = f"{missed:.2f}" if kind == "self-attention" else "–"
+        print(*cells, f"{words:<13.2f}", last, sep="  ")
         maps.setdefault(kind, model(example, translation)[1][0].detach())
 
 # %%
@@ -226,27 +227,29 @@ plt.show()
 
 # %%
 # An untrained model aligns words about as often as a guess among 5 to 7 source words.
-# If the encoder has no attention, training on translations alone finds the alignment of
-# nearly every word. In the map, the strong cells leave the diagonal where the word
-# order changes. One vector, trained with a single seed, is not enough here: about a
-# third of the words are wrong.
+# Without attention in the encoder, training on translations alone finds the alignment
+# of more than nine words in ten. In the map, the strong cells leave the diagonal where
+# the word order changes. With one vector, about a third of the words are wrong.
 #
-# With a bidirectional encoder, the translations are correct, and yet the alignment is
-# worse. The map on the right shows why: some rows, such as *was*, read another position
-# than that of their word, so the encoder must have copied the word there. A column is a
-# position, not a word (:doc:`lesson 4.4 </lessons/04_attention/04_attention_maps>`).
-# The gap depends on the seed, the machine and the architecture: with the norm before
-# attention instead of after it, we saw a much smaller one.
+# With a bidirectional encoder, all words are correct, and yet only half to three
+# quarters are aligned. *The better translator has the worse map.* Some rows, such as
+# *was* in the map on the right, read another position than that of their word, which
+# gets almost no weight (“missed”). So the encoder must have copied the word to the
+# position that is read. A column is a position, not a word (:doc:`lesson 4.4
+# </lessons/04_attention/04_attention_maps>`). The size of this gap depends on the seed,
+# the machine and the architecture.
 #
-# Bahdanau et al. show such maps for English and French. GPT's maps look different,
-# triangular and with a strong first column: the mask differs, not the mechanism.
+# Bahdanau et al. show such maps for English and French. Both they and GPT compute
+# weighted averages with a softmax. But their scores come from a small network instead
+# of a dot product, and there is no mask.
 #
 # Cross-attention of T5
 # ---------------------
 # ``transformers`` returns three kinds of maps for T5: ``encoder_attentions``,
-# ``decoder_attentions`` and ``cross_attentions``. We build a small T5 with random
-# weights, and compute the last kind from its matrices. T5 does not divide by
-# :math:`\sqrt{d_\text{head}}`.
+# ``decoder_attentions`` and ``cross_attentions``. For 7 source and 4 target tokens,
+# they are 7 by 7, 4 by 4 and 4 by 7. We build a small T5 with random weights, and
+# compute the last kind from its matrices. T5 does not divide by
+# :math:`\sqrt{d_\text{head}}`; its :math:`W_Q` is initialised smaller by this factor.
 from transformers import AutoConfig, AutoModel
 
 sizes = {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 4}
@@ -268,9 +271,6 @@ print(f"largest absolute difference from T5's: {difference.abs().max():.1e}")
 assert difference.abs().max() < 1e-4
 
 # %%
-# For 7 source and 4 target tokens, the maps of the encoder are 7 by 7, those of the
-# decoder 4 by 4, and those of cross-attention 4 by 7.
-#
 # Summary
 # -------
 # - Encoders attend in both directions and represent texts; decoders generate them.
@@ -281,13 +281,14 @@ assert difference.abs().max() < 1e-4
 #
 # Exercises
 # ---------
-# Why can BERT not be trained to predict the next token?
+# What does the map of the translator with one vector look like, and why is about a
+# sixth of its words aligned?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    A position can attend to the next token. The model would learn to copy it, and fail
-#    where the next token is unknown.
+#    It has a single column. The softmax over one key gives it weight 1 in each row. The
+#    largest weight is always at position 0, the word of one row in 5 to 7.
 #
 # Further reading
 # ---------------
