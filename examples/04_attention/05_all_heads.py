@@ -54,7 +54,7 @@ for name, weights in (heads | {"even": even}).items():
 # The shapes
 # ----------
 # ``transformers`` returns the weights of all heads as a tuple with one tensor for each
-# layer. The code compares it with the hidden states, which have a different shape.
+# layer. The code compares them with the hidden states, which have a different shape.
 import lmviz
 
 lm = lmviz.load()
@@ -166,8 +166,8 @@ print(f"share of the weight to be moved to make the last one even: {moved:.2f}")
 #   roughly the mean of all values, a summary of the text so far.
 #
 # Clark et al. (2019) found broad and previous-token heads in BERT, too, and heads for
-# the next token. Its favourite key is the special token [SEP], and the token itself
-# gets hardly any attention. Most heads mix patterns, and :doc:`lesson 4.8
+# the next token. There the favourite key is the special token [SEP], and the token
+# itself gets hardly any attention. Most heads mix patterns, and :doc:`lesson 4.8
 # </lessons/04_attention/08_induction_heads>` finds heads whose key depends on words.
 #
 # What would a head with *itself* = *previous* = *first* = 0.052 do?
@@ -181,7 +181,7 @@ print(f"share of the weight to be moved to make the last one even: {moved:.2f}")
 #
 # Patterns by layer
 # -----------------
-# Do heads of a kind share a depth? We average the scores over the heads of a layer.
+# Heads of a kind often share a depth. We average the scores over the heads of a layer.
 by_layer = scores.mean((1, 3))  # (3, L)
 print("layer  ", *(f"{name:8}" for name in PATTERNS))
 for layer in (layer for layer in (0, 1, 3, 9, 10, 11, 12) if layer < n_layers):

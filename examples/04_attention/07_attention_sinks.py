@@ -200,15 +200,15 @@ print(f"from start: the second token gets {seen[..., 8:, 1].mean():.2f} of the w
 # %%
 # Hiding the second token changes nothing. Hiding 24 ordinary tokens raises the
 # surprisal by 0.83 nats, since they carry information. Hiding the first token alone
-# raises it by 2.22 nats, from 2.67 to 4.90, although one word carries little, and no
-# head has a sink any more. The spread is wide, from 0.4 to 4.6 nats.
+# raises it by 2.22 nats, from 2.67 to 4.90, although one word carries little. No head
+# has a sink any more. The spread is wide, from 0.4 to 4.6 nats.
 #
 # If position 32 attends only to itself, the surprisal is 2.80, with the first token
-# still hidden. The position has become a sink, in 115 heads; 112 had one before. So the
-# old sink can be spared, although the keys and values of other tokens were computed
-# with it. The new one has a massive activation, as the first token does: its length in
-# state 12 rises from 140 to 24,000. If it is hidden, or attends to one other token, the
-# model fails again (4.96 and 5.05). *What breaks the model is to have no sink.*
+# still hidden. The position has become a sink in 115 heads (before: 112, for these late
+# queries). So the old sink can be spared, although the keys and values of other tokens
+# were computed with it. The new one has a massive activation, as the first token does:
+# its length in state 12 rises from 140 to 24,000. If it is hidden, or attends to one
+# other token, the model fails (4.96, 5.05). *What breaks the model is to have no sink.*
 #
 # Sliding windows
 # ---------------
@@ -257,8 +257,8 @@ plt.show()
 # full attention. With the first token kept, it is 3.05; the remaining difference is the
 # cost of a short context. Xiao et al. recommend four initial tokens, but for SmolLM2
 # the first alone has nearly the whole effect (four: 2.99). Four other tokens do not
-# help (5.66): the number of keys is not what counts. And no new sink arises, since no
-# token in a moving window attends only to itself.
+# help (5.66): the number of keys is not what counts. And no new sink arises: no token
+# in a moving window attends only to itself.
 #
 # Summary
 # -------
