@@ -47,10 +47,10 @@ for beta in (0, 1, 5, 100):
 #
 # One query by hand
 # -----------------
-# Now each token of a text queries all tokens of that text. Let the tokens of “dog
-# chases cat” have the vectors (1, 0), (0, 1) and (1, 1). Vectors are rows, and each is
-# multiplied from the right by three matrices. The results are the token's query (what
-# it searches for), its key (what it is found by) and its value (what it passes on):
+# Now each token of a text sends a query to all tokens of that text. Let the tokens of
+# “dog chases cat” have the vectors (1, 0), (0, 1) and (1, 1). Vectors are rows, and
+# each is multiplied by three matrices from the right. The results are the token's
+# query (what it searches for), key (what it is found by) and value (what it passes on):
 #
 # .. math::
 #    W_Q = \begin{pmatrix} 2 & 0 \\ 0 & 1 \end{pmatrix}, \quad
@@ -85,7 +85,8 @@ for name, row in steps.items():
 # .. math::
 #    0.284\,(0, 1) + 0.140\,(1, 0) + 0.576\,(1, 1) = (0.716,\ 0.860) .
 #
-# “cat” *attends to* itself most strongly, and to “dog” twice as much as to “chases”.
+# Token “cat” *attends to* itself most strongly, and to “dog” twice as much as to
+# “chases”.
 # The output is a new vector for the position of “cat”.
 #
 # All queries at once
@@ -241,8 +242,8 @@ from lmviz import transformer
 
 lm = lmviz.load("smollm2")
 ids = lm.encode(" ".join(topics["assert"].split()))[20:84]
-visible = torch.ones(64, 64).tril().bool() & (torch.arange(64) > 0)
-spreads = []
+visible = torch.ones(64, 64).tril().bool() & (torch.arange(64) > 0)  # pairs
+spreads = []  # of each head
 blocks, states = transformer.extract(lm).blocks, lm.trace(ids).hidden_states
 for block, state in zip(blocks, states[:-1], strict=True):
     ours = transformer.heads(block.attention, state)
