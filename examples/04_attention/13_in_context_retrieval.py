@@ -10,10 +10,9 @@ can find such heads, and test whether they are needed or have substitutes.
 # %%
 # Binding on paper
 # ----------------
-# Here the fact is in the text, and the model has to *retrieve* it; facts that it
-# learned in training are in its weights (:doc:`lesson 5.13
-# </lessons/05_prediction/13_facts_in_mlps>`). To retrieve a colour, a model must know
-# which colour belongs to which name: **entity binding** (Feng and Steinhardt, 2024).
+# To retrieve a colour from the text, a model must know which colour belongs to which
+# name: **entity binding** (Feng and Steinhardt, 2024). Facts learned in training are
+# in the weights instead (:doc:`lesson 5.13 </lessons/05_prediction/13_facts_in_mlps>`).
 #
 # Let the query ask for Tom, (0, 4). If the keys of the colours are equal, attention can
 # only average them. If each key contains its owner's name, here (1, 0) for Anna and (0,
@@ -29,62 +28,60 @@ for name, keys in (("unbound", torch.ones(2, 2)), ("bound", torch.eye(2))):
 
 # %%
 # With unbound keys the head writes half *red* and half *blue*; with bound ones it
-# writes 0.982 *blue*.
+# writes 0.982 *blue*. In large models, Feng and Steinhardt found another form: abstract
+# *binding IDs* at names and attributes, independent of the name.
 #
 # Many stories of one form
 # ------------------------
 # We ask the toy (:doc:`the toy model </book/toy>`). The stories differ in the names and
 # in the order of the colours; they ask for the first person's colour or the second
-# person's. We store the positions of the colour that is asked for and of the other one.
+# person's. The names are at positions 1 and 7, the colours at 4 and 10, and the last
+# word is at 16.
 import itertools
 
 import lmviz
 from lmviz.toy import grammar
 
 toy = lmviz.load("toy")
-stories, answers, asked_for, other = [], [], [], []
-same_sex = []  # both names: then “her” or “his” does not tell whose
+stories, answers, others, asked_for, other, same_sex = [], [], [], [], [], []
 for a, b in itertools.permutations((*grammar.WOMEN, *grammar.MEN), 2):
     for one, two in (("red", "blue"), ("blue", "red")):
-        for who, answer, position in ((a, one, 4), (b, two, 10)):
+        for who, answer, wrong, position in ((a, one, two, 4), (b, two, one, 10)):
             end = f"{who} still has {'her' if who in grammar.WOMEN else 'his'}"
             stories.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
             answers.append(toy.token_id(answer))
+            others.append(toy.token_id(wrong))
             asked_for.append(position)
             other.append(14 - position)  # 4 or 10
             same_sex.append((a in grammar.WOMEN) == (b in grammar.WOMEN))
 ids = torch.stack([toy.encode(story) for story in stories])
-answers, same_sex = torch.tensor(answers), torch.tensor(same_sex)
+answers, others, same_sex = map(torch.tensor, (answers, others, same_sex))
 
 
 def run():
-    """Return which answers are right, and the attention weights, (L, B, H, T, T)."""
+    """Return which answers name the right and the other colour, and all weights."""
     with torch.no_grad():
         output = toy.module(ids, output_attentions=True)
-    right = output.logits[:, -1].argmax(-1) == answers
-    return right.double(), torch.stack(output.attentions)
+    best = output.logits[:, -1].argmax(-1)
+    attentions = torch.stack(output.attentions)  # (L, B, H, T, T)
+    return (best == answers).double(), (best == others).double(), attentions
 
 
-right, attentions = run()
-print(f"{len(stories)} stories, such as: {stories[1]} …")
-print(f"two of the same sex: {same_sex.double().mean():.0%} of the stories")
-print(f"right answers: {right.mean():.0%}; a guess between the two colours: 50%")
+right, _, attentions = run()
+print(f"{len(stories)} stories, {right.mean():.0%} right, such as: {stories[1]} …")
 
 # %%
 # The heads that find the colour
 # ------------------------------
 # At the last word, each head has a weight on the colour that is asked for and one on
-# the other colour. Their difference is the head's selectivity (:doc:`lesson 4.12
+# the other colour. Their mean difference is the head's selectivity (:doc:`lesson 4.12
 # </lessons/04_attention/12_heads_with_known_answers>`),
 #
-# .. math::
-#    S = \frac1N \sum_{n=1}^{N} \big( \alpha_{T,\, \text{asked}_n}
-#    - \alpha_{T,\, \text{other}_n} \big), \qquad
-#    \alpha_{T} = \mathrm{softmax}\big(q_T K^\top / \sqrt{d_\text{head}}\big) .
-#
-# We first compute the weights of head 1.0 from the model's matrices, for one story.
+# .. math:: S = \frac1N \sum_n \big( \alpha_{T,\, \text{asked}_n}
+#    - \alpha_{T,\, \text{other}_n} \big) .
 from lmviz import transformer
 
+# The weights of head 1.0 from the model's matrices, for one story.
 part = transformer.extract(toy).blocks[1].attention
 x = part.norm(toy.trace(stories[1]).hidden_states[1])
 query, keys = part.query(x)[-1, :24], part.key(x)[:, :24]  # head 0, d_head = 24
@@ -94,59 +91,71 @@ print(f"largest absolute difference from the model's weights: {difference:.1e}")
 assert difference < 1e-4
 
 
-def weights_on(attentions, keys):
-    """Return each head's mean weight from the last word on a key per story, (L, H)."""
-    last = attentions[:, :, :, -1]  # (L, B, H, T)
-    chosen = [last[:, story, :, key] for story, key in enumerate(keys)]
-    return torch.stack(chosen).mean(0)
+def weights(attentions):
+    """Return the mean weights from the last word on both colours, each (L, H)."""
+    last, rows = attentions[:, :, :, -1], range(len(ids))  # (L, B, H, T)
+    return last[:, rows, :, asked_for].mean(0), last[:, rows, :, other].mean(0)
 
 
-on_asked, on_other = (weights_on(attentions, keys) for keys in (asked_for, other))
+on_asked, on_other = weights(attentions)
 selectivity = on_asked - on_other
 heads = list(itertools.product(range(3), range(4)))
 finders = [head for head in heads if selectivity[head] > 0.5]
 print("head  on it  on the other")
 for head in heads[4:]:
     print("{}.{}   {:5.2f}  {:12.2f}".format(*head, on_asked[head], on_other[head]))
-print("finders:", *(f"{layer}.{head}" for layer, head in finders))
 
 # %%
 # Five heads, the *finders*, have a selectivity above 0.5: 1.0, 1.1, 1.3, 2.1 and 2.3.
-# They attend to the colour of the right owner, with up to 0.98. No head attends mainly
-# to the other colour.
+# They attend to the colour of the right owner, with up to 0.98. Head 1.2 does so, too,
+# but less (0.61 and 0.16). No head attends mainly to the other colour.
 #
 # Are the finders needed?
 # -----------------------
-# We mean-ablate every set of one to five finders. The control is every set of five of
-# the eight heads of layers 1 and 2.
+# We mean-ablate every set of one to five finders, and rank the five among all sets of
+# five of layers 1 and 2, which overlap with them. Sets that share no head with the
+# finders must include layer 0; we leave out 0.0, the subject of the last section.
 from lmviz import attention
 
 average = torch.stack([attention.mean_head_outputs(toy, row) for row in ids]).mean(0)
 
 
-def without(heads):
-    """Return the accuracy and the attention weights with some heads mean-ablated."""
-    with attention.ablate_heads(toy, heads, replacement=average):
-        right, attentions = run()
-    return right.mean(), attentions
+def without(heads, positions=slice(None)):
+    """Mean-ablate heads, (layer, head), at some positions, and return run()."""
+    hooks = []
+    for layer, head in heads:
+
+        def replace(_, inputs, layer=layer, head=head):
+            x = inputs[0].clone()  # (B, T, 96), the heads side by side
+            x[:, positions, 24 * head : 24 * head + 24] = average[layer, head]
+            return (x,)
+
+        part = toy.module.transformer.h[layer].attn.c_proj
+        hooks.append(part.register_forward_pre_hook(replace))
+    result = run()
+    for hook in hooks:
+        hook.remove()
+    return result
 
 
 print("finders ablated  mean  lowest")
 by_size = []
 for size in (1, 2, 3, 4, 5):
-    left = [without(some)[0] for some in itertools.combinations(finders, size)]
+    left = [without(some)[0].mean() for some in itertools.combinations(finders, size)]
     by_size.append(torch.stack(left))
     print(f"{size:15}  {by_size[-1].mean():4.0%}  {by_size[-1].min():6.0%}")
 sets = [five for five in itertools.combinations(heads[4:], 5) if five != tuple(finders)]
-control = torch.stack([without(five)[0] for five in sets])
+control = torch.stack([without(five)[0].mean() for five in sets])
 print(f"{len(sets)} other sets of five of layers 1 and 2:", end=" ")
 print(f"mean {control.mean():.0%}, lowest {control.min():.0%}")
-others = [head for head in heads if head not in finders]
-for condition in ("with 0.0", "without 0.0"):
-    fives = itertools.combinations(others, 5)
-    some = [five for five in fives if ((0, 0) in five) == (condition == "with 0.0")]
-    left = torch.stack([without(five)[0] for five in some])
-    print(f"{len(some)} sets of five other heads, {condition}: mean {left.mean():.0%}")
+rest = [head for head in heads if head not in finders and head != (0, 0)]
+disjoint = [without(five)[0].mean() for five in itertools.combinations(rest, 5)]
+print(f"{len(disjoint)} sets without finders: mean {torch.stack(disjoint).mean():.0%}")
+print("ablated       right  other colour  neither  right of the two colours")
+for name, some in (("five finders", finders), ("and 1.2", [*finders, (1, 2)])):
+    one, two = (named.mean() for named in without(some)[:2])
+    cells = f"{one:5.0%}  {two:12.0%}  {1 - one - two:7.0%}  {one / (one + two):5.0%}"
+    print(f"{name:12}  {cells}")
 
 # %%
 import matplotlib.pyplot as plt
@@ -161,12 +170,10 @@ axes[1].plot(control.sort().values, ".", label="other sets of five")
 axes[1].plot([0], by_size[-1], "s", color=plots.PALETTE[1], label="the five finders")
 axes[1].set(title="All sets of five heads", xlabel="sets, by accuracy", ylim=(0, 1.05))
 axes[1].legend(loc="lower right")
-for ax in axes:
-    ax.axhline(0.5, color="0.7", lw=0.8)
 plots.caption(
-    "Only the loss of all five finders destroys retrieval. Left: accuracy with each "
-    "set of one to five finders ablated. Right: with each set of five of the eight "
-    "heads of layers 1 and 2. The line is a guess between the two colours.",
+    "Among the sets of finders, only all five together are needed. Left: accuracy with "
+    "each set of one to five finders ablated. Right: with each set of five of the "
+    "eight heads of layers 1 and 2.",
     alt="Left, points at 100% for one and two finders, at 90% or more for up to four, "
     "and one point at 47% for five. Right, the five finders are the lowest of 56 sets; "
     "most are at 100%.",
@@ -175,60 +182,88 @@ plt.show()
 
 # %%
 # Each finder alone can be spared, and so can any two; even with four of the five gone,
-# at least 91% of the answers are right. Without all five, 47% are, as good as a guess.
-# The control shows that this is not the effect of five missing heads: the other sets of
-# five in these layers leave 97% on average and never less than 64%. Sets of five from
-# all seven other heads, layer 0 included, leave 52% if they contain head 0.0, and 96%
-# if not. We return to this head below.
+# at least 91% of the answers are right. Without all five, 47% are. The other sets of
+# five in these layers leave 97% on average and never less than 64%, and the sets that
+# share no head with the finders 96%.
+#
+# The 47% are no guess between the two colours. The toy names the other colour in 14% of
+# the stories, and a third one in 39%; where it names one of the two, it is right in
+# 77%. This is due to head 1.2, a sixth and weaker finder: without it, too, the two
+# colours are named equally often (31% and 30%).
 #
 # Redundancy or backup?
 # ---------------------
 # In GPT-2 small, Wang et al. (2023) found **backup heads**: they do little as long as
 # other heads do the work, and step in when those are ablated. McGrath et al. (2023)
-# found the same for whole layers and call it the hydra effect. Do the toy's finders of
-# layer 2 step in for those of layer 1?
-first = [head for head in finders if head[0] == 1]
-_, changed = without(first)
-after = weights_on(changed, asked_for) - weights_on(changed, other)
-print("selectivity of  with all heads  without 1.0, 1.1, 1.3")
-for head in [head for head in heads if head[0] == 2]:
-    print("{}.{}  {:23.2f}  {:20.2f}".format(*head, selectivity[head], after[head]))
+# found the same for whole layers. Do the finders of layer 2 step in for those of layer
+# 1? We measure their selectivity and their *direct effect*, which is what a head itself
+# adds to the difference of the two colours' logits: its contribution to the residual
+# stream, divided like the stream by the final norm, times the difference of two columns
+# of the output matrix (:doc:`lesson 5.12
+# </lessons/05_prediction/12_direct_logit_attribution>`).
+projection, norm = toy.module.transformer.h[2].attn.c_proj, toy.module.transformer.ln_f
+kept = {}  # the inputs of both modules at the last word
+for part in (projection, norm):
+    part.register_forward_pre_hook(lambda m, x: kept.update({m: x[0][:, -1]}))
+output = toy.module.lm_head.weight
+columns = norm.weight * (output[answers] - output[others])
+columns = columns - columns.mean(-1, keepdim=True)  # LayerNorm subtracts the mean
+print("ablated        S of 2.1  its part, undivided  divisor  direct effect")
+for name, some in {"none": [], "1.0, 1.1, 1.3": finders[:3]}.items():
+    one, two = weights(without(some)[-1])
+    part = kept[projection][:, 24:48] @ projection.weight[24:48]  # of head 2.1
+    part, divisor = (part * columns).sum(-1), kept[norm].std(-1, correction=0)
+    print(f"{name:13}  {(one - two)[2, 1]:8.2f}  {part.mean():19.2f}", end="  ")
+    print(f"{divisor.mean():7.1f}  {(part / divisor).mean():13.2f}")
 
 # %%
-# Hardly: with the finders of layer 1 ablated, the selectivity of 2.3 rises from 0.82 to
-# 0.85, and that of 2.1 by even less. It attended to the right colour all along. So the
-# finders are redundant: each does the same work, whether the others do it or not. In
-# both cases an ablation of one head finds nothing, and the conclusion that the head
-# does nothing would be wrong.
+# The attention of 2.1 hardly changes: it attended to the right colour all along. So the
+# finders are redundant. But the direct effect rises from 0.32 to 0.60. A small part of
+# this is in what the head writes (4.71 and 5.77). Most comes from the final norm, which
+# divides a shorter stream by less: by 9.7 instead of 14.8. Rushing and Nanda (2024)
+# describe this as one mechanism of *self-repair*.
 #
 # What must come before
 # ---------------------
 # A finder needs keys that contain the owner. Something must have brought the name to
-# the colour, in an earlier layer. We ablate the heads of layer 0.
-print("ablated      right  same sex  other stories  S of 1.0  S of 2.1")
-for some in ([(0, 0)], [(0, 1)], [(0, 2)], [(0, 3)], [(0, 0), (0, 2)]):
-    with attention.ablate_heads(toy, some, replacement=average):
-        right, changed = run()
-    after = weights_on(changed, asked_for) - weights_on(changed, other)
-    cells = right.mean(), right[same_sex].mean(), right[~same_sex].mean()
-    cells = [f"{p:8.0%}" for p in cells] + [
-        f"{after[h]:8.2f}" for h in ((1, 0), (2, 1))
-    ]
-    print(f"{' and '.join('{}.{}'.format(*head) for head in some):11}", *cells)
+# the colour, in an earlier layer. We ablate the heads of layer 0, at all positions, at
+# the two colours, or at the last word.
+where = {"everywhere": slice(None), "colours": [4, 10], "last word": [16]}
+print("ablated      where       right  same sex  other colour  S of 1.0")
+for some in ([0], [2], [0, 2], [1, 3]):
+    for name, positions in where.items():
+        right, wrong, changed = without([(0, head) for head in some], positions)
+        one, two = weights(changed)
+        cells = right.mean(), right[same_sex].mean(), wrong.mean()
+        cells = [f"{share:7.0%}" for share in cells] + [f"{(one - two)[1, 0]:8.2f}"]
+        print(f"{' and '.join(f'0.{h}' for h in some):11}  {name:10}", *cells)
 mean = attentions[0].mean(0)  # layer 0, (H, T_q, T_k)
-print("head  first colour to its name  second colour to its name")
-for head in range(4):
-    print(f"0.{head}   {mean[head, 4, 1]:24.2f}  {mean[head, 10, 7]:25.2f}")
+pairs = [f"0.{h} {mean[h, 4, 1]:.2f} and {mean[h, 10, 7]:.2f}" for h in range(4)]
+print("from the first and second colour to its name:", *pairs, sep="\n")
 print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 
 # %%
-# Heads 0.0 and 0.2 attend to neither colour from the last word, and yet answers are
-# lost without either of them. Without both, no finder finds anything: the selectivities
-# are 0, and 50% of the answers are right. From a colour, these two attend to its
-# owner's name more than the others do, with up to 0.66. So it is likely that they write
-# the name to the colour, where the finders' keys read it. Head 0.0 also attends from
-# the last word to the name that is asked for (0.81), which the query needs.
+# From a colour, heads 0.0 and 0.2 attend to its owner's name more than the others do,
+# with up to 0.66. There they replace each other: ablated at the colours alone, 0.0
+# leaves 99% and 0.2 leaves 92%, but both together 51%. Head 0.0 is missed at the last
+# word, where it attends to the name that is asked for (0.81): without it there, 66% are
+# right, and all mistakes name the other colour. So the keys need one of the two, and
+# the query needs 0.0.
 #
+# Attention shows where information could flow. Whether the name *is* at the colour
+# takes :doc:`activation patching </lessons/04_attention/14_activation_patching>`.
+#
+# Summary
+# -------
+# - In-context retrieval needs binding: the keys of the colours contain their owners.
+# - Five finders attend to the right colour. Any one can be spared, all five can't: they
+#   are redundant. Ablating single heads would have missed them.
+# - The kind of mistake tells a guess between two colours from a lost colour.
+# - Ablation by position separates roles: 0.0 and 0.2 share the work at the colours, and
+#   0.0 alone fetches the name for the query.
+#
+# Exercises
+# ---------
 # Without head 0.0, why do stories about two women or two men suffer most?
 #
 # .. admonition:: Answer
@@ -237,28 +272,6 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 #    With a woman and a man, “her” or “his” tells whose colour it is. With two of the
 #    same sex only the name does, and the toy can but guess: 48% are right.
 #
-# Attention shows where information could flow. Whether the name *is* at the colour
-# takes another experiment, :doc:`activation patching
-# </lessons/04_attention/14_activation_patching>`.
-#
-# Summary
-# -------
-# - In-context retrieval needs binding: the keys of the colours contain their owners.
-# - Five finders attend to the right colour. Any one can be spared, all five can't: they
-#   are redundant. Ablating single heads would have missed them.
-# - A control needs as many heads from the same layers.
-# - Heads that are needed may attend elsewhere: 0.0 and 0.2 attend to the names.
-#
-# Exercises
-# ---------
-# What is the selectivity of a head that always attends to the second colour?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    It is 0, since half of the stories ask for the first person. If all asked for the
-#    second one, it would be 1, and we would take the head for a finder.
-#
 # Further reading
 # ---------------
 # - Feng and Steinhardt, *How do Language Models Bind Entities in Context?* (ICLR 2024).
@@ -266,3 +279,4 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 #   Circuit for Indirect Object Identification in GPT-2 small* (ICLR 2023).
 # - McGrath, Rahtz, Kramár, Mikulik and Legg, *The Hydra Effect: Emergent Self-repair in
 #   Language Model Computations* (2023).
+# - Rushing and Nanda, *Explorations of Self-Repair in Language Models* (ICML 2024).

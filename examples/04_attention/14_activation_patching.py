@@ -13,11 +13,11 @@ through the toy and through SmolLM2.
 # Exchange a value on paper
 # -------------------------
 # Ablation removes a part. **Activation patching** exchanges it: it replaces one
-# activation of a run by the same activation of a run on another text, the **twin**. If
-# the answer becomes the twin's, this activation contained what distinguishes the texts.
-# The method is also called **causal tracing** (Meng et al., 2022) and *interchange
-# intervention* (Geiger et al., 2021). In *causal mediation analysis* (Vig et al.,
-# 2020), the activation is a *mediator* between text and answer.
+# activation of a run by the same activation of a run on a second text, the **twin**,
+# which differs only where the answer is decided. If the answer becomes the twin's, this
+# activation contained what distinguishes the texts. A variant is **causal tracing**
+# (Meng et al., 2022), which corrupts the run with noise and restores single states; the
+# two can give different results (Zhang and Nanda, 2024).
 #
 # Take two positions and two steps. Step 1 adds the value at position 1 to that at
 # position 2. Step 2 outputs twice the value at position 2 minus that at position 1.
@@ -40,9 +40,9 @@ for name, (*_, output) in patches.items():
 
 # %%
 # The inputs differ at position 1, so before step 1 this position decides. Before step
-# 2, the twin's value −1 at position 2 turns the output from +3 into −3, beyond the
-# twin's 0, since position 1 works against it. So shares can lie outside 0 to 1. In a
-# linear model those of one step add up to 1.
+# 2, the twin's value −1 at position 2 changes the output from +3 to −3, beyond the
+# twin's 0, since position 1 works against it. So shares can lie outside 0 to 1: here
+# they are 2 and −1. In a linear model those of one step add up to 1, as here.
 #
 # The recovered share
 # -------------------
@@ -52,8 +52,8 @@ for name, (*_, output) in patches.items():
 # .. math::
 #    D = z_a - z_b = \ln \frac{p_a}{p_b} ,
 #
-# the log-odds of the two answers. (The normalisation of the softmax cancels.) The
-# **recovered share** of a patch compares it with both runs:
+# the log-odds of the two answers. The **recovered share** of a patch compares it with
+# both runs:
 #
 # .. math::
 #    r = \frac{D_{\text{story}} - D_{\text{patched}}}
@@ -61,7 +61,7 @@ for name, (*_, output) in patches.items():
 #
 # It is 0 if the story's answer stays, and 1 if the patch makes the story its twin. In
 # the toy's twins, the two owners are exchanged and nothing else, so the answer is the
-# other colour, and positions correspond.
+# other colour. Both ask for the same person.
 import itertools
 
 import torch
@@ -71,7 +71,7 @@ from lmviz import transformer
 from lmviz.toy import grammar
 
 toy = lmviz.load("toy")
-texts, twins, answers = [], [], []
+texts, twins, answers, same_sex = [], [], [], []
 people = itertools.permutations((*grammar.WOMEN, *grammar.MEN), 2)
 colours = itertools.permutations(grammar.COLOURS[:2], 2)
 for (a, b), (one, two) in itertools.product(people, colours):
@@ -79,8 +79,8 @@ for (a, b), (one, two) in itertools.product(people, colours):
     texts.append(f"{a} has a {one} ball . {b} has a {two} kite . {end}")
     twins.append(f"{b} has a {one} ball . {a} has a {two} kite . {end}")
     answers.append([toy.token_id(two), toy.token_id(one)])
-
-
+    same_sex.append((a in grammar.WOMEN) == (b in grammar.WOMEN))
+same_sex = torch.tensor(same_sex)
 print(f"{texts[0]}\n{twins[0]}")
 
 
@@ -134,8 +134,6 @@ for name, positions in groups.items():
 story, twin = toy.trace(texts[0]), toy.trace(twins[0])
 with transformer.patch_stream(toy, twin.hidden_states[1], layer=1, positions=4):
     patched = toy.trace(texts[0])
-with transformer.patch_stream(toy, story.hidden_states[1], layer=1, positions=4):
-    assert torch.equal(toy.trace(texts[0]).logits, story.logits)  # its own state
 rows = torch.stack([trace.logits[-1, answers[0]] for trace in (story, patched, twin)])
 first, second, third = rows[:, 0] - rows[:, 1]
 ours = (first - second) / (first - third)
@@ -155,7 +153,7 @@ labels |= {"yticklabels": words, "label": "recovered share"}
 plots.heatmap(moved.T, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.tick_params(length=0)
 plots.caption(
-    "The owner's name moves to the colour, and the colour to the last word. Recovered "
+    "The owner moves to the colour, and the colour to the last word. Recovered "
     "share if one state is patched: the names matter before layer 0, the colours "
     "before layer 1, the last word before layer 2.",
     alt="A heatmap with a row per word and a column per layer. The strong cells are "
@@ -169,40 +167,46 @@ plt.show()
 # Before layer 0, where the texts differ, the names have the shares 0.64 and 0.44.
 # Before layer 1 the names have none, and the colours 0.76 and 0.25. Before layer 2, the
 # last word has 0.89. So layer 0 tells each colour whose it is, and layer 1 brings the
-# right colour to the last word. Before layer 1 both colours together recover 1.00, and
-# both things, a control of the same size, 0.00. What belongs to whom is stored at two
-# positions; a search for *the* position would find a part. As checks, a story's own
-# state changes nothing, and all of the twin's states make it the twin.
+# right colour to the last word; layer 2 reads the colours, too, but adds little (0.08).
+# Before layer 1 both colours together recover 1.00, and both things, a control of the
+# same size, 0.00. What belongs to whom is stored at two positions; a search for *the*
+# position would find a part. All states make it the twin.
 #
 # Which heads?
 # ------------
 # In :doc:`lesson 4.13 </lessons/04_attention/13_in_context_retrieval>`, the toy needs
-# the heads 0.0 and 0.2, although layer 1 finds the colours. We exchange what single
-# heads write: the input of the output projection is all heads, side by side.
-for layer, name, positions in (
-    (0, "colours", [4, 10]),
-    (0, "last", [16]),
-    (1, "last", [16]),
-):
-    path = f"transformer.h.{layer}.attn.c_proj"
-    each = [
-        share(path, positions, slice(24 * head, 24 * head + 24)).mean()
-        for head in range(H)
-    ]
-    found = [f"{layer}.{head} {value:.2f}" for head, value in enumerate(each)]
-    print(f"at the {name}:", *found, f"sum {sum(each):.2f}")
+# the heads 0.0 and 0.2. We exchange what single heads write, and what all heads of a
+# layer write together. Stories about two women or two men are also averaged alone.
+cases = [(0, "colours", [4, 10])] + [(layer, "last word", [16]) for layer in range(L)]
+for layer, name, at in cases:
+    path = f"transformer.h.{layer}.attn.c_proj"  # its input: the heads, side by side
+    each = [share(path, at, slice(24 * h, 24 * h + 24)) for h in range(H)]
+    found = [f"{layer}.{head} {value.mean():.2f}" for head, value in enumerate(each)]
+    print(f"{name}:", *found, f"together {share(path, at).mean():.2f}")
+    if name == "colours":
+        for head in (0, 2):
+            one, two = each[head][same_sex].mean(), each[head][~same_sex].mean()
+            print(f"0.{head}: same sex {one:.2f}, a woman and a man {two:.2f}")
 
 # %%
-# At the colours, head 0.2 recovers 0.74 and head 0.0 0.26, together all of it; at the
-# last word they recover nothing. So they act at the colours: they write the owner's
-# name into the states there, and the heads of layer 1, chiefly 1.0 and 1.3, find the
-# right colour by it. Why do these four add up to only 0.58, although afterwards the
-# last word recovers 0.89?
+# At the colours, head 0.2 recovers 0.74 and head 0.0 0.26, together all of it. The two
+# share the work by sex and name. If the owners are a woman and a man, head 0.2 recovers
+# 0.94 and 0.0 almost nothing. If they are of the same sex, 0.2 recovers 0.44 and 0.0
+# 0.58. So 0.2 writes mainly the owner's sex, and 0.0 what tells two women or two men
+# apart; the means mix both cases.
+#
+# At the last word, a patch of layer 0 is blind: story and twin ask for the same person.
+# The ablation by position in the lesson before shows that head 0.0 is needed there, to
+# fetch the name for the query.
+#
+# In layer 1, the heads 1.0 and 1.3 recover most. Why do the four single shares add up
+# to less than the 0.89 of all four together?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The MLP sees a mixture of both colours. It is not linear, so shares don't add up.
+#    A patch of one head leaves a mixture of both colours at the last word, and what
+#    follows isn't linear in it. The rest is an interaction of the four heads.
 #
 # A real model: countries and capitals
 # ------------------------------------
@@ -214,29 +218,22 @@ capitals = {"France": "Paris", "Germany": "Berlin", "Japan": "Tokyo"}
 capitals |= {"Greece": "Athens", "England": "London"}
 names, cities = list(capitals), [lm.token_id(f" {city}") for city in capitals.values()]
 others = names[1:] + names[:1]
-
-
 ask = "The capital of {} is".format
 answers = list(zip(cities, cities[1:] + cities[:1], strict=True))
 share = tracer(lm, map(ask, names), map(ask, others), answers)
 layers = [0, 10, 20, 22, 23, 24, 26, 29]
 found = [[share(f"model.layers.{i}", [p]) for p in (3, 4)] for i in layers]
 found = torch.stack([torch.stack(pair) for pair in found])
-print("before layer  country  range         last token")
+print("before layer  country  last token")
 for layer, (country, last) in zip(layers, found, strict=True):
-    extent = f"{country.min():.2f} to {country.max():.2f}"
-    print(f"{layer:<12}  {country.mean():<7.2f}  {extent:13}  {last.mean():.2f}")
-for layer, head in ((23, 4), (12, 0)):
-    path, its = (
-        f"model.layers.{layer}.self_attn.o_proj",
-        slice(64 * head, 64 * head + 64),
-    )
-    one, every = share(path, [4], its).mean(), share(path, [4]).mean()
-    print(f"head {layer}.{head}: {one:.2f}; its whole layer: {every:.2f}")
+    print(f"{layer:<12}  {country.mean():<7.2f}  {last.mean():.2f}")
+path, its = "model.layers.23.self_attn.o_proj", slice(64 * 4, 64 * 5)
+one, every = share(path, [4], its).mean(), share(path, [4]).mean()
+print(f"head 23.4: {one:.2f}; its whole layer: {every:.2f}")
 for which, countries in {"the twin's": others, "the same": names}.items():
-    source = [lm.encode(f"The people of {country} are") for country in countries]
-    found_there = share("model.layers.10", [3], source=torch.stack(source)).mean()
-    print(f"{which} country, from “The people of …”: {found_there:.2f}")
+    source = torch.stack([lm.encode(f"The people of {x} are") for x in countries])
+    there = [share(f"model.layers.{i}", [3], source=source).mean() for i in (10, 23)]
+    print(f"{which} country, from “The people of …”:", *(f"{x:.2f}" for x in there))
 
 # %%
 _, ax = plt.subplots(figsize=(3.4, 3.2), layout="constrained")
@@ -257,40 +254,40 @@ plt.show()
 
 # %%
 # Before layer 0 the state at the country recovers 1.00, and before layer 23 still 0.94.
-# One layer later it recovers −0.03, and the last token 1.02. So the country moves in
-# layer 23, where all heads recover 0.96, and head 23.4 alone 0.83. This
-# head also had the most weight and the most effect in :doc:`lesson 4.11
-# </lessons/04_attention/11_attention_is_not_explanation>`. Head 12.0, second by effect
-# there, recovers nothing: it may help the answer, but it doesn't carry the country.
+# One layer later it recovers −0.03, and the last token 1.02. So the information moves
+# in layer 23, where all heads recover 0.96, and head 23.4 alone 0.83. This head also
+# had the most weight and the most effect in :doc:`lesson 4.11
+# </lessons/04_attention/11_attention_is_not_explanation>`.
 #
-# A state from “The people of Italy are” works as well (1.00 before layer 10): it
-# contains the country, whatever the question. From the same sentence with the *story's*
-# country, the control, it recovers 0.04. A share of 1 says that a state suffices for
-# the *difference* of two texts. What they have in common, the request for a capital, is
-# invisible to the method.
+# A state from “The people of Italy are” works as well: 1.00 before layer 10, and 0.96
+# before layer 23. So even there it isn't specific to the question. From this sentence
+# with the *story's* country, the control, it recovers 0.04 or less. A share of 1 says
+# that a state suffices for the *difference* of two texts. Their common request for a
+# capital is invisible to the method, and so is whether the head moves the country or
+# already the capital: Geva et al. (2023) found that such heads extract the attribute.
 #
 # Summary
 # -------
 # - Activation patching exchanges an activation with a twin's. The recovered share
 #   compares logit differences: 0 leaves the answer, 1 makes it the twin's.
-# - The toy's heads 0.0 and 0.2 write owners into the states of the colours, and layer 1
-#   reads them. In SmolLM2, head 23.4 carries most of the country to the last token.
+# - The toy's heads 0.0 and 0.2 write the owner's name and sex into the states of the
+#   colours, and layer 1 reads them. In SmolLM2, head 23.4 carries most of what differs
+#   between two countries to the last token.
 #
 # Exercises
 # ---------
-# What share does a patch of the last state (state L) at the last position recover?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    1, in every model: the logits are a function of this state alone.
+# Patch the last state (state L) at the last position. Which share must result in every
+# model, and why?
 #
 # Further reading
 # ---------------
 # - Vig et al., *Investigating Gender Bias in Language Models Using Causal Mediation
-#   Analysis* (NeurIPS 2020).
+#   Analysis* (NeurIPS 2020), where an activation is a “mediator”.
 # - Geiger, Lu, Icard and Potts, *Causal Abstractions of Neural Networks* (NeurIPS
-#   2021).
+#   2021), where the method is called “interchange intervention”.
 # - Meng, Bau, Andonian and Belinkov, *Locating and Editing Factual Associations in GPT*
 #   (NeurIPS 2022).
-# - Feng and Steinhardt, *How do Language Models Bind Entities in Context?* (ICLR 2024).
+# - Zhang and Nanda, *Towards Best Practices of Activation Patching in Language Models:
+#   Metrics and Methods* (ICLR 2024).
+# - Geva, Bastings, Filippova and Globerson, *Dissecting Recall of Factual Associations
+#   in Auto-Regressive Language Models* (EMNLP 2023).

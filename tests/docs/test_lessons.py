@@ -31,7 +31,6 @@ REBUILD = {
     "04_attention/09_qk_and_ov_circuits",
     "04_attention/10_coreference",
     "04_attention/11_attention_is_not_explanation",
-    "04_attention/12_heads_with_known_answers",
     "04_attention/13_in_context_retrieval",
     "04_attention/14_activation_patching",
     "05_prediction/01_logits",
