@@ -163,8 +163,8 @@ means = [attention.mean_head_outputs(toy, text) for text in texts]
 average = torch.stack(means).mean(0)
 
 # %%
-# Two ways to be wrong
-# --------------------
+# Two kinds of error
+# ------------------
 # An answer to “the scared one was the …” can be wrong in two ways: it can be the other
 # noun of the sentence, or another word of the right kind. We count them separately. The
 # fair control for a set of heads is a set of as many heads that shares none with it: of
@@ -235,7 +235,7 @@ axes[0].figure.legend(
 )
 plots.caption(
     "Each group of finders is needed for its kind of noun. Answers to “the scared one "
-    "was the” with the heads of each row mean-ablated. Mistakes "
+    "was the” with the heads of each row mean-ablated. Errors "
     "name the other noun without layer 1, and another animal or thing without finders.",
     alt="Two panels with nine stacked bars. On the left, animals are mostly wrong "
     "without the animal finders, the five of songs and the five of largest S, all with "
@@ -250,7 +250,7 @@ plt.show()
 # things and all animals. Sets of three others leave 89% of the animals right, the set
 # of four others all things.
 #
-# The mistakes show what the finders do. In 89% of the questions about animals, the
+# The errors show what the finders do. In 89% of the questions about animals, the
 # answer is *another* animal, never the thing. So the model still knows that an animal
 # is meant, and can't retrieve which. Without layer 1 it is the reverse: all answers
 # name the thing, whichever noun is meant. Head 1.1, which attends to the adjective, has
@@ -270,7 +270,7 @@ plt.show()
 # - The selectivity of a head measures whether it attends to the answer, and not to the
 #   other candidate. An average over kinds of question can hide it.
 # - Ablating the finders of a noun loses this noun only; equal sets without them don't.
-# - The kind of mistake shows the role: finders copy the noun, layer 1 selects its kind.
+# - The kind of error shows the role: finders copy the noun, layer 1 selects its kind.
 #
 # Exercises
 # ---------

@@ -247,7 +247,7 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 # with up to 0.66. There they replace each other: ablated at the colours alone, 0.0
 # leaves 99% and 0.2 leaves 92%, but both together 51%. Head 0.0 is missed at the last
 # word, where it attends to the name that is asked for (0.81): without it there, 66% are
-# right, and all mistakes name the other colour. So the keys need one of the two, and
+# right, and all errors name the other colour. So the keys need one of the two, and
 # the query needs 0.0.
 #
 # Attention shows where information could flow. Whether the name *is* at the colour
@@ -258,7 +258,7 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 # - In-context retrieval needs binding: the keys of the colours contain their owners.
 # - Five finders attend to the right colour. Any one can be spared, all five can't: they
 #   are redundant. Ablating single heads would have missed them.
-# - The kind of mistake tells a guess between two colours from a lost colour.
+# - The kind of error tells a guess between two colours from a lost colour.
 # - Ablation by position separates roles: 0.0 and 0.2 share the work at the colours, and
 #   0.0 alone fetches the name for the query.
 #

@@ -221,7 +221,7 @@ others = names[1:] + names[:1]
 ask = "The capital of {} is".format
 answers = list(zip(cities, cities[1:] + cities[:1], strict=True))
 share = tracer(lm, map(ask, names), map(ask, others), answers)
-layers = [0, 10, 20, 22, 23, 24, 26, 29]
+layers = [0, 10, 20, 23, 24, 29]
 found = [[share(f"model.layers.{i}", [p]) for p in (3, 4)] for i in layers]
 found = torch.stack([torch.stack(pair) for pair in found])
 print("before layer  country  last token")
