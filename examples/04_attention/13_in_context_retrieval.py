@@ -244,11 +244,11 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 
 # %%
 # From a colour, heads 0.0 and 0.2 attend to its owner's name more than the others do,
-# with up to 0.66. There they replace each other: ablated at the colours alone, 0.0
-# leaves 99% and 0.2 leaves 92%, but both together 51%. Head 0.0 is missed at the last
-# word, where it attends to the name that is asked for (0.81): without it there, 66% are
-# right, and all errors name the other colour. So the keys need one of the two, and
-# the query needs 0.0.
+# with 0.43 and 0.66 at the first colour. There they replace each other: ablated at the
+# colours alone, 0.0 leaves 99% and 0.2 leaves 92%, but both together 51%. Head 0.0 is
+# missed at the last word, where it attends to the name that is asked for (0.81).
+# Without it there, 66% are right, and 34% name the other colour, never a third one. So
+# the keys need one of the two, and the query needs 0.0.
 #
 # Attention shows where information could flow. Whether the name *is* at the colour
 # takes :doc:`activation patching </lessons/04_attention/14_activation_patching>`.
