@@ -259,12 +259,12 @@ plt.show()
 # had the most weight and the most effect in :doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`.
 #
-# A state from “The people of Italy are” works as well: 1.00 before layer 10, and 0.96
-# before layer 23. So even there it isn't specific to the question. From this sentence
-# with the *story's* country, the control, it recovers 0.04 or less. A share of 1 says
+# A state of the twin's country from “The people of … are” works as well: 1.00 before
+# layer 10, and 0.96 before layer 23. So even there it isn't specific to the question.
+# With the *story's* country, the control, it recovers 0.04 or less. A share of 1 says
 # that a state suffices for the *difference* of two texts. Their common request for a
 # capital is invisible to the method, and so is whether the head moves the country or
-# already the capital: Geva et al. (2023) found that such heads extract the attribute.
+# already the capital. Geva et al. (2023) found that such heads extract the attribute.
 #
 # Summary
 # -------
