@@ -35,14 +35,14 @@ for i in range(1, len(words)):
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    All above the diagonal. Query 0 may attend to key 0, query 1 to keys 0 and 1, query
-#    2 to all three. A token may attend to itself, since it predicts the next token.
+#    All those above the diagonal. Query 0 may attend to key 0, query 1 to keys 0 and 1,
+#    query 2 to all three. A token may attend to itself, since it predicts the next one.
 #
 # Zeros after the softmax
 # -----------------------
 # We take “dog chases cat” of :doc:`lesson 4.1
 # </lessons/04_attention/01_self_attention>`, and hide the later keys in two ways. The
-# first sets their weights to zero. We print the row of the query at “chases”.
+# first sets their weights to zero. We print the row of “chases” after each step.
 import torch
 
 query = torch.tensor([[2.0, 0.0], [0.0, 1.0], [2.0, 1.0]])
@@ -92,9 +92,9 @@ for word, row, out in zip(words, weights.tolist(), output.tolist(), strict=True)
 assert torch.allclose(output, renormalised @ value)
 
 # %%
-# The row of “chases” is 0.330 and 0.670 again. “dog” can only attend to itself: its
-# weight is 1 whatever its score. Nothing is hidden from “cat”, and its row is that of
-# lesson 4.1. The package and PyTorch, whose ``is_causal=True`` is this mask, agree.
+# The row of “chases” is 0.330 and 0.670 again. Token “dog” can only attend to itself:
+# its weight is 1 whatever its score. Nothing is hidden from “cat”, and its row is that
+# of lesson 4.1. The package and PyTorch (``is_causal=True``) give the same outputs.
 from lmviz import attention
 
 by_torch = torch.nn.functional.scaled_dot_product_attention
@@ -169,7 +169,7 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
 #
 # - *causal*: the model as it is;
 # - *no mask*: every query attends to all 32 tokens;
-# - *first masked*: the same, but the first token still attends only to itself, because
+# - *first masked*: the same, but the first token keeps its causal mask, because
 #   many heads rely on its vector, an *attention sink* (:doc:`lesson 4.7
 #   </lessons/04_attention/07_attention_sinks>`);
 # - *foreign*: like *first masked*, but the tokens after the position are those of
@@ -211,8 +211,8 @@ ax.set(title="Surprisal with other masks", xlabel="nats", ylim=(3.5, -0.5))
 ax.set_xlim(left=0)
 plots.caption(
     "Without its mask, SmolLM2 uses the answers that it sees. Mean surprisal of six "
-    "passages (dots) and their mean (bars). It is lowest if only the first token is "
-    "masked, varies widely without any mask, and is high with a foreign continuation.",
+    "passages (dots) and their mean (bars). It is lowest if only the first token "
+    "keeps its mask, varies widely with no mask, and is high for a foreign text.",
     alt="Four rows of six dots: causal, no mask, first masked, foreign. Means: "
     + ", ".join(f"{row.mean():.2f}" for row in surprisal.values())
     + " nats.",
@@ -220,13 +220,13 @@ plots.caption(
 plt.show()
 
 # %%
-# If only the first token is masked, surprisal falls from 4.02 to 1.65 nats, although
+# If only the first token keeps its mask, surprisal falls from 4.02 to 1.65 nats, though
 # SmolLM2 never saw a later token in training. With a foreign continuation it is 4.44:
 # it is the answer that helps, not the sight of later tokens. So the surprisal of a
 # model without its mask says nothing about how well it predicts.
 #
 # With no mask at all, the mean is 4.93, and the passages lie between 0.55 and 10.32:
-# the model reads the answers in some and fails in others. The difference is the first
+# the model reads the answers in some and fails in others. The cause is the first
 # token, whose vector changes when it attends to later ones. It does not follow that
 # attention needs a causal mask: encoders are trained without one.
 #

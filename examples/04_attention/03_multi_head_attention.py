@@ -223,10 +223,10 @@ plt.show()
 # other beginnings 12 (6 to 29). For opposites it is head 3, with 78 (45 to 111) against
 # 22 (13 to 33). Other heads, such as head 1, contribute to all kinds of prompts.
 #
-# The weights explain it. Head 4 gives the country 0.93 of its weight, but the words of
-# the opposites only 0.02: there, 0.96 is on the first token, an *attention sink*
-# (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head 3 gives these
-# words 0.53 and countries 0.24. So which head adds most depends on the prompt.
+# The weights agree with this. Head 4 gives the country 0.93 of its weight, but only 0.02
+# to the word of an opposite: there, 0.96 is on the first token, an *attention sink*
+# (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head 3 gives this word
+# 0.53 and the country 0.24. So which head adds most depends on the prompt.
 #
 # A large contribution need not matter for the prediction, which :doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>` measures.
