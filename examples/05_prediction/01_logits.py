@@ -21,8 +21,8 @@ row of the result predicts which token.
 # 2. The **unembedding** is a matrix :math:`W_U` with one column for each token of the
 #    vocabulary. The dot product of the normalised vector with a token's column is the
 #    token's score, its **logit**.
-# 3. The **softmax** turns the logits into a **distribution**: positive numbers that sum
-#    to one.
+# 3. The **softmax** converts the logits into a **distribution**: positive numbers that
+#    sum to one.
 #
 # For a vector of two dimensions and a vocabulary of three tokens, this fits on paper.
 import torch
@@ -50,13 +50,14 @@ for row in x:
 print("probabilities:", *(f"{p:.3f}" for p in softmax(rms_norm(x[0]) @ w_u)))
 
 # %%
-# The second vector is twice the first, and all that follows is the same: the norm keeps
-# the direction, and removes the length. The second token has the largest logit, 1.897,
-# and gets 0.734 of the probability. The third one has a negative logit, −0.632, and
-# still gets 0.058: a softmax never returns zero.
+# The second vector is twice the first, and everything after the norm is the same: the
+# result depends on the direction of a vector, not on its length. RMSNorm keeps this
+# direction; LayerNorm first removes the mean. The second token has the largest logit,
+# 1.897, and gets 0.734 of the probability. The third one has a negative logit, −0.632,
+# and still gets 0.058: a softmax never returns exactly zero.
 #
-# As equations, with the learned scale :math:`g` and offset :math:`b` of the norm, and a
-# small :math:`\epsilon` that keeps the root away from zero:
+# As equations, with the learned gain :math:`g` and bias :math:`b` of the norm, and a
+# small :math:`\epsilon` that avoids a division by zero:
 #
 # .. math::
 #    \begin{split}
@@ -72,7 +73,7 @@ print("probabilities:", *(f"{p:.3f}" for p in softmax(rms_norm(x[0]) @ w_u)))
 # SmolLM2 uses RMSNorm; GPT-2 uses LayerNorm. The norm after the last block is called
 # the **final norm**. Libraries return the last state after it, so we read the vectors
 # before it with a **hook**, a function that PyTorch calls when the norm runs. Then we
-# take the three steps ourselves.
+# compute the three steps ourselves.
 import lmviz
 from lmviz import prediction, transformer
 from lmviz.transformer import architectures
@@ -80,7 +81,7 @@ from lmviz.transformer import architectures
 lm = lmviz.load()
 text = "The capital of France is"
 family = architectures.architecture_of(lm.module.config)
-caught = []
+caught = []  # the norm's input is a tuple; its first entry has the shape (1, T, d)
 hook = lm.module.get_submodule(family.final_norm).register_forward_pre_hook(
     lambda _, inputs: caught.append(inputs[0][0])
 )
@@ -88,9 +89,9 @@ trace = lm.trace(text)
 hook.remove()
 
 norm, unembed = transformer.extract(lm).final_norm, transformer.unembedding(lm)
-normalise = layer_norm if norm.centred else rms_norm
-offset = 0 if norm.bias is None else norm.bias
-state = normalise(caught[0], norm.eps) * norm.weight + offset
+normalise = layer_norm if norm.centred else rms_norm  # centred: the mean is removed
+bias = 0 if norm.bias is None else norm.bias
+state = normalise(caught[0], norm.eps) * norm.weight + bias
 logits = unembed(state)  # state @ unembed.weight, and a bias if there is one
 print("last states:", tuple(state.shape), "  W_U:", tuple(unembed.weight.shape))
 print("logits:", tuple(logits.shape))
@@ -111,7 +112,8 @@ for name, ours, theirs in (
 #
 # The ten most likely tokens
 # --------------------------
-# The last row predicts what follows the text. The second table has other texts.
+# The last row predicts the token after the text. In the second table, “all but ten” is
+# the total probability of all tokens except the ten most likely ones.
 probs = softmax(logits[-1])
 top = probs.topk(10)
 for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
@@ -120,13 +122,11 @@ first, third = top.indices[[0, 2]]
 gap = logits[-1, first] - logits[-1, third]
 print(f"difference of their logits: {gap:.2f}; e to this power: {gap.exp():.0f}")
 print(f"the first is {probs[first] / probs[third]:.0f} times as likely as the third")
-print(f"tokens that are not shown: {len(probs) - 10:,}")
 
-texts = (text, "Once upon a time there was a", "Monday, Tuesday, Wednesday,")
-texts += ("Water boils at a temperature of", "She said that", "My name is")
+texts = text, "Water boils at a temperature of", "She said that", "My name is"
 print("first   second  all but ten  text")
 for other in texts:
-    best = softmax(lm.trace(other, keep="logits").logits[-1]).topk(10).values
+    best = softmax(lm.trace(other).logits[-1]).topk(10).values
     print(f"{best[0]:.3f}   {best[1]:.3f}   {1 - best.sum():.3f}        {other}")
 
 # %%
@@ -148,12 +148,12 @@ plots.caption(
 plt.show()
 
 # %%
-# SmolLM2 predicts “␣Paris” with probability 0.773. A single logit says nothing, since
-# the same number can be added to all of them; a difference of two logits is the
-# logarithm of the ratio of their probabilities. The ten tokens leave 0.097 for the
-# 49,142 others, more than the second token has. The size of this tail depends on the
-# text: it is 0.020 after “Water boils at a temperature of” and 0.578 after “Once upon a
-# time there was a”.
+# SmolLM2 predicts “␣Paris” with the probability 0.773. A single logit means nothing,
+# since adding the same number to all of them changes no probability. A difference of
+# two logits is the logarithm of the ratio of their probabilities. The ten tokens leave
+# 0.097 for all others, more than the second token has. The size of this tail depends on
+# the text: it is 0.020 after “Water boils at a temperature of” and 0.756 after “My name
+# is”.
 #
 # Row i predicts token i + 1
 # --------------------------
@@ -166,9 +166,11 @@ for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
     print(f"{i:<3}  {token:15}  {guess:12}  {actual}")
 
 # %%
+# The first prediction is a hyphen, since a single word says little about the next one.
 # To score a text, the logits must be shifted by one against the ids. Both have the same
 # length, so a missing shift raises no error. We measure its effect on six passages of
-# Python's manual, as **log-probability** in **nats** (units of the natural logarithm).
+# Python's manual, as the mean **log-probability** of a token in **nats** (units of the
+# natural logarithm), with the lowest and highest of the six passages in parentheses.
 from pydoc_data.topics import topics
 
 names = "assert", "for", "while", "lambda", "import", "with"
@@ -191,12 +193,12 @@ uniform = -torch.tensor(float(lm.card.vocabulary)).log()
 print(f"uniform guess: {uniform:.2f} nats")
 
 # %%
-# The mean log-probability is −3.99 nats with the shift. Without it, it is −10.60,
-# about that of a uniform guess (−10.80), since few words follow themselves.
+# The mean log-probability is −3.99 nats with the shift. Without it, it is −10.60, about
+# that of a uniform guess (−10.80), since few words follow themselves.
 #
 # ``lm.module`` is a model of the library ``transformers``, where ``logits`` has the
-# axes [batch, seq, vocab]. These lines give the same for the published model, whose
-# weights are not rounded to 4 bits:
+# axes [batch, seq, vocab]. These lines do the same with the published weights, in half
+# precision. The book's copy is rounded to 4 bits and computes in single precision.
 #
 # .. code-block:: python
 #
@@ -206,21 +208,19 @@ print(f"uniform guess: {uniform:.2f} nats")
 #
 # Two details that change the result
 # ----------------------------------
-# *The final norm, twice.* The last hidden state of a library is already normalised. It
-# must not be normalised again. *The token at the beginning.* Some tokenizers put a
-# **BOS token** (beginning of sequence) before every text. SmolLM2's adds nothing. Its
-# configuration names a BOS token, ``<|im_start|>``, which in this model opens a turn of
-# a chat (:doc:`lesson 1.8
-# </lessons/01_tokenization/08_special_tokens_and_chat_templates>`). Its
-# ``<|endoftext|>`` separates the documents of the training data. We put each of them in
-# front.
-again = normalise(state[-1], norm.eps) * norm.weight + offset
+# *The final norm, twice.* The last hidden state that a library returns is already
+# normalised. It must not be normalised again.
+#
+# *The token at the beginning.* Some tokenizers put a **BOS token** (beginning of
+# sequence) before every text. SmolLM2's doesn't. Its configuration names a BOS token,
+# ``<|im_start|>``, but in this model it opens a turn of a chat (:doc:`lesson 1.8
+# </lessons/01_tokenization/08_special_tokens_and_chat_templates>`). Another token,
+# ``<|endoftext|>``, separates the documents of the training data. We try each of them.
+again = normalise(state[-1], norm.eps) * norm.weight + bias
 twice = softmax(unembed(again))[first]
 print(f"{best} with one final norm: {probs[first]:.3f}, with two: {twice:.3f}")
 
 bos = lm.module.config.bos_token_id
-added = len(lm.encode(text)) - len(lm.tokenizer.encode(text, add_special_tokens=False))
-print("the tokenizer adds", added, "tokens; the configuration names the BOS token", bos)
 document = lm.tokenizer.token_to_id("<|endoftext|>")
 for start in (i for i in (bos, document) if i is not None):
     p = softmax(lm.trace([start, *trace.ids.tolist()]).logits[-1])
@@ -231,9 +231,9 @@ for start in (i for i in (bos, document) if i is not None):
 
 # %%
 # With the norm applied twice, the probability of “␣Paris” falls from 0.773 to 0.005.
-# The tokens in front change it to 0.749 and 0.806. On average over the passages they
-# matter little (−4.02 and −3.96 nats instead of −3.99). Still, a measurement should say
-# whether there is one. In this book, there is none.
+# With a token in front it is 0.749 or 0.806. On average over the passages, such a token
+# matters little (−4.02 and −3.96 nats instead of −3.99). Still, a measurement should
+# state whether there is one. In this book there is none.
 #
 # Why can't the logits of row 0 depend on the second token?
 #
@@ -244,27 +244,27 @@ for start in (i for i in (bos, document) if i is not None):
 #
 # Summary
 # -------
-# - The final norm rescales the last state, the unembedding multiplies it by one column
-#   for each token, and the softmax turns these logits into probabilities.
+# - The final norm rescales the last state, the unembedding computes a logit for each
+#   token from it, and the softmax converts the logits into probabilities.
 # - A difference of two logits is the logarithm of the ratio of two probabilities.
 # - Row :math:`i` of the logits predicts token :math:`i + 1`.
 #
 # Exercises
 # ---------
 # 1. A bug doubles every logit. Which tokens become more likely?
-# 2. Without blocks, a model computes :math:`z = e\, W_U` from the last embedding
-#    :math:`e`. Which statistic of a text can it learn at best, and what does weight
-#    tying (:math:`W_U = E^\top`) do to it?
+# 2. A model without blocks computes :math:`z = e\, W_U` from the embedding :math:`e` of
+#    the last token (we ignore the norm). On which tokens of the text can its prediction
+#    depend? What does weight tying (:math:`W_U = E^\top`) do to it?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    1. The ratios of the probabilities are squared, so at least the most likely token
 #       gains, and at least the least likely one loses.
-#    2. A bigram table: the probability of each token after each other token (Elhage et
-#       al., 2021). With tying, the logits are :math:`E E^\top`, which is symmetric, so
-#       “York” would score as high after “New” as “New” after “York”. Real models break
-#       the symmetry with the blocks.
+#    2. On the last token alone. At best, it approximates a table of *bigrams*: the
+#       probability of each token after each other token (Elhage et al., 2021). With
+#       tying, the logits are :math:`E E^\top`, a symmetric matrix: “York” would score
+#       as high after “New” as “New” after “York”.
 #
 # Further reading
 # ---------------

@@ -11,8 +11,8 @@ say how many tokens it leaves and why their order matters.
 # %%
 # Temperature: odds to the power 1/T
 # ----------------------------------
-# Suppose that five tokens have the odds 8 : 4 : 2 : 1 : 1. The **temperature**
-# :math:`T` divides the logits :math:`z` before the softmax. Since
+# Suppose that five tokens have the odds 8 : 4 : 2 : 1 : 1. The logits :math:`z` are
+# divided by the **temperature** :math:`T` before the softmax. Since
 # :math:`e^{z/T} = (e^z)^{1/T}`, this raises the odds to the power :math:`1/T`:
 #
 # .. math:: p_i(T) = \frac{e^{z_i/T}}{\sum_j e^{z_j/T}}
@@ -27,10 +27,10 @@ for t in (0.1, 0.5, 1.0, 2.0, 100.0):
 
 # %%
 # At :math:`T = 1/2` the odds are squared, :math:`64 : 16 : 4 : 1 : 1`, and the first
-# token rises from 0.500 to 0.744. At :math:`T = 2` their roots are taken, and it falls
-# to 0.343. The order of the tokens never changes, and :math:`T = 1` changes nothing. As
-# :math:`T \to 0`, the most likely token gets all the probability: this is *greedy*
-# decoding. :math:`T = 0` would divide by zero, so our package refuses it. As
+# token rises from 0.500 to 0.744. At :math:`T = 2` their square roots are taken, and it
+# falls to 0.343. The order of the tokens never changes, and :math:`T = 1` has no
+# effect. As :math:`T \to 0`, the most likely token gets all the probability: this is
+# *greedy* decoding. :math:`T = 0` would divide by zero, so our package refuses it. As
 # :math:`T \to \infty`, all tokens become equally likely.
 from lmviz import prediction
 
@@ -40,11 +40,12 @@ except ValueError as error:
     print(error)
 
 # %%
-# Four ways to cut the tail
-# -------------------------
-# The other methods remove unlikely tokens. They set logits to minus infinity, so that
-# the softmax gives these tokens zero, and shares their probability among the others in
-# proportion. They differ in the set :math:`S` that they keep:
+# Three ways to cut the tail
+# --------------------------
+# The other methods remove unlikely tokens. They set the logits of these tokens to minus
+# infinity, so that the softmax gives them zero, and divides the remaining probabilities
+# by their sum. The methods differ in the set :math:`S` of tokens that they keep. Here
+# :math:`p_i` is a probability, and :math:`p` without an index is the method's setting:
 #
 # .. math::
 #    \begin{split}
@@ -58,19 +59,6 @@ except ValueError as error:
 # sampling (Holtzman et al., 2020), fixes their total probability: it adds up from the
 # most likely token down, and includes the token that crosses :math:`p`. **Min-p**
 # (Nguyen et al., 2025) fixes the lowest probability, relative to the highest.
-#
-# **Typical sampling** (Meister et al., 2023) starts from another idea. The surprisal of
-# a token, :math:`-\ln p_i`, is on average the entropy
-# :math:`H = -\sum_j p_j \ln p_j`. The authors argue that people choose words close to
-# this average. So tokens are sorted by :math:`|{-\ln p_i} - H|`, and kept until their
-# probabilities reach :math:`p`. The most likely token may be cut.
-
-
-def keep_until(logits, order, p):
-    """Keep tokens in the given order until their probabilities reach p."""
-    probs = logits.softmax(-1)[order]
-    cut = probs.cumsum(-1) - probs >= p  # those before it have reached p
-    return logits.index_fill(-1, order[cut], -torch.inf)
 
 
 def top_k(logits, k):
@@ -78,7 +66,10 @@ def top_k(logits, k):
 
 
 def top_p(logits, p):
-    return keep_until(logits, logits.argsort(descending=True), p)
+    order = logits.argsort(descending=True)
+    probs = logits.softmax(-1)[order]
+    before = probs.cumsum(-1) - probs  # of 0.42, 0.23, 0.15: 0, 0.42, 0.65
+    return logits.index_fill(-1, order[before >= p], -torch.inf)
 
 
 def min_p(logits, p):
@@ -86,32 +77,25 @@ def min_p(logits, p):
     return logits.masked_fill(probs < p * probs.max(), -torch.inf)
 
 
-def typical(logits, p):
-    surprisal = -logits.log_softmax(-1)
-    entropy = (logits.softmax(-1) * surprisal).sum()
-    return keep_until(logits, (surprisal - entropy).abs().argsort(), p)
-
-
 probs = torch.tensor([0.42, 0.23, 0.15, 0.10, 0.06, 0.04], dtype=torch.double)
-rows = {"probability": probs, "surprisal": -probs.log(), "sum": probs.cumsum(0)}
+rows = {"probability": probs, "cumulative sum": probs.cumsum(0)}
 rows["top-k, k = 2"] = top_k(probs.log(), 2).softmax(-1)
 rows["top-p, p = 0.75"] = top_p(probs.log(), 0.75).softmax(-1)
 rows["min-p, p = 0.2"] = min_p(probs.log(), 0.2).softmax(-1)
-rows["typical, p = 0.3"] = typical(probs.log(), 0.3).softmax(-1)
-print("method            A      B      C      D      E      F")
+rows["surprisal"] = -probs.log()  # for an exercise
+print("method           A      B      C      D      E      F")
 for name, row in rows.items():
-    print(f"{name:16}", *(f"{value:.3f}" for value in row), sep="  ")
+    print(f"{name:15}", *(f"{value:.3f}" for value in row), sep="  ")
 print(f"min-p threshold {0.2 * probs.max():.3f}, entropy {-probs @ probs.log():.3f}")
 
 # %%
-# With :math:`p = 0.75`, top-p keeps three tokens: the sum is 0.650 after the
-# second and 0.800 after the third. Min-p keeps the four tokens above 0.084. The entropy
-# is 1.515 nats, and the surprisal of B is closest to it, so typical sampling keeps B
-# and C. It cuts A, which is the most likely token but more predictable than average.
+# With :math:`p = 0.75`, top-p keeps three tokens: the sum is 0.650 after the second and
+# 0.800 after the third. Min-p keeps the four tokens above the threshold
+# :math:`0.2 \cdot 0.42 = 0.084`.
 #
 # The same on SmolLM2, and in transformers
 # ----------------------------------------
-# We compare our four functions and the package's with the classes of the library
+# We compare our functions and the package's with the classes of the library
 # ``transformers``, on SmolLM2's logits in double precision.
 import lmviz
 import transformers
@@ -124,22 +108,23 @@ methods = {
     "TopK": (50, top_k, prediction.top_k_filter),
     "TopP": (0.9, top_p, prediction.top_p_filter),
     "MinP": (0.1, min_p, prediction.min_p_filter),
-    "Typical": (0.5, typical, prediction.typical_filter),
     "Temperature": (0.7, torch.div, torch.div),
 }
+difference = 0.0
 for name, (setting, function, package) in methods.items():
     ours = function(logits, setting)
     assert torch.equal(ours, package(logits, setting))
     real = getattr(transformers, f"{name}LogitsWarper")(setting)(None, logits[None])[0]
     kept = real.isfinite()
     assert torch.equal(ours.isfinite(), kept)
-    difference = float((ours[kept] - real[kept]).abs().max())
-    print(f"{name}, {kept.sum():,} kept, largest absolute difference: {difference:.1e}")
+    difference = max(difference, float((ours[kept] - real[kept]).abs().max()))
     assert difference < 1e-4
+    print(f"{name}: {kept.sum():,} tokens kept")
+print(f"largest absolute difference from transformers, all methods: {difference:.1e}")
 
 # %%
-# The same tokens are kept. The figure shows the eight most likely tokens under each
-# method, and the tail: all others together.
+# All three implementations keep the same tokens. The figure shows the eight most likely
+# tokens under each method, and the tail: all others together.
 top = logits.softmax(-1).topk(8).indices
 panels = {
     "unchanged": logits,
@@ -177,7 +162,7 @@ plt.show()
 # The tail has 0.594 of the probability, 0.112 at :math:`T = 0.5`, and 0.953 at
 # :math:`T = 2`: a flat distribution over 49,152 tokens is nearly all tail.
 #
-# In the interactive version you can set temperature, top-k and top-p at any token.
+# In the interactive version, you can set temperature, top-k and top-p for any token.
 from lmviz import views
 
 views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Sampling")
@@ -185,10 +170,10 @@ views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Sampli
 # %%
 # How many tokens remain
 # ----------------------
-# Distributions differ. After some texts one token is nearly certain, after others
-# hundreds are plausible. The table shows how many tokens each method keeps after six
-# texts, and how much probability is outside the 50 most likely tokens. The library
-# ``transformers`` samples from these 50 unless told otherwise.
+# After some texts one token is nearly certain, after others hundreds are plausible. The
+# table shows how many tokens top-p and min-p keep after six texts, and which
+# probability top-k with :math:`k = 50` removes. ``transformers`` uses this :math:`k`
+# unless told otherwise.
 texts = ["The capital of France is", "Once upon a time there was a", text]
 texts += [
     "Monday, Tuesday, Wednesday,",
@@ -196,48 +181,54 @@ texts += [
     "She said that",
 ]
 following = {t: lm.trace(t, keep="logits").logits[-1].double() for t in texts}
-print("outside 50  top-p 0.9  min-p 0.1  typical 0.9  typical 0.2  text")
+print("top-p 0.9  min-p 0.1  removed by top-k  text")
 for t, z in following.items():
-    outside = 1 - top_k(z, 50).isfinite().double() @ z.softmax(-1)
-    cells = top_p(z, 0.9), min_p(z, 0.1), typical(z, 0.9), typical(z, 0.2)
-    numbers = (f"{cell.isfinite().sum():<9}" for cell in cells)
-    print(f"{outside:<10.3f}", *numbers, t, sep="  ")
+    counts = (filtered.isfinite().sum() for filtered in (top_p(z, 0.9), min_p(z, 0.1)))
+    removed = z.softmax(-1)[top_k(z, 50).isinf()].sum()
+    print(*(f"{count:<9}" for count in counts), f"{removed:<16.3f}", t, sep="  ")
 
 # %%
-# Top-p adapts: 0.9 keeps 3 tokens after the weekdays and 660 after “She said that”.
-# Min-p adapts, too, within a narrower range, from 1 to 18. Typical sampling with 0.9
-# keeps as many tokens as top-p in all six texts, since the least typical tokens are
-# those of the tail. With 0.2 the methods differ. A fixed :math:`k` doesn't adapt: 50
-# tokens are too many after the weekdays, and leave out 0.337 of the probability after
-# “Once upon a time there was a”.
+# Top-p adapts: it keeps 3 tokens after the weekdays and 660 after “She said that”.
+# Min-p adapts, too, within a narrower range, from 1 to 18. A fixed :math:`k` doesn't
+# adapt: 50 tokens are too many after the weekdays, and leave out 0.337 of the
+# probability after “Once upon a time there was a”.
 #
 # The order matters
 # -----------------
 # If :math:`T > 1` comes before top-p, it flattens the distribution first, so that more
-# tokens are needed to reach :math:`p`. If it comes after, the set is already chosen.
-# We try both on paper, and on the six texts, with min-p for comparison.
+# tokens are needed to reach :math:`p`. If it comes after, the set is already chosen. In
+# the table, “top-p → T” means that the temperature comes last. To compare min-p fairly,
+# we give top-p a *matched* :math:`p` for each text, with which it keeps as many tokens
+# as min-p if both come first.
 small = odds.log()
 late, early = top_p(small, 0.7) / 2, top_p(small / 2, 0.7)
 print(f"on paper: {early.isfinite().sum()} with T first, {late.isfinite().sum()} last")
-print("T, then top-p  top-p, then T  T, then min-p  min-p, then T  text")
+print("top-p → T  T → top-p  min-p → T  T → min-p  T → matched top-p  text")
 for t, z in following.items():
-    found = top_p(z / 2, 0.9), top_p(z, 0.9), min_p(z / 2, 0.1), min_p(z, 0.1)
-    print(*(f"{kept.isfinite().sum():<13}" for kept in found), t, sep="  ")
+    kept = min_p(z, 0.1)
+    matched = z.softmax(-1)[kept.isfinite()].sum() - 1e-9  # a little less: rounding
+    assert top_p(z, matched).isfinite().equal(kept.isfinite())
+    found = top_p(z, 0.9), top_p(z / 2, 0.9), kept, min_p(z / 2, 0.1)
+    cells = (f"{filtered.isfinite().sum():<9}" for filtered in found)
+    print(*cells, f"{top_p(z / 2, matched).isfinite().sum():<17}", t, sep="  ")
 
 # %%
-# On paper, three tokens are kept instead of two. After the text about breakfast, 13,146
-# tokens remain if the temperature comes first, and 275 if it comes last. So the same
-# settings mean different things in different programs. ``transformers`` applies
-# temperature, top-k, top-p, min-p and typical sampling in this order, and so does our
-# ``prediction.sampler``; llama.cpp applies the temperature last by default. Min-p is
-# less sensitive (87 tokens instead of 13), since it compares each token with the most
-# likely one alone.
+# On paper, three tokens are kept instead of two. After the text about breakfast, top-p
+# keeps 275 tokens if the temperature comes last, and 13,146 if it comes first. So the
+# same settings mean different things in different programs. ``transformers`` applies
+# temperature, top-k, top-p and min-p in this order, and so does our
+# ``prediction.sampler``; llama.cpp applies the temperature last by default.
+#
+# Min-p is less sensitive. Its 13 tokens become 87, while the 13 of the matched top-p
+# become 1,160; the other texts agree. The reason is that min-p depends on ratios alone:
+# at :math:`T = 2`, its 0.1 acts like :math:`0.1^2` at :math:`T = 1`, however heavy the
+# tail is.
 #
 # Draw and count
 # --------------
-# The test of a sampler is to draw many tokens. The standard error of a frequency from
-# :math:`n` draws is :math:`\sqrt{p(1-p)/n}`. We draw 10,000 of the five tokens, with
-# :math:`T = 2` and :math:`p = 0.7`.
+# A sampler can be tested by drawing many tokens. The frequency of a token in :math:`n`
+# draws has the standard error :math:`\sqrt{p_i (1-p_i)/n}`. We draw 10,000 times from
+# the five tokens of the first section, with :math:`T = 2` and top-p with 0.7.
 choose = prediction.sampler(temperature=2.0, top_p=0.7, seed=0)
 draws = torch.tensor([choose(small) for _ in range(10_000)])
 expected = early.softmax(-1)
@@ -249,24 +240,33 @@ for token, p, frequency in zip("ABCDE", expected, frequencies, strict=True):
 assert ((frequencies - expected).abs() <= 5 * error).all()
 
 # %%
-# Every frequency is within five standard errors of its probability, and the third token
-# is drawn, so the sampler applies the temperature first.
+# Every frequency is within five standard errors of its probability. Token C is drawn,
+# so the sampler applies the temperature first.
 #
 # Summary
 # -------
-# - Temperature raises odds to the power :math:`1/T`: 0 is greedy, 1 changes nothing.
-# - Top-k, top-p and min-p cut the tail: they fix the number of tokens, their total
-#   probability, or the lowest one relative to the highest.
+# - Temperature raises odds to the power :math:`1/T`. Its limit 0 is greedy decoding.
+# - Top-k fixes the number of tokens that remain, top-p their total probability, and
+#   min-p the lowest probability relative to the highest.
 # - The order of temperature and top-p matters, and libraries differ.
 #
 # Exercises
 # ---------
-# Which min-p keeps the same tokens after :math:`T = 2` as :math:`0.01` before it?
+# 1. Which min-p keeps the same tokens before :math:`T = 2` as 0.1 keeps after it?
+# 2. **Typical sampling** (Meister et al., 2023) sorts the tokens by how far their
+#    surprisal :math:`-\ln p_i` is from its mean, the entropy, and keeps the nearest
+#    ones until their probabilities reach :math:`p`. The idea is that people choose
+#    words that are about as surprising as the average. Which of the tokens A to F does
+#    it keep with :math:`p = 0.3`?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    The ratio of two probabilities becomes its square root, so :math:`0.1` does.
+#    1. The ratio of two probabilities becomes its square root, so :math:`0.1^2 = 0.01`
+#       does.
+#    2. The entropy is 1.515 nats. B is nearest (1.470), then C (1.897). B alone has
+#       less than 0.3, so B and C remain. A, the most likely token, is cut: it is more
+#       predictable than the average. ``prediction.typical_filter`` does the same.
 #
 # Further reading
 # ---------------
