@@ -24,8 +24,8 @@ write beam search, compare it with the optimum, and say for which tasks it is ri
 #    \hat y = \underset{y}{\mathrm{argmax}}\; \ln p(y \mid x), \qquad
 #    \ln p(y \mid x) = \sum_{t=1}^{n} \ln p(y_t \mid x, y_1, \dots, y_{t-1}) .
 #
-# The function takes the prompt's ids, :math:`x`, and a function from sequences to the
-# log-probabilities of the next token. It also returns the history of its beams.
+# The function takes the ids of the prompt :math:`x`, and a function that returns the
+# log-probabilities of the token after each sequence. We search in two tables.
 import torch
 
 
@@ -36,7 +36,8 @@ def search(log_probs, ids, n_tokens, width):
         logs = log_probs(beams)  # (beams, V)
         scores = (totals[:, None] + logs).flatten()  # of every extension
         totals, best = scores.topk(min(width, len(scores)))
-        parents, tokens = best // logs.shape[1], best % logs.shape[1]
+        size = logs.shape[1]  # V; an index in `scores` is beam * V + token
+        parents, tokens = best // size, best % size
         beams = torch.cat([beams[parents], tokens[:, None]], dim=1)
         history.append((parents, tokens, totals))
     return beams, totals, history
@@ -51,9 +52,10 @@ def from_table(table, other=(0.30, 0.25, 0.25, 0.20)):
 
 first = {"": (0.44, 0.30, 0.26, 0), "A": (0.5, 0.5, 0, 0), "B": (0.8, 0.2, 0, 0)}
 first |= {"C": (1, 0, 0, 0)}
-second = {"": (0.40, 0.35, 0.25, 0), "AA": (1, 0, 0, 0), "B": (0.5, 0.5, 0, 0)}
+second = {"": (0.40, 0.35, 0.25, 0), "A": (0.30, 0.25, 0.25, 0.20)}
+second |= {"AA": (1, 0, 0, 0), "B": (0.5, 0.5, 0, 0)}  # after all others: `other`
 nothing = torch.tensor([], dtype=torch.int64)
-print("table   width  best  probability  in nats")
+print("table   width  best  probability  its logarithm")
 for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
     for width in (1, 2, 3):
         beams, totals, _ = search(from_table(table), nothing, n_tokens, width)
@@ -61,14 +63,14 @@ for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
         print(f"{name:6}  {width:<5}  {letters:4}  {total.exp():<11.3g}  {total:.3f}")
 
 # %%
-# In the first table, width 1 is greedy decoding (0.22), width 2 finds 0.24 by way of B,
+# In the first table, width 1 is greedy decoding (0.22), width 2 finds 0.24 through B,
 # and width 3 keeps all first tokens, so it is exact: 0.26.
 #
-# A wider beam is not always better. In the second table, A (0.4) is followed by another
-# A (0.3) and then by a certain token, so that greedy decoding reaches 0.12. B (0.35) is
-# followed by two tokens of 0.5 each. At the second step both have :math:`0.35 \cdot 0.5
-# = 0.175`, more than the 0.12 of A's extension, and fill a beam of width 2, whose best
-# result is 0.0525. Beam search is a heuristic: a sequence that falls behind is lost.
+# A wider beam is not always better. In the second table, greedy decoding takes A (0.4),
+# A (0.3) and then a certain token, and reaches 0.12. B (0.35) is followed by two tokens
+# of 0.5 each. Both have :math:`0.35 \cdot 0.5 = 0.175`, more than AA, and fill a beam
+# of width 2. As their next token has at most 0.3, the result is 0.0525. A width of 3
+# keeps AA as well and finds 0.12 again. What a beam search drops is lost.
 #
 # SmolLM2's beams
 # ---------------
@@ -77,8 +79,8 @@ for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
 # </lessons/05_prediction/04_kv_cache>`), and so does ``generate`` in ``transformers``
 # with ``num_beams``. The score of a sequence of :math:`n` tokens is its log-probability
 # divided by :math:`n^\alpha`, where :math:`\alpha` is the **length penalty** (Wu et
-# al., 2016, use a related formula). It matters if sequences end at different lengths;
-# here all have five tokens.
+# al., 2016, use a related formula). Despite its name, it favours long sequences: a
+# log-probability is negative, so dividing it by a larger number raises it.
 import lmviz
 from lmviz import prediction
 
@@ -94,19 +96,17 @@ def next_token(model):
 beams, totals, history = search(next_token(lm), prompt, n_tokens, width)
 options = {"num_beams": width, "num_return_sequences": width, "length_penalty": 1.0}
 options |= {"attention_mask": torch.ones_like(prompt)[None], "pad_token_id": 0}
-options |= {"return_dict_in_generate": True, "output_scores": True}
 theirs = lm.module.generate(prompt[None], max_new_tokens=n_tokens, **options)
 ours = prediction.beam_search(lm, prompt, n_tokens=n_tokens, n_beams=width)
 print("log-probability  score   text")
 for beam in ours:
     print(f"{beam.log_prob:<15.2f}  {beam.score:.3f}  {lm.decode(beam.ids)!r}")
-[greedy] = prediction.beam_search(lm, prompt, n_tokens=n_tokens, n_beams=1)
-print(f"greedy: {greedy.log_prob:.2f}, {lm.decode(greedy.ids)!r}")
-assert theirs.sequences.equal(beams)
+assert search(next_token(lm), prompt, n_tokens, 1)[0].equal(beams[2:])  # greedy
+assert theirs.equal(beams)
 assert torch.tensor([beam.ids for beam in ours]).equal(beams[:, len(prompt) :])
-scores = torch.stack([torch.tensor([b.score for b in ours]), theirs.sequences_scores])
+scores = torch.tensor([beam.score for beam in ours])
 difference = float((totals / n_tokens - scores).abs().max())
-print(f"scores, largest absolute difference from the two libraries': {difference:.1e}")
+print(f"scores, largest absolute difference from the package's: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
@@ -132,26 +132,28 @@ ax.set(title="Three beams, five steps", xlabel="step", xticks=range(1, n_tokens 
 ax.set(ylabel="rank", yticklabels=range(1, width + 1))
 plots.make_legible(ax)
 plots.caption(
-    "The sequence that wins was third after the first step. Each column lists the "
-    "sequences kept, by their last token and log-probability in nats; lines lead to "
-    "the tokens that extend them, and the path of the winner is bold.",
-    alt="A tree with three tokens in each of five columns, joined by lines.",
+    "The sequence that wins was third after the first step. Each column shows the "
+    "sequences that are kept, by their last token and log-probability in nats. Lines "
+    "join each token to those that extend it; the path of the winner is bold.",
+    alt="A tree with three tokens in each of five columns, joined by lines. The bold "
+    "path begins in the third row and ends in the first.",
 )
 plt.show()
 
 # %%
-# The winner, “ made his way to the”, has the log-probability −4.84. Greedy decoding
-# ends with −6.50, the third beam: a text that is five times less likely. “ began” was
-# the most likely first token, but what follows “ made” is nearly certain.
+# The winner, “ made his way to the”, has the log-probability −4.84. The greedy text is
+# the third beam, with −6.50: it is less likely by a factor of :math:`e^{1.66} = 5.3`. “
+# began” is the most likely first token, but the tokens after “ made” are nearly
+# certain.
 #
 # Against the optimum
 # -------------------
 # Whether beam search finds the most likely text can be checked on the toy (:doc:`its
-# page </book/toy>`), whose vocabulary is small. A log-probability can only fall when a
-# token is added. So any sequence that is already below the result of a beam search can
-# be discarded, and if all others are kept, the search is exact. This is called *branch
-# and bound*. We let stories continue for six words after two facts and a name, in 24
-# stories with new combinations.
+# page </book/toy>`), whose vocabulary is small. Adding a token can't raise a
+# log-probability. So a sequence that is already less likely than the result of a beam
+# search can't win and may be discarded. If all others are kept, the search is exact.
+# This is called *branch and bound*. We continue 24 stories by six words. Each begins
+# with two facts and a name, in combinations that the training did not contain.
 from itertools import islice
 
 from lmviz.toy import language
@@ -164,10 +166,10 @@ def optimum(ids, n_tokens, bound):
     beams, totals = ids[None], torch.zeros(1)
     for _ in range(n_tokens):
         scores = totals[:, None] + next_token(toy)(beams)
-        rows, tokens = (scores >= bound - 1e-3).nonzero(as_tuple=True)
+        rows, tokens = (scores >= bound - 1e-3).nonzero(as_tuple=True)  # rounding
         beams = torch.cat([beams[rows], tokens[:, None]], 1)
         totals = scores[rows, tokens]
-    return beams[totals.argmax()], float(totals.max())
+    return float(totals.max())
 
 
 widths, found = (1, 2, 3), []
@@ -175,118 +177,102 @@ for story in islice(language.stories("beam", held_out=True), 24):
     ids = toy.encode(" ".join((*story.words[1:13], story.words[1])))
     searches = [search(next_token(toy), ids, 6, width) for width in widths]
     results = [float(totals[0]) for _, totals, _ in searches]
-    text, best = optimum(ids, 6, max(results))
-    found.append([*results, best])
+    found.append([*results, optimum(ids, 6, max(results))])
 found = torch.tensor(found)
 print("width  optimum found  mean log-probability")
 for i, width in enumerate(widths):
     times = int((found[:, i] > found[:, -1] - 1e-3).sum())
     print(f"{width:<5}  {times:2} of {len(found)}       {found[:, i].mean():.2f}")
-print(f"exact optimum, mean log-probability: {found[:, -1].mean():.2f}")
-for name, words in (("greedy", searches[0][0][0]), ("optimum", text)):
-    print(f"last story, {name}: … {toy.decode(words[len(ids) - 1 :])}")
 
 # %%
 # Greedy decoding never finds the optimum, and width 2 finds it in 1 of 24 stories. The
-# words explain why. After a name, “went” has the probability 0.4, “sings” and “still”
-# 0.3 each in the toy's language. But “went” leads to one of five destinations and one
-# of four moods, while all words after “still” are determined. A width of 2 keeps “went”
-# and whichever of the two others the model puts first by a rounding of their tie. Width
-# 3 keeps all three and finds the optimum every time. In longer texts no width is safe.
+# toy's language explains why. After a name, “went” has the probability 0.4, “sings” and
+# “still” have 0.3 each. But “went” leads to one of five destinations and one of four
+# moods, while all words after “still” are determined. A width of 2 keeps “went” and one
+# of the other two. Their probabilities are equal in the language and nearly equal in
+# the model, so it is chance which one is kept. Width 3 keeps all three and always finds
+# the optimum.
 #
 # Likely text is dull
 # -------------------
-# Is the most likely text what we want? We take four passages of Python's manual, give
-# SmolLM2 32 tokens of each, and continue with 24 tokens: the manual's own, sampled
-# ones, greedy ones and those of beam search. For each continuation we measure the mean
-# surprisal under SmolLM2, and the share of its trigrams that occurred before in it.
+# We take four passages of Python's manual, give SmolLM2 32 tokens of each, and continue
+# with 24 tokens: the manual's own, greedy ones, and those of beam search. For each
+# continuation we measure the mean surprisal of a token under SmolLM2, and its range
+# over the passages, and the share of 4-grams that are repetitions (:doc:`lesson 5.3
+# </lessons/05_prediction/03_generation>`).
+#
+# We also measure the surprisal of ending the text, before and after the continuation.
+# In SmolLM2, ``<|im_end|>`` ends a turn of a chat, and ``<|endoftext|>`` a document.
+# The passages are not part of a chat, so we use ``<|endoftext|>``.
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "import"]
-passages = torch.stack(
-    [lm.encode(" ".join(topics[name].split())[:1000])[10:66] for name in names]
-)
-prompts = passages[:, :32]
-texts = {"the manual": passages[:, 32:]}
-for name, more in {
-    "sampled": {"do_sample": True, "top_k": 0},
-    "greedy": {"do_sample": False},
-    "beam search, 4": {"do_sample": False, "num_beams": 4},
-}.items():
-    more |= {"attention_mask": torch.ones_like(prompts), "pad_token_id": 0}
-    both = lm.module.generate(prompts, min_new_tokens=24, max_new_tokens=24, **more)
-    texts[name] = both[:, 32:]
-
-surprisal = {}
-print("continuation    nats per token  range         repeated trigrams")
+pages = [lm.encode(" ".join(topics[name].split())[:1000]) for name in names]
+texts = {"the manual": torch.stack([page[10:66] for page in pages])}
+prompts = texts["the manual"][:, :32]
+options = {"attention_mask": torch.ones_like(prompts), "pad_token_id": 0}
+options |= {"min_new_tokens": 24, "max_new_tokens": 24, "do_sample": False}
+texts["greedy"] = lm.module.generate(prompts, **options)
+texts["beam search, 4"] = lm.module.generate(prompts, num_beams=4, **options)
+end = lm.token_id("<|endoftext|>")
+print("continuation    nats per token  range         repeated 4-grams")
 for name, ids in texts.items():
-    logs = lm.module(torch.cat([prompts, ids], 1)).logits[:, 31:-1].log_softmax(-1)
-    surprisal[name] = -logs.gather(2, ids[:, :, None])[..., 0]
-    means, rows = surprisal[name].mean(1), ids.tolist()
-    different = sum(len({*zip(row, row[1:], row[2:], strict=False)}) for row in rows)
-    spread = f"{means.min():.2f} to {means.max():.2f}"
-    repeated = 1 - different / (22 * len(rows))
-    print(f"{name:14}  {means.mean():<14.2f}  {spread:12}  {repeated:.0%}")
-print("first passage, beam search:", repr(lm.decode(ids[0])))
-ending = -lm.module(prompts).logits[:, -1].log_softmax(-1)[:, 0]  # <|endoftext|>
-print(f"surprisal of ending at once: {ending.min():.1f} to {ending.max():.1f} nats")
-print(f"of the manual's text: at least {surprisal['the manual'].sum(1).min():.1f} nats")
+    logs = lm.module(ids).logits[:, 31:].log_softmax(-1)
+    new = ids[:, 32:]
+    surprisal = -logs[:, :-1].gather(2, new[:, :, None])[..., 0]
+    at_once, later = -logs[:, 0, end], -logs[:, -1, end]
+    means = surprisal.mean(1)
+    grams = new.unfold(1, 4, 1)  # (4 passages, 21, 4)
+    repeated = 1 - sum(len(row.unique(dim=0)) for row in grams) / (4 * 21)
+    low, mean, high = means.min(), means.mean(), means.max()
+    print(f"{name:14}  {mean:<14.2f}  {low:.2f} to {high:.2f}  {repeated:.0%}")
+print("first passage, beam search:", repr(lm.decode(new[0])))
+print("surprisal of passage  1     2     3     4")
+print("the end at once     ", *(f"{x:.1f}" for x in at_once), sep="  ")
+print("beam search, end    ", *(f"{x:.1f}" for x in surprisal.sum(1) + later), sep="  ")
 
 # %%
-_, ax = plt.subplots(figsize=(6.08, 3.0), layout="constrained")
-for (name, values), style in zip(surprisal.items(), ("-", ":", "--", "-"), strict=True):
-    if name != "sampled":
-        smooth = values.mean(0).unfold(0, 5, 1).mean(-1)
-        ax.plot(range(3, 23), smooth, style, label=name)
-ax.set(title="Surprisal along the continuation", xlabel="token", ylabel="nats")
-ax.legend()
-plots.caption(
-    "Text that was searched for is far more predictable than human text, at every "
-    "token. Mean surprisal over four passages and five neighbouring tokens.",
-    alt="Three curves over the tokens. That of the manual is highest, the greedy one "
-    "far below it, and that of beam search lowest.",
-)
-plt.show()
-
-# %%
-# The manual's words have a mean surprisal of 2.76 nats, greedy tokens of 0.72, and
-# those of beam search 0.49: it does find more likely text. But half of its trigrams
-# (51%) are repetitions, in the manual 5%; a phrase that occurred once is likely to
-# occur again. Holtzman et al. (2020) call this *degeneration*: human text is not made
-# of its most likely words. Sampled text repeats hardly anything, but here its surprisal
-# is above the manual's, which is why sampling is truncated (:doc:`lesson 5.2
-# </lessons/05_prediction/02_sampling>`).
+# The manual's tokens have a mean surprisal of 2.76 nats, greedy tokens 0.72, and those
+# of beam search 0.49: it does find more likely text. But 48% of its 4-grams are
+# repetitions (greedy 24%, the manual 2%), as a phrase that occurred once is likely to
+# occur again. Holtzman et al. (2020) call this *degeneration*: human text does not
+# consist of its most likely words.
 #
-# The mode, the most likely text of any length, can be worse. The surprisal of ending
-# the text at once is at most 14.1 nats, that of the manual's continuations at least
-# 28.2. So saying nothing is more likely than any of them. Stahlberg and Byrne (2019)
-# searched translation models exactly: for over half of the sentences, the mode was
-# empty. Wide beams approach it, so that quality falls with the width (*beam search
-# curse*). A positive length penalty counters this. Beam search is right where the input
-# almost determines the output, as in translation or speech recognition, and wrong for
-# stories and conversation.
+# The most likely text of any length is called the *mode*. It can be worse. Among
+# complete texts, ending at once costs 10.7 to 14.1 nats, the beam's text and then the
+# end 22.6 to 31.4. So in every passage the empty text is more likely. In translation
+# models, Stahlberg and Byrne (2019) found an empty mode for over half of the sentences.
+# Wide beams approach the mode, and the quality of translations falls with the width
+# (Koehn and Knowles, 2017), unless a length penalty counters it. Beam search is right
+# where the input almost determines the output, as in translation or speech recognition,
+# and wrong for stories and conversation. These need sampling (:doc:`lesson 5.2
+# </lessons/05_prediction/02_sampling>`).
 #
 # Summary
 # -------
 # - Beam search keeps the :math:`k` most likely sequences at each step. As a rule, it
 #   finds more likely texts than greedy decoding, but it is not exact.
-# - The most likely text of a language model is repetitive or even empty.
+# - The most likely text of a language model can be repetitive or even empty.
 # - Search where one answer is right; sample where many are.
 #
 # Exercises
 # ---------
-# *Speculative decoding* (Leviathan et al., 2023) lets a small model draft tokens, each
-# drawn from its distribution :math:`q`. The large model, with the distribution
-# :math:`p`, accepts token :math:`i` with the probability :math:`\min(1, p_i/q_i)`, and
-# otherwise draws from :math:`\max(0, p - q)`, normalised. Let :math:`p = (0.8, 0.2)`
-# and :math:`q = (0.5, 0.5)`. With which probability is the first token the result?
+# 1. Which width guarantees the optimum for :math:`n` tokens?
+# 2. *Speculative decoding* (Leviathan et al., 2023) lets a small model draft a token
+#    :math:`i`, drawn from its distribution :math:`q`. The large model, with the
+#    distribution :math:`p`, accepts it with the probability :math:`\min(1, p_i/q_i)`.
+#    After a rejection, it draws from the positive part of :math:`p - q`, divided by its
+#    sum. Let :math:`p = (0.8, 0.2)` and :math:`q = (0.5, 0.5)`. With which probability
+#    is token 1 the result?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Drafted and accepted: :math:`0.5`. Second drafted, rejected and replaced by the
-#    first: :math:`0.5\,(1 - 0.2/0.5) = 0.3`. The sum is :math:`p_1`: the result is an
-#    exact sample of the large model.
+#    1. :math:`V^{n-1}`: no sequence is dropped before the last step.
+#    2. Token 1 is drafted with 0.5 and always accepted, since :math:`0.8 > 0.5`. Token
+#       2 is drafted with 0.5 and rejected with :math:`1 - 0.2/0.5 = 0.6`. Then
+#       :math:`p - q = (0.3, -0.3)`, whose positive part, divided by its sum, is
+#       :math:`(1, 0)`: token 1 again. In total :math:`0.5 + 0.5 \cdot 0.6 = 0.8 = p_1`.
 #
 # Further reading
 # ---------------
@@ -294,6 +280,8 @@ plt.show()
 #   (ICLR 2020).
 # - Stahlberg and Byrne, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*
 #   (EMNLP 2019).
+# - Koehn and Knowles, *Six Challenges for Neural Machine Translation* (Workshop on
+#   Neural Machine Translation 2017), on wide beams.
 # - Wu et al., *Google's Neural Machine Translation System: Bridging the Gap between
 #   Human and Machine Translation* (2016), section 7.
 # - Leviathan, Kalman and Matias, *Fast Inference from Transformers via Speculative

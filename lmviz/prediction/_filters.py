@@ -163,7 +163,8 @@ def repetition_penalty(logits, ids, penalty) -> torch.Tensor:
     References
     ----------
     Keskar, McCann, Varshney, Xiong and Socher, "CTRL: A Conditional Transformer
-    Language Model for Controllable Generation", 2019, section 4.1.
+    Language Model for Controllable Generation", 2019, section 4.1, where scores of
+    either sign are divided. Libraries multiply negative ones, as is done here.
 
     Examples
     --------
