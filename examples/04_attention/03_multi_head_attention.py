@@ -223,7 +223,7 @@ plt.show()
 # other beginnings 12 (6 to 29). For opposites it is head 3, with 78 (45 to 111) against
 # 22 (13 to 33). Other heads, such as head 1, contribute to all kinds of prompts.
 #
-# The weights agree with this. Head 4 gives the country 0.93 of its weight, but only 0.02
+# The weights agree. Head 4 gives the country 0.93 of its weight, but only 0.02
 # to the word of an opposite: there, 0.96 is on the first token, an *attention sink*
 # (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head 3 gives this word
 # 0.53 and the country 0.24. So which head adds most depends on the prompt.
