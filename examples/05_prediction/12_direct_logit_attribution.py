@@ -29,7 +29,8 @@ print(f"blue is {((blue - red) @ total / divisor).exp():.1f} times as likely as 
 # %%
 # The logit of *blue*, 2.828, is the sum of 0.943 from the head and 1.886 from the MLP.
 # Both are divided by the divisor of the *sum*, 2.121. This is **direct logit
-# attribution**. Does the head make *blue* more likely than *red*?
+# attribution**. A log-probability has no such shares, as log-softmax is not linear. But
+# the difference of two log-probabilities *is* the logit difference. Does the head make *blue* more likely than *red*?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -85,8 +86,7 @@ assert error < 1e-4
 # %%
 # SmolLM2 has 301 parts: the embedding, nine heads in each of 30 layers, and 30 MLPs. A
 # LayerNorm also subtracts the mean over the dimensions. That is linear, too: each part
-# loses its own mean. Biases are parts of their own. The toy (:doc:`its page
-# </book/toy>`) has LayerNorms, biases and learned positions.
+# loses its own mean. Biases are parts of their own, as in the toy.
 toy = lmviz.load("toy")
 text = "Anna has a red ball . Tom has a blue kite . the kite Tom has is"
 blue, red = (toy.token_id(word) for word in ("blue", "red"))
@@ -105,7 +105,7 @@ capitals = "Paris Rome Berlin Madrid Tokyo Moscow Lisbon Athens Beijing London"
 countries, capitals = f"{countries} Austria Egypt", f"{capitals} Vienna Cairo"
 prompts = [lm.encode(f"The capital of {name} is") for name in countries.split()]
 cities = [lm.token_id(f" {name}") for name in capitals.split()]
-contrast = (12 * torch.eye(12) - 1) / 11  # column n: capital n minus the others' mean
+contrast = (12 * torch.eye(12) - 1) / 11  # row n: 1 at capital n, -1/11 at the others
 own = columns[:, cities]
 minus_others = own @ contrast
 pairs = torch.stack([own - columns[:, [the]], minus_others], 2)  # (d, 12, 2)
@@ -140,7 +140,7 @@ print(f"largest absolute difference from the rescaled logit lens: {error:.1e}")
 attends, mlps = layers[:, :, :9].sum(2), layers[:, :, 9]  # nine heads, then the MLP
 rows = {"MLPs 21 and 22": mlps[:, 21:23].sum(1)}
 rows |= {"MLPs 27 to 29": mlps[:, 27:].sum(1), "attention 23": attends[:, 23]}
-rows |= {"all MLPs": mlps.sum(1), "all attention": attends.sum(1)}
+rows["other MLPs"] = mlps.sum(1) - rows["MLPs 21 and 22"] - rows["MLPs 27 to 29"]
 print("part            minus “␣the”    minus other capitals")
 for name, x in rows.items():
     cells = [f"{m:6.2f} ± {sd:.2f}" for m, sd in zip(x.mean(0), x.std(0), strict=True)]
@@ -177,8 +177,9 @@ plt.show()
 # %%
 # Against “␣the”, the last three MLPs have a share of 12.69, and MLPs 21 and 22 one of
 # −4.94. In the other column these are 1.75 and −0.03: the MLPs push *all* capitals up
-# or down. Which capital it is comes mainly from the attention of layer 23, with 3.59 ±
-# 1.09 (mean and standard deviation). A single runner-up mixes the two questions.
+# or down. For which capital it is, the attention of layer 23 has the largest share of a
+# layer, 3.59 ± 1.09 (mean and standard deviation); the other MLPs have OTHER together.
+# A single runner-up mixes the two questions.
 #
 # By head: which one writes the capital
 # -------------------------------------
@@ -209,13 +210,13 @@ for text in ("capital of success", "opposite of hot", "flag of France"):
 # less. After “The flag of France is” it still writes 0.88 for Paris, unasked.
 #
 # Head 29.0 writes *against* the capital: −1.53. Wang et al. (2023) found such heads in
-# GPT-2 small and called them negative name movers.
+# GPT-2 small and called them negative name movers: they lower the right name.
 #
 # Direct effect and total effect
 # ------------------------------
 # A share is a **direct effect**: what a part itself adds to the logit. Later parts also
 # read what it wrote. The **total effect** includes these paths; ablation measures it.
-# We zero-ablate four heads, and three random ones as a control. If only the direct
+# We zero-ablate four heads, and 20 random ones as a control. If only the direct
 # effect counted, the difference would change by minus the share.
 def differences():
     with torch.no_grad():
@@ -225,13 +226,20 @@ def differences():
 
 whole, changes = differences(), {}
 torch.manual_seed(1)
-random = [divmod(int(i), 9) for i in torch.randint(270, (3,))]
-print("head  −share  total effect")
-for head in [(23, 4), (29, 1), (29, 0), (12, 0), *random]:
+random = [divmod(int(i), 9) for i in torch.randperm(270)[:20]]
+print("head  predicted  measured")  # predicted: minus the share
+named = [(23, 4), (29, 1), (29, 0), (12, 0)]
+for head in [*named, *random]:
     with attention.ablate_heads(lm, head):
         changes[head] = change = differences() - whole
-    cells = -mean[head], change.mean(), change.std()
-    print("{}.{}  {:6.2f}  {:5.2f} ± {:.2f}".format(*head, *cells))
+    if head in named:
+        cells = -mean[head], change.mean(), change.std()
+        print("{}.{}  {:9.2f}  {:5.2f} ± {:.2f}".format(*head, *cells))
+sizes = torch.stack([changes[head].mean().abs() for head in random]).sort().values
+print(
+    f"20 random heads: median {sizes[:11].max():.2f}, largest two",
+    sizes[-2:].numpy().round(2),
+)
 
 # %%
 # The two columns differ in both directions. To see why, we set the rows of :math:`W_O`
@@ -252,14 +260,15 @@ assert error.abs() < 1e-4
 for layer, head in ((23, 4), (29, 1), (29, 0)):
     print(f"change of head {layer}.{head}: {change[layer, head]:.2f}")
 print(f"change of all MLPs: {change[:, 9].sum():.2f}")
+rest = changes[23, 4].mean() - change[:, 9].sum() - change[23, 4] - change[29, :2].sum()
+print(f"all others: {rest:.2f}")
 
 # %%
 # Of the total of −6.00, only −2.74 is direct. The share of the MLPs changes by −2.65
 # and that of head 29.1 by −1.20: they had read what 23.4 wrote. Head 29.0, which writes
-# against the capital, changes by 1.05 and compensates a part of the loss; McGrath et
-# al. (2023) call such repairs the hydra effect. Head 12.0 has a direct effect of 0.00
-# and a total one of −0.79, all through later layers. But random heads reach 0.34, so
-# small total effects say little.
+# against the capital, changes by 1.05 and compensates a part of the loss (McGrath et
+# al., 2023, call this the hydra effect). All other parts change by REST. Head 12.0 has
+# a direct effect of 0.00 and a total one of −0.79, through later layers. But RANDOM
 #
 # Summary
 # -------
@@ -271,7 +280,7 @@ print(f"change of all MLPs: {change[:, 9].sum():.2f}")
 #
 # Exercises
 # ---------
-# Could a part whose share is 0 in every logit matter through the divisor?
+# Could a part whose share in every logit is nearly 0 matter through the divisor?
 #
 # .. admonition:: Answer
 #    :class: dropdown

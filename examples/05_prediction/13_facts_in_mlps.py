@@ -13,41 +13,23 @@ can read an MLP as a memory of keys and values, open a unit, and trace a fact.
 # A **unit** of an MLP is one dimension of its inner layer. It has a *key* :math:`k`, by
 # which it reads its input, and a *value* :math:`v`, which it writes. Let the key be
 # (1, −1), the value (0, 3), and the activation function GELU.
+from functools import partial
+
 import torch
 from torch.nn import functional
 
 key, value = torch.tensor([1.0, -1.0]), torch.tensor([0.0, 3.0])
-print("input   read  activation  written")
+print("input   read  activation  written (second entry)")
 for x in (torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])):
     read = x @ key
     out = (active := functional.gelu(read)) * value
-    given, written = "({:.0f}, {:.0f})".format(*x), f"(0, {out[1]:.3f})"
-    print(f"{given}  {read:+.0f}    {active:+.3f}      {written}")
+    print(f"({x[0]:.0f}, {x[1]:.0f})  {read:+.0f}    {active:+.3f}      {out[1]:.3f}")
 
 # %%
 # The input (2, 1) matches the key: the product is 1, GELU makes it 0.841, and the unit
-# writes (0, 2.524). The input (1, 2) has the product −1, and the unit writes a little
-# of the opposite, (0, −0.476). A unit always writes in one direction; the input decides
-# how much. These are three activation functions in use:
-import matplotlib.pyplot as plt
-
-from lmviz import plots
-
-_, ax = plt.subplots(figsize=(3.4, 2.6), layout="constrained")
-grid = torch.linspace(-4, 3, 141)
-for name, style in (("GELU", "-"), ("SiLU", "--"), ("ReLU", ":")):
-    ax.plot(grid, getattr(functional, name.lower())(grid), style, label=name)
-ax.set(title="Activation functions", xlabel="product with the key", ylabel="activation")
-ax.legend()
-plots.caption(
-    "All three activation functions are near zero for keys that don't match. For large "
-    "products, they are nearly the identity.",
-    alt="Three curves from −4 to 3: close to zero on the left, with a shallow dip of "
-    "GELU and SiLU before 0, and rising to about 3 on the right.",
-)
-plt.show()
-
-# %%
+# writes (0, 2.524). For (1, 2) the product is −1, and the unit writes (0, −0.476). A
+# unit always writes along one direction; the input decides how much.
+#
 # Keys and values
 # ---------------
 # An MLP is a sum over its units. The projection up holds the keys as columns, the
@@ -78,213 +60,209 @@ def units(block, state):
 
 block, state = model.blocks[10], trace.hidden_states[10]
 active, values = units(block, state), block.mlp.down.weight  # (T, units), (units, d)
-written = torch.zeros(len(trace.ids), lm.d_model, dtype=torch.double)
+written = torch.zeros_like(state, dtype=torch.double)
 for i, value in enumerate(values):
     written += active[:, i, None] * value  # each unit writes its own direction
 after = state + transformer.attend(block.attention, state)
-package, layer = transformer.feed_forward(block.mlp, after), module.layers[10]
-own = layer.mlp(layer.post_attention_layernorm(after))
-for name, other in (("the package's", package), ("the model's own", own)):
-    difference = float((written - other).abs().max())
-    print(f"largest absolute difference from {name}: {difference:.1e}")
-    assert difference < 1e-4
+layer = module.layers[10]
+difference = (written - layer.mlp(layer.post_attention_layernorm(after))).abs().max()
+print(f"largest absolute difference from the model's own: {difference:.1e}")
+assert difference < 1e-4
 
 # %%
 # Open a unit
 # -----------
-# In the toy, a unit can be read completely. We average the activation of one unit, 298
-# in layer 2, over each word of a hundred stories. Its value, through the final norm's
-# weights and the unembedding, gives the logits that it raises.
+# The MLP of layer 2 of the toy has 384 units. We average the activation of each over
+# each word of fifty stories, and take the unit that separates the six animals best
+# from all other words. Its value, times the final norm's gains and the output matrix,
+# gives the logits that it raises (:doc:`lesson 5.11
+# </lessons/05_prediction/11_logit_lens>`).
 import itertools
 
-from lmviz.toy import evaluate, language
+from lmviz.toy import evaluate, grammar, language
 
 toy = lmviz.load("toy")
-parts, unit = transformer.extract(toy), 298
-sums, counts = torch.zeros(2, len(evaluate.IDS))
-for story in itertools.islice(language.stories("lesson", held_out=True), 100):
+parts = transformer.extract(toy)
+block = parts.blocks[2]
+sums, counts = torch.zeros(78, 384), torch.zeros(78, 1)  # one row for each word
+for story in itertools.islice(language.stories("lesson", held_out=True), 50):
     ids = torch.tensor([evaluate.IDS[word] for word in story.words])[: toy.context]
-    state = toy.trace(ids).hidden_states[2]
-    sums.index_add_(0, ids, units(parts.blocks[2], state)[:, unit])
-    counts.index_add_(0, ids, torch.ones(len(ids)))
+    sums.index_add_(0, ids, units(block, toy.trace(ids).hidden_states[2]))
+    counts.index_add_(0, ids, torch.ones(len(ids), 1))
 mean = sums / counts.clamp(min=1)
-raised = parts.blocks[2].mlp.down.weight[unit] * parts.final_norm.weight
-raised = raised @ parts.unembedding.weight
-for title, scores in {"on after": mean, "raises": raised - raised.mean()}.items():
-    found = zip(toy.tokens(scores.topk(8).indices), scores.topk(8).values, strict=True)
-    print(f"{title}:", *(f"{word} {score:.1f}" for word, score in found))
+animals = [evaluate.IDS[word] for word in grammar.ANIMALS]
+others = [word for word in range(78) if word not in animals]
+gap = mean[animals].amin(0) - mean[others].amax(0)  # lowest animal - highest other
+unit = int(gap.argmax())
+print(f"{int((gap > 0).sum())} of 384 units are highest after the six animals")
+value = block.mlp.down.weight[unit]
+raises = value * parts.final_norm.weight @ parts.unembedding.weight
+for title, scores in {"on after": mean[:, unit], "raises": raises}.items():
+    top = scores.topk(8)
+    words = zip(toy.tokens(top.indices), top.values, strict=True)
+    print(f"unit {unit} {title}:", *(f"{word} {score:.1f}" for word, score in words))
 
 # %%
-# The unit is on after animals: 14.4 after *bird*, and below that after all six. It
-# raises *found*, *chased*, *pushed* and *saw* by 5.8 each: exactly the verbs that
-# follow an animal in the toy's grammar. Its key says “this is an animal”, its value
-# “now comes one of these”.
+# Of the 384 units, 11 are highest after the six animals. The best is unit 203: its
+# activation is 5.6 to 7.9 after animals, and at most 0.4 after any other word. For one
+# unit of activation, before the norm's divisor, it raises *chased*, *found*, *saw* and
+# *pushed* by 2.7 to 2.8, exactly the verbs that follow an animal in the toy's grammar.
+# Chosen for this, it is more readable than most units.
 #
-# SmolLM2 is not so tidy. For its MLPs at “␣France” we count how many units, the
-# strongest first, come within a tenth of the output, and read the strongest unit.
-for layer in (0, 10, 20, 25, 29):
-    block = model.blocks[layer]
-    active, values = units(block, trace.hidden_states[layer])[3], block.mlp.down.weight
-    each = active[:, None] * values
-    order = each.norm(dim=1).argsort(descending=True)
-    rest = (each[order].cumsum(0) - each.sum(0)).norm(dim=1) / each.sum(0).norm()
-    needed = int((rest > 0.1).nonzero().max()) + 2
-    top = each[order[0]] * model.final_norm.weight @ model.unembedding.weight
-    words = " ".join(lm.tokens(top.topk(4).indices))
-    print(f"layer {layer}: {needed} of {len(values)} units; strongest raises {words}")
+# SmolLM2 is not so tidy. We read the strongest unit of layer 29 at the last token:
+paris = lm.token_id(" Paris")
+block, state = model.blocks[29], trace.hidden_states[29]
+each = units(block, state)[-1, :, None] * block.mlp.down.weight  # (units, d)
+order = each.norm(dim=1).argsort(descending=True)
+raised = each[order[0]] * model.final_norm.weight @ model.unembedding.weight
+print(
+    *lm.tokens(raised.topk(3).indices), (raised >= raised[paris]).sum()
+)  # rank of Paris
+before = (state + transformer.attend(block.attention, state))[-1]
+for k in (0, 50, 1536):
+    x = model.final_norm(before + each[order[:k]].sum(0))
+    p = model.unembedding(x).softmax(-1)[paris]
+    print(f"with the {k} strongest units: Paris {p:.2f}")
 
 # %%
-# It takes 622 of 1536 units in layer 0, 889 in layer 10 and 235 in the last layer, so
-# no small set does the work. The strongest raise fragments, or “␣are” and “␣were”; none
-# of them raises “␣Paris”. So we turn from single units to whole layers.
+# The strongest unit raises fragments of words, and Paris has rank 1674. But the 50
+# strongest units together raise its probability from 0.10 to 0.48, and all units raise
+# it to 0.77. So the answer is spread over many units.
 #
-# Causal tracing
-# --------------
-# Meng et al. (2022) *corrupt* the embedding of a subject with noise of three standard
-# deviations, and *restore* clean outputs in a few layers. Outputs that restore the
-# probability of the answer suffice for it. The reverse test sets outputs to zero in the
-# clean run, and shows which are needed. We take five facts that SmolLM2 knows, with
-# two draws of noise each, and change the outputs of the MLPs, or of attention, of a
-# group of layers at one position. The subject is at position 3, the last token at 4.
-facts = {"The capital of France is": " Paris", "The capital of Germany is": " Berlin"}
-facts |= {"The capital of Korea is": " Seoul", "The people of France speak": " French"}
-facts |= {"The opposite of hot is": " cold"}
-ids = torch.stack([lm.encode(text) for text in facts]).repeat_interleave(2, 0)
-answers = [lm.token_id(word) for word in facts.values()]
-answers = torch.tensor(answers).repeat_interleave(2)
+# Causal tracing: what suffices
+# -----------------------------
+# We turn from units to layers. In **causal tracing**, Meng et al. (2022) *corrupt* the
+# embedding of the subject, here the country, with noise of three standard deviations.
+# Then they *restore* the clean outputs of a few layers at one position. If the answer's
+# probability returns, these outputs suffice. We take six capitals; each text has five
+# tokens, with the country at position 3. A *hook* is a function that PyTorch calls
+# after a module has run. Ours keeps the output, and can replace it at one position.
+facts = {"France": "Paris", "Germany": "Berlin", "Korea": "Seoul", "Italy": "Rome"}
+facts |= {"Spain": "Madrid", "Japan": "Tokyo"}
+answers = torch.tensor([lm.token_id(f" {city}") for city in facts.values()])
+edits, outputs, handles = {}, {}, []
+
+
+def edit(key, _module, _inputs, output):  # output: (N, T, d)
+    for position, new in edits.get(key, {}).items():
+        output[:, position] = new[:, position]
+    outputs[key] = output.clone()
+
+
+for i, layer in enumerate(module.layers):
+    ends = {"MLP": layer.mlp.down_proj, "attention": layer.self_attn.o_proj}
+    for part, matrix in ends.items():  # the matrices that compute the outputs
+        handles.append(matrix.register_forward_hook(partial(edit, (part, i))))
+
+
+def embed(texts):
+    return module.embed_tokens(torch.stack([lm.encode(text) for text in texts]))
+
+
+def run(x, part="MLP", layers=(), position=3, new=None):
+    """Log-probabilities of the answers, with new outputs of a part in some layers."""
+    edits.update({(part, i): {position: new[part, i]} for i in layers})
+    logits = lm.module(inputs_embeds=x, logits_to_keep=1).logits[:, -1]
+    edits.clear()
+    return logits.log_softmax(-1)[torch.arange(len(x)), answers]
+
+
+x = embed([f"The capital of {name} is" for name in facts])
+known, clean = run(x), dict(outputs)
 torch.manual_seed(0)
-embeddings = module.embed_tokens(ids)
-noise = 3 * module.embed_tokens.weight.std() * torch.randn(len(ids), lm.d_model)
-corrupted = embeddings.clone()
-corrupted[:, 3] += noise
-names = {"0": range(1), "1 to 5": range(1, 6), "6 to 10": range(6, 11)}
-names |= {"11 to 20": range(11, 21), "21 to 29": range(21, 30)}
-kinds, clean = ("mlp", "self_attn"), {}
-
-
-def run(embeddings, kind="mlp", layers=(), position=None, outputs=None):
-    """Return the answers' log-probabilities, with outputs replaced (None: by zeros)."""
-    hooks = []
-    for layer in layers:
-
-        def edit(_, inputs, output, layer=layer):
-            x, *more = output if isinstance(output, tuple) else (output,)
-            x = x.clone()
-            x[:, position] = outputs[kind, layer][:, position] if outputs else 0
-            return (x, *more) if more else x
-
-        part = getattr(module.layers[layer], kind)
-        hooks.append(part.register_forward_hook(edit))
-    logits = lm.module(inputs_embeds=embeddings, logits_to_keep=1).logits[:, -1]
-    for hook in hooks:
-        hook.remove()
-    return logits.log_softmax(-1).gather(1, answers[:, None])[:, 0]
-
-
-hooks = []
-for kind, layer in itertools.product(kinds, range(lm.n_layers)):
-
-    def keep(_, inputs, output, key=(kind, layer)):
-        clean[key] = output[0] if isinstance(output, tuple) else output
-
-    hooks.append(getattr(module.layers[layer], kind).register_forward_hook(keep))
-base = run(embeddings)
-for hook in hooks:
-    hook.remove()
+corrupted = x.clone()
+corrupted[:, 3] += 3 * module.embed_tokens.weight.std() * torch.randn(6, lm.d_model)
 noisy = run(corrupted).exp()
-print(
-    "known:", *(f"{p:.2f}" for p in base[::2].exp()), f"corrupted: {noisy.mean():.2f}"
-)
-print(
-    "test      layers    MLP, subject  attention, subject  MLP, last  attention, last"
-)
-results = {"restored": [], "ablated": []}
-for test, (name, group) in itertools.product(results, names.items()):
-    row = []
-    for position, kind in itertools.product((3, 4), kinds):
-        if test == "restored":
-            found = run(corrupted, kind, group, position, clean).exp() - noisy
-        else:
-            found = run(embeddings, kind, group, position) - base
-        row.append(float(found.mean()))
-    results[test].append(row)
-    form = "{:<+12.2f}  {:<+18.2f}  {:<+9.2f}  {:+.2f}"
-    print(f"{test:8}  {name:8}  {form.format(*row)}")
-control = run(corrupted, "mlp", range(11), 2, clean).exp() - noisy
-print(f"restored, MLPs 0 to 10 at “of”: {control.mean():+.2f}")
-outputs = clean["mlp", 0][::2, 3]  # France, Germany, Korea, France, hot
-for name, other in (("France in another text", 3), ("Germany", 1)):
-    cosine = functional.cosine_similarity(outputs[0], outputs[other], 0)
-    print(f"cosine of MLP 0 at France and at {name}: {cosine:.3f}")
+print("clean:", *(f"{p:.2f}" for p in known.exp()), f"noisy: {noisy.mean():.4f}")
+groups = {f"{i} to {i + 4}": range(i, i + 5) for i in range(0, 30, 5)}
+groups = {"0 alone": [0], **groups}
+print("layers    MLP, country  MLP, “of”  attention, last")
+restored = {}
+for name, layers in groups.items():
+    cells = []
+    for part, position in (("MLP", 3), ("MLP", 2), ("attention", 4)):
+        found = run(corrupted, part, layers, position, clean).exp() - noisy
+        cells.append(float(found.mean()))
+    restored[name] = cells
+    print("{:8}  {:<+12.2f}  {:<+9.2f}  {:+.2f}".format(name, *cells))
 
 # %%
-_, axes = plt.subplots(1, 2, figsize=(6.08, 2.7), sharey=True, layout="constrained")
-for ax, test, sign in zip(axes, results, (1, -1), strict=True):
-    for column, name in enumerate(("MLPs", "attention")):
-        values = [sign * row[column] for row in results[test]]
-        at = [i + 0.4 * column - 0.2 for i in range(len(values))]
-        ax.barh(at, values, height=0.4, label=name)
-    ax.set(title=f"{test.capitalize()} at the subject", xlabel="loss (nats)")
-axes[0].set(xlabel="probability restored", ylabel="layers")
-axes[0].set_yticks(range(len(names)), names)
-axes[0].invert_yaxis()
-axes[1].legend(loc="lower right")
+import matplotlib.pyplot as plt
+
+from lmviz import plots
+
+_, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
+at = torch.arange(len(groups))
+for column, label in ((0, "MLP, country"), (2, "attention, last token")):
+    values = [cells[column] for cells in restored.values()]
+    ax.barh(at + 0.2 * column - 0.2, values, height=0.4, label=label)
+ax.set(title="Clean outputs restored", xlabel="rise of probability", ylabel="layers")
+ax.set_yticks(at, groups)
+ax.invert_yaxis()
+ax.legend(loc="lower right")
 plots.caption(
-    "At the subject, the MLP of layer 0 restores the answer. Left, the probability "
-    "restored with noise; right, the loss of log-probability with zeros.",
-    alt="Two panels of bars for five groups of layers. Left, one long bar for the MLP "
-    "of layer 0. Right, the longest bar is the MLP of layer 0, then attention of "
-    "layers 1 to 5, then the MLPs of layers 6 to 20.",
+    "The MLP of layer 0 alone restores the answer. Each bar: the mean probability that "
+    "returns if the outputs of these layers are restored after noise.",
+    alt="Bars for layer 0 and six groups of five layers. At the country, the MLP of "
+    "layer 0 has 0.63, and layers 5 to 9 a short bar. At the last token, only the "
+    "attention of layers 20 to 24 has a short bar.",
 )
 plt.show()
 
 # %%
-# The five answers have probabilities from 0.23 to 0.80, and next to none with noise. At
-# the subject, the MLP of layer 0 alone restores 0.63, nearly all, and attention
-# nothing. But the facts need not be stored there. At “␣France”, the output of this MLP
-# is nearly the same in another question (cosine 0.996; with “␣Germany” 0.675). It says
-# which token this is, which the noise had removed. To restore an output shows that it
-# *suffices*, here because it contains the name. The control, MLPs at “of”, restores
-# nothing.
-#
-# Ablation shows what is needed. At the subject, zeros in the MLPs of layers 6 to 10
-# have an effect of −1.58 nats, like those of layers 11 to 20; in attention there, at
-# most −0.13. In layers 1 to 5 it is attention, which can read “capital of”: −3.69. So
-# after attention has read the question, MLPs process the subject. At the last token
-# MLPs are needed in most layers, and attention in layers 21 to 29, among them the head
-# that moves the country (:doc:`lesson 4.14
+# The table shows by how much the probability of the answer rises. Without noise, the
+# six probabilities are 0.38 to 0.80; with it, the mean is 0.0028. At the country, the
+# MLP of layer 0 restores 0.63, nearly all, and layers 5 to 9 restore 0.15. The control,
+# MLPs at “of”, restores nothing. At the last token, attention in layers 20 to 24
+# restores 0.17: a head there moves the country to the end (:doc:`lesson 4.14
 # </lessons/04_attention/14_activation_patching>`).
 #
-# Meng et al. found a peak at the subject's last token in the *middle* MLPs of GPT-2 XL.
-# SmolLM2 has no such peak: after layer 0, a group restores at most 0.08. Their subjects
-# have several tokens, so layer 0 cannot know them; ours have one.
-#
-# If the text itself states the fact, as in :doc:`lesson 4.13
-# </lessons/04_attention/13_in_context_retrieval>`, heads copy it from there:
-# *in-context retrieval*, as opposed to *retrieval from weights*. Did we find that MLPs
-# store facts?
+# Ablation: what is needed
+# ------------------------
+# Now we replace outputs at the country in the clean run, and measure the change of the
+# answer's log-probability in nats. The new outputs are zeros; those for the *same*
+# country in another question (“The people of France are”); and those for *another*
+# country in that question.
+lm.module(inputs_embeds=embed([f"The people of {name} are" for name in facts]))
+donors = {"zeros": {key: 0 * out for key, out in outputs.items()}}
+donors["same"] = dict(outputs)
+donors["another"] = {key: out.roll(1, 0) for key, out in outputs.items()}
+tests = {f"MLP {name}": ("MLP", layers) for name, layers in groups.items()}
+tests["attention 0 to 4"] = ("attention", range(5))
+print("replaced          zeros  same   another")
+for name, test in tests.items():
+    cells = [float((run(x, *test, 3, new) - known).mean()) for new in donors.values()]
+    print("{:16}  {:+.2f}  {:+.2f}  {:+.2f}".format(name, *cells))
+for handle in handles:
+    handle.remove()
+
+# %%
+# MLP 0 writes which country is named: outputs for the same country change nothing, but
+# those for another one change the answer by −9.04 nats. The noise had removed the name,
+# and MLP 0 restores it; the capital need not be stored there. Zeros in attention 0 to 4
+# have an effect of −3.36, but outputs from the other question have none: these zeros
+# only take the model off-distribution. Zeros in MLPs 5 to 9 have −0.84. Do these MLPs
+# look up the capital?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Not quite: they are needed at the subject, and more so at the last token. No unit
-#    or layer was found that holds a fact for itself.
+#    Not alone: their outputs for *another* country change the answer by only −0.08, so
+#    they write something that these countries share.
+#
+# So no group of later layers alone holds the capital; several may share the work. Meng
+# et al. found a peak in the *middle* MLPs of GPT-2 XL. Hase et al. (2023) found that
+# causal tracing does not predict where a fact can be edited.
 #
 # Summary
 # -------
 # - An MLP is a sum over units, each with a key that reads and a value that it writes.
-# - A unit of the toy is readable; in SmolLM2, an output takes hundreds of units.
-# - Causal tracing shows what suffices, ablation what is needed. In SmolLM2, the MLP of
-#   layer 0 restores the name; the MLPs of layers 6 to 20 at the subject are needed.
+# - Causal tracing shows what suffices for an answer, ablation what is needed.
+# - In SmolLM2, the MLP of layer 0 writes which country is named.
 #
 # Exercises
 # ---------
-# Two gated units have keys :math:`g_i, u_i`. Can one of them write :math:`-v_i`?
-#
-# .. admonition:: Answer
-#    :class: dropdown
-#
-#    Yes: :math:`x \cdot u_i` can be negative while :math:`\phi(x \cdot g_i)` is large.
+# A gated unit has the keys :math:`g_i, u_i`. Show that it can also write :math:`-v_i`.
 #
 # Further reading
 # ---------------
@@ -296,5 +274,8 @@ plt.show()
 #   (ACL 2022).
 # - Meng, Bau, Andonian and Belinkov, *Locating and Editing Factual Associations in GPT*
 #   (NeurIPS 2022).
+# - Hase, Bansal, Kim and Ghandeharioun, *Does Localization Inform Editing? Surprising
+#   Differences in Causality-Based Localization vs. Knowledge Editing in Language
+#   Models* (NeurIPS 2023).
 # - Geva, Bastings, Filippova and Globerson, *Dissecting Recall of Factual Associations
 #   in Auto-Regressive Language Models* (EMNLP 2023).
