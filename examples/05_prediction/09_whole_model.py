@@ -8,8 +8,8 @@ token ids to logits, and reproduces the model's own numbers.
 """
 
 # %%
-# The norm: direction without length
-# ----------------------------------
+# The norm: removing the length
+# -----------------------------
 # A **transformer** normalises a vector before attention or the MLP reads it.
 # **LayerNorm** (Ba et al., 2016) subtracts the mean :math:`\mu` of the :math:`d`
 # entries, and divides by their standard deviation. Llama and SmolLM2 use **RMSNorm**
@@ -22,8 +22,7 @@ token ids to logits, and reproduces the model's own numbers.
 #    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}}.
 #    \end{split}
 #
-# Gains :math:`g` and biases :math:`b` are learned; a small :math:`\varepsilon` avoids
-# 0/0.
+# Gains :math:`g` and biases :math:`b` are learned; :math:`\varepsilon` avoids 0/0.
 import torch
 
 
@@ -42,7 +41,7 @@ for x in torch.tensor([[2.0, 4.0], [4.0, 8.0]]):
 # %%
 # By hand, the mean square of (2, 4) is :math:`(4 + 16)/2 = 10`, and division by
 # :math:`\sqrt{10}` gives (0.632, 1.265). Twice the vector gives the same: the length is
-# gone, the direction stays. LayerNorm gives (−1.000, 1.000) for both.
+# gone. Without gains, RMSNorm keeps the direction. LayerNorm gives (−1.000, 1.000).
 #
 # The MLP: project up, activate, project down
 # -------------------------------------------
@@ -78,13 +77,13 @@ for x in torch.tensor([[2.0, 1.0], [1.0, 2.0]]):
 # ----------------------
 # :doc:`Lesson 4.3 </lessons/04_attention/03_multi_head_attention>` derives multi-head
 # attention, and :doc:`lesson 3.6 </lessons/03_positions/06_rotary>` the rotation
-# :math:`R`. For head :math:`h`, with the keys and values of its group :math:`g`,
+# :math:`R`. Query head :math:`h` uses key/value head :math:`k = \lfloor h/3 \rfloor`:
 #
 # .. math::
 #    \begin{split}
-#    A_h &= \mathrm{softmax}\bigl(R(x W_Q^h)\, R(x W_K^g)^\top /
+#    A_h &= \mathrm{softmax}\bigl(R(x W_Q^h)\, R(x W_K^k)^\top /
 #    \sqrt{d_\text{head}} + M\bigr), \\
-#    \mathrm{Attn}(x) &= \bigl[A_1\, x W_V^1, \dots, A_H\, x W_V^g\bigr]\, W_O .
+#    \mathrm{Attn}(x) &= \bigl[A_0\, x W_V^0, \dots, A_8\, x W_V^2\bigr]\, W_O .
 #    \end{split}
 #
 # The mask :math:`M` is minus infinity above the diagonal, and the brackets join the
@@ -140,7 +139,7 @@ for name, tensor in {"tensor of layer 0": torch.empty(0), **layers[0]}.items():
 # The norms are inside the branches, so nothing interrupts the sum from the embedding to
 # the final norm: a **pre-norm** block, as in GPT-2. The original transformer was
 # *post-norm*: :math:`\mathrm{norm}(x + \mathrm{Attn}(x))`. Its gradients near the
-# output are large at first, so its learning rate must warm up (Xiong et al., 2020).
+# output are large at first, so the learning rate starts small (Xiong et al., 2020).
 
 
 def block(x, w, norm=rms_norm, parallel=False, causal=True):
@@ -197,7 +196,7 @@ text = "The dog chased the ball because it was excited. The old man opened the d
 ids, toy = lm.encode(text), lmviz.load("toy")
 with torch.no_grad():
     theirs = lm.module(input_ids=ids[None]).logits[0]  # a batch of one text
-    toys = toy.module(input_ids=ids[None] % 78).logits[0]  # any words
+    toys = toy.module(input_ids=ids[None] % 78).logits[0]  # any of its 78 words
 states = stream(ids)
 ours = unembed(states[-1])
 same = int((ours.argmax(-1) == theirs.argmax(-1)).sum())
@@ -247,7 +246,8 @@ print("without mask, change of states 0 to 2, last position:", *change.numpy().r
 
 # %%
 # With *LayerNorm* the surprisal rises only from 3.56 to 3.70 nats, and the answer is
-# still “Paris”. The text does not reveal the mistake; comparing states does. The
+# still “Paris”: the mean that it subtracts is small here. The text does not reveal the
+# mistake; comparing states does, as state 1 is off by 0.03 of its length. The
 # *parallel* model fails, at 8.72 nats. Without the mask, the surprisal falls to 0.98,
 # but the model has not improved: each prediction depends on the very token that it
 # should predict. When that token isn't there yet, the model fails. The last position
@@ -268,13 +268,13 @@ print("without mask, change of states 0 to 2, last position:", *change.numpy().r
 #
 # Exercises
 # ---------
-# Absorb the gains of all norms into the matrices that read them, and compare the
-# logits.
+# Absorb the gains of all norms into the matrices that read them.
 #
-# .. admonition:: Hint
+# .. admonition:: Answer
 #    :class: dropdown
 #
-#    Multiply column :math:`i` of each stored tensor that reads a norm by :math:`g_i`.
+#    Multiply column :math:`i` of the stored Q, K, V, gate, up and output matrices by
+#    :math:`g_i`. Copy the output matrix first: it is also the embedding table.
 #
 # Further reading
 # ---------------

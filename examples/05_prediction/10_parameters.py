@@ -199,11 +199,11 @@ print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 # %%
 # Without attention, no token knows the others, and SmolLM2 is no better than a uniform
 # guess: 10.64 nats against 10.80. Without MLPs it is far worse, at 26.96, since its
-# confident predictions are wrong. But the control shows that this is largely a matter
-# of size: 512 of 1,536 random units of each MLP, as many parameters as attention has,
-# cost from 8.42 to 10.95 nats in three draws. Without positions, the surprisal rises
-# only from 3.82 to 4.87, and “Paris” remains. In sentences this short, the words and
-# the causal mask carry most of the order.
+# confident predictions are wrong. The control also ruins the model: without 512 of
+# 1,536 random units of each MLP, it has 8.42 to 10.95 nats in three draws. So near a
+# uniform guess, the comparison doesn't tell which parameter is worth more. Without
+# positions, the surprisal rises only from 3.82 to 4.87, and “Paris” remains. In
+# sentences this short, the words and the causal mask carry most of the order.
 #
 # Removing one block
 # ------------------
@@ -272,7 +272,7 @@ plt.show()
 # Summary
 # -------
 # - SmolLM2's parameters: 59.2% in MLPs, 19.7% in attention, 21.0% in the table.
-# - Per parameter, removing attention and removing MLP units cost about the same.
+# - Removing all attention, or as many parameters of MLP units, ruins the model.
 # - A single block costs little, except the first. Zero ablation also removes constants
 #   on which other blocks rely; mean ablation does not.
 #

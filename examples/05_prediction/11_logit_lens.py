@@ -128,8 +128,8 @@ views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # State 0: a long row wins
 # ------------------------
 # SmolLM2 uses one matrix for embedding and unembedding. So the lens at state 0 compares
-# a token's embedding with all embeddings, and should name the token itself. Why is the
-# answer ``<filename>`` for “␣France”?
+# a token's embedding with all embeddings, and should name the token itself. For
+# “␣France”, the bottom row of the figure has ``<filename>``. Why?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -230,7 +230,7 @@ for name in ("assert", "for", "while", "lambda", "import", "with"):
     ids = lm.encode(" ".join(topics[name].split()))[20:68]
     tops = lens(lm.trace(ids).hidden_states[:, ::2]).argmax(-1)
     same.append(tops == tops[-1])
-    shifted.append(tops == tops[-1].roll(12))
+    shifted.append(tops == tops[-1].roll(12))  # 12 of every second token
 same, shifted = (torch.cat(rows, dim=1).float().mean(1) for rows in (same, shifted))
 for name, row in {"same": same, "baseline": shifted}.items():
     print(f"{name:9} " + " ".join(f"{row[s]:6.2f}" for s in shown))
@@ -268,9 +268,9 @@ plt.show()
 # Norm and unembedding were trained on the last state. Applied to an early one, they are
 # *out of distribution*: a token at the top may be an artefact, like ``<filename>``, and
 # information that is written in other directions doesn't show. What head 4 reads was at
-# the position of “␣France” before layer 23, where the lens read a comma. The *tuned
-# lens* (Belrose et al., 2023) learns a linear map from each state to the last one
-# first, and its predictions are better and appear earlier.
+# the position of “␣France” before layer 23. The *tuned lens* (Belrose et al., 2023)
+# first learns an affine map for each layer, so that the lens predicts what the model
+# finally predicts. Its predictions are better and appear earlier.
 #
 # Summary
 # -------

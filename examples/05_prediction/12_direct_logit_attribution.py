@@ -29,8 +29,8 @@ print(f"blue is {((blue - red) @ total / divisor).exp():.1f} times as likely as 
 # %%
 # The logit of *blue*, 2.828, is the sum of 0.943 from the head and 1.886 from the MLP.
 # Both are divided by the divisor of the *sum*, 2.121. This is **direct logit
-# attribution**. A log-probability has no such shares, as log-softmax is not linear. But
-# the difference of two log-probabilities *is* the logit difference. Does the head make *blue* more likely than *red*?
+# attribution**. A log-probability has no such shares: log-softmax is not linear. Does
+# the head make *blue* more likely than *red*?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -178,8 +178,7 @@ plt.show()
 # Against “␣the”, the last three MLPs have a share of 12.69, and MLPs 21 and 22 one of
 # −4.94. In the other column these are 1.75 and −0.03: the MLPs push *all* capitals up
 # or down. For which capital it is, the attention of layer 23 has the largest share of a
-# layer, 3.59 ± 1.09 (mean and standard deviation); the other MLPs have OTHER together.
-# A single runner-up mixes the two questions.
+# layer, 3.59 ± 1.09 (mean and standard deviation); the other MLPs have 2.13 together.
 #
 # By head: which one writes the capital
 # -------------------------------------
@@ -210,13 +209,13 @@ for text in ("capital of success", "opposite of hot", "flag of France"):
 # less. After “The flag of France is” it still writes 0.88 for Paris, unasked.
 #
 # Head 29.0 writes *against* the capital: −1.53. Wang et al. (2023) found such heads in
-# GPT-2 small and called them negative name movers: they lower the right name.
+# GPT-2 small and called them negative name movers.
 #
 # Direct effect and total effect
 # ------------------------------
 # A share is a **direct effect**: what a part itself adds to the logit. Later parts also
 # read what it wrote. The **total effect** includes these paths; ablation measures it.
-# We zero-ablate four heads, and 20 random ones as a control. If only the direct
+# We zero-ablate four heads, and three random ones as a control. If only the direct
 # effect counted, the difference would change by minus the share.
 def differences():
     with torch.no_grad():
@@ -226,20 +225,13 @@ def differences():
 
 whole, changes = differences(), {}
 torch.manual_seed(1)
-random = [divmod(int(i), 9) for i in torch.randperm(270)[:20]]
+random = [divmod(int(i), 9) for i in torch.randint(270, (3,))]
 print("head  predicted  measured")  # predicted: minus the share
-named = [(23, 4), (29, 1), (29, 0), (12, 0)]
-for head in [*named, *random]:
+for head in [(23, 4), (29, 1), (29, 0), (12, 0), *random]:
     with attention.ablate_heads(lm, head):
         changes[head] = change = differences() - whole
-    if head in named:
-        cells = -mean[head], change.mean(), change.std()
-        print("{}.{}  {:9.2f}  {:5.2f} ± {:.2f}".format(*head, *cells))
-sizes = torch.stack([changes[head].mean().abs() for head in random]).sort().values
-print(
-    f"20 random heads: median {sizes[:11].max():.2f}, largest two",
-    sizes[-2:].numpy().round(2),
-)
+    cells = -mean[head], change.mean(), change.std()
+    print("{}.{}  {:9.2f}  {:5.2f} ± {:.2f}".format(*head, *cells))
 
 # %%
 # The two columns differ in both directions. To see why, we set the rows of :math:`W_O`
@@ -260,15 +252,14 @@ assert error.abs() < 1e-4
 for layer, head in ((23, 4), (29, 1), (29, 0)):
     print(f"change of head {layer}.{head}: {change[layer, head]:.2f}")
 print(f"change of all MLPs: {change[:, 9].sum():.2f}")
-rest = changes[23, 4].mean() - change[:, 9].sum() - change[23, 4] - change[29, :2].sum()
-print(f"all others: {rest:.2f}")
+print(f"all others: {change[:, :9].sum() - change[23, 4] - change[29, :2].sum():.2f}")
 
 # %%
 # Of the total of −6.00, only −2.74 is direct. The share of the MLPs changes by −2.65
 # and that of head 29.1 by −1.20: they had read what 23.4 wrote. Head 29.0, which writes
-# against the capital, changes by 1.05 and compensates a part of the loss (McGrath et
-# al., 2023, call this the hydra effect). All other parts change by REST. Head 12.0 has
-# a direct effect of 0.00 and a total one of −0.79, through later layers. But RANDOM
+# against the capital, changes by 1.05 and compensates a part of the loss (the hydra
+# effect; McGrath et al., 2023). All other parts change by −0.46. Head 12.0 has only a
+# total effect, −0.79, but one of three random heads reaches 0.34, too.
 #
 # Summary
 # -------
