@@ -179,6 +179,7 @@ assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 # So the surprisal that we compute is an *upper bound* for the text (Cao and Rimell,
 # 2021). For a single word after a fixed context, we can list all sequences. The table
 # compares the surprisal of the tokenizer's sequence with that of all together, in nats.
+# Below it are the three most likely sequences of “␣Paris”.
 vocabulary = {t.replace("Ġ", " "): i for t, i in lm.tokenizer.get_vocab().items()}
 
 
@@ -202,14 +203,10 @@ def log_probs_of(context, endings):
     return logs.masked_fill(torch.arange(longest) >= lengths[:, None], 0).sum(1)
 
 
-sequences, context = spellings(" Paris"), "The capital of France is"
-values = log_probs_of(lm.encode(context), sequences)
-for i in values.argsort(descending=True)[:3]:
-    print(*lm.tokens(torch.tensor(sequences[i])), f"{-values[i]:.2f} nats")
 print("word     sequences  tokenizer's  all     difference")
-cases = {" Paris": context, " Nuuk": "The capital of Greenland is"}
-invented = (" dax", " zintle", " blorpt", " frimba")
-cases |= dict.fromkeys(invented, "The wizard said the word")
+cases = {" Nuuk": "The capital of Greenland is"}
+cases |= dict.fromkeys((" dax", " blorpt", " frimba"), "The wizard said the word")
+cases |= {" Paris": "The capital of France is"}
 for word, context in cases.items():
     sequences = spellings(word)
     values = log_probs_of(lm.encode(context), sequences)
@@ -218,6 +215,8 @@ for word, context in cases.items():
     every = -values.logsumexp(0)  # the log of the sum of the probabilities
     print(f"{word[1:]:7}  {len(sequences):<9}  {one:<11.3f}  ", end="")
     print(f"{every:<6.3f}  {one - every:.3f}")
+for i in values.argsort(descending=True)[:3]:  # of the last word
+    print(*lm.tokens(torch.tensor(sequences[i])), f"{-values[i]:.2f} nats")
 
 # %%
 # For the two names, all other sequences together change the surprisal by at most 0.001
