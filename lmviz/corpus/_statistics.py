@@ -39,7 +39,7 @@ def head_scores(
     patterns : dict of str to callable, optional
         What to measure. Each function takes the ids of a text, (T,), and returns two
         boolean tensors: the keys of this kind, (T_q, T_k), and the queries that are
-        scored, (T_q,). Default: `lmviz.attention.PATTERNS`.
+        scored, (T_q,). Default: ``lmviz.attention.PATTERNS``.
     batch_tokens : int, default 1024
         Maximum number of tokens in a batch, including padding. A longer text is a
         batch of its own.

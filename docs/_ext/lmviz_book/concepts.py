@@ -83,4 +83,6 @@ class ConceptIndex(SphinxDirective):
             for name in lessons_of(terms, main, said)
             for link in [f"{{doc}}`{number(name)} </{folder}/{name}>`"]
         ]
-        return f"- {{term}}`{terms[0]}`: {', '.join(links)}" if links else ""
+        # Markdown writes the apostrophes of the glossary as in print.
+        term = terms[0].replace("'", "’")
+        return f"- {{term}}`{term}`: {', '.join(links)}" if links else ""
