@@ -105,7 +105,11 @@ class Links(SphinxPostTransform):
 
 def names_sources(node):
     if isinstance(node, nodes.section):
-        return node[0].astext().startswith("Further reading")
+        return node[0].astext() == "Further reading"
+    if isinstance(node, nodes.enumerated_list):  # at the end of a chapter
+        heading = node.previous_sibling()
+        is_heading = isinstance(heading, nodes.rubric)
+        return is_heading and heading.astext().startswith("Further reading")
     return isinstance(node, nodes.paragraph) and node.astext().startswith("Sources. ")
 
 
