@@ -10,8 +10,10 @@ globalThis.bookSearch = (() => {
   );
   const WEIGHTS = { lesson: 1.2, page: 0.6, term: 0.5, heading: 0.3, function: -0.4 };
 
-  const words = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  const stem = (word) => (word.length > 3 ? word.replace(/e?s$/, "") : word);
+  // A number such as 4.2 is one word; a root may be typed or written as a sign.
+  const words = (text) =>
+    text.toLowerCase().replaceAll("√", "sqrt ").match(/\d+\.\d+|[\p{L}\p{N}]+/gu) ?? [];
+  const stem = (word) => word.replace(word.length > 6 ? /(e?s|ing|ed)$/ : word.length > 3 ? /e?s$/ : "", "");
 
   function meaningful(query) {
     const all = words(query);

@@ -159,8 +159,8 @@ for name, (q, k) in ("without matrices", same), ("random matrices", projected):
 # i)` differ by 1.0 on average. With a :math:`W_V` of its own, the information that a
 # token passes on can differ from the features by which it is found.
 #
-# Why divide by the square root of the width
-# ------------------------------------------
+# Why divide by √d, the square root of the width
+# ----------------------------------------------
 # Let the entries of a query and a key be independent, with mean zero and variance one.
 # Then the products :math:`q_m k_m` also are independent with mean zero and variance
 # one, and the variances of the :math:`d` products add up:

@@ -151,8 +151,8 @@ print(f"mean norm of a row: {table.norm(dim=1).mean():.2f}")
 # the lower cosine (0.37 and 0.97): 110.9 against 99.6. So the lens does not say that
 # the model “thinks of file names”.
 #
-# The head that moves Paris up
-# ----------------------------
+# Head 23.4 moves Paris up
+# ------------------------
 # Between states 23 and 24, Paris rises from rank 2,079 to 396. The attention of layer
 # 23 adds the contributions of nine heads (:doc:`lesson 4.3
 # </lessons/04_attention/03_multi_head_attention>`), so we can leave out one at a time,

@@ -180,8 +180,8 @@ plt.show()
 # or down. For which capital it is, the attention of layer 23 has the largest share of a
 # layer, 3.59 ± 1.09 (mean and standard deviation); the other MLPs have 2.13 together.
 #
-# By head: which one writes the capital
-# -------------------------------------
+# By head: 23.4 writes the capital
+# --------------------------------
 # These heads have the largest and the lowest mean share in the second difference. As a
 # control, we take head 23.4 in prompts that name no country or ask for no capital.
 from lmviz import attention

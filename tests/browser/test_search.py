@@ -14,6 +14,15 @@ TERMS = [
     ("induction", "04_attention/08_induction_heads"),
     ("byte pair encoding", "01_tokenization/03_byte_pair_encoding"),
 ]
+QUESTIONS = [
+    ("what does attention do", "04_attention/"),
+    ("sqrt d", "04_attention/01_self_attention"),
+    ("√d", "04_attention/01_self_attention"),
+    ("kv cache size", "05_prediction/04_kv_cache"),
+    ("head 23.4", "05_prediction/1"),
+    ("why does greedy text repeat", "05_prediction/03_generation"),
+    ("how is a language model trained", "05_prediction/08_training"),
+]
 ALL_HEADS = "lessons/04_attention/05_all_heads.html"
 
 
@@ -39,7 +48,7 @@ def test_typing_lists_the_lesson_first_and_names_its_chapter(site, open_page):
         first = type_into(page, words).first
         assert first.get_attribute("href") == f"{site}/{ALL_HEADS}", words
         shown = " ".join(first.inner_text().split())
-        assert re.fullmatch(r"4\.3 .+ Attention", shown), words
+        assert re.fullmatch(r"4\.5 .+ Attention", shown), words
 
 
 def test_typing_a_term_lists_its_entry_and_its_lesson(site, open_page):
@@ -49,6 +58,13 @@ def test_typing_a_term_lists_its_entry_and_its_lesson(site, open_page):
         assert f"{site}/lessons/{lesson}.html" in listed[:3], words
         assert any("/book/glossary.html#term-" in link for link in listed[:4]), words
         assert len(listed) <= 9, words
+
+
+@pytest.mark.parametrize(("question", "lesson"), QUESTIONS)
+def test_a_students_question_finds_its_lesson_first(site, open_page, question, lesson):
+    page = open_page(url=f"{site}/index.html")
+    first = type_into(page, question).first.get_attribute("href")
+    assert first.startswith(f"{site}/lessons/{lesson}")
 
 
 def test_the_list_is_used_by_keys(site, open_page, no_violations):
@@ -151,7 +167,7 @@ def test_results_name_their_chapter_and_quote_prose(
     page = open_page(url=f"{site}/search.html?q=attention+sink", width=width)
     found = results(page)
     texts = [" ".join(text.split()) for text in found.all_inner_texts()]
-    assert re.match(r"4\.\d .+ Attention ", texts[0])
+    assert re.match(r"4\.\d+ .+ Attention ", texts[0])
     assert sum(" Glossary " in text for text in texts) == 1
     assert len({re.split("[:.] ", text)[0] for text in texts}) == len(texts)
     assert not [text for text in texts if re.search(r"print\(|>>>|import |¶", text)]
