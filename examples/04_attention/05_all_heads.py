@@ -85,8 +85,8 @@ for j in (3, 4):
 # the batch axis can be dropped; the book stacks the layers instead. So SmolLM2 has 270
 # maps for each text.
 #
-# All heads at once
-# -----------------
+# Every head at once
+# ------------------
 import matplotlib.pyplot as plt
 
 from lmviz import plots

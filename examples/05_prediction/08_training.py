@@ -1,6 +1,6 @@
 r"""
-Training a language model: next-token loss and gradients
-========================================================
+Training a language model
+=========================
 
 A language model starts from random parameters and learns from text alone. How? In this
 lesson you derive the gradient of the loss, see its effect on attention, and train a

@@ -21,7 +21,7 @@ QUESTIONS = [
     ("kv cache size", "05_prediction/04_kv_cache"),
     ("head 23.4", "05_prediction/1"),
     ("why does greedy text repeat", "05_prediction/03_generation"),
-    ("how is a language model trained", "05_prediction/08_training"),
+    ("how is this trained", "05_prediction/08_training"),
 ]
 ALL_HEADS = "lessons/04_attention/05_all_heads.html"
 
