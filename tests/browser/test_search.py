@@ -8,7 +8,7 @@ import pytest
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 
 TERMS = [
-    ("softmax", "04_attention/01_self_attention"),
+    ("softmax", "05_prediction/01_logits"),
     ("Surprisal", "05_prediction/06_perplexity"),
     ("logit lens", "05_prediction/11_logit_lens"),
     ("induction", "04_attention/08_induction_heads"),
@@ -166,6 +166,7 @@ def test_results_name_their_chapter_and_quote_prose(
 ):
     page = open_page(url=f"{site}/search.html?q=attention+sink", width=width)
     found = results(page)
+    page.get_by_role("button", name=re.compile("Show .* more")).click()
     texts = [" ".join(text.split()) for text in found.all_inner_texts()]
     assert re.match(r"4\.\d+ .+ Attention ", texts[0])
     assert sum(" Glossary " in text for text in texts) == 1
