@@ -202,7 +202,7 @@ ax.set(
     ylabel="mean of the largest weight",
     ylim=(0, 1.05),
 )
-ax.legend(loc="center right", fontsize="small")
+ax.legend(loc="center right")
 raw = largest["not divided"]
 plots.caption(
     "Without the division, one key gets almost all weight at large widths. Mean of the "

@@ -246,7 +246,7 @@ axes[1].plot(same, color=plots.PALETTE[0], label="final top token")
 axes[1].plot(shifted, color="0.5", ls=":", label="another position's")
 axes[1].set(title="Top token already final", xlabel="state", ylabel="share")
 for ax in axes:
-    ax.legend(fontsize="small")
+    ax.legend()
 plots.caption(
     "Some answers rise gradually, but most positions settle only in the last block. "
     "Left: rank of four final predictions in all states. Right: share of 144 positions "
