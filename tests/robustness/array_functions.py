@@ -53,6 +53,11 @@ def _lens(hidden_states):
     return prediction.logit_lens(hidden_states, norm, unembedding)
 
 
+def _patched(states):
+    with transformer.patch_stream(toy(), states, layer=1, positions=[0, 2]):
+        return toy().trace("Anna has a red").logits
+
+
 def _ablated(replacement):
     with attention.ablate_heads(toy(), [(0, 1)], replacement=replacement):
         return toy().trace("Anna has a red ball").logits
@@ -193,6 +198,13 @@ _REBUILT = [
     ),
     stream("heads", lambda x: transformer.heads(_block().attention, x), **_PAIRS),
     stream("attend", lambda x: transformer.attend(_block().attention, x), **_PAIRS),
+    Case(
+        "transformer.patch_stream",
+        {"states": "T d"},
+        _patched,
+        sizes={"d": 96},
+        wide=("T", 10_000),
+    ),
     stream(
         "head_contributions",
         lambda x: transformer.head_contributions(_block().attention, x),

@@ -88,6 +88,9 @@ TAKES_TEXT = {
     "plots.caption": lambda t, _: plots.caption(t, alt=t, figure=Figure()),
     "plots.make_legible": lambda t, _: legible_figure(t),
     "prediction.bits_per_byte": lambda t, _: prediction.bits_per_byte(torch.ones(3), t),
+    "prediction.beam_search": lambda t, lm: prediction.beam_search(
+        lm, t, n_tokens=1, n_beams=2
+    ),
     "prediction.generate": lambda t, lm: prediction.generate(lm, t, n_tokens=1),
     "prediction.text_surprisal": lambda t, lm: prediction.text_surprisal(lm, t),
     "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
