@@ -99,6 +99,10 @@ def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
     assert "</exercises/05_prediction>`" in box
 
 
+def test_a_lesson_that_studies_the_toy_leads_to_it(app):
+    assert ":doc:`/book/explorer`" in introduced(app, "05_prediction/08_training")
+
+
 def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):
     source = [
         """Attention

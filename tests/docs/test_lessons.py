@@ -48,7 +48,6 @@ REBUILD = {
 }
 # Rounding errors accumulate over thirty layers.
 WHOLE_MODEL = {
-    "05_prediction/04_kv_cache",
     "05_prediction/09_whole_model",
     "05_prediction/11_logit_lens",
 }
