@@ -51,15 +51,6 @@ def test_a_lesson_has_a_short_question(lesson):
     assert len(question) <= 75
 
 
-def test_lessons_that_study_the_toy_lead_to_it():
-    for lesson, entry in ENTRIES.items():
-        text = (ROOT / "examples" / f"{lesson}.py").read_text(encoding="utf-8")
-        studies = 'lmviz.load("toy")' in text and "lmviz.load()" not in text
-        if 'lmviz.load("smollm2")' in text:  # it may compare a part with the toy
-            studies = studies and entry.get("toy", False)
-        assert entry.get("toy", False) == studies, lesson
-
-
 @pytest.fixture
 def app():
     """Give what `introduce` reads of Sphinx's application."""
@@ -99,8 +90,16 @@ def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
     assert "</exercises/05_prediction>`" in box
 
 
-def test_a_lesson_that_studies_the_toy_leads_to_it(app):
-    assert ":doc:`/book/explorer`" in introduced(app, "05_prediction/08_training")
+@pytest.mark.parametrize(
+    ("lesson", "loads_it"),
+    [
+        ("05_prediction/08_training", True),
+        ("05_prediction/12_direct_logit_attribution", True),
+        ("05_prediction/01_logits", False),
+    ],
+)
+def test_a_lesson_that_loads_the_toy_leads_to_it(app, lesson, loads_it):
+    assert (":doc:`/book/explorer`" in introduced(app, lesson)) == loads_it
 
 
 def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):

@@ -7,6 +7,7 @@ from pathlib import Path
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 TITLE = re.compile(r"^.+\n={3,}\n", re.MULTILINE)
+TOY = 'lmviz.load("toy")'
 VIEW = re.compile(r"\bviews\.\w+\(")
 # What sphinx-gallery writes: the thumbnails of a chapter, and the downloads at the
 # bottom of a lesson.
@@ -130,9 +131,9 @@ def facts(app, lesson, entry):
 
 def leads(app, lesson, entry):
     """Yield what comes after a lesson: the toy in the page, the chapter's exercises."""
-    if entry.get("toy"):
+    if TOY in script(app, lesson):
         yield (
-            "**Open the toy.** The model of this lesson runs in your browser: write a "
+            "**Open the toy.** The toy of this lesson runs in your browser: write a "
             "story, choose a head, ablate it. :doc:`/book/explorer`"
         )
     chapter, name = lesson.split("/")
