@@ -44,12 +44,12 @@ print(f"extra 1 in the denominator, largest absolute difference: {difference:.1e
 # output is nearly zero. The second gives it a quarter, and the output falls to 4.50.
 # The third, which has found its key, gives it only 0.0067.
 #
-# A key that gets a high score from every query and has a value that adds little is an
-# **attention sink** (Xiao et al., 2024). Training makes the first token a sink: the
-# causal mask lets every query attend to it, so it is the only key that is always there.
-# A sink can also be built in. Miller (2023) proposes an extra 1 in the denominator of
-# the softmax. The outputs are the same as with the fourth key (last line), since
-# :math:`e^0 = 1`, and the weights of the three keys need not sum to one.
+# A key that gets much of the weight of most queries, whatever its token is, is an
+# **attention sink** (Xiao et al., 2024). Ideally, its value adds little. Training makes
+# the first token a sink: the causal mask lets every query attend to it, so it is the
+# only key that is always there. A sink can also be built in. Miller (2023) proposes an
+# extra 1 in the denominator of the softmax. The outputs are those with the fourth key
+# (last line), since :math:`e^0 = 1`, and the three weights need not sum to one.
 #
 # How much attention does the first token get?
 # --------------------------------------------
@@ -288,7 +288,7 @@ plt.show()
 # - Sun, Chen, Kolter and Liu, *Massive Activations in Large Language Models* (COLM
 #   2024).
 # - Miller, *Attention Is Off By One* (2023), on the extra 1 in the denominator.
-# - Gu et al., *When Attention Sink Emerges in Language Models* (ICLR 2025): models
-#   trained with weights that need not sum to one have no sinks.
+# - Gu et al., *When Attention Sink Emerges in Language Models* (ICLR 2025): small
+#   models trained with sigmoids, so that weights need not sum to one, have no sinks.
 # - Barbero et al., *Why do LLMs attend to the first token?* (COLM 2025): sinks keep
 #   deep models from mixing their tokens too much.
