@@ -240,13 +240,13 @@ print("beam search, end    ", *(f"{x:.1f}" for x in surprisal.sum(1) + later), s
 #
 # The most likely text of any length is called the *mode*. It can be worse. Among
 # complete texts, ending at once costs 10.7 to 14.1 nats, the beam's text and then the
-# end 22.6 to 31.4. So in every passage the empty text is more likely. In translation
-# models, Stahlberg and Byrne (2019) found an empty mode for over half of the sentences.
-# Wide beams approach the mode, and the quality of translations falls with the width
-# (Koehn and Knowles, 2017), unless a length penalty counters it. Beam search is right
-# where the input almost determines the output, as in translation or speech recognition,
-# and wrong for stories and conversation. These need sampling (:doc:`lesson 5.2
-# </lessons/05_prediction/02_sampling>`).
+# end 22.6 to 31.4. So in every passage the empty text is more likely. In a translation
+# model, Stahlberg and Byrne (2019) found an empty mode for over half of the sentences.
+# Wide beams approach the mode, and beyond some width the quality of translations falls;
+# dividing scores by the length helps only in part (Koehn and Knowles, 2017). Beam
+# search is right where the input almost determines the output, as in translation or
+# speech recognition, and wrong for stories and conversation. These need sampling
+# (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`).
 #
 # Summary
 # -------
