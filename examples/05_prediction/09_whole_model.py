@@ -278,7 +278,7 @@ print("without mask, change of states 0 to 2, last position:", *change.numpy().r
 #
 # Further reading
 # ---------------
-# - Vaswani et al., *Attention Is All You Need* (NeurIPS 2017), section 3.
+# - Vaswani et al., *Attention Is All You Need* (NIPS 2017), section 3.
 # - Ba, Kiros and Hinton, *Layer Normalization* (2016).
 # - Zhang and Sennrich, *Root Mean Square Layer Normalization* (NeurIPS 2019).
 # - Shazeer, *GLU Variants Improve Transformer* (2020).
