@@ -195,11 +195,11 @@ plt.show()
 # ---------------------
 # In GPT-2 small, Wang et al. (2023) found **backup heads**: they do little as long as
 # other heads do the work, and step in when those are ablated. McGrath et al. (2023)
-# found the same for whole layers. Do the finders of layer 2 step in for those of layer
-# 1? We measure their selectivity and their *direct effect*, which is what a head itself
-# adds to the difference of the two colours' logits: its contribution to the residual
-# stream, divided like the stream by the final norm, times the difference of two columns
-# of the output matrix (:doc:`lesson 5.12
+# found that whole attention layers compensate, too. Do the finders of layer 2 step in
+# for those of layer 1? We measure their selectivity and their *direct effect*, which is
+# what a head itself adds to the difference of the two colours' logits: its contribution
+# to the residual stream, divided like the stream by the final norm, times the
+# difference of two columns of the output matrix (:doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>`).
 projection, norm = toy.module.transformer.h[2].attn.c_proj, toy.module.transformer.ln_f
 kept = {}  # the inputs of both modules at the last word
