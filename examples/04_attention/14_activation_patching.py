@@ -264,7 +264,7 @@ plt.show()
 # With the *story's* country, the control, it recovers 0.04 or less. A share of 1 says
 # that a state suffices for the *difference* of two texts. Their common request for a
 # capital is invisible to the method, and so is whether the head moves the country or
-# already the capital. Geva et al. (2023) found that such heads extract the attribute.
+# already the capital. Often, heads extract the attribute itself (Geva et al., 2023).
 #
 # Summary
 # -------
