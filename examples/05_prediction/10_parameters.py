@@ -126,8 +126,8 @@ plt.show()
 #
 # The count also gives the cost. For each token, each entry of a matrix takes part in a
 # multiplication and an addition, about :math:`2N` operations (FLOPs), plus the scores
-# and averages of attention, which grow with the length (Kaplan et al., 2020). A
-# comparison:
+# and averages of attention, which grow with the length (Kaplan et al., 2020; they leave
+# the table out of :math:`N`, but ours is also the output matrix). A comparison:
 from torch.utils.flop_counter import FlopCounterMode
 
 n_tokens = 64
