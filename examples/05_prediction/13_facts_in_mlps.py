@@ -252,7 +252,7 @@ for handle in handles:
 #
 # So no group of later layers alone holds the capital; several may share the work. Meng
 # et al. found a peak in the *middle* MLPs of GPT-2 XL. Hase et al. (2023) found that
-# causal tracing does not predict where a fact can be edited.
+# causal tracing does not predict where a fact is best edited.
 #
 # Summary
 # -------
