@@ -2,19 +2,20 @@ r"""
 Multi-head attention: parallel averages, added up
 =================================================
 
-A layer of a transformer runs several attention computations in parallel, its heads. Why
-several, and how do their outputs become one vector? After this lesson you can write
+Each layer of a transformer runs several attention computations in parallel: its heads.
+Why several, and how do their outputs become one vector? After this lesson you can write
 multi-head and grouped-query attention, and compute what each head adds to the output.
 """
 
 # %%
 # One softmax, one average
 # ------------------------
-# Attention gives each query one set of weights that sum to one, and so one average of
-# values (:doc:`lesson 4.1 </lessons/04_attention/01_self_attention>`). The last token
-# of “dog chases cat” may need both the subject and the object. Let their values be (1,
-# 0) and (0, 1), and their keys (4, 0) and (0, 4), so long that the softmax is almost
-# one-hot. The query (1, 1) matches both keys; (1, 0) and (0, 1) match one each.
+# Attention gives each query one set of weights that sum to one, and so a single average
+# of the values (:doc:`lesson 4.1 </lessons/04_attention/01_self_attention>`). The last
+# token of “dog chases cat” may need both the subject and the object. Let the values of
+# “dog” and “cat” be (1, 0) and (0, 1). The keys of the subject and the object are (4,
+# 0) and (0, 4), long enough to make the softmax almost one-hot. The query (1, 1)
+# matches both keys; (1, 0) and (0, 1) match one each.
 import torch
 
 
@@ -36,17 +37,17 @@ for words, value in (("dog, cat", torch.eye(2)), ("cat, dog", swapped)):
     print(f"{words}: two queries", show(attend(torch.eye(2), key, value)))
 
 # %%
-# The one query gets (0.50, 0.50) from “dog chases cat” and from “cat chases dog”: the
-# average does not tell who chases whom. With unequal weights it would, but the more it
-# reads of one token, the less it reads of the other. Two queries do not compete. Side
-# by side, their averages are (0.94, 0.06 | 0.06, 0.94) and, for the other sentence,
-# (0.06, 0.94 | 0.94, 0.06). Each such computation, with its own queries, keys and
-# values, is a **head**.
+# The single query gets (0.50, 0.50) from both “dog chases cat” and “cat chases dog”:
+# the average does not tell who chases whom. With unequal weights it would, but the more
+# weight one token gets, the less is left for the other. Two queries do not compete.
+# Side by side, their averages are (0.94, 0.06 | 0.06, 0.94) and, for the other
+# sentence, (0.06, 0.94 | 0.94, 0.06). Each such computation, with its own queries, keys
+# and values, is a **head**.
 #
 # Split, attend, concatenate
 # --------------------------
-# **Multi-head attention** splits the :math:`d` dimensions among :math:`H` heads of
-# width :math:`d_\text{head} = d / H`. The outputs are concatenated and multiplied by
+# **Multi-head attention** splits the :math:`d` hidden dimensions into :math:`H` heads
+# of width :math:`d_\text{head} = d / H`. The outputs are concatenated and multiplied by
 # one more learned matrix, :math:`W_O`:
 #
 # .. math::
@@ -56,9 +57,9 @@ for words, value in (("dog, cat", torch.eye(2)), ("cat, dog", swapped)):
 #    \mathrm{head}_{H-1})\, W_O .
 #    \end{split}
 #
-# We compute 4 heads of width 8 one by one. The :math:`W_Q^h` of all heads, 32 × 8 each,
-# are the columns of one large :math:`W_Q`, 32 × 32, so they have no more parameters
-# than a single head of the full width.
+# We compute 4 heads of width 8 one by one. The matrices :math:`W_Q^h` of the heads,
+# each 32 × 8, are blocks of columns of one large :math:`W_Q`, 32 × 32, so they have no
+# more parameters than a single head of full width.
 torch.manual_seed(0)
 x = torch.randn(6, 32)  # six tokens
 w_query, w_key, w_value, w_output = torch.randn(4, 32, 32) / 32**0.5
@@ -70,7 +71,7 @@ for columns in torch.arange(32).split(8):  # 0 to 7 for head 0, 8 to 15 for head
 one_by_one = torch.cat(outputs, dim=-1) @ w_output
 
 # %%
-# Libraries multiply by the large matrices, and split the products into heads.
+# Libraries multiply by the large matrices, and then split the products into heads.
 
 
 def split(x, n_heads):  # (T, H * d_head) -> (H, T, d_head)
@@ -90,42 +91,41 @@ print(f"largest absolute difference from the heads one by one: {difference:.1e}"
 assert difference < 1e-5
 
 # %%
-# In words: project, split into heads, attend in each head, concatenate, project.
-# PyTorch's ``nn.MultiheadAttention`` does the same; it stores each matrix transposed,
-# and its mask is true where a key is *hidden*.
+# In words: project, split into heads, attend in each head, concatenate, and project
+# again. PyTorch's ``nn.MultiheadAttention`` does the same; it stores each matrix
+# transposed, and its mask is true where a key is *hidden*.
 #
 # The heads of a layer are added
 # ------------------------------
-# A row vector times a matrix is a sum over the matrix's rows, and each head is
-# multiplied only by its own rows of :math:`W_O`. If these are :math:`W_O^h`,
+# A row vector times a matrix is a weighted sum of the matrix's rows, and each head is
+# multiplied only by its own rows of :math:`W_O`. If we call these :math:`W_O^h`, then
 #
 # .. math::
 #    \mathrm{Concat}(\mathrm{head}_0, \dots, \mathrm{head}_{H-1})\, W_O
 #    = \sum_{h=0}^{H-1} \mathrm{head}_h\, W_O^h .
 #
-# On paper: two heads of width 1 have the outputs 3 and 2, and :math:`W_O` has the rows
-# (1, 0) and (1, −1).
+# For example, let two heads of width 1 have the outputs 3 and 2, and let :math:`W_O`
+# have the rows (1, 0) and (1, −1).
 joined, w_o = torch.tensor([3, 2]), torch.tensor([[1, 0], [1, -1]])
-print("joined:", (joined @ w_o).tolist())
+print("concatenated:", (joined @ w_o).tolist())
 print("head by head:", *((joined[h] * w_o[h]).tolist() for h in range(2)))
 
 # %%
 # Both give (5, −2) = (3, 0) + (2, −2). Each head adds a vector, its *contribution*, to
 # the residual stream (:doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>`),
-# and does not see the output of another head of its layer.
+# and does not see the outputs of the other heads in its layer.
 #
 # One layer of SmolLM2
 # --------------------
-# GPT-2 small has 12 layers of 12 heads, SmolLM2 (:doc:`/book/model`) 30 layers of 9
-# heads, each of width 64. We rebuild layer 23, which contains a head that is decisive
-# for capitals (:doc:`lesson 4.11
+# GPT-2 small has 12 layers of 12 heads, and SmolLM2 (:doc:`/book/model`) 30 layers of 9
+# heads, each of width 64. We rebuild SmolLM2's layer 23, which contains a head that is
+# decisive for capitals (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`). Its 9 query heads share 3
 # heads of keys and values: heads 0, 1 and 2 use the first, and so on. This is
 # **grouped-query attention** (Ainslie et al., 2023). The norm (:doc:`5.1
 # </lessons/05_prediction/01_logits>`) and the rotation of queries and keys (:doc:`3.6
 # </lessons/03_positions/06_rotary>`) have lessons of their own. A *hook* is a function
-# that PyTorch calls after a module, with the module's inputs and outputs; ours records
-# the output of the layer.
+# that PyTorch calls when a module has run; ours records the layer's output.
 import lmviz
 from lmviz import attention, positions, transformer
 
@@ -155,14 +155,14 @@ print(f"largest absolute difference from the model's layer: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# The sum of nine contributions is the output of the layer.
+# The sum of the nine contributions is the output of the layer's attention.
 #
 # Different heads for different prompts
 # -------------------------------------
-# We measure the length of each head's contribution at the last token, for six questions
-# about capitals, six about opposites, and four other beginnings as a control. The table
-# shows heads 3 and 4, with the mean weights of the last token on the word that varies,
-# such as “France”, and on the first token.
+# We measure the length of each head's contribution at the last token, for six prompts
+# about capitals, six about opposites, and four other prompts as a control. The table
+# shows heads 3 and 4, with the mean weights that the last token gives to the word that
+# varies, such as “France”, and to the first token.
 prompts = {
     "capital": ["France", "Italy", "Japan", "Egypt", "Spain", "Germany"],
     "opposite": ["hot", "big", "up", "old", "light", "good"],
@@ -209,34 +209,35 @@ plots.heatmap(
     ax=ax,
 )
 plots.caption(
-    "Different prompts use different heads of the same layer. Mean length of what each "
-    f"head adds at the last token: head 4 adds most for capitals ({means[0, 4]:.0f}), "
-    f"head 3 for opposites ({means[1, 3]:.0f}). For other beginnings, no head adds so "
-    "much on average.",
+    "Different prompts use different heads of the same layer. Mean length of each "
+    "head's contribution at the last token: head 4 adds most for capitals "
+    f"({means[0, 4]:.0f}), head 3 for opposites ({means[1, 3]:.0f}). For other "
+    "prompts, no head adds as much on average.",
     alt="A table of nine heads and three kinds of prompts. Strongest cells: head 4 "
     f"with capitals, {means[0, 4]:.0f}, and head 3 with opposites, {means[1, 3]:.0f}.",
 )
 plt.show()
 
 # %%
-# For capitals, head 4 contributes a vector of length 86 on average (81 to 95), but for
-# other beginnings 12 (6 to 29). For opposites it is head 3, with 78 (45 to 111) against
-# 22 (13 to 33). Other heads, such as head 1, contribute to all kinds of prompts.
+# The vectors that head 4 contributes have a mean length of 86 for capitals (81 to 95),
+# but only 12 for other prompts (6 to 29). For opposites, head 3 contributes most: 78
+# (45 to 111) against 22 for other prompts (13 to 33). Some heads, such as head 1,
+# contribute to all kinds of prompts.
 #
-# The weights agree. Head 4 gives the country 0.93 of its weight, but only 0.02
-# to the word of an opposite: there, 0.96 is on the first token, an *attention sink*
-# (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head 3 gives this word
-# 0.53 and the country 0.24. So which head adds most depends on the prompt.
+# The attention weights agree. Head 4 gives 0.93 of its weight to the country, but only
+# 0.02 to the word whose opposite is sought: there, 0.96 is on the first token, an
+# *attention sink* (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head
+# 3 gives 0.53 to this word, and 0.24 to the country.
 #
-# A large contribution need not matter for the prediction, which :doc:`lesson 5.12
-# </lessons/05_prediction/12_direct_logit_attribution>` measures.
+# A large contribution need not matter for the prediction; :doc:`lesson 5.12
+# </lessons/05_prediction/12_direct_logit_attribution>` measures its effect.
 #
 # Sharing keys and values
 # -----------------------
 # Grouped-query attention is a compromise between *multi-head* attention, in which every
 # query head has its own keys and values, and **multi-query attention** (Shazeer, 2019),
-# in which all share one head of them. We count the parameters of a layer of SmolLM2's
-# size, and the numbers per token that all 30 layers store in generation.
+# in which all share a single head of them. We count the attention parameters of a layer
+# like SmolLM2's, and the numbers per token that all 30 layers store in generation.
 d, d_head, n_heads = 576, 64, 9
 print("key/value heads  parameters  numbers per token")
 for n_kv in (9, 3, 1):
@@ -245,34 +246,33 @@ for n_kv in (9, 3, 1):
 print(f"in the model: {sum(matrix.weight.numel() for matrix in projections):,}")
 
 # %%
-# SmolLM2's layer has 884,736 parameters in :math:`W_Q`, :math:`W_K`, :math:`W_V` and
-# :math:`W_O`: a third less than with nine key/value heads. More important is the last
-# column. 11,520 numbers per token instead of 34,560 make the cache of a long text three
-# times smaller (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Queries need
-# no cache: an old query is never used again, but each new query needs all old keys.
+# The attention matrices of SmolLM2's layer have 884,736 parameters, a third fewer than
+# with nine key/value heads. The last column is more important: with 11,520 numbers per
+# token instead of 34,560, the cache of a long text has a third of the size
+# (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Queries are not cached: an
+# old query is never used again, but each new query needs all old keys and values.
 #
-# With one key/value head it would be 3,840, but quality can suffer. Ainslie et al. find
-# grouped-query attention nearly as good as multi-head and nearly as fast as multi-query
-# attention; they convert trained models with a twentieth of the training compute.
+# With one key/value head, it would be 3,840, but quality can suffer. Ainslie et al.
+# convert trained models with a twentieth of the training compute: grouped-query
+# attention is nearly as good as multi-head and nearly as fast as multi-query.
 #
 # Summary
 # -------
-# - A head computes one average per query. Several heads attend to different tokens at
-#   once, for the parameters of one head of full width.
-# - Concatenating the heads and multiplying by :math:`W_O` adds one vector per head.
-# - In grouped-query attention several query heads share keys and values, which saves
+# - A head computes one average per query. Several heads can attend to different tokens
+#   at once, with no more parameters than one head of full width.
+# - Concatenating the heads and multiplying by :math:`W_O` adds up one vector per head.
+# - In grouped-query attention, several query heads share keys and values. This saves
 #   parameters and, above all, memory in generation.
 #
 # Exercises
 # ---------
-# What changes if you permute the heads of a layer: the blocks of :math:`W_Q`,
-# :math:`W_K` and :math:`W_V`, and the rows of :math:`W_O`?
+# What changes if you permute the heads of a multi-head layer: their columns of
+# :math:`W_Q`, :math:`W_K` and :math:`W_V` and their rows of :math:`W_O`?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Nothing: the sum has the same terms in another order, so a head's number has no
-#    meaning.
+#    Nothing: the sum has the same terms in another order. Head numbers have no meaning.
 #
 # Further reading
 # ---------------
