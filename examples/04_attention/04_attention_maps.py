@@ -13,15 +13,15 @@ misleading colour scale, and compute the map from a model's own matrices.
 # An **attention map** shows the attention weights of one :doc:`head
 # </lessons/04_attention/03_multi_head_attention>` as an image. Row :math:`i` belongs to
 # the query at position :math:`i`, and column :math:`j` to the key at position
-# :math:`j`. The cell shows the weight
+# :math:`j`. Their cell shows the weight
 #
 # .. math::
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{j' \le i} \exp(s_{ij'})}
 #    \quad (j \le i), \qquad s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_\text{head}}} ,
 #
 # and :math:`\alpha_{ij} = 0` for :math:`j > i`, because of the :doc:`causal mask
-# </lessons/04_attention/02_causal_mask>`. We print the map of “dog chases cat”, whose
-# queries and keys are in that lesson, and the sums of its rows and columns.
+# </lessons/04_attention/02_causal_mask>`. We print the map of “dog chases cat”, the
+# example of that lesson, and the sums of its rows and columns.
 import torch
 
 words = ["dog", "chases", "cat"]
@@ -37,24 +37,24 @@ for name, row in {**dict(zip(words, weights, strict=True)), **sums}.items():
     print(f"{name:10}  {row[0]:.3f}  {row[1]:.3f}   {row[2]:.3f}  {total}")
 
 # %%
-# The row of “cat” reads: the query “cat” attends to “dog” with weight 0.284, to
-# “chases” with 0.140, and to itself with 0.576.
+# The row of “cat” says that this query attends to “dog” with weight 0.284, to “chases”
+# with 0.140, and to itself with 0.576.
 #
-# Rows sum to one, columns do not. The sum of a column tells how much attention a key
+# Rows sum to one; columns do not. The sum of a column is the total weight that a key
 # receives from all queries: “dog” receives 1.614 and “cat” 0.576. That alone does not
-# make “dog” important. If every query attended evenly to all keys that are visible to
-# it, the columns would still sum to 1.833, 0.833 and 0.333 (1 + 1/2 + 1/3, 1/2 + 1/3,
-# and 1/3), since the first key is visible to more queries than the last. Compare column
-# sums with this baseline: relative to it, “dog” gets less than its share.
+# make “dog” important. If every query attended evenly to all visible keys, the columns
+# would sum to 1.833 (1 + 1/2 + 1/3), 0.833 (1/2 + 1/3) and 0.333 (1/3), since earlier
+# keys are visible to more queries. Column sums should be compared with this baseline,
+# which shows that “dog” gets less than its share.
 #
 # One head of SmolLM2
 # -------------------
-# We run a sentence through SmolLM2 (:doc:`/book/model`), without a BOS token at the
-# beginning, and take the weights of one head in the last layer. To summarise its map,
-# we divide the weight of each query among four kinds of keys: the first token, the
-# query's own position, the previous token, and all others. The first two rows are left
-# out, because there the kinds coincide: in row 1, the previous token is the first one.
-# Two other sentences are the control.
+# We run a sentence through SmolLM2 (:doc:`/book/model`), without a BOS (beginning of
+# sequence) token, and take the weights of one head in the last layer. To summarise its
+# map, we divide the weight of each query among four kinds of keys: the first token, the
+# query's own position, the previous token, and all others. We leave out the first two
+# rows, where these kinds coincide: in row 1, the previous token is the first one. Two
+# other sentences are the control.
 import lmviz
 
 lm = lmviz.load()
@@ -106,23 +106,24 @@ plt.show()
 # %%
 # - *The blank triangle* is the causal mask: later keys have weight 0.0. It says nothing
 #   about language.
-# - *The first row* has a single cell, which is 1 in every head.
-# - *The first column* is strongest: it has 49% of the weight in this sentence, and 43%
-#   and 44% in two others, although their first words differ. Such a column is an
-#   *attention sink* (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). It
-#   does not mean that the first word is important.
-# - *The diagonal* is second: a query gives 36% of its weight to its own position. Many
-#   heads have such a diagonal, but seldom one as strong.
-# - *The rest* is small: 6% for the previous token, 10% for all others together.
+# - *The first row* has a single visible cell, whose weight is 1 in every head.
+# - *The first column* is the strongest: it has 49% of the weight in this sentence, and
+#   43% and 44% in the two others, although their first words differ. Such a column is
+#   an *attention sink* (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`).
+#   It does not mean that the first word is important.
+# - *The diagonal* comes second: on average, a query gives 36% of its weight to its own
+#   position. Many heads have a diagonal, but it is seldom as strong.
+# - *The rest* is small: 6% for the previous token, and 10% for all others together.
 #
 # Colour scales
 # -------------
-# A few large weights dominate a linear scale, on which cells of a few hundredths look
-# empty. Figures therefore often use other scales. We draw the same map on four:
-# ``linear``; ``log1p``, the function :math:`\log(1 + w)` of the weight :math:`w`;
-# ``log``, a true logarithm that begins at 0.0001; and ``clipped``, a ``log1p`` scale
-# that ends at 0.15 (Matplotlib's option ``vmax``), so that all larger values have the
-# darkest colour. First we compute how much they change.
+# A few large weights dominate a linear scale, on which weights of a few hundredths look
+# like zero. Figures therefore often use other scales. We draw the same map on four:
+# ``linear``; ``log1p``, which shows :math:`\log(1 + w)` for a weight :math:`w`;
+# ``log``, a true logarithm that starts at a weight of 0.0001; and ``clipped``, a
+# ``log1p`` scale that ends at 0.15 (Matplotlib's option ``vmax``), so that all larger
+# values have the darkest colour. First we compute how much these scales change the
+# colours.
 grid = torch.linspace(0, 1, 1001)
 change = grid.log1p() / torch.tensor(2.0).log() - grid  # both scales from 0 to 1
 print(f"log1p and linear differ by up to {change.abs().max():.3f} of the full colour")
@@ -147,22 +148,22 @@ for ax, (name, limits) in zip(axes.flat, panels.items(), strict=True):
     )
     ax.set(xlabel="", ylabel="")
 plots.caption(
-    "A clipped colour scale makes different weights look the same. The linear and the "
-    "log1p panel are almost equal. The logarithmic scale shows small weights and keeps "
-    f"large ones apart; the clipped one has {len(clipped)} cells in full colour.",
+    "A clipped colour scale makes different weights look the same. The linear and "
+    "log1p panels are almost the same. The logarithmic scale shows small weights and "
+    f"keeps large ones apart; the clipped one has {len(clipped)} cells in full colour.",
     alt="Four lower triangles of the same attention weights. The first two look almost "
-    "equal; on the logarithmic one all cells have some colour; on the clipped one many "
-    "cells of the first column and the diagonal have the same full colour.",
+    "the same; on the logarithmic one, all cells have some colour; on the clipped one, "
+    "many cells of the first column and the diagonal have the same full colour.",
 )
 plt.show()
 
 # %%
 # ``log1p`` has almost no effect: no colour differs from the linear one by more than
 # 0.086 of the scale, since :math:`\log(1 + w)` is nearly linear between 0 and 1. On the
-# logarithmic scale a weight of 0.01 has half of the full colour, and each factor of ten
-# adds a quarter. It shows small weights, but makes them look larger than they are.
-# Clipping misleads most: it draws 17 of 55 cells, whose weights range from 0.17 to
-# 1.00, in one colour. A figure should state its scale.
+# logarithmic scale, a weight of 0.01 has half of the full colour, and each factor of
+# ten adds a quarter. This makes small weights visible, but they look larger than they
+# are. Clipping is the most misleading: 17 of 55 cells have the same colour, although
+# their weights range from 0.17 to 1.00. A figure should state its scale.
 #
 # A column is a position, not a word
 # ----------------------------------
@@ -170,11 +171,11 @@ plt.show()
 # value are computed from this token alone. In later layers, they are computed from the
 # residual stream, to which earlier layers have added information about *other* tokens.
 #
-# We test this with texts that all end in *because*: four sentences with eight animals
-# each. Are the vectors of *because* similar if the animal is the same? From each vector
-# we subtract the mean of its sentence over the animals. Then, for each pair of
-# sentences, we search in the second one for the vector that is most similar (by cosine)
-# to one of the first, and count how often it belongs to the same animal.
+# We test this with texts that all end in *because*: four sentence frames with eight
+# animals each. Are the vectors of *because* similar if the animal is the same? From
+# each vector we subtract the mean over the animals in its frame. Then we take a vector
+# from one frame, find the most similar vector (by cosine) in another, and count how
+# often it belongs to the same animal.
 import itertools
 
 animals = ["dog", "cat", "horse", "bird", "wolf", "lion", "bear", "cow"]
@@ -200,13 +201,13 @@ for i in sorted({0, 1, lm.card.n_layers // 2, layer}):
 
 # %%
 # In state 0, the input of the first layer, the vectors of *because* are all equal, and
-# the same animal is found in 12.5% of the cases, as by guessing among eight. One layer
-# later it is found in 100.0%, in state 15 in 88.5%, and in state 29, the input of the
-# last layer, in 100.0%. A head in a later layer that attends to the column *because*
-# can therefore read which animal the text is about. So a weight in a deep layer tells
-# which position a head reads, and not which word it uses. :doc:`Lesson 4.14
-# </lessons/04_attention/14_activation_patching>` moves such information from one text
-# to another.
+# the same animal is found in 12.5% of the cases, the rate of guessing among eight. One
+# layer later it is found in 100.0%, in state 15 in 88.5%, and in state 29, the input of
+# the last layer, in 100.0%. A head in a later layer that attends to *because* can
+# therefore read which animal the text is about. So in a deep layer, a weight tells
+# which position a head reads from, and not which word the information comes from.
+# :doc:`Lesson 4.14 </lessons/04_attention/14_activation_patching>` moves such
+# information from one text to another.
 #
 # The map from the model's matrices
 # ---------------------------------
@@ -222,12 +223,13 @@ for i in sorted({0, 1, lm.card.n_layers // 2, layer}):
 #
 # The option ``"eager"`` selects the plain implementation. Fast kernels, such as
 # FlashAttention (Dao et al., 2022), compute the output in small blocks and never store
-# the whole matrix, so they have no weights to return.
+# the whole matrix of weights, so they cannot return it.
 #
 # We compute the maps of SmolLM2's layer 29 as in :doc:`lesson 4.3
 # </lessons/04_attention/03_multi_head_attention>`: normalise the residual stream,
-# project it to queries and keys, split them into heads, rotate them by their positions
-# (:doc:`lesson 3.6 </lessons/03_positions/06_rotary>`), and apply the equation above.
+# project it to queries and keys, split them into heads, rotate them according to their
+# positions (:doc:`lesson 3.6 </lessons/03_positions/06_rotary>`), and apply the
+# equation above.
 from lmviz import positions
 
 lm = lmviz.load("smollm2")
@@ -249,7 +251,7 @@ assert difference < 1e-4
 
 # %%
 # The maps of all nine heads agree with the model's up to rounding. In the interactive
-# version of head 0 you can step from the scores of all pairs to the masked scores and
+# version of head 0, you can step from the scores of all pairs to the masked scores and
 # the weights. Point at a cell to see how its number is computed.
 from lmviz import views
 
@@ -265,22 +267,24 @@ views.attention(
 # -------
 # - Rows are queries and sum to one; columns are keys, and their sums need a baseline.
 #   The blank triangle is the causal mask.
-# - The first column is often an attention sink, and the diagonal is the attention of a
-#   token to its own position.
-# - ``log1p`` hardly differs from a linear scale, a logarithm magnifies small weights,
-#   and a clipped scale hides differences between large ones.
-# - After layer 0, the vector at a column's position contains more than its word.
+# - The first column is often an attention sink; the diagonal is the attention of tokens
+#   to their own positions.
+# - A ``log1p`` scale hardly differs from a linear one, a logarithmic scale magnifies
+#   small weights, and a clipped scale hides differences between large ones.
+# - After layer 0, the vector at a position contains information about more than its own
+#   word.
 #
 # Exercises
 # ---------
 # 1. Put another word at the beginning of the sentence. Which column will be strong?
-# 2. A map of :math:`T` tokens is even in every row. What is the sum of its first column
-#    for large :math:`T`?
+# 2. In a map of :math:`T` tokens, every query attends evenly to all visible keys. What
+#    is the sum of the first column for large :math:`T`?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    1. The column of the new first word, as the sink is a position, not a word.
+#    1. The column of the new first word, as the sink belongs to the position, not to
+#       the word.
 #    2. The harmonic number :math:`1 + 1/2 + \dots + 1/T \approx \ln T + 0.577`.
 #
 # Further reading
