@@ -2,27 +2,27 @@
 All layers and heads: 270 patterns
 ==================================
 
-A model has heads in every layer, each with its own queries and keys. Which patterns do
-they show, and how often? After this lesson you can display all heads at once, measure
-a pattern against a baseline, and explain why an average over heads misleads.
+A model has heads in every layer, each with its own attention map. Which patterns do
+they show, and how often? After this lesson you can display all heads at once, measure a
+pattern against a baseline, and explain why averaging over heads misleads.
 """
 
 # %%
 # Two heads and their mean
 # ------------------------
 # Take two extreme heads and a text of four tokens. The first head always attends to the
-# previous token, the second always to the first token of the text. How much weight
-# :math:`\alpha_{ij}` does a head give, on average over the queries :math:`i`, to the
-# query's own position, to the previous one, and to the first one?
+# previous token, the second always to the first token of the text. Three scores measure
+# how much weight :math:`\alpha_{ij}` a head gives, on average over the queries
+# :math:`i`, to the query's own position, to the previous one, and to the first one:
 #
 # .. math::
 #    s_\text{itself} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{ii}, \qquad
 #    s_\text{previous} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{i,i-1}, \qquad
 #    s_\text{first} = \frac{1}{T - 2} \sum_{i=2}^{T-1} \alpha_{i0} .
 #
-# The sums start at position 2, the first one at which the three keys are different. The
-# baseline is a head that attends evenly to all visible keys: :math:`\alpha_{ij} = 1 /
-# (i + 1)`. All three of its scores are the mean of these numbers.
+# The sums start at position 2, the first one at which these three keys differ. The
+# baseline is a head that attends evenly to all visible keys:
+# :math:`\alpha_{ij} = 1 / (i + 1)`. Each of its scores is the mean of these weights.
 import torch
 
 PATTERNS = "itself", "previous", "first"
@@ -47,14 +47,14 @@ for name, weights in (heads | {"even": even}).items():
     print(f"{name:12}  {row}     {scores}")
 
 # %%
-# The mean of the two heads gives 0.50 to the previous token and 0.50 to the first.
-# Neither head does that. In so short a text, the scores of the even head are 0.29, so a
-# score of 0.29 would be no evidence of a pattern.
+# The mean of the two heads gives 0.50 to the previous token and 0.50 to the first,
+# which neither head does. In so short a text, the even head scores 0.29, so a score of
+# 0.29 would be no evidence of a pattern.
 #
 # The shapes
 # ----------
 # ``transformers`` returns the weights of all heads as a tuple with one tensor for each
-# layer. The code compares them with the hidden states, which have a different shape.
+# layer. We compare its shapes with those of the hidden states.
 import lmviz
 
 lm = lmviz.load()
@@ -79,11 +79,10 @@ for j in (3, 4):
     print(f"weight on {trace.tokens[j]} in layers 3 to 8: {share:.0%}")
 
 # %%
-# Each of the 30 tensors of ``attentions`` has the shape ``[batch, heads, seq, seq]``: a
-# number for each pair of tokens. The states and ``last_hidden_state`` have the shape
-# ``[batch, seq, hidden]``: a vector for each token, and no weights. With a single text
-# the batch axis can be dropped; the book stacks the layers instead. So SmolLM2 has 270
-# maps for each text.
+# Each of the 30 tensors of ``attentions`` has the shape ``[batch, heads, seq, seq]``:
+# for each head, a number for each pair of tokens. The hidden states have the shape
+# ``[batch, seq, hidden]``: a vector for each token, and no weights. With a single text,
+# the book drops the batch axis and stacks the layers: 270 maps in SmolLM2.
 #
 # Every head at once
 # ------------------
@@ -92,7 +91,7 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 plots.head_mosaic(
-    attentions, across=True, title=f"Every head of {lm.card.name}, linear colour"
+    attentions, across=True, title=f"Every head of {lm.card.name}, linear colours"
 )
 plots.caption(
     "Most heads attend to the first token. Each tile is the attention map of one head; "
@@ -105,10 +104,11 @@ plots.caption(
 plt.show()
 
 # %%
-# Most tiles have nothing but a strong left edge. The tiles of layers 10 and 11 differ:
-# they have diagonals instead. In layers 3 to 8 many tiles have a second column, that of
-# “␣the”: it gets 30% of the weight of later queries, and “␣ball” after it 1%. Choose a
-# tile of the interactive version to enlarge it, and point at a token to see its row.
+# Most tiles show nothing but a strong left edge. The tiles of layers 10 and 11 show
+# diagonals instead. In layers 3 to 8, many tiles have a second strong column, that of
+# “␣the”: it gets 30% of the weight of later queries, whereas “␣ball” after it gets 1%.
+# Choose a tile of the interactive version to enlarge it; point at a token to see its
+# row.
 from lmviz import attention, views
 
 views.attention(attentions, trace.tokens, title="Every layer and head")
@@ -117,11 +117,11 @@ views.attention(attentions, trace.tokens, title="Every layer and head")
 # Four kinds of heads
 # -------------------
 # One sentence of 10 tokens is little evidence. We compute the scores on six passages of
-# 64 tokens from the middle of Python's manual. A fourth kind of head has no favourite
-# key. We recognise it by the entropy of its weights, :math:`-\sum_j \alpha_{ij} \ln
-# \alpha_{ij}`, divided by that of even weights, :math:`\ln(i + 1)`. In the name of a
-# head, such as ``5.3``, the number before the point is the layer, and the number after
-# it the head.
+# 64 tokens from Python's manual. A fourth kind of head has no favourite key. We
+# recognise it by the *entropy* of its weights,
+# :math:`-\sum_j \alpha_{ij} \ln \alpha_{ij}`, divided by that of even weights,
+# :math:`\ln(i + 1)`. In the name of a head, such as ``5.3``, the number before the
+# point is the layer, and the one after it is the head.
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
@@ -151,37 +151,39 @@ for name, score in kinds.items():
 spread = weights[:, *best["even"]]  # (texts, T_q, T_k)
 even = torch.ones(64, 64).tril() / torch.arange(1, 65)[:, None]
 moved = (spread - even).abs()[:, 2:].sum(-1).mean() / 2
-print(f"share of the weight to be moved to make the last one even: {moved:.2f}")
+print(f"share of its weight to be moved to make the last head even: {moved:.2f}")
 
 # %%
-# - *First token.* On average over all heads the first token gets 0.49 of the weight,
-#   against 0.052 for a head that attends evenly. In 145 of 270 heads it gets more than
-#   one half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` explains why.
-# - *Previous token.* The strongest such head is 16.0, the first one of its layer, with
-#   0.79. Its score lies between 0.76 and 0.83 in all six passages, so it depends on the
-#   position and hardly on the words. Only 5 heads exceed one half.
-# - *Itself.* Head 11.6 gives its own position 0.74. Only 3 heads exceed one half.
-# - *Even.* Head 0.0 has 0.92 of the largest possible entropy. Still, about a quarter of
-#   its weight (0.26) would have to be moved to make it even, so its output is only
-#   roughly the mean of all values, a summary of the text so far.
+# - *First token.* On average over all heads, the first token gets 0.49 of the weight,
+#   against 0.052 from a head that attends evenly. In 145 of 270 heads, it gets more
+#   than half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` explains it.
+# - *Previous token.* The strongest previous-token head is 16.0, with a score of 0.79.
+#   In all six passages, the score is between 0.76 and 0.83, so it hardly depends on the
+#   words. Only 5 heads give the previous token more than half of their weight.
+# - *Itself.* Head 11.6 gives 0.74 of its weight to the query's own position. Only 3
+#   heads give it more than half.
+# - *Even.* Head 0.0 reaches 0.92 of the largest possible entropy. Even so, about a
+#   quarter of its weight (0.26) would have to be moved to make it even, so its output
+#   is only roughly the mean of all visible values.
 #
-# Clark et al. (2019) found broad and previous-token heads in BERT, too, and heads for
-# the next token. There the favourite key is the special token [SEP], and the token
-# itself gets hardly any attention. Most heads mix patterns, and :doc:`lesson 4.8
-# </lessons/04_attention/08_induction_heads>` finds heads whose key depends on words.
+# Clark et al. (2019) found broad heads and previous-token heads in BERT, too, and heads
+# that attend to the next token. In BERT, the favourite key is the special token [SEP],
+# and most heads give little weight to the query's own position. Most of SmolLM2's heads
+# mix patterns, and :doc:`lesson 4.8 </lessons/04_attention/08_induction_heads>` finds
+# heads whose key depends on the words.
 #
-# What would a head with *itself* = *previous* = *first* = 0.052 do?
+# All three scores of a head are 0.052. Does it attend evenly?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It may attend evenly, but need not: all of its weight could be on other keys, such
-#    as the one two positions back. A score says nothing about patterns that it does not
-#    measure. The entropy can tell the two cases apart.
+#    Not necessarily: all of its remaining weight could be on the key two positions
+#    back. A score says nothing about patterns that it does not measure. The entropy can
+#    tell the two cases apart.
 #
 # Patterns by layer
 # -----------------
-# Heads of a kind often share a depth. We average the scores over the heads of a layer.
+# Heads of one kind are often in the same layers. We average the scores by layer.
 by_layer = scores.mean((1, 3))  # (3, L)
 print("layer  ", *(f"{name:8}" for name in PATTERNS))
 for layer in (layer for layer in (0, 1, 3, 9, 10, 11, 12) if layer < n_layers):
@@ -196,23 +198,23 @@ for ax, title, score in zip(axes, titles, scores.mean(1), strict=True):
 axes[-1].set_xlabel("layer")
 plots.shared_colorbar(axes, "mean weight")
 plots.caption(
-    "Layers 10 and 11 attend to the own position and the previous token, most others "
-    "to the first token. Mean weight in six passages, for each layer and head.",
-    alt="Three heatmaps, layers across and heads down. The one of the first token is "
+    "Layers 10 and 11 attend to the query's own position and the previous token, most "
+    "others to the first token. Mean weight in six passages, for each layer and head.",
+    alt="Three heatmaps, layers across and heads down. The one for the first token is "
     "mostly strong from layer 3 to the end, and empty in layers 0, 1 and 11, where the "
     "other two have their strongest cells.",
 )
 plt.show()
 
 # %%
-# In layers 0 and 1 the first token gets 4%, about the even share. In layer 3 it gets
-# 61%, and its share falls from 51% in layer 9 to 17% and 1% in layers 10 and 11. There
-# the previous token (18% and 26%) and the own position (16% and 24%) get as much or
-# more. In layer 12 the first token is back at 40%. The massive activations of
-# :doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>` match these layers:
-# MLP 2 makes the first token's vector long, MLP 9 shortens it again, and MLP 11 makes
-# it long once more. Agreement in depth is no proof, but lesson 2.7 also moves the large
-# number to another dimension, and then the first token gets hardly any attention.
+# In layers 0 and 1, the first token gets 4%, about the even share. In layer 3 it gets
+# 61%, but its share falls from 51% in layer 9 to 17% and 1% in layers 10 and 11. In
+# these two, the previous token gets 18% and 26%, and the query's own position 16% and
+# 24%. In layer 12, the first token is back at 40%. The *massive activations* of
+# :doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>` match these layers: MLP
+# 2 makes the first token's vector long, MLP 9 shortens it again, and MLP 11 makes it
+# long once more. A match is no proof, but if the large number is moved to another
+# dimension, as in lesson 2.7, the first token gets hardly any attention.
 #
 # Averages over heads
 # -------------------
@@ -232,7 +234,7 @@ close = ((mean_scores - mean_scores.mean((1, 2), keepdim=True)).abs() < 0.1).all
 print(f"distance of a head from the mean map: {to_mean.mean():.2f} on average")
 print(f"  smallest: {to_mean.min():.2f} (head {nearest[0]}.{nearest[1]}),", end=" ")
 print(f"largest: {to_mean.max():.2f} (head {farthest[0]}.{farthest[1]})")
-print(f"distance of two heads: {pairs.sum() / (n * (n - 1)):.2f} on average")
+print(f"distance between two heads: {pairs.sum() / (n * (n - 1)):.2f} on average")
 print(f"heads within 0.1 of the mean in all three scores: {int(close.sum())} of {n}")
 for name, score in zip(PATTERNS, mean_scores[:, *farthest[:2]], strict=True):
     print(f"head {farthest[0]}.{farthest[1]}, {name}: {score:.2f}")
@@ -252,8 +254,8 @@ for ax, (title, matrix) in zip(axes.flat, shown.items(), strict=True):
     ax.set(xticks=[], yticks=[])
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "The mean map hides what single heads do. The strongest head of each kind on the "
-    "sentence of the mosaic, the mean over all heads, and the head least like it.",
+    "The mean map hides what single heads do. Maps for the sentence of the mosaic: the "
+    "strongest head of each kind, the mean over all heads, and the head least like it.",
     alt="Six lower triangles: a strong diagonal; a diagonal one step lower; a strong "
     "first column; a triangle with spread weights; the mean, a strong first column "
     "and a weak diagonal; and again a diagonal one step below the main one.",
@@ -263,11 +265,10 @@ plt.show()
 # %%
 # A head differs from the mean map by 0.41 on average: two fifths of its weight would
 # have to be moved. Even the nearest head, 19.2, differs by 0.20. Two heads differ by
-# 0.53, but this does not make the mean typical: on average, a mean is never farther
-# from its members than they are from each other. Only 67 of 270 heads are within 0.1 of
-# the mean in all three scores: heads that mix a sink with other keys, as the mean does.
-# Head 11.1, the farthest, gives 0.72 to the previous token. In the mean, where it is
-# one of 270, this pattern has become 0.09.
+# 0.53 on average, but this does not make the mean typical: a mean is never farther from
+# its members, on average, than they are from each other. Only 67 of 270 heads are
+# within 0.1 of the mean in all three scores: they mix a sink with other keys, as it
+# does. The farthest head, 11.1, gives the previous token 0.72; the mean gives it 0.09.
 #
 # Summary
 # -------
@@ -275,22 +276,21 @@ plt.show()
 #   ``last_hidden_state`` has the shape ``[batch, seq, hidden]`` and holds no weights.
 # - In SmolLM2, 145 of 270 heads give the first token more than half of their weight.
 #   Few heads attend mainly to the previous token or to their own position.
-# - A score needs the baseline of an even head, and several texts.
-# - The mean over heads is a pattern of its own.
+# - A score should be compared with that of an even head, and measured on several texts.
+# - The mean over heads is a pattern of its own, and hides those of single heads.
 #
 # Exercises
 # ---------
-# 1. Which heads attend mainly to the key *two* positions back? Extend
-#    ``pattern_scores``.
-# 2. Average the heads of layer 11 only. Is this mean closer to its heads?
+# 1. Add a score for the key *two* positions back to ``pattern_scores``.
+# 2. Are the heads of layer 11 closer to their own mean than to that of all heads?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    1. Start the sums at position 3 and use the diagonal of offset :math:`-2`. The even
 #       baseline changes, too.
-#    2. Layer 11 contains previous-token heads and heads that attend to themselves. Its
-#       mean has two diagonals, and each of these heads has one.
+#    2. Yes, but it is not typical either: some heads attend to the previous token,
+#       others to the query's own position. Their mean has two diagonals.
 #
 # Further reading
 # ---------------
