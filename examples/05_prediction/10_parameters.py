@@ -2,18 +2,18 @@ r"""
 Where the parameters are
 ========================
 
-How many of a model's learned numbers belong to attention, and how many to the MLPs?
-This lesson counts them by hand, finds the published number exactly, and then removes
-each kind of component, and each block, to measure what the predictions lose.
+How many of a model's parameters are in attention, and how many in the MLPs? This lesson
+counts them by hand and arrives at exactly the published number. Then it removes each
+kind of component, and each block, and measures how much worse the predictions become.
 """
 
 # %%
 # Counting by hand
 # ----------------
-# The matrices of a block have shapes that follow from a few sizes: the width :math:`d`,
-# the joint width :math:`d_\text{kv}` of the key/value heads, and the inner width
-# :math:`d_\text{ff}` of the MLP. With the embedding table of :math:`V` rows, which also
-# serves as output matrix, a model of the Llama family has
+# The shapes of a block's matrices follow from three sizes: the width :math:`d` of the
+# residual stream, the total width :math:`d_\text{kv}` of the key/value heads, and the
+# inner width :math:`d_\text{ff}` of the MLP. A Llama model with :math:`L` blocks, whose
+# embedding table of :math:`V` rows also serves as the output matrix, has
 #
 # .. math::
 #    N = \underbrace{V d}_{\text{table}} + L \bigl(
@@ -22,10 +22,10 @@ each kind of component, and each block, to measure what the predictions lose.
 #    + \underbrace{d}_{\text{final norm}}
 #
 # parameters: :math:`W_Q` and :math:`W_O` are square, :math:`W_K` and :math:`W_V` are
-# :math:`d \times d_\text{kv}`, and a gated MLP has three matrices. Take one layer with
-# :math:`d = 4`, :math:`d_\text{kv} = 2`, :math:`d_\text{ff} = 8` and ten tokens. On
-# paper, attention has :math:`32 + 16 = 48` parameters, the MLP 96, the norms 8, the
-# table 40 and the final norm 4.
+# :math:`d \times d_\text{kv}`, and a gated MLP has three matrices. On paper, take one
+# block with :math:`d = 4`, :math:`d_\text{kv} = 2` and :math:`d_\text{ff} = 8`, and a
+# vocabulary of ten tokens. Attention has :math:`32 + 16 = 48` parameters, the MLP 96,
+# the norms 8, the table 40 and the final norm 4.
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
@@ -43,7 +43,7 @@ def by_hand(n_layers, d, d_kv, d_ff, vocabulary):
 sizes = {"hidden_size": 4, "intermediate_size": 8, "vocab_size": 10}
 heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1}
 ids = {"bos_token_id": None, "eos_token_id": None, "tie_word_embeddings": True}
-with torch.device("meta"):  # shapes without numbers
+with torch.device("meta"):  # shapes only, no values
     small = LlamaForCausalLM(LlamaConfig(**sizes, **heads, **ids))
     gpt2 = GPT2LMHeadModel(GPT2Config())
 print(counts := by_hand(1, 4, 2, 8, 10), "sum", sum(counts.values()))
@@ -57,13 +57,13 @@ print(f"in transformers: {gpt2.num_parameters():,}")
 
 # %%
 # All 196 parameters are accounted for. The same formula gives 134,515,008 for SmolLM2.
-# GPT-2 small has a position table of 1,024 rows, no gate, four square matrices in
-# attention, and biases throughout. The count by hand is 124,439,808, the library's.
+# GPT-2 small also has biases and a position table of 1,024 rows, but no gate in its
+# MLPs. Its count by hand is 124,439,808, the same as the library's.
 #
 # Counting the loaded model
 # -------------------------
 # The components of the loaded model must add up to the number on its card. A table that
-# serves as embedding and unembedding is in memory once, and is counted once.
+# serves for both embedding and unembedding is stored once, and so counted once.
 from dataclasses import fields, is_dataclass, replace
 
 import lmviz
@@ -105,13 +105,13 @@ import matplotlib.pyplot as plt
 _, ax = plt.subplots(figsize=(3.4, 2.1), layout="constrained")
 bars = ax.barh(list(counts), [number / 1e6 for number in counts.values()])
 ax.bar_label(bars, [f"{number / total:.1%}" for number in counts.values()], padding=3)
-ax.set(title=f"{total / 1e6:.0f} million parameters", xlabel="millions")
+ax.set(title=f"{total / 1e6:.0f} million parameters", xlabel="number (millions)")
 ax.margins(x=0.2)
 ax.invert_yaxis()
 largest = max(counts, key=counts.get)
 plots.caption(
-    f"Most parameters are in the {largest}. Parameters of each kind of component, "
-    f"with their share of all {total / 1e6:.0f} million.",
+    f"Most parameters are in the {largest}. Number of parameters in each kind of "
+    f"component, with its share of all {total / 1e6:.0f} million.",
     alt="Four bars: "
     + ", ".join(f"{name} {number / total:.1%}" for name, number in counts.items())
     + ".",
@@ -119,51 +119,52 @@ plots.caption(
 plt.show()
 
 # %%
-# The MLPs have 59.2% of the parameters, three times as many as attention with 19.7%.
-# (Each kind includes the norm that it reads.) The embedding table has 21.0%; in larger
-# models its share falls, since the blocks grow with :math:`d^2` and the table with
-# :math:`d`.
+# The MLPs have 59.2% of the parameters, three times as many as attention with 19.7%;
+# both include the norm in front. The embedding table has 21.0%. In larger models its
+# share is smaller, since the blocks grow with :math:`d^2` and the table with :math:`d`.
 #
-# The count also gives the cost. For each token, each entry of a matrix takes part in a
-# multiplication and an addition, about :math:`2N` operations (FLOPs), plus the scores
-# and averages of attention, which grow with the length (Kaplan et al., 2020; they leave
-# the table out of :math:`N`, but ours is also the output matrix). A comparison:
+# The number of parameters :math:`N` also determines the cost. For each token, each
+# entry of a matrix takes part in one multiplication and one addition: about :math:`2N`
+# floating-point operations (FLOPs). Attention's scores and averages are extra, and grow
+# with the length of the text. Our :math:`N` includes the table, with which the logits
+# are computed; that of Kaplan et al. (2020) excludes it. PyTorch counts the operations:
 from torch.utils.flop_counter import FlopCounterMode
 
 n_tokens = 64
 with torch.no_grad(), FlopCounterMode(display=False) as counter:
     lm.module(input_ids=torch.arange(n_tokens)[None])
 flops = counter.get_total_flops() / n_tokens
-print(
-    f"2 N = {2 * total / 1e6:.1f} million; counted {flops / 1e6:.1f} million per token"
-)
+print(f"counted: {flops / 1e6:.1f} million operations per token")
+for name, number in {"with": total, "without": total - counts["tables"]}.items():
+    print(f"2 N {name} the table: {2 * number / 1e6:.1f} million")
 
 # %%
-# SmolLM2 needs 273.4 million operations per token in a text of 64 tokens, close to
-# :math:`2N`, 269.0 million. Training takes about :math:`6N` per token, as the gradients
-# need twice as many operations as the prediction.
+# SmolLM2 needs 273.4 million operations per token in a text of 64 tokens. With the
+# table, :math:`2N` is close, at 269.0 million. Without it, 212.4 million leaves out the
+# cost of the logits, which matters in a model this small. Training takes about
+# :math:`6N` operations per token, as the gradients need twice as many as the
+# prediction.
 #
 # Removing one kind of component
 # ------------------------------
-# Now we zero-ablate all attention layers, or all MLPs, or the positions (the rotation,
-# which has no parameters, or the position table), and measure the mean surprisal of
-# three passages and the most likely token after each of three prompts. An MLP has three
-# times the parameters of an attention layer, so we need a control of equal size: we
-# remove as many random units of each MLP as have the parameters of one attention layer.
+# Now we remove all attention layers or all MLPs by **zero ablation**: their outputs are
+# replaced by zeros. We measure the mean surprisal of three passages. As an MLP has
+# three times the parameters of an attention layer, we need a control of equal size:
+# from each MLP, we remove as many random inner units as together have the parameters of
+# one attention layer.
 passages = [
     "Water boils at a lower temperature on a mountain, because there is less air.",
     "To sort a list, the program swaps two neighbours if they are in the wrong order.",
     "The museum is open every day except Monday, and children can visit it for free.",
 ]
 texts = [lm.encode(passage) for passage in passages]
-prompts = ["The capital of France is", "Two plus two is", "Once upon a"]
 share = count(model.blocks[0].attention) / count(model.blocks[0].mlp)
 inner = len(model.blocks[0].mlp.down.weight)
 print(f"units removed: {int(inner * share)} of {inner:,}")
 
 
 def without(what, block):
-    """Return the block with zeros in the matrix that reads what is removed."""
+    """Return the block with zeros in the matrix that writes the output."""
     attention, mlp = block.attention, block.mlp
     output, down = attention.output.weight.clone(), mlp.down.weight.clone()
     if what == "attention":
@@ -172,8 +173,6 @@ def without(what, block):
         down[:] = 0.0
     elif what == "MLP units":
         down[torch.randperm(inner)[: int(inner * share)]] = 0.0
-    elif what == "positions":
-        attention = replace(attention, rotary=None, slopes=None)
     attention = replace(attention, output=replace(attention.output, weight=output))
     mlp = replace(mlp, down=replace(mlp.down, weight=down))
     return replace(block, attention=attention, mlp=mlp)
@@ -184,41 +183,40 @@ def surprisal(logits, ids):
 
 
 torch.manual_seed(0)
-print("removed    mean   lowest  highest  next tokens")
-for what in ("nothing", "attention", *["MLP units"] * 3, "MLPs", "positions"):
-    table = None if what == "positions" else model.position_table
-    blocks = tuple(without(what, block) for block in model.blocks)
-    cut = replace(model, blocks=blocks, position_table=table)
+print("removed     mean  lowest  highest")
+for what in ("nothing", "attention", *["MLP units"] * 3, "MLPs"):
+    cut = replace(model, blocks=tuple(without(what, x) for x in model.blocks))
     values = [surprisal(transformer.logits(cut, ids), ids) for ids in texts]
-    ends = [transformer.logits(cut, lm.encode(text))[-1] for text in prompts]
-    words = ", ".join(lm.tokens([end.argmax() for end in ends]))
-    print(f"{what:9}  {sum(values) / 3:<5.2f}  {min(values):<6.2f}  ", end="")
-    print(f"{max(values):<7.2f}  {words}")
+    print(f"{what:9}  {sum(values) / 3:5.2f}  {min(values):6.2f}  {max(values):7.2f}")
 print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 
 # %%
-# Without attention, no token knows the others, and SmolLM2 is no better than a uniform
-# guess: 10.64 nats against 10.80. Without MLPs it is far worse, at 26.96, since its
-# confident predictions are wrong. The control also ruins the model: without 512 of
-# 1,536 random units of each MLP, it has 8.42 to 10.95 nats in three draws. So near a
-# uniform guess, the comparison doesn't tell which parameter is worth more. Without
-# positions, the surprisal rises only from 3.82 to 4.87, and “Paris” remains. In
-# sentences this short, the words and the causal mask carry most of the order.
+# The intact model has 3.82 nats. Without attention, no token receives information from
+# the others, and SmolLM2 is hardly better than a uniform guess: 10.64 nats against
+# 10.80. Without MLPs it is far worse, at 26.96 nats, since it is confident and wrong.
+# The control also ruins the model: without 512 random units of the 1,536 in each MLP,
+# the surprisal is 8.42 to 10.95 nats in three draws. So close to a uniform guess, the
+# comparison doesn't tell which parameters are worth more.
 #
 # Removing one block
 # ------------------
-# Zeros take a model off-distribution (:doc:`lesson 4.11
-# </lessons/04_attention/11_attention_is_not_explanation>`). So we remove one block at a
-# time in two ways, on the three passages as one text. *Zero ablation* adds nothing in
-# place of the block's output. *Mean ablation* adds the average of its outputs; position
-# 0 keeps its own, which is unlike all others.
-ids = lm.encode(" ".join(passages))
+# Zero ablation takes a model *off-distribution*: later blocks rely on the average
+# output of earlier ones (:doc:`lesson 4.11
+# </lessons/04_attention/11_attention_is_not_explanation>`). **Mean ablation** replaces
+# an output by its average, here over another text. We remove one block at a time in
+# both ways, with the three passages as one text. In mean ablation, position 0 keeps its
+# own output, which is unlike all others.
+other = """The train to the coast was late, so we walked along the river and talked
+about the summer. Plants need light, and they grow slowly in winter. A good recipe names
+each ingredient, its amount and the time in the oven."""
+ids, other_ids = lm.encode(" ".join(passages)), lm.encode(" ".join(other.split()))
 states = list(transformer.stream(model, ids))
+others = list(transformer.stream(model, other_ids))
 full = surprisal(transformer.logits(model, ids), ids)
 
 
 def cost(x, i):
-    """Return the added surprisal if x is the output of block i."""
+    """Return the rise of the surprisal if the state after block i is x."""
     for block in model.blocks[i + 1 :]:
         x = transformer.block(block, x)
     return surprisal(model.unembedding(model.final_norm(x)), ids) - full
@@ -226,10 +224,10 @@ def cost(x, i):
 
 costs = {"zero": [], "mean": []}
 for i in range(len(model.blocks)):
-    output = states[i + 1] - states[i]
-    average = torch.cat([output[:1], output[1:].mean(0).expand(len(ids) - 1, -1)])
+    average = (others[i + 1] - others[i])[1:].mean(0)
+    replaced = torch.cat([states[i + 1][:1], states[i][1:] + average])
     costs["zero"].append(cost(states[i], i))
-    costs["mean"].append(cost(states[i] + average, i))
+    costs["mean"].append(cost(replaced, i))
 for kind, values in costs.items():
     order = sorted(range(len(values)), key=lambda i: -values[i])
     print(kind, "ablation:", *(f"block {i} {values[i]:+.2f};" for i in order[:5]))
@@ -242,12 +240,12 @@ for i in sorted(range(len(model.blocks)), key=lambda i: -costs["zero"][i])[:3]:
 _, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 for (kind, values), style in zip(costs.items(), ("o-", "s--"), strict=True):
     ax.plot(values, style, ms=4, label=f"{kind} ablation")
-ax.set(title="One block removed", xlabel="block", ylabel="added surprisal (nats)")
+ax.set(title="One block removed", xlabel="block", ylabel="rise of surprisal (nats)")
 ax.legend()
 most = costs["mean"].index(max(costs["mean"]))
 plots.caption(
-    f"Block {most} is the one that the model needs most. Rise of the mean surprisal "
-    "if one block is removed: its output is replaced by zeros or by its average.",
+    f"The model needs block {most} most. Rise of the mean surprisal if the output of "
+    "one block is replaced by zeros or by its average in another text.",
     alt=f"Two curves over {len(model.blocks)} blocks. With mean ablation, the highest "
     f"value is {max(costs['mean']):.1f} nats, at block {most}.",
 )
@@ -255,26 +253,26 @@ plt.show()
 
 # %%
 # With zeros, three blocks matter most: block 0 (+6.79 nats), block 1 (+3.59) and block
-# 11 (+2.28). With averages, only block 0 remains, at +4.27, and the median block costs
-# 0.04. So blocks 1 and 11 mostly add constants that later blocks rely on. For block 11,
-# the constant is the vector of the first token, an attention sink (:doc:`lesson 4.7
-# </lessons/04_attention/07_attention_sinks>`): if position 0 alone receives the output,
-# the cost falls to +0.31. For block 1 it doesn't; the other positions need theirs.
+# 11 (+2.28). With averages, only block 0 has a large effect, +4.52 nats; the next one,
+# block 29, has +0.71, and the median is 0.08. So blocks 1 and 11 mostly add constants
+# that later blocks rely on. For block 11, the constant is its output at position 0, an
+# attention sink (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`): if only
+# this output is kept, the effect falls to +0.31. For block 1 that changes little.
 #
-# Do the blocks in the middle do nothing?
+# Removing a single block from the middle costs little. Are these blocks useless?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. Similar blocks may compensate for each other, so that each can be removed
-#    alone, and three sentences don't exercise all that a block has learned.
+#    No. When one block is missing, similar blocks may compensate for it. And three
+#    sentences don't test everything that a block has learned.
 #
 # Summary
 # -------
 # - SmolLM2's parameters: 59.2% in MLPs, 19.7% in attention, 21.0% in the table.
-# - Removing all attention, or as many parameters of MLP units, ruins the model.
-# - A single block costs little, except the first. Zero ablation also removes constants
-#   on which other blocks rely; mean ablation does not.
+# - Removing all attention ruins the model, as does removing as many MLP parameters.
+# - The model can do without any single block except the first. Zero ablation also
+#   removes constants on which later blocks rely; mean ablation does not.
 #
 # Exercises
 # ---------
