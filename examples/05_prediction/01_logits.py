@@ -3,37 +3,32 @@ From the last hidden state to the next token: logits and softmax
 ================================================================
 
 After its last block, a language model has one vector for each token of the text. How
-does the last one become a probability for every token that could come next? At the
-end of this lesson you can compute it from the model's own matrices, and know which
-row of the result predicts which token.
+does the last of them become a probability for every token that could come next? By the
+end of this lesson you can compute these probabilities from the model's own matrices,
+and tell which row of the result predicts which token.
 """
 
 # %%
 # Two dimensions, three tokens
 # ----------------------------
 # A **causal language model** reads tokens from left to right and predicts the next one.
-# It keeps one vector for each token, and its blocks refine these vectors. This lesson
-# begins where the blocks end, with the last vector :math:`x` of the text.
+# It has one vector for each token, and a stack of blocks refines these vectors. This
+# lesson begins after the last block, with the vector :math:`x` of the last token.
 #
-# 1. A **norm** brings :math:`x` to a standard length. LayerNorm subtracts the mean of
-#    its entries and divides by their standard deviation. RMSNorm only divides, by the
-#    root mean square.
+# 1. A **norm** brings :math:`x` to a standard length. Here it is RMSNorm, which divides
+#    a vector by the root mean square of its entries.
 # 2. The **unembedding** is a matrix :math:`W_U` with one column for each token of the
 #    vocabulary. The dot product of the normalised vector with a token's column is the
 #    token's score, its **logit**.
 # 3. The **softmax** converts the logits into a **distribution**: positive numbers that
 #    sum to one.
 #
-# For a vector of two dimensions and a vocabulary of three tokens, this fits on paper.
+# With two dimensions and a vocabulary of three tokens, this can be done on paper.
 import torch
 
 
 def rms_norm(x, eps=0.0):
     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
-
-
-def layer_norm(x, eps=0.0):
-    return rms_norm(x - x.mean(-1, keepdim=True), eps)
 
 
 def softmax(z):
@@ -42,41 +37,45 @@ def softmax(z):
 
 x = torch.tensor([[2.0, 4.0], [4.0, 8.0]])
 w_u = torch.tensor([[1.0, 1.0, -1.0], [0.0, 1.0, 0.0]])
-print("vector          LayerNorm       RMSNorm          logits")
+print("vector          RMSNorm         logits")
 for row in x:
-    steps = row, layer_norm(row), rms_norm(row), rms_norm(row) @ w_u
+    steps = row, rms_norm(row), rms_norm(row) @ w_u
     cells = (", ".join(f"{value:.3f}" for value in step) for step in steps)
     print("  ".join(f"{cell:14}" for cell in cells))
 print("probabilities:", *(f"{p:.3f}" for p in softmax(rms_norm(x[0]) @ w_u)))
 
 # %%
 # The second vector is twice the first, and everything after the norm is the same: the
-# result depends on the direction of a vector, not on its length. RMSNorm keeps this
-# direction; LayerNorm first removes the mean. The second token has the largest logit,
-# 1.897, and gets 0.734 of the probability. The third one has a negative logit, −0.632,
-# and still gets 0.058: a softmax never returns exactly zero.
+# result depends on the direction of a vector, not on its length. The second token has
+# the largest logit, 1.897, and a probability of 0.734. The third has a negative logit,
+# −0.632, and still a probability of 0.058: a softmax never returns exactly zero.
 #
-# As equations, with the learned gain :math:`g` and bias :math:`b` of the norm, and a
-# small :math:`\epsilon` that avoids a division by zero:
+# As equations, with a learned gain :math:`g` for each of the :math:`d` dimensions, a
+# small :math:`\epsilon` that avoids a division by zero, and :math:`V` tokens in the
+# vocabulary (:math:`\odot` multiplies entry by entry):
 #
 # .. math::
 #    \begin{split}
 #    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_k x_k^2 + \epsilon}}, \\
-#    \mathrm{LayerNorm}(x) &= b + g \odot
-#    \frac{x - \bar x}{\sqrt{\frac1d \sum_k (x_k - \bar x)^2 + \epsilon}}, \\
-#    z &= \mathrm{norm}(x)\, W_U, \qquad
+#    z &= \mathrm{RMSNorm}(x)\, W_U, \qquad
 #    p_i = \frac{e^{z_i}}{\sum_{j=1}^{V} e^{z_j}} .
 #    \end{split}
 #
 # The model's own tensors
 # -----------------------
-# SmolLM2 uses RMSNorm; GPT-2 uses LayerNorm. The norm after the last block is called
-# the **final norm**. Libraries return the last state after it, so we read the vectors
-# before it with a **hook**, a function that PyTorch calls when the norm runs. Then we
-# compute the three steps ourselves.
+# The norm after the last block is called the **final norm**. The last hidden state that
+# a library returns is already normalised, so we read the vectors before it with a
+# **hook**, a function that PyTorch calls when the norm runs. Then we compute the three
+# steps ourselves. SmolLM2 uses RMSNorm. GPT-2 uses LayerNorm, which first subtracts the
+# mean and also adds a learned bias (:doc:`lesson 5.9
+# </lessons/05_prediction/09_whole_model>`). The code works for both.
 import lmviz
 from lmviz import prediction, transformer
 from lmviz.transformer import architectures
+
+def layer_norm(x, eps=0.0):
+    return rms_norm(x - x.mean(-1, keepdim=True), eps)
+
 
 lm = lmviz.load()
 text = "The capital of France is"
@@ -105,9 +104,9 @@ for name, ours, theirs in (
     assert difference < 1e-4
 
 # %%
-# The text has five tokens, so there are five vectors of 576 dimensions, and five rows
-# of 49,152 logits. :math:`W_U` has 49,152 columns, one for each token. In SmolLM2 it is
-# the embedding table, transposed (*weight tying*, :doc:`lesson 2.1
+# The text has five tokens, so there are five vectors of 576 dimensions and five rows of
+# 49,152 logits, one for each token of the vocabulary. In SmolLM2, :math:`W_U` is the
+# embedding table, transposed (*weight tying*, :doc:`lesson 2.1
 # </lessons/02_embeddings/01_embedding_table>`).
 #
 # The ten most likely tokens
@@ -120,7 +119,7 @@ for token, p in zip(lm.tokens(top.indices), top.values.tolist(), strict=True):
     print(f"{token:12} {p:.3f}")
 first, third = top.indices[[0, 2]]
 gap = logits[-1, first] - logits[-1, third]
-print(f"difference of their logits: {gap:.2f}; e to this power: {gap.exp():.0f}")
+print(f"first logit minus third: {gap:.2f}; e to this power: {gap.exp():.0f}")
 print(f"the first is {probs[first] / probs[third]:.0f} times as likely as the third")
 
 texts = text, "Water boils at a temperature of", "She said that", "My name is"
@@ -134,13 +133,13 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 _, ax = plt.subplots(figsize=(3.4, 3.6), layout="constrained")
-title = f"What follows “{text}”"
+title = f"After “{text}”"
 plots.token_bars(lm.tokens(top.indices), top.values, title=title, ax=ax)
 best, second = lm.tokens(top.indices[:2])
 plots.caption(
-    f"“{best}” gets {top.values[0]:.2f} of the probability. The next token, "
-    f"“{second}”, has {top.values[1]:.2f}; all tokens that are not shown have "
-    f"{1 - top.values.sum():.2f} together.",
+    f"“{best}” gets {top.values[0]:.2f} of the probability. The second most likely "
+    f"token, “{second}”, gets {top.values[1]:.2f}, and all tokens that are not shown "
+    f"get {1 - top.values.sum():.2f} together.",
     alt=f"Eleven horizontal bars: the ten most likely tokens after “{text}”, and all "
     f"others. The first is {top.values[0] / top.values[1]:.0f} times as long as the "
     "second.",
@@ -148,12 +147,14 @@ plots.caption(
 plt.show()
 
 # %%
-# SmolLM2 predicts “␣Paris” with the probability 0.773. A single logit means nothing,
-# since adding the same number to all of them changes no probability. A difference of
-# two logits is the logarithm of the ratio of their probabilities. The ten tokens leave
-# 0.097 for all others, more than the second token has. The size of this tail depends on
-# the text: it is 0.020 after “Water boils at a temperature of” and 0.756 after “My name
-# is”.
+# SmolLM2 gives “␣Paris” a probability of 0.773. A single logit means nothing, since
+# adding the same number to all logits changes none of the probabilities. The difference
+# between two logits is the logarithm of the ratio of their probabilities: “␣Paris” has
+# a logit 4.13 higher than “␣London”, the third token, so it is 62 times as likely.
+#
+# The ten tokens leave 0.097 for all others, more than the second token has. The size of
+# this tail depends on the text: it is 0.020 after “Water boils at a temperature of” and
+# 0.756 after “My name is”.
 #
 # Row i predicts token i + 1
 # --------------------------
@@ -167,10 +168,10 @@ for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
 
 # %%
 # The first prediction is a hyphen, since a single word says little about the next one.
-# To score a text, the logits must be shifted by one against the ids. Both have the same
-# length, so a missing shift raises no error. We measure its effect on six passages of
-# Python's manual, as the mean **log-probability** of a token in **nats** (units of the
-# natural logarithm), with the lowest and highest of the six passages in parentheses.
+# To score a text, we must shift the logits by one position relative to the ids. Both
+# have the same length, so a missing shift raises no error. We measure its effect on six
+# passages of Python's manual, as the mean **log-probability** of a token in **nats**
+# (units of the natural logarithm). The range over the passages follows in parentheses.
 from pydoc_data.topics import topics
 
 names = "assert", "for", "while", "lambda", "import", "with"
@@ -193,11 +194,11 @@ uniform = -torch.tensor(float(lm.card.vocabulary)).log()
 print(f"uniform guess: {uniform:.2f} nats")
 
 # %%
-# The mean log-probability is −3.99 nats with the shift. Without it, it is −10.60, about
-# that of a uniform guess (−10.80), since few words follow themselves.
+# With the shift, the mean log-probability is −3.99 nats. Without it, the value falls to
+# −10.60, close to a uniform guess (−10.80), as few tokens are followed by themselves.
 #
-# ``lm.module`` is a model of the library ``transformers``, where ``logits`` has the
-# axes [batch, seq, vocab]. These lines do the same with the published weights, in half
+# ``lm.module`` is a ``transformers`` model, whose logits have the axes [batch, seq,
+# vocab]. The following lines predict a token with the published weights in half
 # precision. The book's copy is rounded to 4 bits and computes in single precision.
 #
 # .. code-block:: python
@@ -208,8 +209,7 @@ print(f"uniform guess: {uniform:.2f} nats")
 #
 # Two details that change the result
 # ----------------------------------
-# *The final norm, twice.* The last hidden state that a library returns is already
-# normalised. It must not be normalised again.
+# *The final norm.* A library's last hidden state must not be normalised again.
 #
 # *The token at the beginning.* Some tokenizers put a **BOS token** (beginning of
 # sequence) before every text. SmolLM2's doesn't. Its configuration names a BOS token,
@@ -230,10 +230,10 @@ for start in (i for i in (bos, document) if i is not None):
     print("the passages:", at_ids(rows[:, 1:-1], passages[:, 1:]))
 
 # %%
-# With the norm applied twice, the probability of “␣Paris” falls from 0.773 to 0.005.
-# With a token in front it is 0.749 or 0.806. On average over the passages, such a token
-# matters little (−4.02 and −3.96 nats instead of −3.99). Still, a measurement should
-# state whether there is one. In this book there is none.
+# When the norm is applied twice, the probability of “␣Paris” falls from 0.773 to 0.005.
+# With ``<|im_start|>`` in front of the text it is 0.749, with ``<|endoftext|>`` 0.806.
+# Averaged over the passages, such a token matters little (−4.02 and −3.96 nats instead
+# of −3.99). Still, always state whether one was used. In this book there is none.
 #
 # Why can't the logits of row 0 depend on the second token?
 #
@@ -244,9 +244,9 @@ for start in (i for i in (bos, document) if i is not None):
 #
 # Summary
 # -------
-# - The final norm rescales the last state, the unembedding computes a logit for each
-#   token from it, and the softmax converts the logits into probabilities.
-# - A difference of two logits is the logarithm of the ratio of two probabilities.
+# - The final norm rescales the last state, the unembedding computes from it a logit for
+#   each token, and the softmax converts the logits into probabilities.
+# - A difference between two logits is the logarithm of a ratio of probabilities.
 # - Row :math:`i` of the logits predicts token :math:`i + 1`.
 #
 # Exercises
@@ -254,23 +254,23 @@ for start in (i for i in (bos, document) if i is not None):
 # 1. A bug doubles every logit. Which tokens become more likely?
 # 2. A model without blocks computes :math:`z = e\, W_U` from the embedding :math:`e` of
 #    the last token (we ignore the norm). On which tokens of the text can its prediction
-#    depend? What does weight tying (:math:`W_U = E^\top`) do to it?
+#    depend? How does weight tying restrict it (:math:`W_U = E^\top`, where :math:`E` is
+#    the embedding table)?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    1. The ratios of the probabilities are squared, so at least the most likely token
-#       gains, and at least the least likely one loses.
-#    2. On the last token alone. At best, it approximates a table of *bigrams*: the
-#       probability of each token after each other token (Elhage et al., 2021). With
-#       tying, the logits are :math:`E E^\top`, a symmetric matrix: “York” would score
+#    1. The ratio of any two probabilities is squared. So the most likely token gains,
+#       and the least likely one loses; a token in between can do either.
+#    2. Only on the last token. At best, the model approximates a table of *bigrams*:
+#       the probability of each token after each other token (Elhage et al., 2021). With
+#       tying, the logits form the symmetric matrix :math:`E E^\top`: “York” would score
 #       as high after “New” as “New” after “York”.
 #
 # Further reading
 # ---------------
 # - Radford, Narasimhan, Salimans and Sutskever, *Improving Language Understanding by
 #   Generative Pre-Training* (2018), section 3.1, equation 2.
-# - Ba, Kiros and Hinton, *Layer Normalization* (2016).
 # - Zhang and Sennrich, *Root Mean Square Layer Normalization* (NeurIPS 2019).
 # - Elhage et al., *A Mathematical Framework for Transformer Circuits* (2021), on models
 #   without blocks.
