@@ -2,18 +2,18 @@
 Temperature, top-k, top-p and min-p
 ===================================
 
-A model returns a distribution over the next token. Before a token is drawn from it,
-most programs change it. What do temperature, top-k, top-p and min-p do to the
-distribution? At the end of this lesson you can write each of them in a few lines, and
-say how many tokens it leaves and why their order matters.
+A model returns a distribution over the next token. Most programs change this
+distribution before they draw a token from it. What do temperature, top-k, top-p and
+min-p do to it? By the end of this lesson you can write each method in a few lines, and
+say how many tokens it keeps and why the order of the methods matters.
 """
 
 # %%
 # Temperature: odds to the power 1/T
 # ----------------------------------
-# Suppose that five tokens have the odds 8 : 4 : 2 : 1 : 1. The logits :math:`z` are
-# divided by the **temperature** :math:`T` before the softmax. Since
-# :math:`e^{z/T} = (e^z)^{1/T}`, this raises the odds to the power :math:`1/T`:
+# Let five tokens have the odds 8 : 4 : 2 : 1 : 1, that is, probabilities in this ratio.
+# The logits :math:`z` are divided by the **temperature** :math:`T` before the softmax.
+# Since :math:`e^{z/T} = (e^z)^{1/T}`, this raises the odds to the power :math:`1/T`:
 #
 # .. math:: p_i(T) = \frac{e^{z_i/T}}{\sum_j e^{z_j/T}}
 #    = \frac{p_i^{1/T}}{\sum_j p_j^{1/T}} .
@@ -26,12 +26,12 @@ for t in (0.1, 0.5, 1.0, 2.0, 100.0):
     print(f"{t:<5g}", *(f"{p:.3f}" for p in (logits / t).softmax(-1)))
 
 # %%
-# At :math:`T = 1/2` the odds are squared, :math:`64 : 16 : 4 : 1 : 1`, and the first
-# token rises from 0.500 to 0.744. At :math:`T = 2` their square roots are taken, and it
-# falls to 0.343. The order of the tokens never changes, and :math:`T = 1` has no
-# effect. As :math:`T \to 0`, the most likely token gets all the probability: this is
-# *greedy* decoding. :math:`T = 0` would divide by zero, so our package refuses it. As
-# :math:`T \to \infty`, all tokens become equally likely.
+# At :math:`T = 1/2` the odds are squared, :math:`64 : 16 : 4 : 1 : 1`, and the
+# probability of the first token rises from 0.500 to 0.744. At :math:`T = 2` the square
+# roots are taken, and it falls to 0.343. The order of the tokens never changes, and
+# :math:`T = 1` has no effect. As :math:`T \to \infty`, all tokens become equally
+# likely. As :math:`T \to 0`, the most likely token gets all the probability: this is
+# *greedy* decoding. :math:`T = 0` would divide by zero, so our package refuses it.
 from lmviz import prediction
 
 try:
@@ -43,9 +43,9 @@ except ValueError as error:
 # Three ways to cut the tail
 # --------------------------
 # The other methods remove unlikely tokens. They set the logits of these tokens to minus
-# infinity, so that the softmax gives them zero, and divides the remaining probabilities
-# by their sum. The methods differ in the set :math:`S` of tokens that they keep. Here
-# :math:`p_i` is a probability, and :math:`p` without an index is the method's setting:
+# infinity. The softmax then gives them a probability of zero and rescales the others,
+# so that they sum to one. The methods differ in the set :math:`S` of tokens that they
+# keep. Here :math:`p_i` is a probability, and :math:`p` without an index is a setting:
 #
 # .. math::
 #    \begin{split}
@@ -56,9 +56,9 @@ except ValueError as error:
 #    \end{split}
 #
 # **Top-k** (Fan et al., 2018) fixes the number of tokens. **Top-p**, or nucleus
-# sampling (Holtzman et al., 2020), fixes their total probability: it adds up from the
-# most likely token down, and includes the token that crosses :math:`p`. **Min-p**
-# (Nguyen et al., 2025) fixes the lowest probability, relative to the highest.
+# sampling (Holtzman et al., 2020), fixes their total probability: it adds tokens, the
+# most likely first, until the sum reaches :math:`p`. **Min-p** (Nguyen et al., 2025)
+# sets a minimum relative to the highest probability.
 
 
 def top_k(logits, k):
@@ -124,7 +124,7 @@ print(f"largest absolute difference from transformers, all methods: {difference:
 
 # %%
 # All three implementations keep the same tokens. The figure shows the eight most likely
-# tokens under each method, and the tail: all others together.
+# tokens under each method, and the tail, which is the sum of all others.
 top = logits.softmax(-1).topk(8).indices
 panels = {
     "unchanged": logits,
@@ -150,8 +150,8 @@ for ax, (name, changed) in zip(axes.flat, panels.items(), strict=True):
     ax.yaxis.set_inverted(True)
 plots.caption(
     "Temperature changes every probability; the other methods cut the tail. At T = 0.5 "
-    "the most likely tokens gain; at T = 2 the tail has nearly everything. Top-k and "
-    "min-p share all the probability among a few tokens.",
+    "the most likely tokens gain; at T = 2 the tail gets nearly all the probability. "
+    "Top-k and min-p divide it among a few tokens.",
     alt="Six panels of bars for the same eight tokens and all others. The bar of all "
     "others is long in the unchanged distribution, longest at T = 2, shorter at "
     "T = 0.5 and with top-p, and zero or nearly so with top-k and min-p.",
@@ -159,10 +159,10 @@ plots.caption(
 plt.show()
 
 # %%
-# The tail has 0.594 of the probability, 0.112 at :math:`T = 0.5`, and 0.953 at
-# :math:`T = 2`: a flat distribution over 49,152 tokens is nearly all tail.
+# The tail has 0.594 of the unchanged distribution, 0.112 at :math:`T = 0.5`, and 0.953
+# at :math:`T = 2`. A flat distribution over 49,152 tokens is nearly all tail.
 #
-# In the interactive version, you can set temperature, top-k and top-p for any token.
+# In the interactive version, you can set temperature, top-k and top-p at any position.
 from lmviz import views
 
 views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Sampling")
@@ -170,10 +170,9 @@ views.prediction(trace.logits, trace.tokens, vocabulary=lm.tokens, title="Sampli
 # %%
 # How many tokens remain
 # ----------------------
-# After some texts one token is nearly certain, after others hundreds are plausible. The
-# table shows how many tokens top-p and min-p keep after six texts, and which
-# probability top-k with :math:`k = 50` removes. ``transformers`` uses this :math:`k`
-# unless told otherwise.
+# After some texts one token is nearly certain; after others hundreds are plausible. The
+# table shows how many tokens top-p and min-p keep after six texts, and how much
+# probability is removed by top-k with :math:`k = 50`, the default of ``transformers``.
 texts = ["The capital of France is", "Once upon a time there was a", text]
 texts += [
     "Monday, Tuesday, Wednesday,",
@@ -188,18 +187,18 @@ for t, z in following.items():
     print(*(f"{count:<9}" for count in counts), f"{removed:<16.3f}", t, sep="  ")
 
 # %%
-# Top-p adapts: it keeps 3 tokens after the weekdays and 660 after “She said that”.
-# Min-p adapts, too, within a narrower range, from 1 to 18. A fixed :math:`k` doesn't
-# adapt: 50 tokens are too many after the weekdays, and leave out 0.337 of the
+# Top-p adapts to the distribution: it keeps 3 tokens after the weekdays and 660 after
+# “She said that”. Min-p adapts too, but only from 1 to 18 tokens. A fixed :math:`k`
+# doesn't adapt: 50 tokens are too many after the weekdays, and leave out 0.337 of the
 # probability after “Once upon a time there was a”.
 #
 # The order matters
 # -----------------
-# If :math:`T > 1` comes before top-p, it flattens the distribution first, so that more
-# tokens are needed to reach :math:`p`. If it comes after, the set is already chosen. In
-# the table, “top-p → T” means that the temperature comes last. To compare min-p fairly,
-# we give top-p a *matched* :math:`p` for each text, with which it keeps as many tokens
-# as min-p if both come first.
+# If a temperature above 1 is applied before top-p, the distribution is already flatter,
+# so more tokens are needed to reach :math:`p`. If it is applied after top-p, the set is
+# already chosen. In the table, “top-p → T” means that the temperature comes last. For a
+# fair comparison with min-p, we also choose a *matched* :math:`p` for each text, with
+# which top-p keeps the same tokens as min-p at :math:`T = 1`.
 small = odds.log()
 late, early = top_p(small, 0.7) / 2, top_p(small / 2, 0.7)
 print(f"on paper: {early.isfinite().sum()} with T first, {late.isfinite().sum()} last")
@@ -213,22 +212,22 @@ for t, z in following.items():
     print(*cells, f"{top_p(z / 2, matched).isfinite().sum():<17}", t, sep="  ")
 
 # %%
-# On paper, three tokens are kept instead of two. After the text about breakfast, top-p
-# keeps 275 tokens if the temperature comes last, and 13,146 if it comes first. So the
-# same settings mean different things in different programs. ``transformers`` applies
-# temperature, top-k, top-p and min-p in this order, and so does our
-# ``prediction.sampler``; llama.cpp applies the temperature last by default.
+# On paper, three of the five tokens are kept instead of two. After the text about
+# breakfast, top-p keeps 275 tokens if the temperature comes last, and 13,146 if it
+# comes first. So the same settings mean different things in different programs.
+# ``transformers`` applies temperature, top-k, top-p and min-p in this order, and so
+# does our ``prediction.sampler``; llama.cpp applies the temperature last by default.
 #
-# Min-p is less sensitive. Its 13 tokens become 87, while the 13 of the matched top-p
-# become 1,160; the other texts agree. The reason is that min-p depends on ratios alone:
-# at :math:`T = 2`, its 0.1 acts like :math:`0.1^2` at :math:`T = 1`, however heavy the
-# tail is.
+# Min-p is less sensitive to the order. After the same text, its 13 tokens become 87,
+# while the 13 tokens of the matched top-p become 1,160; the other texts agree. The
+# reason is that min-p depends only on ratios: at :math:`T = 2`, a setting of 0.1 acts
+# like :math:`0.1^2` at :math:`T = 1`, however heavy the tail is.
 #
 # Draw and count
 # --------------
-# A sampler can be tested by drawing many tokens. The frequency of a token in :math:`n`
-# draws has the standard error :math:`\sqrt{p_i (1-p_i)/n}`. We draw 10,000 times from
-# the five tokens of the first section, with :math:`T = 2` and top-p with 0.7.
+# A sampler can be tested by drawing many tokens. The relative frequency of a token in
+# :math:`n` draws has the standard error :math:`\sqrt{p_i (1-p_i)/n}`. We draw 10,000
+# tokens from the odds of the first section, with :math:`T = 2` and :math:`p = 0.7`.
 choose = prediction.sampler(temperature=2.0, top_p=0.7, seed=0)
 draws = torch.tensor([choose(small) for _ in range(10_000)])
 expected = early.softmax(-1)
@@ -240,8 +239,8 @@ for token, p, frequency in zip("ABCDE", expected, frequencies, strict=True):
 assert ((frequencies - expected).abs() <= 5 * error).all()
 
 # %%
-# Every frequency is within five standard errors of its probability. Token C is drawn,
-# so the sampler applies the temperature first.
+# Each frequency is within five standard errors of its probability. Token C is drawn, so
+# the sampler applies the temperature before top-p.
 #
 # Summary
 # -------
@@ -253,20 +252,20 @@ assert ((frequencies - expected).abs() <= 5 * error).all()
 # Exercises
 # ---------
 # 1. Which min-p keeps the same tokens before :math:`T = 2` as 0.1 keeps after it?
-# 2. **Typical sampling** (Meister et al., 2023) sorts the tokens by how far their
-#    surprisal :math:`-\ln p_i` is from its mean, the entropy, and keeps the nearest
-#    ones until their probabilities reach :math:`p`. The idea is that people choose
-#    words that are about as surprising as the average. Which of the tokens A to F does
-#    it keep with :math:`p = 0.3`?
+# 2. **Typical sampling** (Meister et al., 2023) sorts the tokens by the distance of
+#    their surprisal :math:`-\ln p_i` from the mean surprisal, the entropy, and keeps
+#    the nearest ones until their probabilities add up to :math:`p`. The idea is that
+#    people choose words of about average surprisal. Which of the tokens A to F does it
+#    keep with :math:`p = 0.3`?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    1. The ratio of two probabilities becomes its square root, so :math:`0.1^2 = 0.01`
-#       does.
-#    2. The entropy is 1.515 nats. B is nearest (1.470), then C (1.897). B alone has
-#       less than 0.3, so B and C remain. A, the most likely token, is cut: it is more
-#       predictable than the average. ``prediction.typical_filter`` does the same.
+#    1. At :math:`T = 2`, the ratio of two probabilities becomes its square root, so the
+#       answer is :math:`0.1^2 = 0.01`.
+#    2. The entropy is 1.515 nats. B is nearest (1.470), then C (1.897). B alone has a
+#       probability below 0.3, so B and C remain. A, the most likely token, is removed:
+#       its surprisal is too low. ``prediction.typical_filter`` does the same.
 #
 # Further reading
 # ---------------
