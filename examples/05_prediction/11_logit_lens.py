@@ -2,19 +2,20 @@ r"""
 The logit lens: reading a prediction off earlier states
 =======================================================
 
-A model predicts from its last state only. The **logit lens** applies the final norm and
-the unembedding to earlier states as well. At which depth does a prediction appear? You
-will be able to compute the lens, avoid its traps, and find the head that moves an
-answer up.
+A model computes its prediction from the last state only. The **logit lens** applies the
+final norm and the unembedding to earlier states as well. This shows at which depth a
+prediction appears. You will be able to compute the lens, avoid its traps, and find the
+head that raises the rank of an answer.
 """
 
 # %%
 # The lens on paper
 # -----------------
-# The residual stream (:doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>`)
-# has the same width in all states, so the end of the model fits behind each of them.
-# Let :math:`x_s` be the vector of a position in state :math:`s`, the input of block
-# :math:`s`. State :math:`L` is the output of the last block. The lens is
+# All states of the residual stream (:doc:`lesson 2.7
+# </lessons/02_embeddings/07_residual_stream>`) have the same width, so the last steps
+# of the model can be applied to each of them. Let :math:`x_s` be the vector of a
+# position in state :math:`s`, the input of block :math:`s`. State :math:`L` is the
+# output of the last block, and :math:`W_U` is the unembedding matrix. The lens is
 #
 # .. math::
 #    \mathrm{lens}(x_s) = \mathrm{norm}(x_s)\, W_U , \qquad s = 0, \dots, L,
@@ -37,14 +38,14 @@ for s in range(3):
     x = x + blocks[s] if s < 2 else x
 
 # %%
-# The lens reads “the” off state 0, “and” off state 1, and “Paris” off state 2: its
-# logit rises from −1.41 to 1.90.
+# The top token of the lens is “the” at state 0, “and” at state 1, and “Paris” at state
+# 2. The logit of “Paris” rises from −1.41 to 1.90.
 #
 # The lens in code, and a trap
 # ----------------------------
-# In most libraries the last state has already passed the final norm, and must not be
-# normalised again. We compare with the package, with the model's logits, and with a
-# stream of our own that ends *before* the norm.
+# Most libraries return the last state with the final norm already applied, so it must
+# not be normalised again. We compare our lens with the package's and with the model's
+# logits, and compute the logits from a stream of our own, which ends *before* the norm.
 import lmviz
 from lmviz import prediction, transformer
 
@@ -77,13 +78,14 @@ for name, last in {"once": states[-1, -1], "twice": final_norm(states[-1, -1])}.
     print(f"normalised {name}: Paris {unembed(last).softmax(-1)[paris]:.3f}")
 
 # %%
-# Normalised twice, the last state of SmolLM2 gives Paris 0.005 instead of 0.773: the
-# norm's learned factors are applied twice. It looks as if the last block destroyed the
-# answer.
+# If the last state is normalised twice, the norm's learned gains are applied twice, and
+# SmolLM2 gives Paris a probability of 0.005 instead of 0.773. It looks as if the last
+# block destroyed the answer.
 #
 # One prompt, all states
 # ----------------------
-# Which token does the lens put first at each state and position?
+# We apply the lens to all states. The table shows the top token at the last position,
+# and the *rank* of Paris: it is 1 if no token of the vocabulary has a higher logit.
 rank = (logits[:, -1] > logits[:, -1, paris, None]).sum(-1) + 1
 best = logits.softmax(-1).max(-1)
 print("state  top token  probability  rank of Paris")
@@ -100,24 +102,24 @@ from lmviz import plots
 rows = [30, 29, 28, 26, 24, 20, 16, 12, 8, 4, 1, 0]
 _, ax = plt.subplots(figsize=(6.08, 4.4), layout="constrained")
 title = "Logit lens: top token at each state"
-labels = {"xlabel": "token read", "ylabel": "state", "label": "probability"}
+labels = {"xlabel": "input token", "ylabel": "state", "label": "probability"}
 names = {"xticklabels": trace.tokens, "yticklabels": rows}
 options = {"annot": [lm.tokens(best.indices[s]) for s in rows], "vmin": 0, "vmax": 1}
 plots.heatmap(best.values[rows], title=title, ax=ax, **labels, **names, **options)
 plots.caption(
-    "Paris is the top token only in the last state. Each cell is the top token of the "
-    "lens at one state and position. Last column: mostly a space or a full stop.",
+    "Paris is the top token only in the last state. Each cell shows the top token at "
+    "one state and position. In the last column it is mostly a space or a full stop.",
     alt="A heatmap with a column for each of five tokens, and a row for every few "
     "states, state 30 at the top. “␣Paris” is in the top right cell only. In the "
-    "bottom row, four tokens name themselves; ␣France has <filename>.",
+    "bottom row, each token is its own top token, except that ␣France has <filename>.",
 )
 plt.show()
 
 # %%
-# On this prompt no guess forms state by state. The lens puts a space or a full stop
-# first in most states, with up to 0.98 (state 20), “␣capital” in state 29, and Paris
-# only in state 30. Its rank changes earlier: 2,005 to 5,012 up to state 23, then 396 at
-# state 24, 34 at 27, and 3 at 29.
+# On this prompt, the answer does not emerge gradually. In most states the top token is
+# a space or a full stop, with a probability of up to 0.98 (state 20). In state 29 it is
+# “␣capital”, and only in state 30 Paris. The rank of Paris changes earlier: it is 2,005
+# to 5,012 up to state 23, then 396 at state 24, 34 at state 27 and 3 at state 29.
 #
 # Point at a cell of the interactive version to see its most likely tokens.
 from lmviz import views
@@ -128,14 +130,13 @@ views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # State 0: a long row wins
 # ------------------------
 # SmolLM2 uses one matrix for embedding and unembedding. So the lens at state 0 compares
-# a token's embedding with all embeddings, and should name the token itself. For
-# “␣France”, the bottom row of the figure has ``<filename>``. Why?
+# a token's embedding with all embeddings, and the top token should be the token itself.
+# But for “␣France”, the bottom row of the figure has ``<filename>``. Why?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    A logit is a dot product: it rewards long rows as well as similar ones. The numbers
-#    are below.
+#    A logit is a dot product, which is large for long rows as well as for similar ones.
 table = model.token_table
 x = final_norm(states[0, 3])
 print("token       norm  cosine  logit")
@@ -146,18 +147,18 @@ for token in (trace.ids[3], lm.encode("<filename>")[0]):
 print(f"mean norm of a row: {table.norm(dim=1).mean():.2f}")
 
 # %%
-# ``<filename>`` is a special token of the model's training on code. Its row has three
-# times the norm of that of “␣France” (6.77 and 2.28; the mean is 3.20), which outweighs
-# the lower cosine (0.37 and 0.97): 110.9 against 99.6. So the lens does not say that
-# the model “thinks of file names”.
+# ``<filename>`` is a special token from the model's training on code. Its row is three
+# times as long as that of “␣France”: its norm is 6.77 against 2.28 (the mean is 3.20).
+# This outweighs the lower cosine, 0.37 against 0.97, and its logit is higher, 110.9
+# against 99.6. So the lens does not show that the model “thinks of file names”.
 #
 # Head 23.4 moves Paris up
 # ------------------------
 # Between states 23 and 24, Paris rises from rank 2,079 to 396. The attention of layer
 # 23 adds the contributions of nine heads (:doc:`lesson 4.3
-# </lessons/04_attention/03_multi_head_attention>`), so we can leave out one at a time,
-# run the MLP of the layer, and read state 24 again. The controls are the eight other
-# heads. The last column is the attention weight of head 4 on the country.
+# </lessons/04_attention/03_multi_head_attention>`). We leave out head 4, written 23.4,
+# run the MLP of the layer, and apply the lens again. As a control, we leave out each of
+# the eight other heads. The last column is head 4's attention weight on the country.
 block = model.blocks[23]
 
 
@@ -184,13 +185,13 @@ for country, capital in capitals.items():
     print(f"{min(others):,} to {max(others):<8,}  {run.attentions[23, 4, -1, 3]:.2f}")
 
 # %%
-# Head 4 of layer 23 attends to the country, with weights from 0.89 to 0.98. Without it,
-# Paris has rank 2,017 at state 24, hardly better than at state 23. Without any other
-# head, the rank is between 288 and 468. For all six capitals, leaving out head 4 undoes
-# most of the rise or all of it, and leaving out another head never does. So the lens
-# shows the step in which the answer is read from the position of the country.
+# Head 23.4 attends to the country, with weights from 0.89 to 0.98. Without it, Paris
+# has rank 2,017 at state 24, hardly better than at state 23. If another head is left
+# out, the rank is between 288 and 468. For all six capitals, leaving out head 4 undoes
+# most or all of the rise, and leaving out another head never does. So the lens shows
+# the step in which the answer is read from the position of the country.
 #
-# Does the prediction need the head, too? We ablate each head and run the whole model.
+# Does the model's prediction depend on this head? We ablate each head of the layer.
 from lmviz import attention
 
 print("left out  fall of the log-probability  rank")
@@ -200,18 +201,18 @@ for head in range(9):
         run = lm.trace("The capital of France is").logits[-1].log_softmax(-1)
     ranked = int((run > run[paris]).sum()) + 1
     fall = round(float(before - run[paris]), 2) + 0.0
-    print(f"head {head}    {fall:<27.2f}  {ranked}")
+    print(f"head 23.{head} {fall:<27.2f}  {ranked}")
 
 # %%
-# Without head 4, the log-probability of Paris falls by 1.70 nats; without another, it
-# changes by at most 0.03. Paris still comes first, since later layers raise it, too.
+# Without head 4, the log-probability of Paris falls by 1.70 nats; without another head,
+# it changes by at most 0.03. Paris is still first, since later layers raise it as well.
 #
-# Prompts on which the guess forms gradually
-# ------------------------------------------
-# Not every prompt ends so suddenly. We follow three others. Then we take 144 positions
-# of six passages from Python's manual and measure for each state at how many of them
-# its top token is the final one. The baseline is the final top token of another
-# position, 24 tokens away.
+# Prompts on which the answer forms gradually
+# -------------------------------------------
+# Other answers appear less suddenly. We follow three. Then we take 144 positions from
+# six passages of Python's manual. For each state, we measure the share of positions at
+# which the top token is already the final one. As a baseline, we compare with the final
+# top token of another position, 24 tokens away.
 from pydoc_data.topics import topics
 
 keys = "The key is red, the door is blue. The key is"
@@ -249,33 +250,32 @@ for ax in axes:
     ax.legend()
 plots.caption(
     "Some answers rise gradually, but most positions settle only in the last block. "
-    "Left: rank of four final predictions in all states. Right: share of 144 positions "
-    f"whose top token is the final one: {same[29]:.2f} at state 29.",
-    alt="Left: four curves that rise to rank 1; time is first, Paris last. Right: a "
+    "Left: rank of the final top token of four prompts. Right: share of 144 positions "
+    f"whose top token is already the final one: {same[29]:.2f} at state 29.",
+    alt="Left: four curves rise to rank 1, that of time first, of Paris last. Right: a "
     f"curve near 0 up to state 19, {same[29]:.2f} at state 29; a baseline near 0.",
 )
 plt.show()
 
 # %%
 # “America” rises steadily: rank 1,724 at state 10, 279 at state 20, 47 at state 25, and
-# first at state 29. “time” is first at state 23 already, and “red”, which the model can
-# copy from the prompt, at state 28. Over the passages, the top token is rarely the
-# final one up to state 15 (0.08; baseline 0.03). The share grows to 0.17 at state 23
-# and 0.35 at state 29. At 65% of the positions, the last block changes the top token.
+# first at state 29. “time” is first as early as state 23, and “red”, which the model
+# can copy from the prompt, at state 28. In the passages, the top token is rarely the
+# final one up to state 15: the share is 0.08, and the baseline 0.03. It grows to 0.17
+# at state 23 and 0.35 at state 29. The last block changes it at 65% of the positions.
 #
 # What the lens misses
 # --------------------
-# Norm and unembedding were trained on the last state. Applied to an early one, they are
-# *out of distribution*: a token at the top may be an artefact, like ``<filename>``, and
-# information that is written in other directions doesn't show. What head 4 reads was at
-# the position of “␣France” before layer 23. The *tuned lens* (Belrose et al., 2023)
-# first learns an affine map for each layer, so that the lens predicts what the model
-# finally predicts. Its predictions are better and appear earlier.
+# The final norm and the unembedding were trained on the last state. Earlier states are
+# *out of distribution* for them: a top token may be an artefact, like ``<filename>``,
+# and information in directions that they don't read remains invisible. The *tuned lens*
+# (Belrose et al., 2023) first learns a matrix and a bias for each layer, such that the
+# lens approximates the final prediction. Its predictions are better and appear earlier.
 #
 # Summary
 # -------
-# - The logit lens applies the final norm and the unembedding to each state. The last
-#   state of most libraries is already normalised.
+# - The logit lens applies the final norm and the unembedding to each state. Most
+#   libraries return the last state already normalised.
 # - For “The capital of France is”, Paris comes first only in the last state, but its
 #   rank jumps in layer 23, because of head 4, which attends to the country.
 # - On some prompts the answer rises over many layers. What the lens doesn't show may
@@ -290,8 +290,8 @@ plt.show()
 #    :class: dropdown
 #
 #    Only differences of logits matter: others can have fallen more, and the norm
-#    changes the scale from state to state. Report ranks, or differences from a rival's
-#    logit.
+#    changes the scale from state to state. Report ranks, or differences from the logit
+#    of a competing token.
 #
 # Further reading
 # ---------------
