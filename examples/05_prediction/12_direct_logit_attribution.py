@@ -2,17 +2,17 @@
 Direct logit attribution: which head writes the answer
 ======================================================
 
-A model adds up what its heads and MLPs write, and reads the answer from the sum. So
-which of them wrote “␣Paris”? After this lesson you can split a logit into the shares of
-all parts, exactly, and you know what such a share does not tell.
+A model adds up the outputs of its heads and MLPs, and computes the logits from the
+sum. So which of them wrote “␣Paris”? After this lesson you can split a logit exactly
+into the shares of all parts, and you know what such a share does not show.
 """
 
 # %%
 # Two parts on paper
 # ------------------
 # Let a head add (1, 1) to the residual stream, and an MLP (2, −1). Two tokens can
-# follow, with the columns (2, 0) for *blue* and (0, 2) for *red* in the unembedding.
-# The final norm divides the sum by its root mean square.
+# follow, *blue* and *red*, whose columns of the unembedding are (2, 0) and (0, 2). The
+# final norm divides the sum by its root mean square.
 import torch
 
 parts = {"head": torch.tensor([1.0, 1.0]), "MLP": torch.tensor([2.0, -1.0])}
@@ -28,31 +28,31 @@ print(f"blue is {((blue - red) @ total / divisor).exp():.1f} times as likely as 
 
 # %%
 # The logit of *blue*, 2.828, is the sum of 0.943 from the head and 1.886 from the MLP.
-# Both are divided by the divisor of the *sum*, 2.121. This is **direct logit
-# attribution**. A log-probability has no such shares: log-softmax is not linear. Does
-# the head make *blue* more likely than *red*?
+# Both are divided by the divisor of the *sum*, 2.121. Splitting a logit like this is
+# called **direct logit attribution**. A log-probability cannot be split, because
+# log-softmax is not linear. Does the head make *blue* more likely than *red*?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. It raises both logits by 0.943, and softmax ignores what all logits share.
+#    No. It raises both logits by 0.943, and this cancels in the softmax.
 #
 # Therefore we split the **logit difference**: the logit of the answer minus that of
-# another token. It is the logarithm of the ratio of their probabilities: here 2.828, or
-# 16.9 to 1, and the head's share of it is 0.
+# another token. It is the logarithm of the ratio of their probabilities. Here it is
+# 2.828, a ratio of 16.9 to 1, and the head's share of it is 0.
 #
 # Every part of a model
 # ---------------------
-# The last state :math:`x` of a position is a sum of parts: its embedding, what each
-# head of each layer adds through its rows of :math:`W_O`, and what each MLP adds. With
-# the RMSNorm weights :math:`g` and a token's column :math:`u` of the unembedding,
+# The last state :math:`x` of a position is a sum of parts :math:`x_k`: its embedding,
+# the output of each head (after its rows of :math:`W_O`), and that of each MLP. With
+# the norm's gains :math:`g` and a token's column :math:`u` of the unembedding,
 #
 # .. math::
 #    \text{logit} = \Big(\frac{x}{r} \odot g\Big) \cdot u
 #    = \sum_{k} \underbrace{\frac{(x_k \odot g) \cdot u}{r}}_{\text{share of part } k} ,
 #    \qquad r = \sqrt{\tfrac1d \|x\|^2 + \epsilon} .
 #
-# We *freeze* the divisor :math:`r` at its value for the whole sum. Then everything is
+# We *freeze* the divisor :math:`r` at its value for the whole sum. Then every step is
 # linear, and the shares sum to the logit. For a logit difference, :math:`u` is the
 # difference of two columns.
 import lmviz
@@ -64,7 +64,7 @@ norm, columns = model.final_norm, model.unembedding.weight  # columns: (d, V)
 
 
 def attribute(model, ids, directions):
-    """Return each part's share for each column of directions, at the last position."""
+    """Return each part's share of each direction, at the last position."""
     parts = transformer.stream_contributions(model, ids)
     x = torch.stack([part[-1] for part in parts.values()])  # (parts, d)
     divisor = (x.sum(0).square().mean() + norm.eps).sqrt()
@@ -85,8 +85,8 @@ assert error < 1e-4
 
 # %%
 # SmolLM2 has 301 parts: the embedding, nine heads in each of 30 layers, and 30 MLPs. A
-# LayerNorm also subtracts the mean over the dimensions. That is linear, too: each part
-# loses its own mean. Biases are parts of their own, as in the toy.
+# LayerNorm also subtracts the mean over the dimensions. This is linear, too: the mean
+# of each part is subtracted from the part. Biases are further parts, as in the toy:
 toy = lmviz.load("toy")
 text = "Anna has a red ball . Tom has a blue kite . the kite Tom has is"
 blue, red = (toy.token_id(word) for word in ("blue", "red"))
@@ -96,8 +96,8 @@ error = abs(sum(split.values()) - float(logits[blue] - logits[red]))
 print(f"largest absolute difference from the toy's logits: {error:.1e}")
 
 # %%
-# By state: the sum as it grows
-# -----------------------------
+# By state: the running sum
+# -------------------------
 # We take twelve countries and two logit differences: the capital minus “␣the”, the
 # runner-up for France, and the capital minus the mean of the eleven other capitals.
 countries = "France Italy Germany Spain Japan Russia Portugal Greece China England"
@@ -129,11 +129,11 @@ error = (norm(states) @ pairs[:, 0] * rms / rms[-1] - running[0]).abs().max()
 print(f"largest absolute difference from the rescaled logit lens: {error:.1e}")
 
 # %%
-# The logit lens (:doc:`lesson 5.11 </lessons/05_prediction/11_logit_lens>`) reads the
-# same sums, divided by the root mean square of each state instead of the last one.
+# The logit lens (:doc:`lesson 5.11 </lessons/05_prediction/11_logit_lens>`) gives the
+# same sums, but divides by the root mean square of each state instead of the last one.
 #
-# Until state 23 the sum moves *away* from all capitals, to −15.45 against “␣the”. Layer
-# 23 alone moves the second difference from 0.10 to 4.39, half of its final 8.62.
+# Up to state 23 the sum moves *away* from all capitals, to −15.45 against “␣the”.
+# Layer 23 alone raises the second difference from 0.10 to 4.39, half of its final 8.62.
 #
 # By layer: attention and MLPs
 # ----------------------------
@@ -159,15 +159,15 @@ for column, label, style in (
     axes[0].plot(running[..., column].mean(0), style, label=label)
 for values, label, style in ((attends, "attention", "-"), (mlps, "MLP", "--")):
     axes[1].plot(values[..., 1].mean(0), style, label=label)
-axes[0].set(title="Shares summed up to a state", xlabel="state", ylabel="difference")
+axes[0].set(title="Running sum of shares", xlabel="state", ylabel="logit difference")
 axes[1].set(title="Minus other capitals, by layer", xlabel="layer", ylabel="share")
 for ax in axes:
     ax.axhline(0, color="0.7", lw=0.8)
     ax.legend()
 plots.caption(
     "The attention of layer 23 writes which capital it is. Left: the shares summed up "
-    "to each state, for both logit differences. Right: the share of each layer's "
-    "attention and MLP in the capital minus the other capitals. Means of 12 countries.",
+    "to each state, for both logit differences. Right: the shares of each layer's "
+    "attention and MLP in the second difference. Means over 12 countries.",
     alt="Left, two curves over 31 states. The one against “the” falls to about −15 at "
     "state 23 and then rises to 2; the one against other capitals is zero until state "
     "23, jumps to 4 and rises to 9. Right, attention peaks at layer 23, with 3.6.",
@@ -175,15 +175,15 @@ plots.caption(
 plt.show()
 
 # %%
-# Against “␣the”, the last three MLPs have a share of 12.69, and MLPs 21 and 22 one of
-# −4.94. In the other column these are 1.75 and −0.03: the MLPs push *all* capitals up
-# or down. For which capital it is, the attention of layer 23 has the largest share of a
-# layer, 3.59 ± 1.09 (mean and standard deviation); the other MLPs have 2.13 together.
+# In the first difference, the last three MLPs have a share of 12.69, and MLPs 21 and 22
+# have −4.94. In the second, these shares are 1.75 and −0.03: the MLPs push *all*
+# capitals up or down. Which capital it is depends most on the attention of layer 23,
+# with 3.59 ± 1.09 (mean and standard deviation); the other MLPs together have 2.13.
 #
 # By head: 23.4 writes the capital
 # --------------------------------
-# These heads have the largest and the lowest mean share in the second difference. As a
-# control, we take head 23.4 in prompts that name no country or ask for no capital.
+# We print the heads with the highest and the lowest mean shares of the second
+# difference. As a control, we use prompts that name no country or ask for no capital.
 from lmviz import attention
 
 by_head = layers[:, :, :9, 1]  # (12, L, H)
@@ -196,27 +196,26 @@ for layer, head, _ in attention.strongest(mean, 3) + attention.strongest(-mean, 
 for text in ("capital of success", "opposite of hot", "flag of France"):
     every = attribute(model, lm.encode(f"The {text} is"), minus_others)
     control = every[names.index("head 23.4")]
-    print(
-        f"The {text} is: Paris {control[0]:.2f}, mean size {control.abs().mean():.2f}"
-    )
+    size = control.abs().mean()
+    print(f"The {text} is: Paris {control[0]:.2f}, mean absolute share {size:.2f}")
 
 
 # %%
 # Head 23.4 has the largest share of all heads: 2.74 ± 0.73, positive for each country.
 # It attends to the country (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`); now we know what it writes.
-# Without a country, its shares for the twelve capitals have a mean size of 0.05 or
-# less. After “The flag of France is” it still writes 0.88 for Paris, unasked.
+# Without a country, its mean absolute share over the twelve capitals is at most 0.05.
+# After “The flag of France is” it has 0.88 for Paris, although no capital is asked for.
 #
-# Head 29.0 writes *against* the capital: −1.53. Wang et al. (2023) found such heads in
-# GPT-2 small and called them negative name movers.
+# Head 29.0 writes *against* the capital, with a share of −1.53. Wang et al. (2023)
+# found such heads in GPT-2 small and called them negative name movers.
 #
 # Direct effect and total effect
 # ------------------------------
-# A share is a **direct effect**: what a part itself adds to the logit. Later parts also
-# read what it wrote. The **total effect** includes these paths; ablation measures it.
-# We zero-ablate four heads, and three random ones as a control. If only the direct
-# effect counted, the difference would change by minus the share.
+# A share is a **direct effect**: the amount that a part itself adds to the logit. But
+# later parts also read its output. The **total effect** includes these paths, and is
+# measured by ablation. We zero-ablate four heads, and three random ones as a control.
+# If there were only direct effects, the difference would change by minus the share.
 def differences():
     with torch.no_grad():
         logits = lm.module(torch.stack(prompts)).logits[:, -1, cities]
@@ -234,8 +233,8 @@ for head in [(23, 4), (29, 1), (29, 0), (12, 0), *random]:
     print("{}.{}  {:9.2f}  {:5.2f} ± {:.2f}".format(*head, *cells))
 
 # %%
-# The two columns differ in both directions. To see why, we set the rows of :math:`W_O`
-# of head 23.4 to zero and attribute again: the shares of *other* parts change.
+# The measured effects are larger or smaller than predicted. To see why, we set the rows
+# of :math:`W_O` of head 23.4 to zero and attribute again: *other* shares change.
 from dataclasses import replace
 
 block = model.blocks[23]
@@ -255,28 +254,29 @@ print(f"change of all MLPs: {change[:, 9].sum():.2f}")
 print(f"all others: {change[:, :9].sum() - change[23, 4] - change[29, :2].sum():.2f}")
 
 # %%
-# Of the total of −6.00, only −2.74 is direct. The share of the MLPs changes by −2.65
-# and that of head 29.1 by −1.20: they had read what 23.4 wrote. Head 29.0, which writes
-# against the capital, changes by 1.05 and compensates a part of the loss (the hydra
-# effect; McGrath et al., 2023). All other parts change by −0.46. Head 12.0 has only a
-# total effect, −0.79, but one of three random heads reaches 0.34, too.
+# Of the total effect of −6.00, only −2.74 is direct. The share of the MLPs changes by
+# −2.65 and that of head 29.1 by −1.20, because they read the output of head 23.4. That
+# of head 29.0, which writes against the capital, changes by 1.05 and makes up for a
+# part of the loss (the hydra effect; McGrath et al., 2023). All others change by −0.46.
+# Head 12.0 has only a total effect, −0.79, but that of one random head is 0.34.
 #
 # Summary
 # -------
 # - With the divisor of the final norm frozen, a logit is exactly the sum of the shares
-#   of all parts. A logit difference discards what is added to all tokens alike.
-# - In SmolLM2 the late MLPs push capitals against other words; head 23.4 writes which
-#   capital, with 2.74 of a difference of 8.62.
+#   of all parts. In a logit difference, changes that all logits share cancel.
+# - In SmolLM2 the late MLPs raise capitals above other words; head 23.4 writes which
+#   capital, with a share of 2.74 in a difference of 8.62.
 # - A share is a direct effect; an ablation includes the paths through later parts.
 #
 # Exercises
 # ---------
-# Could a part whose share in every logit is nearly 0 matter through the divisor?
+# Can a part whose share of every logit is nearly 0 matter through the divisor?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Yes. A longer state has a larger divisor, and predictions become less certain.
+#    Yes. If it makes the state longer, the divisor grows, all logits shrink, and the
+#    prediction becomes less certain.
 #
 # Further reading
 # ---------------
