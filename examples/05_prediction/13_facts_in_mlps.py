@@ -2,17 +2,17 @@ r"""
 The MLP as key-value memory: facts in weights
 =============================================
 
-“The capital of France is” contains no capital, so “␣Paris” must come from the weights.
-In SmolLM2, three quarters of a block's weights are in its MLP. After this lesson you
-can read an MLP as a memory of keys and values, open a unit, and trace a fact.
+“The capital of France is” does not name the capital, so “␣Paris” must come from the
+weights. In SmolLM2, three quarters of a block's weights are in its MLP. You will be
+able to read an MLP as a memory of keys and values, inspect a unit, and trace a fact.
 """
 
 # %%
 # One unit on paper
 # -----------------
-# A **unit** of an MLP is one dimension of its inner layer. It has a *key* :math:`k`, by
-# which it reads its input, and a *value* :math:`v`, which it writes. Let the key be
-# (1, −1), the value (0, 3), and the activation function GELU.
+# A **unit** of an MLP is one dimension of its inner layer. It has two vectors: it reads
+# its input with its *key* :math:`k`, and writes along its *value* :math:`v`. Let the
+# key be (1, −1), the value (0, 3), and the activation function GELU.
 from functools import partial
 
 import torch
@@ -26,22 +26,23 @@ for x in (torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])):
     print(f"({x[0]:.0f}, {x[1]:.0f})  {read:+.0f}    {active:+.3f}      {out[1]:.3f}")
 
 # %%
-# The input (2, 1) matches the key: the product is 1, GELU makes it 0.841, and the unit
-# writes (0, 2.524). For (1, 2) the product is −1, and the unit writes (0, −0.476). A
-# unit always writes along one direction; the input decides how much.
+# The input (2, 1) matches the key: their dot product is 1, the activation is 0.841, and
+# the unit writes (0, 2.524). For (1, 2) the dot product is −1, and the unit writes
+# (0, −0.476). A unit always writes along one direction; the input decides how much.
 #
 # Keys and values
 # ---------------
-# An MLP is a sum over its units. The projection up holds the keys as columns, the
-# projection down the values as rows (biases aside):
+# The keys are the columns of the projection up, and the values are the rows of the
+# projection down. Without biases, an MLP is a sum over its units:
 #
 # .. math::
 #    \mathrm{MLP}(x) = \sum_i \phi(x \cdot k_i)\, v_i .
 #
-# This looks like attention over a fixed set of keys and values, with :math:`\phi` in
-# place of the softmax: a **key-value memory** (Geva et al., 2021). In a gated MLP, as
-# in SmolLM2, :math:`\phi(x \cdot g_i)\,(x \cdot u_i)` multiplies :math:`v_i`. Here
-# :math:`x` is the normalised stream after attention. We compute the sum for layer 10.
+# Here :math:`x` is the normalised state after attention. The sum resembles attention
+# over fixed keys and values, with :math:`\phi` in place of the softmax: a **key-value
+# memory** (Geva et al., 2021). In a gated MLP such as SmolLM2's, a unit has two keys,
+# and its activation is :math:`\phi(x \cdot g_i)\,(x \cdot u_i)`. We compute the sum for
+# layer 10.
 import lmviz
 from lmviz import transformer
 
@@ -72,10 +73,10 @@ assert difference < 1e-4
 # %%
 # Open a unit
 # -----------
-# The MLP of layer 2 of the toy has 384 units. We average the activation of each over
-# each word of fifty stories, and take the unit that separates the six animals best
-# from all other words. Its value, times the final norm's gains and the output matrix,
-# gives the logits that it raises (:doc:`lesson 5.11
+# The MLP of layer 2 of the toy has 384 units. We average the activation of each unit
+# over all occurrences of a word in fifty stories, and take the unit that best separates
+# the six animals from all other words. Its value, multiplied by the final norm's gains
+# and the output matrix, shows which logits it raises (:doc:`lesson 5.11
 # </lessons/05_prediction/11_logit_lens>`).
 import itertools
 
@@ -94,30 +95,30 @@ animals = [evaluate.IDS[word] for word in grammar.ANIMALS]
 others = [word for word in range(78) if word not in animals]
 gap = mean[animals].amin(0) - mean[others].amax(0)  # lowest animal - highest other
 unit = int(gap.argmax())
-print(f"{int((gap > 0).sum())} of 384 units are highest after the six animals")
+print(f"{int((gap > 0).sum())} of 384 units are highest at the six animals")
 value = block.mlp.down.weight[unit]
 raises = value * parts.final_norm.weight @ parts.unembedding.weight
-for title, scores in {"on after": mean[:, unit], "raises": raises}.items():
+for title, scores in {"active at": mean[:, unit], "raises": raises}.items():
     top = scores.topk(8)
     words = zip(toy.tokens(top.indices), top.values, strict=True)
     print(f"unit {unit} {title}:", *(f"{word} {score:.1f}" for word, score in words))
 
 # %%
-# Of the 384 units, 11 are highest after the six animals. The best is unit 203: its
-# activation is 5.6 to 7.9 after animals, and at most 0.4 after any other word. For one
-# unit of activation, before the norm's divisor, it raises *chased*, *found*, *saw* and
-# *pushed* by 2.7 to 2.8, exactly the verbs that follow an animal in the toy's grammar.
-# Chosen for this, it is more readable than most units.
+# Of the 384 units, 11 are more active at each of the six animals than at any other
+# word. The best is unit 203: its mean activation is 5.6 to 7.9 at animals, and at most
+# 0.4 at other words. An activation of 1 raises *chased*, *found*, *saw* and *pushed* by
+# 2.7 to 2.8, before the norm's division. These are exactly the verbs that follow an
+# animal in the toy's grammar. Chosen for this, the unit is more readable than most.
 #
-# SmolLM2 is not so tidy. We read the strongest unit of layer 29 at the last token:
+# SmolLM2 is not so tidy. We read the unit of layer 29 that writes the longest vector at
+# the last token, and then add the strongest units together.
 paris = lm.token_id(" Paris")
 block, state = model.blocks[29], trace.hidden_states[29]
 each = units(block, state)[-1, :, None] * block.mlp.down.weight  # (units, d)
 order = each.norm(dim=1).argsort(descending=True)
 raised = each[order[0]] * model.final_norm.weight @ model.unembedding.weight
-print(
-    *lm.tokens(raised.topk(3).indices), (raised >= raised[paris]).sum()
-)  # rank of Paris
+rank = int((raised >= raised[paris]).sum())
+print(f"raises {', '.join(lm.tokens(raised.topk(3).indices))}; rank of Paris: {rank}")
 before = (state + transformer.attend(block.attention, state))[-1]
 for k in (0, 50, 1536):
     x = model.final_norm(before + each[order[:k]].sum(0))
@@ -125,18 +126,18 @@ for k in (0, 50, 1536):
     print(f"with the {k} strongest units: Paris {p:.2f}")
 
 # %%
-# The strongest unit raises fragments of words, and Paris has rank 1674. But the 50
-# strongest units together raise its probability from 0.10 to 0.48, and all units raise
-# it to 0.77. So the answer is spread over many units.
+# The strongest unit raises fragments of words most, and Paris has rank 1674. But the 50
+# strongest units together raise the probability of Paris from 0.10 to 0.48, and all
+# units raise it to 0.77. So the answer is spread over many units.
 #
 # Causal tracing: what suffices
 # -----------------------------
-# We turn from units to layers. In **causal tracing**, Meng et al. (2022) *corrupt* the
-# embedding of the subject, here the country, with noise of three standard deviations.
-# Then they *restore* the clean outputs of a few layers at one position. If the answer's
-# probability returns, these outputs suffice. We take six capitals; each text has five
-# tokens, with the country at position 3. A *hook* is a function that PyTorch calls
-# after a module has run. Ours keeps the output, and can replace it at one position.
+# We turn from units to layers. In **causal tracing** (Meng et al., 2022), noise of
+# three standard deviations *corrupts* the embedding of the subject, here the country.
+# Then the clean outputs of a few layers are *restored* at one position. If the answer's
+# probability returns, these outputs suffice. We take six countries; each prompt has
+# five tokens, with the country at position 3. A *hook* is a function that PyTorch calls
+# after a module has run. Ours stores the output, and can replace it at one position.
 facts = {"France": "Paris", "Germany": "Berlin", "Korea": "Seoul", "Italy": "Rome"}
 facts |= {"Spain": "Madrid", "Japan": "Tokyo"}
 answers = torch.tensor([lm.token_id(f" {city}") for city in facts.values()])
@@ -201,8 +202,8 @@ ax.set_yticks(at, groups)
 ax.invert_yaxis()
 ax.legend(loc="lower right")
 plots.caption(
-    "The MLP of layer 0 alone restores the answer. Each bar: the mean probability that "
-    "returns if the outputs of these layers are restored after noise.",
+    "The MLP of layer 0 alone restores the answer. Each bar is the mean rise of the "
+    "answer's probability if the clean outputs of these layers are restored.",
     alt="Bars for layer 0 and six groups of five layers. At the country, the MLP of "
     "layer 0 has 0.63, and layers 5 to 9 a short bar. At the last token, only the "
     "attention of layers 20 to 24 has a short bar.",
@@ -219,10 +220,9 @@ plt.show()
 #
 # Ablation: what is needed
 # ------------------------
-# Now we replace outputs at the country in the clean run, and measure the change of the
-# answer's log-probability in nats. The new outputs are zeros; those for the *same*
-# country in another question (“The people of France are”); and those for *another*
-# country in that question.
+# In the clean run, we replace outputs at the country by zeros, by those for the *same*
+# country in another prompt (“The people of France are”), or by those for *another*
+# country in that prompt. We measure the answer's change of log-probability, in nats.
 lm.module(inputs_embeds=embed([f"The people of {name} are" for name in facts]))
 donors = {"zeros": {key: 0 * out for key, out in outputs.items()}}
 donors["same"] = dict(outputs)
@@ -240,9 +240,9 @@ for handle in handles:
 # MLP 0 writes which country is named: outputs for the same country change nothing, but
 # those for another one change the answer by −9.04 nats. The noise had removed the name,
 # and MLP 0 restores it; the capital need not be stored there. Zeros in attention 0 to 4
-# have an effect of −3.36, but outputs from the other question have none: these zeros
-# only take the model off-distribution. Zeros in MLPs 5 to 9 have −0.84. Do these MLPs
-# look up the capital?
+# have an effect of −3.36, but outputs from the other prompt have none: these zeros only
+# take the model off-distribution. Zeros in MLPs 5 to 9 have −0.84. Do these MLPs look
+# up the capital?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -250,14 +250,14 @@ for handle in handles:
 #    Not alone: their outputs for *another* country change the answer by only −0.08, so
 #    they write something that these countries share.
 #
-# So no group of later layers alone holds the capital; several may share the work. Meng
-# et al. found a peak in the *middle* MLPs of GPT-2 XL. Hase et al. (2023) found that
-# causal tracing does not predict where a fact is best edited.
+# So no group of later MLPs alone holds the capital; several may share the work. Meng et
+# al. found the largest effect in the *middle* MLPs of GPT-2 XL. Hase et al. (2023)
+# found that causal tracing does not predict where a fact is best edited.
 #
 # Summary
 # -------
-# - An MLP is a sum over units, each with a key that reads and a value that it writes.
-# - Causal tracing shows what suffices for an answer, ablation what is needed.
+# - An MLP is a sum over units, each of which reads with its key and writes its value.
+# - Causal tracing shows what suffices for an answer, and ablation what is needed.
 # - In SmolLM2, the MLP of layer 0 writes which country is named.
 #
 # Exercises
