@@ -2,27 +2,23 @@ r"""
 The whole model from our own code
 =================================
 
-SmolLM2 is a decoder-only transformer: a stack of identical blocks of attention and MLP,
-between an embedding matrix and an output matrix. This lesson writes out every step from
+SmolLM2 is a decoder-only **transformer**: a stack of blocks of attention and MLP,
+between an embedding and an unembedding matrix. This lesson writes out every step from
 token ids to logits, and reproduces the model's own numbers.
 """
 
 # %%
 # The norm: removing the length
 # -----------------------------
-# A **transformer** normalises a vector before attention or the MLP reads it.
-# **LayerNorm** (Ba et al., 2016) subtracts the mean :math:`\mu` of the :math:`d`
-# entries, and divides by their standard deviation. Llama and SmolLM2 use **RMSNorm**
-# (Zhang and Sennrich, 2019), which only divides by the root mean square:
+# Each block normalises its vectors before attention, and again before the MLP. SmolLM2
+# uses **RMSNorm** (Zhang and Sennrich, 2019), other models **LayerNorm** (Ba et al.,
+# 2016), which also subtracts the mean (:doc:`lesson 5.1
+# </lessons/05_prediction/01_logits>` defines both). With a learned gain :math:`g`,
 #
 # .. math::
-#    \begin{split}
-#    \mathrm{LayerNorm}(x) &= g \odot \frac{x - \mu}
-#    {\sqrt{\tfrac1d \sum_i (x_i - \mu)^2 + \varepsilon}} + b, \\
-#    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}}.
-#    \end{split}
+#    \mathrm{RMSNorm}(x) = g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}} .
 #
-# Gains :math:`g` and biases :math:`b` are learned; :math:`\varepsilon` avoids 0/0.
+# The gain scales each entry, and :math:`\varepsilon` avoids a division by zero.
 import torch
 
 
@@ -39,24 +35,25 @@ for x in torch.tensor([[2.0, 4.0], [4.0, 8.0]]):
         print(x.tolist(), norm.__name__, *(f"{y:.3f}" for y in norm(x)))
 
 # %%
-# By hand, the mean square of (2, 4) is :math:`(4 + 16)/2 = 10`, and division by
-# :math:`\sqrt{10}` gives (0.632, 1.265). Twice the vector gives the same: the length is
-# gone. Without gains, RMSNorm keeps the direction. LayerNorm gives (−1.000, 1.000).
+# For (2, 4), the mean square is :math:`(4 + 16)/2 = 10`, and dividing by
+# :math:`\sqrt{10}` gives (0.632, 1.265). Twice the vector gives the same result, since
+# RMSNorm removes the length. LayerNorm gives (−1.000, 1.000) for both.
 #
 # The MLP: project up, activate, project down
 # -------------------------------------------
-# The **MLP**, or feed-forward network, projects the vector of each position up to
-# :math:`d_\text{ff}` inner units, applies a non-linear **activation function**, and
-# projects back down. In gated MLPs, such as SmolLM2's, the activated projection, the
-# **gate**, is multiplied elementwise by a second one (SwiGLU; Shazeer, 2020):
+# The **MLP** (multilayer perceptron), or feed-forward network, is applied to each
+# position separately. It projects the vector up to :math:`d_\text{ff}` hidden units,
+# applies a non-linear **activation function**, and projects back down. In SmolLM2, the
+# activated projection (the **gate**) is multiplied by a second one, which is called
+# SwiGLU (Shazeer, 2020):
 #
 # .. math::
 #    \mathrm{MLP}(x) = \bigl(\mathrm{SiLU}(x W_\text{gate}) \odot x W_\text{up}\bigr)
 #    W_\text{down}, \qquad \mathrm{SiLU}(z) = \frac{z}{1 + e^{-z}} .
 #
-# On paper, take one inner unit. Its gate reads dimension 0 minus dimension 1, its
-# second projection reads dimension 0, and it writes three times its value to dimension
-# 1.
+# Take an MLP with a single hidden unit. Its :math:`W_\text{gate}` computes dimension 0
+# minus dimension 1, its :math:`W_\text{up}` copies dimension 0, and its
+# :math:`W_\text{down}` writes three times the product to dimension 1.
 from torch.nn.functional import silu
 
 
@@ -71,13 +68,14 @@ for x in torch.tensor([[2.0, 1.0], [1.0, 2.0]]):
 
 # %%
 # For (2, 1), the gate is SiLU(1) = 0.731. Times 2 and times 3, that is 4.386. For
-# :math:`(1, 2)` the gate is nearly closed, at −0.269, and the unit writes −0.807.
+# :math:`(1, 2)` the gate is SiLU(−1) = −0.269, and the output is −0.807.
 #
 # Attention, written out
 # ----------------------
 # :doc:`Lesson 4.3 </lessons/04_attention/03_multi_head_attention>` derives multi-head
 # attention, and :doc:`lesson 3.6 </lessons/03_positions/06_rotary>` the rotation
-# :math:`R`. Query head :math:`h` uses key/value head :math:`k = \lfloor h/3 \rfloor`:
+# :math:`R`. Nine query heads share three key/value heads: head :math:`h` uses the keys
+# and values of :math:`k = \lfloor h/3 \rfloor`.
 #
 # .. math::
 #    \begin{split}
@@ -86,8 +84,8 @@ for x in torch.tensor([[2.0, 1.0], [1.0, 2.0]]):
 #    \mathrm{Attn}(x) &= \bigl[A_0\, x W_V^0, \dots, A_8\, x W_V^2\bigr]\, W_O .
 #    \end{split}
 #
-# The mask :math:`M` is minus infinity above the diagonal, and the brackets join the
-# heads. ``w`` holds the tensors of one layer.
+# The mask :math:`M` is minus infinity above the diagonal and zero elsewhere, and the
+# brackets concatenate the heads. In the code, ``w`` holds the weights of one layer.
 import lmviz
 from lmviz import transformer
 
@@ -125,21 +123,22 @@ for name, tensor in {"tensor of layer 0": torch.empty(0), **layers[0]}.items():
     print(f"{name:32}  {tuple(tensor.shape) if len(tensor) else 'shape'}")
 
 # %%
-# Shapes are (out, in). The queries have 576 dimensions, for nine heads, and the keys
-# and values 192: three heads share a group. The MLP has 1,536 inner units.
+# Shapes are (out, in), so the code transposes the matrices. The nine query heads have
+# 576 dimensions together, the three key/value heads 192, and the MLP 1,536 units.
 #
 # The block, and the model
 # ------------------------
-# Attention and MLP each *add* their output to the residual stream:
+# Attention and MLP each *add* their output to the residual stream, the vector that each
+# position carries through all blocks:
 #
 # .. math::
 #    x' = x + \mathrm{Attn}(\mathrm{norm}_1(x)), \qquad
 #    x'' = x' + \mathrm{MLP}(\mathrm{norm}_2(x')) .
 #
-# The norms are inside the branches, so nothing interrupts the sum from the embedding to
-# the final norm: a **pre-norm** block, as in GPT-2. The original transformer was
-# *post-norm*: :math:`\mathrm{norm}(x + \mathrm{Attn}(x))`. Its gradients near the
-# output are large at first, so the learning rate starts small (Xiong et al., 2020).
+# This is a **pre-norm** block, as in GPT-2: it never normalises the stream itself. The
+# original transformer was *post-norm*: it normalised each sum, :math:`\mathrm{norm}(x +
+# \mathrm{Attn}(x))`. Such models are harder to train (Xiong et al., 2020). The options
+# of ``block`` are for the last section, on mistakes.
 
 
 def block(x, w, norm=rms_norm, parallel=False, causal=True):
@@ -180,8 +179,9 @@ for y, state in enumerate(("x", "x′", "x″")):
 ax.set(title="One block", xlim=(0.2, 4.8), ylim=(-0.6, 10.8))
 ax.axis("off")
 plots.caption(
-    "Attention and MLP read a normalised copy and add to the stream. Thick arrow: the "
-    "residual stream. Each branch leaves it, passes a norm, and is added back.",
+    "Attention and MLP read a normalised copy and add their outputs to the stream. "
+    "The thick arrow is the residual stream. Each branch leaves it, passes through a "
+    "norm, and is added back.",
     alt="A thick vertical arrow, the residual stream. Two branches leave it and return "
     "to it at a plus sign: norm and attention, then norm and MLP.",
 )
@@ -190,8 +190,8 @@ plt.show()
 # %%
 # Equal to the model
 # ------------------
-# The package's ``extract`` and ``logits`` do the same for any supported family. The
-# toy, a GPT-2, has LayerNorm, learned positions, and an MLP without a gate.
+# The package's ``extract`` and ``logits`` do the same for any supported family, such as
+# the toy: a small GPT-2 with LayerNorm, learned positions, and an MLP without a gate.
 text = "The dog chased the ball because it was excited. The old man opened the door and"
 ids, toy = lm.encode(text), lmviz.load("toy")
 with torch.no_grad():
@@ -211,15 +211,16 @@ for name, off in differences.items():
     assert off.abs().max() < 1e-3
 
 # %%
-# The logits differ by rounding only, and the most likely tokens are the same.
+# The logits differ by rounding only; all 17 most likely tokens are the same.
 #
 # Wrong models that run
 # ---------------------
-# Three mistakes leave all shapes as they are, so no error is raised. *LayerNorm*
-# subtracts the mean. *Parallel*: the MLP reads what attention read (GPT-NeoX is trained
-# that way). *No mask* lets queries attend to later tokens. We measure how far state 1
-# is off, relative to its length; the mean surprisal of three passages, the lowest and
-# the highest; and the most likely token after “The capital of France is”.
+# Three mistakes leave all shapes as they are, so no error is raised. *LayerNorm*: the
+# blocks also subtract the mean. *Parallel*: the MLP reads :math:`x` instead of
+# :math:`x'`, as in GPT-NeoX. *No mask*: queries attend to later tokens. We print the
+# error of state 1, the output of block 0, relative to its length; the surprisal
+# (negative log-probability) per token of three passages, as the mean, lowest and
+# highest; and the most likely token after “The capital of France is”.
 passages = [
     "Water boils at a lower temperature on a mountain, because the air presses less "
     "strongly on its surface. Cooking an egg therefore takes longer up there.",
@@ -245,36 +246,36 @@ change = (stream(ids, causal=False) - states)[:3, -1].norm(dim=-1)
 print("without mask, change of states 0 to 2, last position:", *change.numpy().round(2))
 
 # %%
-# With *LayerNorm* the surprisal rises only from 3.56 to 3.70 nats, and the answer is
-# still “Paris”: the mean that it subtracts is small here. The text does not reveal the
-# mistake; comparing states does, as state 1 is off by 0.03 of its length. The
-# *parallel* model fails, at 8.72 nats. Without the mask, the surprisal falls to 0.98,
-# but the model has not improved: each prediction depends on the very token that it
-# should predict. When that token isn't there yet, the model fails. The last position
-# sees every token, with or without the mask. Is its vector the same?
+# With *LayerNorm*, the surprisal rises only from 3.56 to 3.70 nats, and the answer is
+# still “Paris”: the mean that it subtracts is small here. State 1 reveals the mistake,
+# with an error of 0.03. The *parallel* model fails, at 8.72 nats. Without the mask, the
+# surprisal falls to 0.98, but the model has not improved: each position attends to the
+# very token that it should predict. At the end of the prompt, where there is no such
+# token, it fails. The last position sees all tokens, with or without the mask. Is its
+# vector the same?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Only up to state 1. Block 0 changed the states of the *earlier* positions, which
-#    now contain later tokens. Block 1 reads them, and state 2 differs.
+#    Only in states 0 and 1. Block 0 changed state 1 of the *earlier* positions, since
+#    they attended to later tokens. Block 1 reads those states, so state 2 differs.
 #
 # Summary
 # -------
-# - A decoder-only transformer is an embedding, a stack of pre-norm blocks, a final norm
-#   and an output matrix. Only attention moves information between positions.
-# - SmolLM2's logits are reproduced up to rounding. A wrong model may still write
-#   plausible text, so compare its numbers with a reference.
+# - SmolLM2 consists of an embedding, a stack of pre-norm blocks, a final norm and an
+#   unembedding. Only attention moves information between positions.
+# - Our code reproduces SmolLM2's logits up to rounding. A wrong model may still make
+#   plausible predictions, so compare its states and logits with a reference.
 #
 # Exercises
 # ---------
-# Absorb the gains of all norms into the matrices that read them.
+# How can we fold the gains of all norms into the matrices that follow them?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Multiply column :math:`i` of the stored Q, K, V, gate, up and output matrices by
-#    :math:`g_i`. Copy the output matrix first: it is also the embedding table.
+#    Multiply column :math:`i` of the stored Q, K, V, gate, up and unembedding matrices
+#    by :math:`g_i`. Copy the unembedding first: it is also the embedding table.
 #
 # Further reading
 # ---------------
