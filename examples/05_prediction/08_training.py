@@ -10,17 +10,18 @@ small transformer on a language whose true probabilities are known.
 # %%
 # One step on paper
 # -----------------
-# A vocabulary has three tokens, and the model gives them the logits :math:`z` = (2, 1,
-# 0). Token 1 follows. The loss is its surprisal, :math:`\ell = -\ln p_1`, and the
-# **gradient** is the vector of the derivatives of the loss. With the logarithm of the
-# softmax, :math:`\ln p_t = z_t - \ln \sum_j e^{z_j}`,
+# A vocabulary has the tokens 0, 1 and 2. The model gives them the logits :math:`z` =
+# (2, 1, 0), with the softmax :math:`p`, and token 1 follows. The loss is its surprisal,
+# :math:`-\ln p_1`. The **gradient** is the vector of the derivatives of the loss. Since
+# :math:`\ln p_t = z_t - \ln \sum_j e^{z_j}`,
 #
 # .. math::
 #    \frac{\partial (-\ln p_t)}{\partial z_i}
 #    = \frac{e^{z_i}}{\sum_j e^{z_j}} - y_i = p_i - y_i ,
 #
 # where :math:`y_i` is 1 for the token that followed and 0 for all others. **Gradient
-# descent** subtracts the gradient, times a **learning rate**, here 1.
+# descent** subtracts the gradient, multiplied by a **learning rate**, from the
+# parameters. Here the logits are the parameters, and the learning rate is 1.
 import torch
 from torch.nn.functional import cross_entropy, rms_norm
 
@@ -36,11 +37,11 @@ assert torch.allclose(z.grad, p - y)
 print(f"loss before {loss.item():.3f}, after {-after.log_softmax(0)[1]:.3f}")
 
 # %%
-# The token that followed had the probability 0.245, and its gradient is −0.755, so its
-# logit rises. The others fall by their own probabilities, 0.665 and 0.090. The loss
-# falls from 1.408 to 0.596. A single gradient is zero only if the prediction is right
-# and certain. The *mean* gradient is zero if the probabilities are the true ones: for
-# a true probability of :math:`0.7`, it is :math:`0.7\,(0.7 - 1) + 0.3 \cdot 0.7 = 0`.
+# The token that followed had the probability 0.245, and its entry of the gradient is
+# −0.755, so its logit rises. The other logits fall, by 0.665 and 0.090, the
+# probabilities of their tokens. The loss falls from 1.408 to 0.596. A single gradient
+# is zero only if the prediction is right and certain. The *mean* gradient is zero for
+# true probabilities: if :math:`p_i = 0.7`, it is :math:`0.7\,(0.7-1) + 0.3\cdot0.7=0`.
 #
 # All positions at once
 # ---------------------
@@ -49,14 +50,14 @@ print(f"loss before {loss.item():.3f}, after {-after.log_softmax(0)[1]:.3f}")
 #
 # .. math:: \mathcal L = -\frac1T \sum_{t=1}^{T} \ln p(x_{t+1} \mid x_1, \dots, x_t) .
 #
-# The causal mask hides later tokens, so one forward pass computes all of them. Each
-# prediction is conditioned on the text, not on the model's own earlier predictions
-# (**teacher forcing**). *Backpropagation* (Rumelhart et al., 1986) applies the chain
-# rule from the loss back to every parameter.
+# The causal mask hides later tokens, so one forward pass computes all predictions. Each
+# is conditioned on the text itself, not on the model's own earlier predictions
+# (**teacher forcing**). *Backpropagation* (Rumelhart et al., 1986) then computes the
+# gradient for every parameter: it applies the chain rule from the loss backwards.
 #
-# How does this change attention? Query :math:`i` has scores :math:`s_{ij}`, weights
+# How does a step change attention? Query :math:`i` has scores :math:`s_{ij}`, weights
 # :math:`\alpha_{ik} = e^{s_{ik}} / Z` with :math:`Z = \sum_j e^{s_{ij}}`, and an output
-# :math:`o_i = \sum_k \alpha_{ik} v_k`; :math:`g_i` is the gradient of the loss with
+# :math:`o_i = \sum_k \alpha_{ik} v_k`. Let :math:`g_i` be the gradient of the loss with
 # respect to :math:`o_i`. The quotient rule and the chain rule give
 #
 # .. math::
@@ -68,8 +69,8 @@ print(f"loss before {loss.item():.3f}, after {-after.log_softmax(0)[1]:.3f}")
 #    \frac{\partial \mathcal L}{\partial s_{ij}} &= \alpha_{ij}\, g_i \cdot (v_j - o_i),
 #    \end{split}
 #
-# where :math:`\delta_{jk}` is 1 if :math:`j = k` and 0 otherwise. If a step of the
-# output towards value :math:`v_j` would lower the loss, descent raises the score of key
+# where :math:`\delta_{jk}` is 1 if :math:`j = k` and 0 otherwise. If moving the output
+# towards the value :math:`v_j` lowers the loss, descent raises the score of key
 # :math:`j`. We check the formula with a random gradient :math:`g`.
 scores, values = torch.randn(4, 4, requires_grad=True), torch.randn(4, 8)
 weights, g = scores.softmax(-1), torch.randn(4, 8)
@@ -83,12 +84,12 @@ assert off < 1e-5
 # A small transformer
 # -------------------
 # Our model has learned positions and two blocks. Each block normalises the vectors
-# :math:`x` of the :doc:`residual stream </book/terms>`, without learned factors, and
-# adds the output of two attention heads: :math:`x \leftarrow x + \mathrm{Attention}
-# (\mathrm{norm}(x))\, W_O`; it has no MLP (:doc:`lesson 5.9
-# </lessons/05_prediction/09_whole_model>` has complete blocks). The unembedding of the
-# normalised last state gives the logits. The model learns the :doc:`toy's language
-# </book/toy>`. Held-out stories combine names, colours and things in new ways.
+# :math:`x` of the :doc:`residual stream </book/terms>`, without learned gains, and adds
+# the output of two attention heads: :math:`x \leftarrow x + \mathrm{Attention}
+# (\mathrm{norm}(x))\, W_O`. There are no MLPs (:doc:`lesson 5.9
+# </lessons/05_prediction/09_whole_model>` adds them). The unembedding of the normalised
+# last state gives the logits. The model learns the :doc:`toy's language </book/toy>`
+# from stories; held-out stories combine names, colours and things in new ways.
 from itertools import islice
 
 import lmviz
@@ -139,16 +140,17 @@ def train(texts, steps):
 # %%
 # Training repeats four steps: take a *batch* of 16 texts, predict, compute the loss and
 # its gradient, and change all parameters a little. *AdamW* (Kingma and Ba, 2015;
-# Loshchilov and Hutter, 2019) averages gradients over recent steps, divides each entry
-# by its root mean square, so that parameters with small gradients move as fast as
-# others, and shrinks the weights slightly (*weight decay*, the W).
+# Loshchilov and Hutter, 2019) averages the gradients of recent steps and divides each
+# entry by its root mean square, so parameters with small gradients move as fast as
+# others. It also shrinks all parameters slightly (*weight decay*, the W).
 #
 # Baselines and learning curves
 # -----------------------------
-# A loss needs baselines. We use four: all words equally likely, :math:`\ln V`; the
-# frequency of each word; its frequency after the previous word (bigrams); and that
-# after this word at this position. No model has a lower mean loss than the truth, whose
-# loss is the entropy. We train on 64 stories for 400 steps, and on 8,000 for 800.
+# We compare the loss with four baselines. One is uniform over all words. The others are
+# counts in the training stories: of words, of pairs of successive words (*bigrams*),
+# and of such pairs at each position. No model has a lower expected loss than the
+# *truth*, the true probabilities, whose loss is their entropy. We train on 64 stories
+# for 400 steps, and on 8,000 for 800.
 learned = list(islice(language.stories("lesson"), 8_000))
 truth = list(islice(language.stories("lesson", held_out=True), 200))
 seen = evaluate.pad([story.words for story in learned])[0][:, : T + 1]
@@ -191,7 +193,7 @@ _, ax = plt.subplots(figsize=(3.4, 3.6), layout="constrained")
 styles = {(64, 1): "C1:", (64, 2): "C1--", (8_000, 2): "C0-"}
 for (n, column), style in styles.items():
     data = curves[n][1:]
-    label = f"{n:,} stories, " + ("held out" if column == 2 else "their own")
+    label = f"{n:,} stories, " + ("held out" if column == 2 else "training")
     ax.plot([c[0] for c in data], [c[column] for c in data], style, label=label)
 for name, value in baselines.items():
     ax.axhline(value, color="0.5", lw=1)
@@ -201,36 +203,35 @@ ax.set(title="Learning curves", xscale="log", ylim=(0, 4.8))
 ax.set(xlabel="training step", ylabel="loss (nats per word)")
 ax.legend(loc="right", bbox_to_anchor=(1, 0.64))
 plots.caption(
-    "The loss falls below all baselines and approaches the entropy. Curves: loss "
-    "during training. Grey lines: the baselines and the truth. With 64 stories, the "
-    "loss on held-out stories rises again.",
-    alt="Three curves fall from above 4 nats. The solid one ends above the line of the "
-    "truth. With 64 stories, one falls below that line; the held-out one rises again.",
+    "The loss falls below all baselines and approaches the entropy. The curves show "
+    "the loss during training, the grey lines the baselines and the entropy (truth). "
+    "With 64 training stories, the held-out loss rises again.",
+    alt="Three falling curves. The solid one, for 8,000 stories, ends above the line "
+    "of the truth. For 64 stories, the training loss falls below it; the held-out loss "
+    "rises again.",
 )
 plt.show()
 
 # %%
 # At step 0, the model is slightly worse than a uniform guess, at 4.54 against 4.36
-# nats, since its random preferences are wrong. At step 30, with 1.41 nats, it is below
-# the bigrams, 1.51, and generates sentences. So far it needs no attention: counts of
-# word and position reach 1.10. Only what follows requires earlier words. After 800
-# steps the loss is 0.89; the truth has 0.68 (in the first 32 words; over whole stories,
-# as in lesson 5.7, less). The last text is grammatical, but two people have the same
-# *brown ball*, which no story allows.
+# nats, since its random preferences are wrong. At step 30, its loss of 1.41 nats is
+# below that of the bigrams, 1.51, and it generates sentences. Even a loss of 1.10 nats
+# needs no attention, as the baseline of word and position shows; a lower one does.
+# After 800 steps, the loss is 0.89; the truth has 0.68 in these first 32 words. The
+# last text is grammatical, but two people have the same *brown ball*, which no story
+# allows.
 #
-# In 100 passes over only 64 stories, the loss on these falls to 0.21, far below the
-# entropy, and on held-out stories it rises from 1.29 to 2.36. The model has memorised
-# random choices that no other story repeats: **overfitting**. With 8,000 stories, in
-# less than two passes, the two losses are equal. SmolLM2-135M was trained on two
-# trillion tokens (Allal et al., 2025), five million times our :math:`800 \cdot 16 \cdot
-# 32` words. Learning rates usually rise at first (*warm-up*) and then fall.
+# In 100 passes over only 64 stories, the loss on these falls to 0.21 nats, far below
+# the entropy, and on held-out stories it rises from 1.29 to 2.36. The model has
+# memorised random choices that no other story repeats; this is called **overfitting**.
+# With 8,000 stories, in less than two passes, training and held-out loss are equal.
 #
 # A head before and after
 # -----------------------
-# Pronouns agree with a name several words before: “Anna went to the park with her …”.
-# The table shows the share of right pronouns, and each head's mean weight on this name,
-# from the queries that predict a pronoun. A weight is not an effect, so we also ablate
-# each head, with zeros in its rows of :math:`W_O`.
+# Pronouns agree with a name several words earlier: “Anna went to the park with her …”.
+# The table shows the share of pronouns predicted correctly, and each head's weight on
+# this name, averaged over the queries that predict a pronoun. A weight is not an
+# effect, so we also ablate each head by setting its rows of :math:`W_O` to zero.
 names = {*grammar.WOMEN, *grammar.MEN}
 asked = []
 for number, story in enumerate(truth):
@@ -251,31 +252,31 @@ for label, parameters in cases.items():
     weights = [f"{x:8.2f}" for layer in maps for x in layer[i, :, t, name].mean(0)]
     print(f"{label:15}  {right:5.0%}", *weights, sep="  ")
 simple = (table[i, t].argmax(-1) == unseen[i, t + 1]).float().mean()
-print(f"{len(asked)} pronouns, counts {simple:.0%}, even {(1 / (t + 1)).mean():.2f}")
+print(f"{len(asked)} pronouns, baseline {simple:.0%}, even {(1 / (t + 1)).mean():.2f}")
 
 # %%
-# Before training, the model chooses among all words, and each head has an even weight
-# on the name, about 0.05. Afterwards all 169 pronouns are right, and head 1.1 has more
-# than half of its weight on the name. Its ablation has the largest effect, but leaves
-# more pronouns right than counts of word and position, 49%; layer 0 is needed, too. The
-# value of the name made the right pronoun more likely, so step by step its score rose.
+# Before training, each head attends evenly, with a weight of about 0.05 on the name.
+# After training, all 169 pronouns are right, and head 1.1 has more than half of its
+# weight on the name. Ablating it has the largest effect, but leaves more pronouns right
+# than the baseline of word and position, 49%; layer 0 is needed, too. The formula above
+# says why: the name's value made the right pronoun more likely, so its score rose.
 #
 # Summary
 # -------
 # - The loss is the mean surprisal of the next token, at all positions at once; its
 #   gradient with respect to the logits is :math:`p - y`.
-# - A score rises if a step towards the key's value lowers the loss.
+# - The score of a key rises if moving the output towards its value lowers the loss.
 # - Compare a loss with baselines. Only held-out text reveals overfitting.
 #
 # Exercises
 # ---------
-# A saturated head has a weight of 1 on one key. What are the gradients of its scores?
+# A head is saturated: its weight on one key is 1. What are the gradients of its scores?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    All are zero: :math:`v_j - o_i` is zero for that key, and :math:`\alpha_{ij}` for
-#    the others. That is why scores are divided by :math:`\sqrt{d_\text{head}}`.
+#    the others. To avoid this, scores are divided by :math:`\sqrt{d_\text{head}}`.
 #
 # Further reading
 # ---------------
