@@ -11,9 +11,9 @@ different tokenizers, and say what the number does not measure.
 # Four tokens on paper
 # --------------------
 # The **surprisal** of a token is the negative logarithm of the probability that the
-# model gave to it. With the natural logarithm its unit is the nat, with base 2 the bit.
-# The mean surprisal over :math:`n` tokens is the *loss* of a language model, and the
-# **perplexity** is its exponential:
+# model assigned to it. Its unit is the nat with the natural logarithm, and the bit with
+# base 2. The mean surprisal over :math:`n` tokens is the *loss* of a language model,
+# and the **perplexity** is its exponential:
 #
 # .. math::
 #    s_t = -\ln p(x_t \mid x_1, \dots, x_{t-1}), \qquad
@@ -32,16 +32,17 @@ print(f"perplexity: {(-p.log().mean()).exp():.3f}, by product: {p.prod() ** -0.2
 
 # %%
 # On average, the model was as uncertain as if it chose among 5.657 equally likely
-# tokens. A perplexity is 1 if every token was certain, the size :math:`V` of the
-# vocabulary for uniform predictions, and infinite if one token had the probability 0.
+# tokens. The perplexity is 1 if every token was predicted with certainty. It is the
+# size :math:`V` of the vocabulary if all predictions are uniform, and infinite if one
+# token had the probability 0.
 #
 # Token by token
 # --------------
 # Row :math:`t - 1` of the logits predicts token :math:`t` (:doc:`lesson 5.1
 # </lessons/05_prediction/01_logits>`), so the first token has no surprisal. The
 # **rank** of a token is one plus the number of tokens that were more likely. The table
-# shows both for each token. ``transformers`` computes the loss if it is given the ids
-# as labels; it shifts them itself.
+# shows surprisal and rank of each token. ``transformers`` computes the loss if it is
+# given the ids as labels; it shifts them itself.
 import lmviz
 from lmviz import prediction
 
@@ -94,12 +95,12 @@ plots.caption(
 plt.show()
 
 # %%
-# “␣capital” (rank 2,923) has 11.54 nats, more than the 10.80 of a uniform guess. The
-# model is not undecided but wrong: after “The” alone it gives 0.42 to a hyphen, and
-# 0.97 to the tokens that rank above “␣capital”. In the second sentence most tokens have
-# less surprisal than in the first; “␣France” has 1.51 nats instead of 2.44. “␣Berlin”
-# has 9.35 nats, since it contradicts the first sentence. Surprisal measures what the
-# model expected, not what is true.
+# “␣capital” (rank 2,923) has a surprisal of 11.54 nats, more than the 10.80 of a
+# uniform guess. The model is not uncertain but wrong: after “The” alone, the
+# probability of a hyphen is 0.42, and that of all tokens that rank above “␣capital” is
+# 0.97. In the second sentence most tokens have a lower surprisal than in the first;
+# “␣France” has 1.51 nats instead of 2.44. “␣Berlin” has 9.35 nats, since it contradicts
+# the first sentence. Surprisal measures what the model expected, not what is true.
 #
 # The interactive version also shows which tokens the model expected.
 from lmviz import views
@@ -109,10 +110,10 @@ views.surprisal(trace.logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # %%
 # Two baselines
 # -------------
-# A loss needs a baseline. A uniform guess has :math:`\ln V` nats. A better baseline is
-# a *unigram* model, which knows how frequent each token is, and nothing else. We count
-# the tokens of Python's manual, without its page on ``for``, add one to every count,
-# and evaluate the beginning of that page.
+# A loss needs a baseline. A uniform guess has a loss of :math:`\ln V` nats. A better
+# baseline is a *unigram* model, which knows how frequent each token is, and nothing
+# else. We count the tokens of Python's manual, without its page on ``for``, add one to
+# every count so that none is zero, and evaluate the beginning of that page.
 from pydoc_data.topics import topics
 
 pages = {name: " ".join(page.split()) for name, page in topics.items()}
@@ -131,15 +132,16 @@ for name, nats in losses.items():
 
 # %%
 # SmolLM2 has a loss of 2.63 nats per token, the unigram model 6.46 and a uniform guess
-# 10.80. Word frequencies account for the first step, context for the second. This is
-# one passage, and SmolLM2's training data may have included the manual; its loss on new
-# text of this kind may be higher.
+# 10.80. Frequencies account for the difference between the last two, context for the
+# rest. This is one passage, and SmolLM2's training data may have included the manual;
+# its loss on new text of this kind may be higher.
 #
 # Per token, per word, per byte
 # -----------------------------
-# A perplexity per token can't be compared between tokenizers: the more tokens a text is
-# split into, the more of them share the same total. **Bits per byte** divide the total
-# by a number that no tokenizer changes, the bytes of the text in UTF-8:
+# Perplexities per token can't be compared between tokenizers: the more tokens a text is
+# split into, the smaller is the share of each in the total surprisal. **Bits per byte**
+# are the total in bits, divided by the number of bytes of the text in UTF-8, which does
+# not depend on the tokenizer:
 #
 # .. math:: \mathrm{BPB} = \frac{1}{n_\text{bytes} \ln 2} \sum_t s_t .
 total, passage = full.sum(), lm.decode(ids[1:])
@@ -153,9 +155,9 @@ print(f"bits per byte: {bits:.2f}; a uniform guess among 256 bytes: 8")
 assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 
 # %%
-# The same total is a perplexity of 13.86 per token, 41.09 per word or 1.86 per byte, so
-# a perplexity without its unit means nothing. The passage has 0.89 bits per byte. A
-# compressor that uses SmolLM2's predictions would need this number of bits for each
+# The same total gives a perplexity of 13.86 per token, 41.09 per word or 1.86 per byte,
+# so a perplexity without its unit means nothing. The passage has 0.89 bits per byte. A
+# compressor that uses SmolLM2's predictions would need about that many bits for each
 # byte of 8 bits, and shrink the text by a factor of about :math:`8 / 0.89 = 9`.
 #
 # Model A has a perplexity of :math:`20` per token. Model B has :math:`30`, but splits
@@ -169,17 +171,17 @@ assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 #
 # One text, many token sequences
 # ------------------------------
-# A tokenizer always splits a text in the same way, but the model also gives a
+# A tokenizer always splits a text in the same way, but the model also assigns a
 # probability to every other token sequence that spells it. The probability of the
 # *text* is the sum over all of them:
 #
 # .. math:: p(\text{text}) = \sum_{x \,\in\, \text{sequences that spell it}} p(x)
 #    \;\ge\; p(\text{the tokenizer's sequence}) .
 #
-# So the surprisal that we compute is an *upper bound* for the text (Cao and Rimell,
-# 2021). For a single word after a fixed context, we can list all sequences. The table
-# compares the surprisal of the tokenizer's sequence with that of all together, in nats.
-# Below it are the three most likely sequences of “␣Paris”.
+# So the surprisal of the tokenizer's sequence is an *upper bound* on that of the text
+# (Cao and Rimell, 2021). For a single word after a fixed context, we can list all
+# sequences. The table compares the surprisal of the tokenizer's sequence with that of
+# all together, in nats. Below it are the three most likely sequences of “␣Paris”.
 vocabulary = {t.replace("Ġ", " "): i for t, i in lm.tokenizer.get_vocab().items()}
 
 
@@ -221,19 +223,19 @@ for i in values.argsort(descending=True)[:3]:  # of the last word
 # %%
 # For the two names, all other sequences together change the surprisal by at most 0.001
 # nats: nearly all of the probability is on the sequence that the model was trained on.
-# For the invented words the difference ranges from 0.001 to 1.864. The context is split
-# in one way only, and longer tokens, such as “␣Parisian”, are not included. A whole
-# text has too many sequences to list, and the sum must be estimated.
+# For the invented words the difference ranges from 0.001 to 1.864. Two things are left
+# out: other ways to split the context, and longer tokens such as “␣Parisian”. A whole
+# text has too many sequences to list, so the sum must be estimated.
 #
 # Texts longer than the context
 # -----------------------------
-# A text that doesn't fit the context is evaluated in windows. If they don't overlap,
-# the first tokens of each have almost no context, and the loss is too high. With a
-# *stride* :math:`s` smaller than the window :math:`w`, each window starts :math:`s`
-# tokens after the previous one, and only its new tokens are counted, each with at least
-# :math:`w - s` tokens of context. For :math:`T` tokens this takes :math:`1 + \lceil (T
-# - w)/s \rceil` passes. ``prediction.text_surprisal`` does this. Our windows are a
-# third of the passage.
+# A text that is longer than the model's context is evaluated in windows. If these don't
+# overlap, the first tokens of each have almost no context, and the loss is too high.
+# With a *stride* :math:`s` smaller than the window :math:`w`, each window starts
+# :math:`s` tokens after the previous one, and only its new tokens are counted, each
+# with at least :math:`w - s` tokens of context. For :math:`T` tokens this takes
+# :math:`1 + \lceil (T - w)/s \rceil` passes. ``prediction.text_surprisal`` does this.
+# Our windows are a third of the passage long.
 window = len(ids) // 3
 print(f"window: {window} tokens\nstride  passes  nats per token")
 for stride in (window - 1, window // 2, window // 4):
@@ -246,15 +248,15 @@ print(f"full context, one pass: {full.mean():.3f}")
 # With windows of 128 tokens and a stride of 127 (an overlap of one token), the loss is
 # 2.995 nats. A stride of half a window gives 2.768, with 5 passes instead of 4; a
 # quarter gives 2.722, with 9. The full context gives 2.629. The model is the same each
-# time, but its tokens have more context. So a perplexity must be reported with its
+# time, but the tokens have more context. So a perplexity must be reported with its
 # window and stride. A stride of half a window is a common compromise.
 #
 # Summary
 # -------
 # - Perplexity is the exponential of the mean surprisal: the number of equally likely
-#   tokens among which a model would be as uncertain.
+#   tokens among which a choice would be as uncertain.
 # - It depends on the tokenizer, the text and the context of each token. Bits per byte
-#   can be compared between tokenizers; they are an upper bound for the text.
+#   can be compared between tokenizers.
 # - A long text needs overlapping windows.
 #
 # Exercises
