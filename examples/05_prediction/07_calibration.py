@@ -13,8 +13,8 @@ its baseline, and split a loss into the uncertainty of the text and the model's 
 # A model is **calibrated** if, of all its predictions with probability :math:`p`, a
 # share :math:`p` comes true. To test this, we sort predictions into bins by their
 # probability, the *confidence*. In each bin we compare the mean confidence with the
-# *accuracy*, the share that came true. The mean absolute gap, weighted by the number of
-# predictions :math:`n_b` in each bin, is the **expected calibration error** (ECE),
+# *accuracy*, the share that came true. The mean absolute gap, weighted by the number
+# :math:`n_b` of predictions in a bin, is the **expected calibration error** (ECE),
 #
 # .. math::
 #    \text{ECE} = \sum_b \frac{n_b}{n} \,
@@ -45,17 +45,17 @@ print(f"ECE {calibration_error(probs, correct):.2f}")
 
 # %%
 # Five predictions have a confidence of 0.55 and an accuracy of 0.60, a gap of 0.05. The
-# five with 0.95 are right no more often, a gap of 0.35; here the model is
-# **overconfident**. The ECE is the mean of the two gaps, 0.20.
+# five with a confidence of 0.95 are right no more often, a gap of 0.35: here the model
+# is **overconfident**. The ECE is the mean of the two gaps, 0.20.
 #
 # Even the truth has a calibration error
 # --------------------------------------
 # The toy was trained on stories whose true probabilities are known (:doc:`the toy model
 # </book/toy>`). On 300 held-out stories, we compare the truth, the toy, and the toy at
-# temperature 0.5 (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`). A prediction
-# is the most likely word. The baseline is a calibrated predictor with the same
-# confidences: each of its predictions comes true with exactly its probability. We draw
-# its results 50 times; the table has the mean and the standard deviation of its ECE.
+# temperature 0.5 (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`). The
+# prediction is always the most likely word. The baseline is a calibrated predictor with
+# the same confidences: each of its predictions comes true with exactly its probability.
+# We simulate it 50 times and print the mean and the standard deviation of its ECE.
 import itertools
 
 import lmviz
@@ -93,19 +93,19 @@ print(f"largest absolute difference from the package: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# The truth itself has an ECE of 0.0020: a finite sample never matches its probabilities
-# exactly, and the absolute values don't cancel. Its baseline is 0.0032 ± 0.0011; that
-# the truth is below it is chance. So an ECE means something only in comparison with its
-# baseline. The toy's, 0.0034, is that of a calibrated predictor. At temperature 0.5 it
+# The truth itself has an ECE of 0.0020: a finite sample never matches the probabilities
+# exactly, and absolute gaps don't cancel. Its baseline is 0.0032 ± 0.0011; the truth is
+# below it by chance. So an ECE means something only in comparison with its baseline.
+# The toy's ECE of 0.0034 is close to its baseline of 0.0037. At temperature 0.5 the ECE
 # is 0.0364, eight times the baseline.
 #
 # Entropy, cross-entropy, divergence
 # ----------------------------------
 # Calibration is not everything. A model that always predicts the overall word
-# frequencies is calibrated, but knows little. The loss measures calibration and
-# knowledge. Let :math:`p` be the true distribution of the next word and :math:`q` the
-# model's. The expected surprisal is the **cross-entropy**. We expand :math:`\ln q_w =
-# \ln p_w - \ln (p_w / q_w)`:
+# frequencies is calibrated, but knows little. The loss measures both calibration and
+# knowledge. Let :math:`p` be the true distribution of the next word :math:`w`, and
+# :math:`q` the model's. The expected surprisal is the **cross-entropy**. With
+# :math:`\ln q_w = \ln p_w - \ln (p_w / q_w)`,
 #
 # .. math::
 #    \begin{split}
@@ -113,7 +113,7 @@ assert difference < 1e-4
 #    \text{cross-entropy} &= \text{entropy} + \text{divergence} .
 #    \end{split}
 #
-# The **entropy** of the truth is uncertainty that no model can avoid. The
+# The **entropy** of the truth is the uncertainty that no model can avoid. The
 # **Kullback-Leibler divergence** is the error of this model. It is never negative, and
 # zero only if :math:`q = p`.
 log_q = logits.log_softmax(-1)
@@ -131,14 +131,13 @@ for name, values in parts.items():
 
 # %%
 # Of the cross-entropy of 0.5666 nats, 0.5657 are entropy and 0.0009 divergence: nearly
-# all of the toy's loss is uncertainty in the stories. The measured loss, the mean
-# surprisal of the words that came, estimates the cross-entropy; as a sample it scatters
-# around it, so that of the truth, 0.5653, can be below the entropy. The expected loss
-# can't go to zero. On real text, where :math:`p` is unknown, the loss doesn't show how
-# low it could be.
+# all of the toy's loss is uncertainty in the stories. A measured loss, the mean
+# surprisal of the words that came, estimates the cross-entropy from a sample. That is
+# why the loss of the truth, 0.5653, can be below its entropy. On real text, where
+# :math:`p` is unknown, the loss doesn't show how low it could be.
 #
-# The temperature of the truth
-# ----------------------------
+# Temperature and calibration
+# ---------------------------
 # A temperature below 1 makes a model more certain, one above 1 less certain. It never
 # changes which word is the most likely. The divergence is in nats per word.
 temperatures = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
@@ -176,21 +175,21 @@ plt.show()
 # %%
 # Both measures are lowest at 1, the temperature at which the model was trained. The
 # accuracy is the same in all rows, so it doesn't measure calibration. Why is the toy
-# less calibrated at a temperature of 0.5?
+# less well calibrated at a temperature of 0.5?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Where a name or a colour is free, several words are possible. A low temperature
-#    moves their probability to the most likely one, which is no more likely in truth.
+#    Where a story may go on with any of several names or colours, a low temperature
+#    moves probability to the most likely one, which doesn't come true more often.
 #
 # Real text
 # ---------
 # For SmolLM2 the true probabilities are unknown, but the next tokens are known, which
-# is enough for a reliability diagram: accuracy against confidence. We take ten passages
-# of Python's manual, and predict each token after at least eight others. On the first
-# five passages we find the temperature with the lowest loss (**temperature scaling**;
-# Guo et al., 2017), and test it on the others. The losses are in nats.
+# is enough for a *reliability diagram*, a plot of accuracy against confidence. We take
+# ten passages of Python's manual, and predict each token after at least eight others.
+# On the first five passages we find the temperature with the lowest loss (**temperature
+# scaling**; Guo et al., 2017), and test it on the other five. The losses are in nats.
 from pydoc_data.topics import topics
 
 lm = lmviz.load()
@@ -249,28 +248,28 @@ plt.show()
 
 # %%
 # All ten bins are within two standard errors of the diagonal (accuracy = confidence),
-# although from 0.35 on six of seven are below it. The ECE of 0.0298 is that of a
-# calibrated model, 0.0258 ± 0.0043. But absolute gaps have no sign. With its sign, the
-# mean gap of the passages is −0.015 ± 0.006 (standard error): SmolLM2 is slightly
-# overconfident.
+# although six of the upper seven are below it. The ECE of 0.0298 is close to
+# that of a calibrated model, 0.0258 ± 0.0043. But the ECE ignores the sign of a gap.
+# The mean signed gap of the passages is −0.015 ± 0.006 (standard error): SmolLM2 is
+# slightly overconfident.
 #
-# These measures see only the most likely token. Another one needs no bins and includes
+# These measures use only the most likely token. Another one needs no bins and includes
 # the whole distribution: a calibrated model's mean surprisal equals its mean entropy.
 # SmolLM2's surprisal is 0.16 ± 0.04 nats higher; it is higher in 8 of 10 passages.
-# Temperature scaling agrees: on the first passages, a temperature of 1.05 is best. On
-# the others it doesn't lower the loss (2.894 instead of 2.892).
+# Temperature scaling agrees only in part: on the first passages a temperature of 1.05
+# is best, but on the others it doesn't lower the loss (2.894 instead of 2.892).
 #
 # So SmolLM2 is nearly calibrated here, even though it was tuned to follow instructions.
 # Such tuning can harm calibration: GPT-4's ECE on multiple-choice questions rose from
-# :math:`0.007` to :math:`0.074` with reinforcement learning (OpenAI, 2023). Our text is
-# a manual that may have been in the training data. It says nothing about chats.
+# :math:`0.007` to :math:`0.074` with reinforcement learning (OpenAI, 2023). Our result
+# is for a manual that may have been in the training data. It says nothing about chats.
 #
 # Summary
 # -------
 # - In a calibrated model, predictions with probability :math:`p` come true in a share
 #   :math:`p` of the cases. The ECE measures this; its baseline isn't zero.
 # - Cross-entropy is entropy plus divergence: the uncertainty of the text, and the error
-#   of the model. The toy's divergence is 0.0009 of 0.5666 nats.
+#   of the model. Of the toy's 0.5666 nats, only 0.0009 are divergence.
 # - On Python's manual SmolLM2 is slightly overconfident: its surprisal is 0.16 nats
 #   above its entropy.
 #
@@ -283,7 +282,7 @@ plt.show()
 #    :class: dropdown
 #
 #    The ECE is zero, up to chance: the most frequent word is as frequent as predicted.
-#    The divergence is large: the model ignores what the text says about the next word.
+#    The divergence is large: the model ignores the words before.
 #
 # Further reading
 # ---------------
