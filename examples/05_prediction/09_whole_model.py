@@ -11,14 +11,15 @@ token ids to logits, and reproduces the model's own numbers.
 # The norm: removing the length
 # -----------------------------
 # Each block normalises its vectors before attention, and again before the MLP. SmolLM2
-# uses **RMSNorm** (Zhang and Sennrich, 2019), other models **LayerNorm** (Ba et al.,
-# 2016), which also subtracts the mean (:doc:`lesson 5.1
-# </lessons/05_prediction/01_logits>` defines both). With a learned gain :math:`g`,
+# uses **RMSNorm** (:doc:`lesson 5.1 </lessons/05_prediction/01_logits>`) with a learned
+# gain :math:`g`. GPT-2's **LayerNorm** (Ba et al., 2016) first subtracts the mean
+# :math:`\mu` of the entries, and finally adds a learned bias :math:`b`:
 #
 # .. math::
-#    \mathrm{RMSNorm}(x) = g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}} .
-#
-# The gain scales each entry, and :math:`\varepsilon` avoids a division by zero.
+#    \begin{split}
+#    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \epsilon}}, \\
+#    \mathrm{LayerNorm}(x) &= \mathrm{RMSNorm}(x - \mu) + b .
+#    \end{split}
 import torch
 
 
@@ -41,11 +42,10 @@ for x in torch.tensor([[2.0, 4.0], [4.0, 8.0]]):
 #
 # The MLP: project up, activate, project down
 # -------------------------------------------
-# The **MLP** (multilayer perceptron), or feed-forward network, is applied to each
-# position separately. It projects the vector up to :math:`d_\text{ff}` hidden units,
-# applies a non-linear **activation function**, and projects back down. In SmolLM2, the
-# activated projection (the **gate**) is multiplied by a second one, which is called
-# SwiGLU (Shazeer, 2020):
+# The **MLP** (multilayer perceptron), or feed-forward network, projects the vector of
+# each position up to :math:`d_\text{ff}` hidden units, applies a non-linear
+# **activation function**, and projects back down. In SmolLM2, the activated projection,
+# the **gate**, is multiplied by a second one (SwiGLU; Shazeer, 2020):
 #
 # .. math::
 #    \mathrm{MLP}(x) = \bigl(\mathrm{SiLU}(x W_\text{gate}) \odot x W_\text{up}\bigr)
@@ -281,7 +281,6 @@ print("without mask, change of states 0 to 2, last position:", *change.numpy().r
 # ---------------
 # - Vaswani et al., *Attention Is All You Need* (NIPS 2017), section 3.
 # - Ba, Kiros and Hinton, *Layer Normalization* (2016).
-# - Zhang and Sennrich, *Root Mean Square Layer Normalization* (NeurIPS 2019).
 # - Shazeer, *GLU Variants Improve Transformer* (2020).
 # - Xiong et al., *On Layer Normalization in the Transformer Architecture* (ICML 2020).
 # - Touvron et al., *LLaMA: Open and Efficient Foundation Language Models* (2023).
