@@ -2,25 +2,26 @@ r"""
 Activation patching: where the model stores which fact belongs to whom
 ======================================================================
 
-“Anna has a red ball. Tom has a blue kite. Tom still has his …”: nothing about the word
-*blue* says that it is Tom's. Where in the model is that stored, and how does it get to
-the last word? After this lesson you can patch states and heads, and trace a fact
-through the toy and through SmolLM2.
+In “Anna has a red ball. Tom has a blue kite. Tom still has his …”, nothing about the
+word *blue* itself says that it is Tom's. Where does a model store this, and how does it
+reach the last word? After this lesson you can patch states and heads, and trace a fact
+through the book's toy model and through SmolLM2.
 """
 
 
 # %%
 # Exchange a value on paper
 # -------------------------
-# Ablation removes a part. **Activation patching** exchanges it: it replaces one
-# activation of a run by the same activation of a run on a second text, the **twin**,
-# which differs only where the answer is decided. If the answer becomes the twin's, this
-# activation contained what distinguishes the texts. A variant is **causal tracing**
-# (Meng et al., 2022), which corrupts the run with noise and restores single states; the
-# two can give different results (Zhang and Nanda, 2024).
+# Ablation removes a component. **Activation patching** exchanges a value: it replaces
+# one activation with the same activation from a run on a second text. This text, the
+# **twin**, differs from the first only where the answer is decided. If the answer
+# becomes the twin's, the activation carries what distinguishes the texts. A variant,
+# **causal tracing** (Meng et al., 2022), corrupts the run with noise and restores
+# single states; its results can differ (Zhang and Nanda, 2024).
 #
-# Take two positions and two steps. Step 1 adds the value at position 1 to that at
-# position 2. Step 2 outputs twice the value at position 2 minus that at position 1.
+# Take two positions and two steps. Step 1 adds the value at position 1 to the one at
+# position 2. Step 2 outputs twice the value at position 2, minus the one at position 1.
+# The *share* is how far a patch moves the output from the story's to the twin's.
 def steps(inputs, after=None):
     """Run step 1, or take the values after it as given, then run step 2."""
     first, second = after or (inputs[0], inputs[0] + inputs[1])
@@ -39,29 +40,29 @@ for name, (*_, output) in patches.items():
     )
 
 # %%
-# The inputs differ at position 1, so before step 1 this position decides. Before step
-# 2, the twin's value −1 at position 2 changes the output from +3 to −3, beyond the
-# twin's 0, since position 1 works against it. So shares can lie outside 0 to 1: here
-# they are 2 and −1. In a linear model those of one step add up to 1, as here.
+# Only position 1 differs, so before step 1 a patch there gives the twin's output.
+# Before step 2, the twin's value −1 at position 2 changes the output from +3 to −3,
+# beyond the twin's 0, since the twin's value at position 1, which pulls the other way,
+# is missing. So shares can lie outside the range from 0 to 1: here they are 2 and −1.
+# In a linear model, as here, the shares before a step add up to 1.
 #
 # The recovered share
 # -------------------
-# Let the *logit difference* of a run be the logit of the story's answer minus that of
-# the twin's answer,
+# The *logit difference* of a run is the logit :math:`z_a` of the story's answer minus
+# the logit :math:`z_b` of the twin's answer. It equals the log-odds of the two answers:
 #
 # .. math::
-#    D = z_a - z_b = \ln \frac{p_a}{p_b} ,
+#    D = z_a - z_b = \ln \frac{p_a}{p_b} .
 #
-# the log-odds of the two answers. The **recovered share** of a patch compares it with
-# both runs:
+# The **recovered share** is the part of the two runs' difference that it brings
+# about:
 #
 # .. math::
 #    r = \frac{D_{\text{story}} - D_{\text{patched}}}
 #             {D_{\text{story}} - D_{\text{twin}}} .
 #
-# It is 0 if the story's answer stays, and 1 if the patch makes the story its twin. In
-# the toy's twins, the two owners are exchanged and nothing else, so the answer is the
-# other colour. Both ask for the same person.
+# It is 0 if the logit difference stays the same, and 1 if it becomes the twin's. In the
+# toy's twins, only the two owners are exchanged, so the answer is the other colour.
 import itertools
 
 import torch
@@ -85,7 +86,7 @@ print(f"{texts[0]}\n{twins[0]}")
 
 
 def tracer(lm, texts, twins, answers):
-    """Return a function that patches a module's input, and returns recovered shares."""
+    """Return a function that patches a module's input and returns recovered shares."""
     groups = (texts, twins)
     ids, twin_ids = (torch.stack([*map(lm.encode, group)]) for group in groups)
     answers, n = torch.tensor(answers), len(answers)
@@ -99,7 +100,7 @@ def tracer(lm, texts, twins, answers):
     print(f"{n} pairs; logit difference {story.mean():+.1f}, twins {twin.mean():+.1f}")
 
     def share(path, positions, columns=slice(None), source=twin_ids):
-        def replace(_, inputs):  # one batch: the twins, and below them the stories
+        def replace(_, inputs):  # one batch: the twins first, then the stories
             x = inputs[0].clone()
             x[n:, positions, columns] = x[:n, positions, columns]
             return (x, *inputs[1:])
@@ -115,10 +116,10 @@ def tracer(lm, texts, twins, answers):
 share = tracer(toy, texts, twins, answers)
 
 # %%
-# The log-odds of the story's answer are 12.0 nats, and −11.3 in the twins. The hook in
-# ``share``, a function that PyTorch calls before a module, copies a part of the
-# module's input from the twins to the stories. We patch each position before each
-# layer.
+# The mean logit difference is 12.0 nats in the stories and −11.3 in the twins. In
+# ``share``, a *hook*, a function that PyTorch calls before a module, copies part of the
+# module's input from the twins to the stories. We patch the state at each position
+# before each layer.
 L, H, words = toy.n_layers, toy.n_heads, toy.tokens(toy.encode(texts[0]))
 T = len(words)
 at = itertools.product(range(L), range(T))
@@ -153,9 +154,9 @@ labels |= {"yticklabels": words, "label": "recovered share"}
 plots.heatmap(moved.T, title=title, vmin=0, vmax=1, ax=ax, **labels)
 ax.tick_params(length=0)
 plots.caption(
-    "The owner moves to the colour, and the colour to the last word. Recovered "
-    "share if one state is patched: the names matter before layer 0, the colours "
-    "before layer 1, the last word before layer 2.",
+    "Information moves from the names to the colours, and then to the last word. "
+    "Recovered share when one state is patched: the names matter before layer 0, the "
+    "colours before layer 1, and the last word before layer 2.",
     alt="A heatmap with a row per word and a column per layer. The strong cells are "
     "both names in the first column, both colours in the second and the last word in "
     "the third.",
@@ -164,19 +165,18 @@ plt.show()
 
 
 # %%
-# Before layer 0, where the texts differ, the names have the shares 0.64 and 0.44.
-# Before layer 1 the names have none, and the colours 0.76 and 0.25. Before layer 2, the
-# last word has 0.89. So layer 0 tells each colour whose it is, and layer 1 brings the
-# right colour to the last word; layer 2 reads the colours, too, but adds little (0.08).
-# Before layer 1 both colours together recover 1.00, and both things, a control of the
-# same size, 0.00. What belongs to whom is stored at two positions; a search for *the*
-# position would find a part. All states make it the twin.
+# Before layer 0, the texts differ only at the names, which have shares of 0.64 and
+# 0.44. Before layer 1 the names have none, and the colours 0.76 and 0.25. Before layer
+# 2, the last word has 0.89. So layer 0 adds the owner to the colour's state, and layer
+# 1 brings the right colour to the last word. Layer 2 reads the colours, too, but adds
+# little (0.08). Before layer 1, both colours together recover 1.00; the two things, a
+# control of the same size, recover 0.00. So the owners are stored at two positions.
 #
 # Which heads?
 # ------------
-# In :doc:`lesson 4.13 </lessons/04_attention/13_in_context_retrieval>`, the toy needs
-# the heads 0.0 and 0.2. We exchange what single heads write, and what all heads of a
-# layer write together. Stories about two women or two men are also averaged alone.
+# In :doc:`lesson 4.13 </lessons/04_attention/13_in_context_retrieval>`, retrieval
+# depended on heads 0.0 and 0.2. We now patch the output of each head, and of a whole
+# layer. For these two, we also average over owners of the same and of different sex.
 cases = [(0, "colours", [4, 10])] + [(layer, "last word", [16]) for layer in range(L)]
 for layer, name, at in cases:
     path = f"transformer.h.{layer}.attn.c_proj"  # its input: the heads, side by side
@@ -189,30 +189,30 @@ for layer, name, at in cases:
             print(f"0.{head}: same sex {one:.2f}, a woman and a man {two:.2f}")
 
 # %%
-# At the colours, head 0.2 recovers 0.74 and head 0.0 0.26, together all of it. The two
-# share the work by sex and name. If the owners are a woman and a man, head 0.2 recovers
-# 0.94 and 0.0 almost nothing. If they are of the same sex, 0.2 recovers 0.44 and 0.0
-# 0.58. So 0.2 writes mainly the owner's sex, and 0.0 what tells two women or two men
-# apart; the means mix both cases.
+# At the colours, head 0.2 recovers 0.74 and head 0.0 recovers 0.26; together they
+# recover everything. These means hide a division of labour. If the owners are a woman
+# and a man, head 0.2 recovers 0.94 and head 0.0 almost nothing. If they are of the same
+# sex, head 0.2 recovers 0.44 and head 0.0 recovers 0.58. So head 0.2 writes mainly the
+# owner's sex, and head 0.0 mainly what tells two women or two men apart.
 #
-# At the last word, a patch of layer 0 is blind: story and twin ask for the same person.
-# The ablation by position in the lesson before shows that head 0.0 is needed there, to
-# fetch the name for the query.
+# At the last word, patching layer 0 can show nothing, since story and twin ask about
+# the same person. The ablation by position in lesson 4.13 shows that head 0.0 is needed
+# there, to fetch the name for the query.
 #
-# In layer 1, the heads 1.0 and 1.3 recover most. Why do the four single shares add up
+# In layer 1, heads 1.0 and 1.3 recover most. Why do the four single shares add up
 # to less than the 0.89 of all four together?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    A patch of one head leaves a mixture of both colours at the last word, and what
-#    follows isn't linear in it. The rest is an interaction of the four heads.
+#    Patching one head leaves a mixture of both colours, and the rest of the model isn't
+#    linear in it. The remainder is an interaction of the four heads.
 #
 # A real model: countries and capitals
 # ------------------------------------
-# In SmolLM2, the twin of “The capital of France is” names another country. The first
-# three of its five tokens are the same in both, so a patch there changes nothing. We
-# patch the country or the last token, over five pairs.
+# For SmolLM2, the twin of “The capital of France is” names another country. The first
+# three of its five tokens are the same in both, so patching them changes nothing. We
+# patch the country or the last token, and average over five pairs.
 lm = lmviz.load("smollm2")
 capitals = {"France": "Paris", "Germany": "Berlin", "Japan": "Tokyo"}
 capitals |= {"Greece": "Athens", "England": "London"}
@@ -230,7 +230,7 @@ for layer, (country, last) in zip(layers, found, strict=True):
 path, its = "model.layers.23.self_attn.o_proj", slice(64 * 4, 64 * 5)
 one, every = share(path, [4], its).mean(), share(path, [4]).mean()
 print(f"head 23.4: {one:.2f}; its whole layer: {every:.2f}")
-for which, countries in {"the twin's": others, "the same": names}.items():
+for which, countries in {"the twin's": others, "the story's": names}.items():
     source = torch.stack([lm.encode(f"The people of {x} are") for x in countries])
     there = [share(f"model.layers.{i}", [3], source=source).mean() for i in (10, 23)]
     print(f"{which} country, from “The people of …”:", *(f"{x:.2f}" for x in there))
@@ -244,39 +244,41 @@ ax.set(title="Recovered share in SmolLM2", xlabel="patched before layer")
 ax.set_ylabel("recovered share")
 ax.legend(loc="center left")
 plots.caption(
-    "Layer 23 of SmolLM2 moves the country's information to the last token. Recovered "
-    "share, averaged over five pairs, for patches of one state: at the country up to "
-    "the input of layer 23, and at the last token after it.",
-    alt="Two curves over the layers 0 to 29. The solid one stays near 1 until layer 23 "
-    "and is 0 afterwards; the dashed one jumps from 0 to 1 at the same layer.",
+    "Layer 23 of SmolLM2 moves information about the country to the last token. "
+    "Recovered share, averaged over five pairs, when the state at the country or at "
+    "the last token is patched.",
+    alt="Two curves over layers 0 to 29. The solid one stays near 1 until layer 23 and "
+    "is near 0 afterwards; the dashed one jumps from 0 to 1 at the same layer.",
 )
 plt.show()
 
 # %%
-# Before layer 0 the state at the country recovers 1.00, and before layer 23 still 0.94.
+# The state at the country recovers 1.00 before layer 0, and still 0.94 before layer 23.
 # One layer later it recovers −0.03, and the last token 1.02. So the information moves
-# in layer 23, where all heads recover 0.96, and head 23.4 alone 0.83. This head also
-# had the most weight and the most effect in :doc:`lesson 4.11
+# in layer 23, whose heads together recover 0.96, and head 23.4 alone 0.83. It also had
+# the largest weight and effect in :doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`.
 #
-# A state of the twin's country from “The people of … are” works as well: 1.00 before
-# layer 10, and 0.96 before layer 23. So even there it isn't specific to the question.
-# With the *story's* country, the control, it recovers 0.04 or less. A share of 1 says
-# that a state suffices for the *difference* of two texts. Their common request for a
-# capital is invisible to the method, and so is whether the head moves the country or
-# already the capital. Often, heads extract the attribute itself (Geva et al., 2023).
+# The state of the twin's country in “The people of … are” works as well: it recovers
+# 1.00 before layer 10, and 0.96 before layer 23. So even there it isn't specific to the
+# question. As a control, the *story's* country from that text recovers 0.04 or less.
+#
+# A share of 1 says that a state suffices for the *difference* between two texts. Both
+# ask for a capital, so the method can't show where that request is stored. Nor does it
+# show whether the head moves the country or already its capital. Often, heads extract
+# the attribute itself (Geva et al., 2023).
 #
 # Summary
 # -------
-# - Activation patching exchanges an activation with a twin's. The recovered share
-#   compares logit differences: 0 leaves the answer, 1 makes it the twin's.
+# - Activation patching replaces an activation with the twin's. The recovered share is 0
+#   if the logit difference doesn't change, and 1 if it becomes the twin's.
 # - The toy's heads 0.0 and 0.2 write the owner's name and sex into the states of the
-#   colours, and layer 1 reads them. In SmolLM2, head 23.4 carries most of what differs
-#   between two countries to the last token.
+#   colours, and layer 1 reads them. In SmolLM2, head 23.4 carries most of the
+#   information that distinguishes two countries to the last token.
 #
 # Exercises
 # ---------
-# Patch the last state (state L) at the last position. Which share must result in every
+# Patch the last state (state L) at the last position. What share must result in every
 # model, and why?
 #
 # Further reading
