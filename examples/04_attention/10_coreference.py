@@ -11,18 +11,18 @@ a claim: with twin sentences, with swapped nouns, and with a word that isn't a p
 # The lean of a head, on paper
 # ----------------------------
 # **Coreference resolution** finds the noun that a word refers to. The *lean* of a head
-# is the difference of its weights on the two nouns, for the query “it”:
+# is the difference between its weights on the two nouns, for the query “it”:
 #
 # .. math:: \ell = \alpha_{\text{it},\,\text{dog}} - \alpha_{\text{it},\,\text{ball}} .
 #
-# The dog is also the first noun, the farther one, and the subject. So we swap the nouns
-# (“The ball was chased by the dog”), and split the leans :math:`\ell_1` before and
-# :math:`\ell_2` after into a part that follows the noun and a part that follows its
-# position or grammatical role:
+# But the dog is also the first noun, the farther one, and the subject. So we swap the
+# nouns (“The ball was chased by the dog”), and split the leans before and after the
+# swap, :math:`\ell_1` and :math:`\ell_2`, into a part that follows the noun and a part
+# that follows its position or grammatical role:
 #
 # .. math:: n = \frac{\ell_1 + \ell_2}{2}, \qquad p = \frac{\ell_1 - \ell_2}{2} .
 #
-# Three heads with chosen leans to the dog:
+# Take three heads with made-up leans towards the dog:
 import torch
 
 print("head  dog first  ball first  noun   position or role")
@@ -31,12 +31,12 @@ for name, (first, second) in {"A": (0.4, 0.4), "B": (0.4, -0.4), "C": (0.2, 0)}.
     print(f"{name:4}  {first:<+9.2f}  {second:<+10.2f}  {parts}")
 
 # %%
-# Head A follows the noun, B its position or role, C both. With one order, A equals B.
+# Head A follows the noun, B its position or role, C both. In one order, A and B agree.
 #
 # A causal model reads “it” first
 # -------------------------------
-# In our sentence, the clue “excited” comes *after* “it”. A causal model can't attend to
-# later tokens, so at “it” the two twins (“excited” and “red”) have the same maps:
+# The clue “excited” comes *after* “it”, and a causal model can't attend to later
+# tokens. So at “it”, *twins* that differ only in the clue have the same maps:
 import lmviz
 from lmviz import prediction
 
@@ -55,10 +55,9 @@ assert difference < 1e-4
 # model (Vaswani et al., 2017; :doc:`lesson 4.6
 # </lessons/04_attention/06_encoders_and_cross_attention>`) or BERT, in which Clark et
 # al. (2019) found a head for coreference. Later positions, such as “excited”, could
-# resolve it. But there a head may attend to “dog” because the two words go together,
-# whatever the sentence says.
+# resolve it. But there a head may attend to “dog” only because the words go together.
 #
-# A head may still prefer a noun. We compute the leans of all heads in both orders.
+# At “it”, a head may still prefer a noun. We compute all leans in both orders.
 start, swapped = "The dog chased the ball", "The ball was chased by the dog"
 orders = [lm.trace(f"{sentence} because it") for sentence in (start, swapped)]
 one, two = (
@@ -85,20 +84,20 @@ ax.axvline(0, lw=0.6, color="gray")
 ax.scatter(one.flatten(), two.flatten(), s=9)
 ax.plot([-0.5, 0.5], [-0.5, 0.5], lw=0.8, color=plots.COLORS["plus"])
 ax.plot([-0.5, 0.5], [0.5, -0.5], "--", lw=0.8, color=plots.COLORS["minus"])
-ax.set(title="Lean to the dog, all heads", xlabel="dog first", ylabel="ball first")
+ax.set(title="Lean towards the dog", xlabel="dog first", ylabel="ball first")
 plots.caption(
-    "Few heads keep their lean when the nouns change places. A point is a head: its "
-    "lean to the dog in both orders. Heads that follow the noun lie on the solid "
-    "diagonal, heads that follow position or role on the dashed one.",
+    "Few heads keep their lean when the nouns change places. Each point shows a "
+    "head's leans towards the dog in both orders. Heads that follow the noun lie on "
+    "the solid diagonal, heads that follow position or role on the dashed one.",
     alt="A scatter plot of 270 points. Most lie near zero. Of the others, most lie at "
     "the upper left, near the dashed diagonal.",
 )
 plt.show()
 
 # %%
-# In 50 heads, one of the two leans is more than 0.1. Most of them are to the nearer
-# noun: 39 to the ball, and after the swap 36 to the dog. Only 15 heads lean to the same
-# noun in both orders. The position or role counts more than the noun, 0.12 against
+# In 50 heads, at least one of the two leans is larger than 0.1. Most favour the nearer
+# noun: 39 the ball, and after the swap 36 the dog. Only 15 favour the same noun in both
+# orders. The mean part of position or role is larger than the noun's, 0.12 against
 # 0.10. In this view of the swapped sentence, choose a head and the token “it”.
 from lmviz import views
 
@@ -110,9 +109,9 @@ views.attention(orders[1].attentions, orders[1].tokens, title="The nouns swapped
 # For a fair test of a causal model, the clue must precede “it”, and the twins must
 # differ in nothing else: “The dog chased the ball. *Barking* loudly, it …” or
 # “*Bouncing* loudly, it …”. We take 12 such pairs, in both orders. The *clue shift* of
-# a head is its lean after the first clue minus that after the second. A head that
-# resolves “it” has a positive shift. As controls, we replace “it” by “there” and by
-# “the”, which refer to neither noun.
+# a head is its lean after the animal's clue, minus its lean after the other. A head
+# that resolves “it” has a positive shift. As controls, we replace “it” with “there” and
+# with “the”, which refer to neither noun.
 PAIRS = """dog ball chased chased barking bouncing, horse cart pulled pulled neighing
 creaking, bird branch shook shaken singing snapping, cow gate pushed pushed mooing
 rattling, bear tent attacked attacked growling collapsing, duck boat followed followed
@@ -145,10 +144,10 @@ def leans(query):
 it, there, the = map(leans, (" it", " there", " the"))  # (pair, order, clue, L, H)
 
 # %%
-# With 270 heads, some shifts are large by chance. Let :math:`t` be the mean of a head
-# over the pairs, divided by its standard error. Without an effect, a shift of +0.1 is
-# as probable as one of −0.1. So we flip the signs of random pairs 1,000 times, compute
-# :math:`t` again, and take the largest :math:`|t|` of all heads each time. The limit is
+# With 270 heads, some shifts are large by chance. For each head, let :math:`t` be the
+# mean over the pairs, divided by its standard error. Without an effect, a shift of +0.1
+# is as probable as one of −0.1. So 1,000 times we flip the signs of random pairs,
+# compute :math:`t` again, and keep the largest :math:`|t|` of all heads. The limit is
 # the 0.95 quantile of these maxima: without an effect, *all* heads stay below it with a
 # probability of 0.95.
 generator = torch.Generator().manual_seed(0)
@@ -186,20 +185,20 @@ for layer, head in (t.abs() > limit).nonzero().tolist():
     print(f"{layer}.{head}  {means:28}  {(x[0] - x[1]).mean():+.3f}, {error:.3f}")
 
 # %%
-# Over the pairs, position or role counts in 112 heads and the noun in 26. But the means
-# are above 0.05 in only 12 and 10 heads: position or role is more consistent, not
+# Over the pairs, position or role matters in 112 heads and the noun in 26. But the
+# means are above 0.05 in only 12 and 10 heads: position or role is more consistent, not
 # larger. Only 3 heads shift with the clue at “it”, which looks like coreference. But in
 # none of them is the shift smaller at “there” or “the”. In 21.7 it is 0.088 and 0.109
-# there, against 0.033 at “it”; the difference to “there”, −0.055 with a standard error
-# of 0.017, has the wrong sign. These heads follow the clue, whether or not a pronoun
-# comes next. Without these controls, 21.7 would pass for a coreference head.
+# there, against 0.033 at “it”; “it” minus “there” is −0.055, with a standard error of
+# 0.017. These heads follow the clue, whether or not a pronoun comes next. Without the
+# controls, 21.7 would pass for a coreference head.
 #
 # Does the model resolve it at all?
 # ---------------------------------
 # A **Winograd schema** (Levesque et al., 2012) is a pair of twins in which a word after
-# the pronoun decides. In 16 schemas of our own, we replace the pronoun by each noun.
-# The answer is right if the right noun gives the end of the sentence the larger
-# probability; chance is one half. The control has no story: “The trophy is too big”.
+# the pronoun decides what it refers to. In 16 schemas of our own, we replace the
+# pronoun with each noun. An answer is right if the end is more probable after the right
+# noun; chance is one half. The control has no story: “The trophy is too big”.
 TWINS = """The trophy does not fit into the suitcase|is too big|is too small
 The truck overtook the bus|was fast|was slow
 The knife cut the rope|was sharp|was thin
@@ -246,24 +245,24 @@ for i, name in enumerate(("with", "without")):
 print(f"right with and without the story: {right.all(2).sum()}")
 
 # %%
-# SmolLM2 is right in 22 of 32 sentences, somewhat above the 16 of chance. But without
-# any story it is right in 21, and 16 of them are the same sentences. Both twins are
+# SmolLM2 is right in 22 of 32 sentences, somewhat above the 16 expected by chance. But
+# without the story it is right in 21, and in 16 it is right both times. Both twins are
 # right in 7 of 16 schemas with the story and in 5 without; chance is 4. One noun may be
-# more probable in general. If we add the log-odds of the two twins, this cancels, and
+# more probable in general. This cancels if we add the log-odds of the two twins: then
 # 12 of 16 schemas are right, with *and* without the story. So the right answers come
-# mostly from which words go together, not from resolving “it”, and no map could show
-# how. We need a model whose right answers are known: :doc:`lesson 4.12
+# mostly from words that go together, not from resolving “it”. We need a model whose
+# right answers are known: :doc:`lesson 4.12
 # </lessons/04_attention/12_heads_with_known_answers>`.
 #
 # Summary
 # -------
 # - In a causal model, “it” can't attend to a clue that comes later.
-# - A lean has other causes: the position or role of the noun, and a clue that makes its
-#   noun salient for any word. So swap the nouns, use many pairs, replace the pronoun.
+# - A lean can have other causes: the position or role of a noun, or a clue that makes
+#   it salient for any query. So swap nouns, use many pairs, and replace the pronoun.
 #
 # Exercises
 # ---------
-# In both orders, the first noun is the subject. Which sentences separate the two?
+# In both orders, the first noun is the subject. Which sentences tell these two apart?
 #
 # .. admonition:: Answer
 #    :class: dropdown
