@@ -13,9 +13,9 @@ ablation, test whether weights predict effects, and judge attention rollout.
 # A head writes :math:`\sum_j \alpha_j u_j`, where :math:`u_j = v_j W_O^h` is the value
 # of key :math:`j` after the output projection. Three quantities differ: the *weight*
 # :math:`\alpha_1` on key 1; its *contribution* :math:`\alpha_1 u_1`; and the *effect*
-# of the head, the change of the prediction without it. Here are three heads, two keys
-# and two possible next tokens. The first entry of the sum of all outputs is the
-# difference of the two logits, so its sigmoid is the probability of the first token.
+# of the head, how much the prediction changes without it. Take three heads, two keys
+# and two possible next tokens. The first component of the summed outputs is the
+# difference of the two logits; its sigmoid is the probability of the first token.
 import torch
 
 heads = {  # the weights on two keys, and the vectors u of these keys
@@ -50,8 +50,8 @@ for name, part in parts.items():
 # which is negative if the head helps. **Zero ablation** replaces the output by zeros.
 # That takes the model off-distribution: later layers may rely on the head's average
 # output. **Mean ablation** uses this average instead. We average over 200 tokens of
-# Python's manual, which name no country. SmolLM2 is asked for eight capitals. For the
-# first one, we ablate one head at a time with ``attention.ablate_heads``.
+# Python's manual, which mention no country. We ask SmolLM2 for eight capitals. For the
+# first, we ablate one head at a time with ``attention.ablate_heads``.
 from pydoc_data.topics import topics
 
 import lmviz
@@ -77,14 +77,14 @@ for head in ((23, 4), (16, 0), (12, 0)):
 # %%
 # Head 23.4 (layer 23, head 4) has the largest weight on “France”, and without it the
 # probability of “Paris” falls from 0.773 to 0.104. Head 16.0 has nearly as much weight,
-# but the model hardly needs it: 0.749. Head 12.0 barely attends to “France”, and
+# but the model hardly needs it: 0.749. Head 12.0 barely attends to “France”, yet
 # without it only 0.468 remains. Is this typical? We measure all heads on all prompts.
 #
 # A weight belongs to one query, here the last one. So we now ablate at the last
 # position only. The keys and values of earlier positions come from a cache
 # (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). A *hook*, a function that
-# PyTorch calls before a module, replaces the outputs of heads before the output
-# projection. One batch tries nine sets of heads on all prompts.
+# PyTorch calls before a module, replaces the heads' outputs before the output
+# projection. Each batch tests nine sets of heads on all prompts.
 L, H, n = lm.n_layers, lm.n_heads, len(ids)
 repeated = ids.repeat(9, 1)  # 9 copies of the prompts
 cache = lm.module(repeated[:, :-1], use_cache=True).past_key_values
@@ -105,7 +105,7 @@ def ablate_where(off, layer):  # off: True = ablate, (texts, positions, H)
 
 
 def effects(sets):
-    """Mean-ablate nine sets of heads at the last position: effects, (9, prompts)."""
+    """Mean-ablate nine sets at the last position; return effects, (9, prompts)."""
     off = torch.zeros(9, L, H, dtype=torch.bool)
     for row, heads in zip(off, sets, strict=True):
         row[tuple(zip(*heads, strict=True))] = True  # layers, heads
@@ -147,8 +147,8 @@ ax.set_xlabel("weight from the last token to the country")
 plots.caption(
     "Head 23.4 is first by weight and by effect; otherwise weight does not predict "
     "effect. Each point is a head, averaged over eight prompts. The other heads with "
-    "weights above 0.5 have effects near or above zero; 12.0 has an effect and little "
-    "weight.",
+    "weights above 0.5 have effects near or above zero; 12.0 has little weight, but an "
+    "effect.",
     alt="270 points: weight from 0 to 0.93 on the x axis, effect from "
     f"{float(e.min()):.1f} to 0.2 nats on the y axis. One lies at the bottom right. "
     "The others lie in a band around zero, and a few at small weights down to −0.5.",
@@ -161,15 +161,15 @@ plt.show()
 # right head. In general it doesn't: 16.0 has a weight of 0.79 and an effect of −0.05
 # nats, and 12.0, second by effect, has a weight of 0.02.
 #
-# Part of this is due to our prompts: the country is also the *previous* token. If the
-# prompt ends in “is called”, the weight of 16.0 on it falls to 0.12, and 23.4 keeps
-# 0.92. So some of the large weights are on a position and not on a country.
+# Part of this is due to our prompts: the country is also the token *before* the last.
+# If the prompt ends in “is called”, the weight of 16.0 on the country falls to 0.12,
+# while 23.4 keeps 0.92. So some heads attend to a position, not to a country.
 #
 # Which ten heads matter?
 # -----------------------
-# We choose the ten heads with the largest effect, or weight, on four prompts, and
-# ablate them together on the *other* four, so that neither choice has seen the test.
-# Controls are the ten heads with the largest weight after 23.4, and six random sets.
+# On four prompts, we choose the ten heads with the largest effect, and the ten with the
+# largest weight. We ablate each set on the *other* four, so that neither choice has
+# seen the test. Controls are the ten largest weights after 23.4, and six random sets.
 torch.manual_seed(0)
 by_effect = [tuple(h[:2]) for h in attention.strongest(-effect[::2].mean(0), 10)]
 by_weight = [tuple(h[:2]) for h in attention.strongest(weight[::2].mean(0), 11)]
@@ -180,16 +180,17 @@ print("most effect {:+.2f}, weight {:+.2f}, after 23.4 {:+.2f}".format(*found[:3
 print(f"random: mean {sum(found[3:]) / 6:+.2f}, at most {min(found[3:]):+.2f}")
 
 # %%
-# The ten heads with the largest effect change the log-probability by −8.55 nats, on
-# prompts on which they were not chosen. The ten with the largest weight reach −2.82
-# nats, and without 23.4 only −0.84. Random heads reach −0.13 on average, at most −0.44.
-# So weight is a hint, but it finds only a small part of the effect.
+# Without the ten heads with the largest effect, the log-probability changes by −8.55
+# nats, on prompts on which they were not chosen. Without those with the largest weight,
+# it changes by −2.82 nats, and if 23.4 is not among them, by only −0.84. Random sets
+# give −0.13 on average and −0.44 at most. So weight is a hint, but it misses most of
+# the effect.
 #
-# Ablated everywhere
-# ------------------
+# Ablation at all positions
+# -------------------------
 # ``attention.ablate_heads`` ablates heads at all positions, and
 # ``attention.head_effects`` does so with each head in turn. In the last layer, no other
-# position reaches the prediction, so for head 29.1 the two ways must agree.
+# position reaches the prediction, so for head 29.1 both effects must agree.
 print("head  effect, last position  effect, all positions")
 for head in ((23, 4), (0, 4), (29, 1)):
     with attention.ablate_heads(lm, head, replacement=average):
@@ -207,11 +208,11 @@ for word, here in zip(tokens, torch.eye(5, dtype=torch.bool), strict=True):
     print(f"{word:9}  {change.mean():+.2f}")
 
 # %%
-# Head 0.4 has no effect at the last position, but −2.22 nats everywhere, more than
-# 23.4. Almost all of it, −1.89 nats, comes from the *first* token. This token becomes
-# the sink, and the average output, mostly of other positions, is off-distribution
-# there. Ablating 0.4 at the country does nothing (−0.02). So an ablation at all
-# positions also damages the sink.
+# Head 0.4 has no effect at the last position, but −2.22 nats if ablated everywhere,
+# more than 23.4. Most of it, −1.89 nats, comes from the *first* token, which becomes
+# the sink. There the average output, taken mostly from other positions, is
+# off-distribution. Ablating 0.4 at the country does little (−0.02). So an ablation at
+# all positions also damages the sink.
 #
 # Attention rollout
 # -----------------
@@ -243,17 +244,17 @@ assert torch.allclose(attention.rollout(maps[0]), total[0])
 # Rollout gives the first token everything and the country 0.0000, although another
 # country changes the log-probability by −9.51 nats, and another first token by only
 # −3.93. In each layer some attention goes to the sink, and after thirty layers all of
-# it is there. Rollout takes weights for contributions, and ignores values and MLPs.
+# it is there. Rollout treats weights as contributions, and ignores values and MLPs.
 #
 # The debate
 # ----------
 # Jain and Wallace (2019) studied classifiers with one attention layer over a recurrent
-# network, which reads one word at a time. Very different weights could give nearly the
-# same prediction. Wiegreffe and Pinter (2019) replied that such weights were found for
-# each text separately, and are not those of a trained model. Jacovi and Goldberg (2020)
-# separate *plausible* explanations, which convince a reader, from *faithful* ones,
-# which describe the computation. To test whether a map is faithful, we must intervene.
-# Ablation removes a part; :doc:`lesson 4.14
+# network, which reads one word at a time. They found very different weights that gave
+# nearly the same prediction. Wiegreffe and Pinter (2019) replied that these weights
+# were found for each text separately, and are not those of a trained model. Jacovi and
+# Goldberg (2020) separate *plausible* explanations, which convince a reader, from
+# *faithful* ones, which describe the computation. To test whether a map is faithful, we
+# must intervene. Ablation removes a part; :doc:`lesson 4.14
 # </lessons/04_attention/14_activation_patching>` exchanges it.
 #
 # Summary
@@ -264,14 +265,14 @@ assert torch.allclose(attention.rollout(maps[0]), total[0])
 #
 # Exercises
 # ---------
-# Compute rollout without row 0 and column 0 of all maps, with rows that sum to 1 again.
-# Does the country get the largest share?
+# Remove row 0 and column 0 from all maps, rescale the rows so that they sum to 1, and
+# compute rollout. Does the country get the largest share?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No: the second token, which now attends only to itself. In a product of causal
-#    matrices, weight moves to the left and never back.
+#    No: the second token does, since it now attends only to itself. In a product of
+#    causal matrices, weight moves to earlier tokens and never back.
 #
 # Further reading
 # ---------------
