@@ -2,22 +2,22 @@
 Head roles in a model whose answers are known
 =============================================
 
-On real text there is seldom a list of right answers to judge a head by. The toy of this
-book answers questions whose answers are known exactly. After this lesson you can find
-the heads that attend to an answer, and test what the model loses without them.
+Real text seldom comes with right answers by which to judge a head. The book's toy model
+answers questions whose answers are known exactly. After this lesson you can find the
+heads that attend to an answer, and test what the model loses without them.
 """
 
 # %%
 # Questions with known answers
 # ----------------------------
 # The **toy** is a GPT-2 with 3 layers of 4 heads, trained on stories that a grammar
-# generates (:doc:`the toy model </book/toy>`). Some words of a story are determined by
-# earlier ones, as the answers to six kinds of question. They are in brackets below. We
-# take 50 stories that were held out of the training and have the following two kinds.
+# generates (:doc:`the toy model </book/toy>`). Some words of a story, in brackets
+# below, are determined by earlier ones: they answer questions of six kinds. We take 50
+# stories that were held out from training and contain both of these kinds:
 #
 # - *Reference*: “the scared one was the [horse]”. Animals can be scared or hungry,
-#   things new or round, so the adjective tells which of two nouns “it” meant.
-# - *Song*: the notes before the comma come again.
+#   things new or round, so the adjective tells which of two nouns is meant.
+# - *Song*: the notes before the comma are repeated after it.
 import itertools
 import textwrap
 
@@ -57,14 +57,14 @@ for kind, queries in asked.items():
 # A score for a head
 # ------------------
 # A head that finds the answer attends to the noun that is meant, and not to the other
-# one. Over :math:`N` questions with the query :math:`i_n`, its **selectivity** is
+# one. Over :math:`N` questions with queries :math:`i_n`, its **selectivity** is
 #
 # .. math::
 #    S = \frac1N \sum_{n=1}^{N}
 #    \big( \alpha_{i_n,\, \text{meant}_n} - \alpha_{i_n,\, \text{other}_n} \big) .
 #
-# It is 1 for a head that finds every answer. On paper, two heads and two questions, in
-# the first of which the animal is meant, in the second the thing:
+# It is 1 if all weight is on the nouns that are meant. Take two heads and two
+# questions: in the first the animal is meant, in the second the thing.
 weights = {  # on (the animal, the thing), for each question
     "attends to animals": torch.tensor([[0.8, 0.0], [0.8, 0.0]]),
     "finds the answer": torch.tensor([[0.8, 0.0], [0.2, 0.6]]),
@@ -75,8 +75,8 @@ for name, alpha in weights.items():
     print(f"{name:18}  terms {terms[0]:.1f}, {terms[1]:.1f}  S = {terms.mean():.1f}")
 
 # %%
-# The first head always attends to the animal. Its terms cancel, and its selectivity is
-# 0.0; that of the second is 0.6. So we also average over each kind of noun separately.
+# The first head always attends to the animal, so its terms cancel, and its selectivity
+# is 0.0. That of the second is 0.6. We therefore also average over each kind of noun.
 #
 # In the toy, the query is the last “the”. We find the two nouns by searching backwards
 # for an animal and a thing. The adjective occurs twice; its weights are summed.
@@ -110,18 +110,18 @@ for head in later:
 # %%
 # If an animal is meant, heads 1.3, 2.0 and 2.2 find it, with a selectivity of 0.99 or
 # more; if a thing is meant, heads 1.0, 2.1, 2.2 and 2.3 do, with 0.94 or more. We call
-# them the *animal finders* and the *thing finders*. Over both nouns, a head that finds
-# only one of them has about one half, and 1.0 only 0.11: it attends to the thing even
-# if the animal is meant (−0.71). Only 2.2 finds both. Head 1.1 isn't selective, but
-# puts all of its weight on the adjective.
+# them the *animal finders* and the *thing finders*. Only 2.2 finds both. Averaged over
+# both nouns, the others have about one half, and 1.0 only 0.11, since it attends to the
+# thing even if the animal is meant (−0.71). Head 1.1 isn't selective, but puts all of
+# its weight on the adjective.
 #
 # The heads that repeat a song
 # ----------------------------
-# In a song, the key that holds the answer is the same note before the comma. If the
-# query is a note, the weight on this key is an induction score (:doc:`lesson 4.8
+# In a song, the answer is the corresponding note before the comma. If the query is a
+# note, the weight on this key is an induction score (:doc:`lesson 4.8
 # </lessons/04_attention/08_induction_heads>`). If the query is the comma, which has no
-# earlier copy, the head must find the first note by another rule: it follows “sings”.
-# The baseline is a head that attends to all keys evenly.
+# earlier copy, the head must find the first note, which follows “sings”, by another
+# rule. The baseline is a head that attends to all keys evenly.
 on_note, even = {"first note": [], "later notes": []}, []
 songs = {name: [] for name in on_note}  # story, query, id of the right note
 for number, i in asked["song"]:
@@ -140,10 +140,10 @@ for name, x in on_note.items():
 print(f"evenly: {sum(even) / len(even):.2f}")
 
 # %%
-# The same five heads come first in both cases: 1.0, 1.3, 2.0, 2.2 and 2.3. After the
-# comma, each has 0.74 or more on the first note. After a note, 2.2 has only 0.66, and
-# 2.1 follows with 0.40. An even head would have 0.04. All five find nouns, too. What is
-# the role of head 2.0?
+# The same five heads come first in both cases: 1.0, 1.3, 2.0, 2.2 and 2.3. At the
+# comma, each has a weight of 0.74 or more on the first note. At a note, 2.2 has only
+# 0.66, and 2.1 follows with 0.40. An even head would have 0.04. All five also find
+# nouns. What is the role of head 2.0?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -153,8 +153,8 @@ print(f"evenly: {sum(even) / len(even):.2f}")
 # Mean ablation
 # -------------
 # Which heads are needed? *Mean ablation* replaces the output of a head :math:`h` at
-# every position by its average over the :math:`T_n` positions of a story, averaged over
-# the :math:`N` stories, so that later layers still get typical numbers:
+# every position with its average over the :math:`T_n` positions of a story, averaged
+# over the :math:`N` stories, so that later layers still get typical inputs:
 #
 # .. math:: \bar o^{(h)} = \frac{1}{N} \sum_n \frac{1}{T_n} \sum_i o^{(h)}_{n,\,i} .
 #
@@ -166,13 +166,11 @@ average = torch.stack(means).mean(0)
 # Two kinds of error
 # ------------------
 # An answer to “the scared one was the …” can be wrong in two ways: it can be the other
-# noun of the sentence, or another word of the right kind. We count them separately. The
-# fair control for a set of heads is a set of as many heads that shares none with it: of
-# the eight heads in layers 1 and 2, ten such sets for the three animal finders, and one
-# for the four thing finders. The five heads of songs leave only three others, so we
-# compare them with every set of five; these overlap, and give a ranking.
-# The columns: if an animal is meant, the shares of right answers, of the thing and of
-# another animal; likewise if a thing is meant; and of right first and later notes.
+# noun of the sentence, or another word of the right kind. We count them separately. A
+# fair control for a set of heads is a set of the same size without any of them. Layers
+# 1 and 2 have eight heads, so there are ten such sets for the three animal finders, and
+# one for the four thing finders. The five song heads leave only three others, so we
+# rank them among all sets of five, which overlap with them.
 words_of = {"animal": grammar.ANIMALS, "thing": grammar.THINGS}
 words_of = {k: torch.tensor([*map(toy.token_id, x)]) for k, x in words_of.items()}
 
@@ -195,7 +193,7 @@ def replies(heads):
 sets = {
     "animal finders": [(1, 3), (2, 0), (2, 2)],
     "thing finders": [(1, 0), (2, 1), (2, 2), (2, 3)],
-    "five of songs": [(1, 0), (1, 3), (2, 0), (2, 2), (2, 3)],
+    "song heads": [(1, 0), (1, 3), (2, 0), (2, 2), (2, 3)],
     "largest S, both": [(h, i) for h, i, _ in attention.strongest(columns[2], 5)],
     "1.1": [(1, 1)],
     "layer 1": later[:4],
@@ -207,7 +205,7 @@ for name in ("animal finders", "thing finders"):
     control = itertools.combinations(rest, len(sets[name]))
     table[f"not {name}"] = torch.stack([replies(some) for some in control]).mean(0)
 fives = torch.stack([replies(five) for five in itertools.combinations(later, 5)])
-table |= {"all fives, mean": fives.mean(0), "all fives, least": fives.amin(0)}
+table |= {"fives, mean": fives.mean(0), "fives, least": fives.amin(0)}
 alone = [replies(head) for head in later if head != (1, 1)]
 table["others alone, least"] = torch.stack(alone).amin(0)
 print("ablated              right  thing  animal  right  animal  thing  first  later")
@@ -229,7 +227,7 @@ for ax, start, noun in zip(axes, (0, 3), ("an animal", "a thing"), strict=True):
         ax.barh(shown, row, left=left, color=colour, label=kind)
         left = left + row
     ax.set(title=f"{noun} is meant".capitalize(), xlabel="share of the answers")
-axes[0].set_ylabel("mean-ablated")
+axes[0].set_ylabel("mean-ablated heads")
 axes[0].figure.legend(
     *ax.get_legend_handles_labels(), loc="outside lower center", ncol=3
 )
@@ -237,39 +235,41 @@ plots.caption(
     "Each group of finders is needed for its kind of noun. Answers to “the scared one "
     "was the” with the heads of each row mean-ablated. Errors "
     "name the other noun without layer 1, and another animal or thing without finders.",
-    alt="Two panels with nine stacked bars. On the left, animals are mostly wrong "
-    "without the animal finders, the five of songs and the five of largest S, all with "
-    "another animal; without layer 1, the thing is named. On the right, only the bar "
-    "of the thing finders is wrong, with another thing.",
+    alt="Two panels with nine stacked bars. On the left, most answers name another "
+    "animal without the animal finders, the song heads or the five heads of largest S; "
+    "without layer 1, they name the thing. On the right, most are wrong only without "
+    "the thing finders, and name another thing.",
 )
 plt.show()
 
 # %%
-# Selectivity predicts the loss, if it is taken per noun. Without the animal finders,
-# 11% of the animals are right and all things; without the thing finders, 4% of the
-# things and all animals. Sets of three others leave 89% of the animals right, the set
-# of four others all things.
+# Selectivity predicts which heads are needed, if it is computed per kind of noun.
+# Without the animal finders, 11% of the animals are right and all things; without the
+# thing finders, 4% of the things and all animals. Without three other heads, 89% of the
+# animals are right on average; without the four other heads, all things are.
 #
-# The errors show what the finders do. In 89% of the questions about animals, the
-# answer is *another* animal, never the thing. So the model still knows that an animal
-# is meant, and can't retrieve which. Without layer 1 it is the reverse: all answers
-# name the thing, whichever noun is meant. Head 1.1, which attends to the adjective, has
-# a part in this: without it, 33% of the animals become the thing. So layer 1 determines
-# the kind of noun, and the finders copy the noun.
+# The errors show what the finders do. Without the animal finders, the answer to 89% of
+# the questions about animals is *another* animal, never the thing. So the model still
+# knows that an animal is meant, but can't retrieve which one. Without layer 1 it is the
+# reverse: all answers name the thing, whichever noun is meant. Head 1.1, which attends
+# to the adjective, plays a part: without it, 33% of the answers about animals name the
+# thing. So layer 1 determines the kind of noun, and the finders copy the noun.
 #
-# An average over both nouns hides this. Without the five heads of the largest overall
+# An average over both nouns hides this. Without the five heads with the largest overall
 # :math:`S`, 7% of the animals and 100% of the things are right: about one half of all,
 # which only looks like a guess between two nouns.
 #
-# For songs, attention and need agree, too. Without the five heads, 32% of the first
-# notes and 21% of the later ones are right: no set of five leaves fewer, and all leave
-# 96% and 88% on average. Alone, every head of layers 1 and 2 but 1.1 can be spared.
+# For songs, too, the heads that attend to the answer are needed. Without the five, 32%
+# of the first notes and 21% of the later ones are right. No set of five leaves fewer;
+# the averages over all such sets are 96% and 88%. Any single head of layers 1 and 2 but
+# 1.1 can be spared.
 #
 # Summary
 # -------
 # - The selectivity of a head measures whether it attends to the answer, and not to the
 #   other candidate. An average over kinds of question can hide it.
-# - Ablating the finders of a noun loses this noun only; equal sets without them don't.
+# - Ablating the finders of one kind of noun harms only answers of this kind; sets of
+#   the same size without them do little harm.
 # - The kind of error shows the role: finders copy the noun, layer 1 selects its kind.
 #
 # Exercises
@@ -279,7 +279,7 @@ plt.show()
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    More heads do more damage on average, whatever their role is.
+#    Ablating more heads does more damage on average, whatever their roles.
 #
 # Further reading
 # ---------------
