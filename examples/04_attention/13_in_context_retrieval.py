@@ -2,20 +2,20 @@
 In-context retrieval: finding whose colour it was
 =================================================
 
-“Anna has a red ball. Tom has a blue kite. Tom still has his …”: both colours are in the
-text, so the question is whose. Which heads find the right one? After this lesson you
-can find such heads, and test whether they are needed or have substitutes.
+In “Anna has a red ball. Tom has a blue kite. Tom still has his …”, the text contains
+both colours, but only one is Tom's. Which heads find the right one? After this lesson
+you can find such heads, and test whether they are needed or can be replaced by others.
 """
 
 # %%
 # Binding on paper
 # ----------------
 # To retrieve a colour from the text, a model must know which colour belongs to which
-# name: **entity binding** (Feng and Steinhardt, 2024). Facts learned in training are
-# in the weights instead (:doc:`lesson 5.13 </lessons/05_prediction/13_facts_in_mlps>`).
+# name: **entity binding** (Feng and Steinhardt, 2024). Facts learned in training are in
+# the weights instead (:doc:`lesson 5.13 </lessons/05_prediction/13_facts_in_mlps>`).
 #
-# Let the query ask for Tom, (0, 4). If the keys of the colours are equal, attention can
-# only average them. If each key contains its owner's name, here (1, 0) for Anna and (0,
+# Let the query (0, 4) ask for Tom. If the keys of the two colours are equal, attention
+# can only average the values. If each key contains its owner, (1, 0) for Anna and (0,
 # 1) for Tom, it selects one. The values are (1, 0) for *red* and (0, 1) for *blue*.
 import torch
 
@@ -27,16 +27,15 @@ for name, keys in (("unbound", torch.ones(2, 2)), ("bound", torch.eye(2))):
     print(f"{name:8} scores {scores.tolist()}  red {red:.3f}  blue {blue:.3f}")
 
 # %%
-# With unbound keys the head writes half *red* and half *blue*; with bound ones it
-# writes 0.982 *blue*. In large models, Feng and Steinhardt found another form: abstract
-# *binding IDs* at names and attributes, independent of the name.
+# With unbound keys the head writes half *red* and half *blue*; with bound keys it
+# writes 0.982 *blue*. In large models, Feng and Steinhardt found another form: names
+# and attributes carry abstract *binding IDs*, which do not depend on the name.
 #
 # Many stories of one form
 # ------------------------
-# We ask the toy (:doc:`the toy model </book/toy>`). The stories differ in the names and
-# in the order of the colours; they ask for the first person's colour or the second
-# person's. The names are at positions 1 and 7, the colours at 4 and 10, and the last
-# word is at 16.
+# We ask the toy (:doc:`the toy model </book/toy>`). The stories differ in the names, in
+# the order of the colours, and in whose colour they ask for. The names are at positions
+# 1 and 7, the colours at 4 and 10, and the last word is at 16.
 import itertools
 
 import lmviz
@@ -59,7 +58,7 @@ answers, others, same_sex = map(torch.tensor, (answers, others, same_sex))
 
 
 def run():
-    """Return which answers name the right and the other colour, and all weights."""
+    """Return where the right and the other colour are named, and all weights."""
     with torch.no_grad():
         output = toy.module(ids, output_attentions=True)
     best = output.logits[:, -1].argmax(-1)
@@ -107,14 +106,14 @@ for head in heads[4:]:
 
 # %%
 # Five heads, the *finders*, have a selectivity above 0.5: 1.0, 1.1, 1.3, 2.1 and 2.3.
-# They attend to the colour of the right owner, with up to 0.98. Head 1.2 does so, too,
-# but less (0.61 and 0.16). No head attends mainly to the other colour.
+# They attend to the right owner's colour with weights up to 0.98. Head 1.2 does so less
+# clearly (0.61 against 0.16). No head attends mainly to the other colour.
 #
 # Are the finders needed?
 # -----------------------
-# We mean-ablate every set of one to five finders, and rank the five among all sets of
-# five of layers 1 and 2, which overlap with them. Sets that share no head with the
-# finders must include layer 0; we leave out 0.0, the subject of the last section.
+# We mean-ablate every set of one to five finders. We compare all five with the other
+# sets of five in layers 1 and 2, which overlap with them. Sets without any finder must
+# include layer 0; we leave out 0.0, the subject of the last section.
 from lmviz import attention
 
 average = torch.stack([attention.mean_head_outputs(toy, row) for row in ids]).mean(0)
@@ -126,7 +125,7 @@ def without(heads, positions=slice(None)):
     for layer, head in heads:
 
         def replace(_, inputs, layer=layer, head=head):
-            x = inputs[0].clone()  # (B, T, 96), the heads side by side
+            x = inputs[0].clone()  # (B, T, 96), heads concatenated
             x[:, positions, 24 * head : 24 * head + 24] = average[layer, head]
             return (x,)
 
@@ -171,8 +170,8 @@ axes[1].plot([0], by_size[-1], "s", color=plots.PALETTE[1], label="the five find
 axes[1].set(title="All sets of five heads", xlabel="sets, by accuracy", ylim=(0, 1.05))
 axes[1].legend(loc="lower right")
 plots.caption(
-    "Among the sets of finders, only all five together are needed. Left: accuracy with "
-    "each set of one to five finders ablated. Right: with each set of five of the "
+    "Accuracy collapses only when all five finders are ablated. Left: accuracy without "
+    "each set of one to five finders. Right: accuracy without each set of five of the "
     "eight heads of layers 1 and 2.",
     alt="Left, points at 100% for one and two finders, at 90% or more for up to four, "
     "and one point at 47% for five. Right, the five finders are the lowest of 56 sets; "
@@ -181,25 +180,25 @@ plots.caption(
 plt.show()
 
 # %%
-# Each finder alone can be spared, and so can any two; even with four of the five gone,
-# at least 91% of the answers are right. Without all five, 47% are. The other sets of
-# five in these layers leave 97% on average and never less than 64%, and the sets that
-# share no head with the finders 96%.
+# Any one finder can be spared, and so can any two; without any four of the five, at
+# least 91% of the answers are right. Without all five, 47% are. Without the other sets
+# of five in these layers, 97% are right on average and never less than 64%; without
+# five heads that are no finders, 96%.
 #
-# The 47% are no guess between the two colours. The toy names the other colour in 14% of
-# the stories, and a third one in 39%; where it names one of the two, it is right in
-# 77%. This is due to head 1.2, a sixth and weaker finder: without it, too, the two
-# colours are named equally often (31% and 30%).
+# The 47% are not a guess between the two colours. The toy names the other colour in 14%
+# of the stories, and a third colour in 39%; if it names one of the two, it is right in
+# 77%. This is due to head 1.2, a sixth and weaker finder: if it is ablated as well, the
+# two colours are named about equally often (31% and 30%).
 #
 # Redundancy or backup?
 # ---------------------
 # In GPT-2 small, Wang et al. (2023) found **backup heads**: they do little as long as
 # other heads do the work, and step in when those are ablated. McGrath et al. (2023)
 # found that whole attention layers compensate, too. Do the finders of layer 2 step in
-# for those of layer 1? We measure their selectivity and their *direct effect*, which is
-# what a head itself adds to the difference of the two colours' logits: its contribution
-# to the residual stream, divided like the stream by the final norm, times the
-# difference of two columns of the output matrix (:doc:`lesson 5.12
+# for those of layer 1? We take head 2.1 and measure its selectivity and its *direct
+# effect*: what the head itself adds to the difference of the two colours' logits. This
+# is its contribution to the residual stream, divided like the stream by the final norm,
+# times the difference of two columns of the output matrix (:doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>`).
 projection, norm = toy.module.transformer.h[2].attn.c_proj, toy.module.transformer.ln_f
 kept = {}  # the inputs of both modules at the last word
@@ -208,26 +207,26 @@ for part in (projection, norm):
 output = toy.module.lm_head.weight
 columns = norm.weight * (output[answers] - output[others])
 columns = columns - columns.mean(-1, keepdim=True)  # LayerNorm subtracts the mean
-print("ablated        S of 2.1  its part, undivided  divisor  direct effect")
+print("ablated        S of 2.1  part before the norm  divisor  direct effect")
 for name, some in {"none": [], "1.0, 1.1, 1.3": finders[:3]}.items():
     one, two = weights(without(some)[-1])
     part = kept[projection][:, 24:48] @ projection.weight[24:48]  # of head 2.1
     part, divisor = (part * columns).sum(-1), kept[norm].std(-1, correction=0)
-    print(f"{name:13}  {(one - two)[2, 1]:8.2f}  {part.mean():19.2f}", end="  ")
+    print(f"{name:13}  {(one - two)[2, 1]:8.2f}  {part.mean():20.2f}", end="  ")
     print(f"{divisor.mean():7.1f}  {(part / divisor).mean():13.2f}")
 
 # %%
 # The attention of 2.1 hardly changes: it attended to the right colour all along. So the
-# finders are redundant. But the direct effect rises from 0.32 to 0.60. A small part of
-# this is in what the head writes (4.71 and 5.77). Most comes from the final norm, which
-# divides a shorter stream by less: by 9.7 instead of 14.8. Rushing and Nanda (2024)
-# describe this as one mechanism of *self-repair*.
+# finders are redundant. But its direct effect rises from 0.32 to 0.60. A small part of
+# this is in what the head writes (from 4.71 to 5.77). Most comes from the final norm:
+# the stream is shorter, so it is divided by 9.7 instead of 14.8. Rushing and Nanda
+# (2024) describe this as one mechanism of *self-repair*.
 #
 # What must come before
 # ---------------------
-# A finder needs keys that contain the owner. Something must have brought the name to
-# the colour, in an earlier layer. We ablate the heads of layer 0, at all positions, at
-# the two colours, or at the last word.
+# A finder needs keys that contain the owner. So an earlier layer must have brought the
+# name to the colour. We ablate heads of layer 0 at all positions, at the two colours,
+# or at the last word.
 where = {"everywhere": slice(None), "colours": [4, 10], "last word": [16]}
 print("ablated      where       right  same sex  other colour  S of 1.0")
 for some in ([0], [2], [0, 2], [1, 3]):
@@ -243,22 +242,22 @@ print("from the first and second colour to its name:", *pairs, sep="\n")
 print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 
 # %%
-# From a colour, heads 0.0 and 0.2 attend to its owner's name more than the others do,
-# with 0.43 and 0.66 at the first colour. There they replace each other: ablated at the
-# colours alone, 0.0 leaves 99% and 0.2 leaves 92%, but both together 51%. Head 0.0 is
-# missed at the last word, where it attends to the name that is asked for (0.81).
+# At a colour, heads 0.0 and 0.2 attend to the owner's name more than the others do,
+# with 0.43 and 0.66 at the first colour. There each can replace the other: without 0.0
+# at the colours, 99% are right, without 0.2 92%, but without both 51%. Head 0.0 is also
+# needed at the last word, where it attends to the name that is asked for (0.81).
 # Without it there, 66% are right, and 34% name the other colour, never a third one. So
-# the keys need one of the two, and the query needs 0.0.
+# the keys need one of the two heads, and the query needs 0.0.
 #
-# Attention shows where information could flow. Whether the name *is* at the colour
+# Attention shows where information could flow. Testing whether the name *is* there
 # takes :doc:`activation patching </lessons/04_attention/14_activation_patching>`.
 #
 # Summary
 # -------
 # - In-context retrieval needs binding: the keys of the colours contain their owners.
-# - Five finders attend to the right colour. Any one can be spared, all five can't: they
-#   are redundant. Ablating single heads would have missed them.
-# - The kind of error tells a guess between two colours from a lost colour.
+# - Five finders attend to the right colour. Any one can be spared, but not all five:
+#   they are redundant. Ablating single heads would have missed them.
+# - The kind of error distinguishes a guess between two colours from a lost colour.
 # - Ablation by position separates roles: 0.0 and 0.2 share the work at the colours, and
 #   0.0 alone fetches the name for the query.
 #
@@ -270,7 +269,7 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 #    :class: dropdown
 #
 #    With a woman and a man, “her” or “his” tells whose colour it is. With two of the
-#    same sex only the name does, and the toy can but guess: 48% are right.
+#    same sex, only the name does, and the toy can only guess: 48% are right.
 #
 # Further reading
 # ---------------
