@@ -10,10 +10,10 @@ After this lesson you can generate with a cache and compute its size for any mod
 # %%
 # One step later
 # --------------
-# One head of width 2 reads three tokens, with the vectors (1, 0), (0, 1) and (1, 1). In
-# this example a query is :math:`x` with its first number doubled, a key is :math:`x`
-# itself, and a value is :math:`x` with its two numbers swapped. Then a fourth token is
-# added, (2, 1). The tables show the attention weights and the output of each query.
+# An attention head of width 2 reads three tokens, whose vectors :math:`x` are (1, 0),
+# (0, 1) and (1, 1). Here a query is :math:`x` with its first entry doubled, a key is
+# :math:`x` itself, and a value is :math:`x` with its entries swapped. Then a fourth
+# token, (2, 1), is added. The tables show each query's attention weights and output.
 import torch
 
 w_query, w_key = torch.diag(torch.tensor([2.0, 1.0])), torch.eye(2)
@@ -43,20 +43,20 @@ for causal in (True, False):
 
 
 # %%
-# The first three rows of the second table repeat the first, with a zero appended. The
-# last row needs *one* query, and keys and values of which only the last are new.
+# The first three rows of the second table are those of the first table with a zero
+# appended. The last row needs *one* query. Of its keys and values, only one is new.
 #
 # The reason is the causal mask (:doc:`lesson 4.2
 # </lessons/04_attention/02_causal_mask>`). No earlier query attends to the new token,
 # so no earlier output changes. These outputs are the inputs of the next layer, whose
 # keys and values at earlier positions don't change either, and so on to the last layer.
-# Without the mask, an earlier output changes by 0.802. An encoder, which has no mask,
-# would have to compute all positions again for each added token.
+# Without the mask, earlier outputs change by up to 0.802. An encoder, which has no
+# mask, would have to compute all positions again for each added token.
 #
 # Attention with a cache
 # ----------------------
 # The **key/value cache** (KV cache) keeps the keys and values of all positions in every
-# layer. A new token at position :math:`t` appends its own and needs one row of scores:
+# layer. A new token at position :math:`t` adds its own, and needs one row of scores:
 #
 # .. math::
 #    \begin{split}
@@ -67,9 +67,9 @@ for causal in (True, False):
 #    \end{split}
 #
 # No mask is needed: the cache contains nothing later than :math:`t`. Queries are not
-# cached, since no later position uses them. In code, a cache is two growing arrays.
+# cached, since no later position uses them. In code, the cache is two growing arrays.
 def decode(new, cache):
-    """Return the output for one new vector (2,), and the cache with it."""
+    """Return the output for one new vector (2,), and the extended cache."""
     keys = torch.cat([cache[0], (new @ w_key)[None]])
     values = torch.cat([cache[1], (new @ w_value)[None]])
     scores = (new @ w_query) @ keys.T / 2**0.5
@@ -123,21 +123,20 @@ print(f"positions: prompt {len(prompt)}; computed {with_cache[2]} and {without[2
 # %%
 # The logits are the same up to rounding. With the cache, the model computed 26
 # positions: the 7 of the prompt and one for each new token but the last. Without it,
-# each step computes all tokens so far, in total :math:`7 + 8 + \dots + 26 = 330`. The
-# first number grows linearly with the length of the text, the second quadratically.
+# each step computes all positions so far, :math:`7 + 8 + \dots + 26 = 330` in total.
+# The first number grows linearly with the length of the text, the second quadratically.
 #
 # The size of the cache
 # ---------------------
-# Each layer stores a key and a value, each of :math:`d_\text{head}` numbers, for each
-# of its :math:`H_\text{kv}` key/value heads and each token. With :math:`b` bytes per
-# number, a text of :math:`T` tokens takes
+# Each of the :math:`L` layers stores a key and a value, of :math:`d_\text{head}`
+# numbers each, for each token in each of its :math:`H_\text{kv}` key/value heads. With
+# :math:`b` bytes per number, a text of :math:`T` tokens takes
 #
 # .. math:: 2 \cdot L \cdot H_\text{kv} \cdot d_\text{head} \cdot T \cdot b
 #    \ \text{bytes.}
 #
-# The number of *query* heads doesn't occur. We compute sizes for 16-bit numbers, the
-# usual precision, in MiB of :math:`2^{20}` bytes. SmolLM2's own tensors have 32-bit
-# numbers here.
+# The number of *query* heads doesn't matter. We compute sizes in MiB (:math:`2^{20}`
+# bytes) for 16-bit numbers, the usual precision. The book's own model uses 32 bits.
 from lmviz import prediction
 
 
@@ -158,7 +157,7 @@ for label, sizes, n_tokens in (
 print(f"weights: {weights / 2**20:.0f} and {2 * 8_030_261_248 / 2**20:,.0f} MiB")
 for n in (1, 16):
     read = (weights + n * cache_bytes(30, 3, 64, 1024)) / 2**20
-    print(f"decode step, texts: {n}; MiB read: {read:.0f}, per token {read / n:.0f}")
+    print(f"decode step, batch of {n}: {read:.0f} MiB read, {read / n:.0f} per token")
 
 layers = getattr(lm.module(prompt[None], use_cache=True), name).layers
 real = sum(tensor.nbytes for layer in layers for tensor in (layer.keys, layer.values))
@@ -167,38 +166,39 @@ ours = prediction.cache_bytes(lm, len(prompt), bytes_per_number=4)
 assert real == cache_bytes(30, 3, 64, len(prompt), each=4) == ours
 
 # %%
-# For 1,024 tokens the cache of SmolLM2 takes 22.5 MiB, or 67.5 with as many key/value
-# heads as query heads. At 8,192 tokens, its whole context, it takes 180.0 MiB, beside
-# 257 of weights. In Llama 3.1 8B, the cache of one full context is larger than the
-# weights: 16,384.0 against 15,317 MiB. The model's own tensors have exactly the size
-# that the formula gives, and so does ``prediction.cache_bytes``.
+# For 1,024 tokens, the cache of SmolLM2 takes 22.5 MiB; with as many key/value heads as
+# query heads, it would take 67.5. At 8,192 tokens, the whole context, it takes 180.0
+# MiB, compared with 257 MiB for the weights. In Llama 3.1 8B, the cache of one full
+# context is larger than the weights: 16,384.0 against 15,317 MiB. The formula and
+# ``prediction.cache_bytes`` give exactly the size of the tensors in SmolLM2's cache.
 #
 # The cache also limits speed. At 1,024 tokens, one decode step of SmolLM2 reads 279 MiB
-# from memory, the weights and the cache, to compute a single token. Decode is
-# *memory-bound*: it waits for memory, not for arithmetic. If 16 texts are decoded
-# together, they share the weights, and each token costs 39 MiB. But each text has its
-# own cache, and two full ones already take more memory than the weights.
+# of weights and cache from memory to compute a single token. Decode is *memory-bound*:
+# it waits for memory, not for arithmetic. If 16 texts are decoded together, they share
+# the weights, and each token costs only 39 MiB. But each text has its own cache, and
+# two full caches already take more memory than the weights.
 #
 # Fewer heads, smaller numbers
 # ----------------------------
+# Each of the following methods reduces one part of the formula:
+#
 # - :math:`H_\text{kv}`: in **multi-query attention** (MQA; Shazeer, 2019), all query
-#   heads of a layer share one key and one value head. In *grouped-query attention*
-#   (GQA; Ainslie et al., 2023), each group of query heads shares one; SmolLM2's nine
-#   form three groups. In multi-head attention (MHA), no heads are shared.
+#   heads of a layer share one key head and one value head. In *grouped-query attention*
+#   (GQA; Ainslie et al., 2023), each group of query heads shares one of each; SmolLM2's
+#   nine query heads form three groups. Multi-head attention (MHA) shares none.
 # - :math:`2 H_\text{kv}\, d_\text{head}`: **multi-head latent attention** (MLA;
 #   DeepSeek-AI, 2024) caches one vector :math:`c = xW_C` of width :math:`d_c` per token
-#   and layer. Head :math:`h` has the keys :math:`cW_K^h` and the values
-#   :math:`cW_V^h`. The keys need not be computed: :math:`q\,(cW_K^h)^\top =
-#   (q\,W_K^{h\top})\,c^\top`, so the matrix can be applied to the query instead. A
-#   rotation of the key by its position would prevent this, so one separate *rotary
-#   key* of width :math:`d_r`, shared by all heads, encodes the position. The cache has
-#   :math:`L\,(d_c + d_r)\,T` numbers. DeepSeek-V2, with 128 heads, has :math:`d_c = 4
-#   d_\text{head}` and :math:`d_r = d_\text{head}/2`.
-# - :math:`T`: a *sliding window* deletes old entries. :math:`b`: a *quantized* cache
-#   stores rounded numbers of fewer bits.
+#   and layer. Head :math:`h` has the key :math:`cW_K^h` and the value :math:`cW_V^h`.
+#   The keys need not be computed: :math:`q\,(cW_K^h)^\top = (q\,W_K^{h\top})\,c^\top`,
+#   so the matrix can be applied to the query instead. A rotation of the key would
+#   prevent this, so a separate *rotary key* of width :math:`d_r`, shared by all heads,
+#   encodes the position. The cache has :math:`L\,(d_c + d_r)\,T` numbers. DeepSeek-V2,
+#   with 128 heads, has :math:`d_c = 4 d_\text{head}` and :math:`d_r = d_\text{head}/2`.
+# - :math:`T`: a *sliding window* deletes old entries.
+# - :math:`b`: a *quantized* cache stores rounded numbers with fewer bits.
 #
 # We compute the sizes for 30 layers and heads of 64 dimensions, as in SmolLM2. The row
-# for MLA, which SmolLM2 doesn't have, uses the proportions of DeepSeek-V2.
+# for MLA, which SmolLM2 doesn't use, has the proportions of DeepSeek-V2.
 curves = {"MHA, 9 heads": 2 * 9 * 64, "GQA, 3 heads": 2 * 3 * 64}
 curves |= {"MLA, 256 + 32": 256 + 32, "MQA, 1 head": 2 * 1 * 64}
 print("scheme         numbers per token and layer  MiB at 8,192 tokens")
@@ -219,8 +219,8 @@ ax.set(title="Cache of one text", xlabel="tokens", ylabel="MiB (16-bit numbers)"
 ax.legend(loc="upper left")
 plots.caption(
     "With nine key/value heads, the cache would become larger than the weights within "
-    "the context. Its size against the number of tokens, for four schemes at SmolLM2's "
-    "sizes. SmolLM2 itself has three key/value heads.",
+    "the context. Cache size against the number of tokens, for four schemes at "
+    "SmolLM2's sizes. SmolLM2 itself has three key/value heads.",
     alt="Four straight lines from zero, for MHA, GQA, MLA and MQA in descending order. "
     "Only that of MHA crosses the horizontal line of the weights, before the middle.",
 )
@@ -228,16 +228,16 @@ plt.show()
 
 # %%
 # At 8,192 tokens, nine heads would take 540 MiB, more than twice the 257 MiB of the
-# weights. Three take 180, MLA would take 135, and one head 60. The sizes don't show
+# weights. Three take 180 MiB; MLA would take 135, and one head 60. The sizes don't show
 # what each scheme costs in quality. A model must be trained with its scheme, or be
-# converted and trained further (Ainslie et al. use a twentieth of the computation).
+# converted and trained further, as by Ainslie et al. for a twentieth of the compute.
 #
 # When a cache can be reused
 # --------------------------
 # Two requests that begin with the same tokens, such as a system prompt, have the same
 # cache up to the first difference, and *prefix caching* reuses this part. We change the
-# second token of the prompt and compare the keys of both caches. The table shows, for
-# three layers, the length of the difference divided by the length of the original keys.
+# second token of the prompt and compare the keys in both caches. The table shows the
+# norm of their difference, divided by the norm of the original keys, for three layers.
 other = lm.encode("The young man opened the door and")
 theirs = getattr(lm.module(other[None], use_cache=True), name).layers
 pairs = [(a.keys[0], b.keys[0]) for a, b in zip(layers, theirs, strict=True)]
@@ -251,14 +251,14 @@ for i, token in enumerate(lm.tokens(other)):
 # layer 0 are still the same, since they are computed from each token alone. In deeper
 # layers all later keys differ, since attention has read the changed token. So one
 # change invalidates the cache of all later positions. An *inserted* token invalidates
-# even that of layer 0, since keys are cached after their rotation (:doc:`lesson 3.6
-# </lessons/03_positions/06_rotary>`), and a shifted key needs another rotation.
+# even the later keys of layer 0, since keys are cached after their rotation
+# (:doc:`lesson 3.6 </lessons/03_positions/06_rotary>`), which depends on the position.
 #
 # Summary
 # -------
 # - Earlier keys and values never change under a causal mask, so they can be cached.
 # - The cache has :math:`2 L H_\text{kv} d_\text{head} T` numbers per text. GQA, MQA,
-#   MLA and sliding windows reduce this number; quantization reduces their bits.
+#   MLA and sliding windows reduce this number; quantization stores each in fewer bits.
 #
 # Exercises
 # ---------
@@ -272,9 +272,9 @@ for i, token in enumerate(lm.tokens(other)):
 #
 # Further reading
 # ---------------
-# - Pope and others, *Efficiently Scaling Transformer Inference* (2022; MLSys 2023).
+# - Pope et al., *Efficiently Scaling Transformer Inference* (2022; MLSys 2023).
 # - Shazeer, *Fast Transformer Decoding: One Write-Head is All You Need* (2019).
-# - Ainslie and others, *GQA: Training Generalized Multi-Query Transformer Models from
+# - Ainslie et al., *GQA: Training Generalized Multi-Query Transformer Models from
 #   Multi-Head Checkpoints* (EMNLP 2023).
 # - DeepSeek-AI, *DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts
 #   Language Model* (2024), section 2.1.
