@@ -4,27 +4,27 @@ Beam search, and why the most likely text is dull
 
 Greedy decoding takes the most likely token at each step, which need not lead to the
 most likely text. Can we find that text, and would we want it? After this lesson you can
-write beam search, compare it with the optimum, and say for which tasks it is right.
+write beam search, compare it with the optimum, and say which tasks it suits.
 """
 
 # %%
 # Two steps on paper
 # ------------------
-# Let the first token be A, B or C with the probabilities 0.44, 0.3 and 0.26. The most
-# likely second token has the probability 0.5 after A, 0.8 after B and 1 after C. Greedy
-# decoding takes A and reaches 0.22. It never sees that C leads to 0.26.
+# Let the first token be A, B or C with probabilities 0.44, 0.3 and 0.26. The most
+# likely second token has a probability of 0.5 after A, 0.8 after B and 1 after C.
+# Greedy decoding takes A and reaches 0.22 in total. It never sees that C leads to 0.26.
 #
 # **Beam search** keeps the :math:`k` most likely sequences instead of one. These are
 # its *beams*, and :math:`k` is its *width*. At each step, it extends every beam by
-# every token and keeps the best :math:`k` of all extensions. It works with
-# log-probabilities, whose sum over the tokens is the logarithm of the probability of
-# the sequence:
+# every token and keeps the best :math:`k` of all extensions. Its aim is the most likely
+# continuation :math:`\hat y` of a prompt :math:`x`. It works with log-probabilities,
+# whose sum over the tokens is the logarithm of the probability of the sequence:
 #
 # .. math::
 #    \hat y = \underset{y}{\mathrm{argmax}}\; \ln p(y \mid x), \qquad
 #    \ln p(y \mid x) = \sum_{t=1}^{n} \ln p(y_t \mid x, y_1, \dots, y_{t-1}) .
 #
-# The function takes the ids of the prompt :math:`x`, and a function that returns the
+# Our function takes the ids of the prompt, and a function that returns the
 # log-probabilities of the token after each sequence. We search in two tables.
 import torch
 
@@ -55,7 +55,7 @@ first |= {"C": (1, 0, 0, 0)}
 second = {"": (0.40, 0.35, 0.25, 0), "A": (0.30, 0.25, 0.25, 0.20)}
 second |= {"AA": (1, 0, 0, 0), "B": (0.5, 0.5, 0, 0)}  # after all others: `other`
 nothing = torch.tensor([], dtype=torch.int64)
-print("table   width  best  probability  its logarithm")
+print("table   width  best  probability  log-probability")
 for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
     for width in (1, 2, 3):
         beams, totals, _ = search(from_table(table), nothing, n_tokens, width)
@@ -67,20 +67,21 @@ for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
 # and width 3 keeps all first tokens, so it is exact: 0.26.
 #
 # A wider beam is not always better. In the second table, greedy decoding takes A (0.4),
-# A (0.3) and then a certain token, and reaches 0.12. B (0.35) is followed by two tokens
-# of 0.5 each. Both have :math:`0.35 \cdot 0.5 = 0.175`, more than AA, and fill a beam
-# of width 2. As their next token has at most 0.3, the result is 0.0525. A width of 3
-# keeps AA as well and finds 0.12 again. What a beam search drops is lost.
+# A (0.3), and a third token that is certain, with a product of 0.12. B (0.35) is
+# followed by A or B with 0.5 each. BA and BB have a probability of :math:`0.35 \cdot
+# 0.5 = 0.175`, more than AA, and are the only sequences that a width of 2 keeps. Their
+# next token has a probability of at most 0.3, so the result is 0.0525. A width of 3
+# also keeps AA, and finds 0.12 again. A sequence that is dropped is lost.
 #
 # SmolLM2's beams
 # ---------------
-# We search for five tokens with a width of 3. ``prediction.beam_search`` in the package
-# does the same with a KV cache (:doc:`lesson 5.4
-# </lessons/05_prediction/04_kv_cache>`), and so does ``generate`` in ``transformers``
-# with ``num_beams``. The score of a sequence of :math:`n` tokens is its log-probability
-# divided by :math:`n^\alpha`, where :math:`\alpha` is the **length penalty** (Wu et
-# al., 2016, use a related formula). Despite its name, it favours long sequences: a
-# log-probability is negative, so dividing it by a larger number raises it.
+# We search for five tokens with a width of 3. Our package's ``beam_search`` does the
+# same with a KV cache (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`), and so
+# does ``generate`` in ``transformers`` with ``num_beams``. Both give a sequence of
+# :math:`n` tokens a score, its log-probability divided by :math:`n^\alpha`, where
+# :math:`\alpha` is the **length penalty** (Wu et al., 2016, use a related formula).
+# Despite its name, it favours long sequences: a log-probability is negative, so
+# dividing it by a larger number raises it.
 import lmviz
 from lmviz import prediction
 
@@ -132,7 +133,7 @@ ax.set(title="Three beams, five steps", xlabel="step", xticks=range(1, n_tokens 
 ax.set(ylabel="rank", yticklabels=range(1, width + 1))
 plots.make_legible(ax)
 plots.caption(
-    "The sequence that wins was third after the first step. Each column shows the "
+    "The winning sequence was third after the first step. Each column shows the "
     "sequences that are kept, by their last token and log-probability in nats. Lines "
     "join each token to those that extend it; the path of the winner is bold.",
     alt="A tree with three tokens in each of five columns, joined by lines. The bold "
@@ -141,19 +142,19 @@ plots.caption(
 plt.show()
 
 # %%
-# The winner, “ made his way to the”, has the log-probability −4.84. The greedy text is
-# the third beam, with −6.50: it is less likely by a factor of :math:`e^{1.66} = 5.3`. “
-# began” is the most likely first token, but the tokens after “ made” are nearly
-# certain.
+# The winner, “made his way to the”, has a log-probability of −4.84. The greedy text is
+# the third beam, with −6.50: it is less likely by a factor of :math:`e^{1.66} = 5.3`.
+# “began” is the most likely first token, but only by a little, and the tokens after
+# “made” are more predictable than those after “began”.
 #
 # Against the optimum
 # -------------------
-# Whether beam search finds the most likely text can be checked on the toy (:doc:`its
-# page </book/toy>`), whose vocabulary is small. Adding a token can't raise a
+# Does beam search find the most likely text? We can check this on the :doc:`toy
+# </book/toy>`, a small model of a made-up language. Adding a token can't raise a
 # log-probability. So a sequence that is already less likely than the result of a beam
-# search can't win and may be discarded. If all others are kept, the search is exact.
-# This is called *branch and bound*. We continue 24 stories by six words. Each begins
-# with two facts and a name, in combinations that the training did not contain.
+# search can't win, and may be discarded. If all others are kept, the search is exact.
+# This method is called *branch and bound*. We continue 24 stories by six words. Each
+# begins with two facts and a name, in combinations that were not in the training data.
 from itertools import islice
 
 from lmviz.toy import language
@@ -186,20 +187,20 @@ for i, width in enumerate(widths):
 
 # %%
 # Greedy decoding never finds the optimum, and width 2 finds it in 1 of 24 stories. The
-# toy's language explains why. After a name, “went” has the probability 0.4, “sings” and
-# “still” have 0.3 each. But “went” leads to one of five destinations and one of four
-# moods, while all words after “still” are determined. A width of 2 keeps “went” and one
-# of the other two. Their probabilities are equal in the language and nearly equal in
-# the model, so it is chance which one is kept. Width 3 keeps all three and always finds
+# toy's language explains why. After a name, “went” has a probability of 0.4, “sings”
+# and “still” 0.3 each. But “went” is followed by one of five destinations and one of
+# four moods, while all words after “still” are determined. A width of 2 keeps “went”
+# and one of the other two. These are equally likely in the language, but the model
+# nearly always prefers “sings” by a little. Width 3 keeps all three, and always finds
 # the optimum.
 #
 # Likely text is dull
 # -------------------
-# We take four passages of Python's manual, give SmolLM2 32 tokens of each, and continue
-# with 24 tokens: the manual's own, greedy ones, and those of beam search. For each
-# continuation we measure the mean surprisal of a token under SmolLM2, and its range
-# over the passages, and the share of 4-grams that are repetitions (:doc:`lesson 5.3
-# </lessons/05_prediction/03_generation>`).
+# We give SmolLM2 32 tokens from each of four passages of Python's manual, and compare
+# three continuations of 24 tokens: the manual's own, that of greedy decoding, and that
+# of beam search. For each we measure the mean surprisal of a token under SmolLM2, with
+# its range over the passages, and the share of 4-grams that are repetitions
+# (:doc:`lesson 5.3 </lessons/05_prediction/03_generation>`).
 #
 # We also measure the surprisal of ending the text, before and after the continuation.
 # In SmolLM2, ``<|im_end|>`` ends a turn of a chat, and ``<|endoftext|>`` a document.
@@ -227,51 +228,50 @@ for name, ids in texts.items():
     low, mean, high = means.min(), means.mean(), means.max()
     print(f"{name:14}  {mean:<14.2f}  {low:.2f} to {high:.2f}  {repeated:.0%}")
 print("first passage, beam search:", repr(lm.decode(new[0])))
-print("surprisal of passage  1     2     3     4")
-print("the end at once     ", *(f"{x:.1f}" for x in at_once), sep="  ")
-print("beam search, end    ", *(f"{x:.1f}" for x in surprisal.sum(1) + later), sep="  ")
+print("surprisal in passage  1     2     3     4")
+print("end at once         ", *(f"{x:.1f}" for x in at_once), sep="  ")
+print("beam search, then end", *(f"{x:.1f}" for x in surprisal.sum(1) + later), sep=" ")
 
 # %%
 # The manual's tokens have a mean surprisal of 2.76 nats, greedy tokens 0.72, and those
-# of beam search 0.49: it does find more likely text. But 48% of its 4-grams are
-# repetitions (greedy 24%, the manual 2%), as a phrase that occurred once is likely to
-# occur again. Holtzman et al. (2020) call this *degeneration*: human text does not
-# consist of its most likely words.
+# of beam search 0.49, so it does find more likely text. But 48% of its 4-grams are
+# repetitions (greedy 24%, the manual 2%), since a phrase that has occurred once is
+# likely to occur again. Holtzman et al. (2020) call this *degeneration*: human text
+# does not consist of the most likely words.
 #
-# The most likely text of any length is called the *mode*. It can be worse. Among
-# complete texts, ending at once costs 10.7 to 14.1 nats, the beam's text and then the
-# end 22.6 to 31.4. So in every passage the empty text is more likely. In a translation
-# model, Stahlberg and Byrne (2019) found an empty mode for over half of the sentences.
-# Wide beams approach the mode, and beyond some width the quality of translations falls;
-# dividing scores by the length helps only in part (Koehn and Knowles, 2017). Beam
-# search is right where the input almost determines the output, as in translation or
-# speech recognition, and wrong for stories and conversation. These need sampling
-# (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`).
+# The most likely complete text of any length is called the *mode*. It can be even
+# worse. Ending at once has a surprisal of 10.7 to 14.1 nats; the text of beam search
+# and then the end have 22.6 to 31.4. So the empty continuation is more likely in every
+# passage. In a translation model, Stahlberg and Byrne (2019) found an empty mode for
+# over half of the sentences. Wide beams approach the mode, and beyond some width
+# translations get worse; dividing scores by the length helps only in part (Koehn and
+# Knowles, 2017). Beam search suits tasks in which the input almost determines the
+# output, such as translation or speech recognition. Stories and conversation need
+# sampling (:doc:`lesson 5.2 </lessons/05_prediction/02_sampling>`).
 #
 # Summary
 # -------
 # - Beam search keeps the :math:`k` most likely sequences at each step. As a rule, it
 #   finds more likely texts than greedy decoding, but it is not exact.
 # - The most likely text of a language model can be repetitive or even empty.
-# - Search where one answer is right; sample where many are.
+# - Search when one answer is right; sample when many are.
 #
 # Exercises
 # ---------
 # 1. Which width guarantees the optimum for :math:`n` tokens?
-# 2. *Speculative decoding* (Leviathan et al., 2023) lets a small model draft a token
+# 2. In *speculative decoding* (Leviathan et al., 2023), a small model drafts a token
 #    :math:`i`, drawn from its distribution :math:`q`. The large model, with the
-#    distribution :math:`p`, accepts it with the probability :math:`\min(1, p_i/q_i)`.
-#    After a rejection, it draws from the positive part of :math:`p - q`, divided by its
-#    sum. Let :math:`p = (0.8, 0.2)` and :math:`q = (0.5, 0.5)`. With which probability
-#    is token 1 the result?
+#    distribution :math:`p`, accepts it with probability :math:`\min(1, p_i/q_i)`. After
+#    a rejection, it draws from the positive part of :math:`p - q`, divided by its sum.
+#    With :math:`p = (0.8, 0.2)` and :math:`q = (0.5, 0.5)`, how likely is token 1?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
 #    1. :math:`V^{n-1}`: no sequence is dropped before the last step.
-#    2. Token 1 is drafted with 0.5 and always accepted, since :math:`0.8 > 0.5`. Token
-#       2 is drafted with 0.5 and rejected with :math:`1 - 0.2/0.5 = 0.6`. Then
-#       :math:`p - q = (0.3, -0.3)`, whose positive part, divided by its sum, is
+#    2. Token 1 is drafted with probability 0.5 and always accepted (:math:`0.8 > 0.5`).
+#       Token 2 is drafted with 0.5 and rejected with :math:`1 - 0.2/0.5 = 0.6`. The
+#       positive part of :math:`p - q = (0.3, -0.3)`, divided by its sum, is
 #       :math:`(1, 0)`: token 1 again. In total :math:`0.5 + 0.5 \cdot 0.6 = 0.8 = p_1`.
 #
 # Further reading
