@@ -3,15 +3,15 @@ QK and OV circuits: where a head attends and what it writes
 ===========================================================
 
 A head has four weight matrices, but only two products of them matter. After this lesson
-you can read from these products, without running the model on any text, where a head
-attends, what it writes, and which earlier head it depends on.
+you can read from these products where a head attends, what it writes and which earlier
+heads it depends on, and check your reading by ablation.
 """
 
 # %%
 # One head, two matrices
 # ----------------------
 # Three tokens have the vectors :math:`x_0 = (1, 0)`, :math:`x_1 = (0, 1)` and
-# :math:`x_2 = (1, 1)`. A head of two dimensions attends from the last one to all three.
+# :math:`x_2 = (1, 1)`. We compute a head's output for the last token in two ways.
 import torch
 
 x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
@@ -29,8 +29,9 @@ usual = (weights @ (x @ w_value)) @ w_output  # the average of the values, proje
 print("outputs:", *(f"({a:.3f}, {b:.3f})" for a, b in (weights @ x @ ov, usual)))
 
 # %%
-# Both outputs are equal. In general, for query :math:`i` and key :math:`j`, the score
-# :math:`s_{ij}` and the contribution :math:`c_{ij}` are
+# Both outputs are equal. In general, the score :math:`s_{ij}` of query :math:`i` for
+# key :math:`j`, before scaling, and the contribution :math:`c_{ij}` of this key, which
+# has the attention weight :math:`\alpha_{ij}`, are
 #
 # .. math::
 #    \begin{split}
@@ -39,17 +40,15 @@ print("outputs:", *(f"({a:.3f}, {b:.3f})" for a, b in (weights @ x @ ov, usual))
 #    \end{split}
 #
 # The **QK circuit** determines *where* the head attends, the **OV circuit** *what* it
-# writes there (Elhage et al., 2021). Both have size :math:`d \times d`. Only the
-# products have a meaning: for any invertible matrix :math:`B`, the pair :math:`W_Q B`
-# and :math:`W_K (B^{-1})^\top` gives :math:`W_Q B B^{-1} W_K^\top`, the same scores.
+# writes (Elhage et al., 2021). Only the products have a meaning: for any invertible
+# matrix :math:`B`, the pair :math:`W_Q B` and :math:`W_K (B^{-1})^\top` has the same
+# product, and so gives the same scores.
 #
 # The circuits of a trained head
 # ------------------------------
 # The toy is a GPT-2 trained on stories in a made-up language (:doc:`the toy model
-# </book/toy>`). A story states who has what, and continues with questions about it,
-# songs that repeat notes, and other events; one story is printed below. In a model,
-# :math:`x` is the normalised stream, and there may be biases. We rebuild head 0.0
-# (layer 0, head 0).
+# </book/toy>`); the code prints one. In a transformer, :math:`x_i` is the normalised
+# residual stream, and there may be biases. We rebuild head 0.0 (layer 0, head 0).
 from itertools import islice
 from textwrap import wrap
 
@@ -85,15 +84,15 @@ assert difference < 1e-4
 # %%
 # Two tables of the vocabulary
 # ----------------------------
-# With the embeddings :math:`W_E` and the unembedding :math:`W_U`, the circuits become
-# tables of all pairs of words:
+# Multiplied by the embedding matrix :math:`W_E` and the unembedding matrix :math:`W_U`,
+# each circuit becomes a table with one entry for every pair of words:
 #
 # .. math:: W_E \, W_{QK} \, W_E^\top, \qquad W_E \, W_{OV} \, W_U .
 #
 # Entry :math:`(a, b)` of the first table is the score of query :math:`a` for key
-# :math:`b`; of the second, the logit that is added to :math:`b` if the head attends to
-# :math:`a` with weight 1. In later layers, the vector of a word is no longer its
-# embedding, so for OV we use its mean normalised vector over 100 stories.
+# :math:`b`. In the second, it is what attention to :math:`a` with weight 1 adds to the
+# logit of :math:`b`, up to the scale of the final norm. As later layers don't read
+# embeddings, we take a word's mean normalised vector over 100 stories for OV.
 ids = torch.cat([trace.ids for trace in traces])
 embedded = part.norm(model.token_table)
 qk_table = (embedded @ q + q_bias) @ k.T @ embedded.T * part.scale
@@ -101,7 +100,7 @@ unembed = model.final_norm.weight[:, None] * model.unembedding.weight
 unembed = unembed - unembed.mean(0)  # LayerNorm subtracts the mean
 notes = [toy.token_id(note) for note in grammar.NOTES]
 ov_tables = {}
-print("head  notes that raise themselves most, of 6")
+print("head  notes that raise their own logit most, of 6")
 for layer, block in enumerate(model.blocks):
     states = torch.cat([trace.hidden_states[layer] for trace in traces])
     x = block.attention.norm(states)
@@ -114,7 +113,7 @@ for layer, block in enumerate(model.blocks):
 # Names have the ids 21 to 26, colours 27 to 32.
 on_names = [t.attentions[0, 0] @ ((t.ids > 20) & (t.ids < 27)).float() for t in traces]
 on_names, colours = torch.cat(on_names), (ids > 26) & (ids < 33)
-print(f"weight on names: {on_names[colours].mean():.2f} at colours,", end=" ")
+print(f"0.0 on names: weight {on_names[colours].mean():.2f} at colours,", end=" ")
 print(f"{on_names[~colours].mean():.2f} at other words")
 
 # %%
@@ -128,7 +127,7 @@ starts |= {"places": 47, "deeds": 52, "moods": 56, "adjectives": 60, "notes": 68
 table = ov_tables[1, 3] - ov_tables[1, 3].mean(1, keepdim=True)
 panels = {
     "QK of head 0.0: scores": (qk_table, "key", "query"),
-    "OV of head 1.3: logits": (table, "word written", "word attended to"),
+    "OV of head 1.3: logits": (table, "word whose logit changes", "word attended to"),
 }
 for ax, (title, (table, xlabel, ylabel)) in zip(axes, panels.items(), strict=True):
     limit = float(table.abs().quantile(0.995))
@@ -139,37 +138,37 @@ for ax, (title, (table, xlabel, ylabel)) in zip(axes, panels.items(), strict=Tru
     ax.set(xlabel=xlabel, ylabel=ylabel)
 plots.caption(
     "Head 0.0 attends to names, and head 1.3 copies colours, things and notes. Left: "
-    "the score of each word for each word; possessives, “is” and colours score high "
-    "for names. Right: the logit that attention to a word adds to each word; a "
+    "scores; possessives, “is” and colours have high scores for names. Right: how "
+    "attention to a word changes each logit, relative to the mean of its row; a dark "
     "diagonal means copying. The colour scale ends at the 99.5th percentile.",
-    alt="Two heatmaps of 78 by 78 words in groups. Left: nearly pale, with dark blocks "
+    alt="Two heatmaps of 78 by 78 words in groups. Left: mostly pale, with dark blocks "
     "in the rows of possessives and of colours, at the columns of names. Right: a dark "
     "diagonal in the rows of colours, things and notes.",
 )
 plt.show()
 
 # %%
-# After a colour, head 0.0 puts 0.59 of its weight on names, which helps to find out
-# whose thing it is; after other words 0.14. In songs, five heads attend to the note to
-# be repeated (lesson 4.12): 1.0, 1.3, 2.0, 2.2 and 2.3. The OV circuit of each raises 6
-# of the 6 notes above the other notes. But 0.1 and 2.1 raise 4 and aren't among the
-# five: the OV table shows what a head copies *if* it attends there.
+# At colours, head 0.0 puts 0.59 of its weight on names, at other words only 0.14. In
+# songs, heads 1.0, 1.3, 2.0, 2.2 and 2.3 attend to the note to be repeated, as
+# lesson 4.12 shows. In the OV tables of all five, each of the 6 notes raises its own
+# logit more than those of the other notes. But in 0.1 and 2.1, which are not among the
+# five, 4 notes do, too: the OV table shows what a head copies *if* it attends there.
 #
 # Copying in SmolLM2: eigenvalues
 # -------------------------------
-# Elhage et al. summarise the OV table by its eigenvalues: their sum, which is the sum
-# of the diagonal, divided by the sum of their absolute values. It is 1 if all are
-# positive. For two words that both raise themselves, the table may be
-# :math:`\begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}`, with eigenvalues :math:`3, 1`;
-# with :math:`-2` on the diagonal, they are :math:`-1, -3`.
+# Elhage et al. summarise an OV table by the sum of its eigenvalues, divided by the sum
+# of their absolute values, here the *copying score*. If two words raise their own
+# logits most, as in :math:`\begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}`, with
+# eigenvalues 3 and 1, it is 1. With :math:`-2` on the diagonal, it is −1.
 #
-# SmolLM2's table has more than two billion cells, but if :math:`AB u = \lambda u`, then
-# :math:`BA \, (B u) = \lambda (B u)`. So it has the non-zero eigenvalues of
+# SmolLM2's table :math:`AB`, with :math:`A = W_E W_V` and :math:`B = W_O W_U`, has more
+# than two billion entries. But if :math:`AB u = \lambda u`, then :math:`BA \, (B u) =
+# \lambda (B u)`. So its non-zero eigenvalues are those of a small matrix:
 #
-# .. math:: BA = W_O \, (W_U W_E) \, W_V , \qquad A = W_E W_V, \; B = W_O W_U .
+# .. math:: BA = W_O \, (W_U W_E) \, W_V .
 #
-# As a second test, we replace the embeddings by the vectors that really enter the
-# layer, in 200 random tokens, and count the tokens that raise their own logit most.
+# As a second test, we run the model on 200 random tokens, replace the embeddings by the
+# vectors that enter each layer, and count the tokens that raise their own logit most.
 lm = lmviz.load("smollm2")
 model = transformer.extract(lm)
 gain, unembed = model.final_norm.weight[:, None], model.unembedding.weight
@@ -192,52 +191,54 @@ for layer, block in enumerate(model.blocks):
 chance = torch.randn(2, 50, 576, 64, generator=generator)
 chance = attention.copying_score(chance[0], chance[1].mT @ gram)
 print(f"random matrices: {chance.mean():.2f}, standard deviation {chance.std():.2f}")
-print(f"head  eigenvalues  rank of {copying.numel()}  own token first  rank")
+print(f"head  copying score  rank of {copying.numel()}  own token first  rank")
 for head in ((17, 4), (18, 6), (23, 2), (22, 7), (27, 1)):
     a, b = (int((score > score[head]).sum()) + 1 for score in (copying, own))
-    cells = f"{copying[head]:<11.2f}  {a:<11}  {own[head]:<15.0%}  {b}"
+    cells = f"{copying[head]:<13.2f}  {a:<11}  {own[head]:<15.0%}  {b}"
     print(f"{head[0]}.{head[1]}  {cells}")
 
 # %%
-# Random matrices score 0.01 ± 0.06. Heads 27.1 and 22.7 score almost 1, and raise the
-# own token often. But 17.4, 18.6 and 23.2, induction heads of :doc:`lesson 4.8
-# </lessons/04_attention/08_induction_heads>`, are *not* at the top; 23.2 has a negative
-# score. With the vectors that it really reads, it raises the own token most often of
-# all heads, in 78% of the rows: by layer 23, the embedding no longer represents a
-# token. So a low score doesn't show that a head doesn't copy.
+# Random matrices score 0.01 ± 0.06. Heads 27.1 and 22.7 score almost 1, and do well in
+# the second test. But the induction heads 17.4, 18.6 and 23.2 of :doc:`lesson 4.8
+# </lessons/04_attention/08_induction_heads>` are *not* at the top; 23.2 has a negative
+# score. And yet, in the second test, it ranks first of all heads, with 78% of the
+# tokens: by layer 23, the embedding no longer represents a token. So a low score
+# doesn't show that a head doesn't copy.
 #
 # Composition: which head reads which
 # -----------------------------------
-# A later head can read an earlier one's output in its queries, keys or values: *Q-*,
-# *K-* or *V-composition*. In “do re mi” of lesson 4.8, a vector has two halves, the own
-# token and another. Head 1 copies a token from the own half to the other half of the
-# next position. Head 2 compares the own half of a query with the other half of a key.
+# A later head can read an earlier head's output through its queries, keys or values:
+# *Q-*, *K-* or *V-composition*. In the “do re mi” example of lesson 4.8, the own half
+# of each vector contains the position's own token. Head 1 copies it to the other half
+# of the next vector. Head 2 compares own halves of queries with other halves of keys.
 moves = torch.zeros(6, 6)
 moves[:3, 3:] = torch.eye(3)  # own half -> other half: W_OV of head 1, W_QK of head 2
 own = torch.eye(3, 6)  # do, re, mi, with an empty other half
-print((own @ moves @ (own @ moves).T).int().tolist())  # queries and written keys
+print((own @ moves @ (own @ moves).T).int().tolist())  # queries, keys from head 1
 print(f"composition score: {(moves @ moves.T).norm() / moves.norm() ** 2:.3f}")
 
 # %%
-# The scores are the identity: the query “do” matches only the key that says “I follow
-# do”. In general, head 1 writes :math:`z W_{OV}^{(1)}` when it attends to :math:`z`,
-# and the score of query :math:`x` for it is :math:`x W_{QK}^{(2)} W_{OV}^{(1)\top}
-# z^\top`. So K-composition is measured by the size of this product, transposed:
+# The matrix of scores is the identity: the query “do” matches only the key into which
+# head 1 wrote “do”. In general, the output of head 1 for a vector :math:`z` is
+# :math:`z W_{OV}^{(1)}`, and the score of query :math:`x` for it in head 2 is :math:`x
+# W_{QK}^{(2)} W_{OV}^{(1)\top} z^\top`. So the *composition score* for K-composition
+# is the size of this product of circuits, transposed, relative to the sizes of both:
 #
 # .. math:: \frac{\lVert W_{OV}^{(1)} \, W_{QK}^{(2)\top} \rVert}
 #    {\lVert W_{OV}^{(1)} \rVert \; \lVert W_{QK}^{(2)} \rVert} ,
 #
 # with the Frobenius norm, the root of the sum of squared entries. It is 0.577 here,
-# about :math:`1/\sqrt d` for independent random matrices, and 0 if head 2 reads other
-# dimensions than head 1 writes. SmolLM2 rotates queries and keys, so :math:`W_{QK}`
-# depends on their distance. We take 20 positions, as in the repeated sequences below.
+# about :math:`1/\sqrt d` for independent random matrices, and 0 if head 2 reads none of
+# the dimensions that head 1 writes to. SmolLM2 rotates queries and keys, so
+# :math:`W_{QK}` depends on their distance. We take 19 positions, the distance from a
+# query to the key that it should find in the repeated sequences below.
 rotary = {"inverse_frequencies": model.blocks[0].attention.rotary.frequencies}
 induction = (17, 3), (17, 4), (17, 5), (18, 6), (18, 7)
 first = [torch.stack([c[i] for c in circuits.values()]) for i in (2, 3)]  # W_V, W_O
-print("later head  highest scores of earlier heads")
+print("later head  highest composition scores of earlier heads")
 for later, head in induction:
     q, k, *_ = circuits[later, head]
-    q = positions.rotary(q[:, None].expand(-1, 21, -1), **rotary)[:, 20]
+    q = positions.rotary(q[:, None].expand(-1, 20, -1), **rotary)[:, 19]
     second = [w.expand(len(first[0]), -1, -1) for w in (k, q.T)]
     score = attention.composition_score(first, second).view(copying.shape)
     best = attention.strongest(score[:later], 3)
@@ -245,12 +246,11 @@ for later, head in induction:
 print(f"independent random matrices: {len(gram) ** -0.5:.3f}")
 
 # %%
-# For the heads of layer 17, the highest score of all earlier heads is that of 16.0, the
-# previous-token head, at 0.152 to 0.168; the next is 0.062. It is the pair that
-# ablation found in lesson 4.8. The heads of layer 18 have *two* sources, 16.0 and 17.8.
-# So they should keep more of their scores than the others when 16.0 is ablated. We
-# measure induction scores under mean ablation, with 17.0 as a control, and the weight
-# of 17.8 on the previous token.
+# For the heads of layer 17, the previous-token head 16.0 scores highest by far, with
+# 0.152 to 0.168; the next score is 0.062. Ablation found the same link in lesson 4.8.
+# But the heads of layer 18 have *two* sources, 16.0 and 17.8. So when 16.0 is ablated,
+# they should keep more of their induction scores than those of layer 17. We measure
+# this under mean ablation, with 17.0 as a control.
 batch = torch.stack([half.repeat(2) for half in ids[:60].reshape(3, 20)])
 mean = attention.mean_head_outputs(lm, ids)
 print("ablated     17.3  17.4  17.5  18.6  18.7  17.8 on the previous token")
@@ -263,26 +263,26 @@ for heads in ([], [(17, 8)], [(16, 0)], [(16, 0), (17, 0)], [(16, 0), (17, 8)]):
     print(f"{', '.join(f'{a}.{b}' for a, b in heads) or 'none':10}", *cells, sep="  ")
 
 # %%
-# The prediction holds. Without 16.0, head 18.6 keeps a score of 0.31 and 18.7 one of
-# 0.08, those of layer 17 at most 0.05. Without 17.8 as well, 18.6 falls to 0.07. The
-# control changes nothing. So the weights found a second source that lesson 4.8 had
-# missed. It is *redundant*, not a backup: its weight on the previous token is 0.37
-# anyway and 0.41 without 16.0, and if it alone is ablated, 18.7 falls to 0.43.
+# Without 16.0, head 18.6 keeps a score of 0.31, and those of layer 17 at most 0.05. So
+# the prediction holds for 18.6, but barely for 18.7 (0.08). Without 17.8 as well, 18.6
+# falls to 0.07; the control changes nothing. So the weights revealed a source that
+# lesson 4.8 had missed. It is *redundant*, not a backup: even with 16.0, its weight on
+# the previous token is 0.37, and ablating it alone lowers 18.7 from 0.53 to 0.43.
 #
 # Summary
 # -------
 # - :math:`W_{QK}` determines where a head attends, :math:`W_{OV}` what it writes.
-# - Tables of weights describe a head only as far as its inputs are known.
-# - Composition scores found the heads on which induction depends.
+# - These tables describe a head only as far as its input vectors are known.
+# - Composition scores found the heads on which SmolLM2's induction heads depend.
 #
 # Exercises
 # ---------
-# What is the composition score of “do re mi” if head 1 writes into the own half?
+# If head 1 of “do re mi” wrote into the own half, what would the composition score be?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Zero. Head 2 compares its query with the other half of the keys, which stays empty.
+#    Zero. Head 2 compares queries with the other halves of the keys, which stay empty.
 #
 # Further reading
 # ---------------
