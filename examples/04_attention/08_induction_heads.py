@@ -3,19 +3,19 @@ Induction heads: continuing a repeated sequence
 ===============================================
 
 How does a model continue a sequence that it has seen only once before? After this
-lesson you can find the heads that do so by their attention and by their output, ablate
-them, and show that they depend on a head in an earlier layer.
+lesson you can recognise the heads that do so, from their attention and their output,
+ablate them, and show that they depend on a head in an earlier layer.
 """
 
 # %%
 # Two heads in a row, on paper
 # ----------------------------
 # The sequence “do re mi do” should continue with “re”. Two heads in successive layers
-# can do this. Each vector has its own token in one half; the other half is empty.
+# can do this. One half of each vector represents its own token; the other is empty.
 #
 # - *Head 1* attends to the previous token and writes it into the empty half.
 # - *Head 2* compares the token of its query with the *other* half of each key, and
-#   copies the key's own token.
+#   copies the own token of the key that matches.
 import torch
 
 words = ["do", "re", "mi"]
@@ -31,22 +31,22 @@ for j in range(4):
     print(f"{j:<3}  {words[own[j].argmax()]:9}  {half:10}  {numbers}")
 
 # %%
-# The last “do” searches for a position that *follows* a “do”. Head 1 has written this
-# into the key of “re”, so head 2 gives it weight 1.00. Without head 1 all keys are
-# equal. One layer can't do this: in the first layer, a key is computed from its own
-# token and position alone, and “re” doesn't contain the token before it.
+# The last “do” searches for a position that *follows* a “do”. Head 1 has written “do”
+# into the key of “re”, so head 2 gives this key the weight 1.00. Without head 1, all
+# keys get the same weight. One layer isn't enough: in the first layer, the key of “re”
+# is computed from this token and its position alone, not from the token before it.
 #
 # Head 2 is an **induction head**. Olsson et al. (2022) define it by two properties on
 # repeated random tokens: *prefix matching*, attention to the token after an earlier
 # copy of the current token; and *copying*, an output that raises the logit of the
-# attended token. That it uses the output of head 1 is called *composition*. They found
-# that such heads form abruptly, early in training, and only in models of two or more
-# layers. At the same time late tokens become much easier to predict than early ones.
+# attended token. Its use of head 1's output is called *composition*. Olsson et al.
+# found that such heads form abruptly, early in training, and only in models of two or
+# more layers. At that point, late tokens become much easier to predict than early ones.
 #
 # Random tokens, twice
 # --------------------
-# In 20 random tokens followed by the same ones, only the repetition can be predicted.
-# We compare SmolLM2's surprisal in both halves of four such sequences.
+# If 20 random tokens are followed by the same 20, only the repetition is predictable.
+# We compare SmolLM2's surprisal in the two halves of four such sequences.
 import lmviz
 from lmviz import attention, prediction, transformer
 
@@ -72,19 +72,19 @@ print(f"first half: {first.mean():.2f} nats, second half: {second.mean():.2f} na
 print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 
 # %%
-# In the second half, the surprisal falls to 3.93 nats on average. In the first half,
-# with 14.85 nats, it is *worse* than a uniform guess at 10.80: SmolLM2 expects natural
-# text, and random tokens are off-distribution.
+# In the first half, the mean surprisal of 14.85 nats is *worse* than the 10.80 of a
+# uniform guess: SmolLM2 expects natural text, and random tokens are off-distribution.
+# In the second half, it falls to 3.93 nats.
 #
 # Four kinds of heads
 # -------------------
-# A head score is the mean, over the set :math:`Q` of queries that have such keys, of
-# the attention to one kind of key:
+# For query :math:`i`, let :math:`K(i)` be the keys of one kind. Let :math:`Q` be the
+# queries that have such keys. A head's score is its mean weight on them:
 #
 # .. math:: s = \frac{1}{|Q|} \sum_{i \in Q} \sum_{j \in K(i)} \alpha_{ij} .
 #
-# For a **previous-token head**, the key is :math:`i - 1`; for a first-token head, it is
-# position 0, the **attention sink** (:doc:`lesson 4.7
+# For a **previous-token head**, the key is :math:`i - 1`; for a *first-token head*, it
+# is position 0, the **attention sink** (:doc:`lesson 4.7
 # </lessons/04_attention/07_attention_sinks>`). A *duplicate-token head* attends to the
 # earlier copies of token :math:`i`, an induction head to the positions after these. The
 # baseline is a head that spreads its weight evenly.
@@ -103,7 +103,7 @@ def mean_score(kind, attentions):
 
 
 scores, strongest = {}, {}
-print("kind             strongest  score  even head  heads above 0.5")
+print("kind             strongest  score  baseline   heads above 0.5")
 for kind in attention.PATTERNS:
     score = scores[kind] = mean_score(kind, [trace.attentions for trace in traces])
     [(layer, head, most)] = attention.strongest(score, 1)
@@ -130,10 +130,10 @@ for ax, (kind, (layer, head)) in zip(axes, strongest.items(), strict=True):
     ax.set(xlabel="key", ylabel="query" if ax is axes[0] else "")
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "Each kind of head draws a line in its attention map. The strongest of each on "
-    f"the first sequence, whose second half starts at position {n}: there, the "
+    "Each kind of head draws a line in its attention map. The strongest head of each "
+    f"kind, on the first sequence. In its second half, from position {n}, the "
     "duplicate-token head attends to the earlier copy, the induction head to the "
-    "position after it. Before that, both attend to the first token.",
+    "position after it. In the first half, both attend to the first token.",
     alt="Four lower triangles of attention weights: a diagonal just below the main "
     "one; a dark left edge; and twice a dark left edge that becomes a diagonal in the "
     "lower half, one position further right for the induction head.",
@@ -141,18 +141,18 @@ plots.caption(
 plt.show()
 
 # %%
-# Six heads of 270 have an induction score above 0.5. The first-token score is above 0.5
-# in 160 heads, in more than on natural text (lesson 4.7). In GPT-2 small, Wang et al.
+# Six of the 270 heads have an induction score above 0.5. The first-token score is above
+# 0.5 in 160 heads, more than on natural text (lesson 4.7). In GPT-2 small, Wang et al.
 # (2023) found, among others, the previous-token head ``4.11`` and the induction heads
-# ``5.5`` and ``6.9``. On a text without repetition, our six have nothing to match:
+# ``5.5`` and ``6.9``. In a text without repetition, our six have nothing to match:
 top = [(layer, head) for layer, head, _ in attention.strongest(scores["induction"], 6)]
 for sentence in ("The dog chased the ball.", "The museum opens at nine on Mondays."):
     sink = attention.first_token_score(lm.trace(sentence).attentions)
     print("on the first token:", *(f"{sink[head]:.2f}" for head in top))
 
 # %%
-# They put 0.89 to 1.00 of their weight on the first token,
-# their sink. In this view, choose one of them and a token of the second half.
+# They put 0.89 to 1.00 of their weight on the first token, their sink. In the view
+# below, choose one of the six heads, and a token of the second half as the query.
 from lmviz import views
 
 views.attention(traces[0].attentions, traces[0].tokens, title="Repeated tokens")
@@ -160,14 +160,14 @@ views.attention(traces[0].attentions, traces[0].tokens, title="Repeated tokens")
 # %%
 # Copying: what the heads write
 # -----------------------------
-# A head adds :math:`c_i = \sum_j \alpha_{ij} v_j W_O^h` to the stream. The final norm
-# divides a vector by its root mean square :math:`r_i` and multiplies it by weights
-# :math:`g`, entry by entry (:math:`\odot`). With :math:`r_i` kept as in the run, the
-# head adds :math:`\Delta_i` to the logits:
+# Head :math:`h` adds :math:`c_i = \sum_j \alpha_{ij} v_j W_O^h` to the residual stream.
+# The final norm divides a vector by its root mean square :math:`r_i` and multiplies it
+# by weights :math:`g`, entry by entry (:math:`\odot`). With :math:`r_i` kept as in the
+# run, the head adds :math:`\Delta_i` to the logits:
 #
-# .. math:: \Delta_i = (c_i \odot g / r_i)\, W_U
+# .. math:: \Delta_i = (c_i \odot g / r_i)\, W_U .
 #
-# We compare the token to be copied with the mean of the others in the sequence.
+# From its entry for the token to be copied, we subtract the mean of the other tokens'.
 model = transformer.extract(lm)
 gain = model.final_norm.weight
 q, raised = torch.arange(n, 2 * n - 1), []
@@ -194,19 +194,19 @@ for layer, head, _ in [*attention.strongest(scores["induction"], 9), (29, 1, 0)]
 
 # %%
 # Of the six, only 23.2 clearly has both properties: it raises the logit of the copied
-# token by 0.75. Head 23.7, whose score of 0.48 is just below the cut, does, too (0.47).
-# Heads 18.6 and 18.7 raise it a little, but in every sequence, and have the ranks 9 and
-# 11 of 270. The three heads of layer 17 match the prefix, but their direct effect on
-# the logit is about 0; 24.4 *lowers* it (−0.42). Head 29.1, with the rank 1, is no
-# induction head, since its induction score is 0.00. So both properties are needed. Only
-# direct effects count here: a head can also act through later layers.
+# token by 0.75. So does 23.7 (0.47), whose induction score of 0.48 is just below 0.5.
+# Heads 18.6 and 18.7 raise it a little, but in every sequence, with ranks 9 and 11.
+# The three heads of layer 17 match the prefix, but their effect on the logit is about
+# 0; 24.4 even *lowers* it (−0.42). Head 29.1 raises it most of all heads, but its
+# induction score is 0.00. So one property doesn't imply the other. These are only
+# *direct* effects: a head can also act through later layers.
 #
 # Ablation
 # --------
 # *Zero ablation* replaces the output of a head by zeros, which later layers may never
-# have seen. *Mean ablation* replaces it by its average, here over 200 random tokens.
-# The control is as many heads of the same layers with the lowest induction scores. In
-# the baseline “shuffled”, the second half has the same tokens in another order.
+# have seen. We use *mean ablation*, which replaces it by its average, here over 200
+# random tokens. As a control, we ablate the heads of the same layers with the lowest
+# induction scores. In “shuffled”, the second half has the tokens in another order.
 mean = attention.mean_head_outputs(lm, random_tokens(99, 200))
 
 
@@ -233,15 +233,15 @@ for name, nats in runs.items():
 
 # %%
 # Without the six, the surprisal of the second half rises from 3.93 to 11.50 nats, near
-# the 12.28 of another order of the tokens (12.69 without the six). So most of what the
-# order is worth is lost, but not all. The control costs little (4.13). Without the
-# three heads of layer 17 it is 5.29: they write no answer, but later heads need them.
+# the 12.28 of the shuffled tokens (12.69 without the six). So most of the benefit of
+# the repetition is lost, but not all. The control costs little (4.13). Without the
+# three heads of layer 17 it is 5.29, so they do act through later layers.
 #
 # Composition: which head prepares the keys?
 # ------------------------------------------
 # We ablate the strongest previous-token head before layer 17, which is 16.0, and
-# measure the induction scores. The controls are the 8 others of its layer, and the 7
-# next strongest previous-token heads.
+# measure the induction scores. As controls, we ablate the 8 other heads of its layer,
+# and the 7 heads before layer 17 with the next highest previous-token scores.
 previous = [head[:2] for head in attention.strongest(scores["previous token"][:17], 8)]
 sets = {"16.0": previous[:1], "8 others": [(16, head) for head in range(1, 9)]}
 sets |= {"7 others": previous[1:]}
@@ -253,26 +253,26 @@ for name, heads in sets.items():
     print(f"{name:8}", *cells, f"{parts[:, 1].mean():.2f}", sep="  ")
 
 # %%
-# One head carries most of the mechanism: without 16.0, the scores of layer 17 fall to
-# 0.04 or less, that of 18.6 from 0.86 to 0.32, and the surprisal rises to 8.96 nats.
-# Eight other heads of its layer change little. Without the seven, which attend to the
-# previous token, too, it even falls a little, to 3.72. :doc:`Lesson 4.9
-# </lessons/04_attention/09_qk_and_ov_circuits>` finds the same pairs in the weights.
+# The mechanism depends mostly on one head: without 16.0, the scores of layer 17 fall to
+# 0.04 or less, that of 18.6 falls from 0.86 to 0.32, and the surprisal rises to 8.96
+# nats. The 8 other heads of its layer matter little. Without the 7, the surprisal even
+# falls, to 3.72. :doc:`Lesson 4.9 </lessons/04_attention/09_qk_and_ov_circuits>` finds
+# the dependence on 16.0 in the weights.
 #
 # Summary
 # -------
-# - An induction head matches the prefix and copies: measure its attention to the token
-#   after the earlier copy, and the rise of that token's logit.
-# - In SmolLM2, induction heads read what head 16.0 wrote about the previous token.
+# - An induction head matches the prefix and copies: it attends to the token after the
+#   earlier copy, and raises that token's logit. Measure both.
+# - SmolLM2's induction heads depend on head 16.0, a previous-token head.
 #
 # Exercises
 # ---------
-# Repeat the tokens backwards, ``torch.cat([half, half.flip(0)])``. Does induction help?
+# Repeat the tokens backwards: ``torch.cat([half, half.flip(0)])``. Does induction help?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    No. The token after the earlier copy is now the one that was read last, not the
+#    No. The token after the earlier copy is now the one just before the query, not the
 #    next one. The heads still attend to it, but copying it doesn't help the prediction.
 #
 # Further reading
