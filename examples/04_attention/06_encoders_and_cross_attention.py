@@ -4,28 +4,28 @@ Encoders and cross-attention
 
 In GPT and SmolLM2 a token attends to itself and to earlier tokens of its own text. What
 changes if it may also attend to later tokens, or to another text? After this lesson you
-can write cross-attention, tell three masks apart, and read the map of a translator.
+can implement cross-attention, tell three masks apart, and read a translator's map.
 """
 
 # %%
 # Two queries, three keys
 # -----------------------
 # In **cross-attention** the queries come from one text, and the keys and values from
-# another. Let the rows of :math:`Y` be the :math:`T_q` vectors of the text that is
-# written, and those of :math:`X` the :math:`T_k` vectors of the text that is read:
+# another. Let the rows of :math:`Y` be the :math:`T_q` vectors of the *target*, the
+# text being written, and those of :math:`X` the :math:`T_k` vectors of the *source*:
 #
 # .. math::
 #    A = \mathrm{softmax}\!\left(
 #    \frac{(Y W_Q)\,(X W_K)^\top}{\sqrt{d_\text{head}}} \right), \qquad
 #    \text{output} = A\, (X W_V) .
 #
-# For :math:`Y = X` this is self-attention. There is no mask, since the text that is
-# read is complete. We follow two queries and three keys, with small matrices.
+# For :math:`Y = X` this is self-attention. Cross-attention needs no mask, since the
+# source is complete. Here are two queries and three keys, from small matrices.
 import torch
 from torch import nn
 
-x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # the text that is read
-y = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # the text that is written
+x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # the source
+y = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # the target
 w_query, w_key = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.eye(2)
 w_value = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
 
@@ -41,11 +41,11 @@ for i in range(2):
 # %%
 # The map of weights has two rows and three columns: it is not square, and has no blank
 # triangle. Each row still sums to one. The first query matches the keys 0 and 2 and
-# gives each 0.446; the second divides 0.802 among the keys 1 and 2. When a third word
+# gives each 0.446; the second divides 0.802 between keys 1 and 2. When a third word
 # is written, :math:`Y` gets another row, but the keys and values stay the same.
 #
-# PyTorch's module and this book's package compute the same. The module stores the three
-# matrices transposed, in one tensor.
+# PyTorch's module and this book's package give the same output. The module stores the
+# three matrices transposed, in one tensor.
 from lmviz import attention
 
 module = nn.MultiheadAttention(2, num_heads=1, bias=False, batch_first=True)
@@ -62,7 +62,7 @@ for name, other in (("module", theirs[0]), ("package", ours)):
 # %%
 # Masks and models
 # ----------------
-# The mask decides what a model can be used for. A query may attend to filled cells.
+# The mask determines what a model can do. A query may attend to the filled cells.
 import matplotlib.pyplot as plt
 
 from lmviz import plots
@@ -81,7 +81,7 @@ for ax, (name, mask) in zip(axes.flat, visible.items(), strict=True):
     ax.set(xlabel="key", ylabel="query")
     ax.collections[0].set(edgecolor="w", linewidth=1)
 plots.caption(
-    "Only the decoder has a complete blank triangle. The prefix LM has a part of it, "
+    "Only the decoder has a complete blank triangle. The prefix LM has part of it, "
     "and the other two have none.",
     alt="Four grids. Decoder: a lower triangle. Encoder: a full square. Prefix LM: a "
     "lower triangle whose upper left corner is a full square of three by three. "
@@ -93,28 +93,27 @@ plt.show()
 # - A *decoder*, such as GPT or SmolLM2, has a causal mask. It predicts the next token
 #   at all positions, and can generate text.
 # - An *encoder*, such as BERT (Devlin et al., 2019), has no mask: its self-attention
-#   is *bidirectional*. The next token would be visible, so BERT is trained by **masked
-#   language modelling**: some tokens are replaced by a special token, and the model
+#   is *bidirectional*. As the next token is visible, BERT is trained by **masked
+#   language modelling** instead: some tokens are replaced by a special token, and it
 #   predicts them from both sides. Encoders turn texts into vectors, for example for
 #   search, but they cannot generate text from left to right.
 # - A **prefix LM** (Raffel et al., 2020) is bidirectional within the prompt, and causal
 #   after it.
 # - An **encoder-decoder**, such as the first transformer (Vaswani et al., 2017) or T5
-#   (Raffel et al., 2020), uses both masks and cross-attention: an encoder reads the
-#   source; each block of the decoder has causal self-attention, then cross-attention.
+#   (Raffel et al., 2020), combines both: an encoder reads the source; each block of the
+#   decoder has causal self-attention, then cross-attention to the encoder's output.
 #
-# Attention was invented as cross-attention. Translators had to compress the source into
-# a single vector, and long sentences suffered. Bahdanau et al. (2014) let the decoder
-# compute a new weighted average of the source vectors for every word that it writes.
+# Attention was invented as cross-attention. Earlier translators compressed the source
+# into a single vector, and did badly on long sentences. Bahdanau et al. (2014) let the
+# decoder compute a new weighted average of the source vectors for every word it writes.
 #
 # A small translator
 # ------------------
-# We train a translator on a made-up language whose alignment we know. Its words are
-# English words spelled backwards; an adjective follows its noun, and the verb comes
-# last. *The red dog saw a ball* becomes *eht god der a llab was*. A word and its
-# translation have the same id: 6 is *dog* in the source and *god* in the target. The
-# function also returns the source position that each target position translates, in the
-# example ``0, 2, 1, 4, 5, 3``.
+# We train a translator from English to a made-up language. Its words are English words
+# spelled backwards; an adjective follows its noun, and the verb comes last. *The red
+# dog saw a ball* becomes *eht god der a llab was*. A word and its translation have the
+# same id: 6 is *dog* in the source and *god* in the target. So we know the *alignment*,
+# the source position that each target position translates: here, ``0, 2, 1, 4, 5, 3``.
 WORDS = ["the", "a", "red", "big", "old", "new", "dog", "ball", "king", "song"]
 WORDS += ["tree", "ship", "saw", "took", "made", "lost"]
 
@@ -158,12 +157,13 @@ class Translator(nn.Module):
 
 
 # %%
-# All three kinds of attention are the same module; only arguments and mask differ. The
-# loss is the cross-entropy of the translation, so nothing tells the model which source
-# word a target word translates. We call a target word aligned if the largest weight of
-# its query is at that source word; “missed” is the weight there if it is not. Three
-# encoders are compared: one without attention, whose vectors contain one word each; one
-# with bidirectional self-attention; and a bottleneck, the mean of all vectors.
+# All three kinds of attention use the same module; only the arguments and the mask
+# differ. The loss is the cross-entropy of the translation, so nothing tells the model
+# which source word a target word translates. We call a target word aligned if its query
+# gives this source word the largest weight; “missed” is the mean weight there of words
+# that are not aligned. We compare three encoders: one without attention, whose vectors
+# represent one word each; one with bidirectional self-attention; and a bottleneck,
+# which averages all vectors into one.
 
 
 def accuracy(model, n=40):
@@ -218,37 +218,37 @@ for ax, (kind, matrix) in zip(axes, maps.items(), strict=False):
 axes[0].set_ylabel("query (next target word)")
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "Only an encoder without attention makes the map an alignment in every row. Rows: "
+    "Only without attention in the encoder does every row show the alignment. Rows: "
     "the target word that the query predicts. Columns: the source words.",
     alt="Two maps of six target and six source words. Left: one strong cell in each "
-    "row, at the source word that it translates. Right: some are at other words.",
+    "row, at the source word that it translates. Right: some at other source words.",
 )
 plt.show()
 
 # %%
-# An untrained model aligns words about as often as a guess among 5 to 7 source words.
+# An untrained model aligns about as many words as a guess among 5 to 7 positions would.
 # Without attention in the encoder, training on translations alone finds the alignment
-# of more than nine words in ten. In the map, the strong cells leave the diagonal where
+# of more than nine words in ten. In its map, the strong cells leave the diagonal where
 # the word order changes. With one vector, about a third of the words are wrong.
 #
 # With a bidirectional encoder, all words are correct, and yet only half to three
-# quarters are aligned. *The better translator has the worse map.* Some rows, such as
-# *was* in the map on the right, read another position than that of their word, which
-# gets almost no weight (“missed”). So the encoder must have copied the word to the
-# position that is read. A column is a position, not a word (:doc:`lesson 4.4
-# </lessons/04_attention/04_attention_maps>`). The size of this gap depends on the seed,
-# the machine and the architecture.
+# quarters are aligned. *The better translator has the worse map.* Some queries, such as
+# that of *was* in the map on the right, attend to another position than that of the
+# word they translate, which gets almost no weight (“missed”). So the encoder must have
+# copied the word to that other position. A column is a position, not a word
+# (:doc:`lesson 4.4 </lessons/04_attention/04_attention_maps>`). The share of aligned
+# words depends on the seed, the machine and the architecture.
 #
-# Bahdanau et al. show such maps for English and French. Both they and GPT compute
-# weighted averages with a softmax. But their scores come from a small network instead
-# of a dot product, and there is no mask.
+# Bahdanau et al. show such maps for English and French. Their model and GPT both
+# compute weighted averages with a softmax. But the scores of theirs come from a small
+# network instead of a dot product, and there is no mask.
 #
 # Cross-attention of T5
 # ---------------------
 # ``transformers`` returns three kinds of maps for T5: ``encoder_attentions``,
 # ``decoder_attentions`` and ``cross_attentions``. For 7 source and 4 target tokens,
 # they are 7 by 7, 4 by 4 and 4 by 7. We build a small T5 with random weights, and
-# compute the last kind from its matrices. T5 does not divide by
+# compute its cross-attention weights ourselves. T5 does not divide the scores by
 # :math:`\sqrt{d_\text{head}}`; its :math:`W_Q` is initialised smaller by this factor.
 from transformers import AutoConfig, AutoModel
 
@@ -281,14 +281,14 @@ assert difference.abs().max() < 1e-4
 #
 # Exercises
 # ---------
-# What does the map of the translator with one vector look like, and why is about a
+# What does the map of the translator with one vector look like, and why are about a
 # sixth of its words aligned?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It has a single column. The softmax over one key gives it weight 1 in each row. The
-#    largest weight is always at position 0, the word of one row in 5 to 7.
+#    It has a single column. The softmax over one key gives it weight 1 in each row. So
+#    the largest weight is always at position 0, right for one word in 5 to 7.
 #
 # Further reading
 # ---------------
