@@ -17,8 +17,8 @@ what a sink contributes, and explain why a model fails when it has none.
 #    \qquad \sum_{j \le i} \alpha_{ij} = 1 .
 #
 # So a head that searches for, say, the previous verb cannot report that there is none.
-# Compare three queries with three keys, whose values are ``6, 3, 9``. All keys match
-# the first query badly and the second a little; one key matches the third well. The
+# Take three queries, and three keys with the values ``6, 3, 9``. All keys match the
+# first query badly and the second a little; one key matches the third well. The
 # right half of the table adds a fourth key, listed first, with the score 0 for every
 # query and the value 0.
 import torch
@@ -38,24 +38,24 @@ print(f"extra 1 in the denominator, largest absolute difference: {difference:.1e
 
 # %%
 # Without the fourth key, the first two queries have the same weights, one third each.
-# Only differences of scores count, so a softmax cannot tell “nothing matches” from
-# “everything matches a little”. The head adds 6.00, the mean of unrelated values, to
-# the residual stream. With the fourth key, the first query gives it 0.9996, and the
-# output is nearly zero. The second gives it a quarter, and the output falls to 4.50.
-# The third, which has found its key, gives it only 0.0067.
+# Only differences between scores count, so a softmax cannot tell “nothing matches” from
+# “everything matches a little”. Either way, the head adds 6.00, the mean of unrelated
+# values, to the residual stream. With the fourth key, the first query gives it 0.9996,
+# and the output is nearly zero. The second gives it a quarter, and the output falls to
+# 4.50. The third, which has found its key, gives it only 0.0067.
 #
 # A key that gets much of the weight of most queries, whatever its token is, is an
 # **attention sink** (Xiao et al., 2024). Ideally, its value adds little. Training makes
-# the first token a sink: the causal mask lets every query attend to it, so it is the
-# only key that is always there. A sink can also be built in. Miller (2023) proposes an
-# extra 1 in the denominator of the softmax. The outputs are those with the fourth key
-# (last line), since :math:`e^0 = 1`, and the three weights need not sum to one.
+# the first token a sink: it is the only key that the causal mask leaves visible to all
+# queries. A sink can also be built in. Miller (2023) proposes an extra 1 in the
+# denominator of the softmax. Since :math:`e^0 = 1`, the outputs are those with the
+# fourth key (last line), and the weights of the three keys need not sum to one.
 #
 # How much attention does the first token get?
 # --------------------------------------------
-# We take six passages of 64 tokens from the middle of Python's manual, so that their
-# first tokens are arbitrary. For each head we average the weight on one key over the
-# queries from position 8 to the end. (The book runs SmolLM2 without a BOS token.)
+# We take six passages of 64 tokens from Python's manual. They begin in the middle of a
+# section, so their first tokens are arbitrary. For each head, we average the weight on
+# one key over all queries starting at position 8. (The book adds no BOS token.)
 from pydoc_data.topics import topics
 
 import lmviz
@@ -70,12 +70,12 @@ weights = torch.stack([trace.attentions for trace in traces])  # (texts, L, H, T
 on_first, on_second = (weights[..., 8:, j].mean((0, 3)) for j in (0, 1))  # (L, H)
 evenly = torch.tensor([1 / (i + 1) for i in range(8, 64)]).mean()
 print("first tokens:", [trace.tokens[0] for trace in traces])
-print(f"even weights: {evenly:.2f}")
+print(f"a head that attends evenly: {evenly:.2f}")
 for name, weight in (("first", on_first), ("second", on_second)):
     above = f"above 0.5 in {(weight > 0.5).sum()} of {weight.numel()} heads"
     print(f"{name} token: {weight.mean():.2f} on average, {above}")
 sinks = on_first > 0.5
-print("no head has one in layers", (sinks.sum(1) == 0).nonzero().flatten().tolist())
+print("no sink heads in layers", (sinks.sum(1) == 0).nonzero().flatten().tolist())
 
 # %%
 # The first token gets 0.47 of all attention, against 0.04 from a head that attends
@@ -83,17 +83,17 @@ print("no head has one in layers", (sinks.sum(1) == 0).nonzero().flatten().tolis
 # the first token gets more than half. (:doc:`Lesson 4.5
 # </lessons/04_attention/05_all_heads>` includes earlier queries and finds a few more.)
 # The passages start with six different tokens, so the word cannot be the reason. Layers
-# 0, 1, 2, 10, 11 and 16 have no sink head. All but 16 are layers in which the first
-# token has no massive activation (:doc:`lesson 2.7
-# </lessons/02_embeddings/07_residual_stream>`). Why 16 has no sink head is open.
+# 0, 1, 2, 10, 11 and 16 have no sink heads. In all of them but 16, the first token has
+# no massive activation, an extremely large number in its vector (:doc:`lesson 2.7
+# </lessons/02_embeddings/07_residual_stream>`). Why 16 has no sink heads is open.
 #
 # What a sink contributes
 # -----------------------
-# A weight is not yet a contribution. Through one head, key :math:`j` adds the vector
-# :math:`\alpha_{ij}\, v_j W_O^h` to the residual stream of position :math:`i`, where
-# :math:`W_O^h` are the head's rows of the output matrix. Kobayashi et al. (2020)
-# therefore measure its length. We compute the first token's share in the sum of these
-# lengths. As a check, the vectors must sum to what the package says a head adds.
+# A large weight need not mean a large contribution. Through head :math:`h`, key
+# :math:`j` adds the vector :math:`\alpha_{ij}\, v_j W_O^h` to the residual stream of
+# position :math:`i`, where :math:`W_O^h` are the head's rows of the output matrix.
+# Kobayashi et al. (2020) therefore measure its length. We compute the first token's
+# share of the sum of these lengths, and check the vectors' sum against the package's.
 model = transformer.extract(lm)
 
 
@@ -143,10 +143,10 @@ plots.caption(
 plt.show()
 
 # %%
-# In the sink heads the first token has 66% of the weight and 40% of the contribution,
+# In the sink heads the first token has 66% of the weight but 40% of the contribution,
 # because its projected value is only 0.18 times as long as the others. So these heads
 # mostly add little. But 40% is not zero. The first token's vector is nearly the same in
-# every text (lesson 2.7), so what it adds is a constant. Later layers may rely on it.
+# every text (lesson 2.7), so its contribution is too, and later layers may rely on it.
 #
 # Remove the sink
 # ---------------
@@ -154,11 +154,11 @@ plt.show()
 # from all queries starting at position 32, in all heads, and measure the mean surprisal
 # of tokens 34 to 63. The earlier positions are computed with all tokens visible, as if
 # a sliding window had just moved past some of them. The controls hide the second token,
-# or 24 others. In three rows the first token is hidden, and position 32 attends only to
-# itself (“32 alone”), as the first token does. In one of these, it is then hidden from
-# later queries; in another, it attends to 31, too. The column “sinks” counts the heads
+# or 24 others. In “32 alone”, the first token is hidden, and position 32 attends only
+# to itself, as the first token does. In the next two rows, position 32 is in addition
+# hidden from later queries, or attends to 31, too. The column “sinks” counts the heads
 # in which one key, the same in all passages, gets more than half of the weight of the
-# queries 40 to 63. “Length” is that of position 32's vector in state 12.
+# queries 40 to 63. “Length” is that of position 32's vector after 12 layers (state 12).
 
 
 def run(ids, visible):
@@ -201,23 +201,23 @@ print(f"from start: the second token gets {seen[..., 8:, 1].mean():.2f} of the w
 # Hiding the second token changes nothing. Hiding 24 ordinary tokens raises the
 # surprisal by 0.83 nats, since they carry information. Hiding the first token alone
 # raises it by 2.22 nats, from 2.67 to 4.90, although one word carries little. No head
-# has a sink any more. The spread is wide, from 0.4 to 4.6 nats.
+# has a sink any more. The passages differ widely, from 0.4 to 4.6 nats.
 #
 # If position 32 attends only to itself, the surprisal is 2.80, with the first token
-# still hidden. The position has become a sink in 115 heads (before: 112, for these late
-# queries). So the old sink can be spared, although the keys and values of other tokens
-# were computed with it. The new one has a massive activation, as the first token does:
-# its length in state 12 rises from 140 to 24,000. If it is hidden, or attends to one
-# other token, the model fails (4.96, 5.05). *What breaks the model is to have no sink.*
+# still hidden. Position 32 is now the sink of 115 heads; with nothing hidden, the first
+# token was that of 112. So the old sink is dispensable, although the keys and values of
+# other tokens were computed with it. The new one has a massive activation, as the first
+# token does: the length of its vector rises from 140 to 24,000. If it is hidden, or
+# attends to one other token, the model fails (4.96, 5.05). *It needs some sink.*
 #
 # Sliding windows
 # ---------------
-# To generate very long texts, one would like to keep only the last :math:`W` keys and
-# values (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Query :math:`i` then
-# attends to the keys :math:`i - W + 1` to :math:`i`. The sink leaves such a window.
-# Xiao et al. keep the first tokens in addition, which they call StreamingLLM. We test
-# this with a window of 24 keys on three texts of 96 tokens. The control keeps four
-# tokens that are not at the beginning.
+# In very long texts, we would like to keep only the last :math:`W` keys and values
+# (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Query :math:`i` then attends
+# to the keys :math:`i - W + 1` to :math:`i`. The sink soon drops out of such a window.
+# Xiao et al. therefore keep the first tokens, too (StreamingLLM). We test this with a
+# window of 24 keys on three texts of 96 tokens. The control keeps four tokens that are
+# not at the beginning.
 T, W = 96, 24
 longer = torch.stack([ids[:T] for ids in texts if len(ids) >= 128][:3])
 i, j = torch.arange(T)[:, None], torch.arange(T)
@@ -257,21 +257,21 @@ plt.show()
 # full attention. With the first token kept, it is 3.05; the remaining difference is the
 # cost of a short context. Xiao et al. recommend four initial tokens, but for SmolLM2
 # the first alone has nearly the whole effect (four: 2.99). Four other tokens do not
-# help (5.66): the number of keys is not what counts. And no new sink arises: no token
-# in a moving window attends only to itself.
+# help (5.66), so it is not the number of keys that counts. And no new sink arises: no
+# token in a moving window attends only to itself.
 #
 # Summary
 # -------
 # - Softmax weights sum to one, so a head that finds nothing needs a key to attend to.
 #   In SmolLM2, 140 of 270 heads give the first token more than half of their weight.
-# - In these heads it has 66% of the weight, but 40% of the contribution.
+# - In these heads it has 66% of the weight, but only 40% of the contribution.
 # - Hiding it from later queries raises the surprisal by 2.22 nats, unless another token
 #   becomes the sink. A sliding window that keeps the first token does not fail.
 #
 # Exercises
 # ---------
-# Why is the surprisal unchanged in the last row of the table, where the first token is
-# hidden from the start, from all queries but its own?
+# Why is the surprisal nearly unchanged in the last row of the table, where the first
+# token is hidden from all queries but its own?
 #
 # .. admonition:: Answer
 #    :class: dropdown
