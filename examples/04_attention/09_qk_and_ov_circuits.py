@@ -149,10 +149,10 @@ plt.show()
 
 # %%
 # At colours, head 0.0 puts 0.59 of its weight on names, at other words only 0.14. In
-# songs, heads 1.0, 1.3, 2.0, 2.2 and 2.3 attend to the note to be repeated, as
-# lesson 4.12 shows. In the OV tables of all five, each of the 6 notes raises its own
-# logit more than those of the other notes. But in 0.1 and 2.1, which are not among the
-# five, 4 notes do, too: the OV table shows what a head copies *if* it attends there.
+# songs, which repeat their notes, heads 1.0, 1.3, 2.0, 2.2 and 2.3 attend to the note
+# to repeat (see lesson 4.12). In the OV tables of all five, each of the 6 notes raises
+# its own logit more than those of other notes. But in 0.1 and 2.1, not among the five,
+# 4 notes do so, too: the OV table shows what a head copies *if* it attends there.
 #
 # Copying in SmolLM2: eigenvalues
 # -------------------------------
@@ -272,7 +272,7 @@ for heads in ([], [(17, 8)], [(16, 0)], [(16, 0), (17, 0)], [(16, 0), (17, 8)]):
 # Summary
 # -------
 # - :math:`W_{QK}` determines where a head attends, :math:`W_{OV}` what it writes.
-# - These tables describe a head only as far as its input vectors are known.
+# - Tables of word pairs describe a head only as far as its input vectors are known.
 # - Composition scores found the heads on which SmolLM2's induction heads depend.
 #
 # Exercises
