@@ -73,6 +73,7 @@ import lmviz
 from lmviz import prediction, transformer
 from lmviz.transformer import architectures
 
+
 def layer_norm(x, eps=0.0):
     return rms_norm(x - x.mean(-1, keepdim=True), eps)
 
