@@ -163,16 +163,16 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
 # SmolLM2 without its mask
 # ------------------------
 # If a model can see the answers, does it use them? We measure the *surprisal*
-# (:math:`-\ln p`, in nats) of the next token at five positions of six passages from
-# Python's manual, under four conditions:
+# (:math:`-\ln p`, in nats) of the next token at five positions in each of six passages
+# from Python's manual, under four conditions:
 #
 # - *causal*: the model as it is;
 # - *no mask*: every query attends to all 32 tokens;
 # - *first masked*: the same, except that the first token keeps its causal mask, because
-#   many heads rely on its vector, an *attention sink* (:doc:`lesson 4.7
+#   many heads use it as an *attention sink* (:doc:`lesson 4.7
 #   </lessons/04_attention/07_attention_sinks>`);
-# - *foreign*: like *first masked*, but the tokens after the position come from another
-#   passage. There are later tokens to attend to, but not the answer.
+# - *foreign*: like *first masked*, but all tokens after the query come from another
+#   passage. There are later tokens to attend to, but the answer is not among them.
 from pydoc_data.topics import topics
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
@@ -186,11 +186,11 @@ masks = {"causal": every.tril(), "no mask": every, "first masked": first_masked}
 runs = {name: log_probs(passages, mask) for name, mask in masks.items()}
 surprisal = {name: [] for name in [*masks, "foreign"]}
 for i in (6, 12, 18, 24, 30):
-    foreign = passages.roll(1, 0)  # each passage continues with another one
+    foreign = passages.roll(1, 0)  # where the foreign tokens come from
     other = torch.cat([passages[:, : i + 1], foreign[:, i + 1 :]], dim=1)
     runs["foreign"] = log_probs(other, first_masked)
     for name, logs in runs.items():
-        surprisal[name].append(-logs[range(6), i, passages[:, i + 1]])  # next token's
+        surprisal[name].append(-logs[range(6), i, passages[:, i + 1]])  # next token
 surprisal = {name: torch.stack(rows).mean(0) for name, rows in surprisal.items()}
 print("condition     mean  lowest passage  highest passage")
 for name, row in surprisal.items():
@@ -206,13 +206,13 @@ for y, row in enumerate(surprisal.values()):
     ax.plot(row, [y] * len(row), "o", color=plots.PALETTE[0], alpha=0.6)
     ax.plot(row.mean(), y, "|", ms=22, mew=3, color=plots.PALETTE[1])
 ax.set_yticks(range(len(surprisal)), surprisal)
-ax.set(title="Surprisal under four masks", xlabel="nats", ylim=(3.5, -0.5))
+ax.set(title="Surprisal in four conditions", xlabel="nats", ylim=(3.5, -0.5))
 ax.set_xlim(left=0)
 plots.caption(
     "Without its mask, SmolLM2 uses the answers that it sees. Mean surprisal of each "
     "of six passages (dots) and their mean (bars). It is lowest if only the first "
     "token keeps its mask, varies widely with no mask, and is high with a foreign "
-    "text.",
+    "continuation.",
     alt="Four rows of six dots: causal, no mask, first masked, foreign. Means: "
     + ", ".join(f"{row.mean():.2f}" for row in surprisal.values())
     + " nats.",
@@ -226,9 +226,9 @@ plt.show()
 # The surprisal of an unmasked model says nothing about how well it predicts.
 #
 # With no mask at all, the mean is 4.93, and the passages range from 0.55 to 10.32: the
-# model reads the answers in some and fails in others. The cause is the first token,
-# whose vector changes when it attends to later ones. It does not follow that attention
-# needs a causal mask: encoders are trained without one.
+# model reads the answers in some passages and fails in others. The cause is the first
+# token, whose vector changes when it attends to later ones. It does not follow that
+# attention needs a causal mask: encoders are trained without one.
 #
 # Padding, windows and empty rows
 # -------------------------------
