@@ -20,7 +20,7 @@ can implement cross-attention, tell three masks apart, and read a translator's m
 #    \text{output} = A\, (X W_V) .
 #
 # For :math:`Y = X` this is self-attention. Cross-attention needs no mask, since the
-# source is complete. Here are two queries and three keys, from small matrices.
+# source is complete. The example has two queries and three keys.
 import torch
 from torch import nn
 
@@ -39,13 +39,13 @@ for i in range(2):
     print(f"{i:5} ", *rows, sep="   ")
 
 # %%
-# The map of weights has two rows and three columns: it is not square, and has no blank
+# The attention map has two rows and three columns: it is not square, and has no blank
 # triangle. Each row still sums to one. The first query matches the keys 0 and 2 and
-# gives each 0.446; the second divides 0.802 between keys 1 and 2. When a third word
-# is written, :math:`Y` gets another row, but the keys and values stay the same.
+# gives each 0.446; the second gives keys 1 and 2 a weight of 0.401 each. When a third
+# word is written, :math:`Y` gets another row, but the keys and values stay the same.
 #
-# PyTorch's module and this book's package give the same output. The module stores the
-# three matrices transposed, in one tensor.
+# PyTorch's ``MultiheadAttention`` and the book's package give the same output. The
+# former stores the three matrices transposed, in one tensor.
 from lmviz import attention
 
 module = nn.MultiheadAttention(2, num_heads=1, bias=False, batch_first=True)
@@ -81,7 +81,7 @@ for ax, (name, mask) in zip(axes.flat, visible.items(), strict=True):
     ax.set(xlabel="key", ylabel="query")
     ax.collections[0].set(edgecolor="w", linewidth=1)
 plots.caption(
-    "Only the decoder has a complete blank triangle. The prefix LM has part of it, "
+    "Only the decoder has a complete blank triangle. The prefix LM has part of one, "
     "and the other two have none.",
     alt="Four grids. Decoder: a lower triangle. Encoder: a full square. Prefix LM: a "
     "lower triangle whose upper left corner is a full square of three by three. "
@@ -92,10 +92,10 @@ plt.show()
 # %%
 # - A *decoder*, such as GPT or SmolLM2, has a causal mask. It predicts the next token
 #   at all positions, and can generate text.
-# - An *encoder*, such as BERT (Devlin et al., 2019), has no mask: its self-attention
-#   is *bidirectional*. As the next token is visible, BERT is trained by **masked
-#   language modelling** instead: some tokens are replaced by a special token, and it
-#   predicts them from both sides. Encoders turn texts into vectors, for example for
+# - An *encoder*, such as BERT (Devlin et al., 2019), has no mask: its self-attention is
+#   *bidirectional*. As the next token is visible, BERT is trained by **masked language
+#   modelling** instead: some tokens are replaced by a special token, and it predicts
+#   the originals from both sides. Encoders turn texts into vectors, for example for
 #   search, but they cannot generate text from left to right.
 # - A **prefix LM** (Raffel et al., 2020) is bidirectional within the prompt, and causal
 #   after it.
@@ -103,9 +103,9 @@ plt.show()
 #   (Raffel et al., 2020), combines both: an encoder reads the source; each block of the
 #   decoder has causal self-attention, then cross-attention to the encoder's output.
 #
-# Attention was invented as cross-attention. Earlier translators compressed the source
-# into a single vector, and did badly on long sentences. Bahdanau et al. (2014) let the
-# decoder compute a new weighted average of the source vectors for every word it writes.
+# Attention was invented as cross-attention. Earlier translation models compressed the
+# source into one vector, and did badly on long sentences. Bahdanau et al. (2014) let
+# the decoder compute a new weighted average of the source vectors for each word.
 #
 # A small translator
 # ------------------
@@ -120,7 +120,7 @@ WORDS += ["tree", "ship", "saw", "took", "made", "lost"]
 
 def sentences(n):
     """Draw n sentences of one form: source and target (n, T), and the alignment."""
-    a, b = torch.randint(2, (2,)).tolist()  # does subject or object have an adjective?
+    a, b = torch.randint(2, (2,)).tolist()  # number of adjectives: subject, object
     adjs, nouns = 2 + torch.rand(n, 4).argsort(1), 6 + torch.rand(n, 6).argsort(1)
     articles, verb = torch.randint(2, (n, 2)), 12 + torch.randint(4, (n, 1))
     subject = [articles[:, :1], adjs[:, :a], nouns[:, :1]]
@@ -160,14 +160,14 @@ class Translator(nn.Module):
 # All three kinds of attention use the same module; only the arguments and the mask
 # differ. The loss is the cross-entropy of the translation, so nothing tells the model
 # which source word a target word translates. We call a target word aligned if its query
-# gives this source word the largest weight; “missed” is the mean weight there of words
-# that are not aligned. We compare three encoders: one without attention, whose vectors
-# represent one word each; one with bidirectional self-attention; and a bottleneck,
-# which averages all vectors into one.
+# gives this source word the largest weight; “missed” is the mean weight on this source
+# word for target words that are not aligned. We compare three encoders: one without
+# attention, whose vectors represent one word each; one with bidirectional
+# self-attention; and a bottleneck, which averages all vectors into one.
 
 
 def accuracy(model, n=40):
-    """Return the shares of correct and aligned words, and the weight that is missed."""
+    """Return the shares of correct and of aligned words, and the mean missed weight."""
     results = []
     for _ in range(n):
         source, target, order = sentences(40)
@@ -233,15 +233,15 @@ plt.show()
 #
 # With a bidirectional encoder, all words are correct, and yet only half to three
 # quarters are aligned. *The better translator has the worse map.* Some queries, such as
-# that of *was* in the map on the right, attend to another position than that of the
+# that of *was* in the map on the right, attend to a position other than that of the
 # word they translate, which gets almost no weight (“missed”). So the encoder must have
 # copied the word to that other position. A column is a position, not a word
 # (:doc:`lesson 4.4 </lessons/04_attention/04_attention_maps>`). The share of aligned
 # words depends on the seed, the machine and the architecture.
 #
 # Bahdanau et al. show such maps for English and French. Their model and GPT both
-# compute weighted averages with a softmax. But the scores of theirs come from a small
-# network instead of a dot product, and there is no mask.
+# compute weighted averages with a softmax. But in theirs, a small network computes the
+# scores instead of a dot product, and there is no mask.
 #
 # Cross-attention of T5
 # ---------------------
@@ -249,7 +249,7 @@ plt.show()
 # ``decoder_attentions`` and ``cross_attentions``. For 7 source and 4 target tokens,
 # they are 7 by 7, 4 by 4 and 4 by 7. We build a small T5 with random weights, and
 # compute its cross-attention weights ourselves. T5 does not divide the scores by
-# :math:`\sqrt{d_\text{head}}`; its :math:`W_Q` is initialised smaller by this factor.
+# :math:`\sqrt{d_\text{head}}`; its initial :math:`W_Q` is smaller by this factor.
 from transformers import AutoConfig, AutoModel
 
 sizes = {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 4}
