@@ -15,7 +15,7 @@ ablate them, and show that they depend on a head in an earlier layer.
 #
 # - *Head 1* attends to the previous token and writes it into the empty half.
 # - *Head 2* compares the token of its query with the *other* half of each key, and
-#   copies the own token of the key that matches.
+#   copies the matching key's own token.
 import torch
 
 words = ["do", "re", "mi"]
@@ -39,7 +39,7 @@ for j in range(4):
 # Head 2 is an **induction head**. Olsson et al. (2022) define it by two properties on
 # repeated random tokens: *prefix matching*, attention to the token after an earlier
 # copy of the current token; and *copying*, an output that raises the logit of the
-# attended token. Its use of head 1's output is called *composition*. Olsson et al.
+# attended token. Head 2's use of head 1's output is called *composition*. Olsson et al.
 # found that such heads form abruptly, early in training, and only in models of two or
 # more layers. At that point, late tokens become much easier to predict than early ones.
 #
@@ -78,8 +78,8 @@ print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 #
 # Four kinds of heads
 # -------------------
-# For query :math:`i`, let :math:`K(i)` be the keys of one kind. Let :math:`Q` be the
-# queries that have such keys. A head's score is its mean weight on them:
+# Each kind attends to certain keys, :math:`K(i)` for query :math:`i`. Let :math:`Q` be
+# the queries that have such keys. A head's score is its mean weight on them:
 #
 # .. math:: s = \frac{1}{|Q|} \sum_{i \in Q} \sum_{j \in K(i)} \alpha_{ij} .
 #
@@ -144,7 +144,7 @@ plt.show()
 # Six of the 270 heads have an induction score above 0.5. The first-token score is above
 # 0.5 in 160 heads, more than on natural text (lesson 4.7). In GPT-2 small, Wang et al.
 # (2023) found, among others, the previous-token head ``4.11`` and the induction heads
-# ``5.5`` and ``6.9``. In a text without repetition, our six have nothing to match:
+# ``5.5`` and ``6.9``. In a text without repetition, the six have nothing to match:
 top = [(layer, head) for layer, head, _ in attention.strongest(scores["induction"], 6)]
 for sentence in ("The dog chased the ball.", "The museum opens at nine on Mondays."):
     sink = attention.first_token_score(lm.trace(sentence).attentions)
@@ -162,12 +162,12 @@ views.attention(traces[0].attentions, traces[0].tokens, title="Repeated tokens")
 # -----------------------------
 # Head :math:`h` adds :math:`c_i = \sum_j \alpha_{ij} v_j W_O^h` to the residual stream.
 # The final norm divides a vector by its root mean square :math:`r_i` and multiplies it
-# by weights :math:`g`, entry by entry (:math:`\odot`). With :math:`r_i` kept as in the
-# run, the head adds :math:`\Delta_i` to the logits:
+# by weights :math:`g`, entry by entry (:math:`\odot`). With :math:`r_i` held constant,
+# the head adds :math:`\Delta_i` to the logits:
 #
 # .. math:: \Delta_i = (c_i \odot g / r_i)\, W_U .
 #
-# From its entry for the token to be copied, we subtract the mean of the other tokens'.
+# From its entry for the token to be copied, we subtract the mean of the other entries.
 model = transformer.extract(lm)
 gain = model.final_norm.weight
 q, raised = torch.arange(n, 2 * n - 1), []
@@ -194,10 +194,10 @@ for layer, head, _ in [*attention.strongest(scores["induction"], 9), (29, 1, 0)]
 
 # %%
 # Of the six, only 23.2 clearly has both properties: it raises the logit of the copied
-# token by 0.75. So does 23.7 (0.47), whose induction score of 0.48 is just below 0.5.
-# Heads 18.6 and 18.7 raise it a little, but in every sequence, with ranks 9 and 11.
-# The three heads of layer 17 match the prefix, but their effect on the logit is about
-# 0; 24.4 even *lowers* it (−0.42). Head 29.1 raises it most of all heads, but its
+# token by 0.75. Head 23.7 raises it by 0.47, but its induction score of 0.48 is just
+# below 0.5. Heads 18.6 and 18.7 raise it a little, but in every sequence, with ranks 9
+# and 11. The three heads of layer 17 match the prefix, but their effect on the logit is
+# about 0; 24.4 even *lowers* it (−0.42). Head 29.1 raises it the most of all, but its
 # induction score is 0.00. So one property doesn't imply the other. These are only
 # *direct* effects: a head can also act through later layers.
 #
@@ -205,8 +205,8 @@ for layer, head, _ in [*attention.strongest(scores["induction"], 9), (29, 1, 0)]
 # --------
 # *Zero ablation* replaces the output of a head by zeros, which later layers may never
 # have seen. We use *mean ablation*, which replaces it by its average, here over 200
-# random tokens. As a control, we ablate the heads of the same layers with the lowest
-# induction scores. In “shuffled”, the second half has the tokens in another order.
+# random tokens. As a control, we ablate the heads with the lowest induction scores in
+# the same layers. In “shuffled”, the second half repeats the tokens in another order.
 mean = attention.mean_head_outputs(lm, random_tokens(99, 200))
 
 
@@ -235,7 +235,7 @@ for name, nats in runs.items():
 # Without the six, the surprisal of the second half rises from 3.93 to 11.50 nats, near
 # the 12.28 of the shuffled tokens (12.69 without the six). So most of the benefit of
 # the repetition is lost, but not all. The control costs little (4.13). Without the
-# three heads of layer 17 it is 5.29, so they do act through later layers.
+# three heads of layer 17, the surprisal is 5.29, so they do act through later layers.
 #
 # Composition: which head prepares the keys?
 # ------------------------------------------
@@ -255,9 +255,9 @@ for name, heads in sets.items():
 # %%
 # The mechanism depends mostly on one head: without 16.0, the scores of layer 17 fall to
 # 0.04 or less, that of 18.6 falls from 0.86 to 0.32, and the surprisal rises to 8.96
-# nats. The 8 other heads of its layer matter little. Without the 7, the surprisal even
-# falls, to 3.72. :doc:`Lesson 4.9 </lessons/04_attention/09_qk_and_ov_circuits>` finds
-# the dependence on 16.0 in the weights.
+# nats. The 8 other heads of its layer matter little. Without the 7 others, the
+# surprisal even falls, to 3.72. :doc:`Lesson 4.9
+# </lessons/04_attention/09_qk_and_ov_circuits>` finds this dependence in the weights.
 #
 # Summary
 # -------
