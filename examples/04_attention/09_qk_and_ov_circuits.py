@@ -29,7 +29,7 @@ usual = (weights @ (x @ w_value)) @ w_output  # the average of the values, proje
 print("outputs:", *(f"({a:.3f}, {b:.3f})" for a, b in (weights @ x @ ov, usual)))
 
 # %%
-# Both outputs are equal. In general, the score :math:`s_{ij}` of query :math:`i` for
+# The two outputs are equal. In general, the score :math:`s_{ij}` of query :math:`i` for
 # key :math:`j`, before scaling, and the contribution :math:`c_{ij}` of this key, which
 # has the attention weight :math:`\alpha_{ij}`, are
 #
@@ -40,7 +40,7 @@ print("outputs:", *(f"({a:.3f}, {b:.3f})" for a, b in (weights @ x @ ov, usual))
 #    \end{split}
 #
 # The **QK circuit** determines *where* the head attends, the **OV circuit** *what* it
-# writes (Elhage et al., 2021). Only the products have a meaning: for any invertible
+# writes (Elhage et al., 2021). Only the products are meaningful: for any invertible
 # matrix :math:`B`, the pair :math:`W_Q B` and :math:`W_K (B^{-1})^\top` has the same
 # product, and so gives the same scores.
 #
@@ -82,8 +82,8 @@ print(f"largest absolute difference from the model's output: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# Two tables of the vocabulary
-# ----------------------------
+# Two tables over the vocabulary
+# ------------------------------
 # Multiplied by the embedding matrix :math:`W_E` and the unembedding matrix :math:`W_U`,
 # each circuit becomes a table with one entry for every pair of words:
 #
@@ -92,7 +92,7 @@ assert difference < 1e-4
 # Entry :math:`(a, b)` of the first table is the score of query :math:`a` for key
 # :math:`b`. In the second, it is what attention to :math:`a` with weight 1 adds to the
 # logit of :math:`b`, up to the scale of the final norm. As later layers don't read
-# embeddings, we take a word's mean normalised vector over 100 stories for OV.
+# embeddings, we use a word's mean normalised vector over 100 stories in the OV table.
 ids = torch.cat([trace.ids for trace in traces])
 embedded = part.norm(model.token_table)
 qk_table = (embedded @ q + q_bias) @ k.T @ embedded.T * part.scale
@@ -149,10 +149,10 @@ plt.show()
 
 # %%
 # At colours, head 0.0 puts 0.59 of its weight on names, at other words only 0.14. In
-# songs, which repeat their notes, heads 1.0, 1.3, 2.0, 2.2 and 2.3 attend to the note
-# to repeat (see lesson 4.12). In the OV tables of all five, each of the 6 notes raises
-# its own logit more than those of other notes. But in 0.1 and 2.1, not among the five,
-# 4 notes do so, too: the OV table shows what a head copies *if* it attends there.
+# songs, which repeat notes, heads 1.0, 1.3, 2.0, 2.2 and 2.3 attend to the note to
+# repeat (lesson 4.12). In the OV tables of all five, each of the 6 notes raises its own
+# logit more than those of other notes. But in those of 0.1 and 2.1, two other heads, 4
+# notes do so, too: the OV table shows what a head copies *if* it attends there.
 #
 # Copying in SmolLM2: eigenvalues
 # -------------------------------
@@ -202,18 +202,18 @@ for head in ((17, 4), (18, 6), (23, 2), (22, 7), (27, 1)):
 # the second test. But the induction heads 17.4, 18.6 and 23.2 of :doc:`lesson 4.8
 # </lessons/04_attention/08_induction_heads>` are *not* at the top; 23.2 has a negative
 # score. And yet, in the second test, it ranks first of all heads, with 78% of the
-# tokens: by layer 23, the embedding no longer represents a token. So a low score
+# tokens: by layer 23, a token is no longer represented by its embedding. So a low score
 # doesn't show that a head doesn't copy.
 #
 # Composition: which head reads which
 # -----------------------------------
 # A later head can read an earlier head's output through its queries, keys or values:
-# *Q-*, *K-* or *V-composition*. In the “do re mi” example of lesson 4.8, the own half
-# of each vector contains the position's own token. Head 1 copies it to the other half
-# of the next vector. Head 2 compares own halves of queries with other halves of keys.
+# *Q-*, *K-* or *V-composition*. In the “do re mi” example of lesson 4.8, the first half
+# of each vector contains its token. Head 1 copies it to the second half of the next
+# vector. Head 2 compares first halves of queries with second halves of keys.
 moves = torch.zeros(6, 6)
-moves[:3, 3:] = torch.eye(3)  # own half -> other half: W_OV of head 1, W_QK of head 2
-own = torch.eye(3, 6)  # do, re, mi, with an empty other half
+moves[:3, 3:] = torch.eye(3)  # first -> second half: W_OV of head 1, W_QK of head 2
+own = torch.eye(3, 6)  # do, re, mi, with an empty second half
 print((own @ moves @ (own @ moves).T).int().tolist())  # queries, keys from head 1
 print(f"composition score: {(moves @ moves.T).norm() / moves.norm() ** 2:.3f}")
 
@@ -263,11 +263,11 @@ for heads in ([], [(17, 8)], [(16, 0)], [(16, 0), (17, 0)], [(16, 0), (17, 8)]):
     print(f"{', '.join(f'{a}.{b}' for a, b in heads) or 'none':10}", *cells, sep="  ")
 
 # %%
-# Without 16.0, head 18.6 keeps a score of 0.31, and those of layer 17 at most 0.05. So
-# the prediction holds for 18.6, but barely for 18.7 (0.08). Without 17.8 as well, 18.6
-# falls to 0.07; the control changes nothing. So the weights revealed a source that
-# lesson 4.8 had missed. It is *redundant*, not a backup: even with 16.0, its weight on
-# the previous token is 0.37, and ablating it alone lowers 18.7 from 0.53 to 0.43.
+# Without 16.0, head 18.6 keeps a score of 0.31, and the heads of layer 17 at most 0.05.
+# So the prediction holds for 18.6, but barely for 18.7 (0.08). Without 17.8 as well,
+# 18.6 falls to 0.07; the control changes nothing. The weights revealed a source that
+# lesson 4.8 missed. It is *redundant*, but no mere backup: with 16.0 intact, its weight
+# on the previous token is 0.37, and ablating it alone lowers 18.7 from 0.53 to 0.43.
 #
 # Summary
 # -------
@@ -277,12 +277,12 @@ for heads in ([], [(17, 8)], [(16, 0)], [(16, 0), (17, 0)], [(16, 0), (17, 8)]):
 #
 # Exercises
 # ---------
-# If head 1 of “do re mi” wrote into the own half, what would the composition score be?
+# If head 1 of “do re mi” wrote to the first half, what would the composition score be?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Zero. Head 2 compares queries with the other halves of the keys, which stay empty.
+#    Zero. Head 2 compares queries with the second halves of keys, which stay empty.
 #
 # Further reading
 # ---------------
