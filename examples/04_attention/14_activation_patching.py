@@ -13,11 +13,11 @@ through the book's toy model and through SmolLM2.
 # Exchange a value on paper
 # -------------------------
 # Ablation removes a component. **Activation patching** exchanges a value: it replaces
-# one activation with the same activation from a run on a second text. This text, the
-# **twin**, differs from the first only where the answer is decided. If the answer
-# becomes the twin's, the activation carries what distinguishes the texts. A variant,
-# **causal tracing** (Meng et al., 2022), corrupts the run with noise and restores
-# single states; its results can differ (Zhang and Nanda, 2024).
+# one activation in a run on a *story* with the same activation from a run on its
+# **twin**, a text that differs from it only in the words that decide the answer. If the
+# answer becomes the twin's, the activation carries the difference. A variant, **causal
+# tracing** (Meng et al., 2022), corrupts the run with noise and restores single states;
+# its results can differ (Zhang and Nanda, 2024).
 #
 # Take two positions and two steps. Step 1 adds the value at position 1 to the one at
 # position 2. Step 2 outputs twice the value at position 2, minus the one at position 1.
@@ -42,9 +42,9 @@ for name, (*_, output) in patches.items():
 # %%
 # Only position 1 differs, so before step 1 a patch there gives the twin's output.
 # Before step 2, the twin's value −1 at position 2 changes the output from +3 to −3,
-# beyond the twin's 0, since the twin's value at position 1, which pulls the other way,
-# is missing. So shares can lie outside the range from 0 to 1: here they are 2 and −1.
-# In a linear model, as here, the shares before a step add up to 1.
+# beyond the twin's 0, since position 1, where the twin's value pulls the other way,
+# still has the story's. So shares can lie outside the range from 0 to 1: here they are
+# 2 and −1. In a linear model, as here, the shares before a step add up to 1.
 #
 # The recovered share
 # -------------------
@@ -54,8 +54,8 @@ for name, (*_, output) in patches.items():
 # .. math::
 #    D = z_a - z_b = \ln \frac{p_a}{p_b} .
 #
-# The **recovered share** is the part of the two runs' difference that it brings
-# about:
+# The **recovered share** of a patch is the part of the difference between the two runs
+# that the patch brings about:
 #
 # .. math::
 #    r = \frac{D_{\text{story}} - D_{\text{patched}}}
@@ -116,10 +116,10 @@ def tracer(lm, texts, twins, answers):
 share = tracer(toy, texts, twins, answers)
 
 # %%
-# The mean logit difference is 12.0 nats in the stories and −11.3 in the twins. In
-# ``share``, a *hook*, a function that PyTorch calls before a module, copies part of the
-# module's input from the twins to the stories. We patch the state at each position
-# before each layer.
+# The mean logit difference is 12.0 nats in the stories and −11.3 in the twins.
+# ``share`` uses a *hook*, a function that PyTorch calls before a module runs. It copies
+# part of the module's input from the twins to the stories. We patch the state at each
+# position before each layer.
 L, H, words = toy.n_layers, toy.n_heads, toy.tokens(toy.encode(texts[0]))
 T = len(words)
 at = itertools.product(range(L), range(T))
@@ -175,11 +175,12 @@ plt.show()
 # Which heads?
 # ------------
 # In :doc:`lesson 4.13 </lessons/04_attention/13_in_context_retrieval>`, retrieval
-# depended on heads 0.0 and 0.2. We now patch the output of each head, and of a whole
-# layer. For these two, we also average over owners of the same and of different sex.
+# depended on heads 0.0 and 0.2. We now patch the output of each head, and of all heads
+# of a layer together. For 0.0 and 0.2, we also separate owners of the same sex from the
+# others.
 cases = [(0, "colours", [4, 10])] + [(layer, "last word", [16]) for layer in range(L)]
 for layer, name, at in cases:
-    path = f"transformer.h.{layer}.attn.c_proj"  # its input: the heads, side by side
+    path = f"transformer.h.{layer}.attn.c_proj"  # input: the heads' outputs
     each = [share(path, at, slice(24 * h, 24 * h + 24)) for h in range(H)]
     found = [f"{layer}.{head} {value.mean():.2f}" for head, value in enumerate(each)]
     print(f"{name}:", *found, f"together {share(path, at).mean():.2f}")
@@ -193,7 +194,7 @@ for layer, name, at in cases:
 # recover everything. These means hide a division of labour. If the owners are a woman
 # and a man, head 0.2 recovers 0.94 and head 0.0 almost nothing. If they are of the same
 # sex, head 0.2 recovers 0.44 and head 0.0 recovers 0.58. So head 0.2 writes mainly the
-# owner's sex, and head 0.0 mainly what tells two women or two men apart.
+# owner's sex, and head 0.0 mainly the distinction between two women or two men.
 #
 # At the last word, patching layer 0 can show nothing, since story and twin ask about
 # the same person. The ablation by position in lesson 4.13 shows that head 0.0 is needed
@@ -265,8 +266,8 @@ plt.show()
 #
 # A share of 1 says that a state suffices for the *difference* between two texts. Both
 # ask for a capital, so the method can't show where that request is stored. Nor does it
-# show whether the head moves the country or already its capital. Often, heads extract
-# the attribute itself (Geva et al., 2023).
+# show whether the head moves the country's name or its capital, retrieved earlier.
+# Often, heads extract the attribute itself (Geva et al., 2023).
 #
 # Summary
 # -------
