@@ -37,13 +37,13 @@ for text in ("the cat sat <end>", "the sat <end>", "the cat <end>"):
 
 # %%
 # **Greedy decoding** takes the most likely word at each step. Here it returns to “the”
-# and never ends, since the same word always leads to the same choice. The most likely
-# complete text is “the cat”, with 0.180, but greedy decoding goes on to “sat”.
+# and never ends, since a word always leads to the same choice. The most likely complete
+# text is “the cat”, with probability 0.180, but greedy decoding goes on to “sat”.
 # :doc:`Lesson 5.5 </lessons/05_prediction/05_beam_search>` searches for the most likely
 # text. **Sampling** draws words according to their probabilities and can leave loops.
 #
-# The loop
-# --------
+# The generation loop
+# -------------------
 # These lines generate text with SmolLM2. We compare them with our package's
 # ``generate`` and with the one in ``transformers``. We also check that one pass over
 # the finished text gives the same probabilities as the separate steps.
@@ -55,7 +55,7 @@ lm = lmviz.load()
 
 @torch.no_grad()
 def write(ids, n_tokens, choose):
-    """Append tokens to ids, (T,), each chosen from the logits (V,) of the next one."""
+    """Append tokens to ids, (T,), each chosen from the last position's logits, (V,)."""
     for _ in range(n_tokens):
         logits = lm.module(ids[None]).logits[0, -1]
         ids = torch.cat([ids, torch.tensor([choose(logits)])])
@@ -109,7 +109,7 @@ plt.show()
 # %%
 # All three loops choose the same tokens. Sampling sometimes draws a token whose bar is
 # too short to see, since many unlikely tokens together can have most of the
-# probability. The two ``generate`` functions don't compute earlier positions again
+# probability. The two ``generate`` functions don't recompute earlier positions
 # (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`).
 #
 # When the text ends
@@ -130,16 +130,16 @@ made = prediction.generate(lm, "The capital of France is", n_tokens=40, stop="s.
 print("with a stop string:", lm.tokens([step.id for step in made]))
 
 # %%
-# As a turn of a chat, the question is answered in 8 tokens, the last of which is the
-# EOS token, with the id 2. After the bare question, the model predicts this token at
-# once, as if a user's turn ended there. The stop string ``"s.\n"`` begins inside a
+# Asked as a turn of a chat, the question is answered in 8 tokens, the last of which is
+# the EOS token, with the id 2. After the bare question, the model predicts this token
+# at once, as if a user's turn ended there. The stop string ``"s.\n"`` begins inside a
 # token and spans three, ``␣Pari[s``, ``.`` and ``↵]``, so we search for it in the text.
 #
 # Why greedy text repeats
 # -----------------------
-# We continue six beginnings by 32 tokens each, and compute the share of 4-grams (four
+# We continue six prompts with 32 tokens each, and compute the share of 4-grams (four
 # tokens in a row) that have occurred before in the same continuation. The baseline is
-# human text: all windows of 32 tokens of Python's manual.
+# human text: all windows of 32 tokens from Python's manual.
 from pydoc_data.topics import topics
 
 
@@ -163,14 +163,14 @@ loop = max(range(6), key=lambda n: repeated(greedy[n]))
 print(f"highest, greedy: {begin[loop]!r} … {lm.decode(greedy[loop])!r}")
 
 # %%
-# In greedy text, a share of 0.09 of the 4-grams are repetitions, most of them in one
-# text that repeats a sentence (0.48). In the manual, the mean is 0.01.
+# In greedy text, the mean share of repeated 4-grams is 0.09, mostly because of one text
+# that repeats a sentence (0.48). In the manual, it is 0.01.
 #
 # One reason is that each repetition makes the next one more likely (Holtzman et al.,
 # 2020). We write a sentence four times in a row and measure the mean surprisal
 # (:math:`-\ln p`) of each copy, without its first token. In the fourth copy we also
 # count the tokens of rank 1, which greedy decoding would choose, and print the rank of
-# the first token. In the control, four different sentences follow each other.
+# the first token. In the control, four different sentences follow one another.
 sentences = [
     " The dog chased the ball because it was excited.",
     " She put the letter on the table and left the house.",
@@ -181,7 +181,7 @@ parts = [lm.encode(sentence) for sentence in sentences]
 
 
 def in_turn(parts):
-    """Return mean surprisals (all but a part's first token), and the last ranks."""
+    """Return the parts' mean surprisals, without first tokens, and the last ranks."""
     trace = lm.trace(torch.cat(parts), keep="logits")
     surprisal = prediction.surprisal(trace.logits, trace.ids)
     sizes = [len(parts[0]) - 1, *map(len, parts[1:])]  # there is none for token 0
@@ -217,11 +217,11 @@ print("after others ", *(f"{mean:.2f}" for mean in others), "-         -", sep="
 # .. math:: z'_i = \begin{cases} z_i / \theta & i \in G,\ z_i > 0, \\
 #    z_i\, \theta & i \in G,\ z_i < 0, \\ z_i & i \notin G . \end{cases}
 #
-# The sign of a logit means nothing, since the same number can be added to all of them
+# The sign of a logit means nothing, since any number can be added to all of them
 # (:doc:`lesson 5.1 </lessons/05_prediction/01_logits>`). So the rule is arbitrary. Nor
 # can it tell a loop from an ordinary repeated word such as “the”. We apply it to the
-# loop above, and to human text: we predict six passages of the manual, with a penalty
-# for the tokens that have occurred. The table shows mean surprisals.
+# prompt of the loop above, and to human text: we predict six passages of the manual,
+# with a penalty for the tokens that have occurred. The table shows mean surprisals.
 made = prediction.generate(lm, batch[loop], n_tokens=12, repetition_penalty=1.2)
 print(f"{begin[loop]!r} … {lm.decode([step.id for step in made])!r}")
 names = "assert", "for", "while", "lambda", "import", "with"
@@ -248,7 +248,7 @@ assert torch.equal(changed, prediction.repetition_penalty(z, before, theta))
 # the mean surprisal rises from 3.57 to 4.43 nats. For tokens that have occurred it
 # rises from 2.00 to 5.28; for new ones, which gain probability, it falls from 4.31 to
 # 4.03. A *frequency penalty* subtracts :math:`\alpha` times the number of a token's
-# occurrences from its logit, a *presence penalty* subtracts :math:`\alpha` once.
+# occurrences from its logit; a *presence penalty* subtracts :math:`\alpha` once.
 #
 # In the interactive version, you choose each token from the three most likely ones.
 from lmviz import views
@@ -266,7 +266,7 @@ views.continuations(lm.decode(start), tree, title="Choose each token yourself")
 # -------
 # - The probability of a text is the product of the probabilities of its tokens.
 # - Generation ends at a maximum length, an EOS token or a stop string.
-# - Each repetition makes the next one more likely. A penalty also hits ordinary words.
+# - Each repetition makes the next more likely. A penalty also affects ordinary words.
 #
 # Exercises
 # ---------
