@@ -128,8 +128,8 @@ for name, tensor in {"tensor of layer 0": torch.empty(0), **layers[0]}.items():
 #
 # The block, and the model
 # ------------------------
-# Attention and MLP each *add* their output to the residual stream, the vector that each
-# position carries through all blocks:
+# Attention and the MLP each *add* their output to the residual stream, the vector that
+# each position carries through all blocks:
 #
 # .. math::
 #    x' = x + \mathrm{Attn}(\mathrm{norm}_1(x)), \qquad
@@ -138,7 +138,7 @@ for name, tensor in {"tensor of layer 0": torch.empty(0), **layers[0]}.items():
 # This is a **pre-norm** block, as in GPT-2: it never normalises the stream itself. The
 # original transformer was *post-norm*: it normalised each sum, :math:`\mathrm{norm}(x +
 # \mathrm{Attn}(x))`. Such models are harder to train (Xiong et al., 2020). The options
-# of ``block`` are for the last section, on mistakes.
+# of ``block`` are for the section “Wrong models that run”.
 
 
 def block(x, w, norm=rms_norm, parallel=False, causal=True):
@@ -179,24 +179,24 @@ for y, state in enumerate(("x", "x′", "x″")):
 ax.set(title="One block", xlim=(0.2, 4.8), ylim=(-0.6, 10.8))
 ax.axis("off")
 plots.caption(
-    "Attention and MLP read a normalised copy and add their outputs to the stream. "
-    "The thick arrow is the residual stream. Each branch leaves it, passes through a "
-    "norm, and is added back.",
+    "Attention and the MLP read a normalised copy and add their outputs to the "
+    "stream. The thick arrow is the residual stream. Each branch leaves it, passes "
+    "through a norm, and is added back.",
     alt="A thick vertical arrow, the residual stream. Two branches leave it and return "
     "to it at a plus sign: norm and attention, then norm and MLP.",
 )
 plt.show()
 
 # %%
-# Equal to the model
-# ------------------
-# The package's ``extract`` and ``logits`` do the same for any supported family, such as
+# Comparison with the model
+# -------------------------
+# The package's ``extract`` and ``logits`` do the same for any supported model, such as
 # the toy: a small GPT-2 with LayerNorm, learned positions, and an MLP without a gate.
 text = "The dog chased the ball because it was excited. The old man opened the door and"
 ids, toy = lm.encode(text), lmviz.load("toy")
 with torch.no_grad():
     theirs = lm.module(input_ids=ids[None]).logits[0]  # a batch of one text
-    toys = toy.module(input_ids=ids[None] % 78).logits[0]  # any of its 78 words
+    toys = toy.module(input_ids=ids[None] % 78).logits[0]  # ids of its 78 words
 states = stream(ids)
 ours = unembed(states[-1])
 same = int((ours.argmax(-1) == theirs.argmax(-1)).sum())
@@ -211,7 +211,8 @@ for name, off in differences.items():
     assert off.abs().max() < 1e-3
 
 # %%
-# The logits differ by rounding only; all 17 most likely tokens are the same.
+# The logits differ by rounding only; the most likely token is the same at all 17
+# positions.
 #
 # Wrong models that run
 # ---------------------
@@ -232,7 +233,7 @@ passages = [
 mistakes = {"none": {}, "LayerNorm": {"norm": layer_norm}}
 mistakes |= {"parallel": {"parallel": True}, "no mask": {"causal": False}}
 prompt = lm.encode("The capital of France is")
-print("mistake    state 1 off  mean  lowest  highest  next token")
+print("mistake    state 1 error  mean  lowest  highest  next token")
 for name, mistake in mistakes.items():
     off = (stream(ids, **mistake)[1] - states[1]).norm() / states[1].norm()
     values = []
@@ -241,9 +242,9 @@ for name, mistake in mistakes.items():
         values.append(-log_probs.gather(1, passage[1:, None]).mean().item())
     [token] = lm.tokens(unembed(stream(prompt, **mistake)[-1, -1:]).argmax(-1))
     low, mean, high = min(values), sum(values) / len(values), max(values)
-    print(f"{name:9}  {off:<11.2f}  {mean:.2f}  {low:<6.2f}  {high:<7.2f}  {token}")
+    print(f"{name:9}  {off:<13.2f}  {mean:.2f}  {low:<6.2f}  {high:<7.2f}  {token}")
 change = (stream(ids, causal=False) - states)[:3, -1].norm(dim=-1)
-print("without mask, change of states 0 to 2, last position:", *change.numpy().round(2))
+print("no mask, change of states 0 to 2, last position:", *change.numpy().round(2))
 
 # %%
 # With *LayerNorm*, the surprisal rises only from 3.56 to 3.70 nats, and the answer is
@@ -251,8 +252,8 @@ print("without mask, change of states 0 to 2, last position:", *change.numpy().r
 # with an error of 0.03. The *parallel* model fails, at 8.72 nats. Without the mask, the
 # surprisal falls to 0.98, but the model has not improved: each position attends to the
 # very token that it should predict. At the end of the prompt, where there is no such
-# token, it fails. The last position sees all tokens, with or without the mask. Is its
-# vector the same?
+# token, it fails. The last position attends to all tokens, with or without the mask. Is
+# its vector the same?
 #
 # .. admonition:: Answer
 #    :class: dropdown
