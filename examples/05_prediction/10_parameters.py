@@ -62,8 +62,9 @@ print(f"in transformers: {gpt2.num_parameters():,}")
 #
 # Counting the loaded model
 # -------------------------
-# The components of the loaded model must add up to the number on its card. A table that
-# serves for both embedding and unembedding is stored once, and so counted once.
+# The counts of the loaded model's components must add up to the number on its *model
+# card*. A table that serves for both embedding and unembedding is stored once, and so
+# counted once.
 from dataclasses import fields, is_dataclass, replace
 
 import lmviz
@@ -120,8 +121,9 @@ plt.show()
 
 # %%
 # The MLPs have 59.2% of the parameters, three times as many as attention with 19.7%;
-# both include the norm in front. The embedding table has 21.0%. In larger models its
-# share is smaller, since the blocks grow with :math:`d^2` and the table with :math:`d`.
+# both counts include the norm in front of the component. The embedding table has 21.0%.
+# In larger models its share is smaller, since the blocks grow with :math:`d^2` and the
+# table with :math:`d`.
 #
 # The number of parameters :math:`N` also determines the cost. For each token, each
 # entry of a matrix takes part in one multiplication and one addition: about :math:`2N`
@@ -140,18 +142,18 @@ for name, number in {"with": total, "without": total - counts["tables"]}.items()
 
 # %%
 # SmolLM2 needs 273.4 million operations per token in a text of 64 tokens. With the
-# table, :math:`2N` is close, at 269.0 million. Without it, 212.4 million leaves out the
-# cost of the logits, which matters in a model this small. Training takes about
-# :math:`6N` operations per token, as the gradients need twice as many as the
-# prediction.
+# table, :math:`2N` is close, at 269.0 million. Without it, the estimate of 212.4
+# million leaves out the cost of the logits, which matters in a model this small.
+# Training takes about :math:`6N` operations per token, as computing the gradients takes
+# twice as many as the prediction.
 #
 # Removing one kind of component
 # ------------------------------
 # Now we remove all attention layers or all MLPs by **zero ablation**: their outputs are
 # replaced by zeros. We measure the mean surprisal of three passages. As an MLP has
 # three times the parameters of an attention layer, we need a control of equal size:
-# from each MLP, we remove as many random inner units as together have the parameters of
-# one attention layer.
+# from each MLP, we remove random units that together have as many parameters as one
+# attention layer.
 passages = [
     "Water boils at a lower temperature on a mountain, because there is less air.",
     "To sort a list, the program swaps two neighbours if they are in the wrong order.",
@@ -164,7 +166,7 @@ print(f"units removed: {int(inner * share)} of {inner:,}")
 
 
 def without(what, block):
-    """Return the block with zeros in the matrix that writes the output."""
+    """Return a copy of the block with zeros in an output matrix."""
     attention, mlp = block.attention, block.mlp
     output, down = attention.output.weight.clone(), mlp.down.weight.clone()
     if what == "attention":
@@ -191,21 +193,21 @@ for what in ("nothing", "attention", *["MLP units"] * 3, "MLPs"):
 print(f"uniform guess: {torch.tensor(lm.card.vocabulary).log():.2f} nats")
 
 # %%
-# The intact model has 3.82 nats. Without attention, no token receives information from
-# the others, and SmolLM2 is hardly better than a uniform guess: 10.64 nats against
-# 10.80. Without MLPs it is far worse, at 26.96 nats, since it is confident and wrong.
-# The control also ruins the model: without 512 random units of the 1,536 in each MLP,
-# the surprisal is 8.42 to 10.95 nats in three draws. So close to a uniform guess, the
-# comparison doesn't tell which parameters are worth more.
+# The intact model's surprisal is 3.82 nats. Without attention, no token receives
+# information from the others, and SmolLM2 is hardly better than a uniform guess: 10.64
+# nats against 10.80. Without MLPs it is far worse, at 26.96 nats, since it is confident
+# and wrong. The control also ruins the model: without 512 random units of the 1,536 in
+# each MLP, the surprisal is 8.42 to 10.95 nats in three draws. As these values are
+# close to a uniform guess, the comparison can't show which parameters are worth more.
 #
 # Removing one block
 # ------------------
 # Zero ablation takes a model *off-distribution*: later blocks rely on the average
 # output of earlier ones (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`). **Mean ablation** replaces
-# an output by its average, here over another text. We remove one block at a time in
-# both ways, with the three passages as one text. In mean ablation, position 0 keeps its
-# own output, which is unlike all others.
+# an output by its average, here over another text. We remove one block at a time, in
+# each of the two ways, from a run on the three passages joined into one text. In mean
+# ablation, position 0 keeps its own output, which is unlike all others.
 other = """The train to the coast was late, so we walked along the river and talked
 about the summer. Plants need light, and they grow slowly in winter. A good recipe names
 each ingredient, its amount and the time in the oven."""
@@ -216,7 +218,7 @@ full = surprisal(transformer.logits(model, ids), ids)
 
 
 def cost(x, i):
-    """Return the rise of the surprisal if the state after block i is x."""
+    """Return the rise in surprisal if the state after block i is x."""
     for block in model.blocks[i + 1 :]:
         x = transformer.block(block, x)
     return surprisal(model.unembedding(model.final_norm(x)), ids) - full
@@ -240,11 +242,11 @@ for i in sorted(range(len(model.blocks)), key=lambda i: -costs["zero"][i])[:3]:
 _, ax = plt.subplots(figsize=(3.4, 2.9), layout="constrained")
 for (kind, values), style in zip(costs.items(), ("o-", "s--"), strict=True):
     ax.plot(values, style, ms=4, label=f"{kind} ablation")
-ax.set(title="One block removed", xlabel="block", ylabel="rise of surprisal (nats)")
+ax.set(title="One block removed", xlabel="block", ylabel="rise in surprisal (nats)")
 ax.legend()
 most = costs["mean"].index(max(costs["mean"]))
 plots.caption(
-    f"The model needs block {most} most. Rise of the mean surprisal if the output of "
+    f"The model needs block {most} most. Rise in the mean surprisal if the output of "
     "one block is replaced by zeros or by its average in another text.",
     alt=f"Two curves over {len(model.blocks)} blocks. With mean ablation, the highest "
     f"value is {max(costs['mean']):.1f} nats, at block {most}.",
