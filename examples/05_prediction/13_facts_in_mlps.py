@@ -3,8 +3,8 @@ The MLP as key-value memory: facts in weights
 =============================================
 
 “The capital of France is” does not name the capital, so “␣Paris” must come from the
-weights. In SmolLM2, three quarters of a block's weights are in its MLP. You will be
-able to read an MLP as a memory of keys and values, inspect a unit, and trace a fact.
+weights. In SmolLM2, three quarters of a block's weights are in its MLP. After this
+lesson you can read an MLP as a key-value memory, inspect a unit, and trace a fact.
 """
 
 # %%
@@ -32,8 +32,8 @@ for x in (torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])):
 #
 # Keys and values
 # ---------------
-# The keys are the columns of the projection up, and the values are the rows of the
-# projection down. Without biases, an MLP is a sum over its units:
+# The keys are the columns of the up-projection, and the values are the rows of the
+# down-projection. Without biases, an MLP is a sum over its units:
 #
 # .. math::
 #    \mathrm{MLP}(x) = \sum_i \phi(x \cdot k_i)\, v_i .
@@ -63,7 +63,7 @@ block, state = model.blocks[10], trace.hidden_states[10]
 active, values = units(block, state), block.mlp.down.weight  # (T, units), (units, d)
 written = torch.zeros_like(state, dtype=torch.double)
 for i, value in enumerate(values):
-    written += active[:, i, None] * value  # each unit writes its own direction
+    written += active[:, i, None] * value  # each unit writes along its value
 after = state + transformer.attend(block.attention, state)
 layer = module.layers[10]
 difference = (written - layer.mlp(layer.post_attention_layernorm(after))).abs().max()
@@ -71,8 +71,8 @@ print(f"largest absolute difference from the model's own: {difference:.1e}")
 assert difference < 1e-4
 
 # %%
-# Open a unit
-# -----------
+# Inspecting one unit
+# -------------------
 # The MLP of layer 2 of the toy has 384 units. We average the activation of each unit
 # over all occurrences of a word in fifty stories, and take the unit that best separates
 # the six animals from all other words. Its value, multiplied by the final norm's gains
@@ -108,10 +108,10 @@ for title, scores in {"active at": mean[:, unit], "raises": raises}.items():
 # word. The best is unit 203: its mean activation is 5.6 to 7.9 at animals, and at most
 # 0.4 at other words. An activation of 1 raises *chased*, *found*, *saw* and *pushed* by
 # 2.7 to 2.8, before the norm's division. These are exactly the verbs that follow an
-# animal in the toy's grammar. Chosen for this, the unit is more readable than most.
+# animal in the toy's grammar. Unit 203 was chosen for this; most are less readable.
 #
 # SmolLM2 is not so tidy. We read the unit of layer 29 that writes the longest vector at
-# the last token, and then add the strongest units together.
+# the last token, and then add up the outputs of the strongest units.
 paris = lm.token_id(" Paris")
 block, state = model.blocks[29], trace.hidden_states[29]
 each = units(block, state)[-1, :, None] * block.mlp.down.weight  # (units, d)
@@ -126,8 +126,8 @@ for k in (0, 50, 1536):
     print(f"with the {k} strongest units: Paris {p:.2f}")
 
 # %%
-# The strongest unit raises fragments of words most, and Paris has rank 1674. But the 50
-# strongest units together raise the probability of Paris from 0.10 to 0.48, and all
+# The strongest unit raises fragments of words most, and Paris has rank 1,674. But the
+# 50 strongest units together raise the probability of Paris from 0.10 to 0.48, and all
 # units raise it to 0.77. So the answer is spread over many units.
 #
 # Causal tracing: what suffices
@@ -135,7 +135,7 @@ for k in (0, 50, 1536):
 # We turn from units to layers. In **causal tracing** (Meng et al., 2022), noise of
 # three standard deviations *corrupts* the embedding of the subject, here the country.
 # Then the clean outputs of a few layers are *restored* at one position. If the answer's
-# probability returns, these outputs suffice. We take six countries; each prompt has
+# probability recovers, these outputs suffice. We take six countries; each prompt has
 # five tokens, with the country at position 3. A *hook* is a function that PyTorch calls
 # after a module has run. Ours stores the output, and can replace it at one position.
 facts = {"France": "Paris", "Germany": "Berlin", "Korea": "Seoul", "Italy": "Rome"}
@@ -161,7 +161,7 @@ def embed(texts):
 
 
 def run(x, part="MLP", layers=(), position=3, new=None):
-    """Log-probabilities of the answers, with new outputs of a part in some layers."""
+    """Return the answers' log-probabilities, after replacing a part's outputs."""
     edits.update({(part, i): {position: new[part, i]} for i in layers})
     logits = lm.module(inputs_embeds=x, logits_to_keep=1).logits[:, -1]
     edits.clear()
@@ -197,12 +197,12 @@ at = torch.arange(len(groups))
 for column, label in ((0, "MLP, country"), (2, "attention, last token")):
     values = [cells[column] for cells in restored.values()]
     ax.barh(at + 0.2 * column - 0.2, values, height=0.4, label=label)
-ax.set(title="Clean outputs restored", xlabel="rise of probability", ylabel="layers")
+ax.set(title="Clean outputs restored", xlabel="rise in probability", ylabel="layers")
 ax.set_yticks(at, groups)
 ax.invert_yaxis()
 ax.legend(loc="lower right")
 plots.caption(
-    "The MLP of layer 0 alone restores the answer. Each bar is the mean rise of the "
+    "The MLP of layer 0 alone restores the answer. Each bar is the mean rise in the "
     "answer's probability if the clean outputs of these layers are restored.",
     alt="Bars for layer 0 and six groups of five layers. At the country, the MLP of "
     "layer 0 has 0.63, and layers 5 to 9 a short bar. At the last token, only the "
@@ -215,14 +215,14 @@ plt.show()
 # six probabilities are 0.38 to 0.80; with it, the mean is 0.0028. At the country, the
 # MLP of layer 0 restores 0.63, nearly all, and layers 5 to 9 restore 0.15. The control,
 # MLPs at “of”, restores nothing. At the last token, attention in layers 20 to 24
-# restores 0.17: a head there moves the country to the end (:doc:`lesson 4.14
+# restores 0.17: a head there moves the country to the last token (:doc:`lesson 4.14
 # </lessons/04_attention/14_activation_patching>`).
 #
 # Ablation: what is needed
 # ------------------------
 # In the clean run, we replace outputs at the country by zeros, by those for the *same*
 # country in another prompt (“The people of France are”), or by those for *another*
-# country in that prompt. We measure the answer's change of log-probability, in nats.
+# country in that prompt. We measure the change in the answer's log-probability (nats).
 lm.module(inputs_embeds=embed([f"The people of {name} are" for name in facts]))
 donors = {"zeros": {key: 0 * out for key, out in outputs.items()}}
 donors["same"] = dict(outputs)
@@ -238,16 +238,16 @@ for handle in handles:
 
 # %%
 # MLP 0 writes which country is named: outputs for the same country change nothing, but
-# those for another one change the answer by −9.04 nats. The noise had removed the name,
-# and MLP 0 restores it; the capital need not be stored there. Zeros in attention 0 to 4
-# have an effect of −3.36, but outputs from the other prompt have none: these zeros only
-# take the model off-distribution. Zeros in MLPs 5 to 9 have −0.84. Do these MLPs look
-# up the capital?
+# those for another one change the answer's log-probability by −9.04 nats. The noise had
+# removed the name, and MLP 0 restores it; the capital need not be stored there. Zeros
+# in attention 0 to 4 have an effect of −3.36, but outputs from the other prompt have
+# none: these zeros only take the model off-distribution. Zeros in MLPs 5 to 9 have an
+# effect of −0.84. Do these MLPs look up the capital?
 #
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Not alone: their outputs for *another* country change the answer by only −0.08, so
+#    Not alone: their outputs for *another* country have an effect of only −0.08, so
 #    they write something that these countries share.
 #
 # So no group of later MLPs alone holds the capital; several may share the work. Meng et
@@ -256,7 +256,7 @@ for handle in handles:
 #
 # Summary
 # -------
-# - An MLP is a sum over units, each of which reads with its key and writes its value.
+# - An MLP is a sum over units: each reads with its key and writes along its value.
 # - Causal tracing shows what suffices for an answer, and ablation what is needed.
 # - In SmolLM2, the MLP of layer 0 writes which country is named.
 #
