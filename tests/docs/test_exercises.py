@@ -236,7 +236,7 @@ MISTAKES = [
         "square root of the width",
     ),
     ("04", 3, lambda d, a, b: d**0.5, "only for entries of variance 1"),
-    ("04", 5, lambda s, beta: s.var(correction=0), "not over equal keys"),
+    ("04", 5, lambda s, beta: s.var(correction=0), "not all of them equally"),
     (
         "04",
         7,
@@ -268,7 +268,7 @@ MISTAKES = [
         "04",
         16,
         lambda t: t[t.index(t[-1]) + 1] if t.index(t[-1]) < len(t) - 1 else None,
-        "Use the last one",
+        "Use the most recent one",
     ),
     ("04", 17, lambda k, r: k @ torch.linalg.inv(r), "transpose"),
     ("04", 18, 6, "has not read"),
