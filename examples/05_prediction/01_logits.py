@@ -159,8 +159,7 @@ plt.show()
 #
 # Row i predicts token i + 1
 # --------------------------
-# Every row of the logits is a prediction. Row :math:`i` is computed from the tokens 0
-# to :math:`i`, and predicts the next one.
+# Row :math:`i` of the logits, computed from tokens 0 to :math:`i`, predicts the next.
 print("row  after the token  predicted     actual next token")
 guesses = lm.tokens(trace.logits.argmax(-1))
 for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
