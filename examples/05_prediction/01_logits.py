@@ -64,10 +64,10 @@ print("probabilities:", *(f"{p:.3f}" for p in softmax(rms_norm(x[0]) @ w_u)))
 # The model's own tensors
 # -----------------------
 # The norm after the last block is called the **final norm**. The last hidden state that
-# a library returns is already normalised, so we read the vectors before it with a
-# **hook**, a function that PyTorch calls when the norm runs. Then we compute the three
-# steps ourselves. SmolLM2 uses RMSNorm. GPT-2 uses LayerNorm, which first subtracts the
-# mean and also adds a learned bias (:doc:`lesson 5.9
+# a library returns is already normalised, so we read the norm's input with a **hook**,
+# a function that PyTorch calls when the norm runs. Then we compute the three steps
+# ourselves. SmolLM2 uses RMSNorm. GPT-2 uses LayerNorm, which first subtracts the mean
+# and also adds a learned bias (:doc:`lesson 5.9
 # </lessons/05_prediction/09_whole_model>`). The code works for both.
 import lmviz
 from lmviz import prediction, transformer
@@ -149,9 +149,9 @@ plt.show()
 
 # %%
 # SmolLM2 gives “␣Paris” a probability of 0.773. A single logit means nothing, since
-# adding the same number to all logits changes none of the probabilities. The difference
-# between two logits is the logarithm of the ratio of their probabilities: “␣Paris” has
-# a logit 4.13 higher than “␣London”, the third token, so it is 62 times as likely.
+# adding the same number to all logits changes no probability. The difference between
+# two logits is the logarithm of the ratio of their probabilities: “␣Paris” is 62 times
+# as likely as “␣London”, the third token, since its logit is 4.13 higher.
 #
 # The ten tokens leave 0.097 for all others, more than the second token has. The size of
 # this tail depends on the text: it is 0.020 after “Water boils at a temperature of” and
@@ -167,9 +167,9 @@ for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
     print(f"{i:<3}  {token:15}  {guess:12}  {actual}")
 
 # %%
-# The first prediction is a hyphen, since a single word says little about the next one.
-# To score a text, we must shift the logits by one position relative to the ids. Both
-# have the same length, so a missing shift raises no error. We measure its effect on six
+# The first prediction is a hyphen: a single word says little about the next one. To
+# score a text, we must shift the logits by one position relative to the ids. Both have
+# the same length, so a missing shift raises no error. We measure its effect on six
 # passages of Python's manual, as the mean **log-probability** of a token in **nats**
 # (units of the natural logarithm). The range over the passages follows in parentheses.
 from pydoc_data.topics import topics
@@ -199,7 +199,7 @@ print(f"uniform guess: {uniform:.2f} nats")
 #
 # ``lm.module`` is a ``transformers`` model, whose logits have the axes [batch, seq,
 # vocab]. The following lines predict a token with the published weights in half
-# precision. The book's copy is rounded to 4 bits and computes in single precision.
+# precision. The book's copy has 4-bit weights and computes in single precision.
 #
 # .. code-block:: python
 #
@@ -233,7 +233,7 @@ for start in (i for i in (bos, document) if i is not None):
 # When the norm is applied twice, the probability of “␣Paris” falls from 0.773 to 0.005.
 # With ``<|im_start|>`` in front of the text it is 0.749, with ``<|endoftext|>`` 0.806.
 # Averaged over the passages, such a token matters little (−4.02 and −3.96 nats instead
-# of −3.99). Still, always state whether one was used. In this book there is none.
+# of −3.99). Still, always state whether one was used. This book uses none.
 #
 # Why can't the logits of row 0 depend on the second token?
 #
@@ -244,7 +244,7 @@ for start in (i for i in (bos, document) if i is not None):
 #
 # Summary
 # -------
-# - The final norm rescales the last state, the unembedding computes from it a logit for
+# - The final norm rescales the last state, the unembedding turns it into a logit for
 #   each token, and the softmax converts the logits into probabilities.
 # - A difference between two logits is the logarithm of a ratio of probabilities.
 # - Row :math:`i` of the logits predicts token :math:`i + 1`.
