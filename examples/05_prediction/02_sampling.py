@@ -68,7 +68,7 @@ def top_k(logits, k):
 def top_p(logits, p):
     order = logits.argsort(descending=True)
     probs = logits.softmax(-1)[order]
-    before = probs.cumsum(-1) - probs  # of 0.42, 0.23, 0.15: 0, 0.42, 0.65
+    before = probs.cumsum(-1) - probs  # 0, 0.42, 0.65 for 0.42, 0.23, 0.15
     return logits.index_fill(-1, order[before >= p], -torch.inf)
 
 
@@ -82,7 +82,7 @@ rows = {"probability": probs, "cumulative sum": probs.cumsum(0)}
 rows["top-k, k = 2"] = top_k(probs.log(), 2).softmax(-1)
 rows["top-p, p = 0.75"] = top_p(probs.log(), 0.75).softmax(-1)
 rows["min-p, p = 0.2"] = min_p(probs.log(), 0.2).softmax(-1)
-rows["surprisal"] = -probs.log()  # for an exercise
+rows["surprisal"] = -probs.log()  # used in an exercise
 print("method           A      B      C      D      E      F")
 for name, row in rows.items():
     print(f"{name:15}", *(f"{value:.3f}" for value in row), sep="  ")
@@ -93,8 +93,8 @@ print(f"min-p threshold {0.2 * probs.max():.3f}, entropy {-probs @ probs.log():.
 # 0.800 after the third. Min-p keeps the four tokens above the threshold
 # :math:`0.2 \cdot 0.42 = 0.084`.
 #
-# The same on SmolLM2, and in transformers
-# ----------------------------------------
+# Comparison with transformers on SmolLM2
+# ---------------------------------------
 # We compare our functions and the package's with the classes of the library
 # ``transformers``, on SmolLM2's logits in double precision.
 import lmviz
@@ -124,7 +124,7 @@ print(f"largest absolute difference from transformers, all methods: {difference:
 
 # %%
 # All three implementations keep the same tokens. The figure shows the eight most likely
-# tokens under each method, and the tail, which is the sum of all others.
+# tokens under each method, and the tail, which is the total probability of all others.
 top = logits.softmax(-1).topk(8).indices
 panels = {
     "unchanged": logits,
@@ -151,7 +151,7 @@ for ax, (name, changed) in zip(axes.flat, panels.items(), strict=True):
 plots.caption(
     "Temperature changes every probability; the other methods cut the tail. At T = 0.5 "
     "the most likely tokens gain; at T = 2 the tail gets nearly all the probability. "
-    "Top-k and min-p divide it among a few tokens.",
+    "Top-k and min-p divide all of it among a few tokens.",
     alt="Six panels of bars for the same eight tokens and all others. The bar of all "
     "others is long in the unchanged distribution, longest at T = 2, shorter at "
     "T = 0.5 and with top-p, and zero or nearly so with top-k and min-p.",
@@ -159,8 +159,8 @@ plots.caption(
 plt.show()
 
 # %%
-# The tail has 0.594 of the unchanged distribution, 0.112 at :math:`T = 0.5`, and 0.953
-# at :math:`T = 2`. A flat distribution over 49,152 tokens is nearly all tail.
+# The probability of the tail is 0.594 without changes, 0.112 at :math:`T = 0.5`, and
+# 0.953 at :math:`T = 2`. A flat distribution over 49,152 tokens is nearly all tail.
 #
 # In the interactive version, you can set temperature, top-k and top-p at any position.
 from lmviz import views
@@ -188,9 +188,9 @@ for t, z in following.items():
 
 # %%
 # Top-p adapts to the distribution: it keeps 3 tokens after the weekdays and 660 after
-# “She said that”. Min-p adapts too, but only from 1 to 18 tokens. A fixed :math:`k`
-# doesn't adapt: 50 tokens are too many after the weekdays, and leave out 0.337 of the
-# probability after “Once upon a time there was a”.
+# “She said that”. Min-p adapts less: it keeps between 1 and 18 tokens. A fixed
+# :math:`k` doesn't adapt: 50 tokens are too many after the weekdays, and leave out
+# 0.337 of the probability after “Once upon a time there was a”.
 #
 # The order matters
 # -----------------
@@ -212,19 +212,19 @@ for t, z in following.items():
     print(*cells, f"{top_p(z / 2, matched).isfinite().sum():<17}", t, sep="  ")
 
 # %%
-# On paper, three of the five tokens are kept instead of two. After the text about
-# breakfast, top-p keeps 275 tokens if the temperature comes last, and 13,146 if it
-# comes first. So the same settings mean different things in different programs.
-# ``transformers`` applies temperature, top-k, top-p and min-p in this order, and so
-# does our ``prediction.sampler``; llama.cpp applies the temperature last by default.
+# On paper, top-p keeps three of the five tokens if the temperature comes first, and two
+# if it comes last. After the text about breakfast, it keeps 13,146 and 275. So the same
+# settings mean different things in different programs. ``transformers`` applies
+# temperature, top-k, top-p and min-p in this order, and so does our
+# ``prediction.sampler``; llama.cpp applies the temperature last by default.
 #
 # Min-p is less sensitive to the order. After the same text, its 13 tokens become 87,
-# while the 13 tokens of the matched top-p become 1,160; the other texts agree. The
-# reason is that min-p depends only on ratios: at :math:`T = 2`, a setting of 0.1 acts
-# like :math:`0.1^2` at :math:`T = 1`, however heavy the tail is.
+# while the 13 tokens of the matched top-p become 1,160; the other texts show the same
+# pattern. The reason is that min-p depends only on ratios: at :math:`T = 2`, a setting
+# of 0.1 acts like :math:`0.1^2` at :math:`T = 1`, however heavy the tail is.
 #
-# Draw and count
-# --------------
+# Testing a sampler
+# -----------------
 # A sampler can be tested by drawing many tokens. The relative frequency of a token in
 # :math:`n` draws has the standard error :math:`\sqrt{p_i (1-p_i)/n}`. We draw 10,000
 # tokens from the odds of the first section, with :math:`T = 2` and :math:`p = 0.7`.
@@ -244,7 +244,7 @@ assert ((frequencies - expected).abs() <= 5 * error).all()
 #
 # Summary
 # -------
-# - Temperature raises odds to the power :math:`1/T`. Its limit 0 is greedy decoding.
+# - Temperature raises odds to the power :math:`1/T`. Greedy decoding is its limit at 0.
 # - Top-k fixes the number of tokens that remain, top-p their total probability, and
 #   min-p the lowest probability relative to the highest.
 # - The order of temperature and top-p matters, and libraries differ.
