@@ -4,7 +4,7 @@ The KV cache: prefill, decode, and memory
 
 To generate a token, a model needs the keys and values of all tokens before it. Why can
 it store them instead of computing them again, and how much memory does that take?
-After this lesson you can generate with a cache and compute its size for any model.
+After this lesson you can generate text with a cache and compute its size for any model.
 """
 
 # %%
@@ -43,8 +43,8 @@ for causal in (True, False):
 
 
 # %%
-# The first three rows of the second table are those of the first table with a zero
-# appended. The last row needs *one* query. Of its keys and values, only one is new.
+# The second table repeats the rows of the first, with a weight of zero for the new key.
+# Its last row needs *one* query, and of the keys and values only one of each is new.
 #
 # The reason is the causal mask (:doc:`lesson 4.2
 # </lessons/04_attention/02_causal_mask>`). No earlier query attends to the new token,
@@ -66,8 +66,8 @@ for causal in (True, False):
 #    V_t .
 #    \end{split}
 #
-# No mask is needed: the cache contains nothing later than :math:`t`. Queries are not
-# cached, since no later position uses them. In code, the cache is two growing arrays.
+# No mask is needed: the cache has no position after :math:`t`. Queries are not cached,
+# since no later position uses them. In code, the cache is two growing arrays.
 def decode(new, cache):
     """Return the output for one new vector (2,), and the extended cache."""
     keys = torch.cat([cache[0], (new @ w_key)[None]])
@@ -185,7 +185,7 @@ assert real == cache_bytes(30, 3, 64, len(prompt), each=4) == ours
 # - :math:`H_\text{kv}`: in **multi-query attention** (MQA; Shazeer, 2019), all query
 #   heads of a layer share one key head and one value head. In *grouped-query attention*
 #   (GQA; Ainslie et al., 2023), each group of query heads shares one of each; SmolLM2's
-#   nine query heads form three groups. Multi-head attention (MHA) shares none.
+#   nine query heads form three groups. Multi-head attention (MHA) shares nothing.
 # - :math:`2 H_\text{kv}\, d_\text{head}`: **multi-head latent attention** (MLA;
 #   DeepSeek-AI, 2024) caches one vector :math:`c = xW_C` of width :math:`d_c` per token
 #   and layer. Head :math:`h` has the key :math:`cW_K^h` and the value :math:`cW_V^h`.
@@ -218,9 +218,9 @@ ax.axhline(weights / 2**20, color="0.5", lw=1, label="the weights")
 ax.set(title="Cache of one text", xlabel="tokens", ylabel="MiB (16-bit numbers)")
 ax.legend(loc="upper left")
 plots.caption(
-    "With nine key/value heads, the cache would become larger than the weights within "
-    "the context. Cache size against the number of tokens, for four schemes at "
-    "SmolLM2's sizes. SmolLM2 itself has three key/value heads.",
+    "With nine key/value heads, the cache would outgrow the weights before the context "
+    "is full. Cache size against the number of tokens, for four schemes at SmolLM2's "
+    "sizes. SmolLM2 itself has three key/value heads.",
     alt="Four straight lines from zero, for MHA, GQA, MLA and MQA in descending order. "
     "Only that of MHA crosses the horizontal line of the weights, before the middle.",
 )
@@ -230,7 +230,7 @@ plt.show()
 # At 8,192 tokens, nine heads would take 540 MiB, more than twice the 257 MiB of the
 # weights. Three take 180 MiB; MLA would take 135, and one head 60. The sizes don't show
 # what each scheme costs in quality. A model must be trained with its scheme, or be
-# converted and trained further, as by Ainslie et al. for a twentieth of the compute.
+# converted and trained further, as Ainslie et al. did for a twentieth of the compute.
 #
 # When a cache can be reused
 # --------------------------
@@ -248,10 +248,10 @@ for i, token in enumerate(lm.tokens(other)):
 
 # %%
 # The first position is the same in all layers. After the changed token, the keys of
-# layer 0 are still the same, since they are computed from each token alone. In deeper
-# layers all later keys differ, since attention has read the changed token. So one
-# change invalidates the cache of all later positions. An *inserted* token invalidates
-# even the later keys of layer 0, since keys are cached after their rotation
+# layer 0 are still the same, since each depends only on its own token and position. In
+# deeper layers all later keys differ, since attention has read the changed token. So
+# one change invalidates the cache of all later positions. An *inserted* token
+# invalidates even the later keys of layer 0, since keys are cached after their rotation
 # (:doc:`lesson 3.6 </lessons/03_positions/06_rotary>`), which depends on the position.
 #
 # Summary
