@@ -12,10 +12,10 @@ write beam search, compare it with the optimum, and say which tasks it suits.
 # ------------------
 # Let the first token be A, B or C with probabilities 0.44, 0.3 and 0.26. The most
 # likely second token has a probability of 0.5 after A, 0.8 after B and 1 after C.
-# Greedy decoding takes A and reaches 0.22 in total. It never sees that C leads to 0.26.
+# Greedy decoding takes A, for a total of 0.22. It never sees that C leads to 0.26.
 #
 # **Beam search** keeps the :math:`k` most likely sequences instead of one. These are
-# its *beams*, and :math:`k` is its *width*. At each step, it extends every beam by
+# the *beams*, and :math:`k` is the *beam width*. At each step, it extends every beam by
 # every token and keeps the best :math:`k` of all extensions. Its aim is the most likely
 # continuation :math:`\hat y` of a prompt :math:`x`. It works with log-probabilities,
 # whose sum over the tokens is the logarithm of the probability of the sequence:
@@ -24,8 +24,9 @@ write beam search, compare it with the optimum, and say which tasks it suits.
 #    \hat y = \underset{y}{\mathrm{argmax}}\; \ln p(y \mid x), \qquad
 #    \ln p(y \mid x) = \sum_{t=1}^{n} \ln p(y_t \mid x, y_1, \dots, y_{t-1}) .
 #
-# Our function takes the ids of the prompt, and a function that returns the
-# log-probabilities of the token after each sequence. We search in two tables.
+# Our function takes the prompt's ids and a function that gives the log-probabilities of
+# the token after each sequence. We apply it to the probabilities above and to a second
+# table.
 import torch
 
 
@@ -71,10 +72,10 @@ for name, table, n_tokens in (("first", first, 2), ("second", second, 3)):
 # followed by A or B with 0.5 each. BA and BB have a probability of :math:`0.35 \cdot
 # 0.5 = 0.175`, more than AA, and are the only sequences that a width of 2 keeps. Their
 # next token has a probability of at most 0.3, so the result is 0.0525. A width of 3
-# also keeps AA, and finds 0.12 again. A sequence that is dropped is lost.
+# also keeps AA, and finds 0.12 again. A sequence once dropped is lost.
 #
-# SmolLM2's beams
-# ---------------
+# Beam search with SmolLM2
+# ------------------------
 # We search for five tokens with a width of 3. Our package's ``beam_search`` does the
 # same with a KV cache (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`), and so
 # does ``generate`` in ``transformers`` with ``num_beams``. Both give a sequence of
@@ -134,8 +135,8 @@ ax.set(ylabel="rank", yticklabels=range(1, width + 1))
 plots.make_legible(ax)
 plots.caption(
     "The winning sequence was third after the first step. Each column shows the "
-    "sequences that are kept, by their last token and log-probability in nats. Lines "
-    "join each token to those that extend it; the path of the winner is bold.",
+    "sequences that are kept, each with its last token and log-probability in nats. "
+    "Lines join each token to those that extend it; the path of the winner is bold.",
     alt="A tree with three tokens in each of five columns, joined by lines. The bold "
     "path begins in the third row and ends in the first.",
 )
@@ -144,8 +145,8 @@ plt.show()
 # %%
 # The winner, “made his way to the”, has a log-probability of −4.84. The greedy text is
 # the third beam, with −6.50: it is less likely by a factor of :math:`e^{1.66} = 5.3`.
-# “began” is the most likely first token, but only by a little, and the tokens after
-# “made” are more predictable than those after “began”.
+# “began” is the most likely first token, but only just, and the tokens after “made” are
+# more predictable than those after “began”.
 #
 # Against the optimum
 # -------------------
@@ -190,9 +191,9 @@ for i, width in enumerate(widths):
 # toy's language explains why. After a name, “went” has a probability of 0.4, “sings”
 # and “still” 0.3 each. But “went” is followed by one of five destinations and one of
 # four moods, while all words after “still” are determined. A width of 2 keeps “went”
-# and one of the other two. These are equally likely in the language, but the model
-# nearly always prefers “sings” by a little. Width 3 keeps all three, and always finds
-# the optimum.
+# and one of the other two. Those two are equally likely in the language, but the model
+# nearly always prefers “sings” by a small margin. Width 3 keeps all three, and always
+# finds the optimum.
 #
 # Likely text is dull
 # -------------------
@@ -234,16 +235,16 @@ print("beam search, then end", *(f"{x:.1f}" for x in surprisal.sum(1) + later), 
 
 # %%
 # The manual's tokens have a mean surprisal of 2.76 nats, greedy tokens 0.72, and those
-# of beam search 0.49, so it does find more likely text. But 48% of its 4-grams are
-# repetitions (greedy 24%, the manual 2%), since a phrase that has occurred once is
-# likely to occur again. Holtzman et al. (2020) call this *degeneration*: human text
-# does not consist of the most likely words.
+# of beam search 0.49, so beam search does find more likely text. But 48% of its 4-grams
+# are repetitions (greedy decoding 24%, the manual 2%), since a phrase that has occurred
+# once is likely to occur again. Holtzman et al. (2020) call this *degeneration*: human
+# text does not consist of the most likely words.
 #
 # The most likely complete text of any length is called the *mode*. It can be even
 # worse. Ending at once has a surprisal of 10.7 to 14.1 nats; the text of beam search
-# and then the end have 22.6 to 31.4. So the empty continuation is more likely in every
-# passage. In a translation model, Stahlberg and Byrne (2019) found an empty mode for
-# over half of the sentences. Wide beams approach the mode, and beyond some width
+# followed by the end has 22.6 to 31.4. So the empty continuation is more likely in
+# every passage. In a translation model, Stahlberg and Byrne (2019) found an empty mode
+# for over half of the sentences. Wide beams approach the mode, and beyond some width
 # translations get worse; dividing scores by the length helps only in part (Koehn and
 # Knowles, 2017). Beam search suits tasks in which the input almost determines the
 # output, such as translation or speech recognition. Stories and conversation need
