@@ -25,8 +25,7 @@ write beam search, compare it with the optimum, and say which tasks it suits.
 #    \ln p(y \mid x) = \sum_{t=1}^{n} \ln p(y_t \mid x, y_1, \dots, y_{t-1}) .
 #
 # Our function takes the prompt's ids and a function that gives the log-probabilities of
-# the token after each sequence. We apply it to the probabilities above and to a second
-# table.
+# the token after each sequence. We apply it to this example and to a second one.
 import torch
 
 
