@@ -33,7 +33,7 @@ print(f"perplexity: {(-p.log().mean()).exp():.3f}, by product: {p.prod() ** -0.2
 # %%
 # On average, the model was as uncertain as if it chose among 5.657 equally likely
 # tokens. The perplexity is 1 if every token was predicted with certainty. It is the
-# size :math:`V` of the vocabulary if all predictions are uniform, and infinite if one
+# size :math:`V` of the vocabulary if all predictions were uniform, and infinite if one
 # token had the probability 0.
 #
 # Token by token
@@ -41,8 +41,8 @@ print(f"perplexity: {(-p.log().mean()).exp():.3f}, by product: {p.prod() ** -0.2
 # Row :math:`t - 1` of the logits predicts token :math:`t` (:doc:`lesson 5.1
 # </lessons/05_prediction/01_logits>`), so the first token has no surprisal. The
 # **rank** of a token is one plus the number of tokens that were more likely. The table
-# shows surprisal and rank of each token. ``transformers`` computes the loss if it is
-# given the ids as labels; it shifts them itself.
+# shows the surprisal and the rank of each token. ``transformers`` computes the loss if
+# it is given the ids as labels; it shifts them itself.
 import lmviz
 from lmviz import prediction
 
@@ -90,15 +90,15 @@ plots.caption(
     "ending changes. The dotted line shows a uniform guess over the vocabulary.",
     alt=f"{len(surprisal)} bars, one per token after the first. The first bar reaches "
     f"beyond the dotted line at {math.log(lm.card.vocabulary):.1f} nats, and the last "
-    "but one nearly so far; the others are short.",
+    "but one comes close to it; the others are short.",
 )
 plt.show()
 
 # %%
 # “␣capital” (rank 2,923) has a surprisal of 11.54 nats, more than the 10.80 of a
 # uniform guess. The model is not uncertain but wrong: after “The” alone, the
-# probability of a hyphen is 0.42, and that of all tokens that rank above “␣capital” is
-# 0.97. In the second sentence most tokens have a lower surprisal than in the first;
+# probability of a hyphen is 0.42, and all tokens that rank above “␣capital” have 0.97
+# together. In the second sentence most tokens have a lower surprisal than in the first;
 # “␣France” has 1.51 nats instead of 2.44. “␣Berlin” has 9.35 nats, since it contradicts
 # the first sentence. Surprisal measures what the model expected, not what is true.
 #
@@ -113,7 +113,7 @@ views.surprisal(trace.logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # A loss needs a baseline. A uniform guess has a loss of :math:`\ln V` nats. A better
 # baseline is a *unigram* model, which knows how frequent each token is, and nothing
 # else. We count the tokens of Python's manual, without its page on ``for``, add one to
-# every count so that none is zero, and evaluate the beginning of that page.
+# every count so that none is zero, and test on the beginning of that page.
 from pydoc_data.topics import topics
 
 pages = {name: " ".join(page.split()) for name, page in topics.items()}
@@ -139,7 +139,7 @@ for name, nats in losses.items():
 # Per token, per word, per byte
 # -----------------------------
 # Perplexities per token can't be compared between tokenizers: the more tokens a text is
-# split into, the smaller is the share of each in the total surprisal. **Bits per byte**
+# split into, the smaller the share of each in the total surprisal. **Bits per byte**
 # are the total in bits, divided by the number of bytes of the text in UTF-8, which does
 # not depend on the tokenizer:
 #
@@ -181,7 +181,8 @@ assert abs(bits - prediction.bits_per_byte(full, passage)) < 1e-4
 # So the surprisal of the tokenizer's sequence is an *upper bound* on that of the text
 # (Cao and Rimell, 2021). For a single word after a fixed context, we can list all
 # sequences. The table compares the surprisal of the tokenizer's sequence with that of
-# all together, in nats. Below it are the three most likely sequences of “␣Paris”.
+# all sequences together, in nats. Below it are the three most likely sequences of
+# “␣Paris”.
 vocabulary = {t.replace("Ġ", " "): i for t, i in lm.tokenizer.get_vocab().items()}
 
 
@@ -235,7 +236,7 @@ for i in values.argsort(descending=True)[:3]:  # of the last word
 # :math:`s` tokens after the previous one, and only its new tokens are counted, each
 # with at least :math:`w - s` tokens of context. For :math:`T` tokens this takes
 # :math:`1 + \lceil (T - w)/s \rceil` passes. ``prediction.text_surprisal`` does this.
-# Our windows are a third of the passage long.
+# Each of our windows is a third as long as the passage.
 window = len(ids) // 3
 print(f"window: {window} tokens\nstride  passes  nats per token")
 for stride in (window - 1, window // 2, window // 4):
@@ -253,8 +254,8 @@ print(f"full context, one pass: {full.mean():.3f}")
 #
 # Summary
 # -------
-# - Perplexity is the exponential of the mean surprisal: the number of equally likely
-#   tokens among which a choice would be as uncertain.
+# - Perplexity is the exponential of the mean surprisal: the model is as uncertain as if
+#   it chose among that many equally likely tokens.
 # - It depends on the tokenizer, the text and the context of each token. Bits per byte
 #   can be compared between tokenizers.
 # - A long text needs overlapping windows.
@@ -269,7 +270,7 @@ print(f"full context, one pass: {full.mean():.3f}")
 #    :class: dropdown
 #
 #    The mean surprisal is :math:`10 \ln 10 / 100 = 0.23` nats, and the perplexity
-#    :math:`1.26`. At 0 it would be infinite: one excluded token is enough.
+#    :math:`1.26`. With 0 it would be infinite: one excluded token is enough.
 #
 # Further reading
 # ---------------
