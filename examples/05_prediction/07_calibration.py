@@ -132,8 +132,8 @@ for name, values in parts.items():
 # %%
 # Of the cross-entropy of 0.5666 nats, 0.5657 are entropy and 0.0009 divergence: nearly
 # all of the toy's loss is uncertainty in the stories. A measured loss, the mean
-# surprisal of the words that came, estimates the cross-entropy from a sample. That is
-# why the loss of the truth, 0.5653, can be below its entropy. On real text, where
+# surprisal of the words that followed, estimates the cross-entropy from a sample. That
+# is why the loss of the truth, 0.5653, can be below its entropy. On real text, where
 # :math:`p` is unknown, the loss doesn't show how low it could be.
 #
 # Temperature and calibration
@@ -181,15 +181,16 @@ plt.show()
 #    :class: dropdown
 #
 #    Where a story may go on with any of several names or colours, a low temperature
-#    moves probability to the most likely one, which doesn't come true more often.
+#    moves probability to the most likely one, but doesn't make it occur more often.
 #
 # Real text
 # ---------
 # For SmolLM2 the true probabilities are unknown, but the next tokens are known, which
 # is enough for a *reliability diagram*, a plot of accuracy against confidence. We take
-# ten passages of Python's manual, and predict each token after at least eight others.
-# On the first five passages we find the temperature with the lowest loss (**temperature
-# scaling**; Guo et al., 2017), and test it on the other five. The losses are in nats.
+# ten passages of Python's manual, and predict each token that follows at least eight
+# others. On the first five passages we find the temperature with the lowest loss
+# (**temperature scaling**; Guo et al., 2017), and test it on the other five. The losses
+# are in nats.
 from pydoc_data.topics import topics
 
 lm = lmviz.load()
@@ -248,16 +249,16 @@ plt.show()
 
 # %%
 # All ten bins are within two standard errors of the diagonal (accuracy = confidence),
-# although six of the upper seven are below it. The ECE of 0.0298 is close to
-# that of a calibrated model, 0.0258 ± 0.0043. But the ECE ignores the sign of a gap.
-# The mean signed gap of the passages is −0.015 ± 0.006 (standard error): SmolLM2 is
-# slightly overconfident.
+# although six of the upper seven lie below it. The ECE of 0.0298 is close to that of a
+# calibrated model, 0.0258 ± 0.0043. But the ECE ignores the sign of a gap. The mean
+# signed gap over the passages is −0.015 ± 0.006 (standard error): SmolLM2 is slightly
+# overconfident.
 #
-# These measures use only the most likely token. Another one needs no bins and includes
-# the whole distribution: a calibrated model's mean surprisal equals its mean entropy.
-# SmolLM2's surprisal is 0.16 ± 0.04 nats higher; it is higher in 8 of 10 passages.
-# Temperature scaling agrees only in part: on the first passages a temperature of 1.05
-# is best, but on the others it doesn't lower the loss (2.894 instead of 2.892).
+# These measures use only the most likely token. Another test needs no bins and uses the
+# whole distribution: a calibrated model's mean surprisal equals its mean entropy.
+# SmolLM2's surprisal exceeds its entropy in 8 of 10 passages, by 0.16 ± 0.04 nats on
+# average. Temperature scaling agrees only in part: on the first passages a temperature
+# of 1.05 is best, but on the others it doesn't lower the loss (2.894 instead of 2.892).
 #
 # So SmolLM2 is nearly calibrated here, even though it was tuned to follow instructions.
 # Such tuning can harm calibration: GPT-4's ECE on multiple-choice questions rose from
@@ -282,7 +283,7 @@ plt.show()
 #    :class: dropdown
 #
 #    The ECE is zero, up to chance: the most frequent word is as frequent as predicted.
-#    The divergence is large: the model ignores the words before.
+#    The divergence is large: the model ignores the preceding words.
 #
 # Further reading
 # ---------------
