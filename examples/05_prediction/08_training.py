@@ -46,19 +46,19 @@ print(f"loss before {loss.item():.3f}, after {-after.log_softmax(0)[1]:.3f}")
 # All positions at once
 # ---------------------
 # A text of :math:`T + 1` tokens gives :math:`T` predictions. The training loss is their
-# mean, the cross-entropy,
+# mean surprisal, the cross-entropy,
 #
 # .. math:: \mathcal L = -\frac1T \sum_{t=1}^{T} \ln p(x_{t+1} \mid x_1, \dots, x_t) .
 #
 # The causal mask hides later tokens, so one forward pass computes all predictions. Each
 # is conditioned on the text itself, not on the model's own earlier predictions
 # (**teacher forcing**). *Backpropagation* (Rumelhart et al., 1986) then computes the
-# gradient for every parameter: it applies the chain rule from the loss backwards.
+# gradient for every parameter: it applies the chain rule backwards from the loss.
 #
-# How does a step change attention? Query :math:`i` has scores :math:`s_{ij}`, weights
-# :math:`\alpha_{ik} = e^{s_{ik}} / Z` with :math:`Z = \sum_j e^{s_{ij}}`, and an output
-# :math:`o_i = \sum_k \alpha_{ik} v_k`. Let :math:`g_i` be the gradient of the loss with
-# respect to :math:`o_i`. The quotient rule and the chain rule give
+# How does a training step change attention? Query :math:`i` has scores :math:`s_{ij}`,
+# weights :math:`\alpha_{ik} = e^{s_{ik}} / Z` with :math:`Z = \sum_j e^{s_{ij}}`, and
+# an output :math:`o_i = \sum_k \alpha_{ik} v_k`. Let :math:`g_i` be the gradient of the
+# loss with respect to :math:`o_i`. The quotient rule and the chain rule give
 #
 # .. math::
 #    \begin{split}
@@ -141,16 +141,16 @@ def train(texts, steps):
 # Training repeats four steps: take a *batch* of 16 texts, predict, compute the loss and
 # its gradient, and change all parameters a little. *AdamW* (Kingma and Ba, 2015;
 # Loshchilov and Hutter, 2019) averages the gradients of recent steps and divides each
-# entry by its root mean square, so parameters with small gradients move as fast as
-# others. It also shrinks all parameters slightly (*weight decay*, the W).
+# entry by its recent root mean square, so parameters with small gradients move as fast
+# as others. It also shrinks all parameters slightly (*weight decay*, the W).
 #
 # Baselines and learning curves
 # -----------------------------
-# We compare the loss with four baselines. One is uniform over all words. The others are
-# counts in the training stories: of words, of pairs of successive words (*bigrams*),
-# and of such pairs at each position. No model has a lower expected loss than the
-# *truth*, the true probabilities, whose loss is their entropy. We train on 64 stories
-# for 400 steps, and on 8,000 for 800.
+# We compare the loss with four baselines. One is uniform over all words. The others
+# predict by counts in the training stories: of words, of pairs of successive words
+# (*bigrams*), and of such pairs at each position. No model has a lower expected loss
+# than the *truth*, the true probabilities, whose loss is their entropy. We train on 64
+# stories for 400 steps, and on 8,000 for 800.
 learned = list(islice(language.stories("lesson"), 8_000))
 truth = list(islice(language.stories("lesson", held_out=True), 200))
 seen = evaluate.pad([story.words for story in learned])[0][:, : T + 1]
@@ -251,15 +251,15 @@ for label, parameters in cases.items():
     right = (logits[i, t].argmax(-1) == unseen[i, t + 1]).float().mean()
     weights = [f"{x:8.2f}" for layer in maps for x in layer[i, :, t, name].mean(0)]
     print(f"{label:15}  {right:5.0%}", *weights, sep="  ")
-simple = (table[i, t].argmax(-1) == unseen[i, t + 1]).float().mean()
-print(f"{len(asked)} pronouns, baseline {simple:.0%}, even {(1 / (t + 1)).mean():.2f}")
+base = (table[i, t].argmax(-1) == unseen[i, t + 1]).float().mean()
+print(f"{len(t)} pronouns, baseline {base:.0%}, even weight {(1 / (t + 1)).mean():.2f}")
 
 # %%
 # Before training, each head attends evenly, with a weight of about 0.05 on the name.
-# After training, all 169 pronouns are right, and head 1.1 has more than half of its
-# weight on the name. Ablating it has the largest effect, but leaves more pronouns right
-# than the baseline of word and position, 49%; layer 0 is needed, too. The formula above
-# says why: the name's value made the right pronoun more likely, so its score rose.
+# After training, all 169 predictions are right, and head 1.1 has more than half of its
+# weight on the name. Ablating it has the largest effect, but leaves more right than the
+# baseline of word and position, 49%; layer 0 is needed, too. The formula explains this
+# weight: the name's value made the right pronoun more likely, so its score rose.
 #
 # Summary
 # -------
