@@ -4,8 +4,8 @@ The logit lens: reading a prediction off earlier states
 
 A model computes its prediction from the last state only. The **logit lens** applies the
 final norm and the unembedding to earlier states as well. This shows at which depth a
-prediction appears. You will be able to compute the lens, avoid its traps, and find the
-head that raises the rank of an answer.
+prediction appears. You will be able to compute the lens, avoid its pitfalls, and find
+the head that raises the rank of an answer.
 """
 
 # %%
@@ -41,8 +41,8 @@ for s in range(3):
 # The top token of the lens is “the” at state 0, “and” at state 1, and “Paris” at state
 # 2. The logit of “Paris” rises from −1.41 to 1.90.
 #
-# The lens in code, and a trap
-# ----------------------------
+# The lens in code, and a pitfall
+# -------------------------------
 # Most libraries return the last state with the final norm already applied, so it must
 # not be normalised again. We compare our lens with the package's and with the model's
 # logits, and compute the logits from a stream of our own, which ends *before* the norm.
@@ -57,7 +57,7 @@ states = trace.hidden_states  # (L + 1, T, d)
 
 
 def lens(states):
-    """Logits at each state, (L + 1, T, V); the last state is already normalised."""
+    """Return each state's logits, (L + 1, T, V); the last is already normalised."""
     return torch.stack(
         [*(unembed(final_norm(x)) for x in states[:-1]), unembed(states[-1])]
     )
@@ -79,8 +79,8 @@ for name, last in {"once": states[-1, -1], "twice": final_norm(states[-1, -1])}.
 
 # %%
 # If the last state is normalised twice, the norm's learned gains are applied twice, and
-# SmolLM2 gives Paris a probability of 0.005 instead of 0.773. It looks as if the last
-# block destroyed the answer.
+# SmolLM2 gives Paris a probability of 0.005 instead of 0.773. It then looks as if the
+# last block had destroyed the answer.
 #
 # One prompt, all states
 # ----------------------
@@ -111,7 +111,7 @@ plots.caption(
     "one state and position. In the last column it is mostly a space or a full stop.",
     alt="A heatmap with a column for each of five tokens, and a row for every few "
     "states, state 30 at the top. “␣Paris” is in the top right cell only. In the "
-    "bottom row, each token is its own top token, except that ␣France has <filename>.",
+    "bottom row, the top token is the input token, except for ␣France: <filename>.",
 )
 plt.show()
 
@@ -131,7 +131,7 @@ views.lens(logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # ------------------------
 # SmolLM2 uses one matrix for embedding and unembedding. So the lens at state 0 compares
 # a token's embedding with all embeddings, and the top token should be the token itself.
-# But for “␣France”, the bottom row of the figure has ``<filename>``. Why?
+# But for “␣France”, the bottom row of the figure shows ``<filename>``. Why?
 #
 # .. admonition:: Answer
 #    :class: dropdown
@@ -163,7 +163,7 @@ block = model.blocks[23]
 
 
 def rank_after(x, attended, answer):
-    """Rank of the answer at state 24, if the heads of layer 23 add `attended`."""
+    """Return the answer's rank at state 24, if the heads of layer 23 add `attended`."""
     x = x + attended
     logits = unembed(final_norm(x + transformer.feed_forward(block.mlp, x)))
     return int((logits > logits[answer]).sum()) + 1
@@ -231,7 +231,7 @@ for name in ("assert", "for", "while", "lambda", "import", "with"):
     ids = lm.encode(" ".join(topics[name].split()))[20:68]
     tops = lens(lm.trace(ids).hidden_states[:, ::2]).argmax(-1)
     same.append(tops == tops[-1])
-    shifted.append(tops == tops[-1].roll(12))  # 12 of every second token
+    shifted.append(tops == tops[-1].roll(12))  # 12 rows are 24 tokens
 same, shifted = (torch.cat(rows, dim=1).float().mean(1) for rows in (same, shifted))
 for name, row in {"same": same, "baseline": shifted}.items():
     print(f"{name:9} " + " ".join(f"{row[s]:6.2f}" for s in shown))
@@ -252,7 +252,7 @@ plots.caption(
     "Some answers rise gradually, but most positions settle only in the last block. "
     "Left: rank of the final top token of four prompts. Right: share of 144 positions "
     f"whose top token is already the final one: {same[29]:.2f} at state 29.",
-    alt="Left: four curves rise to rank 1, that of time first, of Paris last. Right: a "
+    alt="Left: four curves rise to rank 1, “time” first and “Paris” last. Right: a "
     f"curve near 0 up to state 19, {same[29]:.2f} at state 29; a baseline near 0.",
 )
 plt.show()
@@ -289,9 +289,9 @@ plt.show()
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Only differences of logits matter: others can have fallen more, and the norm
-#    changes the scale from state to state. Report ranks, or differences from the logit
-#    of a competing token.
+#    Only differences of logits matter: other logits may have fallen further, and the
+#    norm changes the scale from state to state. Report ranks, or differences from the
+#    logit of a competing token.
 #
 # Further reading
 # ---------------
