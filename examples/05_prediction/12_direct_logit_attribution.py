@@ -38,14 +38,14 @@ print(f"blue is {((blue - red) @ total / divisor).exp():.1f} times as likely as 
 #    No. It raises both logits by 0.943, and this cancels in the softmax.
 #
 # Therefore we split the **logit difference**: the logit of the answer minus that of
-# another token. It is the logarithm of the ratio of their probabilities. Here it is
-# 2.828, a ratio of 16.9 to 1, and the head's share of it is 0.
+# another token. It is the logarithm of the ratio of their probabilities. Here the
+# difference is 2.828, a ratio of 16.9 to 1, and the head's share is 0.
 #
 # Every part of a model
 # ---------------------
 # The last state :math:`x` of a position is a sum of parts :math:`x_k`: its embedding,
-# the output of each head (after its rows of :math:`W_O`), and that of each MLP. With
-# the norm's gains :math:`g` and a token's column :math:`u` of the unembedding,
+# the output of each head (multiplied by its rows of :math:`W_O`), and that of each MLP.
+# With the norm's gains :math:`g` and a token's column :math:`u` of the unembedding,
 #
 # .. math::
 #    \text{logit} = \Big(\frac{x}{r} \odot g\Big) \cdot u
@@ -165,8 +165,8 @@ for ax in axes:
     ax.axhline(0, color="0.7", lw=0.8)
     ax.legend()
 plots.caption(
-    "The attention of layer 23 writes which capital it is. Left: the shares summed up "
-    "to each state, for both logit differences. Right: the shares of each layer's "
+    "The attention of layer 23 writes which capital it is. Left: the sum of the shares "
+    "up to each state, for both logit differences. Right: the shares of each layer's "
     "attention and MLP in the second difference. Means over 12 countries.",
     alt="Left, two curves over 31 states. The one against “the” falls to about −15 at "
     "state 23 and then rises to 2; the one against other capitals is zero until state "
@@ -205,7 +205,7 @@ for text in ("capital of success", "opposite of hot", "flag of France"):
 # It attends to the country (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`); now we know what it writes.
 # Without a country, its mean absolute share over the twelve capitals is at most 0.05.
-# After “The flag of France is” it has 0.88 for Paris, although no capital is asked for.
+# After “The flag of France is”, Paris gets 0.88, although no capital is asked for.
 #
 # Head 29.0 writes *against* the capital, with a share of −1.53. Wang et al. (2023)
 # found such heads in GPT-2 small and called them negative name movers.
@@ -249,23 +249,23 @@ error = (first - embedding)[..., 1].mean() + change.sum() - changes[23, 4].mean(
 print(f"largest absolute difference from the ablation: {error.abs():.1e}")
 assert error.abs() < 1e-4
 for layer, head in ((23, 4), (29, 1), (29, 0)):
-    print(f"change of head {layer}.{head}: {change[layer, head]:.2f}")
-print(f"change of all MLPs: {change[:, 9].sum():.2f}")
+    print(f"change in the share of head {layer}.{head}: {change[layer, head]:.2f}")
+print(f"change in the shares of all MLPs: {change[:, 9].sum():.2f}")
 print(f"all others: {change[:, :9].sum() - change[23, 4] - change[29, :2].sum():.2f}")
 
 # %%
 # Of the total effect of −6.00, only −2.74 is direct. The share of the MLPs changes by
 # −2.65 and that of head 29.1 by −1.20, because they read the output of head 23.4. That
-# of head 29.0, which writes against the capital, changes by 1.05 and makes up for a
-# part of the loss (the hydra effect; McGrath et al., 2023). All others change by −0.46.
-# Head 12.0 has only a total effect, −0.79, but that of one random head is 0.34.
+# of head 29.0, which writes against the capital, changes by 1.05 and makes up for part
+# of the loss (the hydra effect; McGrath et al., 2023). All others change by −0.46. Head
+# 12.0 has only a total effect, −0.79; that of one random head is 0.34.
 #
 # Summary
 # -------
 # - With the divisor of the final norm frozen, a logit is exactly the sum of the shares
 #   of all parts. In a logit difference, changes that all logits share cancel.
 # - In SmolLM2 the late MLPs raise capitals above other words; head 23.4 writes which
-#   capital, with a share of 2.74 in a difference of 8.62.
+#   capital it is, with a share of 2.74 in a difference of 8.62.
 # - A share is a direct effect; an ablation includes the paths through later parts.
 #
 # Exercises
