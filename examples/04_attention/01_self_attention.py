@@ -13,10 +13,10 @@ by hand, write it in a few lines, and explain the square root in its formula.
 # A Python dictionary compares a **query** with its **keys**. If one of them is equal,
 # it returns that key's **value**; otherwise the lookup fails. **Attention** always
 # returns an answer. Queries and keys are vectors, and the **score** of a key is its
-# **dot product** with the query (:doc:`/book/terms`), which is large for long vectors
-# in similar directions. The **softmax** turns the scores :math:`s_j` into **attention
-# weights** :math:`\alpha_j`, and the answer is the weighted average of the values
-# :math:`v_j`:
+# **dot product** with the query (:doc:`/book/terms`), which is large if both vectors
+# are long and point in similar directions. The **softmax** turns the scores :math:`s_j`
+# into **attention weights** :math:`\alpha_j`, and the answer is the weighted average of
+# the values :math:`v_j`:
 #
 # .. math::
 #    \alpha_j = \frac{e^{\beta s_j}}{\sum_m e^{\beta s_m}}, \qquad
@@ -106,7 +106,7 @@ import math
 
 
 def attend(query, key, value):
-    """Average the values, (T_k, d), for each query, (T_q, d)."""
+    """Return an average of the values for each query, (number of queries, d)."""
     scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
     weights = scores.exp() / scores.exp().sum(-1, keepdim=True)  # softmax
     return weights @ value
@@ -221,7 +221,7 @@ plt.show()
 # Why is that bad? Training changes the scores through the slope of the softmax,
 # :math:`\partial \alpha_i / \partial s_i = \alpha_i (1 - \alpha_i)`, which vanishes as
 # a weight approaches 0 or 1. Take a key of width 64 whose dot product is one standard
-# deviation, 8, above those of two others. With the division, it scores only 1 more.
+# deviation, 8, above those of two other keys. Divided by 8, it is only 1 above them.
 s = torch.tensor([8.0, 0.0, 0.0], dtype=torch.float64)
 for name, row in {"not divided": s, "divided": s / 8}.items():
     weight = row.softmax(-1)[0]
@@ -276,8 +276,8 @@ print(f"{min(spreads):.0f} to {max(spreads):.0f}; median / 8 = {median / 8:.1f}"
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Yes. The table is :math:`(X W_Q)(X W_Q)^\top`, which is symmetric, and its diagonal
-#    holds the squared lengths of the queries.
+#    Yes. The table is :math:`(X W_Q)(X W_Q)^\top`, which is symmetric, and a token
+#    matches itself better than any other token whose query is equally long.
 #
 # Further reading
 # ---------------
