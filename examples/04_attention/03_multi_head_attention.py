@@ -118,14 +118,14 @@ print("head by head:", *((joined[h] * w_o[h]).tolist() for h in range(2)))
 # One layer of SmolLM2
 # --------------------
 # GPT-2 small has 12 layers of 12 heads, and SmolLM2 (:doc:`/book/model`) 30 layers of 9
-# heads, each of width 64. We rebuild SmolLM2's layer 23, which contains a head that is
-# decisive for capitals (:doc:`lesson 4.11
+# heads, each of width 64. We rebuild SmolLM2's layer 23, in which one head is decisive
+# for naming capitals (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`). Its 9 query heads share 3
 # heads of keys and values: heads 0, 1 and 2 use the first, and so on. This is
 # **grouped-query attention** (Ainslie et al., 2023). The norm (:doc:`5.1
 # </lessons/05_prediction/01_logits>`) and the rotation of queries and keys (:doc:`3.6
 # </lessons/03_positions/06_rotary>`) have lessons of their own. A *hook* is a function
-# that PyTorch calls when a module has run; ours records the layer's output.
+# that PyTorch calls after a module has run; ours records the output of attention.
 import lmviz
 from lmviz import attention, positions, transformer
 
@@ -222,12 +222,12 @@ plt.show()
 # The vectors that head 4 contributes have a mean length of 86 for capitals (81 to 95),
 # but only 12 for other prompts (6 to 29). For opposites, head 3 contributes most: 78
 # (45 to 111) against 22 for other prompts (13 to 33). Some heads, such as head 1,
-# contribute to all kinds of prompts.
+# contribute on every kind of prompt.
 #
-# The attention weights agree. Head 4 gives 0.93 of its weight to the country, but only
-# 0.02 to the word whose opposite is sought: there, 0.96 is on the first token, an
-# *attention sink* (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`). Head
-# 3 gives 0.53 to this word, and 0.24 to the country.
+# The attention weights show the same. Head 4 gives 0.93 of its weight to the country,
+# but only 0.02 to the word whose opposite is sought: there, 0.96 is on the first token,
+# an *attention sink* (:doc:`lesson 4.7 </lessons/04_attention/07_attention_sinks>`).
+# Head 3 gives 0.24 to the country, and 0.53 to the word whose opposite is sought.
 #
 # A large contribution need not matter for the prediction; :doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>` measures its effect.
@@ -236,8 +236,8 @@ plt.show()
 # -----------------------
 # Grouped-query attention is a compromise between *multi-head* attention, in which every
 # query head has its own keys and values, and **multi-query attention** (Shazeer, 2019),
-# in which all share a single head of them. We count the attention parameters of a layer
-# like SmolLM2's, and the numbers per token that all 30 layers store in generation.
+# in which all share one key/value head. We count the attention parameters of a layer
+# like SmolLM2's, and the numbers per token that all 30 layers store during generation.
 d, d_head, n_heads = 576, 64, 9
 print("key/value heads  parameters  numbers per token")
 for n_kv in (9, 3, 1):
@@ -246,15 +246,15 @@ for n_kv in (9, 3, 1):
 print(f"in the model: {sum(matrix.weight.numel() for matrix in projections):,}")
 
 # %%
-# The attention matrices of SmolLM2's layer have 884,736 parameters, a third fewer than
-# with nine key/value heads. The last column is more important: with 11,520 numbers per
-# token instead of 34,560, the cache of a long text has a third of the size
+# The attention matrices of a layer of SmolLM2 have 884,736 parameters, a third fewer
+# than with nine key/value heads. The last column is more important: with 11,520 numbers
+# per token instead of 34,560, the cache of a long text has a third of the size
 # (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). Queries are not cached: an
 # old query is never used again, but each new query needs all old keys and values.
 #
-# With one key/value head, it would be 3,840, but quality can suffer. Ainslie et al.
-# convert trained models with a twentieth of the training compute: grouped-query
-# attention is nearly as good as multi-head and nearly as fast as multi-query.
+# A single key/value head would need 3,840, but quality can suffer. Ainslie et al.
+# converted trained models with a twentieth of the training compute: grouped-query
+# attention was nearly as good as multi-head and nearly as fast as multi-query.
 #
 # Summary
 # -------
@@ -262,7 +262,7 @@ print(f"in the model: {sum(matrix.weight.numel() for matrix in projections):,}")
 #   at once, with no more parameters than one head of full width.
 # - Concatenating the heads and multiplying by :math:`W_O` adds up one vector per head.
 # - In grouped-query attention, several query heads share keys and values. This saves
-#   parameters and, above all, memory in generation.
+#   parameters and, above all, memory during generation.
 #
 # Exercises
 # ---------
