@@ -13,7 +13,7 @@ misleading colour scale, and compute the map from a model's own matrices.
 # An **attention map** shows the attention weights of one :doc:`head
 # </lessons/04_attention/03_multi_head_attention>` as an image. Row :math:`i` belongs to
 # the query at position :math:`i`, and column :math:`j` to the key at position
-# :math:`j`. Their cell shows the weight
+# :math:`j`. The cell where they meet shows the weight
 #
 # .. math::
 #    \alpha_{ij} = \frac{\exp(s_{ij})}{\sum_{j' \le i} \exp(s_{ij'})}
@@ -30,7 +30,7 @@ key = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 later = torch.ones(3, 3).triu(1).bool()
 weights = (query @ key.T / 2**0.5).masked_fill(later, -torch.inf).softmax(-1)
 even = torch.ones(3, 3).tril() / torch.arange(1, 4)[:, None]  # 1; 1/2, 1/2; 1/3, …
-sums = {"column sum": weights.sum(0), "if even": even.sum(0)}
+sums = {"column sum": weights.sum(0), "baseline": even.sum(0)}
 print("query       dog    chases  cat    row sum")
 for name, row in {**dict(zip(words, weights, strict=True)), **sums}.items():
     total = f"{row.sum():.3f}" if name in words else "-"
@@ -53,8 +53,8 @@ for name, row in {**dict(zip(words, weights, strict=True)), **sums}.items():
 # sequence) token, and take the weights of one head in the last layer. To summarise its
 # map, we divide the weight of each query among four kinds of keys: the first token, the
 # query's own position, the previous token, and all others. We leave out the first two
-# rows, where these kinds coincide: in row 1, the previous token is the first one. Two
-# other sentences are the control.
+# rows, where some of these kinds coincide: in row 1, the previous token is the first
+# one. Two other sentences are the control.
 import lmviz
 
 lm = lmviz.load()
@@ -118,19 +118,19 @@ plt.show()
 # Colour scales
 # -------------
 # A few large weights dominate a linear scale, on which weights of a few hundredths look
-# like zero. Figures therefore often use other scales. We draw the same map on four:
-# ``linear``; ``log1p``, which shows :math:`\log(1 + w)` for a weight :math:`w`;
+# like zero. Figures therefore often use other scales. We draw the same map on four
+# scales: ``linear``; ``log1p``, which shows :math:`\log(1 + w)` for a weight :math:`w`;
 # ``log``, a true logarithm that starts at a weight of 0.0001; and ``clipped``, a
 # ``log1p`` scale that ends at 0.15 (Matplotlib's option ``vmax``), so that all larger
 # values have the darkest colour. First we compute how much these scales change the
 # colours.
 grid = torch.linspace(0, 1, 1001)
 change = grid.log1p() / torch.tensor(2.0).log() - grid  # both scales from 0 to 1
-print(f"log1p and linear differ by up to {change.abs().max():.3f} of the full colour")
+print(f"log1p and linear differ by up to {change.abs().max():.3f} of the full scale")
 fractions = " ".join(
     f"{1 + w.log10() / 4:.2f}" for w in torch.tensor([0.001, 0.01, 0.1])
 )
-print("log, weights 0.001, 0.01 and 0.1:", fractions, "of the full colour")
+print("log, weights 0.001, 0.01 and 0.1:", fractions, "of the full scale")
 visible = head[torch.ones(n, n).tril().bool()]
 clipped = visible[visible.log1p() > 0.15]
 print(
@@ -149,21 +149,21 @@ for ax, (name, limits) in zip(axes.flat, panels.items(), strict=True):
     ax.set(xlabel="", ylabel="")
 plots.caption(
     "A clipped colour scale makes different weights look the same. The linear and "
-    "log1p panels are almost the same. The logarithmic scale shows small weights and "
-    f"keeps large ones apart; the clipped one has {len(clipped)} cells in full colour.",
+    "log1p panels hardly differ. The logarithmic scale shows small weights and "
+    f"keeps large ones apart; on the clipped one, {len(clipped)} cells are darkest.",
     alt="Four lower triangles of the same attention weights. The first two look almost "
     "the same; on the logarithmic one, all cells have some colour; on the clipped one, "
-    "many cells of the first column and the diagonal have the same full colour.",
+    "many cells of the first column and the diagonal have the same, darkest colour.",
 )
 plt.show()
 
 # %%
 # ``log1p`` has almost no effect: no colour differs from the linear one by more than
 # 0.086 of the scale, since :math:`\log(1 + w)` is nearly linear between 0 and 1. On the
-# logarithmic scale, a weight of 0.01 has half of the full colour, and each factor of
-# ten adds a quarter. This makes small weights visible, but they look larger than they
-# are. Clipping is the most misleading: 17 of 55 cells have the same colour, although
-# their weights range from 0.17 to 1.00. A figure should state its scale.
+# logarithmic scale, a weight of 0.01 is halfway up the scale, and each factor of ten
+# adds a quarter. This makes small weights visible, but they look larger than they are.
+# Clipping is the most misleading: 17 of 55 cells have the same colour, although their
+# weights range from 0.17 to 1.00. A figure should state its scale.
 #
 # A column is a position, not a word
 # ----------------------------------
@@ -209,8 +209,8 @@ for i in sorted({0, 1, lm.card.n_layers // 2, layer}):
 # :doc:`Lesson 4.14 </lessons/04_attention/14_activation_patching>` moves such
 # information from one text to another.
 #
-# The map from the model's matrices
-# ---------------------------------
+# Computing the map from the model's matrices
+# -------------------------------------------
 # ``transformers`` returns attention weights only on request:
 #
 # .. code-block:: python
@@ -291,5 +291,5 @@ views.attention(
 # ---------------
 # - Vaswani et al., *Attention Is All You Need* (NIPS 2017), section 3.2.
 # - Kobayashi, Kuribayashi, Yokoi and Inui, *Attention is Not Only a Weight* (EMNLP
-#   2020), on weights and the lengths of what they multiply.
+#   2020), on weights and the lengths of the vectors that they multiply.
 # - Dao, Fu, Ermon, Rudra and Ré, *FlashAttention* (NeurIPS 2022).
