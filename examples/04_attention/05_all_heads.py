@@ -81,8 +81,8 @@ for j in (3, 4):
 # %%
 # Each of the 30 tensors of ``attentions`` has the shape ``[batch, heads, seq, seq]``:
 # for each head, a number for each pair of tokens. The hidden states have the shape
-# ``[batch, seq, hidden]``: a vector for each token, and no weights. With a single text,
-# the book drops the batch axis and stacks the layers: 270 maps in SmolLM2.
+# ``[batch, seq, hidden]``: a vector for each token, and no weights. For a single text,
+# this book drops the batch axis and stacks the layers: 270 maps in SmolLM2.
 #
 # Every head at once
 # ------------------
@@ -91,7 +91,7 @@ import matplotlib.pyplot as plt
 from lmviz import plots
 
 plots.head_mosaic(
-    attentions, across=True, title=f"Every head of {lm.card.name}, linear colours"
+    attentions, across=True, title=f"Every head of {lm.card.name}, linear scale"
 )
 plots.caption(
     "Most heads attend to the first token. Each tile is the attention map of one head; "
@@ -107,7 +107,7 @@ plt.show()
 # Most tiles show nothing but a strong left edge. The tiles of layers 10 and 11 show
 # diagonals instead. In layers 3 to 8, many tiles have a second strong column, that of
 # “␣the”: it gets 30% of the weight of later queries, whereas “␣ball” after it gets 1%.
-# Choose a tile of the interactive version to enlarge it; point at a token to see its
+# In the interactive version, select a tile to enlarge it; point at a token to see its
 # row.
 from lmviz import attention, views
 
@@ -156,7 +156,7 @@ print(f"share of its weight to be moved to make the last head even: {moved:.2f}"
 # %%
 # - *First token.* On average over all heads, the first token gets 0.49 of the weight,
 #   against 0.052 from a head that attends evenly. In 145 of 270 heads, it gets more
-#   than half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` explains it.
+#   than half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` says why.
 # - *Previous token.* The strongest previous-token head is 16.0, with a score of 0.79.
 #   In all six passages, the score is between 0.76 and 0.83, so it hardly depends on the
 #   words. Only 5 heads give the previous token more than half of their weight.
@@ -213,14 +213,14 @@ plt.show()
 # 24%. In layer 12, the first token is back at 40%. The *massive activations* of
 # :doc:`lesson 2.7 </lessons/02_embeddings/07_residual_stream>` match these layers: MLP
 # 2 makes the first token's vector long, MLP 9 shortens it again, and MLP 11 makes it
-# long once more. A match is no proof, but if the large number is moved to another
+# long once more. A match is no proof, but if the massive activation is moved to another
 # dimension, as in lesson 2.7, the first token gets hardly any attention.
 #
 # Averages over heads
 # -------------------
 # Many tools average the heads of a layer, or of a model, into one map. We compare each
-# head with the mean map by the :doc:`total variation </book/terms>` of its rows: the
-# share of the weight that would have to be moved. For comparison, we compute the same
+# head with the mean map by the :doc:`total variation </book/terms>` of their rows: the
+# share of the weight that would have to be moved. As a reference, we compute the same
 # distance between pairs of heads.
 mean_map = weights.mean((1, 2), keepdim=True)  # (texts, 1, 1, T_q, T_k)
 to_mean = (weights - mean_map).abs()[..., 2:, :].sum(-1).mean((0, -1)) / 2  # (L, H)
@@ -254,7 +254,7 @@ for ax, (title, matrix) in zip(axes.flat, shown.items(), strict=True):
     ax.set(xticks=[], yticks=[])
 plots.shared_colorbar(axes, "weight")
 plots.caption(
-    "The mean map hides what single heads do. Maps for the sentence of the mosaic: the "
+    "The mean map hides what single heads do. Maps for the sentence about the dog: the "
     "strongest head of each kind, the mean over all heads, and the head least like it.",
     alt="Six lower triangles: a strong diagonal; a diagonal one step lower; a strong "
     "first column; a triangle with spread weights; the mean, a strong first column "
@@ -267,8 +267,8 @@ plt.show()
 # have to be moved. Even the nearest head, 19.2, differs by 0.20. Two heads differ by
 # 0.53 on average, but this does not make the mean typical: a mean is never farther from
 # its members, on average, than they are from each other. Only 67 of 270 heads are
-# within 0.1 of the mean in all three scores: they mix a sink with other keys, as it
-# does. The farthest head, 11.1, gives the previous token 0.72; the mean gives it 0.09.
+# within 0.1 of the mean in all three scores: they mix a sink with other keys, like the
+# mean. The farthest head, 11.1, gives the previous token 0.72; the mean gives it 0.09.
 #
 # Summary
 # -------
@@ -295,6 +295,6 @@ plt.show()
 # Further reading
 # ---------------
 # - Clark, Khandelwal, Levy and Manning, *What Does BERT Look At?* (BlackboxNLP 2019),
-#   section 3, on such kinds of heads.
+#   section 3, on these kinds of heads.
 # - Vig, *A Multiscale Visualization of Attention in the Transformer Model* (ACL 2019),
 #   on BertViz, which shows all heads interactively.
