@@ -85,7 +85,7 @@ print("no sink heads in layers", (sinks.sum(1) == 0).nonzero().flatten().tolist(
 # The passages start with six different tokens, so the word cannot be the reason. Layers
 # 0, 1, 2, 10, 11 and 16 have no sink heads. In all of them but 16, the first token has
 # no massive activation, an extremely large number in its vector (:doc:`lesson 2.7
-# </lessons/02_embeddings/07_residual_stream>`). Why 16 has no sink heads is open.
+# </lessons/02_embeddings/07_residual_stream>`). Why 16 has none is an open question.
 #
 # What a sink contributes
 # -----------------------
@@ -98,7 +98,7 @@ model = transformer.extract(lm)
 
 
 def contributions(trace):
-    """Return the share of the first key, and its relative length, (2, L, H)."""
+    """Return the first key's share and relative length, (2, L, H), and an error."""
     results = []
     for block, x in zip(model.blocks, trace.hidden_states, strict=False):
         part = block.attention
@@ -155,9 +155,9 @@ plt.show()
 # of tokens 34 to 63. The earlier positions are computed with all tokens visible, as if
 # a sliding window had just moved past some of them. The controls hide the second token,
 # or 24 others. In “32 alone”, the first token is hidden, and position 32 attends only
-# to itself, as the first token does. In the next two rows, position 32 is in addition
-# hidden from later queries, or attends to 31, too. The column “sinks” counts the heads
-# in which one key, the same in all passages, gets more than half of the weight of the
+# to itself, as the first token does. In the next two rows, position 32 is also hidden
+# from later queries, or also attends to position 31. The column “sinks” counts the
+# heads in which one key, the same in all passages, gets more than half of the weight of
 # queries 40 to 63. “Length” is that of position 32's vector after 12 layers (state 12).
 
 
@@ -186,7 +186,7 @@ masks["same, 32 hidden"][33:, 32] = False
 masks["first, 32 with 31"] = hide(0, alone=range(31))
 masks["first, from start"] = hide(0, since=1)
 results = {name: run(passages, visible) for name, visible in masks.items()}
-print("surprisal of tokens 34 to 63; sinks for the queries 40 to 63")
+print("surprisal of tokens 34 to 63; sinks for queries 40 to 63")
 print("hidden             surprisal  change  sinks  length  change in each passage")
 for name, (loss, seen, state) in results.items():
     changes = (loss - results["nothing"][0])[:, 33:].mean(1)
@@ -201,14 +201,14 @@ print(f"from start: the second token gets {seen[..., 8:, 1].mean():.2f} of the w
 # Hiding the second token changes nothing. Hiding 24 ordinary tokens raises the
 # surprisal by 0.83 nats, since they carry information. Hiding the first token alone
 # raises it by 2.22 nats, from 2.67 to 4.90, although one word carries little. No head
-# has a sink any more. The passages differ widely, from 0.4 to 4.6 nats.
+# has a sink any more. The rise varies widely between passages, from 0.4 to 4.6 nats.
 #
 # If position 32 attends only to itself, the surprisal is 2.80, with the first token
 # still hidden. Position 32 is now the sink of 115 heads; with nothing hidden, the first
-# token was that of 112. So the old sink is dispensable, although the keys and values of
-# other tokens were computed with it. The new one has a massive activation, as the first
-# token does: the length of its vector rises from 140 to 24,000. If it is hidden, or
-# attends to one other token, the model fails (4.96, 5.05). *It needs some sink.*
+# token was the sink of 112. So the old sink is dispensable, although other tokens' keys
+# and values were computed with it. The new one has a massive activation, like the first
+# token: the length of its vector rises from 140 to 24,000. If it is hidden, or attends
+# to one other token, the model fails (4.96, 5.05). *It needs some sink.*
 #
 # Sliding windows
 # ---------------
@@ -264,13 +264,13 @@ plt.show()
 # -------
 # - Softmax weights sum to one, so a head that finds nothing needs a key to attend to.
 #   In SmolLM2, 140 of 270 heads give the first token more than half of their weight.
-# - In these heads it has 66% of the weight, but only 40% of the contribution.
+# - In these, the first token has 66% of the weight, but only 40% of the contribution.
 # - Hiding it from later queries raises the surprisal by 2.22 nats, unless another token
 #   becomes the sink. A sliding window that keeps the first token does not fail.
 #
 # Exercises
 # ---------
-# Why is the surprisal nearly unchanged in the last row of the table, where the first
+# Why is the surprisal nearly unchanged in the row “first, from start”, where the first
 # token is hidden from all queries but its own?
 #
 # .. admonition:: Answer
