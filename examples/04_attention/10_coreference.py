@@ -15,10 +15,10 @@ a claim: with twin sentences, with swapped nouns, and with a word that isn't a p
 #
 # .. math:: \ell = \alpha_{\text{it},\,\text{dog}} - \alpha_{\text{it},\,\text{ball}} .
 #
-# But the dog is also the first noun, the farther one, and the subject. So we swap the
-# nouns (“The ball was chased by the dog”), and split the leans before and after the
-# swap, :math:`\ell_1` and :math:`\ell_2`, into a part that follows the noun and a part
-# that follows its position or grammatical role:
+# But the dog is also the first noun, the farther one, and the subject, and each may
+# cause a lean. So we swap the nouns (“The ball was chased by the dog”), and split the
+# leans before and after the swap, :math:`\ell_1` and :math:`\ell_2`, into a part that
+# follows the noun and a part that follows its position or grammatical role:
 #
 # .. math:: n = \frac{\ell_1 + \ell_2}{2}, \qquad p = \frac{\ell_1 - \ell_2}{2} .
 #
@@ -31,10 +31,10 @@ for name, (first, second) in {"A": (0.4, 0.4), "B": (0.4, -0.4), "C": (0.2, 0)}.
     print(f"{name:4}  {first:<+9.2f}  {second:<+10.2f}  {parts}")
 
 # %%
-# Head A follows the noun, B its position or role, C both. In one order, A and B agree.
+# Head A follows the noun, B position or role, C both. One order can't tell A from B.
 #
-# A causal model reads “it” first
-# -------------------------------
+# A causal model reads “it” before the clue
+# -----------------------------------------
 # The clue “excited” comes *after* “it”, and a causal model can't attend to later
 # tokens. So at “it”, *twins* that differ only in the clue have the same maps:
 import lmviz
@@ -97,8 +97,8 @@ plt.show()
 # %%
 # In 50 heads, at least one of the two leans is larger than 0.1. Most favour the nearer
 # noun: 39 the ball, and after the swap 36 the dog. Only 15 favour the same noun in both
-# orders. The mean part of position or role is larger than the noun's, 0.12 against
-# 0.10. In this view of the swapped sentence, choose a head and the token “it”.
+# orders. On average, the part of position or role is larger than the noun part, 0.12
+# against 0.10. In this view of the swapped sentence, choose a head and the token “it”.
 from lmviz import views
 
 views.attention(orders[1].attentions, orders[1].tokens, title="The nouns swapped")
@@ -109,7 +109,7 @@ views.attention(orders[1].attentions, orders[1].tokens, title="The nouns swapped
 # For a fair test of a causal model, the clue must precede “it”, and the twins must
 # differ in nothing else: “The dog chased the ball. *Barking* loudly, it …” or
 # “*Bouncing* loudly, it …”. We take 12 such pairs, in both orders. The *clue shift* of
-# a head is its lean after the animal's clue, minus its lean after the other. A head
+# a head is its lean after the animal's clue, minus its lean after the thing's. A head
 # that resolves “it” has a positive shift. As controls, we replace “it” with “there” and
 # with “the”, which refer to neither noun.
 PAIRS = """dog ball chased chased barking bouncing, horse cart pulled pulled neighing
@@ -145,11 +145,11 @@ it, there, the = map(leans, (" it", " there", " the"))  # (pair, order, clue, L,
 
 # %%
 # With 270 heads, some shifts are large by chance. For each head, let :math:`t` be the
-# mean over the pairs, divided by its standard error. Without an effect, a shift of +0.1
-# is as probable as one of −0.1. So 1,000 times we flip the signs of random pairs,
-# compute :math:`t` again, and keep the largest :math:`|t|` of all heads. The limit is
-# the 0.95 quantile of these maxima: without an effect, *all* heads stay below it with a
-# probability of 0.95.
+# mean shift over the pairs, divided by its standard error. Without an effect, a shift
+# of +0.1 is as probable as one of −0.1. So we use a *permutation test*: 1,000 times, we
+# flip the signs of random pairs, compute :math:`t` again, and keep the largest
+# :math:`|t|` of all heads. The limit is the 0.95 quantile of these maxima: without an
+# effect, *all* heads stay below it with a probability of 0.95.
 generator = torch.Generator().manual_seed(0)
 signs = torch.randint(2, (1000, len(pairs)), generator=generator) * 2.0 - 1
 
@@ -186,19 +186,20 @@ for layer, head in (t.abs() > limit).nonzero().tolist():
 
 # %%
 # Over the pairs, position or role matters in 112 heads and the noun in 26. But the
-# means are above 0.05 in only 12 and 10 heads: position or role is more consistent, not
-# larger. Only 3 heads shift with the clue at “it”, which looks like coreference. But in
-# none of them is the shift smaller at “there” or “the”. In 21.7 it is 0.088 and 0.109
-# there, against 0.033 at “it”; “it” minus “there” is −0.055, with a standard error of
-# 0.017. These heads follow the clue, whether or not a pronoun comes next. Without the
-# controls, 21.7 would pass for a coreference head.
+# means are above 0.05 in only 12 and 10 of them: position or role is more consistent,
+# not larger. Only 3 heads shift with the clue at “it”, which looks like coreference.
+# But in none of them is the shift smaller at “there” or “the”. In 21.7 it is 0.088 and
+# 0.109 at these words, and 0.033 at “it”; “it” minus “there” is −0.055, with a standard
+# error of 0.017. These heads follow the clue, whether or not a pronoun comes next.
+# Without the controls, 21.7 would pass for a coreference head.
 #
-# Does the model resolve it at all?
-# ---------------------------------
+# Does the model resolve “it” at all?
+# -----------------------------------
 # A **Winograd schema** (Levesque et al., 2012) is a pair of twins in which a word after
 # the pronoun decides what it refers to. In 16 schemas of our own, we replace the
-# pronoun with each noun. An answer is right if the end is more probable after the right
-# noun; chance is one half. The control has no story: “The trophy is too big”.
+# pronoun with each noun. An answer is right if the end of the sentence is more probable
+# after the right noun; chance is one half. The control has no story: “The trophy is too
+# big”.
 TWINS = """The trophy does not fit into the suitcase|is too big|is too small
 The truck overtook the bus|was fast|was slow
 The knife cut the rope|was sharp|was thin
@@ -247,11 +248,11 @@ print(f"right with and without the story: {right.all(2).sum()}")
 # %%
 # SmolLM2 is right in 22 of 32 sentences, somewhat above the 16 expected by chance. But
 # without the story it is right in 21, and in 16 it is right both times. Both twins are
-# right in 7 of 16 schemas with the story and in 5 without; chance is 4. One noun may be
-# more probable in general. This cancels if we add the log-odds of the two twins: then
-# 12 of 16 schemas are right, with *and* without the story. So the right answers come
-# mostly from words that go together, not from resolving “it”. We need a model whose
-# right answers are known: :doc:`lesson 4.12
+# right in 7 of 16 schemas with the story and in 5 without; chance is 4. One noun may
+# make both ends more probable. This cancels if we add the log-odds of the two twins:
+# then 12 of 16 schemas are right, with *and* without the story. So the right answers
+# come mostly from words that go together, not from resolving “it”. We need a language
+# in which the right answers are known: :doc:`lesson 4.12
 # </lessons/04_attention/12_heads_with_known_answers>`.
 #
 # Summary
@@ -262,7 +263,7 @@ print(f"right with and without the story: {right.all(2).sum()}")
 #
 # Exercises
 # ---------
-# In both orders, the first noun is the subject. Which sentences tell these two apart?
+# In both orders, the first noun is the subject. In which sentences is it not?
 #
 # .. admonition:: Answer
 #    :class: dropdown
