@@ -42,7 +42,7 @@ for name, part in parts.items():
 # The effect of a head
 # --------------------
 # The **ablation** of a head replaces its output. The effect of head :math:`h` on the
-# answer :math:`a` after the text :math:`t` is the change of its log-probability,
+# answer :math:`a` after the text :math:`t` is the change in its log-probability,
 #
 # .. math::
 #    \Delta_h = \ln p_{\setminus h}(a \mid t) - \ln p(a \mid t) ,
@@ -83,7 +83,7 @@ for head in ((23, 4), (16, 0), (12, 0)):
 # A weight belongs to one query, here the last one. So we now ablate at the last
 # position only. The keys and values of earlier positions come from a cache
 # (:doc:`lesson 5.4 </lessons/05_prediction/04_kv_cache>`). A *hook*, a function that
-# PyTorch calls before a module, replaces the heads' outputs before the output
+# PyTorch calls before a module runs, replaces the heads' outputs before the output
 # projection. Each batch tests nine sets of heads on all prompts.
 L, H, n = lm.n_layers, lm.n_heads, len(ids)
 repeated = ids.repeat(9, 1)  # 9 copies of the prompts
@@ -147,8 +147,8 @@ ax.set_xlabel("weight from the last token to the country")
 plots.caption(
     "Head 23.4 is first by weight and by effect; otherwise weight does not predict "
     "effect. Each point is a head, averaged over eight prompts. The other heads with "
-    "weights above 0.5 have effects near or above zero; 12.0 has little weight, but an "
-    "effect.",
+    "weights above 0.5 have effects near or above zero; 12.0, with little weight, has "
+    "the second-largest effect.",
     alt="270 points: weight from 0 to 0.93 on the x axis, effect from "
     f"{float(e.min()):.1f} to 0.2 nats on the y axis. One lies at the bottom right. "
     "The others lie in a band around zero, and a few at small weights down to −0.5.",
@@ -168,29 +168,29 @@ plt.show()
 # Which ten heads matter?
 # -----------------------
 # On four prompts, we choose the ten heads with the largest effect, and the ten with the
-# largest weight. We ablate each set on the *other* four, so that neither choice has
-# seen the test. Controls are the ten largest weights after 23.4, and six random sets.
+# largest weight. We ablate each set on the *other* four, which did not affect the
+# choice. The controls are the ten largest weights after 23.4, and six random sets.
 torch.manual_seed(0)
 by_effect = [tuple(h[:2]) for h in attention.strongest(-effect[::2].mean(0), 10)]
 by_weight = [tuple(h[:2]) for h in attention.strongest(weight[::2].mean(0), 11)]
 random = [[divmod(i, H) for i in torch.randperm(L * H)[:10].tolist()] for _ in range(6)]
 sets = [by_effect, by_weight[:10], by_weight[1:], *random]
 found = effects(sets)[:, 1::2].mean(1).tolist()
-print("most effect {:+.2f}, weight {:+.2f}, after 23.4 {:+.2f}".format(*found[:3]))
+print("largest effect {:+.2f}, weight {:+.2f}, after 23.4 {:+.2f}".format(*found[:3]))
 print(f"random: mean {sum(found[3:]) / 6:+.2f}, at most {min(found[3:]):+.2f}")
 
 # %%
 # Without the ten heads with the largest effect, the log-probability changes by −8.55
-# nats, on prompts on which they were not chosen. Without those with the largest weight,
-# it changes by −2.82 nats, and if 23.4 is not among them, by only −0.84. Random sets
-# give −0.13 on average and −0.44 at most. So weight is a hint, but it misses most of
-# the effect.
+# nats, on prompts that were not used to choose them. Without those with the largest
+# weight, it changes by −2.82 nats, and if 23.4 is not among them, by only −0.84. Random
+# sets give −0.13 on average and −0.44 at most. So weight is a hint, but it misses most
+# of the effect.
 #
 # Ablation at all positions
 # -------------------------
 # ``attention.ablate_heads`` ablates heads at all positions, and
-# ``attention.head_effects`` does so with each head in turn. In the last layer, no other
-# position reaches the prediction, so for head 29.1 both effects must agree.
+# ``attention.head_effects`` does so for each head in turn. In the last layer, no other
+# position can affect the prediction, so for head 29.1 both effects must agree.
 print("head  effect, last position  effect, all positions")
 for head in ((23, 4), (0, 4), (29, 1)):
     with attention.ablate_heads(lm, head, replacement=average):
@@ -208,17 +208,17 @@ for word, here in zip(tokens, torch.eye(5, dtype=torch.bool), strict=True):
     print(f"{word:9}  {change.mean():+.2f}")
 
 # %%
-# Head 0.4 has no effect at the last position, but −2.22 nats if ablated everywhere,
-# more than 23.4. Most of it, −1.89 nats, comes from the *first* token, which becomes
-# the sink. There the average output, taken mostly from other positions, is
-# off-distribution. Ablating 0.4 at the country does little (−0.02). So an ablation at
-# all positions also damages the sink.
+# Head 0.4 has no effect at the last position, but one of −2.22 nats if ablated
+# everywhere, more than 23.4. Most of it, −1.89 nats, comes from the *first* token,
+# which becomes the sink. There the average output, taken mostly from other positions,
+# is off-distribution. Ablating 0.4 at the country does little (−0.02). So an ablation
+# at all positions also damages the sink.
 #
 # Attention rollout
 # -----------------
 # **Rollout** (Abnar and Zuidema, 2020) follows attention through all layers. It
 # averages the maps :math:`A_{\ell h}` of a layer's heads, mixes the average with the
-# identity, which stands for the residual connection, and multiplies the layers:
+# identity, which stands for the residual connection, and multiplies the results:
 #
 # .. math::
 #    R = \bar A_{L-1} \cdots \bar A_1 \bar A_0, \qquad
@@ -231,7 +231,7 @@ for layer in maps.mean(2).unbind(1):  # the average over the heads
     total = (0.5 * torch.eye(5) + 0.5 * layer) @ total
 shares = total[:, -1].mean(0)
 swaps = [lm.token_id(word) for word in ("A", " city", " in")]
-swaps += [ids.roll(1, 0)[:, 3], lm.token_id(" was")]  # 3: the country before
+swaps += [ids.roll(1, 0)[:, 3], lm.token_id(" was")]  # 3: another country
 print("token      rollout  effect of replacement")
 for i, word in enumerate(tokens):
     other = ids.clone()
@@ -255,12 +255,12 @@ assert torch.allclose(attention.rollout(maps[0]), total[0])
 # Goldberg (2020) separate *plausible* explanations, which convince a reader, from
 # *faithful* ones, which describe the computation. To test whether a map is faithful, we
 # must intervene. Ablation removes a part; :doc:`lesson 4.14
-# </lessons/04_attention/14_activation_patching>` exchanges it.
+# </lessons/04_attention/14_activation_patching>` replaces it with that of another run.
 #
 # Summary
 # -------
 # - Weight, contribution :math:`\alpha_j u_j` and effect are different quantities. The
-#   effect is the change of the answer's log-probability when the head is ablated.
+#   effect is the change in the answer's log-probability when the head is ablated.
 # - In SmolLM2, weights on the country hardly predict which heads have an effect.
 #
 # Exercises
