@@ -76,7 +76,7 @@ for name, alpha in weights.items():
 
 # %%
 # The first head always attends to the animal, so its terms cancel, and its selectivity
-# is 0.0. That of the second is 0.6. We therefore also average over each kind of noun.
+# is 0.0. That of the second is 0.6. So we also average over each kind separately.
 #
 # In the toy, the query is the last “the”. We find the two nouns by searching backwards
 # for an animal and a thing. The adjective occurs twice; its weights are summed.
@@ -111,9 +111,9 @@ for head in later:
 # If an animal is meant, heads 1.3, 2.0 and 2.2 find it, with a selectivity of 0.99 or
 # more; if a thing is meant, heads 1.0, 2.1, 2.2 and 2.3 do, with 0.94 or more. We call
 # them the *animal finders* and the *thing finders*. Only 2.2 finds both. Averaged over
-# both nouns, the others have about one half, and 1.0 only 0.11, since it attends to the
-# thing even if the animal is meant (−0.71). Head 1.1 isn't selective, but puts all of
-# its weight on the adjective.
+# both nouns, the others have an :math:`S` of about one half, and 1.0 of only 0.11,
+# since it attends to the thing even if the animal is meant (−0.71). Head 1.1 isn't
+# selective, but puts all of its weight on the adjective.
 #
 # The heads that repeat a song
 # ----------------------------
@@ -148,7 +148,7 @@ print(f"evenly: {sum(even) / len(even):.2f}")
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    It continues songs and finds animals. A role is a claim about a set of texts.
+#    It continues songs and finds animals. A role is relative to a set of texts.
 #
 # Mean ablation
 # -------------
@@ -157,7 +157,6 @@ print(f"evenly: {sum(even) / len(even):.2f}")
 # over the :math:`N` stories, so that later layers still get typical inputs:
 #
 # .. math:: \bar o^{(h)} = \frac{1}{N} \sum_n \frac{1}{T_n} \sum_i o^{(h)}_{n,\,i} .
-#
 texts = [row[: len(story.words)] for row, story in zip(ids, stories, strict=True)]
 means = [attention.mean_head_outputs(toy, text) for text in texts]
 average = torch.stack(means).mean(0)
@@ -205,10 +204,11 @@ for name in ("animal finders", "thing finders"):
     control = itertools.combinations(rest, len(sets[name]))
     table[f"not {name}"] = torch.stack([replies(some) for some in control]).mean(0)
 fives = torch.stack([replies(five) for five in itertools.combinations(later, 5)])
-table |= {"fives, mean": fives.mean(0), "fives, least": fives.amin(0)}
+table |= {"any five, mean": fives.mean(0), "any five, min": fives.amin(0)}
 alone = [replies(head) for head in later if head != (1, 1)]
-table["others alone, least"] = torch.stack(alone).amin(0)
-print("ablated              right  thing  animal  right  animal  thing  first  later")
+table["one but 1.1, min"] = torch.stack(alone).amin(0)
+print("                     an animal is meant   a thing is meant     right notes")
+print("ablated              right  thing animal  right animal  thing  first  later")
 for name, row in table.items():
     print(f"{name:19}", *(f"{share:5.0%}" for share in row), sep="  ")
 
@@ -233,8 +233,8 @@ axes[0].figure.legend(
 )
 plots.caption(
     "Each group of finders is needed for its kind of noun. Answers to “the scared one "
-    "was the” with the heads of each row mean-ablated. Errors "
-    "name the other noun without layer 1, and another animal or thing without finders.",
+    "was the” with the heads of each row mean-ablated. Without layer 1, errors name "
+    "the other noun; without finders, another animal or thing.",
     alt="Two panels with nine stacked bars. On the left, most answers name another "
     "animal without the animal finders, the song heads or the five heads of largest S; "
     "without layer 1, they name the thing. On the right, most are wrong only without "
@@ -244,30 +244,30 @@ plt.show()
 
 # %%
 # Selectivity predicts which heads are needed, if it is computed per kind of noun.
-# Without the animal finders, 11% of the animals are right and all things; without the
-# thing finders, 4% of the things and all animals. Without three other heads, 89% of the
-# animals are right on average; without the four other heads, all things are.
+# Without the animal finders, the toy gets 11% of the animals right and all things;
+# without the thing finders, 4% of the things and all animals. Without three other
+# heads, it gets 89% of the animals right on average; without four others, all things.
 #
 # The errors show what the finders do. Without the animal finders, the answer to 89% of
 # the questions about animals is *another* animal, never the thing. So the model still
-# knows that an animal is meant, but can't retrieve which one. Without layer 1 it is the
+# knows that an animal is meant, but can't tell which one. Without layer 1 it is the
 # reverse: all answers name the thing, whichever noun is meant. Head 1.1, which attends
 # to the adjective, plays a part: without it, 33% of the answers about animals name the
 # thing. So layer 1 determines the kind of noun, and the finders copy the noun.
 #
 # An average over both nouns hides this. Without the five heads with the largest overall
-# :math:`S`, 7% of the animals and 100% of the things are right: about one half of all,
-# which only looks like a guess between two nouns.
+# :math:`S`, the toy gets 7% of the animals and 100% of the things right: about half of
+# all, which only looks like a guess between two nouns.
 #
 # For songs, too, the heads that attend to the answer are needed. Without the five, 32%
-# of the first notes and 21% of the later ones are right. No set of five leaves fewer;
-# the averages over all such sets are 96% and 88%. Any single head of layers 1 and 2 but
-# 1.1 can be spared.
+# of the first notes and 21% of the later ones are right. No other set of five leaves
+# fewer; the averages over all such sets are 96% and 88%. Any single head of layers 1
+# and 2 but 1.1 can be spared.
 #
 # Summary
 # -------
 # - The selectivity of a head measures whether it attends to the answer, and not to the
-#   other candidate. An average over kinds of question can hide it.
+#   other candidate. An average over kinds of question can hide this.
 # - Ablating the finders of one kind of noun harms only answers of this kind; sets of
 #   the same size without them do little harm.
 # - The kind of error shows the role: finders copy the noun, layer 1 selects its kind.
