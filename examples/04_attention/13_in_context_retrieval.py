@@ -58,7 +58,7 @@ answers, others, same_sex = map(torch.tensor, (answers, others, same_sex))
 
 
 def run():
-    """Return where the right and the other colour are named, and all weights."""
+    """Return which stories get the right or the other colour, and all weights."""
     with torch.no_grad():
         output = toy.module(ids, output_attentions=True)
     best = output.logits[:, -1].argmax(-1)
@@ -100,20 +100,20 @@ on_asked, on_other = weights(attentions)
 selectivity = on_asked - on_other
 heads = list(itertools.product(range(3), range(4)))
 finders = [head for head in heads if selectivity[head] > 0.5]
-print("head  on it  on the other")
+print("head  right colour  other colour")
 for head in heads[4:]:
-    print("{}.{}   {:5.2f}  {:12.2f}".format(*head, on_asked[head], on_other[head]))
+    print("{}.{}   {:12.2f}  {:12.2f}".format(*head, on_asked[head], on_other[head]))
 
 # %%
 # Five heads, the *finders*, have a selectivity above 0.5: 1.0, 1.1, 1.3, 2.1 and 2.3.
-# They attend to the right owner's colour with weights up to 0.98. Head 1.2 does so less
-# clearly (0.61 against 0.16). No head attends mainly to the other colour.
+# They attend to the right owner's colour with weights of up to 0.98. Head 1.2 does so
+# less clearly (0.61 against 0.16). No head attends mainly to the other colour.
 #
 # Are the finders needed?
 # -----------------------
 # We mean-ablate every set of one to five finders. We compare all five with the other
 # sets of five in layers 1 and 2, which overlap with them. Sets without any finder must
-# include layer 0; we leave out 0.0, the subject of the last section.
+# include heads of layer 0; we leave out 0.0, the subject of the last section.
 from lmviz import attention
 
 average = torch.stack([attention.mean_head_outputs(toy, row) for row in ids]).mean(0)
@@ -150,8 +150,8 @@ print(f"mean {control.mean():.0%}, lowest {control.min():.0%}")
 rest = [head for head in heads if head not in finders and head != (0, 0)]
 disjoint = [without(five)[0].mean() for five in itertools.combinations(rest, 5)]
 print(f"{len(disjoint)} sets without finders: mean {torch.stack(disjoint).mean():.0%}")
-print("ablated       right  other colour  neither  right of the two colours")
-for name, some in (("five finders", finders), ("and 1.2", [*finders, (1, 2)])):
+print("ablated       right  other colour  neither  right / (right + other)")
+for name, some in (("five finders", finders), ("five and 1.2", [*finders, (1, 2)])):
     one, two = (named.mean() for named in without(some)[:2])
     cells = f"{one:5.0%}  {two:12.0%}  {1 - one - two:7.0%}  {one / (one + two):5.0%}"
     print(f"{name:12}  {cells}")
@@ -183,12 +183,12 @@ plt.show()
 # Any one finder can be spared, and so can any two; without any four of the five, at
 # least 91% of the answers are right. Without all five, 47% are. Without the other sets
 # of five in these layers, 97% are right on average and never less than 64%; without
-# five heads that are no finders, 96%.
+# five heads that are not finders, 96% are.
 #
-# The 47% are not a guess between the two colours. The toy names the other colour in 14%
-# of the stories, and a third colour in 39%; if it names one of the two, it is right in
-# 77%. This is due to head 1.2, a sixth and weaker finder: if it is ablated as well, the
-# two colours are named about equally often (31% and 30%).
+# The 47% do not come from guessing between the two colours. The toy names the other
+# colour in 14% of the stories, and a third colour in 39%; if it names one of the two,
+# it is right in 77% of cases. This is due to head 1.2, a sixth and weaker finder: if it
+# is ablated as well, the two colours are named about equally often (31% and 30%).
 #
 # Redundancy or backup?
 # ---------------------
@@ -197,7 +197,7 @@ plt.show()
 # found that whole attention layers compensate, too. Do the finders of layer 2 step in
 # for those of layer 1? We take head 2.1 and measure its selectivity and its *direct
 # effect*: what the head itself adds to the difference of the two colours' logits. This
-# is its contribution to the residual stream, divided like the stream by the final norm,
+# is its contribution to the residual stream, divided by the divisor of the final norm,
 # times the difference of two columns of the output matrix (:doc:`lesson 5.12
 # </lessons/05_prediction/12_direct_logit_attribution>`).
 projection, norm = toy.module.transformer.h[2].attn.c_proj, toy.module.transformer.ln_f
@@ -218,7 +218,7 @@ for name, some in {"none": [], "1.0, 1.1, 1.3": finders[:3]}.items():
 # %%
 # The attention of 2.1 hardly changes: it attended to the right colour all along. So the
 # finders are redundant. But its direct effect rises from 0.32 to 0.60. A small part of
-# this is in what the head writes (from 4.71 to 5.77). Most comes from the final norm:
+# this rise is in the head's output (from 4.71 to 5.77). Most comes from the final norm:
 # the stream is shorter, so it is divided by 9.7 instead of 14.8. Rushing and Nanda
 # (2024) describe this as one mechanism of *self-repair*.
 #
@@ -238,16 +238,16 @@ for some in ([0], [2], [0, 2], [1, 3]):
         print(f"{' and '.join(f'0.{h}' for h in some):11}  {name:10}", *cells)
 mean = attentions[0].mean(0)  # layer 0, (H, T_q, T_k)
 pairs = [f"0.{h} {mean[h, 4, 1]:.2f} and {mean[h, 10, 7]:.2f}" for h in range(4)]
-print("from the first and second colour to its name:", *pairs, sep="\n")
+print("weight from the first and second colour to their owners:", *pairs, sep="\n")
 print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 
 # %%
 # At a colour, heads 0.0 and 0.2 attend to the owner's name more than the others do,
-# with 0.43 and 0.66 at the first colour. There each can replace the other: without 0.0
-# at the colours, 99% are right, without 0.2 92%, but without both 51%. Head 0.0 is also
-# needed at the last word, where it attends to the name that is asked for (0.81).
-# Without it there, 66% are right, and 34% name the other colour, never a third one. So
-# the keys need one of the two heads, and the query needs 0.0.
+# with 0.43 and 0.66 at the first colour. There each can replace the other: ablating 0.0
+# at the colours leaves 99% right, ablating 0.2 leaves 92%, and ablating both leaves
+# 51%. Head 0.0 is also needed at the last word, where it attends to the name that is
+# asked for (0.81). Without it there, 66% are right, and 34% name the other colour,
+# never a third one. So the keys need one of the two heads, and the query needs 0.0.
 #
 # Attention shows where information could flow. Testing whether the name *is* there
 # takes :doc:`activation patching </lessons/04_attention/14_activation_patching>`.
@@ -263,7 +263,7 @@ print(f"head 0.0, last word to the name before it: {mean[0, 16, 13]:.2f}")
 #
 # Exercises
 # ---------
-# Without head 0.0, why do stories about two women or two men suffer most?
+# Without head 0.0, why does accuracy fall most in stories about two women or two men?
 #
 # .. admonition:: Answer
 #    :class: dropdown
