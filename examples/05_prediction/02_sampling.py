@@ -213,10 +213,10 @@ for t, z in following.items():
 
 # %%
 # On paper, top-p keeps three of the five tokens if the temperature comes first, and two
-# if it comes last. After the text about breakfast, it keeps 13,146 and 275. So the same
-# settings mean different things in different programs. ``transformers`` applies
-# temperature, top-k, top-p and min-p in this order, and so does our
-# ``prediction.sampler``; llama.cpp applies the temperature last by default.
+# if it comes last. After the text about breakfast, it keeps 13,146 and 275,
+# respectively. So the same settings mean different things in different programs.
+# ``transformers`` applies temperature, top-k, top-p and min-p in this order, and so
+# does our ``prediction.sampler``; llama.cpp applies the temperature last by default.
 #
 # Min-p is less sensitive to the order. After the same text, its 13 tokens become 87,
 # while the 13 tokens of the matched top-p become 1,160; the other texts show the same
