@@ -255,10 +255,10 @@ plt.show()
 # overconfident.
 #
 # These measures use only the most likely token. Another test needs no bins and uses the
-# whole distribution: a calibrated model's mean surprisal equals its mean entropy.
-# SmolLM2's surprisal exceeds its entropy in 8 of 10 passages, by 0.16 ± 0.04 nats on
-# average. Temperature scaling agrees only in part: on the first passages a temperature
-# of 1.05 is best, but on the others it doesn't lower the loss (2.894 instead of 2.892).
+# whole distribution: a calibrated model's mean surprisal equals its mean entropy. On
+# average, SmolLM2's surprisal exceeds its entropy by 0.16 ± 0.04 nats, and it is higher
+# in 8 of 10 passages. Temperature scaling agrees only in part: on the first passages
+# 1.05 is best, but on the others it doesn't lower the loss (2.894 instead of 2.892).
 #
 # So SmolLM2 is nearly calibrated here, even though it was tuned to follow instructions.
 # Such tuning can harm calibration: GPT-4's ECE on multiple-choice questions rose from
