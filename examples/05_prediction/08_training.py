@@ -147,7 +147,7 @@ def train(texts, steps):
 # Baselines and learning curves
 # -----------------------------
 # We compare the loss with four baselines. One is uniform over all words. The others
-# predict by counts in the training stories: of words, of pairs of successive words
+# predict from counts in the training stories: of words, of pairs of successive words
 # (*bigrams*), and of such pairs at each position. No model has a lower expected loss
 # than the *truth*, the true probabilities, whose loss is their entropy. We train on 64
 # stories for 400 steps, and on 8,000 for 800.
@@ -256,9 +256,9 @@ print(f"{len(t)} pronouns, baseline {base:.0%}, even weight {(1 / (t + 1)).mean(
 
 # %%
 # Before training, each head attends evenly, with a weight of about 0.05 on the name.
-# After training, all 169 predictions are right, and head 1.1 has more than half of its
+# After training, all 169 predictions are right, and head 1.1 has over half of its
 # weight on the name. Ablating it has the largest effect, but leaves more right than the
-# baseline of word and position, 49%; layer 0 is needed, too. The formula explains this
+# baseline of word and position, 49%; layer 0 is needed, too. The gradient explains this
 # weight: the name's value made the right pronoun more likely, so its score rose.
 #
 # Summary
