@@ -205,7 +205,7 @@ for text in ("capital of success", "opposite of hot", "flag of France"):
 # It attends to the country (:doc:`lesson 4.11
 # </lessons/04_attention/11_attention_is_not_explanation>`); now we know what it writes.
 # Without a country, its mean absolute share over the twelve capitals is at most 0.05.
-# After “The flag of France is”, Paris gets 0.88, although no capital is asked for.
+# After “The flag of France is”, it gives Paris 0.88, although no capital is asked for.
 #
 # Head 29.0 writes *against* the capital, with a share of −1.53. Wang et al. (2023)
 # found such heads in GPT-2 small and called them negative name movers.
@@ -258,7 +258,7 @@ print(f"all others: {change[:, :9].sum() - change[23, 4] - change[29, :2].sum():
 # −2.65 and that of head 29.1 by −1.20, because they read the output of head 23.4. That
 # of head 29.0, which writes against the capital, changes by 1.05 and makes up for part
 # of the loss (the hydra effect; McGrath et al., 2023). All others change by −0.46. Head
-# 12.0 has only a total effect, −0.79; that of one random head is 0.34.
+# 12.0 has only a total effect, −0.79; as a control, one random head has 0.34.
 #
 # Summary
 # -------
