@@ -48,20 +48,18 @@ def convert(gguf_file, folder):
     The GGUF specification, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
     """
     folder = Path(folder)
-    reader = _reader(gguf_file)
-    fields = {
-        name: field.contents()
-        for name, field in reader.fields.items()
-        if not name.startswith("GGUF.")
-    }
-    config = _config(fields)
-    _write_weights(reader.tensors, config, folder / "model.safetensors")
-    _tokenizer(fields).save(str(folder / "tokenizer.json"))
+    fields, tensors = read_gguf(gguf_file)
+    config = config_of(fields)
+    _write_weights(tensors.values(), config, folder / "model.safetensors")
+    tokenizer_of(fields).save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _reader(gguf_file):
-    """Read a GGUF file as a plain array: slicing a memmap takes twice as long."""
+def read_gguf(gguf_file):
+    """Return the fields of a GGUF file and its tensors, both by name.
+
+    The file is read as a plain array: slicing a memmap takes twice as long.
+    """
     with needs("smollm2", "reading GGUF files"):
         import gguf
 
@@ -74,10 +72,17 @@ def _reader(gguf_file):
         def data(self, mapped):
             self._data = np.asarray(mapped)
 
-    return Reader(gguf_file)
+    reader = Reader(gguf_file)
+    fields = {
+        name: field.contents()
+        for name, field in reader.fields.items()
+        if not name.startswith("GGUF.")
+    }
+    return fields, {tensor.name: tensor for tensor in reader.tensors}
 
 
-def _config(fields):
+def config_of(fields):
+    """Return what the fields of a file say as the config of a model on the hub."""
     architecture = fields["general.architecture"]
     if architecture != "llama":
         raise UnsupportedModel(
@@ -147,7 +152,8 @@ def _halves(weight, n_heads):
     return pairs.swapaxes(1, 2).reshape(rows, columns)
 
 
-def _tokenizer(fields):
+def tokenizer_of(fields):
+    """Return the tokenizer that the fields of a file describe."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     kind = fields["tokenizer.ggml.model"], fields.get("tokenizer.ggml.pre")

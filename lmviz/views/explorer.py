@@ -1,7 +1,7 @@
 """The explorer: the toy runs in the page, from the words of a story to the next word.
 
 The weights, the vocabulary and the lists of the grammar are sent to the page; the model
-and the language run there (``static/model.js``, ``static/language.js``).
+and the language run there (``static/gpt2.js``, ``static/language.js``).
 """
 
 import html
@@ -105,7 +105,7 @@ def _encode(stories, tour, embed, weights_url):
     config = json.loads((WEIGHTS / "config.json").read_text("utf-8"))
     file = WEIGHTS / "model.safetensors"
     return {
-        "language": {name: getattr(grammar, name) for name in _LISTS},
+        "language": language_data(),
         "words": list(grammar.WORDS),
         "config": {k: config[k] for k in ("n_layer", "n_head", "layer_norm_epsilon")},
         "weights": np.frombuffer(file.read_bytes(), np.uint8) if embed else None,
@@ -114,6 +114,11 @@ def _encode(stories, tour, embed, weights_url):
         "parts": _PARTS,
         "tour": tour,
     }
+
+
+def language_data():
+    """Return the lists of the grammar that the page needs."""
+    return {name: getattr(grammar, name) for name in _LISTS}
 
 
 def _validate(stories):

@@ -7,7 +7,7 @@ const WORD = new RegExp(["'(?:s|t|re|ve|m|ll|d)", " ?\\p{L}+", " ?\\p{N}+",
 const escaped = (text) => text.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 
 // A tokenizer from what lmviz/views/_byte_pairs.py packs: `encode` gives the id and the bytes
-// of each token.
+// of each token, `token` those of an id, `missing` the first character that has no tokens.
 export const tokenizer = ({ bytes, first, merges, special, digits }) => {
   // Tokens are spelled in characters of one byte each; the arrow is none of these.
   const alphabet = new Map(bytes.map(([letter, byte]) => [letter, String.fromCharCode(byte)]));
@@ -53,7 +53,13 @@ export const tokenizer = ({ bytes, first, merges, special, digits }) => {
     const pieces = digits ? part.split(/(\p{N})/u) : [part];
     return pieces.flatMap((piece) => piece.match(WORD) ?? []).flatMap(merge);
   });
-  return { encode };
+
+  const spellings = new Map(Array.from(ids, ([spelling, id]) => [id, spelling]));
+  const specials = new Map(Object.entries(special).map(([name, id]) => [id, { id, bytes: [...coder.encode(name)], name }]));
+  const token = (id) => specials.get(id) ?? { id, bytes: Array.from(spellings.get(id), (c) => c.charCodeAt(0)) };
+  const missing = (text) => Array.from(text).find((c) =>
+    coder.encode(c).some((byte) => !ids.has(String.fromCharCode(byte))));
+  return { encode, token, missing };
 };
 
 // Bytes as text, spaces as ␣, or in hexadecimal if they are no whole characters.

@@ -2,7 +2,7 @@ import { MOVES, View, define, describe, foot, make, signed, softmax } from "./co
 import { tint, toggle, under, visible, wash, word } from "./core.js";
 import { Language } from "./language.js";
 import { MAP, map } from "./map.js";
-import { Model, best } from "./model.js";
+import { Model, best } from "./gpt2.js";
 import { saver } from "./save.js";
 import { tour } from "./tour.js";
 

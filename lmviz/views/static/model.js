@@ -1,121 +1,287 @@
-// A GPT-2 in plain arithmetic: the bytes of a safetensors file in, all activations on a text
-// out. A matrix is a list of rows.
+// Inside the model: a language model runs in the page, on any text, with any heads ablated.
+import { View, define, foot, make, steps } from "./core.js";
+import { GPT2Engine } from "./gpt2_engine.js";
+import { LlamaEngine } from "./llama_engine.js";
+import { EFFECTS, effectsPart } from "./model_effects.js";
+import { HEAD, headPart } from "./model_head.js";
+import { NEXT, nextPart } from "./model_next.js";
+import { LAYOUT, loadPart } from "./model_load.js";
+import { TEXT, textPart } from "./model_text.js";
+import { WHOLE, wholePart } from "./model_whole.js";
+import { readAddress, toPython, writeAddress } from "./model_share.js";
+import { saver } from "./save.js";
 
-const half = (bits) => {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  let size = exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction;
-  if (exponent === 31) size = fraction ? NaN : Infinity;
-  return bits & 0x8000 ? -size : size;
-};
+const ENGINES = { llama: LlamaEngine, gpt2: GPT2Engine };
+const clamp = (x, n) => Math.min(Math.max(x, 0), n - 1);
 
-// A file has the length of its header, the header, and the numbers.
-export const readTensors = (buffer) => {
-  const view = new DataView(buffer);
-  const start = 8 + Number(view.getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, start - 8)));
-  const tensors = {};
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    if (dtype !== "F16" && dtype !== "F32") throw new Error(`${name} must be F16 or F32, got ${dtype}`);
-    const [from, to] = data_offsets.map((at) => at + start);
-    const values = dtype === "F16"
-      ? new Float32Array((to - from) / 2).map((_, i) => half(view.getUint16(from + 2 * i, true)))
-      : new Float32Array(buffer.slice(from, to));
-    tensors[name] = shape.length < 2 ? values : Array.from({ length: shape[0] },
-      (_, i) => values.subarray(i * shape[1], (i + 1) * shape[1]));
-  }
-  return tensors;
-};
+define("lmviz-model", class extends View {
+  static css = `${LAYOUT}${TEXT}${WHOLE}${HEAD}${NEXT}${EFFECTS}`;
 
-export const best = (row) => row.indexOf(Math.max(...row));
-const dot = (a, b) => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-};
-const add = (a, b) => a.map((row, t) => row.map((value, i) => value + b[t][i]));
-const gelu = (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-
-export class Model {
-  constructor(buffer, { n_head, n_layer, layer_norm_epsilon }) {
-    this.tensors = readTensors(buffer);
-    this.heads = n_head;
-    this.layers = n_layer;
-    this.epsilon = layer_norm_epsilon;
-    this.context = this.part("wpe.weight").length;
+  build(root, data) {
+    this.root = root;
+    this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
+      address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href,
+      weights: () => this.bytes(facts) }, (message) => this.hear(message)));
+    Object.assign(this, { past: [], tokens: [], q: 0, mode: "attention", asked: 0, problem: "" });
+    this.load = loadPart(this);
+    this.text = textPart(this);
+    this.whole = wholePart(this);
+    this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), nextPart(this)];
+    const nodes = this.parts.map(({ node }) => node);
+    const names = this.engines.map(({ title }) => title);
+    const models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : "";
+    this.body = make("div", { class: "body" }, ...nodes.slice(1));
+    root.append(make("div", { class: "models" }, models), nodes[0], this.body,
+      foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
+        this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
+    const wanted = readAddress(this.engines);
+    this.use(wanted.engine ?? this.engines[0], wanted);
   }
 
-  part(name) {
-    return this.tensors[`transformer.${name}`];
+  copier(label, what) {
+    return make("button", { onclick: async ({ target }) => {
+      const said = target.closest(".foot").querySelector("output");
+      try {
+        await navigator.clipboard.writeText(what());
+        said.textContent = `${label.replace("Copy", "Copied")}.`;
+      } catch {
+        said.textContent = what();
+      }
+    } }, label);
   }
 
-  linear(x, name) {
-    const [weight, bias] = [this.part(`${name}.weight`), this.part(`${name}.bias`)];
-    return x.map((row) => {
-      const sums = Float64Array.from(bias);
-      weight.forEach((from, i) => {
-        for (let j = 0, factor = row[i]; j < sums.length; j++) sums[j] += factor * from[j];
-      });
-      return Float32Array.from(sums);
-    });
+  // A file that comes with the page, or one from the site.
+  async bytes({ weights, weights_url }) {
+    if (weights) return weights.values.buffer;
+    const { lmvizWeights: held } = globalThis; // pages on a disk can't fetch
+    if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
+    const { content_root = "." } = document.documentElement.dataset;
+    const answer = await fetch(new URL(weights_url, new URL(content_root, location)));
+    if (!answer.ok) throw new Error(`the server answered ${answer.status} for the weights`);
+    return answer.arrayBuffer();
   }
 
-  norm(x, name) {
-    const [scale, shift] = [this.part(`${name}.weight`), this.part(`${name}.bias`)];
-    return x.map((row) => {
-      const mean = row.reduce((a, b) => a + b) / row.length;
-      const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / row.length;
-      const spread = Math.sqrt(variance + this.epsilon);
-      return row.map((value, i) => ((value - mean) / spread) * scale[i] + shift[i]);
-    });
+  async use(engine, { text, off = [], layer, head, q } = {}) {
+    Object.assign(this, { engine, past: [], text: null, effects: null, seen: null, found: null, maps: [], map: null });
+    this.off = Array.from({ length: engine.layers }, (_, l) => off.filter(([at]) => at === l).map(([, h]) => h));
+    [this.layer, this.head] = [clamp(layer ?? engine.start[0], engine.layers), clamp(head ?? engine.start[1], engine.heads)];
+    this.write(text ?? Object.values(engine.examples)[0], q);
+    if (engine.kind === "gpt2" && !engine.ready) await this.start();
   }
 
-  // The concatenated outputs of all heads, and the attention weights, [head][query][key].
-  attend(x, isAblated) {
-    const size = x[0].length / this.heads / 3;
-    const part = (row, kind, head) =>
-      row.subarray((kind * this.heads + head) * size, (kind * this.heads + head + 1) * size);
-    const out = x.map(() => new Float32Array(size * this.heads));
-    const weights = Array.from({ length: this.heads }, (_, head) => x.map((row, q) => {
-      const scores = x.slice(0, q + 1).map(
-        (other) => dot(part(row, 0, head), part(other, 1, head)) / Math.sqrt(size));
-      const most = Math.max(...scores);
-      const powers = scores.map((score) => Math.exp(score - most));
-      const sum = powers.reduce((a, b) => a + b);
-      const to = part(out[q], 0, head);
-      const weightsOfRow = new Float32Array(x.length);
-      powers.forEach((power, k) => {
-        weightsOfRow[k] = power / sum;
-        if (!isAblated(head)) part(x[k], 2, head).forEach((value, i) => (to[i] += weightsOfRow[k] * value));
-      });
-      return weightsOfRow;
-    }));
-    return [out, weights];
-  }
-
-  // The logits, if this were the last layer.
-  unembed(x) {
-    return this.norm(x, "ln_f").map((row) =>
-      Float32Array.from(this.part("wte.weight"), (word) => dot(row, word)));
-  }
-
-  // `ablate` lists the [layer, head] to zero-ablate. `residual` is the stream before the first
-  // block and after each; `lens` has the logits of each of these.
-  forward(ids, { ablate = [] } = {}) {
-    const tokens = Array.from(ids, (id) => this.part("wte.weight")[id]);
-    const positions = this.part("wpe.weight").slice(0, tokens.length);
-    const residual = [add(tokens, positions)];
-    const attentions = [];
-    for (let layer = 0; layer < this.layers; layer++) {
-      const block = `h.${layer}`;
-      const mixed = this.linear(this.norm(residual[layer], `${block}.ln_1`), `${block}.attn.c_attn`);
-      const [out, weights] = this.attend(mixed, (head) => ablate.some(([l, h]) => l === layer && h === head));
-      attentions.push(weights);
-      const x = add(residual[layer], this.linear(out, `${block}.attn.c_proj`));
-      const inner = this.linear(this.norm(x, `${block}.ln_2`), `${block}.mlp.c_fc`);
-      residual.push(add(x, this.linear(inner.map((row) => row.map(gelu)), `${block}.mlp.c_proj`)));
+  // Load the model of the page, then compute.
+  async start() {
+    const { engine } = this;
+    this.failure = "";
+    try {
+      const loading = engine.load(this.tokens.map(({ id }) => id));
+      this.show();
+      if (engine.kind === "llama" && this.tokens.length) this.compute();
+      await loading;
+    } catch (error) {
+      this.failure = error.message;
     }
-    const lens = residual.map((x) => this.unembed(x));
-    return { tokens, positions, residual, attentions, lens, logits: lens.at(-1) };
+    if (engine === this.engine) this.tokens.length && !this.failure ? this.compute() : this.write(this.said, this.q);
+    this.show();
   }
-}
+
+  // What a reader has typed, an example, or the text of a link.
+  async write(text, q) {
+    if (this.said != null && text !== this.said) this.past.push(this.said);
+    this.said = text;
+    const { engine } = this;
+    const { tokens, problem = "", warning = "", wait } = engine.encode(text);
+    if (wait) {
+      try {
+        await wait;
+      } catch (error) {
+        this.failure = error.message;
+        return this.show();
+      }
+      return this.said === text && this.engine === engine ? this.write(text, q) : undefined;
+    }
+    this.problem = problem || warning;
+    if (problem) return this.show();
+    this.set(tokens, q);
+  }
+
+  set(tokens, q) {
+    const { longest } = this.engine;
+    if (tokens.length > longest) this.problem = `The text is cut after ${longest} tokens, the most that fit in the page.`;
+    this.tokens = tokens.slice(0, longest);
+    this.q = clamp(q ?? this.tokens.length - 1, this.tokens.length);
+    this.effects = null;
+    this.compute();
+  }
+
+  undo() {
+    const text = this.past.pop();
+    this.said = null;
+    this.write(text);
+  }
+
+  append(id, undoable) {
+    const tokens = [...this.tokens.slice(0, this.q + 1), this.engine.token(id)];
+    if (undoable) this.past.push(this.said);
+    this.said = this.engine.join(tokens);
+    this.problem = "";
+    this.set(tokens);
+  }
+
+  async compute() {
+    const { engine, tokens, off } = this;
+    const ids = tokens.map(({ id }) => id);
+    if (!ids.length || !engine.has(ids, off)) {
+      Object.assign(this, { found: null, seen: null, maps: [], map: null, busy: "" });
+      return this.show();
+    }
+    const mine = ++this.asked;
+    this.maps.n = ids.length;
+    this.busy = "Computing …";
+    this.map = null;
+    this.show();
+    this.work = this.run(mine, ids, off);
+    await this.work;
+  }
+
+  async run(mine, ids, off) {
+    try {
+      const found = await this.engine.read(ids, off);
+      if (mine !== this.asked || !found) return;
+      this.found = found;
+      await this.see();
+    } catch (error) {
+      if (mine === this.asked) this.failure = error.message;
+    }
+    if (mine === this.asked) this.busy = "";
+    this.show();
+  }
+
+  // When nothing newer is under way.
+  async settled() {
+    for (let work; work !== this.work;) await (work = this.work);
+  }
+
+  // The position and the head that are looked at.
+  async see() {
+    const { engine, q, off, layer, head } = this;
+    const [first, second] = this.found.best[q].map(([id]) => id);
+    const base = this.bases?.q === q && this.bases.key === `${this.tokens.map(({ id }) => id)}` ? this.bases : null;
+    // With heads ablated, the question stays that of the whole model.
+    const words = off.some((heads) => heads.length) && base ? base.words : [first, second];
+    const seen = await engine.look(q, off, words);
+    if (!seen || q !== this.q) return;
+    if (!seen.before) this.bases = { q, key: `${this.tokens.map(({ id }) => id)}`, words, log: seen.lens.at(-1).logs[0], contributions: seen.contributions };
+    Object.assign(this, { seen, words });
+    const one = await engine.head(layer, head, q, off);
+    if (layer === this.layer && head === this.head && q === this.q)
+      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes });
+  }
+
+  get answer() {
+    return this.words?.map((id) => this.engine.name(id));
+  }
+
+  hear(message) {
+    if (message.kind === "layer") {
+      this.maps[message.layer] = message.maps;
+      if (this.engine.ready && this.found) return;
+    }
+    if (message.kind === "effect") {
+      if (!this.effects) return;
+      this.effects[message.layer][message.head] = message.effect;
+      this.trying = `${this.effects.flat().filter((e) => e != null).length} of ${this.engine.layers * this.engine.heads}`;
+    }
+    this.show();
+  }
+
+  // The attention weights of a query, in floats for the chosen head and in bytes for others.
+  row(layer, head, q) {
+    const { n } = this.maps;
+    const start = q * (q + 1) / 2;
+    if (this.map?.layer === layer && this.map.head === head) return Array.from(this.map.values.subarray(start, start + q + 1));
+    const maps = this.maps[layer];
+    if (!maps) return null;
+    const at = head * (maps.length / this.engine.heads) + start;
+    return n > q ? Array.from(maps.subarray(at, at + q + 1), (byte) => byte / 255) : null;
+  }
+
+  // The largest weight on a key other than the first, which most heads attend to anyway.
+  strongest(layer, head) {
+    const row = this.row(layer, head, this.q);
+    if (!row) return undefined;
+    const from = this.q ? 1 : 0;
+    const weight = Math.max(...row.slice(from));
+    return [weight, row.indexOf(weight, from)];
+  }
+
+  look(q) {
+    this.q = clamp(q, this.tokens.length);
+    this.effects = null;
+    this.engine.stop();
+    this.again();
+  }
+
+  choose(layer, head) {
+    [this.layer, this.head] = [clamp(layer, this.engine.layers), clamp(head, this.engine.heads)];
+    this.written = null;
+    this.again();
+    this.whole.reveal();
+  }
+
+  // Another position or head of the same run.
+  again() {
+    this.show();
+    if (this.found) this.work = this.see().then(() => this.show(), (error) => ((this.failure = error.message), this.show()));
+  }
+
+  toggle(layer, head) {
+    this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
+    if (!this.onlyOff(layer, head)) this.effects = null;
+    this.compute();
+  }
+
+  onlyOff(layer, head) {
+    return this.off.every((heads, l) => (l === layer ? `${heads}` === `${head}` : !heads.length));
+  }
+
+  namedOff() {
+    return this.off.flatMap((heads, layer) => heads.map((head) => `${layer}.${head}`)).join(", ");
+  }
+
+  base() {
+    return this.bases?.log ?? this.seen.lens.at(-1).logs[0];
+  }
+
+  // The direct contributions with all heads on: an ablated one has none.
+  direct() {
+    return this.bases?.contributions ?? this.seen?.contributions;
+  }
+
+  change() {
+    return this.seen.lens.at(-1).logs[0] - this.base();
+  }
+
+  async tryAll() {
+    const { engine, q, off, words: [word] } = this;
+    this.effects = Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null));
+    this.trying = "0";
+    this.mode = "effect";
+    this.show();
+    await engine.effects(q, word, off);
+    this.trying = "";
+    this.show();
+  }
+
+  stopTrying() {
+    this.engine.stop();
+  }
+
+  // Draw with the next frame, once.
+  show() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      for (const part of this.parts) part.show();
+    });
+  }
+});

@@ -1,13 +1,6 @@
 import { View, clamp, define, fill, foot, make, moved, slider, strip, visible, word } from "./core.js";
+import { random } from "./sampling.js";
 import { saver } from "./save.js";
-
-// A number from 0 to 1 for each seed (mulberry32).
-const random = (seed) => {
-  let x = (seed + 0x6d2b79f5) | 0;
-  x = Math.imul(x ^ (x >>> 15), x | 1);
-  x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-  return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const sum = (list) => list.reduce((total, x) => total + x, 0);
 const number = (x) => x.toFixed(4);

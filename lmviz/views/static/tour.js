@@ -1,7 +1,7 @@
 // A tour of the parts of a page. A step sets the story, the position and the heads; the
 // values in its text are measured when it is reached.
 import { make, softmax, visible } from "./core.js";
-import { best } from "./model.js";
+import { best } from "./gpt2.js";
 
 const mean = (values) => values.reduce((a, b) => a + b) / values.length;
 

@@ -45,7 +45,7 @@ def told(n):
 
 
 RUN = """async ({texts, off}) => {
-    const { Model } = await import("./model.js");
+    const { Model } = await import("./gpt2.js");
     const get = async (name) => (await fetch(name)).arrayBuffer();
     const config = await (await fetch("config.json")).json();
     const model = new Model(await get("model.safetensors"), config);
@@ -106,7 +106,7 @@ def test_everything_the_page_computes_equals_torch(page, toy):
     ids = trace.ids
     found = page.evaluate(
         """async (ids) => {
-            const { Model } = await import("./model.js");
+            const { Model } = await import("./gpt2.js");
             const bytes = await (await fetch("model.safetensors")).arrayBuffer();
             const config = await (await fetch("config.json")).json();
             const all = new Model(bytes, config).forward(ids);
@@ -148,7 +148,7 @@ def test_every_half_and_every_float_is_read(page, site):
     save_file({"halves": halves, "floats": floats}, site / "numbers.safetensors")
     found = page.evaluate(
         """async () => {
-            const { readTensors } = await import("./model.js");
+            const { readTensors } = await import("./gpt2.js");
             const bytes = await (await fetch("numbers.safetensors")).arrayBuffer();
             const { halves, floats } = readTensors(bytes);
             return [Array.from(halves), floats.map((row) => Array.from(row))];
@@ -162,7 +162,7 @@ def test_tensors_of_another_type_are_errors(page, site):
     save_file({"whole": torch.ones(2, dtype=torch.int64)}, site / "numbers.safetensors")
     found = page.evaluate(
         """async () => {
-            const { readTensors } = await import("./model.js");
+            const { readTensors } = await import("./gpt2.js");
             const bytes = await (await fetch("numbers.safetensors")).arrayBuffer();
             try { readTensors(bytes); } catch (error) { return error.message; }
         }"""

@@ -1,0 +1,59 @@
+// The files of weights: fetched one after the other, checked, and kept for the next visit.
+
+const PREFIX = "lmviz/", TRIES = 3, WAIT = 500;
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// Storage of these files alone; older releases are deleted. Null where a browser has none.
+const open = async (release) => {
+  try {
+    for (const name of await caches.keys())
+      if (name.startsWith(PREFIX) && name !== PREFIX + release) await caches.delete(name);
+    return await caches.open(PREFIX + release);
+  } catch {
+    return null;
+  }
+};
+
+// `index` lists files with their sizes and SHA-256; they are below `address`.
+export const files = async (address, { release }) => {
+  const storage = await open(release);
+
+  const download = async ({ name, bytes, sha256 }) => {
+    const response = await fetch(new URL(name, address), { cache: "no-cache", credentials: "omit" });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const buffer = await response.arrayBuffer();
+    if (buffer.byteLength !== bytes) throw new Error(`it has ${buffer.byteLength} bytes, not ${bytes}`);
+    // Without https, a page has neither checksums nor storage.
+    if (globalThis.crypto?.subtle && hex(await crypto.subtle.digest("SHA-256", buffer)) !== sha256)
+      throw new Error("its checksum is wrong");
+    return buffer;
+  };
+
+  const load = async (file) => {
+    const kept = await storage?.match(new URL(file.name, address)).catch(() => null);
+    const buffer = await kept?.arrayBuffer();
+    if (buffer?.byteLength === file.bytes) return buffer;
+    for (let tried = 1; ; tried++) {
+      try {
+        const found = await download(file);
+        // A full quota is no reason to stop.
+        storage?.put(new URL(file.name, address), new Response(found)).catch(() => {});
+        return found;
+      } catch (error) {
+        if (tried === TRIES) throw new Error(`${file.name} could not be loaded: ${error.message}.`);
+        await wait(WAIT * 2 ** tried);
+      }
+    }
+  };
+
+  return {
+    received: 0,
+    async get(file) {
+      const buffer = await load(file);
+      this.received += file.bytes;
+      return buffer;
+    },
+  };
+};

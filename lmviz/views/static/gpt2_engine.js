@@ -1,0 +1,146 @@
+// The toy, a GPT-2, for the view of a model: it runs in the page itself, and its grammar gives
+// the true distribution.
+import { softmax } from "./core.js";
+import { Model } from "./gpt2.js";
+import { Language } from "./language.js";
+
+const BEST = 10;
+const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+
+export class GPT2Engine {
+  constructor(facts, report) {
+    const { n_layer: layers, n_head: heads } = facts.config;
+    Object.assign(this, facts, { layers, heads, vocabulary: facts.words.length, report, obstacle: "" });
+    this.language = new Language(facts.language);
+    this.ids = new Map(facts.words.map((word, id) => [word, id]));
+    this.size = 0;
+  }
+
+  get ready() {
+    return !!this.model;
+  }
+
+  async load() {
+    this.model = new Model(await this.weights(), this.config);
+  }
+
+  encode(text) {
+    const { START } = this.language;
+    const words = [START, ...text.split(/\s+/).filter(Boolean)];
+    const unknown = words.find((word) => !this.ids.has(word));
+    if (unknown) return { problem: `“${unknown}” is not in the toy’s vocabulary of ${this.words.length} words.` };
+    const { choices, wrong } = this.language.read(words);
+    const expected = wrong === null ? [] : [...choices[wrong].probs.keys()];
+    return { tokens: words.map((word) => this.token(this.ids.get(word))), warning: wrong === null ? ""
+      : `Not a story: position ${wrong} must be ${expected.join(", ") || "nothing"}, got ${words[wrong]}.` };
+  }
+
+  token(id) {
+    return { id, name: this.words[id], bytes: "a word" };
+  }
+
+  name(id) {
+    return this.words[id];
+  }
+
+  join(tokens) {
+    return tokens.slice(1).map(({ name }) => name).join(" ");
+  }
+
+  has() {
+    return this.ready;
+  }
+
+  #run(off) {
+    const ablate = off.flatMap((heads, layer) => heads.map((head) => [layer, head]));
+    return this.model.forward(this.text, { ablate });
+  }
+
+  read(ids, off) {
+    this.text = ids;
+    this.whole = this.#run([]);
+    this.now = off.some((heads) => heads.length) ? this.#run(off) : this.whole;
+    this.now.attentions.forEach((heads, layer) => this.report({ kind: "layer", layer,
+      maps: Uint8Array.from(heads.flatMap((rows) => rows.flatMap((row, q) => Array.from(row.slice(0, q + 1), (w) => Math.round(255 * w))))) }));
+    const probs = this.now.logits.map((row) => softmax(row));
+    return { surprisal: ids.map((id, t) => (t ? -Math.log(probs[t - 1][id]) : undefined)),
+      best: this.now.logits.map((row, t) => this.#top(row, probs[t])) };
+  }
+
+  #top(logits, probs) {
+    return Array.from(logits, (logit, id) => [id, logit, probs[id]]).sort((a, b) => b[1] - a[1]).slice(0, BEST);
+  }
+
+  look(q, off, words) {
+    const { now, whole } = this;
+    const lens = now.lens.map((rows) => {
+      const probs = softmax(rows[q]);
+      return { best: this.#top(rows[q], probs), logs: words.map((id) => Math.log(probs[id])),
+        rank: 1 + rows[q].filter((logit) => logit > rows[q][words[0]]).length };
+    });
+    const { probs } = this.language.nextToken(this.text.slice(0, q + 1).map((id) => this.words[id]));
+    const truth = probs?.size ? new Map([...probs].map(([word, p]) => [this.ids.get(word), p])) : null;
+    return { logits: now.logits[q], before: now === whole ? null : whole.logits[q], lens, truth,
+      contributions: this.#contributions(q, ...words) };
+  }
+
+  // A part of the last state as it counts for the logits: less its mean, over the state's
+  // standard deviation, times the final norm's weights.
+  #normed(part, q) {
+    const state = this.now.residual.at(-1)[q];
+    const mean = (row) => row.reduce((a, b) => a + b) / row.length;
+    const [middle, own] = [mean(state), mean(part)];
+    const spread = Math.sqrt(mean(state.map((x) => (x - middle) ** 2)) + this.model.epsilon);
+    const scale = this.model.part("ln_f.weight");
+    return Array.from(part, (x, i) => (x - own) / spread * scale[i]);
+  }
+
+  #written(layer, head, q) {
+    const weight = this.model.part(`h.${layer}.attn.c_proj.weight`);
+    const size = weight.length / this.heads;
+    const out = this.now.outputs[layer][q].subarray(head * size, (head + 1) * size);
+    return weight[0].map((_, j) => out.reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0));
+  }
+
+  #contributions(q, first, second) {
+    const words = this.model.part("wte.weight");
+    const direction = words[first].map((x, i) => x - words[second][i]);
+    const along = (part) => dot(this.#normed(part, q), direction);
+    const minus = (a, b) => a.map((x, i) => x - b[i]);
+    const { residual } = this.now;
+    let rest = dot(this.model.part("ln_f.bias"), direction);
+    const layers = this.now.attentions.map((heads, layer) => {
+      const each = heads.map((_, head) => along(this.#written(layer, head, q)));
+      const bias = along(this.model.part(`h.${layer}.attn.c_proj.bias`));
+      rest += bias;
+      const added = along(minus(residual[layer + 1][q], residual[layer][q]));
+      return { heads: each, mlp: added - bias - each.reduce((a, b) => a + b) };
+    });
+    return { embedding: along(residual[0][q]), layers, rest };
+  }
+
+  head(layer, head, q) {
+    const normed = this.#normed(this.#written(layer, head, q), q);
+    const logits = this.model.part("wte.weight").map((word, id) => [id, dot(normed, word)]).sort((a, b) => b[1] - a[1]);
+    const rows = this.now.attentions[layer][head];
+    return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))), writes: logits.slice(0, BEST) };
+  }
+
+  lens() {
+    const { lens } = this.now;
+    return { rows: this.text.map((_, q) => lens.map((rows) => this.#top(rows[q], softmax(rows[q])))) };
+  }
+
+  effects(q, word, off) {
+    const log = (run) => Math.log(softmax(run.logits[q])[word]);
+    const start = log(this.now);
+    for (let layer = 0; layer < this.layers; layer++)
+      for (let head = 0; head < this.heads; head++) {
+        const more = off.map((heads, l) => (l === layer ? [...heads, head] : heads));
+        this.report({ kind: "effect", layer, head, effect: log(this.#run(more)) - start });
+      }
+    return {};
+  }
+
+  stop() {}
+}

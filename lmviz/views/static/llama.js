@@ -1,0 +1,294 @@
+// A model of the Llama family: its weights in the memory of llama.wasm, and runs on a text.
+
+export const LONGEST = 128, BEST = 10;
+// The types of tensors as GGUF numbers them.
+const F32 = 0, MATRICES = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
+const ORDER = ["attn_norm", ...MATRICES.slice(0, 4), "ffn_norm", ...MATRICES.slice(4)];
+
+// Whether this browser has the vectors of WebAssembly: a module with one such instruction.
+export const supported = () => typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array([0, 97,
+  115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]));
+
+export class Llama {
+  static async start(code, config) {
+    const { instance } = await WebAssembly.instantiate(code);
+    return new Llama(instance.exports, config);
+  }
+
+  constructor(code, config) {
+    Object.assign(this, config, { code, memory: code.memory });
+    const { width, inner, heads, kvHeads, headSize, epsilon, layers, words } = this;
+    if (!code.configure(width, inner, heads, kvHeads, headSize, epsilon, LONGEST)) throw full();
+    this.rowBytes = words.bytes / words.rows;
+    this.wordRows = this.room(words.bytes);
+    this.embedding = this.put(Uint32Array.of(this.wordRows, words.type, words.rows, words.columns));
+    this.weights = Array(layers);
+    this.normed = this.room(4 * LONGEST * width);
+    this.lastNorm = this.room(4 * width);
+    this.vector = this.room(4 * Math.max(width, heads * headSize));
+    this.found = [LONGEST * BEST, LONGEST * BEST, LONGEST, LONGEST, LONGEST].map((n) => this.room(4 * n));
+    this.logitsAt = this.room(4 * words.rows);
+    this.#angles();
+  }
+
+  room(bytes) {
+    return this.code.alloc(bytes) || (() => { throw full(); })();
+  }
+
+  put(values) {
+    const at = this.room(values.byteLength);
+    new Uint8Array(this.memory.buffer, at).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return at;
+  }
+
+  // Never kept: memory that grows detaches its arrays.
+  floats(at, n) {
+    return new Float32Array(this.memory.buffer, at, n);
+  }
+
+  // Cosines and sines of p / base^(2i / d_head), rounded where torch rounds.
+  #angles() {
+    const { fround } = Math;
+    const n = this.headSize / 2;
+    const angles = Array.from({ length: LONGEST * n }, (_, i) =>
+      fround(Math.floor(i / n) * fround(1 / fround(this.ropeBase ** fround(2 * (i % n) / this.headSize)))));
+    this.cos = this.put(Float32Array.from(angles, Math.cos));
+    this.sin = this.put(Float32Array.from(angles, Math.sin));
+  }
+
+  // Files of weights, as lmviz/views/_weight_files.py cuts them.
+  setWords(first, bytes) {
+    new Uint8Array(this.memory.buffer, this.wordRows + first * this.rowBytes).set(bytes);
+  }
+
+  setNorm(bytes) {
+    new Uint8Array(this.memory.buffer, this.lastNorm).set(bytes);
+  }
+
+  setLayer(layer, tensors, bytes) {
+    const start = this.put(bytes);
+    const parts = Object.fromEntries(tensors.map(([name, type, rows, columns, at]) =>
+      [name, type === F32 ? [start + at] : [start + at, type, rows, columns]]));
+    const fields = Uint32Array.from(ORDER.flatMap((name) => parts[name]));
+    const matrix = (name) => this.put(Uint32Array.from(parts[name]));
+    this.weights[layer] = { all: this.put(fields), output: matrix("attn_output") };
+  }
+
+  norm(state, n, to) {
+    this.code.norm(state, this.lastNorm, n, to);
+  }
+
+  // The most likely words after each of `n` normed states: ids, logits and log-sum-exp; with
+  // the rank of the words that have the `given` logits.
+  largest(normed, n, given = []) {
+    this.floats(this.found[3], n).set(given);
+    this.code.largest(this.embedding, normed, n, BEST, ...this.found);
+    const ids = new Int32Array(this.memory.buffer, this.found[0], n * BEST).slice();
+    const logits = this.floats(this.found[1], n * BEST).slice();
+    const logSums = this.floats(this.found[2], n).map((sum, i) => logits[i * BEST] + Math.log(sum));
+    const ranks = new Int32Array(this.memory.buffer, this.found[4], n).map((above) => above + 1);
+    return { ids, logits, logSums, ranks };
+  }
+
+  logit(normed, id) {
+    this.code.linear(this.embedding, id, 1, normed, 1, this.vector);
+    return this.floats(this.vector, 1)[0];
+  }
+
+  logits(state) {
+    this.norm(state, 1, this.normed);
+    this.code.linear(this.embedding, 0, this.words.rows, this.normed, 1, this.logitsAt);
+    return this.floats(this.logitsAt, this.words.rows).slice();
+  }
+
+  word(id) {
+    this.code.embedding(this.embedding, id, this.vector);
+    return this.floats(this.vector, this.width).slice();
+  }
+}
+
+const full = () => new Error("There is not enough memory for the model in this tab.");
+
+// All that the layers compute on a text, kept, so that a change of the text or of the ablated
+// heads computes only what differs.
+export class Run {
+  constructor(model) {
+    const { layers, width, heads, kvHeads, headSize } = model;
+    const many = (count, size) => Array.from({ length: count }, () => model.room(4 * size));
+    this.square = LONGEST * (LONGEST + 1) / 2;
+    Object.assign(this, { model, ids: [], off: Array(layers).fill(""), done: Array(layers).fill(0), scored: 0,
+      states: many(layers + 1, LONGEST * width), outputs: many(layers, LONGEST * heads * headSize),
+      keys: many(layers, LONGEST * kvHeads * headSize), values: many(layers, LONGEST * kvHeads * headSize),
+      attention: many(layers, heads * this.square + 4), mask: model.room(heads),
+      surprisal: [], best: [] });
+  }
+
+  // Compute all layers on `ids` without the heads that `off` lists for each layer. `reached` is
+  // told of each layer; the run ends early when `pause` says so.
+  async read(ids, off, { reached, pause, ready }) {
+    const { model, done } = this;
+    const n = ids.length;
+    const same = this.ids.findIndex((id, i) => id !== ids[i]);
+    const kept = Math.min(n, same < 0 ? this.ids.length : same);
+    const other = off.findIndex((heads, layer) => `${heads}` !== this.off[layer]);
+    for (let layer = 0; layer < done.length; layer++)
+      done[layer] = other >= 0 && layer >= other ? 0 : Math.min(done[layer], kept);
+    this.scored = other >= 0 ? 0 : Math.min(this.scored, Math.max(kept - 1, 0));
+    Object.assign(this, { ids, off: off.map(String) });
+    for (let t = 0; t < n; t++) model.code.embedding(model.embedding, ids[t], this.states[0] + 4 * t * model.width);
+    for (let layer = 0; layer < done.length; layer++) {
+      await ready(layer);
+      if (done[layer] < n) this.#layer(layer, off[layer], done[layer], n);
+      done[layer] = n;
+      reached(layer);
+      if (await pause()) return false;
+    }
+    return true;
+  }
+
+  #layer(layer, off, from, to) {
+    this.silence(off);
+    const { model: { code, weights, cos, sin }, states, keys, values, attention, outputs, mask } = this;
+    code.layer(weights[layer].all, states[layer], states[layer + 1], keys[layer], values[layer],
+      attention[layer], outputs[layer], cos, sin, mask, from, to);
+  }
+
+  silence(off) {
+    const { model: { memory, heads } } = this;
+    const mask = new Uint8Array(memory.buffer, this.mask, heads).fill(0);
+    for (const head of off) mask[head] = 1;
+  }
+
+  // Take over what another run has of the same text, up to the first layer that differs.
+  adopt(run, off) {
+    const { model: { memory, width, heads, kvHeads, headSize } } = this;
+    const { ids } = run;
+    const layer = off.findIndex((heads) => heads.length);
+    if (layer < 0 || (`${ids}` === `${this.ids}` && this.done[0])) return;
+    const copy = (to, from, size) => new Uint8Array(memory.buffer).copyWithin(to, from, from + 4 * size);
+    const n = ids.length;
+    for (let i = 0; i < layer; i++) {
+      for (const name of ["keys", "values"]) copy(this[name][i], run[name][i], n * kvHeads * headSize);
+      copy(this.states[i + 1], run.states[i + 1], n * width);
+      copy(this.outputs[i], run.outputs[i], n * heads * headSize);
+      copy(this.attention[i], run.attention[i], heads * this.square);
+    }
+    this.done.fill(n, 0, layer).fill(0, layer);
+    Object.assign(this, { ids, scored: 0, off: off.map((heads, i) => (i < layer ? "" : String(heads))) });
+  }
+
+  // For each token that is new, its surprisal in nats and the most likely words after it.
+  score() {
+    const { model, ids, scored: from, states } = this;
+    const n = ids.length - from;
+    if (n <= 0) return;
+    model.norm(states.at(-1) + 4 * from * model.width, n, model.normed);
+    const { ids: words, logits, logSums } = model.largest(model.normed, n);
+    for (let i = 0; i < n; i++) {
+      const [t, normed] = [from + i, model.normed + 4 * i * model.width];
+      if (t + 1 < ids.length) this.surprisal[t + 1] = logSums[i] - model.logit(normed, ids[t + 1]);
+      this.best[t] = top(words, logits, logSums, i);
+    }
+    this.surprisal.length = this.best.length = ids.length;
+    this.scored = ids.length - 1; // what comes after the last token may change its surprisal
+  }
+
+  // The logit lens of one position: the most likely words of each state, log p of `ids` and the
+  // rank of the first of them.
+  lens(q, ids) {
+    const { model, states } = this;
+    const { width, normed } = model;
+    states.forEach((state, i) => model.norm(state + 4 * q * width, 1, normed + 4 * i * width));
+    const own = states.map((_, i) => ids.map((id) => model.logit(normed + 4 * i * width, id)));
+    const { ids: words, logits, logSums, ranks } = model.largest(normed, states.length, own.map(([first = 0]) => first));
+    return states.map((_, i) => ({ best: top(words, logits, logSums, i), rank: ranks[i],
+      logs: own[i].map((logit) => logit - logSums[i]) }));
+  }
+
+  // The direct contribution of each part to a difference of two logits at position q, with the
+  // final norm's divisor as it is: the embedding, and for each layer its heads and its MLP.
+  contributions(q, first, second) {
+    const { model } = this;
+    const { width, heads, headSize } = model;
+    const direction = this.#direction(q, model.word(first), model.word(second));
+    const state = (i) => model.floats(this.states[i] + 4 * q * width, width);
+    const along = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+    const layers = model.weights.map(({ output }, layer) => {
+      model.floats(model.vector, width).set(direction);
+      model.code.transposed(output, model.vector, model.normed);
+      const read = model.floats(model.normed, heads * headSize);
+      const mixed = model.floats(this.outputs[layer] + 4 * q * heads * headSize, heads * headSize);
+      const each = Array.from({ length: heads }, (_, head) => along(
+        mixed.subarray(head * headSize, (head + 1) * headSize), read.subarray(head * headSize, (head + 1) * headSize)));
+      const added = along(state(layer + 1), direction) - along(state(layer), direction);
+      return { heads: each, mlp: added - each.reduce((a, b) => a + b) };
+    });
+    return { embedding: along(state(0), direction), layers };
+  }
+
+  // A difference of words as a direction in the last state.
+  #direction(q, first, second) {
+    const { model, states } = this;
+    const scale = model.floats(model.lastNorm, model.width);
+    const divisor = 1 / this.#rms(states.at(-1), q);
+    return Float64Array.from(first, (value, i) => (value - second[i]) * scale[i] * divisor);
+  }
+
+  #rms(state, q) {
+    const { width, epsilon } = this.model;
+    return Math.sqrt(this.model.floats(state + 4 * q * width, width).reduce((sum, x) => sum + x * x, 0) / width + epsilon);
+  }
+
+  // The words that the output of a head raises most, by its direct contribution to their logits.
+  writes(layer, head, q) {
+    const { model, outputs, states } = this;
+    const { width, heads, headSize, code } = model;
+    const mixed = model.floats(outputs[layer] + 4 * q * heads * headSize, heads * headSize);
+    model.floats(model.vector, heads * headSize).set(mixed.map((x, i) => (Math.floor(i / headSize) === head ? x : 0)));
+    code.linear(model.weights[layer].output, 0, width, model.vector, 1, model.normed);
+    const [scale, divisor] = [model.floats(model.lastNorm, width), 1 / this.#rms(states.at(-1), q)];
+    const written = model.floats(model.normed, width);
+    written.forEach((x, i) => (written[i] = x * scale[i] * divisor));
+    const { ids, logits } = model.largest(model.normed, 1);
+    return Array.from(ids, (id, i) => [id, logits[i]]);
+  }
+
+  // The attention weights of one head, rows of growing length.
+  map(layer, head) {
+    const at = this.attention[layer] + 4 * head * this.square;
+    return this.model.floats(at, this.ids.length * (this.ids.length + 1) / 2).slice();
+  }
+}
+
+// The best words of the i-th state with their logits and probabilities.
+const top = (words, logits, logSums, i) => Array.from({ length: BEST }, (_, k) => {
+  const at = i * BEST + k;
+  return [words[at], logits[at], Math.exp(logits[at] - logSums[i])];
+});
+
+// log p of a word at position q without one head more, for the heads of all layers.
+export class Trials {
+  constructor(run) {
+    const { model } = run;
+    const { width, heads, kvHeads, headSize } = model;
+    const room = (size) => model.room(4 * LONGEST * size);
+    Object.assign(this, { run, states: [room(width), room(width)], keys: room(kvHeads * headSize),
+      values: room(kvHeads * headSize), outputs: room(heads * headSize), attention: model.room(4 * (heads * run.square + 4)) });
+  }
+
+  async without(layer, head, q, id, off, pause) {
+    const { run, run: { model, model: { code, weights, cos, sin } } } = this;
+    let state = run.states[layer];
+    for (let i = layer; i < weights.length; i++) {
+      run.silence(i === layer ? [...off[i], head] : off[i]);
+      const next = this.states[i % 2];
+      code.layer(weights[i].all, state, next, this.keys, this.values, this.attention, this.outputs,
+        cos, sin, run.mask, 0, q + 1);
+      state = next;
+      if (await pause()) return null;
+    }
+    model.norm(state + 4 * q * model.width, 1, model.normed);
+    const { logSums } = model.largest(model.normed, 1);
+    return model.logit(model.normed, id) - logSums[0];
+  }
+}

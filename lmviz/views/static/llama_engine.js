@@ -1,0 +1,115 @@
+// A model of the Llama family for the view of a model: its tokenizer, the worker that runs it,
+// and until that is loaded, what was stored of one text.
+import { hex, readable, tokenizer } from "./bpe.js";
+import { supported } from "./llama.js";
+import { Remote } from "./remote.js";
+
+const decode = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(bytes));
+
+export class LlamaEngine {
+  constructor(facts, report) {
+    const { layers, heads, words } = facts.index.config;
+    Object.assign(this, facts, { layers, heads, vocabulary: words.rows, report });
+    this.size = facts.index.files.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.received = 0;
+  }
+
+  get ready() {
+    return this.loaded === true;
+  }
+
+  // Why it can't run here, if so.
+  get obstacle() {
+    if (location.protocol === "file:") return "From a file, the model can’t run: a browser lets only a site fetch files. ";
+    if (!globalThis.lmvizFolder) return "In a notebook or a saved file, the model can’t run: it is on the site of the book. ";
+    return supported() ? "" : "This browser has no SIMD instructions for WebAssembly, which the model needs. ";
+  }
+
+  async words() {
+    this.coder ??= fetch(new URL("tokenizer.json", this.address)).then((answer) => {
+      if (!answer.ok) throw new Error(`the server answered ${answer.status} for the tokenizer`);
+      return answer.json();
+    }).then((packed) => (this.tokenizer = tokenizer(packed)));
+    this.coder.catch(() => (this.coder = null));
+    return this.coder;
+  }
+
+  encode(text) {
+    if (text === this.stored?.text) return { tokens: this.stored.tokens };
+    if (!this.tokenizer) return { wait: this.words() };
+    const missing = this.tokenizer.missing(text);
+    if (missing) {
+      const bytes = hex([...new TextEncoder().encode(missing)]);
+      return { problem: `The model’s vocabulary lacks a byte of “${missing}” (${bytes}): remove the character.` };
+    }
+    return { tokens: this.tokenizer.encode(text).map((token) => this.#shown(token)) };
+  }
+
+  #shown(token) {
+    return { id: token.id, name: readable(token), bytes: hex(token.bytes), raw: token.bytes };
+  }
+
+  token(id) {
+    return this.#shown(this.tokenizer.token(id));
+  }
+
+  name(id) {
+    return this.stored?.names[id] ?? (this.tokenizer ? readable(this.tokenizer.token(id)) : `id ${id}`);
+  }
+
+  join(tokens) {
+    return decode(tokens.flatMap(({ raw }) => raw));
+  }
+
+  // Progress comes as reports; a failure is an error that says which file, and may be retried.
+  async load(ids) {
+    this.remote ??= new Remote(new URL("worker.js", globalThis.lmvizFolder), (message) => {
+      if (message.kind === "progress") this.received = message.received;
+      this.report(message);
+    });
+    this.loaded = "loading";
+    const { index, address } = this;
+    try {
+      await Promise.all([this.words(), this.remote.ask("load", { code: new URL("llama.wasm", globalThis.lmvizFolder).href, index, address, ids })]);
+      this.loaded = true;
+    } catch (error) {
+      this.loaded = undefined;
+      throw error;
+    }
+  }
+
+  // Questions to the worker. Without it, what is stored answers for its text.
+  #ask(kind, question, stored) {
+    if (this.loaded) return this.remote.ask(kind, question);
+    return stored ?? null;
+  }
+
+  has(ids, off) {
+    return !!this.loaded || (`${ids}` === `${this.stored?.ids}` && off.every((heads) => !heads.length));
+  }
+
+  async read(ids, off) {
+    if (!this.loaded) this.stored.maps.forEach((maps, layer) => this.report({ kind: "layer", layer, maps }));
+    return this.#ask("read", { ids, off }, this.stored);
+  }
+
+  look(q, off, words) {
+    return this.#ask("look", { q, off, words }, this.stored?.looks[q]);
+  }
+
+  head(layer, head, q, off) {
+    return this.#ask("head", { layer, head, q, off });
+  }
+
+  lens(off) {
+    return this.#ask("lens", { off });
+  }
+
+  effects(q, word, off) {
+    return this.#ask("effects", { q, word, off });
+  }
+
+  stop() {
+    this.remote?.ask("stop", {});
+  }
+}

@@ -1,0 +1,78 @@
+// What a head does to the prediction: its direct contribution beside the effect of its
+// ablation, and the effects of all heads on one line.
+import { draw, make, word } from "./core.js";
+import { percent, signedText } from "./model_words.js";
+
+const [WIDTH, MIDDLE] = [386, 300];
+const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 11.5, class: "soft", ...more }, content);
+
+export const effectsPart = (x) => {
+  const title = make("h2");
+  const go = make("button", { onclick: () => (x.trying ? x.stopTrying() : x.tryAll()) });
+  const [big, meaning] = [make("span", { class: "number" }), make("p")];
+  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 176`, role: "img", "aria-label": "The effects of all heads" });
+  const list = make("div", { class: "rank", role: "group", "aria-label": "The heads with the largest effects" });
+  const node = make("section", { class: "verdict" }, make("div", { class: "top" }, title, go),
+    make("div", { class: "big" }, big, meaning), svg, list);
+
+  const all = () => x.effects.flatMap((row, layer) => row.map((effect, head) => [effect, layer, head])).filter(([e]) => e != null);
+
+  const line = (found) => {
+    const values = found.map(([e]) => e);
+    const [low, high] = [Math.min(-1, ...values) * 1.08, Math.max(0.3, ...values) * 1.15];
+    const at = (value) => 8 + (value - low) / (high - low) * (WIDTH - 16);
+    const tick = (value, label) => (at(value) > 0 ? [text(at(value), 57, label, { "text-anchor": "middle" })] : []);
+    const mine = x.effects[x.layer]?.[x.head];
+    const whole = Math.max(1, Math.round(-low / 3));
+    svg.setAttribute("viewBox", `0 0 ${WIDTH} 62`);
+    svg.replaceChildren(draw("line", { x1: at(low), x2: at(high), y1: 26, y2: 26, class: "axis" }),
+      draw("line", { x1: at(0), x2: at(0), y1: 14, y2: 44, class: "zero" }),
+      ...values.map((v) => draw("line", { x1: at(v), x2: at(v), y1: 16, y2: 36, stroke: `var(--${v < 0 ? "plus" : "minus"})`, class: "each" })),
+      ...(mine == null ? [] : [draw("circle", { cx: at(mine), cy: 26, r: 7, class: "mine" })]),
+      text(at(low), 10, `${found.length} heads, ← needed`, { class: "plus" }), text(at(high), 10, "in the way →", { class: "minus", "text-anchor": "end" }),
+      ...tick(0, "0"), ...tick(-whole, `−${whole} nat${whole > 1 ? "s" : ""}`));
+  };
+
+  const rank = (found) => {
+    const sorted = found.toSorted(([a], [b]) => a - b);
+    const shown = [...sorted.slice(0, 4), ...(sorted.length > 5 ? [sorted.at(-1)] : [])];
+    const most = Math.max(...shown.map(([e]) => Math.abs(e)), 1e-9);
+    list.replaceChildren(...shown.map(([effect, layer, head]) => make("button", { onclick: () => x.choose(layer, head),
+      "aria-pressed": String(layer === x.layer && head === x.head) }, make("span", { class: "number" }, `${layer}.${head}`),
+    make("i", { style: `width: ${(60 * Math.abs(effect) / most).toFixed(1)}%; background: var(--${effect < 0 ? "plus" : "minus"})` }),
+    make("span", { class: "number" }, signedText(effect)))));
+  };
+
+  const show = () => {
+    const { seen, effects, layer, head, answer, off } = x;
+    title.replaceChildren("What it does to ", word(answer?.[0] ?? "…"));
+    go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Try again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
+    go.disabled = !seen;
+    const effect = effects?.[layer]?.[head] ?? (x.onlyOff(layer, head) && seen?.before ? x.change() : null);
+    const direct = x.direct()?.layers[layer]?.heads[head];
+    big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
+    big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
+    meaning.replaceChildren(...(!seen ? [] : effect == null
+      ? ["direct contribution to the logit difference of ", word(answer[0]), " and ", word(answer[1]), off.some((heads) => heads.length) ? "." : ". Ablate it, or try all heads."]
+      : Math.abs(effect) < 0.02 ? ["nats when it is ablated: ", word(answer[0]), " hardly changes."]
+        : ["nats when it is ablated: ", word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
+          ...(direct == null ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));
+    svg.style.display = effects ? "" : "none";
+    list.hidden = !effects;
+    if (!effects) return;
+    const found = all();
+    if (!found.length) return;
+    line(found);
+    rank(found);
+  };
+  return { node, show };
+};
+
+export const EFFECTS = `
+.big { display: flex; gap: 14px; align-items: center; margin: 2px 0 6px; min-height: 48px; } .big span.number { font: 450 36px/1 var(--serif); white-space: nowrap; } .big p { line-height: 1.35; font-size: 14px; }
+.verdict svg { display: block; width: 100%; max-width: 560px; }
+.axis { stroke: var(--line); } .zero { stroke: var(--ink); stroke-width: 1.2; } .each { stroke-width: 1.6; stroke-opacity: .5; }
+.mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }
+.rank { display: grid; gap: 1px; } .rank button { display: grid; grid-template-columns: 2.6rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
+.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; }
+@container (max-width: 560px) { .rank button { min-height: 40px; } }`;

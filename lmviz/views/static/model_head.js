@@ -1,0 +1,76 @@
+// One head: its attention map, a switch that ablates it, and what it writes.
+import { describe, make, toggle, under, visible } from "./core.js";
+import { MAP, map } from "./map.js";
+
+export const headPart = (x) => {
+  const title = make("h2");
+  const go = (label, layers, heads, name) => make("button", { "aria-label": name, onclick: () => x.choose(x.layer + layers, x.head + heads) }, label);
+  const steps = make("span", { class: "nav" }, go("←", -1, 0, "Previous layer"), go("→", 1, 0, "Next layer"),
+    go("↑", 0, -1, "Previous head"), go("↓", 0, 1, "Next head"));
+  const ablate = toggle("This head", ["on", "ablated"], () => x.toggle(x.layer, x.head));
+  const says = make("output", { class: "says" });
+  const large = make("div", { class: "large", role: "region", "aria-label": "Attention map: move with the arrow keys" });
+  const writes = make("p", { class: "writes" });
+  const node = make("section", { class: "head-card" }, make("div", { class: "top" }, title, steps, ablate), says, large, writes);
+  let chart, drawn, key = 0;
+
+  const tell = (q, k) => {
+    const weight = x.row(x.layer, x.head, q)?.[k];
+    says.replaceChildren(...(weight == null ? [x.busy ?? ""] : describe(x.tokens.map(({ name }) => name), q, k, weight)));
+  };
+  const strongest = (q) => {
+    const row = x.row(x.layer, x.head, q) ?? [0];
+    return row.indexOf(Math.max(...row));
+  };
+  const point = (q, k = strongest(q), event) => {
+    if (k > q) k = q;
+    if (!event && q !== x.q) {
+      key = k;
+      return x.look(q);
+    }
+    key = event ? key : k;
+    chart.mark(q, k);
+    tell(q, k);
+  };
+  const rebuild = () => {
+    const names = x.tokens.map(({ name }) => name);
+    drawn = `${names} ${large.clientWidth}`;
+    chart = map(names, names.length, { at: () => [x.q, key], point });
+    chart.svg.addEventListener("click", (event) => {
+      const [q] = under(event, chart.node.querySelector(".cells"), [names.length, names.length]);
+      x.look(q);
+    });
+    large.replaceChildren(chart.node);
+    chart.layout(large.clientWidth, 270);
+  };
+  new ResizeObserver(() => drawn && large.clientWidth && !drawn.endsWith(` ${large.clientWidth}`) && show()).observe(large);
+
+  const show = () => {
+    const { layer, head, tokens, engine } = x;
+    title.textContent = `Layer ${layer}, head ${head}`;
+    [...steps.children].forEach((button, i) => (button.disabled =
+      [layer === 0, layer === engine.layers - 1, head === 0, head === engine.heads - 1][i]));
+    const off = x.off[layer].includes(head);
+    ablate.set(!off);
+    if (!tokens.length) return;
+    if (drawn !== `${tokens.map(({ name }) => name)} ${large.clientWidth}`) rebuild();
+    const values = Float64Array.from(tokens.flatMap((_, q) => {
+      const row = x.row(layer, head, q);
+      return tokens.map((_, k) => (row && k <= q ? row[k] : NaN));
+    }));
+    chart.show(values, values);
+    key = strongest(x.q);
+    chart.mark(x.q, key);
+    tell(x.q, key);
+    const words = x.written?.map(([id]) => x.engine.name(id)) ?? [];
+    writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length ? ["It writes towards ",
+      ...[...new Set(words.map((name) => name.replace(/^␣(?=.)/u, "")))].slice(0, 4).flatMap((name, i) => [i ? ", " : "", make("em", {}, visible(name))]), "."] : []));
+  };
+  return { node, show };
+};
+
+export const HEAD = `${MAP}
+.head-card .large { min-height: 220px; }
+.nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
+.writes { margin-top: 6px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
+@container (max-width: 560px) { .nav button { width: 40px; } }`;

@@ -1,0 +1,46 @@
+// Loading the model on a click that names its size, and how the parts of the view are laid out.
+import { make } from "./core.js";
+
+const MB = 1e6;
+const size = (bytes) => `${Math.round(bytes / MB)} MB`;
+
+export const loadPart = (x) => {
+  const says = make("output");
+  const bar = make("progress", { max: 1, "aria-label": "Weights received" });
+  const go = make("button", { class: "go", onclick: () => x.start() });
+  const node = make("section", { class: "load" }, go, bar, says);
+
+  const show = () => {
+    const { engine, failure, tokens } = x;
+    const { obstacle, loaded, received, title } = engine;
+    node.hidden = engine.ready && !failure;
+    go.hidden = !!obstacle || loaded === "loading" || engine.ready;
+    bar.hidden = loaded !== "loading";
+    bar.value = engine.size ? received / engine.size : 0;
+    go.textContent = failure ? "Try again" : engine.size ? `Load ${title}, ${size(engine.size)}` : `Load ${title}`;
+    says.textContent = failure || (obstacle ? `${obstacle}The numbers shown are stored.`
+      : loaded === "loading" ? `${size(received)} of ${size(engine.size)}: each layer is computed as it arrives.`
+        : `to change the text, ablate heads and write on. The browser keeps it for your next visit; the tab needs about 300 MB of memory. `
+          + (engine.has(tokens.map(({ id }) => id), x.off) ? "Until then, the numbers are stored ones." : "Until then, this text has no numbers."));
+  };
+  return { node, show };
+};
+
+export const LAYOUT = `
+.models { position: absolute; right: 56px; top: 10px; }
+.body { display: grid; gap: 10px 20px; grid-template-columns: minmax(0, 430fr) minmax(0, 386fr) minmax(0, 360fr);
+  grid-template-areas: "text text text" "whole whole whole" "head verdict next"; }
+.text { grid-area: text; } .whole { grid-area: whole; } .head-card { grid-area: head; } .verdict { grid-area: verdict; } .next { grid-area: next; }
+.whole, .head-card, .verdict, .next { border-top: 1px solid var(--line); padding-top: 6px; min-width: 0; }
+h2 { font-size: 16px; font-weight: 600; margin: 0; }
+.top { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: center; min-height: 34px; }
+.top h2 { margin-right: auto; } .whole .top h2 { margin-right: 0; } .whole .says { flex: 1; }
+.says { color: var(--soft); font-size: 13px; min-height: 2.9em; } .whole .says { min-height: 1.45em; }
+.load { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0 0 10px; padding: 8px 12px; background: var(--mark-wash);
+  border-radius: 8px; font-size: 14px; } .load output { flex: 1 1 16rem; }
+.go { background: var(--weight); border-color: var(--weight); color: var(--on-weight); } .go:hover { background: var(--weight); filter: brightness(1.1); }
+progress { width: 10rem; accent-color: var(--weight); }
+@container (max-width: 1000px) { .body { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-areas: "text text" "whole whole" "head next" "verdict verdict"; } }
+@container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "head" "verdict" "whole"; }
+  .models { position: static; margin-bottom: 8px; } .whole .says { flex-basis: 100%; order: 3; min-height: 2.9em; } }
+@media print { .load { display: none; } }`;

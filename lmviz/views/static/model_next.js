@@ -1,0 +1,116 @@
+// What comes next: the most likely tokens, the dials of sampling, and writing on.
+import { make, slider, visible, word } from "./core.js";
+import { percent } from "./model_words.js";
+import { draw, random, shape } from "./sampling.js";
+
+const ROWS = 8, MOST = 40;
+
+export const nextPart = (x) => {
+  const dials = { temperature: 1, k: Infinity, p: 1 };
+  const ranks = [1, 2, 3, 5, 10, 20, 50, 100, 1000, Infinity];
+  const says = make("output", { class: "says" });
+  const rows = make("div", { class: "bars", role: "group", "aria-label": "Next tokens: press one to append it" });
+  const others = make("p", { class: "number rest" });
+  const set = (name, change = (value) => value) => (value) => {
+    dials[name] = change(value);
+    show();
+  };
+  const go = make("button", { onclick: () => (running ? (running = false) : write()) }, "Continue");
+  const controls = make("div", { class: "controls" },
+    slider("temperature", { min: 0, max: 2, step: 0.1, value: 1, show: (t) => t.toFixed(1) }, set("temperature")),
+    slider("top-k", { min: 0, max: ranks.length - 1, step: 1, value: ranks.length - 1,
+      show: (i) => (ranks[i] === Infinity ? "all" : ranks[i]) }, set("k", (i) => ranks[i])),
+    slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p")));
+  const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, controls);
+  let running = false, seed = 0, lines = [];
+
+  // Write on until the text is full, the model ends it, or somebody says stop.
+  const write = async () => {
+    running = true;
+    go.textContent = "Stop";
+    x.look(x.tokens.length - 1);
+    for (let i = 0; running && i < MOST && x.tokens.length < x.engine.longest; i++) {
+      await x.settled();
+      if (!x.seen) break;
+      const id = draw(shape(x.seen.logits, dials), random(seed++));
+      if (x.engine.ends.includes(id)) break;
+      x.append(id, i === 0);
+    }
+    running = false;
+    go.textContent = "Continue";
+  };
+
+  const line = (i) => {
+    const parts = { name: make("b"), bar: make("i"), ghost: make("i", { class: "ghost" }), truth: make("i", { class: "truth" }), prob: make("span", { class: "number" }) };
+    parts.row = make("button", { onclick: () => x.append(parts.id, true), onpointerenter: () => explain(i), onfocus: () => explain(i),
+      onpointerleave: () => introduce(), onblur: () => introduce() },
+    parts.name, make("span", { class: "track" }, parts.bar, parts.ghost, parts.truth), parts.prob);
+    return parts;
+  };
+
+  // The way of a token from its logit to its probability.
+  const explain = (i) => {
+    const { seen } = x;
+    const { id, prob } = lines[i];
+    if (!seen?.logits) return;
+    const { temperature: t } = dials;
+    const { best, sum } = shape(seen.logits, dials);
+    const logit = seen.logits[id];
+    says.replaceChildren(word(x.engine.name(id)), `: logit ${logit.toFixed(2)}`, ...(t === 0
+      ? [", temperature 0: only the largest logit stays."]
+      : [`, e^((${logit.toFixed(2)} − ${best.toFixed(2)}) / ${t.toFixed(1)}) / ${sum.toFixed(3)} = `,
+        `${(Math.exp((logit - best) / t) / sum).toFixed(3)}`, prob.textContent === "removed" ? ", then removed." : "."]));
+  };
+  const introduce = () => {
+    const { seen, tokens, q } = x;
+    if (!seen || !tokens[q]) return says.replaceChildren(x.busy ?? "");
+    says.replaceChildren("After ", word(tokens[q].name, "query"), seen.before ? `: filled without ${x.namedOff()}, dashed with all heads.`
+      : seen.truth ? ": filled the model, the line is the truth." : ": press a token to append it.");
+  };
+
+  const show = () => {
+    const { seen, engine } = x;
+    go.disabled = !seen?.logits;
+    rows.classList.toggle("stale", !!x.busy);
+    if (!seen) return introduce();
+    const now = shape(seen.logits, dials);
+    const plain = dials.k === Infinity && dials.p === 1 ? now : shape(seen.logits, { temperature: dials.temperature });
+    const before = seen.before && shape(seen.before, dials);
+    const p = new Map(Array.from(now.ids.subarray(0, 2000), (id, i) => [id, now.probs[i]]));
+    const was = before && new Map(Array.from(before.ids.subarray(0, 2000), (id, i) => [id, before.probs[i]]));
+    // First those of the whole model, so that rows stay where they were when a head is ablated.
+    const ids = [...new Set([...(before?.ids.subarray(0, ROWS - 2) ?? []), ...plain.ids.subarray(0, ROWS)])].slice(0, ROWS);
+    while (lines.length < ids.length) lines.push(line(lines.length));
+    lines.length = Math.min(lines.length, ids.length);
+    if (rows.childElementCount !== lines.length) rows.replaceChildren(...lines.map(({ row }) => row));
+    ids.forEach((id, i) => {
+      const { name, bar, ghost, truth, prob } = lines[i];
+      lines[i].id = id;
+      name.textContent = visible(engine.name(id));
+      bar.style.width = `${100 * (p.get(id) ?? 0)}%`;
+      ghost.style.width = `${100 * (was?.get(id) ?? 0)}%`;
+      ghost.hidden = !was;
+      truth.hidden = !seen.truth;
+      truth.style.left = `${100 * (seen.truth?.get(id) ?? 0)}%`;
+      prob.textContent = p.has(id) ? percent(p.get(id)) : "removed";
+    });
+    const sum = ids.reduce((total, id) => total + (p.get(id) ?? 0), 0);
+    const n = now.ids.length - ids.filter((id) => p.has(id)).length;
+    others.textContent = n > 0 ? `${n.toLocaleString("en")} others: ${percent(Math.max(0, 1 - sum))}` : "No others are left.";
+    introduce();
+  };
+  return { node, show };
+};
+
+export const NEXT = `
+.bars { display: grid; gap: 2px; }
+.bars button { display: grid; grid-template-columns: 6.5rem 1fr 3.9rem; gap: 8px; align-items: center; min-height: 26px; padding: 0 4px; border: 0; border-radius: 6px; background: none; }
+.bars button:hover { background: var(--sunk); } .bars b { font: 400 16px var(--serif); text-align: end; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.bars button:first-child b { font-weight: 600; } .bars .number { text-align: end; font-size: 13px; } .bars.stale { opacity: .6; }
+.track { position: relative; height: 16px; border-radius: 3px; background: var(--sunk); }
+.track i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: var(--weight); transition: width var(--move) var(--ease); }
+.track .ghost { background: none; border: 1.4px dashed var(--ink); } .track .truth { width: 2.5px; margin-left: -1px; top: -2px; bottom: -2px; border-radius: 0; background: var(--key); transition: none; }
+.rest { color: var(--soft); font-size: 13px; text-align: end; padding: 2px 4px; }
+.next .controls { gap: 0 12px; margin: 4px 0 0; } .next .controls label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 6rem 2.4rem; gap: 6px; }
+.next input[type="range"] { width: 100%; }
+@container (max-width: 560px) { .bars button { min-height: 40px; } .next .controls label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;

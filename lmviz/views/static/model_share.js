@@ -1,0 +1,44 @@
+// The state of the view of a model, in the page's address and as Python.
+
+// In the fragment, which no browser sends anywhere.
+export const writeAddress = (x) => {
+  const state = new URLSearchParams({ model: x.engine.id, text: x.said, head: `${x.layer}.${x.head}` });
+  if (x.q !== x.tokens.length - 1) state.set("at", x.q);
+  if (x.namedOff()) state.set("off", x.namedOff().replaceAll(" ", ""));
+  history.replaceState(null, "", `#${state}`);
+  return location.href;
+};
+
+const pair = (name) => /^\d+\.\d+$/.test(name) ? name.split(".").map(Number) : null;
+
+// What an address asks for; whatever is not understood is left out.
+export const readAddress = (engines) => {
+  const state = new URLSearchParams(location.hash.slice(1));
+  const engine = engines.find(({ id }) => id === state.get("model")) ?? engines[0];
+  const [layer, head] = pair(state.get("head") ?? "") ?? [];
+  const q = /^\d+$/.test(state.get("at")) ? +state.get("at") : undefined;
+  const off = (state.get("off") ?? "").split(",").map(pair)
+    .filter((one) => one && one[0] < engine.layers && one[1] < engine.heads);
+  return { engine, text: state.get("text") ?? undefined, layer, head, q, off };
+};
+
+// A text as Python writes it, in characters that any clipboard keeps.
+const pythonText = (text) => JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu, (c) => {
+  const code = c.codePointAt(0).toString(16);
+  return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+});
+
+export const toPython = ({ engine, said, off, q, layer, head, tokens }) => {
+  const pairs = off.flatMap((heads, at) => heads.map((one) => `(${at}, ${one})`));
+  const text = pythonText(said);
+  const at = q === tokens.length - 1 ? -1 : q;
+  return [
+    "import lmviz",
+    ...(pairs.length ? ["from lmviz.attention import ablate_heads"] : []),
+    "", `lm = lmviz.load("${engine.id}")`, `text = ${text}`,
+    ...(pairs.length ? [`with ablate_heads(lm, [${pairs.join(", ")}]):`, "    trace = lm.trace(text)"] : ["trace = lm.trace(text)"]),
+    `probs = trace.logits[${at}].softmax(-1)`, "for p, i in zip(*probs.topk(8)):",
+    '    print(f"{p:.4f}  {lm.decode(i)!r}")',
+    `print(trace.attentions[${layer}, ${head}, ${at}])`, "",
+  ].join("\n");
+};

@@ -1,0 +1,101 @@
+// The text of the view of a model: a field to write in, its tokens, and arcs of attention.
+import { draw, make, moved, visible } from "./core.js";
+
+const HIGH = 54;
+
+export const textPart = (x) => {
+  const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
+    oninput: () => x.write(field.value) });
+  const examples = make("select", { "aria-label": "Example", onchange: () => x.write(examples.value) });
+  const undo = make("button", { onclick: () => x.undo(), "aria-label": "Undo the last change" }, "Undo");
+  const arcs = draw("svg", { class: "arcs", "aria-hidden": "true", height: HIGH });
+  const row = make("div", { class: "row", role: "group", "aria-label": "Tokens: choose a position" });
+  const scroller = make("div", { class: "tokens" }, make("div", { class: "line" }, arcs, row));
+  const problem = make("output", { class: "problem" });
+  const node = make("section", { class: "text" },
+    make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, problem);
+  let buttons = [];
+  let drawn = [];
+
+  const token = (one, t) => {
+    const button = make("button", { class: "token", onclick: () => x.look(t), onkeydown: (event) => {
+      const [, to] = moved(event, [0, t], [1, buttons.length]);
+      if (to === t) return;
+      x.look(to);
+      buttons[to].focus();
+    } }, make("b", {}, visible(one.name)), make("i"), make("small", { class: "number" }));
+    button.title = `id ${one.id}, bytes ${one.bytes}`;
+    return button;
+  };
+
+  const show = () => {
+    const { tokens, q, engine } = x;
+    if (document.activeElement !== node.getRootNode().host || field.value !== x.said) field.value = x.said;
+    const names = Object.entries(engine.examples);
+    examples.replaceChildren(make("option", { value: "" }, "Examples"),
+      ...names.map(([name, text]) => make("option", { value: text, selected: text === x.said }, name)));
+    undo.disabled = !x.past.length;
+    problem.textContent = x.problem;
+    const ids = tokens.map(({ id }) => id);
+    if (`${ids}` !== `${drawn}`) {
+      drawn = ids;
+      const held = row.matches(":focus-within");
+      buttons = tokens.map(token);
+      row.replaceChildren(...buttons);
+      if (held) buttons[q]?.focus();
+    }
+    buttons.forEach((button, t) => {
+      button.ariaPressed = t === q;
+      button.tabIndex = t === q ? 0 : -1;
+      const surprisal = x.found?.surprisal[t];
+      button.style.setProperty("--n", Math.min(surprisal ?? 0, 12));
+      button.lastChild.textContent = t === 0 ? "first" : surprisal == null ? "…" : `${surprisal.toFixed(1)} nats`;
+    });
+    const here = buttons[q];
+    if (here) {
+      const { offsetLeft, offsetWidth } = here;
+      if (offsetLeft < scroller.scrollLeft || offsetLeft + offsetWidth > scroller.scrollLeft + scroller.clientWidth)
+        scroller.scrollLeft = offsetLeft + offsetWidth / 2 - scroller.clientWidth / 2;
+    }
+    bow();
+  };
+
+  // From the chosen position to what the chosen head attends to.
+  const bow = () => {
+    const weights = x.row(x.layer, x.head, x.q);
+    const middle = (t) => buttons[t].offsetLeft + buttons[t].offsetWidth / 2;
+    arcs.setAttribute("width", row.scrollWidth);
+    if (!weights || !buttons[x.q]) return arcs.replaceChildren();
+    const from = middle(x.q);
+    arcs.replaceChildren(...weights.flatMap((weight, k) => {
+      if (weight < 0.015) return [];
+      if (k === x.q) return [draw("circle", { cx: from, cy: HIGH - 5, r: 1.5 + 4 * weight, class: "arc" })];
+      const up = Math.max(4, HIGH - 14 - 7 * Math.min(6, x.q - k));
+      return [draw("path", { d: `M${from} ${HIGH - 2}C${from} ${up} ${middle(k)} ${up} ${middle(k)} ${HIGH - 2}`,
+        class: "arc", fill: "none", "stroke-width": (1 + 6 * weight).toFixed(1), opacity: (0.35 + 0.65 * weight).toFixed(2) })];
+    }));
+  };
+
+  return { node, show, focus: () => field.focus() };
+};
+
+export const TEXT = `
+.text .controls { flex-wrap: nowrap; margin: 0; }
+textarea { flex: 1; min-width: 0; min-height: 32px; max-height: 5.5em; padding: 4px 12px; font: 16px/1.4 var(--serif); color: inherit;
+  background: var(--raised); border: 1px solid var(--line-strong); border-radius: 8px; resize: none; field-sizing: content; }
+.pick select { max-width: 9rem; }
+.tokens { overflow-x: auto; scrollbar-width: thin; margin: 0 -16px; padding: 0 16px 2px; }
+.line { position: relative; width: max-content; }
+.arcs { display: block; overflow: visible; }
+.arc { stroke: var(--weight); stroke-linecap: round; } circle.arc { fill: var(--weight); stroke: none; }
+.row { position: relative; display: flex; gap: 2px; }
+.token { min-height: 0; padding: 1px 7px 3px; border: 0; border-radius: 6px; background: none; text-align: start; white-space: pre; }
+.token b { display: block; font: 400 22px/1.2 var(--serif); }
+.token i { display: block; height: 11px; } .token i::before { content: ""; display: block; height: calc(1.5px + var(--n) * .8px);
+  background: var(--soft); border-radius: 2px; }
+.token small { display: block; font-size: 11px; color: var(--soft); }
+.token:hover { background: var(--sunk); }
+.token[aria-pressed="true"] { background: var(--mark); color: #182126; }
+.token[aria-pressed="true"] small { color: #4a4016; } .token[aria-pressed="true"] i::before { background: #4a4016; }
+.problem { color: var(--minus); font-size: 13px; }
+@container (max-width: 560px) { .text .controls { flex-wrap: wrap; } textarea { flex: 1 1 100%; order: -1; min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;

@@ -1,0 +1,161 @@
+// The whole model in one drawing: a tile for each head and MLP, layer by layer, and below them
+// the residual stream, with the word that each layer would predict.
+import { draw, fill, make, moved, on, opacity, share, steps, visible, word } from "./core.js";
+import { signedText } from "./model_words.js";
+
+const [LEFT, WIDTH, TOP, TALL] = [46, 1212, 6, 14.4];
+const STREAM = 40;
+const MODES = { attention: "attention", contribution: "direct contribution", effect: "effect of ablation" };
+const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 11.5, class: "soft", ...more }, content);
+const short = (name) => (name.length > 7 ? `${name.slice(0, 6)}…` : name);
+
+export const wholePart = (x) => {
+  const says = make("output", { class: "says" });
+  const modes = steps("What the colour of a tile shows", Object.values(MODES), MODES.attention, (name) => {
+    x.mode = Object.keys(MODES).find((mode) => MODES[mode] === name);
+    x.show();
+  });
+  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 262`, role: "img", tabindex: 0, class: "all",
+    "aria-label": "All heads: a column per layer; move with the arrow keys",
+    onkeydown: (event) => {
+      const [head, layer] = moved(event, [x.head, x.layer], [x.engine.heads, x.engine.layers]);
+      if (head !== x.head || layer !== x.layer) x.choose(layer, head);
+    },
+    onclick: ({ target }) => target.dataset.layer && x.choose(+target.dataset.layer, +target.dataset.head),
+    onpointermove: ({ target }) => target.dataset.layer && tell(+target.dataset.layer, +target.dataset.head),
+    onpointerleave: () => tell() });
+  const scroller = make("div", { class: "scroller" }, svg);
+  const node = make("section", { class: "whole" }, make("div", { class: "top" }, make("h2", {}, "The whole model"), says, modes), scroller);
+  let cell, tiles, column, stream, shown;
+
+  const build = () => {
+    const { layers, heads } = x.engine;
+    shown = x.engine;
+    cell = Math.min(110, (WIDTH - LEFT - 24) / layers);
+    const middle = (i) => TOP + i * TALL + 11;
+    const labels = Array.from({ length: heads }, (_, i) => text(LEFT - 6, middle(i), i, { "text-anchor": "end" }));
+    const below = TOP + (heads + 1) * TALL;
+    const every = cell < 60 ? 5 : 1;
+    const numbers = Array.from({ length: layers }, (_, l) => (l % every && l !== layers - 1 ? [] : [
+      text(LEFT + (l + 0.5) * cell, below + 12, `${l ? "" : "layer "}${l}`, { "text-anchor": "middle" })])).flat();
+    column = draw("rect", { y: TOP - 4, width: cell, height: below + STREAM + 62 - TOP, rx: 6, class: "column" });
+    const tile = (layer, head) => {
+      const at = { x: LEFT + layer * cell + 1, y: TOP + head * TALL, width: cell - 3, height: TALL - 2, rx: 3 };
+      const parts = { ground: draw("rect", { ...at, class: "ground", "data-layer": layer, "data-head": head }),
+        value: draw("rect", { ...at, class: "tile" }),
+        mark: draw("path", { class: "mark" }), at,
+        stroke: draw("path", { class: "off", d: `M${at.x + 3} ${at.y + TALL - 4}L${at.x + cell - 6} ${at.y + 2}` }) };
+      return parts;
+    };
+    tiles = Array.from({ length: layers }, (_, l) => Array.from({ length: heads + 1 }, (_, h) => tile(l, h)));
+    stream = draw("g");
+    const height = below + STREAM + 64;
+    fill(svg, { viewBox: `0 0 ${WIDTH} ${height}` });
+    svg.replaceChildren(text(0, middle(0), "head"), ...labels, text(LEFT - 6, middle(heads), "MLP", { "text-anchor": "end" }),
+      column, ...tiles.flat().flatMap(({ ground, value, mark, stroke }) => [ground, value, mark, stroke]), ...numbers, stream);
+  };
+
+  // What a tile shows: a number, and how strong its colour is.
+  const value = (layer, head) => {
+    const { mode, seen, effects, engine } = x;
+    const isHead = head < engine.heads;
+    if (mode === "attention") return isHead ? [x.strongest(layer, head)?.[0], 1] : [];
+    if (mode === "effect") return isHead ? [effects?.[layer]?.[head], 1.7] : [];
+    const part = seen?.contributions?.layers[layer];
+    return part ? [isHead ? part.heads[head] : part.mlp, 2.5] : [];
+  };
+
+  const tell = (layer, head) => {
+    const { mode, engine, tokens, seen } = x;
+    if (layer != null) {
+      const [found] = value(layer, head);
+      const name = head < engine.heads ? `Layer ${layer}, head ${head}: ` : `The MLP of layer ${layer}: `;
+      if (found == null) return says.replaceChildren(name, mode === "effect" ? "not measured yet." : "no value.");
+      if (mode === "attention") {
+        const [weight, k] = x.strongest(layer, head);
+        return says.replaceChildren(name, word(tokens[x.q].name, "query"), " attends to ", word(tokens[k].name, "key"),
+          ` with weight ${weight.toFixed(2)}.`);
+      }
+      return says.replaceChildren(name, mode === "effect" ? `ablated, log p of ` : "adds ", ...(mode === "effect"
+        ? [word(x.answer[0]), ` changes by ${signedText(found)} nats.`]
+        : [`${signedText(found)} to the logit difference of `, word(x.answer[0]), " and ", word(x.answer[1]), "."]));
+    }
+    if (!seen) return says.replaceChildren(x.busy ?? "");
+    if (mode === "attention") return says.replaceChildren("Strong colour: ", word(tokens[x.q].name, "query"),
+      " attends to a token other than the first one.");
+    if (mode === "contribution") {
+      const { embedding, layers, rest = 0 } = seen.contributions;
+      const heads = layers.reduce((sum, each) => sum + each.heads.reduce((a, b) => a + b), 0);
+      const mlps = layers.reduce((sum, each) => sum + each.mlp, 0);
+      return says.replaceChildren("Logit of ", word(x.answer[0]), " − ", word(x.answer[1]), ": ",
+        `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
+        rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
+    }
+    return says.replaceChildren(x.effects ? "Violet: the prediction needs the head. Orange with a plus: it is in the way."
+      : "Press “Try all heads” to ablate each head once.");
+  };
+
+  const show = () => {
+    if (shown !== x.engine) build();
+    const { layers, heads } = x.engine;
+    fill(column, { x: LEFT + x.layer * cell - 0.5 });
+    tiles.forEach((row, layer) => row.forEach(({ value: tile, mark, stroke, at }, head) => {
+      const [found, most] = value(layer, head);
+      const strength = Math.min(1, Math.sqrt(Math.abs(found ?? 0) / most));
+      const plus = x.mode === "effect" ? found < 0 : found > 0;
+      const role = x.mode === "attention" ? "weight" : plus ? "plus" : "minus";
+      fill(tile, { fill: `var(--${role})`, "fill-opacity": found == null ? 0
+        : x.mode === "attention" ? Math.max(0.05, found).toFixed(2) : Math.max(0.04, strength).toFixed(2) });
+      // Not by colour alone: a minus where a part lowers the difference, a plus where the answer
+      // is better off without the head.
+      const cross = x.mode === "effect" ? `M${at.x + cell / 2 - 1.5} ${at.y + 2.7}v7` : "";
+      mark.setAttribute("d", role === "minus" && strength > 0.15 ? `M${at.x + cell / 2 - 5} ${at.y + 6.2}h7${cross}` : "");
+      stroke.style.display = head < heads && x.off[layer].includes(head) ? "" : "none";
+      tile.classList.toggle("chosen", layer === x.layer && head === x.head);
+    }));
+    flow(layers, heads);
+    tell();
+  };
+
+  // The rank of the answer after each layer, on a logarithmic scale, and the most likely words.
+  const flow = (layers, heads) => {
+    const { seen } = x;
+    if (!seen) return stream.replaceChildren();
+    const top = TOP + (heads + 1) * TALL + 22;
+    const high = (rank) => top + STREAM * Math.log(rank) / Math.log(x.engine.vocabulary);
+    const at = (i) => LEFT + i * cell - 0.5;
+    const line = seen.lens.map(({ rank }, i) => `${at(i)} ${high(rank).toFixed(1)}`).join("L");
+    const step = cell < 60 ? cell - 2 : cell * 0.7;
+    const words = seen.lens.flatMap(({ best: [[id, , p]] }, i) => {
+      const name = x.engine.name(id);
+      const y = top + STREAM + 8;
+      const box = { x: at(i) - step / 2, y, width: step, height: 24, rx: 4 };
+      const title = draw("title", {}, `${i ? `after layer ${i - 1}` : "embedding"}: ${name} ${share(p)}`);
+      return [draw("g", {}, title, draw("rect", { ...box, class: "ground" }),
+        draw("rect", { ...box, fill: "var(--weight)", "fill-opacity": opacity(p).toFixed(2) }),
+        text(at(i), y + 16, visible(short(name.replace(/^␣(?=.)/u, ""))), { class: "word", "text-anchor": "middle", "font-size": name.length > 6 ? 10.5 : 12.5,
+          style: `fill: ${on(p)}` }))];
+    });
+    const [first, last] = [seen.lens[0].rank, seen.lens.at(-1).rank];
+    stream.replaceChildren(
+      draw("path", { d: `M${line}V${top + STREAM}H${at(0)}z`, class: "area" }), draw("path", { d: `M${line}`, class: "path" }),
+      draw("circle", { cx: at(layers), cy: high(last), r: 4, fill: "var(--weight)" }),
+      text(at(0), high(first) - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`)),
+      text(at(layers) + 8, high(last) + 4, last.toLocaleString("en"), { class: "" }), ...words);
+  };
+
+  // On a narrow screen, keep the chosen layer in sight.
+  const reveal = () => {
+    if (scroller.scrollWidth > scroller.clientWidth)
+      scroller.scrollLeft = (LEFT + x.layer * cell) / WIDTH * scroller.scrollWidth - scroller.clientWidth / 2;
+  };
+  return { node, show, reveal };
+};
+
+export const WHOLE = `
+.whole .scroller { overflow-x: auto; scrollbar-width: thin; } .all { display: block; width: 100%; min-width: 1000px; height: auto; }
+.all:focus-visible { outline-offset: -2px; border-radius: 6px; }
+.column { fill: var(--mark-wash); } .ground { fill: var(--sunk); cursor: pointer; } .ground:hover { stroke: var(--ink); stroke-width: 1.5; }
+.tile { pointer-events: none; } .tile.chosen { stroke: var(--ink); stroke-width: 2; }
+.mark, .off { stroke: var(--ink); pointer-events: none; fill: none; } .off { stroke-width: 2; }
+.area { fill: var(--weight); fill-opacity: .12; } .path { fill: none; stroke: var(--weight); stroke-width: 2.4; stroke-linejoin: round; }`;

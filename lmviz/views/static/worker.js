@@ -1,0 +1,143 @@
+// The worker of the view "Inside the model": it loads a model of the Llama family and answers
+// questions about a text, one at a time. A newer text ends what is under way.
+import { files } from "./files.js";
+import { Llama, Run, Trials } from "./llama.js";
+
+const PARALLEL = 6;
+const newest = {}; // the number of the latest question of each kind
+const taken = new Map(); // of each file, the promise that its weights are in the model
+let model, whole, ablated, trials, source, index, loaded, started;
+
+const channel = new MessageChannel();
+const turn = () => new Promise((done) => {
+  channel.port2.onmessage = done;
+  channel.port1.postMessage(0);
+});
+
+const take = (file) => {
+  if (!taken.has(file.name)) {
+    taken.set(file.name, source.get(file).then((buffer) => {
+      const bytes = new Uint8Array(buffer);
+      if (file.layer != null) model.setLayer(file.layer, file.tensors, bytes);
+      else if (file.first != null) model.setWords(file.first, bytes);
+      else model.setNorm(bytes);
+      postMessage({ kind: "progress", received: source.received });
+    }));
+    taken.get(file.name).catch(() => taken.delete(file.name)); // it may be asked for again
+  }
+  return taken.get(file.name);
+};
+const rowsOf = (ids) => Promise.all(ids.map((id) => take(index.files.findLast(({ first }) => first <= id))));
+
+const start = async (code, address) => {
+  source = await files(address, index);
+  model = await Llama.start(await (await fetch(code)).arrayBuffer(), index.config);
+  [whole, ablated] = [new Run(model), new Run(model)];
+  trials = new Trials(ablated);
+};
+
+const questions = {
+  // Load all files: first the embeddings of the text's tokens, then the layers in their order.
+  async load({ code, address, ids, ...more }) {
+    ({ index } = more);
+    await (started ??= start(code, address));
+    const rows = index.files.filter(({ first }) => first != null);
+    const needed = ids.map((id) => rows.findLast(({ first }) => first <= id));
+    const queue = new Set([...needed, ...index.files.filter((file) => !rows.includes(file)), ...rows]).values();
+    loaded = Promise.all(Array.from({ length: PARALLEL }, async () => {
+      for (const file of queue) await take(file);
+    }));
+    await loaded;
+  },
+
+  // Run the model on a text, with all heads and without those of `off`.
+  async read({ ids, off }, pause) {
+    await started;
+    await rowsOf(ids);
+    const none = off.map(() => []);
+    const ablates = off.some((heads) => heads.length);
+    const run = (one, heads, say) => one.read(ids, heads, { pause, ready: (layer) =>
+      take(index.files.find((file) => file.layer === layer)), reached: say ? tell(one) : () => {} });
+    if (!(await run(whole, none, !ablates))) return null;
+    if (ablates) {
+      ablated.adopt(whole, off);
+      if (!(await run(ablated, off, true))) return null;
+    }
+    await loaded;
+    const now = ablates ? ablated : whole;
+    now.score();
+    return { surprisal: now.surprisal.slice(), best: now.best.slice() };
+  },
+
+  // What one position says: the distribution, with all heads, too, and the lens.
+  async look({ q, off, words }) {
+    const now = current(off);
+    const logits = model.logits(now.states.at(-1) + 4 * q * model.width);
+    const before = now === whole ? null : model.logits(whole.states.at(-1) + 4 * q * model.width);
+    return { logits, before, lens: now.lens(q, words), contributions: now.contributions(q, words[0], words[1]) };
+  },
+
+  // One head: its attention weights, and what it writes at position q.
+  async head({ layer, head, q, off }) {
+    const now = current(off);
+    return { map: now.map(layer, head), writes: now.writes(layer, head, q) };
+  },
+
+  async lens({ off }, pause) {
+    const rows = [];
+    for (let q = 0; q < whole.ids.length; q++) {
+      rows.push(current(off).lens(q, []).map(({ best }) => best));
+      if (await pause()) return null;
+    }
+    return { rows };
+  },
+
+  stop: () => ({}), // its number ends what is older
+
+  // Ablate each head alone, the last layer first, and tell log p of a word.
+  async effects({ q, word, off }, pause) {
+    const now = current(off);
+    trials.run = now;
+    const start = now.lens(q, [word]).at(-1).logs[0];
+    for (let layer = model.layers - 1; layer >= 0; layer--)
+      for (let head = 0; head < model.heads; head++) {
+        const log = await trials.without(layer, head, q, word, off, pause);
+        if (log === null) return null;
+        postMessage({ kind: "effect", layer, head, effect: log - start });
+      }
+    return {};
+  },
+};
+
+const current = (off) => (off.some((heads) => heads.length) ? ablated : whole);
+
+// The weights of a layer as one byte each, for the drawing of all heads.
+const tell = (run) => (layer) => {
+  const n = run.ids.length * (run.ids.length + 1) / 2;
+  const maps = new Uint8Array(model.heads * n);
+  for (let head = 0; head < model.heads; head++)
+    model.floats(run.attention[layer] + 4 * head * run.square, n).forEach((weight, i) =>
+      (maps[head * n + i] = Math.round(255 * weight)));
+  postMessage({ kind: "layer", layer, maps }, [maps.buffer]);
+};
+
+let queue = Promise.resolve();
+const answer = async ({ kind, id, ...question }) => {
+  const late = () => ["read", "stop", kind].some((name) => newest[name] > id);
+  try {
+    const found = late() ? null : await questions[kind](question, async () => {
+      await turn();
+      return late();
+    });
+    postMessage({ kind: "answer", id, found });
+  } catch (error) {
+    postMessage({ kind: "answer", id, error: error.message });
+  }
+};
+
+onmessage = ({ data }) => {
+  newest[data.kind] = data.id;
+  // Files arrive beside the questions.
+  if (data.kind === "load") answer(data);
+  else queue = queue.then(() => answer(data));
+};
