@@ -8,35 +8,67 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+
+from .._validation import float_array, strings
 from ..toy import WEIGHTS, grammar
+from ._payload import (
+    as_html,
+    as_table,
+    check_mapping,
+    check_rows,
+    vocabulary_ids,
+    vocabulary_names,
+)
 from ._view import LINKED, View
 from .explorer import SITE, STORIES, language_data
 
 # The folder with the files of the book's model, set by a site that serves them.
 FOLDER = "LMVIZ_MODEL_FOLDER"
+LONGEST, BEST, KEPT = 128, 10, 50
 EXAMPLES = {
     "A capital": "The capital of France is",
-    "A repetition": "Mr Dursley and Mrs Dursley, of number four, said Mr Durs",
-    "A pronoun": "The trophy does not fit in the suitcase because it is too",
+    "A repetition": "The cat sat on the mat. The dog ran home. The cat sat on the",
+    "A pronoun": "The trophy doesn't fit in the suitcase because the suitcase is too",
     "A list": "red, green, blue, red, green,",
     "Code": "def add(a, b):\n    return a +",
 }
 
 
-def model(folder=None, *, url=None, examples=EXAMPLES, title="Inside the model"):
+def model(
+    folder=None,
+    *,
+    trace=None,
+    lens=None,
+    shares=None,
+    vocabulary=None,
+    url=None,
+    examples=EXAMPLES,
+    title="Inside the model",
+) -> View:
     """Show everything inside a model that runs in the page, on any text.
 
     Parameters
     ----------
     folder : path-like, optional
-        What `write_model_files` returned. Default: the book's model, on a site that
-        serves it; elsewhere the toy alone.
+        What `write_model_files` returned. Default: the book's model on its site, and
+        elsewhere the toy alone.
+    trace : lmviz.Trace, optional
+        Of the first example: what is shown until a reader loads the model.
+    lens : array-like, shape (L + 1, T, V), optional
+        Its `lmviz.prediction.logit_lens`; required with `trace`.
+    shares : mapping of str to float, optional
+        Its `lmviz.transformer.logit_attribution`, of the most likely token and the
+        runner-up after the last one.
+    vocabulary : sequence of V str, or callable
+        The names of all ids, required with `trace`; a callable takes an array of ids
+        and returns as many strings.
     url : str, optional
-        The URL of these files, relative to the page, or to the root of the site on a
-        page that Sphinx has built; or on another host. Default:
-        ``"_static/smollm2/"`` and the name of the folder.
+        Where the files are, relative to the page, or to the root of the site on a page
+        that Sphinx has built; or on another host. Default: ``_static/smollm2/`` and the
+        name of the folder.
     examples : mapping of str to str
-        Texts to choose from; the first is shown initially.
+        Texts to choose from. The first is shown initially.
     title : str
 
     Returns
@@ -50,30 +82,59 @@ def model(folder=None, *, url=None, examples=EXAMPLES, title="Inside the model")
     ['toy']
     """
     folder = folder or os.environ.get(FOLDER)
+    examples = _validate(examples)
+    text = next(iter(examples.values()))
+    stored = None
+    if trace is not None:
+        stored = _store(text, trace, lens, shares, vocabulary)
+    data = _encode(folder, url, examples, stored)
+    return View("model", title, data, _fallback(stored or {"text": text}))
+
+
+def _validate(examples):
+    check_mapping(examples, "examples")
+    if not examples:
+        raise ValueError("`examples` must have at least one text, got none")
+    for name, text in examples.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError(
+                f"`examples` must map str to str, got {name!r:.60}: {text!r:.60}"
+            )
+    return dict(examples)
+
+
+def _encode(folder, url, examples, stored):
+    """Gather the facts of each model that runs in the page.
+
+    Returns
+    -------
+    dict
+        ``models``: of each its ``kind``, which names the script that runs it, and what
+        that needs: for SmolLM2 the ``index`` of its ``files`` and what is ``stored`` of
+        the first example; for the toy its words, its grammar and its weights.
+    """
     models = [_toy()]
     if folder:
         index = json.loads(Path(folder, "index.json").read_text("utf-8"))
-        url = url or f"_static/smollm2/{index['release']}/"
-        models.insert(
-            0,
-            {
-                "kind": "llama",
-                "id": "smollm2",
-                "title": "SmolLM2",
-                "index": index,
-                "files": url,
-                "longest": 128,
-                "ends": [2],
-                "start": [23, 4],
-                "examples": dict(examples),
-            },
-        )
-    return View("model", title, {"models": models}, "<p></p>")
+        smollm2 = {
+            "kind": "llama",
+            "id": "smollm2",
+            "title": "SmolLM2",
+            "index": index,
+            "files": url or f"_static/smollm2/{index['release']}/",
+            "stored": stored,
+            "longest": LONGEST,
+            "ends": [2],
+            "start": [23, 4],
+            "examples": examples,
+        }
+        models.insert(0, smollm2)
+    return {"models": models}
 
 
 def _toy():
     config = json.loads((WEIGHTS / "config.json").read_text("utf-8"))
-    embed = not os.environ.get(LINKED)
+    weights = (WEIGHTS / "model.safetensors").read_bytes()
     return {
         "kind": "gpt2",
         "id": "toy",
@@ -81,7 +142,7 @@ def _toy():
         "language": language_data(),
         "words": list(grammar.WORDS),
         "config": {k: config[k] for k in ("n_layer", "n_head", "layer_norm_epsilon")},
-        "weights": _embedded() if embed else None,
+        "weights": None if os.environ.get(LINKED) else np.frombuffer(weights, np.uint8),
         "weights_url": SITE,
         "longest": grammar.CONTEXT,
         "ends": [],
@@ -90,7 +151,88 @@ def _toy():
     }
 
 
-def _embedded():
-    import numpy as np
+def _store(text, trace, lens, shares, vocabulary):
+    """Keep of a trace what the page shows before the model is there."""
+    lens = float_array(lens, "lens", ("L + 1", "T", "V"))
+    check_rows(lens.reshape(-1, lens.shape[-1]))
+    _, n, size = lens.shape
+    ids = vocabulary_ids(trace.ids, n, size)
+    tokens = strings(trace.tokens, "trace.tokens", n)
+    maps = np.asarray(trace.attentions, float)
+    rows = np.concatenate([maps[:, :, q, : q + 1] for q in range(n)], axis=-1)
+    log_sums = np.logaddexp.reduce(lens, axis=-1)
+    final, sums = lens[-1], log_sums[-1]
+    looks = [_look(lens[:, q], log_sums[:, q]) for q in range(n)]
+    if shares is not None:
+        looks[-1]["contributions"] = _contributions(shares, *maps.shape[:2])
+    used = {int(i) for look in looks for row in look["lens"] for i, *_ in row["best"]}
+    used |= {int(i) for look in looks for i in look["top"]["ids"]} | set(ids.tolist())
+    used = np.array(sorted(used))
+    names = vocabulary_names(used, vocabulary, size)
+    return {
+        "text": text,
+        "ids": ids.tolist(),
+        "tokens": [
+            {"id": int(i), "name": name, "bytes": ""}
+            for i, name in zip(ids, tokens, strict=True)
+        ],
+        "maps": list(rows.astype(np.float32).reshape(len(maps), -1)),
+        "surprisal": [
+            None,
+            *(float(sums[t] - final[t, ids[t + 1]]) for t in range(n - 1)),
+        ],
+        "best": [look["lens"][-1]["best"] for look in looks],
+        "looks": looks,
+        "names": {int(i): name for i, name in zip(used, names, strict=True)},
+    }
 
-    return np.frombuffer((WEIGHTS / "model.safetensors").read_bytes(), np.uint8)
+
+def _look(states, log_sums):
+    """Return what the page shows of one position: states (L + 1, V)."""
+    order = np.argsort(-states, axis=-1, kind="stable")[:, :KEPT]
+    words = order[-1, :2]
+
+    def best(state, ids, total):
+        return [
+            [int(i), float(state[i]), float(np.exp(state[i] - total))]
+            for i in ids[:BEST]
+        ]
+
+    rows = zip(states, order, log_sums, strict=True)
+    return {
+        "lens": [
+            {
+                "best": best(state, ids, total),
+                "logs": [float(state[i] - total) for i in words],
+                "rank": int((state > state[words[0]]).sum()) + 1,
+            }
+            for state, ids, total in rows
+        ],
+        "top": {
+            "ids": order[-1].tolist(),
+            "logits": states[-1, order[-1]].tolist(),
+            "log_sum": float(log_sums[-1]),
+        },
+    }
+
+
+def _contributions(shares, n_layers, n_heads):
+    layers = [
+        {
+            "heads": [float(shares[f"head {i}.{h}"]) for h in range(n_heads)],
+            "mlp": float(shares[f"MLP {i}"]),
+        }
+        for i in range(n_layers)
+    ]
+    return {"embedding": float(shares["embedding"]), "layers": layers}
+
+
+def _fallback(stored):
+    """Tabulate what comes after the text, as far as that is known."""
+    after = as_html(stored["text"])
+    if "looks" not in stored:
+        return f"<p>A model that runs in the page reads: {after}</p>"
+    rows = [
+        (as_html(stored["names"][i]), f"{p:.3f}") for i, _, p in stored["best"][-1][:8]
+    ]
+    return as_table(f"After “{after}”", ("token", "probability"), rows)

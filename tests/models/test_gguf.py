@@ -48,9 +48,9 @@ def test_each_digit_is_a_token(smollm2):
 
 def test_other_architecture_is_refused():
     with pytest.raises(UnsupportedModel, match="must be 'llama', got 'mamba'"):
-        _gguf._config({"general.architecture": "mamba"})
+        _gguf.config_of({"general.architecture": "mamba"})
 
 
 def test_another_tokenizer_is_refused():
     with pytest.raises(UnsupportedModel, match="the tokenizer of a GGUF .*'spm'"):
-        _gguf._tokenizer({"tokenizer.ggml.model": "spm"})
+        _gguf.tokenizer_of({"tokenizer.ggml.model": "spm"})

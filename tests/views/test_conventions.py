@@ -11,7 +11,12 @@ from lmviz.plots._axes import SCALES as IN_PLOTS
 from lmviz.views._bundle import STATIC
 from lmviz.views._svg import SCALES as IN_SVG
 
-NAMES = [name for name in views.__all__ if inspect.isfunction(getattr(views, name))]
+NAMES = [
+    name
+    for name in views.__all__
+    if inspect.isfunction(function := getattr(views, name))
+    and issubclass(function.__annotations__["return"], views.View)
+]
 
 
 def test_every_element_is_a_view():

@@ -12,6 +12,16 @@ export class LlamaEngine {
     Object.assign(this, facts, { layers, heads, vocabulary: words.rows, report });
     this.size = facts.index.files.reduce((sum, { bytes }) => sum + bytes, 0);
     this.received = 0;
+    for (const look of this.stored?.looks ?? []) look.logits = this.#spread(look.top);
+  }
+
+  // Few logits are stored: all others share the rest of the probability.
+  #spread({ ids, logits, log_sum: logSum }) {
+    const mass = logits.reduce((sum, logit) => sum + Math.exp(logit - logSum), 0);
+    const others = logSum + Math.log(Math.max(1 - mass, 1e-12) / (this.vocabulary - ids.length));
+    const all = new Float32Array(this.vocabulary).fill(others);
+    ids.forEach((id, i) => (all[id] = logits[i]));
+    return all;
   }
 
   get ready() {
@@ -89,7 +99,8 @@ export class LlamaEngine {
   }
 
   async read(ids, off) {
-    if (!this.loaded) this.stored.maps.forEach((maps, layer) => this.report({ kind: "layer", layer, maps }));
+    if (!this.loaded) this.stored.maps.forEach(({ values }, layer) => this.report({ kind: "layer", layer,
+      maps: Uint16Array.from(values, (weight) => Math.round(65535 * weight)) }));
     return this.#ask("read", { ids, off }, this.stored);
   }
 
@@ -98,7 +109,9 @@ export class LlamaEngine {
   }
 
   head(layer, head, q, off) {
-    return this.#ask("head", { layer, head, q, off });
+    const { values } = this.stored?.maps[layer] ?? {};
+    const n = values?.length / this.heads;
+    return this.#ask("head", { layer, head, q, off }, values && { map: values.subarray(head * n, (head + 1) * n) });
   }
 
   lens(off) {

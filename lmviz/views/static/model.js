@@ -195,7 +195,7 @@ define("lmviz-model", class extends View {
     this.show();
   }
 
-  // The attention weights of a query, in floats for the chosen head and in bytes for others.
+  // The attention weights of a query, in floats for the chosen head and in two bytes for others.
   row(layer, head, q) {
     const { n } = this.maps;
     const start = q * (q + 1) / 2;
@@ -203,7 +203,7 @@ define("lmviz-model", class extends View {
     const maps = this.maps[layer];
     if (!maps) return null;
     const at = head * (maps.length / this.engine.heads) + start;
-    return n > q ? Array.from(maps.subarray(at, at + q + 1), (byte) => byte / 255) : null;
+    return n > q ? Array.from(maps.subarray(at, at + q + 1), (code) => code / 65535) : null;
   }
 
   // The largest weight on a key other than the first, which most heads attend to anyway.

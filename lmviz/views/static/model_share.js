@@ -33,10 +33,8 @@ export const toPython = ({ engine, said, off, q, layer, head, tokens }) => {
   const text = pythonText(said);
   const at = q === tokens.length - 1 ? -1 : q;
   return [
-    "import lmviz",
-    ...(pairs.length ? ["from lmviz.attention import ablate_heads"] : []),
-    "", `lm = lmviz.load("${engine.id}")`, `text = ${text}`,
-    ...(pairs.length ? [`with ablate_heads(lm, [${pairs.join(", ")}]):`, "    trace = lm.trace(text)"] : ["trace = lm.trace(text)"]),
+    "import lmviz", "", `lm = lmviz.load("${engine.id}")`, `text = ${text}`,
+    ...(pairs.length ? [`with lmviz.attention.ablate_heads(lm, [${pairs.join(", ")}]):`, "    trace = lm.trace(text)"] : ["trace = lm.trace(text)"]),
     `probs = trace.logits[${at}].softmax(-1)`, "for p, i in zip(*probs.topk(8)):",
     '    print(f"{p:.4f}  {lm.decode(i)!r}")',
     `print(trace.attentions[${layer}, ${head}, ${at}])`, "",

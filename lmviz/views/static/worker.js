@@ -111,13 +111,13 @@ const questions = {
 
 const current = (off) => (off.some((heads) => heads.length) ? ablated : whole);
 
-// The weights of a layer as one byte each, for the drawing of all heads.
+// The weights of a layer as two bytes each, for the drawing of all heads.
 const tell = (run) => (layer) => {
   const n = run.ids.length * (run.ids.length + 1) / 2;
-  const maps = new Uint8Array(model.heads * n);
+  const maps = new Uint16Array(model.heads * n);
   for (let head = 0; head < model.heads; head++)
     model.floats(run.attention[layer] + 4 * head * run.square, n).forEach((weight, i) =>
-      (maps[head * n + i] = Math.round(255 * weight)));
+      (maps[head * n + i] = Math.round(65535 * weight)));
   postMessage({ kind: "layer", layer, maps }, [maps.buffer]);
 };
 
