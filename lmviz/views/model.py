@@ -12,6 +12,7 @@ import numpy as np
 
 from .._validation import float_array, strings
 from ..toy import WEIGHTS, grammar
+from ._model_tour import TOUR
 from ._payload import (
     as_html,
     as_table,
@@ -111,7 +112,8 @@ def _encode(folder, url, examples, stored):
     dict
         ``models``: of each its ``kind``, which names the script that runs it, and what
         that needs: for SmolLM2 the ``index`` of its ``files`` and what is ``stored`` of
-        the first example; for the toy its words, its grammar and its weights.
+        the first example; for the toy its words, its grammar and its weights. ``tour``:
+        its steps.
     """
     models = [_toy()]
     if folder:
@@ -129,7 +131,7 @@ def _encode(folder, url, examples, stored):
             "examples": examples,
         }
         models.insert(0, smollm2)
-    return {"models": models}
+    return {"models": models, "tour": TOUR}
 
 
 def _toy():

@@ -5,8 +5,10 @@ import { LlamaEngine } from "./llama_engine.js";
 import { EFFECTS, effectsPart } from "./model_effects.js";
 import { HEAD, headPart } from "./model_head.js";
 import { NEXT, nextPart } from "./model_next.js";
+import { LENS, lensPart } from "./model_lens.js";
 import { LAYOUT, loadPart } from "./model_load.js";
 import { TEXT, textPart } from "./model_text.js";
+import { TOUR, tourPart } from "./model_tour.js";
 import { WHOLE, wholePart } from "./model_whole.js";
 import { readAddress, toPython, writeAddress } from "./model_share.js";
 import { saver } from "./save.js";
@@ -15,7 +17,7 @@ const ENGINES = { llama: LlamaEngine, gpt2: GPT2Engine };
 const clamp = (x, n) => Math.min(Math.max(x, 0), n - 1);
 
 define("lmviz-model", class extends View {
-  static css = `${LAYOUT}${TEXT}${WHOLE}${HEAD}${NEXT}${EFFECTS}`;
+  static css = `${LAYOUT}${TEXT}${WHOLE}${HEAD}${NEXT}${EFFECTS}${LENS}${TOUR}`;
 
   build(root, data) {
     this.root = root;
@@ -26,12 +28,13 @@ define("lmviz-model", class extends View {
     this.load = loadPart(this);
     this.text = textPart(this);
     this.whole = wholePart(this);
-    this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), nextPart(this)];
+    this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), nextPart(this), lensPart(this)];
     const nodes = this.parts.map(({ node }) => node);
     const names = this.engines.map(({ title }) => title);
     const models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : "";
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
-    root.append(make("div", { class: "models" }, models), nodes[0], this.body,
+    const { start } = tourPart(this, data.tour);
+    root.append(make("div", { class: "models" }, start, models), nodes[0], this.body,
       foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
         this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
     const wanted = readAddress(this.engines);
@@ -62,11 +65,27 @@ define("lmviz-model", class extends View {
   }
 
   async use(engine, { text, off = [], layer, head, q } = {}) {
-    Object.assign(this, { engine, past: [], text: null, effects: null, seen: null, found: null, maps: [], map: null });
+    Object.assign(this, { engine, past: [], said: null, written: null, bases: null, effects: null, seen: null, found: null, maps: [], map: null });
     this.off = Array.from({ length: engine.layers }, (_, l) => off.filter(([at]) => at === l).map(([, h]) => h));
     [this.layer, this.head] = [clamp(layer ?? engine.start[0], engine.layers), clamp(head ?? engine.start[1], engine.heads)];
     this.write(text ?? Object.values(engine.examples)[0], q);
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
+  }
+
+  // For the tour: the first example, with what a step sets. A text that is there already is not
+  // computed again.
+  async reset({ head = [23, 4], mode = "attention", off = [] } = {}) {
+    const [engine] = this.engines;
+    const text = Object.values(engine.examples)[0];
+    const now = `${this.off.flatMap((heads, layer) => heads.map((h) => [layer, h]))}`;
+    this.mode = mode;
+    if (engine !== this.engine || this.said !== text) await this.use(engine, { text, layer: head[0], head: head[1] });
+    [this.layer, this.head, this.q] = [...head, this.tokens.length - 1];
+    if (now !== `${off}` && engine.ready) {
+      this.off = this.off.map((_, layer) => off.filter(([l]) => l === layer).map(([, h]) => h));
+      this.compute();
+    } else this.again();
+    await this.settled();
   }
 
   // Load the model of the page, then compute.
@@ -110,8 +129,14 @@ define("lmviz-model", class extends View {
     if (tokens.length > longest) this.problem = `The text is cut after ${longest} tokens, the most that fit in the page.`;
     this.tokens = tokens.slice(0, longest);
     this.q = clamp(q ?? this.tokens.length - 1, this.tokens.length);
-    this.effects = null;
+    this.forget();
     this.compute();
+  }
+
+  // Effects belong to one text and one position.
+  forget() {
+    this.effects = null;
+    if (this.mode === "effect") this.mode = "attention";
   }
 
   undo() {
@@ -217,7 +242,7 @@ define("lmviz-model", class extends View {
 
   look(q) {
     this.q = clamp(q, this.tokens.length);
-    this.effects = null;
+    this.forget();
     this.engine.stop();
     this.again();
   }
@@ -237,7 +262,7 @@ define("lmviz-model", class extends View {
 
   toggle(layer, head) {
     this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
-    if (!this.onlyOff(layer, head)) this.effects = null;
+    if (!this.onlyOff(layer, head)) this.forget();
     this.compute();
   }
 

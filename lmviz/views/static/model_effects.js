@@ -4,7 +4,7 @@ import { draw, make, word } from "./core.js";
 import { percent, signedText } from "./model_words.js";
 
 const [WIDTH, MIDDLE] = [386, 300];
-const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 11.5, class: "soft", ...more }, content);
+const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 12, class: "soft", ...more }, content);
 
 export const effectsPart = (x) => {
   const title = make("h2");
@@ -47,13 +47,13 @@ export const effectsPart = (x) => {
     const { seen, effects, layer, head, answer, off } = x;
     title.replaceChildren("What it does to ", word(answer?.[0] ?? "…"));
     go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Try again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
-    go.disabled = !seen;
+    go.disabled = !seen || !x.engine.ready;
     const effect = effects?.[layer]?.[head] ?? (x.onlyOff(layer, head) && seen?.before ? x.change() : null);
     const direct = x.direct()?.layers[layer]?.heads[head];
     big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
     big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null
-      ? ["direct contribution to the logit difference of ", word(answer[0]), " and ", word(answer[1]), off.some((heads) => heads.length) ? "." : ". Ablate it, or try all heads."]
+      ? ["direct contribution to the logit difference of ", word(answer[0]), " and ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
       : Math.abs(effect) < 0.02 ? ["nats when it is ablated: ", word(answer[0]), " hardly changes."]
         : ["nats when it is ablated: ", word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
           ...(direct == null ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));

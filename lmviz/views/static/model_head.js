@@ -52,6 +52,7 @@ export const headPart = (x) => {
       [layer === 0, layer === engine.layers - 1, head === 0, head === engine.heads - 1][i]));
     const off = x.off[layer].includes(head);
     ablate.set(!off);
+    ablate.disabled = !engine.ready;
     if (!tokens.length) return;
     if (drawn !== `${tokens.map(({ name }) => name)} ${large.clientWidth}`) rebuild();
     const values = Float64Array.from(tokens.flatMap((_, q) => {

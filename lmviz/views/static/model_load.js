@@ -27,9 +27,9 @@ export const loadPart = (x) => {
 };
 
 export const LAYOUT = `
-.models { position: absolute; right: 56px; top: 10px; }
+.head { display: none; } .view > .models { display: flex; gap: 8px; align-items: center; justify-content: flex-end; margin: 0 44px 8px 0; }
 .body { display: grid; gap: 10px 20px; grid-template-columns: minmax(0, 430fr) minmax(0, 386fr) minmax(0, 360fr);
-  grid-template-areas: "text text text" "whole whole whole" "head verdict next"; }
+  grid-template-areas: "text text text" "whole whole whole" "head verdict next" "lens lens lens"; }
 .text { grid-area: text; } .whole { grid-area: whole; } .head-card { grid-area: head; } .verdict { grid-area: verdict; } .next { grid-area: next; }
 .whole, .head-card, .verdict, .next { border-top: 1px solid var(--line); padding-top: 6px; min-width: 0; }
 h2 { font-size: 16px; font-weight: 600; margin: 0; }
@@ -40,7 +40,7 @@ h2 { font-size: 16px; font-weight: 600; margin: 0; }
   border-radius: 8px; font-size: 14px; } .load output { flex: 1 1 16rem; }
 .go { background: var(--weight); border-color: var(--weight); color: var(--on-weight); } .go:hover { background: var(--weight); filter: brightness(1.1); }
 progress { width: 10rem; accent-color: var(--weight); }
-@container (max-width: 1000px) { .body { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-areas: "text text" "whole whole" "head next" "verdict verdict"; } }
-@container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "head" "verdict" "whole"; }
-  .models { position: static; margin-bottom: 8px; } .whole .says { flex-basis: 100%; order: 3; min-height: 2.9em; } }
+@container (max-width: 1000px) { .body { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-areas: "text text" "whole whole" "head next" "verdict verdict" "lens lens"; } }
+@container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "head" "verdict" "whole" "lens"; }
+  .whole .says { flex-basis: 100%; order: 3; min-height: 2.9em; } }
 @media print { .load { display: none; } }`;

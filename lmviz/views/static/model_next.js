@@ -16,11 +16,12 @@ export const nextPart = (x) => {
     show();
   };
   const go = make("button", { onclick: () => (running ? (running = false) : write()) }, "Continue");
-  const controls = make("div", { class: "controls" },
+  const folded = make("summary");
+  const controls = make("details", { class: "dials" }, folded, make("div", {},
     slider("temperature", { min: 0, max: 2, step: 0.1, value: 1, show: (t) => t.toFixed(1) }, set("temperature")),
     slider("top-k", { min: 0, max: ranks.length - 1, step: 1, value: ranks.length - 1,
       show: (i) => (ranks[i] === Infinity ? "all" : ranks[i]) }, set("k", (i) => ranks[i])),
-    slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p")));
+    slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p"))));
   const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, controls);
   let running = false, seed = 0, lines = [];
 
@@ -41,8 +42,8 @@ export const nextPart = (x) => {
   };
 
   const line = (i) => {
-    const parts = { name: make("b"), bar: make("i"), ghost: make("i", { class: "ghost" }), truth: make("i", { class: "truth" }), prob: make("span", { class: "number" }) };
-    parts.row = make("button", { onclick: () => x.append(parts.id, true), onpointerenter: () => explain(i), onfocus: () => explain(i),
+    const parts = { id: null, name: make("b"), bar: make("i"), ghost: make("i", { class: "ghost" }), truth: make("i", { class: "truth" }), prob: make("span", { class: "number" }) };
+    parts.row = make("button", { onclick: () => x.engine.ready && x.append(parts.id, true), onpointerenter: () => explain(i), onfocus: () => explain(i),
       onpointerleave: () => introduce(), onblur: () => introduce() },
     parts.name, make("span", { class: "track" }, parts.bar, parts.ghost, parts.truth), parts.prob);
     return parts;
@@ -62,15 +63,17 @@ export const nextPart = (x) => {
         `${(Math.exp((logit - best) / t) / sum).toFixed(3)}`, prob.textContent === "removed" ? ", then removed." : "."]));
   };
   const introduce = () => {
-    const { seen, tokens, q } = x;
+    const { seen, tokens, q, engine } = x;
     if (!seen || !tokens[q]) return says.replaceChildren(x.busy ?? "");
     says.replaceChildren("After ", word(tokens[q].name, "query"), seen.before ? `: filled without ${x.namedOff()}, dashed with all heads.`
-      : seen.truth ? ": filled the model, the line is the truth." : ": press a token to append it.");
+      : seen.truth ? ": filled the model, the line is the truth." : engine.ready ? ": press a token to append it." : ".");
   };
 
   const show = () => {
     const { seen, engine } = x;
-    go.disabled = !seen?.logits;
+    folded.textContent = `Sampling: temperature ${dials.temperature.toFixed(1)}, top-k ${dials.k === Infinity ? "all" : dials.k}, top-p ${dials.p.toFixed(2)}`;
+    go.disabled = !engine.ready || !seen;
+    for (const input of controls.querySelectorAll("input")) input.disabled = !engine.ready;
     rows.classList.toggle("stale", !!x.busy);
     if (!seen) return introduce();
     const now = shape(seen.logits, dials);
@@ -111,6 +114,6 @@ export const NEXT = `
 .track i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: var(--weight); transition: width var(--move) var(--ease); }
 .track .ghost { background: none; border: 1.4px dashed var(--ink); } .track .truth { width: 2.5px; margin-left: -1px; top: -2px; bottom: -2px; border-radius: 0; background: var(--key); transition: none; }
 .rest { color: var(--soft); font-size: 13px; text-align: end; padding: 2px 4px; }
-.next .controls { gap: 0 12px; margin: 4px 0 0; } .next .controls label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 6rem 2.4rem; gap: 6px; }
+.dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; }
 .next input[type="range"] { width: 100%; }
-@container (max-width: 560px) { .bars button { min-height: 40px; } .next .controls label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;
+@container (max-width: 560px) { .bars button { min-height: 40px; } .dials label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;

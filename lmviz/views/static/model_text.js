@@ -1,7 +1,7 @@
 // The text of the view of a model: a field to write in, its tokens, and arcs of attention.
 import { draw, make, moved, visible } from "./core.js";
 
-const HIGH = 54;
+const HIGH = 44;
 
 export const textPart = (x) => {
   const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
@@ -80,7 +80,7 @@ export const textPart = (x) => {
 };
 
 export const TEXT = `
-.text .controls { flex-wrap: nowrap; margin: 0; }
+.text .controls { flex-wrap: nowrap; margin: 0; gap: 6px 8px; }
 textarea { flex: 1; min-width: 0; min-height: 32px; max-height: 5.5em; padding: 4px 12px; font: 16px/1.4 var(--serif); color: inherit;
   background: var(--raised); border: 1px solid var(--line-strong); border-radius: 8px; resize: none; field-sizing: content; }
 .pick select { max-width: 9rem; }

@@ -6,8 +6,8 @@ import { signedText } from "./model_words.js";
 const [LEFT, WIDTH, TOP, TALL] = [46, 1212, 6, 14.4];
 const STREAM = 40;
 const MODES = { attention: "attention", contribution: "direct contribution", effect: "effect of ablation" };
-const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 11.5, class: "soft", ...more }, content);
-const short = (name) => (name.length > 7 ? `${name.slice(0, 6)}…` : name);
+const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 12, class: "soft", ...more }, content);
+const short = (name) => (name.length > 6 ? `${name.slice(0, 5)}…` : name);
 
 export const wholePart = (x) => {
   const says = make("output", { class: "says" });
@@ -31,7 +31,7 @@ export const wholePart = (x) => {
   const build = () => {
     const { layers, heads } = x.engine;
     shown = x.engine;
-    cell = Math.min(110, (WIDTH - LEFT - 24) / layers);
+    cell = Math.min(180, (WIDTH - LEFT - 24) / layers);
     const middle = (i) => TOP + i * TALL + 11;
     const labels = Array.from({ length: heads }, (_, i) => text(LEFT - 6, middle(i), i, { "text-anchor": "end" }));
     const below = TOP + (heads + 1) * TALL;
@@ -97,6 +97,7 @@ export const wholePart = (x) => {
 
   const show = () => {
     if (shown !== x.engine) build();
+    for (const button of modes.children) button.ariaPressed = button.textContent === MODES[x.mode];
     const { layers, heads } = x.engine;
     fill(column, { x: LEFT + x.layer * cell - 0.5 });
     tiles.forEach((row, layer) => row.forEach(({ value: tile, mark, stroke, at }, head) => {
@@ -133,14 +134,14 @@ export const wholePart = (x) => {
       const title = draw("title", {}, `${i ? `after layer ${i - 1}` : "embedding"}: ${name} ${share(p)}`);
       return [draw("g", {}, title, draw("rect", { ...box, class: "ground" }),
         draw("rect", { ...box, fill: "var(--weight)", "fill-opacity": opacity(p).toFixed(2) }),
-        text(at(i), y + 16, visible(short(name.replace(/^␣(?=.)/u, ""))), { class: "word", "text-anchor": "middle", "font-size": name.length > 6 ? 10.5 : 12.5,
+        text(at(i), y + 16, visible(short(name.replace(/^␣(?=.)/u, ""))), { class: "word", "text-anchor": "middle", "font-size": name.length > 6 ? 11.5 : 12.5,
           style: `fill: ${on(p)}` }))];
     });
     const [first, last] = [seen.lens[0].rank, seen.lens.at(-1).rank];
     stream.replaceChildren(
       draw("path", { d: `M${line}V${top + STREAM}H${at(0)}z`, class: "area" }), draw("path", { d: `M${line}`, class: "path" }),
       draw("circle", { cx: at(layers), cy: high(last), r: 4, fill: "var(--weight)" }),
-      text(at(0), high(first) - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`)),
+      text(at(0), high(first) - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`), { class: "soft halo" }),
       text(at(layers) + 8, high(last) + 4, last.toLocaleString("en"), { class: "" }), ...words);
   };
 
@@ -153,9 +154,10 @@ export const wholePart = (x) => {
 };
 
 export const WHOLE = `
-.whole .scroller { overflow-x: auto; scrollbar-width: thin; } .all { display: block; width: 100%; min-width: 1000px; height: auto; }
+.whole .scroller { overflow-x: auto; scrollbar-width: thin; } .all { display: block; width: 100%; min-width: 1180px; height: auto; }
 .all:focus-visible { outline-offset: -2px; border-radius: 6px; }
 .column { fill: var(--mark-wash); } .ground { fill: var(--sunk); cursor: pointer; } .ground:hover { stroke: var(--ink); stroke-width: 1.5; }
 .tile { pointer-events: none; } .tile.chosen { stroke: var(--ink); stroke-width: 2; }
 .mark, .off { stroke: var(--ink); pointer-events: none; fill: none; } .off { stroke-width: 2; }
-.area { fill: var(--weight); fill-opacity: .12; } .path { fill: none; stroke: var(--weight); stroke-width: 2.4; stroke-linejoin: round; }`;
+.area { fill: var(--weight); fill-opacity: .12; } .path { fill: none; stroke: var(--weight); stroke-width: 2.4; stroke-linejoin: round; }
+.halo { paint-order: stroke; stroke: var(--raised); stroke-width: 3px; stroke-linejoin: round; }`;

@@ -1,0 +1,42 @@
+// The logit lens at all positions, on demand: what each layer would predict after each token.
+import { make, share, visible, wash } from "./core.js";
+
+export const lensPart = (x) => {
+  const box = make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Logit lens" });
+  const says = make("output", { class: "says" });
+  const node = make("details", { class: "lens", ontoggle: () => show() },
+    make("summary", {}, "Logit lens at all positions"), says, box);
+  let drawn;
+
+  const show = async () => {
+    const { engine, tokens, found, off } = x;
+    node.hidden = !engine.ready;
+    if (!node.open || node.hidden || !found || x.busy || drawn === found) return;
+    drawn = found;
+    says.textContent = "Computing …";
+    const answer = await engine.lens(off);
+    if (!answer || drawn !== found) return;
+    const states = answer.rows[0].length;
+    const cell = (best) => {
+      const [[id, , p]] = best;
+      return make("td", { style: wash(p), title: best.slice(0, 5).map(([i, , q]) => `${engine.name(i)} ${share(q)}`).join("\n") }, visible(engine.name(id)));
+    };
+    const name = (i) => (i ? `after layer ${i - 1}` : "embedding");
+    box.replaceChildren(make("table", {},
+      make("tr", {}, make("td"), ...tokens.map((token) => make("th", { scope: "col" }, visible(token.name)))),
+      ...Array.from({ length: states }, (_, i) => make("tr", {}, make("th", { scope: "row" }, name(i)),
+        ...answer.rows.map((row) => cell(row[i]))))));
+    says.textContent = "The most likely next token if each layer were the last; stronger colour is a higher probability.";
+  };
+  return { node, show };
+};
+
+export const LENS = `
+.lens { grid-area: lens; border-top: 1px solid var(--line); padding-top: 6px; min-width: 0; }
+.lens summary { display: block; width: max-content; padding: 8px 14px; font-weight: 400; border-color: var(--line-strong); }
+.lens .wide { max-height: 32rem; overflow: auto; }
+table { border-collapse: separate; border-spacing: 2px; font-size: 13px; }
+th, td { padding: 2px 6px; font-weight: 400; text-align: start; white-space: nowrap; border-radius: 3px; }
+td, th[scope="col"] { font-family: var(--serif); font-size: 14px; } th { color: var(--soft); }
+th[scope="row"] { position: sticky; left: 0; background: var(--raised); }
+th[scope="col"] { position: sticky; top: 0; background: var(--raised); }`;
