@@ -69,6 +69,10 @@ lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
 # Whether the editions are published side by side, and link to each other.
 lmviz_editions = bool(os.environ.get("LMVIZ_EDITIONS"))
 
+# Where the page "Inside the model" gets its weights, 97 MB: "site", the URL of another
+# host that has the folder smollm2 of _static, or "none", for small previews.
+lmviz_model_files = os.environ.get("LMVIZ_MODEL_FILES") or "site"
+
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 

@@ -38,6 +38,14 @@ def smollm2():
     folder = _checksums.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
     if folder.is_dir() and _checksums.corrupt_file_in(folder) is None:
         return folder
+    gguf_file = smollm2_gguf()
+    with _checksums.writing(folder.parent):
+        _convert_once(gguf_file, folder)
+    return folder
+
+
+def smollm2_gguf():
+    """Return the path of SmolLM2's quantized weights, after a check of their hash."""
     gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
     if gguf_file is None:
         raise ModelNotFound(
@@ -45,9 +53,7 @@ def smollm2():
             f"{_pip(SMOLLM2_WHEEL)}"
         )
     _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
-    with _checksums.writing(folder.parent):
-        _convert_once(gguf_file, folder)
-    return folder
+    return gguf_file
 
 
 def gpt2_tokenizer_files():

@@ -24,8 +24,9 @@ from ._payload import (
 from ._view import LINKED, View
 from .explorer import SITE, STORIES, language_data
 
-# The folder with the files of the book's model, set by a site that serves them.
-FOLDER = "LMVIZ_MODEL_FOLDER"
+# Set by a site that serves the book's model: the folder with its files, and their URL
+# if that is elsewhere.
+FOLDER, URL = "LMVIZ_MODEL_FOLDER", "LMVIZ_MODEL_URL"
 LONGEST, BEST, KEPT = 128, 10, 50
 EXAMPLES = {
     "A capital": "The capital of France is",
@@ -82,7 +83,8 @@ def model(
     >>> [each["title"] for each in view.data["models"]]
     ['toy']
     """
-    folder = folder or os.environ.get(FOLDER)
+    if folder is None:
+        folder, url = os.environ.get(FOLDER), url or os.environ.get(URL)
     examples = _validate(examples)
     text = next(iter(examples.values()))
     stored = None

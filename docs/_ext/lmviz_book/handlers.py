@@ -19,6 +19,7 @@ from . import (
     lessons,
     links,
     mathml,
+    model_files,
     notebooks,
     pages,
     policy,
@@ -59,6 +60,7 @@ HANDLERS = {
         ("config-inited", staleness.forget_stale),
         ("config-inited", notebooks.leave_out),
         ("config-inited", views.lay_out),
+        ("config-inited", model_files.lay_out),
         ("config-inited", downloads.build_wheel),
         ("env-get-outdated", gallery.outdated_reference),
         ("autodoc-process-docstring", gallery.add_backreferences),
@@ -81,6 +83,7 @@ def connect(app):
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_editions", False, "html", bool)
     app.add_config_value("lmviz_policy", True, "", bool)
+    app.add_config_value("lmviz_model_files", "site", "html", str)
     app.add_config_value("lmviz_repository", "", "html")
     for module in (cards, cells, concepts, definitions, figures, links, mathml, views):
         module.register(app)

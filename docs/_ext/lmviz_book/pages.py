@@ -11,7 +11,7 @@ from .scripts import lessons_folder
 # The links of the bar at the top.
 SITE_PARTS = [
     ("lessons/index", "Lessons"),
-    ("book/explorer", "Inside the model"),
+    ("book/inside", "Inside the model"),
     ("exercises/index", "Exercises"),
     ("book/glossary", "Glossary"),
 ]

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from sphinx.util.logging import getLogger
 
+from . import model_files
+
 logger = getLogger(__name__)
 
 # Pages without a word from a lesson: every script in them is the theme's.
@@ -25,11 +27,12 @@ POLICY = (
     f"style-src {OWN} 'unsafe-inline'; "
     f"img-src {OWN} data:; "
     f"font-src {OWN}; "
-    "connect-src 'self'; "
+    "connect-src {connect}; "
     "object-src 'none'; "
     "base-uri 'self'; "
     f"form-action {OWN}"
 )
+COMPILE = "'wasm-unsafe-eval'"
 META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
 # The policy does not bind what precedes it.
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
@@ -42,7 +45,8 @@ def write_policy(app, exception):
     hashes = sorted(
         {hash_of(script) for name in THEMES_OWN for script in Page(site / name).scripts}
     )
-    policy = POLICY.format(hashes=" ".join(hashes))
+    connect = " ".join(["'self'", *model_files.other_hosts(app)])
+    policy = POLICY.format(hashes=" ".join(hashes), connect=connect)
     meta = f'\n    <meta http-equiv="Content-Security-Policy" content="{policy}" />'
     for path in site.rglob("*.html"):
         if "_static" in path.parts:
@@ -61,7 +65,9 @@ def write_policy(app, exception):
             text = CHARSET.sub(rf"\g<0>{meta}", text, count=1)
         if text != page.text:
             path.write_text(text, encoding="utf-8")
-    header = f"/*\n  Content-Security-Policy: {policy}; frame-ancestors 'self'\n"
+    # A worker has the policy of its own response, and no page's: it compiles the model.
+    compiling = policy.replace("script-src ", f"script-src {COMPILE} ")
+    header = f"/*\n  Content-Security-Policy: {compiling}; frame-ancestors 'self'\n"
     Path(site, "_headers").write_text(header, encoding="utf-8")
 
 

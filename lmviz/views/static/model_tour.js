@@ -54,16 +54,16 @@ export const tourPart = (x, steps) => {
     back.disabled = !i;
     next.textContent = needsModel ? "Try again" : i === steps.length - 1 ? "Finish" : "Next";
     if (needsModel) at = i - 1;
-    x.body.querySelector(`.${step.part}`).after(panel);
-    panel.style.gridArea = "tour";
+    x.body.after(panel);
     next.focus({ preventScroll: true });
-    panel.scrollIntoView({ block: "nearest" });
+    x.body.querySelector(`.${step.part}`).scrollIntoView({ block: "nearest" });
   };
   return { start };
 };
 
 export const TOUR = `
-.tour { position: sticky; bottom: 12px; z-index: 6; grid-column: 1 / -1; padding: 10px 16px; background: var(--mark-wash);
+.tour { position: sticky; bottom: 12px; z-index: 6; margin-top: 8px; padding: 10px 16px; background: var(--mark-wash);
   border: 1.5px solid var(--mark); border-radius: 14px; box-shadow: var(--shadow); } .tour .controls { margin: 6px 0 0; }
+.body > * { scroll-margin: 76px 0 140px; }
 .dimmed { opacity: .35; transition: opacity var(--fast); } .dimmed:hover, .dimmed:focus-within { opacity: 1; }
 .start { white-space: nowrap; }`;
