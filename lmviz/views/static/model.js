@@ -34,7 +34,8 @@ define("lmviz-model", class extends View {
     const models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : "";
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
     const { start } = tourPart(this, data.tour);
-    root.append(make("div", { class: "models" }, start, models), nodes[0], this.body,
+    this.text.node.firstChild.append(start, models);
+    root.append(nodes[0], this.body,
       foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
         this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
     const wanted = readAddress(this.engines);

@@ -27,7 +27,7 @@ export const loadPart = (x) => {
 };
 
 export const LAYOUT = `
-.head { display: none; } .view > .models { display: flex; gap: 8px; align-items: center; justify-content: flex-end; margin: 0 44px 8px 0; }
+.head { display: none; } .load { margin-right: 44px; } .load[hidden] + .body .controls { margin-right: 44px; }
 .body { display: grid; gap: 10px 20px; grid-template-columns: minmax(0, 430fr) minmax(0, 386fr) minmax(0, 360fr);
   grid-template-areas: "text text text" "whole whole whole" "head verdict next" "lens lens lens"; }
 .text { grid-area: text; } .whole { grid-area: whole; } .head-card { grid-area: head; } .verdict { grid-area: verdict; } .next { grid-area: next; }

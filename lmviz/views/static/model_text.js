@@ -98,4 +98,6 @@ textarea { flex: 1; min-width: 0; min-height: 32px; max-height: 5.5em; padding: 
 .token[aria-pressed="true"] { background: var(--mark); color: #182126; }
 .token[aria-pressed="true"] small { color: #4a4016; } .token[aria-pressed="true"] i::before { background: #4a4016; }
 .problem { color: var(--minus); font-size: 13px; }
-@container (max-width: 560px) { .text .controls { flex-wrap: wrap; } textarea { flex: 1 1 100%; order: -1; min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;
+@container (max-width: 760px) { .text .controls { flex-wrap: wrap; margin-right: 0 !important; } .load { min-height: 40px; } textarea { flex: 1 1 100%; order: -1; }
+.load[hidden] + .body textarea { margin-right: 48px; } }
+@container (max-width: 560px) { textarea { min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;
