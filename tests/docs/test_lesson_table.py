@@ -1,12 +1,17 @@
 """docs/lessons.toml lists every lesson, with prerequisites that exist."""
 
+import re
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs
 
 import pytest
 from lmviz_book import lessons
+
+from lmviz.models import load_tokenizer
+from lmviz.views.model import LONGEST
 
 ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((ROOT / "docs" / "lessons.toml").read_text(encoding="utf-8"))
@@ -70,15 +75,13 @@ def introduced(app, lesson):
 
 
 def test_a_lesson_begins_with_level_minutes_prerequisites_and_downloads(app):
-    head, _, rest = introduced(app, "04_attention/04_attention_maps").partition(
-        "A lead."
-    )
-    minutes = lessons.minutes(app, "04_attention/04_attention_maps")
+    head, _, rest = introduced(app, "04_attention/02_causal_mask").partition("A lead.")
+    minutes = lessons.minutes(app, "04_attention/02_causal_mask")
     assert head.endswith(
-        f".. lesson-line:: :ref:`core <levels>` · {minutes} min · after 4.3 "
-        ":doc:`/lessons/04_attention/03_multi_head_attention` · "
-        ":download:`script <04_attention_maps.py>` · "
-        ":download:`notebook <04_attention_maps.ipynb>`\n\n"
+        f".. lesson-line:: :ref:`core <levels>` · {minutes} min · after 4.1 "
+        ":doc:`/lessons/04_attention/01_self_attention` · "
+        ":download:`script <02_causal_mask.py>` · "
+        ":download:`notebook <02_causal_mask.ipynb>`\n\n"
     )
     assert "lesson-next" not in rest
 
@@ -100,6 +103,31 @@ def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
 )
 def test_a_lesson_that_loads_the_toy_leads_to_it(app, lesson, loads_it):
     assert (":doc:`/book/explorer`" in introduced(app, lesson)) == loads_it
+
+
+def test_lessons_lead_to_the_model_with_a_text_that_it_can_show():
+    tokenizer = load_tokenizer("smollm2")
+    states = {name: entry["try"] for name, entry in ENTRIES.items() if "try" in entry}
+    assert len(states) >= 10
+    for name, state in states.items():
+        assert set(state) <= {"text", "head", "off", "ask"}, name
+        assert 1 < len(tokenizer.encode(state["text"]).ids) <= LONGEST, name
+        for head in filter(None, [state.get("head"), *state.get("off", "").split(",")]):
+            layer, number = map(int, head.split("."))
+            assert layer < 30 and number < 9, name
+
+
+def test_a_lesson_opens_the_model_with_its_text_and_heads(app):
+    page = introduced(app, "04_attention/11_attention_is_not_explanation")
+    address = re.search(r"<(\S+)>`__", page)[1]
+    path, _, fragment = address.partition("#")
+    assert path == "../../book/inside.html"
+    assert parse_qs(fragment) == {
+        "model": ["smollm2"],
+        "text": ["The capital of France is"],
+        "head": ["23.4"],
+        "off": ["23.4"],
+    }
 
 
 def test_a_chapter_lists_its_lessons_instead_of_thumbnails(app):

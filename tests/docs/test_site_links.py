@@ -56,6 +56,11 @@ def test_another_edition_is_published_beside_the_site(site):
     assert check(site) == (0, "7 links inside the site, 0 of them broken\n")
 
 
+def test_the_state_of_a_page_is_no_anchor(site):
+    (site / "page.html").write_text('<a href="index.html#text=The%20dog&amp;head=1.2">')
+    assert check(site) == (0, "8 links inside the site, 0 of them broken\n")
+
+
 def test_links_are_resolved_at_the_address_of_the_site(site):
     home = "https://example.org/book"
     (site / "index.html").write_text(

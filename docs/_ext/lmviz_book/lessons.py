@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
@@ -130,7 +131,9 @@ def facts(app, lesson, entry):
 
 
 def leads(app, lesson, entry):
-    """Yield what comes after a lesson: the toy in the page, the chapter's exercises."""
+    """Yield what comes after a lesson: a model in the page, the chapter's exercises."""
+    if "try" in entry:
+        yield try_it(app, lesson, **entry["try"])
     if TOY in script(app, lesson):
         yield (
             "**Open the toy.** The toy of this lesson runs in your browser: write a "
@@ -139,6 +142,17 @@ def leads(app, lesson, entry):
     chapter, name = lesson.split("/")
     if entry and name == list(chapters(app)[chapter])[-1]:
         yield practise(chapter)
+
+
+def try_it(app, lesson, text, ask, **state):
+    """Return a link to the model with the lesson's text and heads filled in."""
+    fragment = urlencode({"model": "smollm2", "text": text, **state}, quote_via=quote)
+    folder = app.config.sphinx_gallery_conf["gallery_dirs"]
+    up = "../" * f"{folder}/{lesson}".count("/")
+    return (
+        f"**Try it in the model.** {ask} `Open the model with this text "
+        f"<{up}book/inside.html#{fragment}>`__"
+    )
 
 
 def practise(chapter):
