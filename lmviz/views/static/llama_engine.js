@@ -68,7 +68,7 @@ export class LlamaEngine {
   }
 
   join(tokens) {
-    return decode(tokens.flatMap(({ raw }) => raw));
+    return decode(tokens.flatMap(({ id, raw }) => raw ?? this.token(id).raw));
   }
 
   // Progress comes as reports; a failure is an error that says which file, and may be retried.

@@ -1,7 +1,7 @@
 // What comes next: the most likely tokens, the dials of sampling, and writing on.
 import { make, slider, visible, word } from "./core.js";
 import { percent } from "./model_words.js";
-import { draw, random, shape } from "./sampling.js";
+import { random, sample, shape } from "./sampling.js";
 
 const ROWS = 8, MOST = 40;
 
@@ -33,7 +33,7 @@ export const nextPart = (x) => {
     for (let i = 0; running && i < MOST && x.tokens.length < x.engine.longest; i++) {
       await x.settled();
       if (!x.seen) break;
-      const id = draw(shape(x.seen.logits, dials), random(seed++));
+      const id = sample(shape(x.seen.logits, dials), random(seed++));
       if (x.engine.ends.includes(id)) break;
       x.append(id, i === 0);
     }

@@ -25,7 +25,7 @@ export const shape = (logits, { temperature = 1, k = Infinity, p = 1 } = {}) => 
 };
 
 // Draw one of the ids; `x` is a random number from 0 to 1.
-export const draw = ({ ids, probs }, x) => {
+export const sample = ({ ids, probs }, x) => {
   let left = x;
   const i = probs.findIndex((prob) => (left -= prob) < 0);
   return ids[i < 0 ? ids.length - 1 : i];
