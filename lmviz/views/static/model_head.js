@@ -41,7 +41,7 @@ export const headPart = (x) => {
       x.look(q);
     });
     large.replaceChildren(chart.node);
-    chart.layout(large.clientWidth, 270);
+    chart.layout(large.clientWidth, names.length > 24 ? 420 : 270);
   };
   new ResizeObserver(() => drawn && large.clientWidth && !drawn.endsWith(` ${large.clientWidth}`) && show()).observe(large);
 

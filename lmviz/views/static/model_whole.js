@@ -38,7 +38,7 @@ export const wholePart = (x) => {
     const every = cell < 60 ? 5 : 1;
     const numbers = Array.from({ length: layers }, (_, l) => (l % every && l !== layers - 1 ? [] : [
       text(LEFT + (l + 0.5) * cell, below + 12, `${l ? "" : "layer "}${l}`, { "text-anchor": "middle" })])).flat();
-    column = draw("rect", { y: TOP - 4, width: cell, height: below + STREAM + 62 - TOP, rx: 6, class: "column" });
+    column = draw("rect", { y: TOP - 4, width: cell, height: below + STREAM + 72 - TOP, rx: 6, class: "column" });
     const tile = (layer, head) => {
       const at = { x: LEFT + layer * cell + 1, y: TOP + head * TALL, width: cell - 3, height: TALL - 2, rx: 3 };
       const parts = { ground: draw("rect", { ...at, class: "ground", "data-layer": layer, "data-head": head }),
@@ -49,7 +49,7 @@ export const wholePart = (x) => {
     };
     tiles = Array.from({ length: layers }, (_, l) => Array.from({ length: heads + 1 }, (_, h) => tile(l, h)));
     stream = draw("g");
-    const height = below + STREAM + 64;
+    const height = below + STREAM + 74;
     fill(svg, { viewBox: `0 0 ${WIDTH} ${height}` });
     svg.replaceChildren(text(0, middle(0), "head"), ...labels, text(LEFT - 6, middle(heads), "MLP", { "text-anchor": "end" }),
       column, ...tiles.flat().flatMap(({ ground, value, mark, stroke }) => [ground, value, mark, stroke]), ...numbers, stream);
@@ -122,7 +122,7 @@ export const wholePart = (x) => {
   const flow = (layers, heads) => {
     const { seen } = x;
     if (!seen) return stream.replaceChildren();
-    const top = TOP + (heads + 1) * TALL + 22;
+    const top = TOP + (heads + 1) * TALL + 32;
     const high = (rank) => top + STREAM * Math.log(rank) / Math.log(x.engine.vocabulary);
     const at = (i) => LEFT + i * cell - 0.5;
     const line = seen.lens.map(({ rank }, i) => `${at(i)} ${high(rank).toFixed(1)}`).join("L");
