@@ -1,6 +1,6 @@
 // The toy, a GPT-2, for the view of a model: it runs in the page itself, and its grammar gives
 // the true distribution.
-import { softmax } from "./core.js";
+import { softmax, visible } from "./core.js";
 import { Model } from "./gpt2.js";
 import { Language } from "./language.js";
 
@@ -27,8 +27,9 @@ export class GPT2Engine {
   encode(text) {
     const { START } = this.language;
     const words = [START, ...text.split(/\s+/).filter(Boolean)];
-    const unknown = words.find((word) => !this.ids.has(word));
-    if (unknown) return { problem: `“${unknown}” is not in the toy’s vocabulary of ${this.words.length} words.` };
+    const first = words.findIndex((word) => !this.ids.has(word));
+    if (first >= 0) return { tokens: words.slice(0, first).map((word) => this.token(this.ids.get(word))),
+      problem: `“${visible(words[first])}” is not in the toy’s vocabulary of ${this.words.length} words: the text is read up to there.` };
     const { choices, wrong } = this.language.read(words);
     const expected = wrong === null ? [] : [...choices[wrong].probs.keys()];
     return { tokens: words.map((word) => this.token(this.ids.get(word))), warning: wrong === null ? ""
@@ -72,7 +73,8 @@ export class GPT2Engine {
   }
 
   look(q, off, words) {
-    const { now, whole } = this;
+    const { whole } = this;
+    const now = off.some((heads) => heads.length) ? this.now : whole;
     const lens = now.lens.map((rows) => {
       const probs = softmax(rows[q]);
       return { best: this.#top(rows[q], probs), logs: words.map((id) => Math.log(probs[id])),
@@ -81,13 +83,13 @@ export class GPT2Engine {
     const { probs } = this.language.nextToken(this.text.slice(0, q + 1).map((id) => this.words[id]));
     const truth = probs?.size ? new Map([...probs].map(([word, p]) => [this.ids.get(word), p])) : null;
     return { logits: now.logits[q], before: now === whole ? null : whole.logits[q], lens, truth,
-      contributions: this.#contributions(q, ...words) };
+      contributions: this.#contributions(now, q, ...words) };
   }
 
   // A part of the last state as it counts for the logits: less its mean, over the state's
   // standard deviation, times the final norm's weights.
-  #normed(part, q) {
-    const state = this.now.residual.at(-1)[q];
+  #normed(run, part, q) {
+    const state = run.residual.at(-1)[q];
     const mean = (row) => row.reduce((a, b) => a + b) / row.length;
     const [middle, own] = [mean(state), mean(part)];
     const spread = Math.sqrt(mean(state.map((x) => (x - middle) ** 2)) + this.model.epsilon);
@@ -95,22 +97,22 @@ export class GPT2Engine {
     return Array.from(part, (x, i) => (x - own) / spread * scale[i]);
   }
 
-  #written(layer, head, q) {
+  #written(run, layer, head, q) {
     const weight = this.model.part(`h.${layer}.attn.c_proj.weight`);
     const size = weight.length / this.heads;
-    const out = this.now.outputs[layer][q].subarray(head * size, (head + 1) * size);
+    const out = run.outputs[layer][q].subarray(head * size, (head + 1) * size);
     return weight[0].map((_, j) => out.reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0));
   }
 
-  #contributions(q, first, second) {
+  #contributions(run, q, first, second) {
     const words = this.model.part("wte.weight");
     const direction = words[first].map((x, i) => x - words[second][i]);
-    const along = (part) => dot(this.#normed(part, q), direction);
+    const along = (part) => dot(this.#normed(run, part, q), direction);
     const minus = (a, b) => a.map((x, i) => x - b[i]);
-    const { residual } = this.now;
+    const { residual, attentions } = run;
     let rest = dot(this.model.part("ln_f.bias"), direction);
-    const layers = this.now.attentions.map((heads, layer) => {
-      const each = heads.map((_, head) => along(this.#written(layer, head, q)));
+    const layers = attentions.map((heads, layer) => {
+      const each = heads.map((_, head) => along(this.#written(run, layer, head, q)));
       const bias = along(this.model.part(`h.${layer}.attn.c_proj.bias`));
       rest += bias;
       const added = along(minus(residual[layer + 1][q], residual[layer][q]));
@@ -120,7 +122,7 @@ export class GPT2Engine {
   }
 
   head(layer, head, q) {
-    const normed = this.#normed(this.#written(layer, head, q), q);
+    const normed = this.#normed(this.now, this.#written(this.now, layer, head, q), q);
     const logits = this.model.part("wte.weight").map((word, id) => [id, dot(normed, word)]).sort((a, b) => b[1] - a[1]);
     const rows = this.now.attentions[layer][head];
     return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))), writes: logits.slice(0, BEST) };

@@ -1,6 +1,7 @@
 // A model of the Llama family for the view of a model: its tokenizer, the worker that runs it,
 // and until that is loaded, what was stored of one text.
 import { hex, readable, tokenizer } from "./bpe.js";
+import { visible } from "./core.js";
 import { supported } from "./llama.js";
 import { Remote } from "./remote.js";
 
@@ -32,6 +33,7 @@ export class LlamaEngine {
   get obstacle() {
     if (location.protocol === "file:") return "From a file, the model can’t run: a browser lets only a site fetch files. ";
     if (!globalThis.lmvizFolder) return "In a notebook or a saved file, the model can’t run: it is on the site of the book. ";
+        if (!globalThis.Worker) return "This browser has no workers, in which the model would run. ";
     return supported() ? "" : "This browser has no SIMD instructions for WebAssembly, which the model needs. ";
   }
 
@@ -46,13 +48,14 @@ export class LlamaEngine {
 
   encode(text) {
     if (text === this.stored?.text) return { tokens: this.stored.tokens };
+    if (!this.ready && this.obstacle) return { tokens: [], problem: "Here, only the first example has numbers." };
     if (!this.tokenizer) return { wait: this.words() };
     const missing = this.tokenizer.missing(text);
-    if (missing) {
-      const bytes = hex([...new TextEncoder().encode(missing)]);
-      return { problem: `The model’s vocabulary lacks a byte of “${missing}” (${bytes}): remove the character.` };
-    }
-    return { tokens: this.tokenizer.encode(text).map((token) => this.#shown(token)) };
+    const start = missing ? text.slice(0, text.indexOf(missing)) : text;
+    const tokens = this.tokenizer.encode(start).map((token) => this.#shown(token));
+    if (!missing) return { tokens };
+    const bytes = hex([...new TextEncoder().encode(missing)]);
+    return { tokens, problem: `The model’s vocabulary lacks a byte of “${visible(missing)}” (${bytes}): the text is read up to there.` };
   }
 
   #shown(token) {
@@ -68,6 +71,7 @@ export class LlamaEngine {
   }
 
   join(tokens) {
+    if (`${tokens.map(({ id }) => id)}` === `${this.stored?.ids}`) return this.stored.text;
     return decode(tokens.flatMap(({ id, raw }) => raw ?? this.token(id).raw));
   }
 

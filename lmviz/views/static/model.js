@@ -11,6 +11,7 @@ import { TEXT, textPart } from "./model_text.js";
 import { TOUR, tourPart } from "./model_tour.js";
 import { WHOLE, wholePart } from "./model_whole.js";
 import { readAddress, toPython, writeAddress } from "./model_share.js";
+import { ranked } from "./sampling.js";
 import { saver } from "./save.js";
 
 const ENGINES = { llama: LlamaEngine, gpt2: GPT2Engine };
@@ -23,7 +24,7 @@ define("lmviz-model", class extends View {
     this.root = root;
     this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
       address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href,
-      weights: () => this.bytes(facts) }, (message) => this.hear(message)));
+      weights: () => this.bytes(facts) }, (message) => this.hear(message, facts.id)));
     Object.assign(this, { past: [], tokens: [], q: 0, mode: "attention", asked: 0, problem: "" });
     this.load = loadPart(this);
     this.text = textPart(this);
@@ -31,15 +32,20 @@ define("lmviz-model", class extends View {
     this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), nextPart(this), lensPart(this)];
     const nodes = this.parts.map(({ node }) => node);
     const names = this.engines.map(({ title }) => title);
-    const models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : "";
+    this.models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : make("span");
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
     const { start } = tourPart(this, data.tour);
-    this.text.node.firstChild.append(start, models);
+    this.text.node.firstChild.append(start, this.models);
     root.append(nodes[0], this.body,
       foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
         this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
     const wanted = readAddress(this.engines);
-    this.use(wanted.engine ?? this.engines[0], wanted);
+    this.use(wanted.engine, wanted);
+    // A link to this page that is followed on this page.
+    addEventListener("hashchange", () => {
+      const next = readAddress(this.engines);
+      if (next.text != null) this.use(next.engine, next);
+    });
   }
 
   copier(label, what) {
@@ -66,8 +72,10 @@ define("lmviz-model", class extends View {
   }
 
   async use(engine, { text, off = [], layer, head, q } = {}) {
-    Object.assign(this, { engine, past: [], said: null, written: null, bases: null, effects: null, seen: null, found: null, maps: [], map: null });
-    this.off = Array.from({ length: engine.layers }, (_, l) => off.filter(([at]) => at === l).map(([, h]) => h));
+    if (this.trying) this.stopTrying();
+    Object.assign(this, { engine, trying: "", past: [], said: null, failure: "", tokens: [], bases: null, mode: "attention" });
+    this.clear();
+    this.off = Array.from({ length: engine.layers }, (_, l) => [...new Set(off.filter(([at]) => at === l).map(([, h]) => h))]);
     [this.layer, this.head] = [clamp(layer ?? engine.start[0], engine.layers), clamp(head ?? engine.start[1], engine.heads)];
     this.write(text ?? Object.values(engine.examples)[0], q);
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
@@ -99,7 +107,7 @@ define("lmviz-model", class extends View {
       if (engine.kind === "llama" && this.tokens.length) this.compute();
       await loading;
     } catch (error) {
-      this.failure = error.message;
+      if (engine === this.engine) this.failure = error.message;
     }
     if (engine === this.engine) this.tokens.length && !this.failure ? this.compute() : this.write(this.said, this.q);
     this.show();
@@ -116,26 +124,38 @@ define("lmviz-model", class extends View {
         await wait;
       } catch (error) {
         this.failure = error.message;
-        return this.show();
+        return this.set([]);
       }
       return this.said === text && this.engine === engine ? this.write(text, q) : undefined;
     }
     this.problem = problem || warning;
-    if (problem) return this.show();
     this.set(tokens, q);
   }
 
+  // As many tokens as fit: all that is shown is of these.
   set(tokens, q) {
     const { longest } = this.engine;
     if (tokens.length > longest) this.problem = `The text is cut after ${longest} tokens, the most that fit in the page.`;
+    if (!tokens.length && !this.failure) this.problem ||= "Write a text: without a token, there is nothing to predict from.";
     this.tokens = tokens.slice(0, longest);
     this.q = clamp(q ?? this.tokens.length - 1, this.tokens.length);
+    this.maps = [];
     this.forget();
     this.compute();
   }
 
+  // The text of the tokens, which is shorter than what was typed if some of that can't be read.
+  get read() {
+    return this.engine.join(this.tokens);
+  }
+
+  clear() {
+    Object.assign(this, { found: null, seen: null, words: null, written: null, effects: null, maps: [], map: null, busy: "" });
+  }
+
   // Effects belong to one text and one position.
   forget() {
+    if (this.trying) this.engine.stop();
     this.effects = null;
     if (this.mode === "effect") this.mode = "attention";
   }
@@ -157,12 +177,11 @@ define("lmviz-model", class extends View {
   async compute() {
     const { engine, tokens, off } = this;
     const ids = tokens.map(({ id }) => id);
+    const mine = ++this.asked;
     if (!ids.length || !engine.has(ids, off)) {
-      Object.assign(this, { found: null, seen: null, maps: [], map: null, busy: "" });
+      this.clear();
       return this.show();
     }
-    const mine = ++this.asked;
-    this.maps.n = ids.length;
     this.busy = "Computing …";
     this.map = null;
     this.show();
@@ -173,9 +192,12 @@ define("lmviz-model", class extends View {
   async run(mine, ids, off) {
     try {
       const found = await this.engine.read(ids, off);
-      if (mine !== this.asked || !found) return;
-      this.found = found;
-      await this.see();
+      if (mine !== this.asked) return;
+      if (found) {
+        this.found = found;
+        // Another position or head may be chosen meanwhile.
+        for (let at; at !== (at = `${[this.q, this.layer, this.head]}`) && mine === this.asked;) await this.see();
+      }
     } catch (error) {
       if (mine === this.asked) this.failure = error.message;
     }
@@ -190,17 +212,29 @@ define("lmviz-model", class extends View {
 
   // The position and the head that are looked at.
   async see() {
-    const { engine, q, off, layer, head } = this;
-    const [first, second] = this.found.best[q].map(([id]) => id);
-    const base = this.bases?.q === q && this.bases.key === `${this.tokens.map(({ id }) => id)}` ? this.bases : null;
+    const { engine, q, off, layer, head, asked } = this;
+    const late = () => asked !== this.asked || q !== this.q;
+    const key = `${q} ${this.tokens.map(({ id }) => id)}`;
+    const none = off.map(() => []);
+    const ablates = off.some((heads) => heads.length);
+    const remember = (words, { lens, contributions }) => (this.bases = { key, words, log: lens.at(-1).logs[0], contributions });
+    let words = this.found.best[q].slice(0, 2).map(([id]) => id);
     // With heads ablated, the question stays that of the whole model.
-    const words = off.some((heads) => heads.length) && base ? base.words : [first, second];
+    if (ablates && this.bases?.key !== key) {
+      const whole = await engine.look(q, none, words);
+      if (!whole || late()) return;
+      words = Array.from(ranked(whole.logits).subarray(0, 2));
+      const before = await engine.look(q, none, words);
+      if (!before || late()) return;
+      remember(words, before);
+    }
+    if (ablates) ({ words } = this.bases);
     const seen = await engine.look(q, off, words);
-    if (!seen || q !== this.q) return;
-    if (!seen.before) this.bases = { q, key: `${this.tokens.map(({ id }) => id)}`, words, log: seen.lens.at(-1).logs[0], contributions: seen.contributions };
+    if (!seen || late()) return;
+    if (!ablates) remember(words, seen);
     Object.assign(this, { seen, words });
     const one = await engine.head(layer, head, q, off);
-    if (layer === this.layer && head === this.head && q === this.q)
+    if (layer === this.layer && head === this.head && !late())
       Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes });
   }
 
@@ -208,7 +242,8 @@ define("lmviz-model", class extends View {
     return this.words?.map((id) => this.engine.name(id));
   }
 
-  hear(message) {
+  hear(message, id) {
+    if (id !== this.engine.id) return;
     if (message.kind === "layer") {
       this.maps[message.layer] = message.maps;
       if (this.engine.ready && this.found) return;
@@ -223,13 +258,13 @@ define("lmviz-model", class extends View {
 
   // The attention weights of a query, in floats for the chosen head and in two bytes for others.
   row(layer, head, q) {
-    const { n } = this.maps;
     const start = q * (q + 1) / 2;
     if (this.map?.layer === layer && this.map.head === head) return Array.from(this.map.values.subarray(start, start + q + 1));
     const maps = this.maps[layer];
     if (!maps) return null;
-    const at = head * (maps.length / this.engine.heads) + start;
-    return n > q ? Array.from(maps.subarray(at, at + q + 1), (code) => code / 65535) : null;
+    const size = maps.length / this.engine.heads;
+    const at = head * size + start;
+    return size > start ? Array.from(maps.subarray(at, at + q + 1), (code) => code / 65535) : null;
   }
 
   // The largest weight on a key other than the first, which most heads attend to anyway.
@@ -244,7 +279,6 @@ define("lmviz-model", class extends View {
   look(q) {
     this.q = clamp(q, this.tokens.length);
     this.forget();
-    this.engine.stop();
     this.again();
   }
 
@@ -258,12 +292,18 @@ define("lmviz-model", class extends View {
   // Another position or head of the same run.
   again() {
     this.show();
-    if (this.found) this.work = this.see().then(() => this.show(), (error) => ((this.failure = error.message), this.show()));
+    if (this.found && !this.busy) this.work = this.see().then(() => this.show(), (error) => ((this.failure = error.message), this.show()));
   }
 
   toggle(layer, head) {
     this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
     if (!this.onlyOff(layer, head)) this.forget();
+    this.compute();
+  }
+
+  restore() {
+    this.off = this.off.map(() => []);
+    this.forget();
     this.compute();
   }
 
@@ -307,6 +347,7 @@ define("lmviz-model", class extends View {
   show() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
+      for (const button of this.models.children) button.ariaPressed = button.textContent === this.engine.title;
       for (const part of this.parts) part.show();
     });
   }

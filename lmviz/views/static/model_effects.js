@@ -49,7 +49,7 @@ export const effectsPart = (x) => {
     go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Try again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
     go.disabled = !seen || !x.engine.ready;
     const effect = effects?.[layer]?.[head] ?? (x.onlyOff(layer, head) && seen?.before ? x.change() : null);
-    const direct = x.direct()?.layers[layer]?.heads[head];
+    const direct = seen && x.direct()?.layers[layer]?.heads[head];
     big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
     big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null

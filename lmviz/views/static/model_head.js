@@ -53,7 +53,11 @@ export const headPart = (x) => {
     const off = x.off[layer].includes(head);
     ablate.set(!off);
     ablate.disabled = !engine.ready;
-    if (!tokens.length) return;
+    if (!tokens.length) {
+      drawn = "";
+      for (const part of [large, says, writes]) part.replaceChildren();
+      return;
+    }
     if (drawn !== `${tokens.map(({ name }) => name)} ${large.clientWidth}`) rebuild();
     const values = Float64Array.from(tokens.flatMap((_, q) => {
       const row = x.row(layer, head, q);

@@ -17,11 +17,12 @@ export const loadPart = (x) => {
     go.hidden = !!obstacle || loaded === "loading" || engine.ready;
     bar.hidden = loaded !== "loading";
     bar.value = engine.size ? received / engine.size : 0;
-    go.textContent = failure ? "Try again" : engine.size ? `Load ${title}, ${size(engine.size)}` : `Load ${title}`;
-    says.textContent = failure || (obstacle ? `${obstacle}The numbers shown are stored.`
+    go.textContent = failure ? `Try again, ${size(engine.size)}` : engine.size ? `Load ${title}, ${size(engine.size)}` : `Load ${title}`;
+    const stored = engine.has(tokens.map(({ id }) => id), x.off);
+    says.textContent = failure || (obstacle ? `${obstacle}${stored ? "The numbers shown are stored." : ""}`
       : loaded === "loading" ? `${size(received)} of ${size(engine.size)}: each layer is computed as it arrives.`
         : `to change the text, ablate heads and write on. The browser keeps it for your next visit; the tab needs about 300 MB of memory. `
-          + (engine.has(tokens.map(({ id }) => id), x.off) ? "Until then, the numbers are stored ones." : "Until then, this text has no numbers."));
+          + (stored ? "Until then, the numbers are stored ones." : "Until then, this text has no numbers."));
   };
   return { node, show };
 };

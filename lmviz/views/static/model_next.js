@@ -1,7 +1,7 @@
 // What comes next: the most likely tokens, the dials of sampling, and writing on.
 import { make, slider, visible, word } from "./core.js";
 import { percent } from "./model_words.js";
-import { random, sample, shape } from "./sampling.js";
+import { chance, random, sample, shape } from "./sampling.js";
 
 const ROWS = 8, MOST = 40;
 
@@ -25,14 +25,15 @@ export const nextPart = (x) => {
   const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, controls);
   let running = false, seed = 0, lines = [];
 
-  // Write on until the text is full, the model ends it, or somebody says stop.
+  // Write on until the text is full, the model ends it, or a reader stops it or changes the text.
   const write = async () => {
     running = true;
     go.textContent = "Stop";
     x.look(x.tokens.length - 1);
-    for (let i = 0; running && i < MOST && x.tokens.length < x.engine.longest; i++) {
+    for (let i = 0; i < MOST && x.tokens.length < x.engine.longest; i++) {
+      const { said, engine } = x;
       await x.settled();
-      if (!x.seen) break;
+      if (!running || !x.seen || x.failure || said !== x.said || engine !== x.engine) break;
       const id = sample(shape(x.seen.logits, dials), random(seed++));
       if (x.engine.ends.includes(id)) break;
       x.append(id, i === 0);
@@ -56,11 +57,12 @@ export const nextPart = (x) => {
     if (!seen?.logits) return;
     const { temperature: t } = dials;
     const { best, sum } = shape(seen.logits, dials);
+    const removed = prob.textContent === "removed";
     const logit = seen.logits[id];
     says.replaceChildren(word(x.engine.name(id)), `: logit ${logit.toFixed(2)}`, ...(t === 0
-      ? [", temperature 0: only the largest logit stays."]
+      ? [", temperature 0: only the largest logit stays."] : removed ? [", removed by top-k or top-p."]
       : [`, e^((${logit.toFixed(2)} − ${best.toFixed(2)}) / ${t.toFixed(1)}) / ${sum.toFixed(3)} = `,
-        `${(Math.exp((logit - best) / t) / sum).toFixed(3)}`, prob.textContent === "removed" ? ", then removed." : "."]));
+        `${(Math.exp((logit - best) / t) / sum).toFixed(3)}.`]));
   };
   const introduce = () => {
     const { seen, tokens, q, engine } = x;
@@ -75,12 +77,14 @@ export const nextPart = (x) => {
     go.disabled = !engine.ready || !seen;
     for (const input of controls.querySelectorAll("input")) input.disabled = !engine.ready;
     rows.classList.toggle("stale", !!x.busy);
-    if (!seen) return introduce();
+    if (!seen) {
+      lines = [];
+      for (const part of [rows, others]) part.replaceChildren();
+      return introduce();
+    }
     const now = shape(seen.logits, dials);
     const plain = dials.k === Infinity && dials.p === 1 ? now : shape(seen.logits, { temperature: dials.temperature });
     const before = seen.before && shape(seen.before, dials);
-    const p = new Map(Array.from(now.ids.subarray(0, 2000), (id, i) => [id, now.probs[i]]));
-    const was = before && new Map(Array.from(before.ids.subarray(0, 2000), (id, i) => [id, before.probs[i]]));
     // First those of the whole model, so that rows stay where they were when a head is ablated.
     const ids = [...new Set([...(before?.ids.subarray(0, ROWS - 2) ?? []), ...plain.ids.subarray(0, ROWS)])].slice(0, ROWS);
     while (lines.length < ids.length) lines.push(line(lines.length));
@@ -90,15 +94,17 @@ export const nextPart = (x) => {
       const { name, bar, ghost, truth, prob } = lines[i];
       lines[i].id = id;
       name.textContent = visible(engine.name(id));
-      bar.style.width = `${100 * (p.get(id) ?? 0)}%`;
-      ghost.style.width = `${100 * (was?.get(id) ?? 0)}%`;
-      ghost.hidden = !was;
+      const p = chance(now, id);
+      bar.style.width = `${100 * (p ?? 0)}%`;
+      ghost.style.width = `${100 * (before && chance(before, id) || 0)}%`;
+      ghost.hidden = !before;
       truth.hidden = !seen.truth;
       truth.style.left = `${100 * (seen.truth?.get(id) ?? 0)}%`;
-      prob.textContent = p.has(id) ? percent(p.get(id)) : "removed";
+      prob.textContent = p == null ? "removed" : percent(p);
     });
-    const sum = ids.reduce((total, id) => total + (p.get(id) ?? 0), 0);
-    const n = now.ids.length - ids.filter((id) => p.has(id)).length;
+    const kept = ids.map((id) => chance(now, id)).filter((p) => p != null);
+    const sum = kept.reduce((total, p) => total + p, 0);
+    const n = now.ids.length - kept.length;
     others.textContent = n > 0 ? `${n.toLocaleString("en")} others: ${percent(Math.max(0, 1 - sum))}` : "No others are left.";
     introduce();
   };

@@ -28,9 +28,9 @@ const pythonText = (text) => JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/g
   return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
 });
 
-export const toPython = ({ engine, said, off, q, layer, head, tokens }) => {
+export const toPython = ({ engine, read, off, q, layer, head, tokens }) => {
   const pairs = off.flatMap((heads, at) => heads.map((one) => `(${at}, ${one})`));
-  const text = pythonText(said);
+  const text = pythonText(read);
   const at = q === tokens.length - 1 ? -1 : q;
   return [
     "import lmviz", "", `lm = lmviz.load("${engine.id}")`, `text = ${text}`,

@@ -6,7 +6,7 @@ const HIGH = 44;
 export const textPart = (x) => {
   const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
     oninput: () => x.write(field.value) });
-  const examples = make("select", { "aria-label": "Example", onchange: () => x.write(examples.value) });
+  const examples = make("select", { "aria-label": "Example", onchange: () => examples.value && x.write(examples.value) });
   const undo = make("button", { onclick: () => x.undo(), "aria-label": "Undo the last change" }, "Undo");
   const arcs = draw("svg", { class: "arcs", "aria-hidden": "true", height: HIGH });
   const row = make("div", { class: "row", role: "group", "aria-label": "Tokens: choose a position" });
@@ -14,7 +14,7 @@ export const textPart = (x) => {
   const problem = make("output", { class: "problem" });
   const node = make("section", { class: "text" },
     make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, problem);
-  let buttons = [];
+  let buttons = [], listed;
   let drawn = [];
 
   const token = (one, t) => {
@@ -31,9 +31,11 @@ export const textPart = (x) => {
   const show = () => {
     const { tokens, q, engine } = x;
     if (document.activeElement !== node.getRootNode().host || field.value !== x.said) field.value = x.said;
-    const names = Object.entries(engine.examples);
-    examples.replaceChildren(make("option", { value: "" }, "Examples"),
-      ...names.map(([name, text]) => make("option", { value: text, selected: text === x.said }, name)));
+    if (listed !== engine) examples.replaceChildren(make("option", { value: "" }, "Examples"),
+      ...Object.entries(engine.examples).map(([name, text]) => make("option", { value: text }, name)));
+    listed = engine;
+    examples.value = Object.values(engine.examples).includes(x.said) ? x.said : "";
+    examples.disabled = field.readOnly = !engine.ready && !!engine.obstacle;
     undo.disabled = !x.past.length;
     problem.textContent = x.problem;
     const ids = tokens.map(({ id }) => id);

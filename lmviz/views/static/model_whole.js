@@ -15,6 +15,7 @@ export const wholePart = (x) => {
     x.mode = Object.keys(MODES).find((mode) => MODES[mode] === name);
     x.show();
   });
+  const restore = make("button", { onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "All heads on");
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 262`, role: "img", tabindex: 0, class: "all",
     "aria-label": "All heads: a column per layer; move with the arrow keys",
     onkeydown: (event) => {
@@ -25,7 +26,7 @@ export const wholePart = (x) => {
     onpointermove: ({ target }) => target.dataset.layer && tell(+target.dataset.layer, +target.dataset.head),
     onpointerleave: () => tell() });
   const scroller = make("div", { class: "scroller" }, svg);
-  const node = make("section", { class: "whole" }, make("div", { class: "top" }, make("h2", {}, "The whole model"), says, modes), scroller);
+  const node = make("section", { class: "whole" }, make("div", { class: "top" }, make("h2", {}, "The whole model"), says, restore, modes), scroller);
   let cell, tiles, column, stream, shown;
 
   const build = () => {
@@ -99,6 +100,7 @@ export const wholePart = (x) => {
     if (shown !== x.engine) build();
     for (const button of modes.children) button.ariaPressed = button.textContent === MODES[x.mode];
     const { layers, heads } = x.engine;
+    restore.hidden = !x.namedOff();
     fill(column, { x: LEFT + x.layer * cell - 0.5 });
     tiles.forEach((row, layer) => row.forEach(({ value: tile, mark, stroke, at }, head) => {
       const [found, most] = value(layer, head);

@@ -8,7 +8,7 @@ export const ranked = (logits) => {
   return orders.get(logits);
 };
 
-// The ids that stay, the most likely first, and their probabilities.
+// The ids that stay, the most likely first, and their probabilities: e^((logit - best) / T) / sum.
 export const shape = (logits, { temperature = 1, k = Infinity, p = 1 } = {}) => {
   let order = ranked(logits);
   const best = logits[order[0]];
@@ -21,8 +21,11 @@ export const shape = (logits, { temperature = 1, k = Infinity, p = 1 } = {}) => 
   let [kept, mass] = [0, 0];
   if (p >= 1) [kept, mass] = [order.length, sum];
   while (kept < order.length && (kept === 0 || mass < p * sum)) mass += powers[kept++];
-  return { ids: order.subarray(0, kept), probs: powers.subarray(0, kept).map((power) => power / mass), best, sum };
+  return { ids: order.subarray(0, kept), probs: powers.subarray(0, kept).map((power) => power / mass), best, sum: mass };
 };
+
+// The probability of an id, undefined if it was removed.
+export const chance = ({ ids, probs }, id) => probs[ids.indexOf(id)];
 
 // Draw one of the ids; `x` is a random number from 0 to 1.
 export const sample = ({ ids, probs }, x) => {
