@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from lmviz.models import _wheels
+from lmviz.views import write_model_files
+from lmviz.views._bundle import STATIC
+
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 # The first is the fastest: it has no window to draw.
 NAMES = (
@@ -48,7 +52,7 @@ class _Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
@@ -58,8 +62,8 @@ def serve():
     """Serve a folder on localhost; returns its address."""
     servers = []
 
-    def start(folder):
-        handler = functools.partial(_Quiet, directory=str(folder))
+    def start(folder, handler=Quiet):
+        handler = functools.partial(handler, directory=str(folder))
         server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
@@ -81,6 +85,45 @@ def site(serve):
             pytest.fail("the book is not built; this run has to build it before")
         pytest.skip("the book is not built: nox -s docs")
     return serve(HTML)
+
+
+@pytest.fixture(scope="session")
+def model_files(made_once):
+    """The files from which a page loads SmolLM2."""
+    gguf_file = _wheels.smollm2_gguf()
+    made = made_once("model-files", lambda folder: write_model_files(gguf_file, folder))
+    return next(made.iterdir())
+
+
+@pytest.fixture(scope="module")
+def model_site(tmp_path_factory, model_files):
+    """A folder with the scripts, the files of the model and an empty page."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(STATIC, folder / "lmviz")
+    shutil.copy(Path(__file__).with_name("run_llama.js"), folder)
+    (folder / "model").symlink_to(model_files)
+    icon = '<link rel="icon" href="data:,">'
+    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_page(browser, serve, model_site):
+    """A page in which the model is loaded once, for all tests of a module."""
+    context, complaints = browser.new_context(), []
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{serve(model_site)}/index.html")
+    page.evaluate(
+        """async () => {
+            window.llama = await import("./run_llama.js");
+            await llama.load("model/");
+        }"""
+    )
+    yield page
+    context.close()
+    assert complaints == []
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,11 @@ const open = async (release) => {
 // `index` lists files with their sizes and SHA-256; they are below `address`.
 export const files = async (address, { release }) => {
   const storage = await open(release);
+  // What has arrived damaged may also be in the browser's own cache, which `reload` passes by.
+  const doubtful = new Set();
 
   const download = async ({ name, bytes, sha256 }) => {
-    const response = await fetch(new URL(name, address), { cache: "no-cache", credentials: "omit" });
+    const response = await fetch(new URL(name, address), { cache: doubtful.has(name) ? "reload" : "no-cache" });
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const buffer = await response.arrayBuffer();
     if (buffer.byteLength !== bytes) throw new Error(`it has ${buffer.byteLength} bytes, not ${bytes}`);
@@ -31,10 +33,11 @@ export const files = async (address, { release }) => {
     return buffer;
   };
 
+  const stored = async ({ name }) => (await storage?.match(new URL(name, address)))?.arrayBuffer();
+
   const load = async (file) => {
-    const kept = await storage?.match(new URL(file.name, address)).catch(() => null);
-    const buffer = await kept?.arrayBuffer();
-    if (buffer?.byteLength === file.bytes) return buffer;
+    const kept = await stored(file).catch(() => null);
+    if (kept?.byteLength === file.bytes) return kept;
     for (let tried = 1; ; tried++) {
       try {
         const found = await download(file);
@@ -42,6 +45,7 @@ export const files = async (address, { release }) => {
         storage?.put(new URL(file.name, address), new Response(found)).catch(() => {});
         return found;
       } catch (error) {
+        doubtful.add(file.name);
         if (tried === TRIES) throw new Error(`${file.name} could not be loaded: ${error.message}.`);
         await wait(WAIT * 2 ** tried);
       }

@@ -28,6 +28,7 @@ export class Llama {
     this.vector = this.room(4 * Math.max(width, heads * headSize));
     this.found = [LONGEST * BEST, LONGEST * BEST, LONGEST, LONGEST, LONGEST].map((n) => this.room(4 * n));
     this.logitsAt = this.room(4 * words.rows);
+    this.fours = this.room(16 * LONGEST);
     this.#angles();
   }
 
@@ -95,6 +96,12 @@ export class Llama {
     return this.floats(this.vector, 1)[0];
   }
 
+  // The logits of one word after each of `n` normed states, rounded as `largest` rounds them.
+  logitsOf(normed, n, id) {
+    this.code.linear(this.embedding, id - id % 4, 4, normed, n, this.fours);
+    return this.floats(this.fours, 4 * n).filter((_, i) => i % 4 === id % 4);
+  }
+
   logits(state) {
     this.norm(state, 1, this.normed);
     this.code.linear(this.embedding, 0, this.words.rows, this.normed, 1, this.logitsAt);
@@ -123,27 +130,33 @@ export class Run {
       surprisal: [], best: [] });
   }
 
-  // Compute all layers on `ids` without the heads that `off` lists for each layer. `reached` is
-  // told of each layer; the run ends early when `pause` says so.
+  // Compute all layers on `ids` without the heads that `off` lists for each layer, which `ready`
+  // promises one after the other. `reached` is told of each; the run ends early when `pause` says so.
   async read(ids, off, { reached, pause, ready }) {
     const { model, done } = this;
     const n = ids.length;
-    const same = this.ids.findIndex((id, i) => id !== ids[i]);
-    const kept = Math.min(n, same < 0 ? this.ids.length : same);
-    const other = off.findIndex((heads, layer) => `${heads}` !== this.off[layer]);
-    for (let layer = 0; layer < done.length; layer++)
-      done[layer] = other >= 0 && layer >= other ? 0 : Math.min(done[layer], kept);
-    this.scored = other >= 0 ? 0 : Math.min(this.scored, Math.max(kept - 1, 0));
-    Object.assign(this, { ids, off: off.map(String) });
+    this.#begin(ids, off);
     for (let t = 0; t < n; t++) model.code.embedding(model.embedding, ids[t], this.states[0] + 4 * t * model.width);
     for (let layer = 0; layer < done.length; layer++) {
-      await ready(layer);
+      if (await pause(ready(layer))) return false;
       if (done[layer] < n) this.#layer(layer, off[layer], done[layer], n);
       done[layer] = n;
       reached(layer);
       if (await pause()) return false;
     }
     return true;
+  }
+
+  // Keep what a new text and other ablated heads do not change.
+  #begin(ids, off) {
+    const { done } = this;
+    const same = this.ids.findIndex((id, i) => id !== ids[i]);
+    const kept = Math.min(ids.length, same < 0 ? this.ids.length : same);
+    const other = off.findIndex((heads, layer) => `${heads}` !== this.off[layer]);
+    for (let layer = 0; layer < done.length; layer++)
+      done[layer] = other >= 0 && layer >= other ? 0 : Math.min(done[layer], kept);
+    this.scored = other >= 0 ? 0 : Math.min(this.scored, Math.max(kept - 1, 0));
+    Object.assign(this, { ids, off: off.map(String) });
   }
 
   #layer(layer, off, from, to) {
@@ -159,12 +172,13 @@ export class Run {
     for (const head of off) mask[head] = 1;
   }
 
-  // Take over what another run has of the same text, up to the first layer that differs.
+  // Take over from another run of the same text the layers before the first that differs. Later
+  // ones keep the start of the text, as far as the same heads were ablated there before.
   adopt(run, off) {
-    const { model: { memory, width, heads, kvHeads, headSize } } = this;
+    const { model: { memory, width, heads, kvHeads, headSize }, done } = this;
     const { ids } = run;
     const layer = off.findIndex((heads) => heads.length);
-    if (layer < 0 || (`${ids}` === `${this.ids}` && this.done[0])) return;
+    if (layer < 0) return;
     const copy = (to, from, size) => new Uint8Array(memory.buffer).copyWithin(to, from, from + 4 * size);
     const n = ids.length;
     for (let i = 0; i < layer; i++) {
@@ -173,8 +187,8 @@ export class Run {
       copy(this.outputs[i], run.outputs[i], n * heads * headSize);
       copy(this.attention[i], run.attention[i], heads * this.square);
     }
-    this.done.fill(n, 0, layer).fill(0, layer);
-    Object.assign(this, { ids, scored: 0, off: off.map((heads, i) => (i < layer ? "" : String(heads))) });
+    this.#begin(ids, off);
+    done.fill(n, 0, layer);
   }
 
   // For each token that is new, its surprisal in nats and the most likely words after it.
@@ -199,10 +213,10 @@ export class Run {
     const { model, states } = this;
     const { width, normed } = model;
     states.forEach((state, i) => model.norm(state + 4 * q * width, 1, normed + 4 * i * width));
-    const own = states.map((_, i) => ids.map((id) => model.logit(normed + 4 * i * width, id)));
-    const { ids: words, logits, logSums, ranks } = model.largest(normed, states.length, own.map(([first = 0]) => first));
+    const own = ids.map((id) => model.logitsOf(normed, states.length, id));
+    const { ids: words, logits, logSums, ranks } = model.largest(normed, states.length, own[0]);
     return states.map((_, i) => ({ best: top(words, logits, logSums, i), rank: ranks[i],
-      logs: own[i].map((logit) => logit - logSums[i]) }));
+      logs: own.map((logit) => logit[i] - logSums[i]) }));
   }
 
   // The direct contribution of each part to a difference of two logits at position q, with the

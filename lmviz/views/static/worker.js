@@ -1,5 +1,5 @@
 // The worker of the view "Inside the model": it loads a model of the Llama family and answers
-// questions about a text, one at a time. A newer text ends what is under way.
+// questions about a text. A newer text ends what is under way.
 import { files } from "./files.js";
 import { Llama, Run, Trials } from "./llama.js";
 
@@ -8,9 +8,11 @@ const newest = {}; // the number of the latest question of each kind
 const taken = new Map(); // of each file, the promise that its weights are in the model
 let model, whole, ablated, trials, source, index, loaded, started;
 
-const channel = new MessageChannel();
+// Let messages in.
+const channel = new MessageChannel(), turns = [];
+channel.port2.onmessage = () => turns.shift()();
 const turn = () => new Promise((done) => {
-  channel.port2.onmessage = done;
+  turns.push(done);
   channel.port1.postMessage(0);
 });
 
@@ -30,8 +32,10 @@ const take = (file) => {
 const rowsOf = (ids) => Promise.all(ids.map((id) => take(index.files.findLast(({ first }) => first <= id))));
 
 const start = async (code, address) => {
+  const answered = await fetch(code);
+  if (!answered.ok) throw new Error(`llama.wasm could not be loaded: the server answered ${answered.status}.`);
   source = await files(address, index);
-  model = await Llama.start(await (await fetch(code)).arrayBuffer(), index.config);
+  model = await Llama.start(await answered.arrayBuffer(), index.config);
   [whole, ablated] = [new Run(model), new Run(model)];
   trials = new Trials(ablated);
 };
@@ -40,7 +44,9 @@ const questions = {
   // Load all files: first the embeddings of the text's tokens, then the layers in their order.
   async load({ code, address, ids, ...more }) {
     ({ index } = more);
-    await (started ??= start(code, address));
+    started ??= start(code, address);
+    started.catch(() => (started = null)); // it may be asked for again
+    await started;
     const rows = index.files.filter(({ first }) => first != null);
     const needed = ids.map((id) => rows.findLast(({ first }) => first <= id));
     const queue = new Set([...needed, ...index.files.filter((file) => !rows.includes(file)), ...rows]).values();
@@ -53,7 +59,7 @@ const questions = {
   // Run the model on a text, with all heads and without those of `off`.
   async read({ ids, off }, pause) {
     await started;
-    await rowsOf(ids);
+    if (await pause(rowsOf(ids))) return null;
     const none = off.map(() => []);
     const ablates = off.some((heads) => heads.length);
     const run = (one, heads, say) => one.read(ids, heads, { pause, ready: (layer) =>
@@ -63,7 +69,7 @@ const questions = {
       ablated.adopt(whole, off);
       if (!(await run(ablated, off, true))) return null;
     }
-    await loaded;
+    if (await pause(loaded)) return null;
     const now = ablates ? ablated : whole;
     now.score();
     return { surprisal: now.surprisal.slice(), best: now.best.slice() };
@@ -92,7 +98,7 @@ const questions = {
     return { rows };
   },
 
-  stop: () => ({}), // its number ends what is older
+  stop: () => ({}), // its number ends a long question that is older
 
   // Ablate each head alone, the last layer first, and tell log p of a word.
   async effects({ q, word, off }, pause) {
@@ -121,23 +127,34 @@ const tell = (run) => (layer) => {
   postMessage({ kind: "layer", layer, maps }, [maps.buffer]);
 };
 
+const LONG = ["lens", "effects"];
+const asked = new Set(); // what to do when a message has come in
 let queue = Promise.resolve();
+
 const answer = async ({ kind, id, ...question }) => {
-  const late = () => ["read", "stop", kind].some((name) => newest[name] > id);
+  const enders = LONG.includes(kind) ? ["read", "stop", kind] : ["read", kind];
+  const late = () => enders.some((name) => newest[name] > id);
+  let check;
+  const outdated = new Promise((done) => (check = () => late() && done()));
+  asked.add(check);
+  // Wait for a turn, or for files; true if a newer question has come in.
+  const pause = async (wanted = turn()) => {
+    await Promise.race([wanted, outdated]);
+    return late();
+  };
   try {
-    const found = late() ? null : await questions[kind](question, async () => {
-      await turn();
-      return late();
-    });
+    const found = late() ? null : await questions[kind](question, pause);
     postMessage({ kind: "answer", id, found });
   } catch (error) {
     postMessage({ kind: "answer", id, error: error.message });
   }
+  asked.delete(check);
 };
 
 onmessage = ({ data }) => {
   newest[data.kind] = data.id;
-  // Files arrive beside the questions.
+  for (const check of asked) check();
+  // Files arrive beside the questions; while a long one is under way, others are answered.
   if (data.kind === "load") answer(data);
-  else queue = queue.then(() => answer(data));
+  else queue = queue.then(() => (LONG.includes(data.kind) ? void answer(data) : answer(data)));
 };

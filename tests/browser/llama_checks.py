@@ -1,0 +1,66 @@
+"""Texts and comparisons for the tests of SmolLM2 in the page."""
+
+import re
+
+import numpy as np
+import torch
+
+from lmviz import attention
+
+LOGITS, WEIGHTS = 2e-4, 1e-5
+CAPITAL = "The capital of France is"
+STORY = (
+    "Once upon a time there was a small model that lived in a page. It read each text "
+    "from left to right, and after each token it said which one might come next."
+)
+CODE = "def add(a, b):\n\treturn {a: [b + 1_000], 'x': a ** -2}  # 3.14\n"
+POOLS = {
+    "words": f"{STORY} It's naïve, isn't it? ".split(" "),
+    "digits": [*"0123456789", " ", ".", ",", "-", "٣", "½", "Ⅷ"],
+    "code": re.findall(r"\w+|\W", CODE),
+    "Unicode": [*"éüß œ中文分词测试あいカ한국어абвгЖกขคनमस्ते"],
+    "emoji": [*"😀🦜👍🏽🇫🇷❤️‍🔥👩‍👩‍👧‍👦 "],
+    "right to left": [*"אבגד שלום حطي السلام \u202e\u2066\u2069"],
+    "control": [*"\0\a\t\n\v\f\r\x1b\x7f\x85\u00ad\u200b\u2028\ufeff", "a", " b"],
+    "special": ["<|endoftext|>", "<|im_start|>", "user", "\n", "<|im_end|>", " a"],
+}
+
+
+def random_text(source, kind=None):
+    pool = POOLS[kind or source.choice([*POOLS])]
+    joined = " " if pool is POOLS["words"] else ""
+    return joined.join(source.choices(pool, k=source.randrange(1, 40)))
+
+
+def ask(page, function, question):
+    return page.evaluate(f"(question) => llama.{function}(question)", question)
+
+
+def answer(page, kind, **question):
+    """Return the worker's answer."""
+    asked = [kind, question]
+    return page.evaluate("([kind, question]) => llama.answer(kind, question)", asked)
+
+
+def trace_without(lm, ids, off=()):
+    with attention.ablate_heads(lm, off):
+        return lm.trace(ids, keep=("logits", "attentions"))
+
+
+def rows(maps):
+    """Return the weights of one or more maps up to each query, row after row."""
+    return maps[..., *torch.tril_indices(*maps.shape[-2:]).unbind()]
+
+
+def assert_near(found, wanted, tolerance, **options):
+    np.testing.assert_allclose(np.array(found), wanted, 0, tolerance, **options)
+
+
+def assert_best(found, logits, tolerance=1e-3):
+    """Assert that words with logits are the largest ones, except for near ties."""
+    ids, values = [each[0] for each in found], [each[1] for each in found]
+    best = logits.topk(len(ids))
+    assert len(set(ids)) == len(ids)
+    assert values == sorted(values, reverse=True)
+    assert_near(values, best.values, tolerance)
+    assert_near(values, logits[ids], tolerance)

@@ -1,0 +1,242 @@
+"""SmolLM2 in the page equals torch, whatever the page keeps of earlier texts."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+from llama_checks import (
+    CAPITAL,
+    CODE,
+    LOGITS,
+    POOLS,
+    STORY,
+    WEIGHTS,
+    answer,
+    ask,
+    assert_best,
+    assert_near,
+    random_text,
+    rows,
+    trace_without,
+)
+
+import lmviz
+from lmviz import prediction
+
+LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128)
+
+
+def cases(lm, n, seed=0):
+    """Yield the kinds and ids of `n` texts, of 1 to 128 tokens."""
+    source = random.Random(seed)
+    kinds = [*POOLS, "any ids"]
+    for i in range(n):
+        kind = kinds[i % len(kinds)]
+        length = LENGTHS[i] if i < len(LENGTHS) else source.randrange(1, 70)
+        if kind == "any ids":
+            yield kind, [source.randrange(lm.card.vocabulary) for _ in range(length)]
+            continue
+        ids = []
+        while len(ids) < length:
+            ids += lm.encode(random_text(source, kind)).tolist()
+        yield kind, ids[:length]
+
+
+def differences(model_page, model_site, lm, ids, off=()):
+    """Return how far logits and attention weights of the page are from torch's."""
+    trace = trace_without(lm, ids, off)
+    numbers = torch.cat([trace.logits.flatten(), rows(trace.attentions).flatten()])
+    (model_site / "wanted.bin").write_bytes(numbers.numpy().astype("<f4").tobytes())
+    question = {"ids": ids, "off": [list(head) for head in off], "name": "wanted.bin"}
+    return ask(model_page, "differences", question)
+
+
+@pytest.fixture(scope="module")
+def exact(smollm2):
+    """The model in double precision."""
+    module = copy.deepcopy(smollm2.module).double()
+    return lmviz.LanguageModel.from_module(module, smollm2.tokenizer)
+
+
+def rounding(lm, exact, ids):
+    """Return how far torch's own logits and weights are from double precision."""
+    traces = lm.trace(ids), exact.trace(ids)
+    return [
+        float((getattr(traces[0], name) - getattr(traces[1], name)).abs().max())
+        for name in ("logits", "attentions")
+    ]
+
+
+def assert_equal_to_torch(model_page, model_site, lm, exact, texts):
+    """Assert that numbers are torch's, up to the rounding to 32 bits.
+
+    On some texts, such as control characters, rounding alone moves torch's logits by
+    1e-2; there, the page may be up to twice as far from double precision as torch is.
+    """
+    far = []
+    for kind, ids in texts:
+        found, limits = (
+            differences(model_page, model_site, lm, ids),
+            (LOGITS, 2 * WEIGHTS),
+        )
+        if all(x <= most for x, most in zip(found, limits, strict=True)):
+            continue
+        found, limits = (
+            differences(model_page, model_site, exact, ids),
+            rounding(lm, exact, ids),
+        )
+        if not all(x <= 2 * most for x, most in zip(found, limits, strict=True)):
+            far.append((kind, len(ids), found, limits))
+    assert far == []
+
+
+@pytest.mark.long("smollm2 in a page")
+def test_logits_and_attention_weights_equal_torch(
+    model_page, model_site, smollm2, exact
+):
+    assert_equal_to_torch(model_page, model_site, smollm2, exact, cases(smollm2, 50))
+
+
+@pytest.mark.nightly
+def test_logits_of_many_texts_equal_torch(model_page, model_site, smollm2, exact):
+    assert_equal_to_torch(
+        model_page, model_site, smollm2, exact, cases(smollm2, 500, seed=1)
+    )
+
+
+def test_a_text_of_the_book_equals_torch(model_page, model_site, smollm2):
+    for text in (CAPITAL, STORY, CODE):
+        ids = smollm2.encode(text).tolist()
+        logits, weights = differences(model_page, model_site, smollm2, ids)
+        assert logits <= LOGITS
+        assert weights <= WEIGHTS
+
+
+OFF = (
+    [(23, 4)],
+    [(0, 1), (12, 0), (12, 8), (29, 3)],
+    [(layer, head) for layer in (3, 4) for head in range(9)],
+    [(9, 2), (17, 5), (20, 0), (25, 7)],
+)
+TEXTS = (
+    CAPITAL,
+    "The capital of France is a",
+    "def add(a, b):\n    return a +",
+    "The capital of Italy",
+)
+
+
+@pytest.mark.parametrize("off", OFF, ids=str)
+def test_ablated_heads_give_the_numbers_of_ablate_heads(
+    model_page, model_site, smollm2, off
+):
+    ids = smollm2.encode(CAPITAL).tolist()
+    logits, weights = differences(model_page, model_site, smollm2, ids, off)
+    assert logits <= LOGITS
+    assert weights <= WEIGHTS
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # After a run with all heads, then other heads on the same text.
+        [(0, ()), (0, OFF[0]), (0, OFF[1]), (0, OFF[3]), (0, ())],
+        # After a changed text, with the same heads and with others.
+        [(0, OFF[1]), (1, OFF[1]), (2, OFF[2]), (3, OFF[3]), (0, OFF[3]), (1, OFF[0])],
+    ],
+    ids=["one text", "changed texts"],
+)
+def test_what_the_worker_keeps_does_not_change_the_numbers(model_page, smollm2, steps):
+    for text, off in steps:
+        ids = smollm2.encode(TEXTS[text]).tolist()
+        model_page.evaluate("llama.heard.length = 0")
+        assert answer(model_page, "read", ids=ids, off=off)
+        seen = answer(model_page, "look", q=len(ids) - 1, off=off, words=[3, 4])
+        wanted = trace_without(smollm2, ids, off)
+        assert_near(seen["logits"], wanted.logits[-1], LOGITS)
+        if off:
+            assert_near(seen["before"], smollm2.trace(ids).logits[-1], LOGITS)
+        else:
+            assert seen["before"] is None
+        for layer, head in ((0, 0), (12, 8), (29, 2)):
+            one = answer(model_page, "head", layer=layer, head=head, q=0, off=off)
+            assert_near(one["map"], rows(wanted.attentions[layer, head]), WEIGHTS)
+        drawn = model_page.evaluate("llama.plain(llama.heard)")
+        assert [each["layer"] for each in drawn] == list(range(30))
+        codes = [np.array(each["maps"]).reshape(9, -1) / 65535 for each in drawn]
+        assert_near(codes, rows(wanted.attentions), 2e-5)
+
+
+@pytest.mark.parametrize("off", [[], [(12, 3), (20, 1)]], ids=["all", "ablated"])
+def test_an_edited_text_gives_the_numbers_of_a_new_one(model_page, smollm2, off):
+    ids = smollm2.encode(STORY).tolist()
+    texts = {
+        "start": ids[:9],
+        "append": ids[:10],
+        "append many": ids[:20],
+        "delete in the middle": ids[:8] + ids[11:20],
+        "replace the first": [5, *ids[1:8], *ids[11:20]],
+        "insert": [5, *ids[1:4], 7, *ids[4:8]],
+        "shorten": [5, *ids[1:3]],
+        "one token": [5],
+        "again": ids,
+        "no change": ids,
+    }
+    steps = [{"ids": text, "off": off} for text in texts.values()]
+    for name, found in zip(texts, ask(model_page, "edits", steps), strict=True):
+        limits = (LOGITS, WEIGHTS, LOGITS, LOGITS)
+        assert all(x <= most for x, most in zip(found, limits, strict=True)), name
+
+
+def test_ablating_other_heads_gives_the_numbers_of_a_new_run(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    other = [*ids, 5]
+    steps = [(ids, []), (ids, OFF[0]), (other, OFF[0]), (other, OFF[1]), (ids, [])]
+    steps = [{"ids": text, "off": off} for text, off in steps]
+    for found in ask(model_page, "edits", steps):
+        assert all(
+            x <= most
+            for x, most in zip(found, (LOGITS, WEIGHTS, LOGITS, LOGITS), strict=True)
+        )
+
+
+def test_forty_greedy_tokens_are_those_of_generate(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    found = ask(model_page, "greedy", {"ids": ids, "n": 40})
+    steps = prediction.generate(smollm2, CAPITAL, n_tokens=40)
+    assert found == [step.id for step in steps]
+
+
+def test_a_newer_text_ends_the_older_one(model_page, smollm2):
+    """Only the last of many texts in short succession has an answer, the right one."""
+    texts = [smollm2.encode(STORY).tolist()[:n] for n in (20, 30, 12, 25, 18)]
+    found = model_page.evaluate(
+        """async (texts) => {
+            const asked = texts.map((ids) => llama.ask("read", { ids, off: [] }));
+            const looks = [3, 4].map((q) => llama.ask("look", { q, words: [3, 4] }));
+            const got = [...await Promise.all(asked), ...await Promise.all(looks)];
+            return got.map((each) => each && llama.plain(each.best ?? each.logits));
+        }""",
+        texts,
+    )
+    assert found[:4] == [None] * 4
+    assert found[5] is None
+    logits = smollm2.trace(texts[-1]).logits
+    for best, each in zip(found[4], logits, strict=True):
+        assert_best(best, each)
+    assert_near(found[6], logits[4], LOGITS)
+
+
+def test_another_position_does_not_end_a_text(model_page, smollm2):
+    ids = smollm2.encode(STORY).tolist()
+    found = model_page.evaluate(
+        """async (ids) => {
+            const read = llama.ask("read", { ids });
+            llama.ask("stop");
+            return Boolean(await read);
+        }""",
+        ids,
+    )
+    assert found

@@ -1,0 +1,188 @@
+"""What the page reads from a run of SmolLM2: lens, attribution, effects of heads."""
+
+import pytest
+import torch
+from llama_checks import (
+    CAPITAL,
+    LOGITS,
+    STORY,
+    answer,
+    ask,
+    assert_best,
+    assert_near,
+    trace_without,
+)
+
+from lmviz import prediction, transformer
+
+
+def logs_of(lm, ids):
+    """Return the logit lens of all states as logits, and their log-probabilities."""
+    model, trace = transformer.extract(lm), lm.trace(ids)
+    lens = prediction.logit_lens(
+        trace.hidden_states, model.final_norm, model.unembedding
+    )
+    return lens, lens.log_softmax(-1)
+
+
+@pytest.mark.parametrize("text", [CAPITAL, STORY])
+def test_the_lens_equals_logit_lens(model_page, smollm2, text):
+    ids = smollm2.encode(text).tolist()
+    lens, logs = logs_of(smollm2, ids)
+    n = len(ids)
+    answer(model_page, "read", ids=ids)
+    for q in sorted({0, 1, n // 2, n - 1}):
+        words = lens[-1, q].topk(2).indices.tolist()
+        states = answer(model_page, "look", q=q, words=words)["lens"]
+        assert len(states) == 31
+        for layer, state in enumerate(states):
+            assert_best(state["best"], lens[layer, q])
+            best = [each[0] for each in state["best"]]
+            probs = [each[2] for each in state["best"]]
+            assert_near(probs, logs[layer, q, best].exp(), 1e-4)
+            assert_near(state["logs"], logs[layer, q, words], 1e-3)
+            above = lens[layer, q] - lens[layer, q, words[0]]
+            least, most = ((above > far).sum() + 1 for far in (1e-3, -1e-3))
+            assert least <= state["rank"] <= most
+            # The word itself is not above itself.
+            if best[0] == words[0]:
+                assert state["rank"] == 1
+        assert states[-1]["rank"] == 1
+
+
+def test_the_lens_of_the_whole_text_equals_that_of_each_position(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    lens, _ = logs_of(smollm2, ids)
+    answer(model_page, "read", ids=ids)
+    found = answer(model_page, "lens")["rows"]
+    assert len(found) == len(ids)
+    for q, states in enumerate(found):
+        for layer, best in enumerate(states):
+            assert_best(best, lens[layer, q])
+
+
+def test_surprisals_and_best_words_equal_torch(model_page, smollm2):
+    ids = smollm2.encode(STORY).tolist()
+    logits = smollm2.trace(ids).logits
+    wanted = prediction.surprisal(logits, torch.tensor(ids))
+    found = answer(model_page, "read", ids=ids)
+    assert_near(found["surprisal"][1:], wanted, LOGITS)
+    for best, each in zip(found["best"], logits, strict=True):
+        assert_best(best, each)
+
+
+def test_contributions_equal_logit_attribution(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    logits = smollm2.trace(ids).logits
+    answer(model_page, "read", ids=ids)
+    for q in (0, 2, len(ids) - 1):
+        first, second = logits[q].topk(2).indices.tolist()
+        shares = transformer.logit_attribution(
+            transformer.extract(smollm2),
+            torch.tensor(ids),
+            first,
+            runner_up=second,
+            position=q,
+        )
+        found = answer(model_page, "look", q=q, words=[first, second])["contributions"]
+        parts = {"embedding": found["embedding"]}
+        for layer, each in enumerate(found["layers"]):
+            parts |= {f"head {layer}.{i}": x for i, x in enumerate(each["heads"])}
+            parts[f"MLP {layer}"] = each["mlp"]
+        assert parts.keys() == shares.keys()
+        assert_near([parts[name] for name in shares], [*shares.values()], LOGITS)
+        difference = float(logits[q, first] - logits[q, second])
+        assert_near(sum(parts.values()), difference, LOGITS)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
+def test_a_head_writes_the_words_of_its_direct_contribution(
+    model_page, smollm2, layer, head
+):
+    trace, model = smollm2.trace(CAPITAL), transformer.extract(smollm2)
+    *_, last = transformer.stream(model, trace.ids)
+    norm = model.final_norm
+    answer(model_page, "read", ids=trace.ids.tolist())
+    for q in (1, len(trace.ids) - 1):
+        part = transformer.head_contributions(
+            model.blocks[layer].attention, trace.hidden_states[layer]
+        )[head, q]
+        divisor = (last[q].square().mean() + norm.eps).sqrt()
+        wanted = part / divisor * norm.weight @ model.unembedding.weight
+        found = answer(model_page, "head", layer=layer, head=head, q=q)["writes"]
+        assert len(found) == 10
+        assert_best(found, wanted, LOGITS)
+
+
+def log_without(lm, ids, word, heads):
+    return float(trace_without(lm, ids, heads).logits[-1].log_softmax(-1)[word])
+
+
+def log_effects(lm, ids, word, heads, off=()):
+    """Return what ablating one head more changes in log p of a word."""
+    start = log_without(lm, ids, word, off)
+    return [log_without(lm, ids, word, [*off, head]) - start for head in heads]
+
+
+def test_effects_equal_ablate_heads(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    word = smollm2.token_id(" Paris")
+    heads = [(0, 0), (7, 3), (16, 8), (23, 4), (29, 8)]
+    start, found = ask(
+        model_page, "without", {"ids": ids, "word": word, "heads": heads}
+    )
+    assert_near(start, log_without(smollm2, ids, word, []), LOGITS)
+    wanted = [log_without(smollm2, ids, word, [head]) for head in heads]
+    assert_near(found, wanted, LOGITS)
+
+
+def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    word, off = smollm2.token_id(" Paris"), [(27, 1)]
+    answer(model_page, "read", ids=ids, off=off)
+    found = model_page.evaluate(
+        """async (question) => {
+            llama.heard.length = 0;
+            const effects = llama.ask("effects", question);
+            const later = () => new Promise((done) => setTimeout(done));
+            while (llama.heard.length < 12) await later();
+            llama.ask("stop");
+            return effects;
+            }""",
+        {"q": len(ids) - 1, "word": word, "off": off},
+    )
+    assert found is None
+    heard = model_page.evaluate("llama.heard")
+    assert len(heard) < 200
+    places = [(layer, head) for layer in (29, 28) for head in range(9)]
+    found = [(each["layer"], each["head"]) for each in heard[:12]]
+    assert found == places[:12]
+    effects = log_effects(smollm2, ids, word, places[:12:4], off)
+    assert_near([each["effect"] for each in heard[:12:4]], effects, LOGITS)
+
+
+def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
+    ids = smollm2.encode(CAPITAL).tolist()
+    q = len(ids) - 1
+    answer(model_page, "read", ids=ids)
+    before = answer(model_page, "head", layer=23, head=4, q=q)
+    found = model_page.evaluate(
+        """async ({q, word}) => {
+            let ended = false;
+            const effects = llama.ask("effects", { q, word });
+            effects.then(() => (ended = true));
+            llama.heard.length = 0;
+            const later = () => new Promise((done) => setTimeout(done));
+            while (!llama.heard.length) await later();
+            const head = await llama.answer("head", { layer: 23, head: 4, q });
+            const was = ended;
+            while (llama.heard.length < 12) await later();
+            llama.ask("stop");
+            await effects;
+            return [was, head, llama.heard[11].effect];
+        }""",
+        {"q": q, "word": smollm2.token_id(" Paris")},
+    )
+    assert found[:2] == [False, before]
+    effects = log_effects(smollm2, ids, smollm2.token_id(" Paris"), [(28, 2)])
+    assert_near(found[2:], effects, LOGITS)

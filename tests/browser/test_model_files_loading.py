@@ -1,0 +1,323 @@
+"""The files of the model arrive whole in the page, or the page says which did not."""
+
+import collections
+import email.utils
+import json
+import shutil
+import threading
+from http import HTTPStatus
+from typing import ClassVar
+
+import pytest
+from conftest import Quiet
+
+from lmviz.views._bundle import STATIC
+
+# What may go wrong in the storage of a browser, in the worker that uses it.
+STORAGES = {
+    "undefined": "Object.defineProperty(globalThis, 'caches', { value: undefined });",
+    "forbidden": """Object.defineProperty(globalThis, "caches", { get: () => {
+        throw new DOMException("The operation is insecure.", "SecurityError");
+    } });""",
+    "full": """Cache.prototype.put = async () => {
+        throw new DOMException("Quota exceeded.", "QuotaExceededError");
+    };""",
+    "not opening": "CacheStorage.prototype.open = async () => { throw new Error(); };",
+    "not reading": "Cache.prototype.match = async () => { throw new Error(); };",
+}
+START = """async (worker) => {
+    const { Remote } = await import("./lmviz/remote.js");
+    const at = (name) => new URL(name, location).href;
+    const index = await (await fetch("model/index.json")).json();
+    window.received = [];
+    window.layers = [];
+    window.remote = new Remote(at(worker), ({ kind, received, layer }) =>
+        kind === "progress" ? window.received.push(received) : layers.push(layer));
+    const load = () => remote.ask("load", {
+        code: at("lmviz/llama.wasm"), address: at("model/"), ids: [1, 1500], index });
+    window.read = async (ids) => {
+        const found = await remote.ask("read", { ids, off: [[], []] });
+        return found && [found.surprisal[2], ...found.best.flat(2)];
+    };
+    window.tell = async () => {
+        const asked = [load(), read([1, 1500, 2])];
+        try {
+            return (await Promise.all(asked))[1];
+        } catch (error) {
+            const numbers = await asked[1].catch(() => null);
+            return numbers === null ? error.message : ["computed", numbers];
+        }
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, model_files):
+    """A site with the first two layers of the model, and 2,048 of its words."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(STATIC, folder / "lmviz")
+    for name, code in STORAGES.items():
+        (folder / f"{name}.js").write_text(code)
+        imports = f'import "./{name}.js";\nimport "./lmviz/worker.js";\n'
+        (folder / f"worker of {name}.js").write_text(imports)
+    index = json.loads((model_files / "index.json").read_text("utf-8"))
+    index["files"] = [
+        each
+        for each in index["files"]
+        if each.get("layer", 0) < 2 and each.get("first", 0) < 2048
+    ]
+    words = index["config"]["words"]
+    row = words["bytes"] // words["rows"]
+    words |= {"rows": 2048, "bytes": 2048 * row}
+    index["config"]["layers"] = 2
+    (folder / "model").mkdir()
+    for each in index["files"]:
+        shutil.copy(model_files / each["name"], folder / "model")
+    (folder / "model" / "index.json").write_text(json.dumps(index))
+    icon = '<link rel="icon" href="data:,">'
+    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(folder):
+    return json.loads((folder / "model" / "index.json").read_text("utf-8"))
+
+
+class Faulty(Quiet):
+    """A server that records the names it is asked for, and follows a list of faults."""
+
+    asked: ClassVar = collections.Counter()
+    faults: ClassVar = {}  # of a name, what happens to it at the next requests
+
+    def do_GET(self):  # noqa: N802
+        name = self.path.rpartition("/")[2]
+        self.asked[name] += 1
+        faults = self.faults.get(name)
+        fault = faults.pop(0) if faults else None
+        if fault == "missing":
+            return self.send_error(HTTPStatus.NOT_FOUND)
+        if isinstance(fault, threading.Event):
+            assert fault.wait(30)
+        elif fault is not None:
+            return self.send_damaged(fault)
+        return super().do_GET()
+
+    def send_damaged(self, fault):
+        path = self.translate_path(self.path)
+        with open(path, "rb") as file:  # noqa: PTH123
+            body = bytearray(file.read())
+        size = len(body)
+        if fault == "flipped":
+            body[size // 2] ^= 1
+        else:
+            del body[-100:]
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", size if fault == "broken off" else len(body))
+        # Newer than the file: a browser that asks whether its copy is current keeps it.
+        self.send_header("Last-Modified", email.utils.formatdate(usegmt=True))
+        self.end_headers()
+        self.wfile.write(body)
+        if fault == "broken off":
+            self.close_connection = True
+
+
+@pytest.fixture
+def server(folder, serve, monkeypatch):
+    monkeypatch.setattr(Faulty, "asked", collections.Counter())
+    monkeypatch.setattr(Faulty, "faults", {})
+    return serve(folder, Faulty)
+
+
+class Visits:
+    """A reader who visits the page, in a browser with its own storage."""
+
+    def __init__(self, context, address):
+        self.context, self.address, self.errors = context, address, []
+        self.urls = []
+        context.on("request", lambda request: self.urls.append(request.url))
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+
+    def open(self, worker="lmviz/worker.js"):
+        page = self.context.new_page()
+        page.goto(f"{self.address}/index.html")
+        page.evaluate(START, worker)
+        return page
+
+    def load(self, worker="lmviz/worker.js"):
+        """Load and read a text; returns the numbers, or the message of the error."""
+        page = self.open(worker)
+        found = page.evaluate("tell()")
+        received = page.evaluate("received")
+        page.close()
+        return found, received
+
+
+@pytest.fixture
+def visits(browser, server):
+    context = browser.new_context()
+    visits = Visits(context, server)
+    yield visits
+    context.close()
+    assert visits.errors == []
+    assert [url for url in visits.urls if not url.startswith(f"{server}/")] == []
+
+
+@pytest.fixture(scope="module")
+def numbers(browser, folder, serve):
+    """The numbers of two layers, when nothing goes wrong."""
+    context = browser.new_context()
+    found, _ = Visits(context, serve(folder)).load()
+    context.close()
+    assert len(found) == 1 + 3 * 10 * 3
+    return found
+
+
+def weights(index):
+    return {each["name"]: 1 for each in index["files"]}
+
+
+def asked_for_weights():
+    return {name: n for name, n in Faulty.asked.items() if name.endswith(".bin")}
+
+
+def test_progress_reaches_the_total_of_the_index(visits, index, numbers):
+    found, received = visits.load()
+    assert found == numbers
+    assert received == sorted(received)
+    assert len(received) == len(index["files"])
+    assert received[-1] == sum(each["bytes"] for each in index["files"])
+    assert asked_for_weights() == weights(index)
+
+
+def test_a_second_visit_fetches_no_weights(visits, index, numbers):
+    visits.load()
+    Faulty.asked.clear()
+    found, received = visits.load()
+    assert found == numbers
+    assert received[-1] == sum(each["bytes"] for each in index["files"])
+    assert asked_for_weights() == {}
+
+
+def test_only_the_folder_of_the_site_is_asked(visits):
+    visits.load()
+    own = ("/index.html", "/lmviz/", "/model/")
+    paths = [url.removeprefix(visits.address) for url in visits.urls]
+    assert any(path.startswith("/model/layer") for path in paths)
+    assert [path for path in paths if not path.startswith(own)] == []
+
+
+@pytest.mark.parametrize("kind", ["application/wasm", "application/octet-stream"])
+def test_any_media_type_of_the_kernel_will_do(visits, numbers, monkeypatch, kind):
+    types = {**Faulty.extensions_map, ".wasm": kind}
+    monkeypatch.setattr(Faulty, "extensions_map", types)
+    assert visits.load()[0] == numbers
+
+
+@pytest.mark.parametrize("fault", ["missing", "shorter", "broken off", "flipped"])
+def test_files_that_are_damaged_once_are_fetched_again(visits, index, numbers, fault):
+    Faulty.faults |= {name: [fault] for name in weights(index)}
+    found, received = visits.load()
+    assert found == numbers
+    assert received[-1] == sum(each["bytes"] for each in index["files"])
+    assert min(asked_for_weights().values()) == 2
+    Faulty.asked.clear()
+    assert visits.load()[0] == numbers
+    assert asked_for_weights() == {}
+
+
+SENTENCES = {
+    "missing": "{} could not be loaded: the server answered 404.",
+    "shorter": "{} could not be loaded: it has {} bytes, not {}.",
+    "flipped": "{} could not be loaded: its checksum is wrong.",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("layer-00.bin", "flipped"),
+        ("layer-01.bin", "missing"),
+        ("words-01.bin", "shorter"),
+    ],
+)
+def test_a_file_that_stays_damaged_is_named_until_it_is_repaired(
+    visits, index, numbers, name, fault
+):
+    [size] = [each["bytes"] for each in index["files"] if each["name"] == name]
+    Faulty.faults[name] = [fault] * 3
+    page = visits.open()
+    wanted = SENTENCES[fault].format(name, size - 100, size)
+    assert page.evaluate("tell()") == wanted
+    Faulty.asked.clear()
+    assert page.evaluate("tell()") == numbers
+    assert asked_for_weights() == {name: 1}
+    received = page.evaluate("received")
+    assert received[-1] == sum(each["bytes"] for each in index["files"])
+
+
+def test_a_missing_kernel_is_named_until_it_is_there(visits, numbers):
+    Faulty.faults["llama.wasm"] = ["missing"]
+    page = visits.open()
+    wanted = "llama.wasm could not be loaded: the server answered 404."
+    assert page.evaluate("tell()") == wanted
+    assert page.evaluate("tell()") == numbers
+
+
+@pytest.mark.parametrize("name", ["worker.js", "llama.js"])
+def test_a_missing_script_is_an_error_until_it_is_there(visits, numbers, name):
+    Faulty.faults[name] = ["missing"]
+    page = visits.open()
+    assert page.evaluate("tell()") == "The script of the model could not be loaded."
+    assert page.evaluate("tell()") == numbers
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_browser_without_storage_loads_all_the_same(visits, numbers, storage):
+    for _ in range(2):
+        assert visits.load(f"worker of {storage}.js")[0] == numbers
+
+
+def test_a_stored_file_that_is_cut_is_fetched_again(visits, index, numbers):
+    visits.load()
+    page = visits.open()
+    page.evaluate(
+        """async (release) => {
+            const storage = await caches.open(`lmviz/${release}`);
+            const name = new URL("model/layer-00.bin", location);
+            await storage.put(name, new Response(new Uint8Array(5)));
+        }""",
+        index["release"],
+    )
+    page.close()
+    Faulty.asked.clear()
+    assert visits.load()[0] == numbers
+    assert asked_for_weights() == {"layer-00.bin": 1}
+
+
+def test_only_older_releases_are_deleted(visits, index):
+    page = visits.open()
+    page.evaluate(
+        """async () => {
+            for (const name of ["lmviz/0123456789ab", "another", "lmvizualization"])
+                await (await caches.open(name)).put("x", new Response("x"));
+        }"""
+    )
+    assert isinstance(page.evaluate("tell()"), list)
+    kept = set(page.evaluate("caches.keys()"))
+    assert kept == {f"lmviz/{index['release']}", "another", "lmvizualization"}
+
+
+def test_a_text_is_read_while_files_still_arrive(visits):
+    """Its layers are shown, and a newer text does not wait for the older one."""
+    arrives = threading.Event()
+    Faulty.faults["norm.bin"] = [arrives]
+    page = visits.open()
+    page.evaluate("void (window.told = tell())")
+    page.wait_for_function("layers.length === 2")
+    page.evaluate("void (window.newer = read([3, 4, 5]))")
+    page.wait_for_function("layers.length === 4")
+    arrives.set()
+    assert page.evaluate("told") is None
+    assert len(page.evaluate("newer")) == 1 + 3 * 10 * 3
+    assert page.evaluate("layers") == [0, 1, 0, 1]
