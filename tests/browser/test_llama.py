@@ -25,6 +25,9 @@ from llama_checks import (
 import lmviz
 from lmviz import prediction
 
+# Together, so that a module loads the model once.
+pytestmark = pytest.mark.long("SmolLM2 in a page")
+
 LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128)
 
 
@@ -92,7 +95,6 @@ def assert_equal_to_torch(model_page, model_site, lm, exact, texts):
     assert far == []
 
 
-@pytest.mark.long("smollm2 in a page")
 def test_logits_and_attention_weights_equal_torch(
     model_page, model_site, smollm2, exact
 ):

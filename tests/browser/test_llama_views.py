@@ -15,6 +15,8 @@ from llama_checks import (
 
 from lmviz import prediction, transformer
 
+pytestmark = pytest.mark.long("SmolLM2 in a page")
+
 
 def logs_of(lm, ids):
     """Return the logit lens of all states as logits, and their log-probabilities."""
