@@ -125,7 +125,21 @@ export class GPT2Engine {
     const normed = this.#normed(this.now, this.#written(this.now, layer, head, q), q);
     const logits = this.model.part("wte.weight").map((word, id) => [id, dot(normed, word)]).sort((a, b) => b[1] - a[1]);
     const rows = this.now.attentions[layer][head];
-    return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))), writes: logits.slice(0, BEST) };
+    return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))),
+      writes: logits.slice(0, BEST), lengths: this.#lengths(layer, head, q) };
+  }
+
+  // The length of what a head would write if it attended to one key alone.
+  #lengths(layer, head, q) {
+    const { model } = this;
+    const block = `h.${layer}`;
+    const weight = model.part(`${block}.attn.c_proj.weight`);
+    const size = weight.length / this.heads;
+    const mixed = model.linear(model.norm(this.now.residual[layer].slice(0, q + 1), `${block}.ln_1`), `${block}.attn.c_attn`);
+    return mixed.map((row) => {
+      const value = row.subarray((2 * this.heads + head) * size, (2 * this.heads + head + 1) * size);
+      return Math.hypot(...weight[0].map((_, j) => value.reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0)));
+    });
   }
 
   lens() {

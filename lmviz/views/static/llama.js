@@ -29,6 +29,7 @@ export class Llama {
     this.found = [LONGEST * BEST, LONGEST * BEST, LONGEST, LONGEST, LONGEST].map((n) => this.room(4 * n));
     this.logitsAt = this.room(4 * words.rows);
     this.fours = this.room(16 * LONGEST);
+    this.rows = this.room(4 * LONGEST * heads * headSize);
     this.#angles();
   }
 
@@ -265,6 +266,21 @@ export class Run {
     written.forEach((x, i) => (written[i] = x * scale[i] * divisor));
     const { ids, logits } = model.largest(model.normed, 1);
     return Array.from(ids, (id, i) => [id, logits[i]]);
+  }
+
+  // The length of what a head would write at position q if it attended to one key alone.
+  lengths(layer, head, q) {
+    const { model, values } = this;
+    const { width, heads, kvHeads, headSize, code } = model;
+    const group = Math.floor(head / (heads / kvHeads)) * headSize;
+    const rows = model.floats(model.rows, (q + 1) * heads * headSize).fill(0);
+    for (let k = 0; k <= q; k++) {
+      const value = model.floats(values[layer] + 4 * (k * kvHeads * headSize + group), headSize);
+      rows.set(value, (k * heads + head) * headSize);
+    }
+    code.linear(model.weights[layer].output, 0, width, model.rows, q + 1, model.normed);
+    const written = model.floats(model.normed, (q + 1) * width);
+    return Array.from({ length: q + 1 }, (_, k) => Math.hypot(...written.subarray(k * width, (k + 1) * width)));
   }
 
   // The attention weights of one head, rows of growing length.

@@ -25,7 +25,7 @@ define("lmviz-model", class extends View {
     this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
       address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href,
       weights: () => this.bytes(facts) }, (message) => this.hear(message, facts.id)));
-    Object.assign(this, { past: [], tokens: [], q: 0, mode: "attention", asked: 0, problem: "" });
+    Object.assign(this, { past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
     this.load = loadPart(this);
     this.text = textPart(this);
     this.whole = wholePart(this);
@@ -150,7 +150,7 @@ define("lmviz-model", class extends View {
   }
 
   clear() {
-    Object.assign(this, { found: null, seen: null, words: null, written: null, effects: null, maps: [], map: null, busy: "" });
+    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, effects: null, maps: [], map: null, busy: "" });
   }
 
   // Effects belong to one text and one position.
@@ -235,7 +235,7 @@ define("lmviz-model", class extends View {
     Object.assign(this, { seen, words });
     const one = await engine.head(layer, head, q, off);
     if (layer === this.layer && head === this.head && !late())
-      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes });
+      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths });
   }
 
   get answer() {
@@ -267,6 +267,16 @@ define("lmviz-model", class extends View {
     return size > start ? Array.from(maps.subarray(at, at + q + 1), (code) => code / 65535) : null;
   }
 
+  // What the arcs in the text show of the chosen head: its weights, or how much each key adds to
+  // the stream, which is weight times length, as shares of their sum.
+  arcs() {
+    const weights = this.row(this.layer, this.head, this.q);
+    if (!weights || this.arc === "weights" || this.lengths?.length !== weights.length) return weights;
+    const added = weights.map((weight, k) => weight * this.lengths[k]);
+    const sum = added.reduce((a, b) => a + b);
+    return added.map((length) => length / (sum || 1));
+  }
+
   // The largest weight on a key other than the first, which most heads attend to anyway.
   strongest(layer, head) {
     const row = this.row(layer, head, this.q);
@@ -284,7 +294,7 @@ define("lmviz-model", class extends View {
 
   choose(layer, head) {
     [this.layer, this.head] = [clamp(layer, this.engine.layers), clamp(head, this.engine.heads)];
-    this.written = null;
+    this.written = this.lengths = null;
     this.again();
     this.whole.reveal();
   }

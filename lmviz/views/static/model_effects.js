@@ -37,10 +37,29 @@ export const effectsPart = (x) => {
     const sorted = found.toSorted(([a], [b]) => a - b);
     const shown = [...sorted.slice(0, 4), ...(sorted.length > 5 ? [sorted.at(-1)] : [])];
     const most = Math.max(...shown.map(([e]) => Math.abs(e)), 1e-9);
-    list.replaceChildren(...shown.map(([effect, layer, head]) => make("button", { onclick: () => x.choose(layer, head),
-      "aria-pressed": String(layer === x.layer && head === x.head) }, make("span", { class: "number" }, `${layer}.${head}`),
-    make("i", { style: `width: ${(60 * Math.abs(effect) / most).toFixed(1)}%; background: var(--${effect < 0 ? "plus" : "minus"})` }),
-    make("span", { class: "number" }, signedText(effect)))));
+    list.replaceChildren(...shown.map(([effect, layer, head]) =>
+      bar(`${layer}.${head}`, effect, most, effect < 0, [layer, head])));
+  };
+
+  const bar = (name, value, most, needed, at) => {
+    const parts = [make("span", { class: "number" }, name), make("i", { style:
+      `width: ${(60 * Math.abs(value) / most).toFixed(1)}%; background: var(--${needed ? "plus" : "minus"})` }),
+    make("span", { class: "number" }, signedText(value))];
+    return at ? make("button", { onclick: () => x.choose(...at), "aria-pressed": String(`${at}` === `${[x.layer, x.head]}`) }, ...parts)
+      : make("div", {}, ...parts);
+  };
+
+  // The largest direct contributions; with all others they add up to the logit difference.
+  const sum = ({ embedding, layers, rest = 0 }) => {
+    const parts = [["embedding", embedding], ["biases", rest], ...layers.flatMap(({ heads, mlp }, layer) =>
+      [[`MLP ${layer}`, mlp], ...heads.map((value, head) => [`${layer}.${head}`, value, [layer, head]])])];
+    const sorted = parts.toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+    const [shown, others] = [sorted.slice(0, 6), sorted.slice(6)];
+    const total = (list) => list.reduce((all, [, value]) => all + value, 0);
+    const rows = [...shown, [`${others.length} others`, total(others)]];
+    const most = Math.max(...rows.map(([, value]) => Math.abs(value)), 1e-9);
+    list.replaceChildren(...rows.map(([name, value, at]) => bar(name, value, most, value > 0, at)),
+      make("div", { class: "total" }, make("span", {}, "sum"), make("i"), make("span", { class: "number" }, signedText(total(parts)))));
   };
 
   const show = () => {
@@ -58,8 +77,9 @@ export const effectsPart = (x) => {
         : ["nats when it is ablated: ", word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
           ...(direct == null ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));
     svg.style.display = effects ? "" : "none";
-    list.hidden = !effects;
-    if (!effects) return;
+    list.hidden = !effects && !x.direct();
+    list.ariaLabel = effects ? "The heads with the largest effects" : "The parts with the largest direct contributions";
+    if (!effects) return list.hidden || sum(x.direct());
     const found = all();
     if (!found.length) return;
     line(found);
@@ -73,6 +93,6 @@ export const EFFECTS = `
 .verdict svg { display: block; width: 100%; max-width: 560px; }
 .axis { stroke: var(--line); } .zero { stroke: var(--ink); stroke-width: 1.2; } .each { stroke-width: 1.6; stroke-opacity: .5; }
 .mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }
-.rank { display: grid; gap: 1px; } .rank button { display: grid; grid-template-columns: 2.6rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
-.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; }
+.rank { display: grid; gap: 1px; } .rank > * { display: grid; grid-template-columns: 4.4rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
+.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; } .rank button { background: none; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
 @container (max-width: 560px) { .rank button { min-height: 40px; } }`;

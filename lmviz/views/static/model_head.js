@@ -1,17 +1,21 @@
 // One head: its attention map, a switch that ablates it, and what it writes.
-import { describe, make, toggle, under, visible } from "./core.js";
+import { describe, make, steps, toggle, under, visible } from "./core.js";
 import { MAP, map } from "./map.js";
 
 export const headPart = (x) => {
   const title = make("h2");
   const go = (label, layers, heads, name) => make("button", { "aria-label": name, onclick: () => x.choose(x.layer + layers, x.head + heads) }, label);
-  const steps = make("span", { class: "nav" }, go("←", -1, 0, "Previous layer"), go("→", 1, 0, "Next layer"),
+  const moves = make("span", { class: "nav" }, go("←", -1, 0, "Previous layer"), go("→", 1, 0, "Next layer"),
     go("↑", 0, -1, "Previous head"), go("↓", 0, 1, "Next head"));
   const ablate = toggle("This head", ["on", "ablated"], () => x.toggle(x.layer, x.head));
   const says = make("output", { class: "says" });
   const large = make("div", { class: "large", role: "region", "aria-label": "Attention map: move with the arrow keys" });
   const writes = make("p", { class: "writes" });
-  const node = make("section", { class: "head-card" }, make("div", { class: "top" }, title, steps, ablate), says, large, writes);
+  const arcs = steps("What the arcs in the text show", ["weights", "what each key adds"], "weights", (name) => {
+    x.arc = name;
+    x.show();
+  });
+  const node = make("section", { class: "head-card" }, make("div", { class: "top" }, title, moves, ablate), says, large, writes, make("div", { class: "arcs-choice" }, make("span", { class: "soft" }, "arcs"), arcs));
   let chart, drawn, key = 0;
 
   const tell = (q, k) => {
@@ -48,7 +52,7 @@ export const headPart = (x) => {
   const show = () => {
     const { layer, head, tokens, engine } = x;
     title.textContent = `Layer ${layer}, head ${head}`;
-    [...steps.children].forEach((button, i) => (button.disabled =
+    [...moves.children].forEach((button, i) => (button.disabled =
       [layer === 0, layer === engine.layers - 1, head === 0, head === engine.heads - 1][i]));
     const off = x.off[layer].includes(head);
     ablate.set(!off);
@@ -68,6 +72,7 @@ export const headPart = (x) => {
     chart.mark(x.q, key);
     tell(x.q, key);
     const words = x.written?.map(([id]) => x.engine.name(id)) ?? [];
+    for (const button of arcs.children) button.disabled = !x.lengths && button.textContent !== "weights";
     writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length ? ["It writes towards ",
       ...[...new Set(words.map((name) => name.replace(/^␣(?=.)/u, "")))].slice(0, 4).flatMap((name, i) => [i ? ", " : "", make("em", {}, visible(name))]), "."] : []));
   };
@@ -77,5 +82,6 @@ export const headPart = (x) => {
 export const HEAD = `${MAP}
 .head-card .large { min-height: 220px; }
 .nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
+.arcs-choice { display: flex; gap: 8px; align-items: center; margin-top: 4px; font-size: 13px; } .arcs-choice button { font-size: 13px; min-height: 26px; }
 .writes { margin-top: 6px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
 @container (max-width: 560px) { .nav button { width: 40px; } }`;

@@ -62,9 +62,9 @@ export const textPart = (x) => {
     bow();
   };
 
-  // From the chosen position to what the chosen head attends to.
+  // From the chosen position to what the chosen head attends to, or adds.
   const bow = () => {
-    const weights = x.row(x.layer, x.head, x.q);
+    const weights = x.arcs();
     const middle = (t) => buttons[t].offsetLeft + buttons[t].offsetWidth / 2;
     arcs.setAttribute("width", row.scrollWidth);
     if (!weights || !buttons[x.q]) return arcs.replaceChildren();
