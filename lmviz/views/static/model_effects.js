@@ -50,8 +50,8 @@ export const effectsPart = (x) => {
   };
 
   // The largest direct contributions; with all others they add up to the logit difference.
-  const sum = ({ embedding, layers, rest = 0 }) => {
-    const parts = [["embedding", embedding], ["biases", rest], ...layers.flatMap(({ heads, mlp }, layer) =>
+  const sum = ({ embedding, layers, rest }) => {
+    const parts = [["embedding", embedding], ...(rest == null ? [] : [["biases", rest]]), ...layers.flatMap(({ heads, mlp }, layer) =>
       [[`MLP ${layer}`, mlp], ...heads.map((value, head) => [`${layer}.${head}`, value, [layer, head]])])];
     const sorted = parts.toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a));
     const [shown, others] = [sorted.slice(0, 6), sorted.slice(6)];
