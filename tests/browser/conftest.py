@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from inside import PAGE, QUIET, ask, dial, load
+from watching import watch
 
 from lmviz.models import _wheels
 from lmviz.views import write_model_files
@@ -177,27 +179,10 @@ def open_page(context, tmp_path, serve):
                 encoding="utf-8",
             )
             url = f"{serve(tmp_path)}/page.html"
-        origin = "/".join(url.split("/")[:3])
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if dark else "light")
-        page.on(
-            "console",
-            lambda message: (
-                message.type in ("error", "warning") and complaints.append(message.text)
-            ),
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith((origin, "data:", "blob:"))
-                or complaints.append(f"left the page: {request.url}")
-            ),
-        )
-        page.on(
-            "dialog", lambda dialog: complaints.append(f"executed: {dialog.message}")
-        )
+        watch(page, "/".join(url.split("/")[:3]), complaints)
         opened.append(page)
         page.goto(url)
         page.evaluate(DRAWN)
@@ -207,6 +192,31 @@ def open_page(context, tmp_path, serve):
     for page in opened:
         page.evaluate("localStorage.clear()")
         page.close()
+    context.clear_permissions()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def inside_running(context, site):
+    """The page "Inside the model", with the model, once for a module."""
+    complaints = []
+    page = context.new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    watch(page, site, complaints)
+    page.goto(f"{site}/{PAGE}")
+    page.evaluate(QUIET)
+    load(page)
+    yield page, complaints
+    page.close()
+
+
+@pytest.fixture
+def inside(inside_running, context):
+    """The same page at its beginning."""
+    page, complaints = inside_running
+    ask(page, "x.use(x.engines[0])")
+    dial(page, {"temperature": 1, "top-k": 9, "top-p": 1})
+    yield page
     context.clear_permissions()
     assert complaints == []
 

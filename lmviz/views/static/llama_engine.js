@@ -52,7 +52,8 @@ export class LlamaEngine {
     if (!this.tokenizer) return { wait: this.words() };
     const missing = this.tokenizer.missing(text);
     const start = missing ? text.slice(0, text.indexOf(missing)) : text;
-    const tokens = this.tokenizer.encode(start).map((token) => this.#shown(token));
+    const blank = /^\p{White_Space}*$/u.test(start); // which lmviz refuses, too
+    const tokens = blank ? [] : this.tokenizer.encode(start).map((token) => this.#shown(token));
     if (!missing) return { tokens };
     const bytes = hex([...new TextEncoder().encode(missing)]);
     return { tokens, problem: `The model’s vocabulary lacks a byte of “${visible(missing)}” (${bytes}): the text is read up to there.` };

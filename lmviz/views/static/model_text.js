@@ -102,4 +102,4 @@ textarea { flex: 1; min-width: 0; min-height: 32px; max-height: 5.5em; padding: 
 .problem { color: var(--minus); font-size: 13px; }
 @container (max-width: 760px) { .text .controls { flex-wrap: wrap; margin-right: 0 !important; } .load { min-height: 40px; } textarea { flex: 1 1 100%; order: -1; }
 .load[hidden] + .body textarea { margin-right: 48px; } }
-@container (max-width: 560px) { textarea { min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;
+@container (max-width: 560px) { .tokens { margin: 0 -12px; padding: 0 12px 2px; } textarea { min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;

@@ -1,0 +1,91 @@
+"""The page "Inside the model", as tests drive it."""
+
+from reading import plain
+
+PAGE = "book/inside.html"
+# Wait until the page shows what was asked of it last.
+QUIET = """async () => {
+    const x = document.querySelector("lmviz-model");
+    await customElements.whenDefined("lmviz-model");
+    await x.ready;
+    const frame = () => new Promise(requestAnimationFrame);
+    const late = performance.now() + 20000;
+    for (let calm = 0; calm < 3; calm++) {
+        await x.settled();
+        await frame();
+        if (x.busy || x.frame) calm = 0;
+        if (performance.now() > late) throw Error(`never done with “${x.said}”`);
+    }
+}"""
+LOADED = """async () => {
+    const x = document.querySelector("lmviz-model");
+    while (!x.engine.ready && !x.failure) await new Promise(requestAnimationFrame);
+    if (x.failure) throw Error(x.failure);
+}"""
+
+
+def ask(page, expression, *given):
+    """Evaluate an expression of the view `x`, and of what is `given`."""
+    return page.evaluate(
+        "([given]) => { const x = document.querySelector('lmviz-model'); "
+        f"return {expression}; }}",
+        [given],
+    )
+
+
+def load(page):
+    page.locator(".go").click()
+    page.evaluate(LOADED)
+    page.evaluate(QUIET)
+
+
+def write(page, text):
+    page.get_by_role("textbox", name="Your text").fill(text)
+    page.evaluate(QUIET)
+
+
+def press(page, name, **more):
+    page.get_by_role("button", name=name, **more).click()
+    page.evaluate(QUIET)
+
+
+def dial(page, values):
+    if not page.locator(".dials div").is_visible():
+        page.locator(".dials summary").click()
+    for name, value in values.items():
+        page.get_by_role("slider", name=name).fill(str(value))
+    page.evaluate(QUIET)
+
+
+def switch(page):
+    """Ablate the chosen head, or undo that."""
+    page.get_by_role("switch").click()
+    page.evaluate(QUIET)
+
+
+def texts(page, selector):
+    return [plain(text) for text in page.locator(selector).all_inner_texts()]
+
+
+def bars(page):
+    """Give the next tokens and their probabilities, as printed."""
+    rows = [row.splitlines() for row in texts(page, ".bars button")]
+    return {name: number for name, number in map(lambda row: row[-2:], rows)}
+
+
+def problem(page):
+    return texts(page, ".problem")[0]
+
+
+def percent(p):
+    """Write a probability as the page does."""
+    return f"{100 * p:.{1 if p < 0.0995 else 0}f} %"
+
+
+def written_probabilities(page):
+    """Give the widths of the bars, which have all digits, in percent."""
+    return ask(
+        page,
+        "[...x.shadowRoot.querySelectorAll('.bars .track')].map("
+        "(track) => [...track.children].map((i) => parseFloat(i.style.width)))",
+    )

@@ -1,0 +1,20 @@
+"""What a page must not do: complain, reach out, or execute a text."""
+
+
+def watch(page, origin, complaints):
+    """Add to `complaints` each warning, error, dialog, and request to elsewhere."""
+    page.on(
+        "console",
+        lambda message: (
+            message.type in ("error", "warning") and complaints.append(message.text)
+        ),
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((origin, "data:", "blob:"))
+            or complaints.append(f"left the page: {request.url}")
+        ),
+    )
+    page.on("dialog", lambda dialog: complaints.append(f"executed: {dialog.message}"))
