@@ -126,20 +126,20 @@ export class GPT2Engine {
     const logits = this.model.part("wte.weight").map((word, id) => [id, dot(normed, word)]).sort((a, b) => b[1] - a[1]);
     const rows = this.now.attentions[layer][head];
     return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))),
-      writes: logits.slice(0, BEST), lengths: this.#lengths(layer, head, q) };
+      writes: logits.slice(0, BEST), ...this.#queryAndValues(layer, head, q) };
   }
 
-  // The length of what a head would write if it attended to one key alone.
-  #lengths(layer, head, q) {
+  // The scores of a query, and the length of what the head would write from each key alone.
+  #queryAndValues(layer, head, q) {
     const { model } = this;
     const block = `h.${layer}`;
     const weight = model.part(`${block}.attn.c_proj.weight`);
     const size = weight.length / this.heads;
     const mixed = model.linear(model.norm(this.now.residual[layer].slice(0, q + 1), `${block}.ln_1`), `${block}.attn.c_attn`);
-    return mixed.map((row) => {
-      const value = row.subarray((2 * this.heads + head) * size, (2 * this.heads + head + 1) * size);
-      return Math.hypot(...weight[0].map((_, j) => value.reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0)));
-    });
+    const part = (row, kind) => row.subarray((kind * this.heads + head) * size, (kind * this.heads + head + 1) * size);
+    return { scores: mixed.map((row) => dot(part(mixed[q], 0), part(row, 1)) / Math.sqrt(size)),
+      lengths: mixed.map((row) => Math.hypot(...weight[0].map((_, j) =>
+        part(row, 2).reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0)))) };
   }
 
   lens() {

@@ -73,7 +73,7 @@ export class Llama {
       [name, type === F32 ? [start + at] : [start + at, type, rows, columns]]));
     const fields = Uint32Array.from(ORDER.flatMap((name) => parts[name]));
     const matrix = (name) => this.put(Uint32Array.from(parts[name]));
-    this.weights[layer] = { all: this.put(fields), output: matrix("attn_output") };
+    this.weights[layer] = { all: this.put(fields), output: matrix("attn_output"), query: matrix("attn_q"), norm: parts.attn_norm[0] };
   }
 
   norm(state, n, to) {
@@ -266,6 +266,23 @@ export class Run {
     written.forEach((x, i) => (written[i] = x * scale[i] * divisor));
     const { ids, logits } = model.largest(model.normed, 1);
     return Array.from(ids, (id, i) => [id, logits[i]]);
+  }
+
+  // The scores of one query of a head: q · k / sqrt(d_head), before the softmax.
+  scores(layer, head, q) {
+    const { model, states, keys } = this;
+    const { width, heads, kvHeads, headSize, code, weights: { [layer]: { norm, query } } } = model;
+    code.norm(states[layer] + 4 * q * width, norm, 1, model.normed);
+    code.linear(query, 0, heads * headSize, model.normed, 1, model.vector);
+    const half = headSize / 2;
+    const [cos, sin] = [model.cos, model.sin].map((at) => model.floats(at + 4 * q * half, half));
+    const plain = model.floats(model.vector + 4 * head * headSize, headSize);
+    const rotated = plain.map((x, i) => (i % 2 ? x * cos[i >> 1] + plain[i - 1] * sin[i >> 1] : x * cos[i >> 1] - plain[i + 1] * sin[i >> 1]));
+    const group = Math.floor(head / (heads / kvHeads)) * headSize;
+    return Array.from({ length: q + 1 }, (_, k) => {
+      const key = model.floats(keys[layer] + 4 * (k * kvHeads * headSize + group), headSize);
+      return rotated.reduce((sum, x, i) => sum + x * key[i], 0) / Math.sqrt(headSize);
+    });
   }
 
   // The length of what a head would write at position q if it attended to one key alone.

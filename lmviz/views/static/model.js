@@ -150,7 +150,7 @@ define("lmviz-model", class extends View {
   }
 
   clear() {
-    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, effects: null, maps: [], map: null, busy: "" });
+    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, effects: null, maps: [], map: null, busy: "" });
   }
 
   // Effects belong to one text and one position.
@@ -235,7 +235,7 @@ define("lmviz-model", class extends View {
     Object.assign(this, { seen, words });
     const one = await engine.head(layer, head, q, off);
     if (layer === this.layer && head === this.head && !late())
-      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths });
+      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths, scores: one?.scores });
   }
 
   get answer() {
@@ -294,7 +294,7 @@ define("lmviz-model", class extends View {
 
   choose(layer, head) {
     [this.layer, this.head] = [clamp(layer, this.engine.layers), clamp(head, this.engine.heads)];
-    this.written = this.lengths = null;
+    this.written = this.lengths = this.scores = null;
     this.again();
     this.whole.reveal();
   }

@@ -20,7 +20,16 @@ export const headPart = (x) => {
 
   const tell = (q, k) => {
     const weight = x.row(x.layer, x.head, q)?.[k];
-    says.replaceChildren(...(weight == null ? [x.busy ?? ""] : describe(x.tokens.map(({ name }) => name), q, k, weight)));
+    says.replaceChildren(...(weight == null ? [x.busy ?? ""] : [...describe(x.tokens.map(({ name }) => name), q, k, weight), ...sum(q, k)]));
+  };
+  // A weight as what it is computed from: the scores of its query, and their softmax.
+  const sum = (q, k) => {
+    const { scores } = x;
+    if (q !== x.q || scores?.length !== q + 1) return [];
+    const most = Math.max(...scores);
+    const total = scores.reduce((all, score) => all + Math.exp(score - most), 0);
+    const score = scores[k].toFixed(2).replace("-", "−");
+    return [` = e^(${score} − ${most.toFixed(2).replace("-", "−")}) / ${total.toFixed(2)}; the score ${score} is query · key / √d`];
   };
   const strongest = (q) => {
     const row = x.row(x.layer, x.head, q) ?? [0];

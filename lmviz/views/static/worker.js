@@ -86,7 +86,7 @@ const questions = {
   // One head: its attention weights, and what it writes at position q.
   async head({ layer, head, q, off }) {
     const now = current(off);
-    return { map: now.map(layer, head), writes: now.writes(layer, head, q), lengths: now.lengths(layer, head, q) };
+    return { map: now.map(layer, head), writes: now.writes(layer, head, q), lengths: now.lengths(layer, head, q), scores: now.scores(layer, head, q) };
   },
 
   async lens({ off }, pause) {
