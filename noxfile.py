@@ -30,6 +30,7 @@ nox.options.reuse_venv = "yes"
 
 HTML = Path("docs", "_build", "html")
 FIREFOX = Path("tests", "firefox")
+IN_PAGE = Path("benchmarks", "page")
 # Shows whether there is a network; a package index may be local.
 OUTSIDE = "https://doi.org"
 # Parallel processes, with one thread each; one takes up to 5 GB of memory.
@@ -218,12 +219,15 @@ def train(session):
     run(session, "python", "-m", "lmviz.toy", *session.posargs)
 
 
-@nox.session
+@nox.session(requires=["dev"])
 def bench(session):
     """Benchmark lmviz against alternatives; -- views benchmarks the views."""
     install_locked(session, "bench", "peers")
     install_package(session)
     views = session.posargs[:1] == ["views"]
+    in_page = "in_page" in session.posargs or "--only" not in session.posargs
+    if in_page and not views and not install_npm(session, IN_PAGE):
+        session.log("No network: onnxruntime-web is not installed from npm.")
     module = "benchmarks.views" if views else "benchmarks"
     session.run("python", "-m", module, *session.posargs[views:])
 

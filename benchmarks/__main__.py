@@ -7,7 +7,17 @@ from pathlib import Path
 # On a shared machine, spinning threads would disturb the other measurements.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from . import book, drawing, growth, measure, pairs, startup, tracing, writing
+from . import (
+    book,
+    drawing,
+    growth,
+    in_page,
+    measure,
+    pairs,
+    startup,
+    tracing,
+    writing,
+)
 
 PARTS = {
     "startup": (startup.imports, startup.first_load, startup.later_loads),
@@ -18,6 +28,7 @@ PARTS = {
     "writing": (writing.with_a_cache,),
     "growth": (growth.with_length, growth.with_size, growth.with_text_before),
     "book": (book.of_the_book,),
+    "in_page": (in_page.in_a_page,),
 }
 SAVED = Path(__file__).parents[1] / "docs" / "project" / "measured.json"
 
@@ -43,7 +54,8 @@ def main():
             results = benchmark(options.runs)
             print(measure.table(results), flush=True)
             rows += results
-        measure.save(part, rows, options.save)
+        if rows:  # else the part says why it was skipped, and keeps its results
+            measure.save(part, rows, options.save)
     print(f"results saved in {options.save}")
 
 

@@ -65,6 +65,12 @@ def test_a_goal_that_is_missed_is_marked(limits, most, marks):
     assert html.count('<strong class="missed">') == marks
 
 
+def test_other_programs_are_listed_with_the_versions():
+    row = {**PART["rows"][0], "programs": {"Chromium": "156.0"}}
+    html = benchmarks.Benchmark({**PART, "rows": [row]})._repr_html_()
+    assert "torch 2.0, Chromium 156.0." in html
+
+
 def test_a_part_may_be_a_table_alone():
     html = benchmarks.Benchmark(PART, plots=False)._repr_html_()
     assert "dots" not in html

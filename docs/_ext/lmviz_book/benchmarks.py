@@ -113,7 +113,8 @@ def machine(part):
     counts = sorted({row["runs"] for row in part["rows"]})
     runs = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]])))
     turns = f"{runs} runs in turn" if counts[-1] > 1 else "one run"
-    versions = ", ".join(f"{key} {value}" for key, value in told["versions"].items())
+    found = told["versions"] | part["rows"][0].get("programs", {})
+    versions = ", ".join(f"{key} {value}" for key, value in found.items())
     return (
         f'<p class="machine">Measured on {escape(told["date"])}, {turns}, '
         f"{told['cores']} cores ({escape(told['processor'])}), "

@@ -1,0 +1,48 @@
+"""The site that benchmarks of pages load from, and what they say if they cannot run."""
+
+import time
+import urllib.request
+
+import pytest
+
+from benchmarks import in_page, tabs
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "a.wasm").write_bytes(bytes(100_000))
+    with tabs.Site({"files": tmp_path}) as site:
+        yield site
+
+
+def get(site, name):
+    with urllib.request.urlopen(f"{site.address}/{name}") as answer:  # noqa: S310
+        return answer.read(), answer.headers
+
+
+def test_a_site_serves_a_folder_below_its_name_and_counts_what_it_sends(site):
+    body, headers = get(site, "files/a.wasm")
+    assert len(body) == site.sent == 100_000
+    assert headers["content-type"] == "application/wasm"
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(site, "elsewhere/a.wasm")
+
+
+def test_a_rate_limits_what_a_site_sends_in_a_second(site):
+    site.rate = 200_000
+    began = time.perf_counter()
+    get(site, "files/a.wasm")
+    assert 0.45 < time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("there", "said"), [(False, "onnxruntime-web"), (True, "Chromium")]
+)
+def test_what_is_missing_is_said_and_nothing_is_measured(
+    there, said, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(in_page, "ORT", tmp_path if there else tmp_path / "none")
+    monkeypatch.setattr(tabs, "program", lambda: None)
+    assert in_page.in_a_page(1) == []
+    (line,) = capsys.readouterr().out.splitlines()
+    assert said in line
