@@ -233,6 +233,13 @@ def bench(session):
 
 
 @nox.session
+def kernel(session):
+    """Compile llama.c, which runs a model in a page; -- --check only compares it."""
+    install_locked(session, "kernel")
+    session.run("python", "scripts/build_kernel.py", *session.posargs)
+
+
+@nox.session
 def lint(session):
     """Check style, formatting, spelling and the direction of imports."""
     install_locked(session, "lint")

@@ -22,6 +22,7 @@ HEADER = "# Written by: python -m nox -s lock\n"
 # What each file is resolved from: the package with all extras, dependency groups.
 FILES = {
     "audit": "--group audit",
+    "kernel": "--group kernel",
     "lint": "--group lint",
     "uv": "--group uv",
     "dev": "pyproject.toml --all-extras --group docs --group test --group browser",

@@ -6,16 +6,16 @@ numbers of the file. A layer is a file; so are every thousand rows of the embedd
 
 import hashlib
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
+from ..models._checksums import digest
 from ..models._gguf import config_of, read_gguf, tokenizer_of
 from ..models.errors import UnsupportedModel
 from ._byte_pairs import pack
 
 ROWS = 1024
-_VECTORS = ("attn_norm", "ffn_norm")
-_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output")
-_MATRICES += ("ffn_gate", "ffn_up", "ffn_down")
 # The types that llama.c multiplies with, and their bytes per 32 weights.
 _F32, _BLOCKS = 0, {3: 20, 8: 34}
 
@@ -30,7 +30,8 @@ def write_model_files(gguf_file, folder) -> Path:
         type Q4_1 or Q8_0, its norms of type F32, and the embedding must also be the
         unembedding.
     folder : path-like
-        Where the files are written, in a folder named after the file's checksum.
+        Where the files are written, in a folder named after the file's checksum. This
+        one is complete or absent, and replaces an older one.
 
     Returns
     -------
@@ -48,34 +49,46 @@ def write_model_files(gguf_file, folder) -> Path:
     ----------
     The GGUF specification, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
     """
-    content = Path(gguf_file).read_bytes()
-    release = hashlib.sha256(content).hexdigest()[:12]
     fields, tensors = read_gguf(gguf_file)
     config = _check(config_of(fields), tensors)
+    tokenizer = _tokenizer(fields)
+    release = digest(Path(gguf_file))[:12]
     target = Path(folder, release)
-    target.mkdir(parents=True, exist_ok=True)
-    files = [
-        {"name": name, **facts, **_write(target / name, data)}
-        for name, facts, data in _files(config, tensors)
-    ]
-    tokenizer = pack(tokenizer_of(fields).to_str())
-    (target / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
-    index = {
-        "release": release,
-        "name": fields.get("general.name", Path(gguf_file).stem),
-        "license": fields.get("general.license"),
-        "config": _for_page(config, tensors["token_embd.weight"]),
-        "files": files,
-    }
-    (target / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as parent:
+        partial = Path(parent, release)
+        partial.mkdir()
+        files = [
+            {"name": name, **facts, **_write(partial / name, data)}
+            for name, facts, data in _files(config, tensors)
+        ]
+        (partial / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
+        index = {
+            "release": release,
+            "name": fields.get("general.name", Path(gguf_file).stem),
+            "license": fields.get("general.license"),
+            "config": _for_page(config, tensors["token_embd.weight"]),
+            "files": files,
+        }
+        (partial / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
     return target
+
+
+def _tokenizer(fields):
+    try:
+        return pack(tokenizer_of(fields).to_str())
+    except ValueError as error:
+        raise UnsupportedModel(f"to run in a page, {error}") from error
 
 
 def _files(config, tensors):
     """Yield name, facts and bytes of each file."""
     for layer in range(config["num_hidden_layers"]):
         parts, data = [], b""
-        for kind in (*_VECTORS, *_MATRICES):
+        for kind in _layer_shapes(config):
             tensor = tensors[f"blk.{layer}.{kind}.weight"]
             columns, *rows = map(int, tensor.shape)
             parts.append([kind, int(tensor.tensor_type), *(rows or [1]), columns])
@@ -117,29 +130,56 @@ def _for_page(config, words):
     }
 
 
+def _layer_shapes(config):
+    """Return the shape of each tensor of a layer."""
+    d, inner, size = (
+        config[key] for key in ("hidden_size", "intermediate_size", "head_dim")
+    )
+    heads = config["num_attention_heads"] * size
+    kv = config["num_key_value_heads"] * size
+    return {
+        "attn_norm": (d,),
+        "ffn_norm": (d,),
+        "attn_q": (heads, d),
+        "attn_k": (kv, d),
+        "attn_v": (kv, d),
+        "attn_output": (d, heads),
+        "ffn_gate": (inner, d),
+        "ffn_up": (inner, d),
+        "ffn_down": (d, inner),
+    }
+
+
 def _check(config, tensors):
     """Return the config of a model that the page can run."""
-    layers = range(config["num_hidden_layers"])
-    known = {f"blk.{i}.{k}.weight" for i in layers for k in (*_VECTORS, *_MATRICES)}
-    known |= {"token_embd.weight", "output_norm.weight"}
-    if other := sorted(set(tensors) ^ known):
-        word = "has no" if other[0] in known else "must not have a"
+    d, words = config["hidden_size"], config["vocab_size"]
+    shapes = {"token_embd.weight": (words, d), "output_norm.weight": (d,)}
+    for layer in range(config["num_hidden_layers"]):
+        for kind, shape in _layer_shapes(config).items():
+            shapes[f"blk.{layer}.{kind}.weight"] = shape
+    if other := sorted(set(tensors) ^ set(shapes)):
+        verb = "must have a" if other[0] in shapes else "must not have a"
         raise UnsupportedModel(
-            f"to run in a page, a model {word} tensor {other[0]!r}: only those of a "
+            f"to run in a page, a model {verb} tensor {other[0]!r}: only those of a "
             "Llama with tied embeddings and no biases are computed"
         )
     for name, tensor in tensors.items():
-        norm = name.removesuffix(".weight").endswith("norm")
-        kind = int(tensor.tensor_type)
+        shape = tuple(map(int, reversed(tensor.shape)))
+        if shape != shapes[name]:
+            raise UnsupportedModel(
+                f"to run in a page, {name!r} must have the shape {shapes[name]} that "
+                f"follows from the model's sizes, got {shape}"
+            )
+        kind, norm = int(tensor.tensor_type), len(shape) == 1
         if kind != _F32 if norm else kind not in _BLOCKS:
             raise UnsupportedModel(
                 f"to run in a page, {name!r} must be of type "
                 f"{'F32' if norm else 'Q4_1 or Q8_0'}, got {tensor.tensor_type.name}"
             )
-    if config["head_dim"] % 4 or config["vocab_size"] % 4:
+    # What the loops of llama.c need; blocks of 32 weights imply the rest.
+    if config["head_dim"] % 4 or words % 4:
         raise UnsupportedModel(
             "to run in a page, a model must have a head dimension and a vocabulary "
-            f"that are multiples of four, got {config['head_dim']} and "
-            f"{config['vocab_size']}"
+            f"that are multiples of four, got {config['head_dim']} and {words}"
         )
     return config

@@ -26,15 +26,16 @@ export class Llama {
     this.normed = this.room(4 * LONGEST * width);
     this.lastNorm = this.room(4 * width);
     this.vector = this.room(4 * Math.max(width, heads * headSize));
-    this.found = [LONGEST * BEST, LONGEST * BEST, LONGEST, LONGEST, LONGEST].map((n) => this.room(4 * n));
+    this.found = [LONGEST * BEST, LONGEST * BEST, LONGEST, LONGEST].map((n) => this.room(4 * n));
     this.logitsAt = this.room(4 * words.rows);
-    this.fours = this.room(16 * LONGEST);
     this.rows = this.room(4 * LONGEST * heads * headSize);
     this.#angles();
   }
 
   room(bytes) {
-    return this.code.alloc(bytes) || (() => { throw full(); })();
+    const at = bytes < 2 ** 31 && this.code.alloc(bytes); // it would be taken modulo 2^32
+    if (!at) throw full();
+    return at;
   }
 
   put(values) {
@@ -58,7 +59,7 @@ export class Llama {
     this.sin = this.put(Float32Array.from(angles, Math.sin));
   }
 
-  // Files of weights, as lmviz/views/_weight_files.py cuts them.
+  // Files of weights, as lmviz/views/_model_files.py cuts them.
   setWords(first, bytes) {
     new Uint8Array(this.memory.buffer, this.wordRows + first * this.rowBytes).set(bytes);
   }
@@ -80,32 +81,24 @@ export class Llama {
     this.code.norm(state, this.lastNorm, n, to);
   }
 
-  // The most likely words after each of `n` normed states: ids, logits and log-sum-exp; with
-  // the rank of the words that have the `given` logits.
-  largest(normed, n, given = []) {
-    this.floats(this.found[3], n).set(given);
-    this.code.largest(this.embedding, normed, n, BEST, ...this.found);
+  // The most likely words after each of `n` normed states: ids, logits and log-sum-exp; and the
+  // rank of one word.
+  largest(normed, n, word = 0) {
+    this.code.largest(this.embedding, normed, n, BEST, word, ...this.found);
     const ids = new Int32Array(this.memory.buffer, this.found[0], n * BEST).slice();
     const logits = this.floats(this.found[1], n * BEST).slice();
     const logSums = this.floats(this.found[2], n).map((sum, i) => logits[i * BEST] + Math.log(sum));
-    const ranks = new Int32Array(this.memory.buffer, this.found[4], n).map((above) => above + 1);
+    const ranks = new Int32Array(this.memory.buffer, this.found[3], n).map((above) => above + 1);
     return { ids, logits, logSums, ranks };
   }
 
   logit(normed, id) {
-    this.code.linear(this.embedding, id, 1, normed, 1, this.vector);
-    return this.floats(this.vector, 1)[0];
-  }
-
-  // The logits of one word after each of `n` normed states, rounded as `largest` rounds them.
-  logitsOf(normed, n, id) {
-    this.code.linear(this.embedding, id - id % 4, 4, normed, n, this.fours);
-    return this.floats(this.fours, 4 * n).filter((_, i) => i % 4 === id % 4);
+    return along(this.word(id), this.floats(normed, this.width));
   }
 
   logits(state) {
     this.norm(state, 1, this.normed);
-    this.code.linear(this.embedding, 0, this.words.rows, this.normed, 1, this.logitsAt);
+    this.code.linear(this.embedding, this.normed, 1, this.logitsAt);
     return this.floats(this.logitsAt, this.words.rows).slice();
   }
 
@@ -115,6 +108,7 @@ export class Llama {
   }
 }
 
+const along = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
 const full = () => new Error("There is not enough memory for the model in this tab.");
 
 // All that the layers compute on a text, kept, so that a change of the text or of the ablated
@@ -127,7 +121,7 @@ export class Run {
     Object.assign(this, { model, ids: [], off: Array(layers).fill(""), done: Array(layers).fill(0), scored: 0,
       states: many(layers + 1, LONGEST * width), outputs: many(layers, LONGEST * heads * headSize),
       keys: many(layers, LONGEST * kvHeads * headSize), values: many(layers, LONGEST * kvHeads * headSize),
-      attention: many(layers, heads * this.square + 4), mask: model.room(heads),
+      attention: many(layers, heads * this.square), mask: model.room(heads),
       surprisal: [], best: [] });
   }
 
@@ -214,8 +208,8 @@ export class Run {
     const { model, states } = this;
     const { width, normed } = model;
     states.forEach((state, i) => model.norm(state + 4 * q * width, 1, normed + 4 * i * width));
-    const own = ids.map((id) => model.logitsOf(normed, states.length, id));
-    const { ids: words, logits, logSums, ranks } = model.largest(normed, states.length, own[0]);
+    const own = ids.map((id) => states.map((_, i) => model.logit(normed + 4 * i * width, id)));
+    const { ids: words, logits, logSums, ranks } = model.largest(normed, states.length, ids[0]);
     return states.map((_, i) => ({ best: top(words, logits, logSums, i), rank: ranks[i],
       logs: own.map((logit) => logit[i] - logSums[i]) }));
   }
@@ -227,7 +221,6 @@ export class Run {
     const { width, heads, headSize } = model;
     const direction = this.#direction(q, model.word(first), model.word(second));
     const state = (i) => model.floats(this.states[i] + 4 * q * width, width);
-    const along = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
     const layers = model.weights.map(({ output }, layer) => {
       model.floats(model.vector, width).set(direction);
       model.code.transposed(output, model.vector, model.normed);
@@ -260,7 +253,7 @@ export class Run {
     const { width, heads, headSize, code } = model;
     const mixed = model.floats(outputs[layer] + 4 * q * heads * headSize, heads * headSize);
     model.floats(model.vector, heads * headSize).set(mixed.map((x, i) => (Math.floor(i / headSize) === head ? x : 0)));
-    code.linear(model.weights[layer].output, 0, width, model.vector, 1, model.normed);
+    code.linear(model.weights[layer].output, model.vector, 1, model.normed);
     const [scale, divisor] = [model.floats(model.lastNorm, width), 1 / this.#rms(states.at(-1), q)];
     const written = model.floats(model.normed, width);
     written.forEach((x, i) => (written[i] = x * scale[i] * divisor));
@@ -295,7 +288,7 @@ export class Run {
       const value = model.floats(values[layer] + 4 * (k * kvHeads * headSize + group), headSize);
       rows.set(value, (k * heads + head) * headSize);
     }
-    code.linear(model.weights[layer].output, 0, width, model.rows, q + 1, model.normed);
+    code.linear(model.weights[layer].output, model.rows, q + 1, model.normed);
     const written = model.floats(model.normed, (q + 1) * width);
     return Array.from({ length: q + 1 }, (_, k) => Math.hypot(...written.subarray(k * width, (k + 1) * width)));
   }
@@ -320,7 +313,7 @@ export class Trials {
     const { width, heads, kvHeads, headSize } = model;
     const room = (size) => model.room(4 * LONGEST * size);
     Object.assign(this, { run, states: [room(width), room(width)], keys: room(kvHeads * headSize),
-      values: room(kvHeads * headSize), outputs: room(heads * headSize), attention: model.room(4 * (heads * run.square + 4)) });
+      values: room(kvHeads * headSize), outputs: room(heads * headSize), attention: model.room(4 * heads * run.square) });
   }
 
   async without(layer, head, q, id, off, pause) {
