@@ -266,7 +266,7 @@ export class Run {
     const { model, states, keys } = this;
     const { width, heads, kvHeads, headSize, code, weights: { [layer]: { norm, query } } } = model;
     code.norm(states[layer] + 4 * q * width, norm, 1, model.normed);
-    code.linear(query, 0, heads * headSize, model.normed, 1, model.vector);
+    code.linear(query, model.normed, 1, model.vector);
     const half = headSize / 2;
     const [cos, sin] = [model.cos, model.sin].map((at) => model.floats(at + 4 * q * half, half));
     const plain = model.floats(model.vector + 4 * head * headSize, headSize);
