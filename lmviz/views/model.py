@@ -6,6 +6,7 @@ SmolLM2 runs in a worker (``static/worker.js``, ``static/llama.c``) on the files
 
 import json
 import os
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def model(
     """
     if folder is None:
         folder, url = os.environ.get(FOLDER), url or os.environ.get(URL)
-    examples = _validate(examples)
+    examples = _validate(examples, url)
     text = next(iter(examples.values()))
     stored = None
     if trace is not None:
@@ -94,7 +95,9 @@ def model(
     return View("model", title, data, _fallback(stored or {"text": text}))
 
 
-def _validate(examples):
+def _validate(examples, url):
+    if url is not None and not isinstance(url, str):
+        raise TypeError(f"`url` must be a str, got {type(url).__name__}")
     check_mapping(examples, "examples")
     if not examples:
         raise ValueError("`examples` must have at least one text, got none")
@@ -119,7 +122,7 @@ def _encode(folder, url, examples, stored):
     """
     models = [_toy()]
     if folder:
-        index = json.loads(Path(folder, "index.json").read_text("utf-8"))
+        index = _index(folder)
         smollm2 = {
             "kind": "llama",
             "id": "smollm2",
@@ -134,6 +137,18 @@ def _encode(folder, url, examples, stored):
         }
         models.insert(0, smollm2)
     return {"models": models, "tour": TOUR}
+
+
+def _index(folder):
+    try:
+        index = json.loads(Path(folder, "index.json").read_text("utf-8"))
+        if {"release", "config", "files"} <= set(index):
+            return index
+    except (OSError, ValueError):
+        pass
+    raise ValueError(
+        f"`folder` must be one that `write_model_files` returned, got {str(folder)!r}"
+    )
 
 
 def _toy():
@@ -157,12 +172,20 @@ def _toy():
 
 def _store(text, trace, lens, shares, vocabulary):
     """Keep of a trace what the page shows before the model is there."""
-    lens = float_array(lens, "lens", ("L + 1", "T", "V"))
+    if not all(hasattr(trace, name) for name in ("ids", "tokens", "attentions")):
+        raise TypeError(
+            f"`trace` must be what `trace` of a model returns, got {trace!r:.60}"
+        )
+    for name, value in (("lens", lens), ("vocabulary", vocabulary)):
+        if value is None:
+            raise TypeError(f"`{name}` must be given with `trace`, got None")
+    maps = np.asarray(trace.attentions, float)
+    n = len(trace.ids)
+    lens = float_array(lens, "lens", (len(maps) + 1, n, "V"))
     check_rows(lens.reshape(-1, lens.shape[-1]))
-    _, n, size = lens.shape
+    size = lens.shape[-1]
     ids = vocabulary_ids(trace.ids, n, size)
     tokens = strings(trace.tokens, "trace.tokens", n)
-    maps = np.asarray(trace.attentions, float)
     rows = np.concatenate([maps[:, :, q, : q + 1] for q in range(n)], axis=-1)
     log_sums = np.logaddexp.reduce(lens, axis=-1)
     final, sums = lens[-1], log_sums[-1]
@@ -221,14 +244,25 @@ def _look(states, log_sums):
 
 
 def _contributions(shares, n_layers, n_heads):
+    check_mapping(shares, "shares")
+
+    def share(part):
+        value = shares.get(part)
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise ValueError(
+                "`shares` must map each part of the model to a finite number, got "
+                f"{value!r:.60} for {part!r}"
+            )
+        return float(value)
+
     layers = [
         {
-            "heads": [float(shares[f"head {i}.{h}"]) for h in range(n_heads)],
-            "mlp": float(shares[f"MLP {i}"]),
+            "heads": [share(f"head {i}.{h}") for h in range(n_heads)],
+            "mlp": share(f"MLP {i}"),
         }
         for i in range(n_layers)
     ]
-    return {"embedding": float(shares["embedding"]), "layers": layers}
+    return {"embedding": share("embedding"), "layers": layers}
 
 
 def _fallback(stored):

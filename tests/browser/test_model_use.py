@@ -107,7 +107,8 @@ def test_a_fragment_is_read_before_the_model_is_loaded(site, open_page):
 
 
 def test_hostile_text_is_only_text(page):
-    for text in (*hostile.TOKENS, *hostile.INJECTIONS):
+    joined = [" ".join(hostile.INJECTIONS[i::4]) for i in range(4)]
+    for text in (*hostile.TOKENS, *joined):
         write(page, f"The {text} is")
         if text != "\0":
             assert problem(page) == ""

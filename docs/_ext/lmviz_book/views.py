@@ -44,7 +44,7 @@ def lay_out(app, config):
         if f'define("lmviz-{name}"' not in path.read_text(encoding="utf-8"):
             continue
         script = f"(() => {{\n{bundle(name)}}})();\n"
-        if name == "explorer":
+        if name in ("explorer", "model"):
             packed = base64.b64encode(weights.read_bytes()).decode()
             script = f'globalThis.lmvizWeights = "{packed}";\n{script}'
         (served / "from-disk" / path.name).write_text(script, encoding="utf-8")

@@ -35,7 +35,8 @@ define("lmviz-model", class extends View {
     this.models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : make("span");
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
     const { start } = tourPart(this, data.tour);
-    this.text.node.firstChild.append(start, this.models);
+    // The tour leads through the heads of SmolLM2.
+    this.text.node.firstChild.append(this.engines[0].kind === "llama" ? start : "", this.models);
     root.append(nodes[0], this.body,
       foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
         this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
@@ -331,7 +332,7 @@ define("lmviz-model", class extends View {
 
   // The direct contributions with all heads on: an ablated one has none.
   direct() {
-    return this.bases?.contributions ?? this.seen?.contributions;
+    return this.seen && (this.bases?.contributions ?? this.seen.contributions);
   }
 
   change() {

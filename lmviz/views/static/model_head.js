@@ -93,4 +93,4 @@ export const HEAD = `${MAP}
 .nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
 .arcs-choice { display: flex; gap: 8px; align-items: center; margin-top: 4px; font-size: 13px; } .arcs-choice button { font-size: 13px; min-height: 26px; }
 .writes { margin-top: 6px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
-@container (max-width: 560px) { .nav button { width: 40px; } }`;
+@container (max-width: 560px) { .nav button { width: 40px; min-height: 40px; } .arcs-choice button { min-height: 40px; } }`;

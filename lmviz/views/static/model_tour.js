@@ -47,7 +47,7 @@ export const tourPart = (x, steps) => {
     }
     await x.reset(step);
     if (at !== i) return;
-    const needsModel = step.load && !x.engine.ready;
+    const needsModel = (step.load || !x.seen) && !x.engine.ready;
     const said = needsModel ? "From here, the model itself must run in the page. Press “Load” above, then go on with the tour."
       : step.text.replace(/\{(\w+)\}/g, (_, name) => visible(String(FACTS[name](x))));
     text.textContent = `${i + 1} of ${steps.length}. ${said}`;
