@@ -8,6 +8,7 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -164,7 +165,7 @@ def browser(session):
 
 @in_dev
 def firefox(session):
-    """Open every page of a built book in Firefox, and use one view of each kind."""
+    """Open every page of a built book in Firefox, use its views and run the model."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
         session.skip("Firefox is not installed: on Debian, it is firefox-esr")
@@ -173,6 +174,9 @@ def firefox(session):
     if not install_npm(session, FIREFOX):
         session.skip("puppeteer-core is not installed, and npm's registry is not there")
     run_node(session, str(FIREFOX / "pages.js"), str(HTML), program)
+    with tempfile.TemporaryDirectory() as site:
+        run(session, "python", str(FIREFOX / "write_model_site.py"), site)
+        run_node(session, str(FIREFOX / "model.js"), site, program)
 
 
 @in_dev

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from inside import PAGE, QUIET, ask, dial, load
+from llama_checks import write_site
 from watching import watch
 
 from lmviz.models import _wheels
 from lmviz.views import write_model_files
-from lmviz.views._bundle import STATIC
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 # The first is the fastest: it has no window to draw.
@@ -101,11 +101,7 @@ def model_files(made_once):
 def model_site(tmp_path_factory, model_files):
     """A folder with the scripts, the files of the model and an empty page."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(STATIC, folder / "lmviz")
-    shutil.copy(Path(__file__).with_name("run_llama.js"), folder)
-    (folder / "model").symlink_to(model_files)
-    icon = '<link rel="icon" href="data:,">'
-    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
+    write_site(folder, model_files)
     return folder
 
 

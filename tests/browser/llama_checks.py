@@ -1,11 +1,14 @@
 """Texts and comparisons for the tests of SmolLM2 in the page."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from lmviz import attention
+from lmviz.views._bundle import STATIC
 
 LOGITS, WEIGHTS = 2e-4, 1e-5
 CAPITAL = "The capital of France is"
@@ -47,9 +50,25 @@ def trace_without(lm, ids, off=()):
         return lm.trace(ids, keep=("logits", "attentions"))
 
 
+def write_site(folder, model_files):
+    """Add the scripts, a link to the files of the model and an empty page."""
+    shutil.copytree(STATIC, folder / "lmviz")
+    shutil.copy(Path(__file__).with_name("run_llama.js"), folder)
+    (folder / "model").symlink_to(model_files.resolve())
+    icon = '<link rel="icon" href="data:,">'
+    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
+
+
 def rows(maps):
     """Return the weights of one or more maps up to each query, row after row."""
     return maps[..., *torch.tril_indices(*maps.shape[-2:]).unbind()]
+
+
+def numbers(lm, ids, off=()):
+    """Return torch's logits and attention weights as the page compares them."""
+    trace = trace_without(lm, ids, off)
+    both = torch.cat([trace.logits.flatten(), rows(trace.attentions).flatten()])
+    return both.numpy().astype("<f4").tobytes()
 
 
 def assert_near(found, wanted, tolerance, **options):

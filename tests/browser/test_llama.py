@@ -5,7 +5,6 @@ import random
 
 import numpy as np
 import pytest
-import torch
 from llama_checks import (
     CAPITAL,
     CODE,
@@ -17,6 +16,7 @@ from llama_checks import (
     ask,
     assert_best,
     assert_near,
+    numbers,
     random_text,
     rows,
     trace_without,
@@ -49,9 +49,7 @@ def cases(lm, n, seed=0):
 
 def differences(model_page, model_site, lm, ids, off=()):
     """Return how far logits and attention weights of the page are from torch's."""
-    trace = trace_without(lm, ids, off)
-    numbers = torch.cat([trace.logits.flatten(), rows(trace.attentions).flatten()])
-    (model_site / "wanted.bin").write_bytes(numbers.numpy().astype("<f4").tobytes())
+    (model_site / "wanted.bin").write_bytes(numbers(lm, ids, off))
     question = {"ids": ids, "off": [list(head) for head in off], "name": "wanted.bin"}
     return ask(model_page, "differences", question)
 

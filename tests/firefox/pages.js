@@ -3,31 +3,14 @@
 // Each has to load without a message, with every view drawn, and to fit a phone; one
 // view of each kind has to answer to the pointer and to keys.
 import { readFile, readdir } from "node:fs/promises";
-import { createServer } from "node:http";
-import { extname, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import puppeteer from "puppeteer-core";
-
-const TYPES = {
-  ".css": "text/css", ".gz": "application/gzip", ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript", ".json": "application/json", ".png": "image/png",
-  ".svg": "image/svg+xml", ".woff2": "font/woff2",
-};
+import { serve, watch } from "./site.js";
 
 const [, , folder, firefox] = process.argv;
 const root = resolve(folder);
 
-const server = createServer(async (request, answer) => {
-  const name = decodeURIComponent(new URL(request.url, "http://x").pathname);
-  try {
-    const body = await readFile(join(root, name));
-    answer.writeHead(200, { "content-type": TYPES[extname(name)] ?? "text/plain" });
-    answer.end(body);
-  } catch {
-    answer.writeHead(404).end();
-  }
-});
-await new Promise((done) => server.listen(0, "127.0.0.1", done));
-const origin = `http://127.0.0.1:${server.address().port}`;
+const { origin, server } = await serve(root);
 
 // Tests of other browsers use it, too.
 const tooWide = await readFile(new URL("../browser/too_wide.js", import.meta.url), "utf8");
@@ -121,16 +104,7 @@ const files = (await readdir(root, { recursive: true, withFileTypes: true }))
 const browser = await puppeteer.launch({ browser: "firefox", executablePath: firefox });
 const page = await browser.newPage();
 let complaints = [];
-page.on("console", (message) => complaints.push(`${message.type()}: ${message.text()}`));
-page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-page.on("request", (request) => {
-  const own = [origin, "data:", "blob:"].some((start) => request.url().startsWith(start));
-  if (!own) complaints.push(`left the page: ${request.url()}`);
-});
-page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
-page.on("response", (answer) => {
-  if (answer.status() >= 400) complaints.push(`${answer.status()}: ${answer.url()}`);
-});
+watch(page, origin, (complaint) => complaints.push(complaint));
 
 let failed = 0;
 for (const name of files) {
