@@ -63,11 +63,13 @@ export const differences = async ({ ids, off = [], name }) => {
   return at === wanted.length ? most : [Infinity, Infinity];
 };
 
-/** Change a text step by step; the largest differences from a run that starts anew each time. */
+/** Change a text step by step; the largest differences from a run that starts anew each time.
+ * A step with `until` ends early, as a newer text ends it. */
 export const edits = async (texts) => {
   const most = [];
-  for (const { ids, off = [] } of texts) {
-    await run.read(ids, silenced(off), ALWAYS);
+  for (const { ids, off = [], until = Infinity } of texts) {
+    let asked = 0;
+    if (!(await run.read(ids, silenced(off), { ...ALWAYS, pause: () => ++asked > until }))) continue;
     run.score();
     Object.assign(fresh, { ids: [], done: fresh.done.map(() => 0), scored: 0 });
     await fresh.read(ids, silenced(off), ALWAYS);

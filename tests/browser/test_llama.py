@@ -202,6 +202,23 @@ def test_ablating_other_heads_gives_the_numbers_of_a_new_run(model_page, smollm2
         )
 
 
+def test_a_run_that_was_ended_early_leaves_no_wrong_numbers(model_page, smollm2):
+    ids = smollm2.encode(STORY).tolist()
+    steps = [
+        {"ids": ids[:12], "until": 31},
+        {"ids": ids[:14]},
+        {"ids": [5, *ids[1:9]], "off": OFF[1], "until": 40},
+        {"ids": [5, *ids[1:9]], "off": OFF[1]},
+        {"ids": ids[:14], "until": 5},
+        {"ids": ids[:10], "off": OFF[3]},
+    ]
+    found = ask(model_page, "edits", steps)
+    assert len(found) == 3
+    for differences in found:
+        limits = (LOGITS, WEIGHTS, LOGITS, LOGITS)
+        assert all(x <= most for x, most in zip(differences, limits, strict=True))
+
+
 def test_forty_greedy_tokens_are_those_of_generate(model_page, smollm2):
     ids = smollm2.encode(CAPITAL).tolist()
     found = ask(model_page, "greedy", {"ids": ids, "n": 40})

@@ -116,6 +116,23 @@ def test_a_head_writes_the_words_of_its_direct_contribution(
         assert_best(found, wanted, LOGITS)
 
 
+@pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
+def test_scores_and_lengths_of_a_head_equal_its_queries_keys_and_values(
+    model_page, smollm2, layer, head
+):
+    trace = smollm2.trace(CAPITAL)
+    attention = transformer.extract(smollm2).blocks[layer].attention
+    heads = transformer.heads(attention, trace.hidden_states[layer])
+    scores = heads.query[head] @ heads.key[head].T / 64**0.5
+    output = attention.output.weight.unflatten(0, (9, 64))[head]
+    lengths = (heads.value[head] @ output).norm(dim=-1)
+    answer(model_page, "read", ids=trace.ids.tolist())
+    for q in range(len(trace.ids)):
+        found = answer(model_page, "head", layer=layer, head=head, q=q)
+        assert_near(found["scores"], scores[q, : q + 1], 1e-3)
+        assert_near(found["lengths"], lengths[: q + 1], 1e-3)
+
+
 def log_without(lm, ids, word, heads):
     return float(trace_without(lm, ids, heads).logits[-1].log_softmax(-1)[word])
 
@@ -140,7 +157,7 @@ def test_effects_equal_ablate_heads(model_page, smollm2):
 
 def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smollm2):
     ids = smollm2.encode(CAPITAL).tolist()
-    word, off = smollm2.token_id(" Paris"), [(27, 1)]
+    word, off = smollm2.token_id(" Paris"), [(27, 1), (29, 2)]
     answer(model_page, "read", ids=ids, off=off)
     found = model_page.evaluate(
         """async (question) => {
@@ -159,8 +176,9 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
     places = [(layer, head) for layer in (29, 28) for head in range(9)]
     found = [(each["layer"], each["head"]) for each in heard[:12]]
     assert found == places[:12]
-    effects = log_effects(smollm2, ids, word, places[:12:4], off)
-    assert_near([each["effect"] for each in heard[:12:4]], effects, LOGITS)
+    some = (0, 4, 9)
+    effects = log_effects(smollm2, ids, word, [places[i] for i in some], off)
+    assert_near([heard[i]["effect"] for i in some], effects, LOGITS)
 
 
 def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
