@@ -17,13 +17,16 @@ VIEWS = {
     "embeddings": lambda: views.embeddings(LOGITS, WORDS),
     "explorer": views.explorer,
     "lens": lambda: views.lens(LOGITS, range(N), WORDS, vocabulary=WORDS),
+    "model": views.model,
     "merges": lambda: views.merges({"low": 5, "lower": 2}, [("l", "o"), ("lo", "w")]),
     "positions": lambda: views.positions(n=40, d=16),
     "prediction": lambda: views.prediction(LOGITS[0], WORDS, vocabulary=WORDS),
     "surprisal": lambda: views.surprisal(LOGITS[0], range(N), WORDS, vocabulary=WORDS),
     "tokens": lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
 }
-SMALL = [name for name in VIEWS if name != "explorer"]
+SMALL = [name for name in VIEWS if name not in ("explorer", "model")]
+# That of a model takes the whole screen: its parts have the heads.
+HEADED = [name for name in VIEWS if name != "model"]
 # A page that knows no tokens and no color-scheme, with pale letters on black.
 DARK_NOTEBOOK = """
     document.querySelector("meta[name=color-scheme]").remove();
@@ -63,7 +66,7 @@ def card(page, script, element="document.querySelector('[data-title]')"):
     )
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", HEADED)
 def test_a_card_says_that_it_is_interactive_what_to_do_and_what_it_shows(
     open_page, name
 ):

@@ -11,6 +11,7 @@ PAGES = [
     "lessons/04_attention/05_all_heads.html",
     "lessons/05_prediction/02_sampling.html",
     "book/explorer.html",
+    "book/inside.html",
     "exercises/04_attention.html",
     "reference/attention.html",
     "search.html?q=softmax",

@@ -40,9 +40,9 @@ def test_the_book_is_built_and_has_views_of_every_kind():
     if not PAGES and not os.environ.get("CI"):
         pytest.skip("the book is not built: nox -s docs")
     assert len(PAGES) > 50
-    assert "book/explorer.html" in WITH_VIEWS
+    assert {"book/explorer.html", "book/inside.html"} <= set(WITH_VIEWS)
     assert len(set(LESSONS) & set(WITH_VIEWS)) >= 6
-    assert len(set.union(*map(shown_on, WITH_VIEWS))) == 10
+    assert len(set.union(*map(shown_on, WITH_VIEWS))) == 11
 
 
 def test_the_download_of_a_chapter_includes_its_plain_exercises():
@@ -125,7 +125,9 @@ def test_a_page_has_no_errors_and_is_accessible(site, open_page, no_violations, 
     loaded = {address.split("/")[-1].partition(".js")[0] for address in loaded}
     assert loaded == {"lmviz"}.union(*map(imported, shown_on(name)))
     size = sum((SCRIPTS / f"{script}.js").stat().st_size for script in loaded)
-    assert size <= 66 * 1024, f"{size:,} bytes of scripts"
+    # The model's page computes all that it shows.
+    limit = 160 if name == "book/inside.html" else 66
+    assert size <= limit * 1024, f"{size:,} bytes of scripts"
 
     assert_legible(page, scrolling=False)
 

@@ -52,6 +52,10 @@ VIEWS = {
         views.explorer,
         ["key →", "embeddings", "the", "Divergence of the model .*"],
     ),
+    "model": (
+        views.model,
+        ["Layer 2, head 0", "red", "Next token", r"\d+ %"],
+    ),
     "tokens": (
         lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
         [f"words.: {N} tokens", "b", *WORDS],
