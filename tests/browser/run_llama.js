@@ -1,5 +1,6 @@
 // What the tests of the model in the page compute there: with Llama and Run themselves, and with the worker.
-import { Llama, Run, Trials } from "./lmviz/llama.js";
+import { Llama } from "./lmviz/llama.js";
+import { Run, Trials } from "./lmviz/llama_run.js";
 import { Remote } from "./lmviz/remote.js";
 
 const ALWAYS = { ready: () => {}, reached: () => {}, pause: () => false };

@@ -1,7 +1,8 @@
 // The worker of the view "Inside the model": it loads a model of the Llama family and answers
 // questions about a text. A newer text ends what is under way.
 import { files } from "./files.js";
-import { Llama, Run, Trials } from "./llama.js";
+import { Llama } from "./llama.js";
+import { Run, Trials } from "./llama_run.js";
 
 const PARALLEL = 6;
 const newest = {}; // the number of the latest question of each kind
