@@ -32,9 +32,14 @@ async function views() {
   }));
 }
 
-/** Return all that the first view of a kind says. */
-function said(kind) {
-  const outputs = document.querySelector(kind).shadowRoot.querySelectorAll("output");
+/** Return all that the first view of a kind says, once it has computed and drawn. */
+async function said(kind) {
+  const view = document.querySelector(kind);
+  if (view.settled) {
+    await view.settled();
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+  const outputs = view.shadowRoot.querySelectorAll("output");
   return [...outputs].map((output) => output.textContent).join("\n");
 }
 
