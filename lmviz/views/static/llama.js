@@ -109,3 +109,5 @@ export class Llama {
 }
 
 const full = () => new Error("There is not enough memory for the model in this tab.");
+
+export const along = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);

@@ -1,7 +1,5 @@
 // What a model of the Llama family computes on a text: all layers, and what can be read off them.
-import { BEST, LONGEST } from "./llama.js";
-
-const along = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+import { BEST, LONGEST, along } from "./llama.js";
 
 // All that the layers compute on a text, kept, so that a change of the text or of the ablated
 // heads computes only what differs.
