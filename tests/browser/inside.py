@@ -24,12 +24,12 @@ LOADED = """async () => {
 }"""
 
 
-def ask(page, expression, *given):
+def ask(page, expression, given=None):
     """Evaluate an expression of the view `x`, and of what is `given`."""
     return page.evaluate(
-        "([given]) => { const x = document.querySelector('lmviz-model'); "
+        "(given) => { const x = document.querySelector('lmviz-model'); "
         f"return {expression}; }}",
-        [given],
+        given,
     )
 
 

@@ -50,6 +50,9 @@ export class LlamaEngine {
     if (text === this.stored?.text) return { tokens: this.stored.tokens };
     if (!this.ready && this.obstacle) return { tokens: [], problem: "Here, only the first example has numbers." };
     if (!this.tokenizer) return { wait: this.words() };
+    // The time that a long word takes grows with its square.
+    const most = 32 * this.longest;
+    if (text.length > most) return { problem: `The text is cut after ${most} characters.`, ...this.encode(text.slice(0, most)) };
     const missing = this.tokenizer.missing(text);
     const start = missing ? text.slice(0, text.indexOf(missing)) : text;
     const blank = /^\p{White_Space}*$/u.test(start); // which lmviz refuses, too

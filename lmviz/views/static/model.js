@@ -82,6 +82,12 @@ define("lmviz-model", class extends View {
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
   }
 
+  // What `use` takes to come back to it.
+  state() {
+    const { engine, said: text, layer, head, q } = this;
+    return { engine, text, layer, head, q, off: this.off.flatMap((heads, at) => heads.map((one) => [at, one])) };
+  }
+
   // For the tour: the first example, with what a step sets. A text that is there already is not
   // computed again.
   async reset({ head = [23, 4], mode = "attention", off = [] } = {}) {

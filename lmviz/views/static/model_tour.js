@@ -33,16 +33,17 @@ export const tourPart = (x, steps) => {
   const start = make("button", { class: "start", onclick: () => visit(0) }, "Take the tour");
   const panel = make("div", { class: "tour", role: "region", "aria-label": "Tour", onkeydown: ({ key }) => key === "Escape" && visit(steps.length) },
     text, make("div", { class: "controls" }, back, next, go("Leave the tour", () => steps.length)));
-  let at = -1;
+  let at = -1, before;
 
   const visit = async (i) => {
     at = i;
     const step = steps[i];
+    if (!panel.isConnected) before = x.state();
     const parts = x.body.children;
     for (const part of parts) part.classList.toggle("dimmed", !!step && !part.matches(`.${step?.part}`));
     if (!step) {
       panel.remove();
-      x.reset();
+      x.use(before.engine, before);
       return start.focus();
     }
     await x.reset(step);
