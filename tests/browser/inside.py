@@ -14,6 +14,7 @@ QUIET = """async () => {
         await x.settled();
         await frame();
         if (x.busy || x.frame) calm = 0;
+        if (x.failure) throw Error(x.failure);
         if (performance.now() > late) throw Error(`never done with “${x.said}”`);
     }
 }"""

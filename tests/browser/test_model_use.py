@@ -297,6 +297,7 @@ def test_pointing_at_the_tiles_holds_no_frame_up(page):
             .map(({ duration }) => duration))).observe({ type: "longtask" });
         }"""
     )
+    page.evaluate("scrollTo(0, 0)")
     box = page.locator(".all").bounding_box()
     said = set()
     for i in range(60):
