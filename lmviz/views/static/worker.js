@@ -51,9 +51,11 @@ const questions = {
     const rows = index.files.filter(({ first }) => first != null);
     const needed = ids.map((id) => rows.findLast(({ first }) => first <= id));
     const queue = new Set([...needed, ...index.files.filter((file) => !rows.includes(file)), ...rows]).values();
-    loaded = Promise.all(Array.from({ length: PARALLEL }, async () => {
+    // What the first map needs has the line for itself.
+    const first = [...needed, index.files.find(({ layer }) => layer === 0)];
+    loaded = Promise.all(first.map(take)).then(() => Promise.all(Array.from({ length: PARALLEL }, async () => {
       for (const file of queue) await take(file);
-    }));
+    })));
     await loaded;
   },
 
