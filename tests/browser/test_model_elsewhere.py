@@ -1,7 +1,10 @@
 """The view of a model where SmolLM2 can't run, and its second model, the toy."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import hostile
 import pytest
 from inside import PAGE, QUIET, ask, bars, percent, press, problem, switch, texts, write
 from test_model_page import assert_stored
@@ -141,6 +144,39 @@ def test_without_stored_numbers_the_tour_asks_for_the_model(open_page, model_fil
     page.keyboard.press("Escape")
     page.evaluate(QUIET)
     assert page.locator(".tour").count() == 0
+
+
+def test_hostile_names_of_a_stored_text_are_only_text(open_page, toy, tmp_path):
+    config = {"layers": 3, "heads": 4, "words": {"rows": 78}}
+    index = {"release": "x", "config": config, "files": []}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    trace, model = toy.trace("Anna has a red ball ."), transformer.extract(toy)
+    lens = prediction.logit_lens(
+        trace.hidden_states, model.final_norm, model.unembedding
+    )
+    names = [*hostile.TOKENS, *hostile.INJECTIONS]
+    names = (names * 4)[:78]
+    stored = SimpleNamespace(
+        ids=trace.ids, tokens=names[:7], attentions=trace.attentions
+    )
+    page = open_page(
+        views.model(
+            tmp_path,
+            trace=stored,
+            lens=lens,
+            vocabulary=names,
+            examples={names[0]: names[0]},
+        )
+    )
+    page.evaluate(QUIET)
+    assert len(texts(page, ".token")) == 7
+    assert len(texts(page, ".bars button")) == 8
+    for q in range(7):
+        page.locator(".token").nth(q).click()
+        page.locator(".bars button").first.hover()
+        page.locator(".all .ground").first.hover()
+        page.evaluate(QUIET)
+    assert page.locator(".view :is(img, iframe, script, a)").count() == 0
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ def assert_stored(page, lm):
     )
     (said,) = texts(page, ".head-card .says")
     weight = trace.attentions[23, 4, -1].max()
-    assert said == f"query 4 ␣is attends to key 3 ␣France with weight {weight:.4f}"
+    start = f"query 4 ␣is attends to key 3 ␣France with weight {weight:.4f}"
+    assert said.startswith(start)
 
 
 def test_before_the_click_stored_numbers_are_shown_and_no_weights_requested(page, lm):

@@ -70,7 +70,7 @@ def test_a_link_restores_text_head_position_and_ablated_heads(page, site, open_p
 
 
 FRAGMENTS = [
-    "text=Hi&head=99999999999999999999.-1&at=-5&off=1.2.3,x,,9e9.1",
+    "text=Hi&head=99999999999999999999.-1&at=-5&off=1.2.3,x,,9e9.1,1.99,99.1",
     f"text=Hi&head={'9' * 400}.{'9' * 400}&at={'9' * 400}&off={'9' * 400}.0",
     f"text={quote('<img src=x onerror=alert(1)>')}&model=<svg/onload=alert(1)>",
     "text=%00%ff%&head=%&at=%00",

@@ -178,7 +178,12 @@ def test_trying_all_heads_ranks_their_effects(page):
 
 
 def test_trying_all_heads_can_be_stopped(page):
-    for stop in (lambda: press(page, "Stop"), lambda: write(page, "The sun is")):
+    stops = (
+        lambda: press(page, "Stop"),
+        lambda: page.locator(".token").nth(2).click(),
+        lambda: write(page, "The sun is"),
+    )
+    for stop in stops:
         page.locator(".verdict .top button").click()
         page.locator(".rank button").first.wait_for()
         stop()
@@ -197,9 +202,11 @@ def test_temperature_0_continues_as_greedy_does_until_stopped(page, lm):
     page.evaluate(QUIET)
     n = len(texts(page, ".token"))
     assert go.inner_text() == "Continue"
+    written = page.get_by_role("textbox").input_value()
     steps = prediction.generate(lm, CAPITAL, n_tokens=n - 5)
     expected = lm.encode(CAPITAL).tolist() + [step.id for step in steps]
     assert ask(page, "x.tokens.map(({ id }) => id)") == expected
+    assert written == lm.decode(expected)
     page.wait_for_timeout(200)
     assert len(texts(page, ".token")) == n
     press(page, "Undo the last change")
