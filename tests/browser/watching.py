@@ -17,4 +17,9 @@ def watch(page, origin, complaints):
             or complaints.append(f"left the page: {request.url}")
         ),
     )
-    page.on("dialog", lambda dialog: complaints.append(f"executed: {dialog.message}"))
+
+    def dismiss(dialog):  # else the page waits, and so does the test
+        complaints.append(f"executed: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
