@@ -1,17 +1,18 @@
 """The steps of the tour of `model`: what each one shows, sets and explains.
 
-A step names a part of the page. It may choose a head, a mode of the drawing of the
-whole model, or an ablation; `load` says that the model itself must run. Values in
-braces are measured in the page.
+A step names parts of the page. It may choose a head, a mode of the drawing of the whole
+model, or an ablation; `load` says that the model itself must run. Values in braces are
+measured in the page.
 """
 
 TOUR = [
     {
         "part": "text",
         "text": "The text is split into {n} tokens; ␣ is a space. The line under a "
-        "token shows its surprisal, which is how little the model expected "
-        "it: {surprise} has the most, {nats} nats. The model has read "
-        "everything before a token, and nothing after it.",
+        "token shows its surprisal, the negative logarithm of its "
+        "probability, in nats (natural logarithm): {surprise} has the most, "
+        "{nats} nats. The model has read everything before a token, and "
+        "nothing after it.",
     },
     {
         "part": "whole",
@@ -22,13 +23,13 @@ TOUR = [
     },
     {
         "part": "whole",
-        "text": "The line below is the residual stream of {word}. Under it is the "
-        "word that each layer would predict if it were the last: the logit "
-        "lens. {answer} begins at rank {first} of {others} and is first only "
-        "after layer {since}.",
+        "text": "The curve shows how the prediction after {word} forms: {answer} has "
+        "rank {first} of {others} before layer 0, and is first only after "
+        "layer {since}. The words below the curve are those that each layer "
+        "would predict if it were the last: the logit lens.",
     },
     {
-        "part": "head-card",
+        "part": "head-card text",
         "head": [23, 4],
         "text": "One head, large: rows are queries, columns are keys. In head {head}, "
         "{word} attends to {key} with weight {weight}; the arc in the text "
@@ -56,16 +57,16 @@ TOUR = [
         "{p}. Point at a bar to see its arithmetic.",
     },
     {
-        "part": "head-card",
+        "part": "head-card verdict next",
         "head": [23, 4],
         "off": [[23, 4]],
         "load": True,
         "text": "Now head {head} is ablated: its output is zero at every position, "
-        "and all later layers are computed again. {answer} falls from {p} to "
-        "{now}.",
+        "and all later layers are computed again. The probability of {answer} "
+        "falls from {p} to {now}.",
     },
     {
-        "part": "next",
+        "part": "next verdict",
         "head": [23, 4],
         "off": [[23, 4]],
         "load": True,
@@ -76,8 +77,9 @@ TOUR = [
     {
         "part": "verdict",
         "load": True,
-        "text": "“Try all heads” ablates each head once and ranks them by the change "
-        "of log p of {answer}. Most change little; a few matter. It takes "
+        "text": "A single head was one choice of many. “Try all 270 heads” ablates "
+        "each of them once and ranks them by the change of the log- "
+        "probability of {answer}. Most change little; a few matter. It takes "
         "some seconds and can be stopped.",
     },
     {
@@ -85,13 +87,14 @@ TOUR = [
         "load": True,
         "text": "Write any text of up to 128 tokens, or choose an example. Press a "
         "next token to append it, or “Continue” to let the model write. The "
-        "menu at the top right copies the state as a link, or as Python with "
-        "the same numbers.",
+        "menu at the top right copies a link to this text and these heads, or "
+        "a Python program with the same numbers.",
     },
     {
-        "part": "whole",
+        "part": "text",
         "text": "The second model is the toy, with 3 layers of 4 heads. It was "
         "trained on a language whose grammar gives the true probabilities, "
-        "which are marked beside its own. Switch to it at the top.",
+        "which are marked beside its own. Its switch is above, beside the "
+        "text.",
     },
 ]

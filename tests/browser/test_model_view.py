@@ -147,9 +147,9 @@ def test_ablating_heads_equals_ablate_heads(page, lm):
             assert dashed == pytest.approx(100 * whole[i].item(), abs=0.01)
         said = texts(page, ".next .says")[0]
         assert f"without {', '.join(f'{a}.{b}' for a, b in sorted(off))}" in said
-    press(page, "All heads on")
+    press(page, "Turn all heads on")
     assert bars(page) == largest(lm, whole.log())
-    assert not page.get_by_role("button", name="All heads on").is_visible()
+    assert not page.get_by_role("button", name="Turn all heads on").is_visible()
 
 
 def test_heads_stay_ablated_when_the_text_changes(page, lm):
@@ -168,7 +168,7 @@ def test_heads_stay_ablated_when_the_text_changes(page, lm):
 
 def test_trying_all_heads_ranks_their_effects(page):
     press(page, "Try all 270 heads")
-    page.locator(".verdict").get_by_role("button", name="Try again").wait_for()
+    page.locator(".verdict").get_by_role("button", name="Measure again").wait_for()
     best = texts(page, ".rank button")[0].split()
     assert best == ["23.4", "−1.70"]
     assert ask(page, "x.effects.flat().every(Number.isFinite)")

@@ -25,14 +25,15 @@ define("lmviz-model", class extends View {
     this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
       address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href,
       weights: () => this.bytes(facts) }, (message) => this.hear(message, facts.id)));
-    Object.assign(this, { past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
+    Object.assign(this, { kept: new Map(), past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
     this.load = loadPart(this);
     this.text = textPart(this);
     this.whole = wholePart(this);
-    this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), nextPart(this), lensPart(this)];
+    this.next = nextPart(this);
+    this.parts = [this.load, this.text, this.whole, headPart(this), effectsPart(this), this.next, lensPart(this)];
     const nodes = this.parts.map(({ node }) => node);
     const names = this.engines.map(({ title }) => title);
-    this.models = names.length > 1 ? steps("Model", names, names[0], (name) => this.use(this.engines[names.indexOf(name)])) : make("span");
+    this.models = names.length > 1 ? steps("Model", names, names[0], (name) => this.turn(this.engines[names.indexOf(name)])) : make("span");
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
     const { start } = tourPart(this, data.tour);
     // The tour leads through the heads of SmolLM2.
@@ -50,8 +51,8 @@ define("lmviz-model", class extends View {
   }
 
   copier(label, what) {
-    return make("button", { onclick: async ({ target }) => {
-      const said = target.closest(".foot").querySelector("output");
+    return make("button", { onclick: async () => {
+      const said = this.text.notice;
       try {
         await navigator.clipboard.writeText(what());
         said.textContent = `${label.replace("Copy", "Copied")}.`;
@@ -76,10 +77,20 @@ define("lmviz-model", class extends View {
     if (this.trying) this.stopTrying();
     Object.assign(this, { engine, trying: "", past: [], said: null, failure: "", tokens: [], bases: null, mode: "attention" });
     this.clear();
+    this.next.reset();
     this.off = Array.from({ length: engine.layers }, (_, l) => [...new Set(off.filter(([at]) => at === l).map(([, h]) => h))]);
     [this.layer, this.head] = [clamp(layer ?? engine.start[0], engine.layers), clamp(head ?? engine.start[1], engine.heads)];
     this.write(text ?? Object.values(engine.examples)[0], q);
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
+  }
+
+  // Change the model; each keeps its own text, position and heads.
+  turn(engine) {
+    const { past } = this;
+    this.kept.set(this.engine, { ...this.state(), past });
+    const before = this.kept.get(engine);
+    this.use(engine, before);
+    this.past = before?.past ?? [];
   }
 
   // What `use` takes to come back to it.
@@ -94,7 +105,7 @@ define("lmviz-model", class extends View {
     const [engine] = this.engines;
     const text = Object.values(engine.examples)[0];
     const now = `${this.off.flatMap((heads, layer) => heads.map((h) => [layer, h]))}`;
-    this.mode = mode;
+    Object.assign(this, { mode, arc: "weights" });
     if (engine !== this.engine || this.said !== text) await this.use(engine, { text, layer: head[0], head: head[1] });
     [this.layer, this.head, this.q] = [...head, this.tokens.length - 1];
     if (now !== `${off}` && engine.ready) {
@@ -278,7 +289,9 @@ define("lmviz-model", class extends View {
   // the stream, which is weight times length, as shares of their sum.
   arcs() {
     const weights = this.row(this.layer, this.head, this.q);
-    if (!weights || this.arc === "weights" || this.lengths?.length !== weights.length) return weights;
+    if (!weights || this.arc === "weights") return weights;
+    if (this.off[this.layer].includes(this.head)) return null; // it adds nothing
+    if (this.lengths?.length !== weights.length) return weights;
     const added = weights.map((weight, k) => weight * this.lengths[k]);
     const sum = added.reduce((a, b) => a + b);
     return added.map((length) => length / (sum || 1));
@@ -352,8 +365,18 @@ define("lmviz-model", class extends View {
     this.mode = "effect";
     this.show();
     await engine.effects(q, word, off);
+    this.chooseLargest();
     this.trying = "";
     this.show();
+  }
+
+  // The head without which the answer falls most is shown.
+  chooseLargest() {
+    const all = (this.effects ?? []).flatMap((row, layer) => row.map((effect, head) => [effect, layer, head]))
+      .filter(([effect]) => effect != null);
+    if (!all.length) return;
+    const [, layer, head] = all.reduce((least, one) => (one[0] < least[0] ? one : least));
+    this.choose(layer, head);
   }
 
   stopTrying() {

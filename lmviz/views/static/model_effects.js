@@ -65,17 +65,19 @@ export const effectsPart = (x) => {
   const show = () => {
     const { seen, effects, layer, head, answer, off } = x;
     title.replaceChildren("What it does to ", word(answer?.[0] ?? "…"));
-    go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Try again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
+    go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Measure again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
     go.disabled = !seen || !x.engine.ready;
-    const effect = effects?.[layer]?.[head] ?? (x.onlyOff(layer, head) && seen?.before ? x.change() : null);
+    const effect = effects?.[layer]?.[head] ?? (seen?.before ? x.change() : null);
+    const alone = effects || x.onlyOff(layer, head);
+    const when = alone ? "nats when it is ablated: " : `nats when ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `;
     const direct = seen && x.direct()?.layers[layer]?.heads[head];
     big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
     big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null
       ? ["direct contribution to the logit difference of ", word(answer[0]), " and ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
-      : Math.abs(effect) < 0.02 ? ["nats when it is ablated: ", word(answer[0]), " hardly changes."]
-        : ["nats when it is ablated: ", word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
-          ...(direct == null ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));
+      : Math.abs(effect) < 0.02 ? [when, word(answer[0]), " hardly changes."]
+        : [when, word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
+          ...(direct == null || !alone ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));
     svg.style.display = effects ? "" : "none";
     list.hidden = !effects && !x.direct();
     list.ariaLabel = effects ? "The heads with the largest effects" : "The parts with the largest direct contributions";

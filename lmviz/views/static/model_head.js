@@ -82,7 +82,7 @@ export const headPart = (x) => {
     tell(x.q, key);
     const words = x.written?.map(([id]) => x.engine.name(id)) ?? [];
     for (const button of arcs.children) button.disabled = !x.lengths && button.textContent !== "weights";
-    writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length ? ["It writes towards ",
+    writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length ? ["By its direct contribution, it raises most ",
       ...[...new Set(words.map((name) => name.replace(/^␣(?=.)/u, "")))].slice(0, 4).flatMap((name, i) => [i ? ", " : "", make("em", {}, visible(name))]), "."] : []));
   };
   return { node, show };

@@ -21,14 +21,14 @@ export const loadPart = (x) => {
     const stored = engine.has(tokens.map(({ id }) => id), x.off);
     says.textContent = failure || (obstacle ? `${obstacle}${stored ? "The numbers shown are stored." : ""}`
       : loaded === "loading" ? `${size(received)} of ${size(engine.size)}: each layer is computed as it arrives.`
-        : `to change the text, ablate heads and write on. The browser keeps it for your next visit; the tab needs about 300 MB of memory. `
-          + (stored ? "Until then, the numbers are stored ones." : "Until then, this text has no numbers."));
+        : stored ? "to change the text, ablate heads and write on. The browser keeps it for your next visit; the tab needs about 300 MB of memory. Until then, the numbers are stored ones."
+          : "to compute this text: it has no numbers yet. The browser keeps the model for your next visit; the tab needs about 300 MB of memory.");
   };
   return { node, show };
 };
 
 export const LAYOUT = `
-.head { display: none; } .load { margin-right: 44px; } .load[hidden] + .body .controls { margin-right: 44px; }
+.head { display: none; } .load[hidden] + .body .controls { margin-right: 44px; }
 .body { display: grid; gap: 10px 20px; grid-template-columns: minmax(0, 430fr) minmax(0, 386fr) minmax(0, 360fr);
   grid-template-areas: "text text text" "whole whole whole" "head verdict next" "lens lens lens"; }
 .text { grid-area: text; } .whole { grid-area: whole; } .head-card { grid-area: head; } .verdict { grid-area: verdict; } .next { grid-area: next; }
@@ -36,8 +36,9 @@ export const LAYOUT = `
 h2 { font-size: 16px; font-weight: 600; margin: 0; }
 .top { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: center; min-height: 34px; }
 .top h2 { margin-right: auto; } .whole .top h2 { margin-right: 0; } .whole .says { flex: 1; }
+.says .word, .says .query, .says .key, h2 .word, .big .word { padding: 0 3px; border-radius: 3px; background: var(--sunk); }
 .says { color: var(--soft); font-size: 13px; min-height: 2.9em; } .whole .says { min-height: 1.45em; }
-.load { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0 0 10px; padding: 8px 12px; background: var(--mark-wash);
+.load { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0 44px 10px 0; padding: 8px 12px; background: var(--mark-wash);
   border-radius: 8px; font-size: 14px; } .load output { flex: 1 1 16rem; }
 .go { background: var(--weight); border-color: var(--weight); color: var(--on-weight); } .go:hover { background: var(--weight); filter: brightness(1.1); }
 progress { width: 10rem; accent-color: var(--weight); }

@@ -11,6 +11,15 @@ export const nextPart = (x) => {
   const says = make("output", { class: "says" });
   const rows = make("div", { class: "bars", role: "group", "aria-label": "Next tokens: press one to append it" });
   const others = make("p", { class: "number rest" });
+  // As the model says it: another text or model begins there.
+  const reset = () => {
+    Object.assign(dials, { temperature: 1, k: Infinity, p: 1 });
+    const [t, k, p] = controls.querySelectorAll("input");
+    for (const [input, value] of [[t, 1], [k, ranks.length - 1], [p, 1]]) {
+      input.value = value;
+      input.dispatchEvent(new Event("input"));
+    }
+  };
   const set = (name, change = (value) => value) => (value) => {
     dials[name] = change(value);
     show();
@@ -108,7 +117,7 @@ export const nextPart = (x) => {
     others.textContent = n > 0 ? `${n.toLocaleString("en")} others: ${percent(Math.max(0, 1 - sum))}` : "No others are left.";
     introduce();
   };
-  return { node, show };
+  return { node, show, reset };
 };
 
 export const NEXT = `

@@ -5,15 +5,17 @@ const HIGH = 44;
 
 export const textPart = (x) => {
   const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
-    oninput: () => x.write(field.value) });
+    title: "Shift and Enter begin a new line.", oninput: () => x.write(field.value),
+    onkeydown: (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.preventDefault() });
   const examples = make("select", { "aria-label": "Example", onchange: () => examples.value && x.write(examples.value) });
   const undo = make("button", { onclick: () => x.undo(), "aria-label": "Undo the last change" }, "Undo");
   const arcs = draw("svg", { class: "arcs", "aria-hidden": "true", height: HIGH });
   const row = make("div", { class: "row", role: "group", "aria-label": "Tokens: choose a position" });
   const scroller = make("div", { class: "tokens" }, make("div", { class: "line" }, arcs, row));
   const problem = make("output", { class: "problem" });
+  const notice = make("output", { class: "soft" });
   const node = make("section", { class: "text" },
-    make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, problem);
+    make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, problem, notice);
   let buttons = [], listed;
   let drawn = [];
 
@@ -41,6 +43,7 @@ export const textPart = (x) => {
     const ids = tokens.map(({ id }) => id);
     if (`${ids}` !== `${drawn}`) {
       drawn = ids;
+      notice.textContent = "";
       const held = row.matches(":focus-within");
       buttons = tokens.map(token);
       row.replaceChildren(...buttons);
@@ -56,7 +59,9 @@ export const textPart = (x) => {
     const here = buttons[q];
     if (here) {
       const { offsetLeft, offsetWidth } = here;
-      if (offsetLeft < scroller.scrollLeft || offsetLeft + offsetWidth > scroller.scrollLeft + scroller.clientWidth)
+      // The beginning is in sight if it can be.
+      if (offsetLeft + offsetWidth <= scroller.clientWidth) scroller.scrollLeft = 0;
+      else if (offsetLeft < scroller.scrollLeft || offsetLeft + offsetWidth > scroller.scrollLeft + scroller.clientWidth)
         scroller.scrollLeft = offsetLeft + offsetWidth / 2 - scroller.clientWidth / 2;
     }
     bow();
@@ -78,7 +83,7 @@ export const textPart = (x) => {
     }));
   };
 
-  return { node, show, focus: () => field.focus() };
+  return { node, show, notice };
 };
 
 export const TEXT = `

@@ -26,6 +26,8 @@ const FACTS = {
 };
 const most = (values) => values.reduce((best, value, t) => (value > (values[best] ?? -1) ? t : best), 0);
 
+const selector = ({ part }) => part.split(" ").map((name) => `.${name}`).join();
+
 export const tourPart = (x, steps) => {
   const text = make("p", { "aria-live": "polite" });
   const go = (label, to) => make("button", { onclick: () => visit(to()) }, label);
@@ -40,7 +42,7 @@ export const tourPart = (x, steps) => {
     const step = steps[i];
     if (!panel.isConnected) before = x.state();
     const parts = x.body.children;
-    for (const part of parts) part.classList.toggle("dimmed", !!step && !part.matches(`.${step?.part}`));
+    for (const part of parts) part.classList.toggle("dimmed", !!step && !part.matches(selector(step)));
     if (!step) {
       panel.remove();
       x.use(before.engine, before);
@@ -57,7 +59,7 @@ export const tourPart = (x, steps) => {
     if (needsModel) at = i - 1;
     x.body.after(panel);
     next.focus({ preventScroll: true });
-    x.body.querySelector(`.${step.part}`).scrollIntoView({ block: "nearest" });
+    x.body.querySelector(selector(step)).scrollIntoView({ block: "nearest" });
   };
   return { start };
 };

@@ -15,14 +15,18 @@ export const wholePart = (x) => {
     x.mode = Object.keys(MODES).find((mode) => MODES[mode] === name);
     x.show();
   });
-  const restore = make("button", { onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "All heads on");
+  const restore = make("button", { onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "Turn all heads on");
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 262`, role: "img", tabindex: 0, class: "all",
-    "aria-label": "All heads: a column per layer; move with the arrow keys",
+    "aria-label": "All heads: a column per layer; move with the arrow keys, ablate with Enter",
     onkeydown: (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        return x.engine.ready && x.toggle(x.layer, x.head);
+      }
       const [head, layer] = moved(event, [x.head, x.layer], [x.engine.heads, x.engine.layers]);
       if (head !== x.head || layer !== x.layer) x.choose(layer, head);
     },
-    onclick: ({ target }) => target.dataset.layer && x.choose(+target.dataset.layer, +target.dataset.head),
+    onclick: ({ target: { dataset: { layer, head } } }) => layer && +head < x.engine.heads && x.choose(+layer, +head),
     onpointermove: ({ target }) => target.dataset.layer && tell(+target.dataset.layer, +target.dataset.head),
     onpointerleave: () => tell() });
   const scroller = make("div", { class: "scroller" }, svg);
@@ -93,7 +97,7 @@ export const wholePart = (x) => {
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
     return says.replaceChildren(x.effects ? "Violet: the prediction needs the head. Orange with a plus: it is in the way."
-      : "Press “Try all heads” to ablate each head once.");
+      : `Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`);
   };
 
   const show = () => {
@@ -142,8 +146,8 @@ export const wholePart = (x) => {
     const [first, last] = [seen.lens[0].rank, seen.lens.at(-1).rank];
     stream.replaceChildren(
       draw("path", { d: `M${line}V${top + STREAM}H${at(0)}z`, class: "area" }), draw("path", { d: `M${line}`, class: "path" }),
-      draw("circle", { cx: at(layers), cy: high(last), r: 4, fill: "var(--weight)" }),
-      text(at(0), high(first) - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`), { class: "soft halo" }),
+      text(0, top + STREAM + 24, "lens"), draw("circle", { cx: at(layers), cy: high(last), r: 4, fill: "var(--weight)" }),
+      text(at(0), top - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`), { class: "soft halo" }),
       text(at(layers) + 8, high(last) + 4, last.toLocaleString("en"), { class: "" }), ...words);
   };
 
