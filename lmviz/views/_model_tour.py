@@ -78,8 +78,8 @@ TOUR = [
         "part": "verdict",
         "load": True,
         "text": "A single head was one choice of many. “Try all 270 heads” ablates "
-        "each of them once and ranks them by the change of the log- "
-        "probability of {answer}. Most change little; a few matter. It takes "
+        "each of them once and ranks them by the change of the "
+        "log-probability of {answer}. Most change little; a few matter. It takes "
         "some seconds and can be stopped.",
     },
     {

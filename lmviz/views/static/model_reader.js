@@ -1,0 +1,261 @@
+// What the view of a model knows of a text: its tokens, and what the model computed on them.
+import { View } from "./core.js";
+import { ranked } from "./sampling.js";
+
+export const within = (x, n) => Math.min(Math.max(x, 0), n - 1);
+
+// The state that all parts of the view show, and the questions to the model that bring it up to
+// date. A newer text, position or head makes older answers late.
+export class Reader extends View {
+  // What a reader has typed, an example, or the text of a link.
+  async write(text, q) {
+    if (this.said != null && text !== this.said) this.past.push(this.said);
+    this.said = text;
+    const { engine } = this;
+    const { tokens, problem = "", warning = "", wait } = engine.encode(text);
+    if (wait) {
+      try {
+        await wait;
+      } catch (error) {
+        this.failure = error.message;
+        return this.set([]);
+      }
+      return this.said === text && this.engine === engine ? this.write(text, q) : undefined;
+    }
+    this.problem = problem || warning;
+    this.set(tokens, q);
+  }
+
+  // As many tokens as fit: all that is shown is of these.
+  set(tokens, q) {
+    const { longest } = this.engine;
+    if (tokens.length > longest) this.problem = `The text is cut after ${longest} tokens, the most that fit in the page.`;
+    if (!tokens.length && !this.failure) this.problem ||= "Write a text: without a token, there is nothing to predict from.";
+    this.tokens = tokens.slice(0, longest);
+    this.q = within(q ?? this.tokens.length - 1, this.tokens.length);
+    this.maps = [];
+    this.forget();
+    this.compute();
+  }
+
+  // The text of the tokens, which is shorter than what was typed if some of that can't be read.
+  get read() {
+    return this.engine.join(this.tokens);
+  }
+
+  clear() {
+    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, effects: null, maps: [], map: null, busy: "" });
+  }
+
+  // Effects belong to one text and one position.
+  forget() {
+    if (this.trying) this.engine.stop();
+    this.effects = null;
+    if (this.mode === "effect") this.mode = "attention";
+  }
+
+  undo() {
+    const text = this.past.pop();
+    this.said = null;
+    this.write(text);
+  }
+
+  append(id, undoable) {
+    const tokens = [...this.tokens.slice(0, this.q + 1), this.engine.token(id)];
+    if (undoable) this.past.push(this.said);
+    this.said = this.engine.join(tokens);
+    this.problem = "";
+    this.set(tokens);
+  }
+
+  async compute() {
+    const { engine, tokens, off } = this;
+    const ids = tokens.map(({ id }) => id);
+    const mine = ++this.asked;
+    if (!ids.length || !engine.has(ids, off)) {
+      this.clear();
+      return this.show();
+    }
+    this.busy = "Computing …";
+    this.map = null;
+    this.show();
+    this.work = this.run(mine, ids, off);
+    await this.work;
+  }
+
+  async run(mine, ids, off) {
+    try {
+      const found = await this.engine.read(ids, off);
+      if (mine !== this.asked) return;
+      if (found) {
+        this.found = found;
+        // Another position or head may be chosen meanwhile.
+        for (let at; at !== (at = `${[this.q, this.layer, this.head]}`) && mine === this.asked;) await this.see();
+      }
+    } catch (error) {
+      if (mine === this.asked) this.failure = error.message;
+    }
+    if (mine === this.asked) this.busy = "";
+    this.show();
+  }
+
+  // When nothing newer is under way.
+  async settled() {
+    for (let work; work !== this.work;) await (work = this.work);
+  }
+
+  // The position and the head that are looked at.
+  async see() {
+    const { engine, q, off, layer, head, asked } = this;
+    const late = () => asked !== this.asked || q !== this.q;
+    const key = `${q} ${this.tokens.map(({ id }) => id)}`;
+    const none = off.map(() => []);
+    const ablates = off.some((heads) => heads.length);
+    const remember = (words, { lens, contributions }) => (this.bases = { key, words, log: lens.at(-1).logs[0], contributions });
+    let words = this.found.best[q].slice(0, 2).map(([id]) => id);
+    // With heads ablated, the question stays that of the whole model.
+    if (ablates && this.bases?.key !== key) {
+      const whole = await engine.look(q, none, words);
+      if (!whole || late()) return;
+      words = Array.from(ranked(whole.logits).subarray(0, 2));
+      const before = await engine.look(q, none, words);
+      if (!before || late()) return;
+      remember(words, before);
+    }
+    if (ablates) ({ words } = this.bases);
+    const seen = await engine.look(q, off, words);
+    if (!seen || late()) return;
+    if (!ablates) remember(words, seen);
+    Object.assign(this, { seen, words });
+    const one = await engine.head(layer, head, q, off);
+    if (layer === this.layer && head === this.head && !late())
+      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths, scores: one?.scores });
+  }
+
+  get answer() {
+    return this.words?.map((id) => this.engine.name(id));
+  }
+
+  hear(message, id) {
+    if (id !== this.engine.id) return;
+    if (message.kind === "layer") {
+      this.maps[message.layer] = message.maps;
+      if (this.engine.ready && this.found) return;
+    }
+    if (message.kind === "effect") {
+      if (!this.effects) return;
+      this.effects[message.layer][message.head] = message.effect;
+      this.trying = `${this.effects.flat().filter((e) => e != null).length} of ${this.engine.layers * this.engine.heads}`;
+    }
+    this.show();
+  }
+
+  // The attention weights of a query, in floats for the chosen head and in two bytes for others.
+  row(layer, head, q) {
+    const start = q * (q + 1) / 2;
+    if (this.map?.layer === layer && this.map.head === head) return Array.from(this.map.values.subarray(start, start + q + 1));
+    const maps = this.maps[layer];
+    if (!maps) return null;
+    const size = maps.length / this.engine.heads;
+    const at = head * size + start;
+    return size > start ? Array.from(maps.subarray(at, at + q + 1), (code) => code / 65535) : null;
+  }
+
+  // What the arcs in the text show of the chosen head: its weights, or how much each key adds to
+  // the stream, which is weight times length, as shares of their sum.
+  arcs() {
+    const weights = this.row(this.layer, this.head, this.q);
+    if (!weights || this.arc === "weights") return weights;
+    if (this.off[this.layer].includes(this.head)) return null; // it adds nothing
+    if (this.lengths?.length !== weights.length) return weights;
+    const added = weights.map((weight, k) => weight * this.lengths[k]);
+    const sum = added.reduce((a, b) => a + b);
+    return added.map((length) => length / (sum || 1));
+  }
+
+  // The largest weight on a key other than the first, which most heads attend to anyway.
+  strongest(layer, head) {
+    const row = this.row(layer, head, this.q);
+    if (!row) return undefined;
+    const from = this.q ? 1 : 0;
+    const weight = Math.max(...row.slice(from));
+    return [weight, row.indexOf(weight, from)];
+  }
+
+  look(q) {
+    this.q = within(q, this.tokens.length);
+    this.forget();
+    this.again();
+  }
+
+  choose(layer, head) {
+    [this.layer, this.head] = [within(layer, this.engine.layers), within(head, this.engine.heads)];
+    this.written = this.lengths = this.scores = null;
+    this.again();
+    this.whole.reveal();
+  }
+
+  // Another position or head of the same run.
+  again() {
+    this.show();
+    if (this.found && !this.busy) this.work = this.see().then(() => this.show(), (error) => ((this.failure = error.message), this.show()));
+  }
+
+  toggle(layer, head) {
+    this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
+    if (!this.onlyOff(layer, head)) this.forget();
+    this.compute();
+  }
+
+  restore() {
+    this.off = this.off.map(() => []);
+    this.forget();
+    this.compute();
+  }
+
+  onlyOff(layer, head) {
+    return this.off.every((heads, l) => (l === layer ? `${heads}` === `${head}` : !heads.length));
+  }
+
+  namedOff() {
+    return this.off.flatMap((heads, layer) => heads.map((head) => `${layer}.${head}`)).join(", ");
+  }
+
+  base() {
+    return this.bases?.log ?? this.seen.lens.at(-1).logs[0];
+  }
+
+  // The direct contributions with all heads on: an ablated one has none.
+  direct() {
+    return this.seen && (this.bases?.contributions ?? this.seen.contributions);
+  }
+
+  change() {
+    return this.seen.lens.at(-1).logs[0] - this.base();
+  }
+
+  async tryAll() {
+    const { engine, q, off, words: [word] } = this;
+    this.effects = Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null));
+    this.trying = "0";
+    this.mode = "effect";
+    this.show();
+    await engine.effects(q, word, off);
+    this.chooseLargest();
+    this.trying = "";
+    this.show();
+  }
+
+  // The head without which the answer falls most is shown.
+  chooseLargest() {
+    const all = (this.effects ?? []).flatMap((row, layer) => row.map((effect, head) => [effect, layer, head]))
+      .filter(([effect]) => effect != null);
+    if (!all.length) return;
+    const [, layer, head] = all.reduce((least, one) => (one[0] < least[0] ? one : least));
+    this.choose(layer, head);
+  }
+
+  stopTrying() {
+    this.engine.stop();
+  }
+}
