@@ -126,7 +126,6 @@ def test_a_lesson_opens_the_model_with_its_text_and_heads(app):
         "model": ["smollm2"],
         "text": ["The capital of France is"],
         "head": ["23.4"],
-        "off": ["23.4"],
     }
 
 

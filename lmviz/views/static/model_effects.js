@@ -11,9 +11,10 @@ export const effectsPart = (x) => {
   const go = make("button", { onclick: () => (x.trying ? x.stopTrying() : x.tryAll()) });
   const [big, meaning] = [make("span", { class: "number" }), make("p")];
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 176`, role: "img", "aria-label": "The effects of all heads" });
+  const about = make("p", { class: "about" });
   const list = make("div", { class: "rank", role: "group", "aria-label": "The heads with the largest effects" });
   const node = make("section", { class: "verdict" }, make("div", { class: "top" }, title, go),
-    make("div", { class: "big" }, big, meaning), svg, list);
+    make("div", { class: "big" }, big, meaning), svg, about, list);
 
   const all = () => x.effects.flatMap((row, layer) => row.map((effect, head) => [effect, layer, head])).filter(([e]) => e != null);
 
@@ -29,7 +30,7 @@ export const effectsPart = (x) => {
       draw("line", { x1: at(0), x2: at(0), y1: 14, y2: 44, class: "zero" }),
       ...values.map((v) => draw("line", { x1: at(v), x2: at(v), y1: 16, y2: 36, stroke: `var(--${v < 0 ? "plus" : "minus"})`, class: "each" })),
       ...(mine == null ? [] : [draw("circle", { cx: at(mine), cy: 26, r: 7, class: "mine" })]),
-      text(at(low), 10, `${found.length} heads, ← needed`, { class: "plus" }), text(at(high), 10, "in the way →", { class: "minus", "text-anchor": "end" }),
+      text(at(low), 10, `${found.length} heads, ← log p falls`, { class: "plus" }), text(at(high), 10, "log p rises →", { class: "minus", "text-anchor": "end" }),
       ...tick(0, "0"), ...tick(-whole, `−${whole} nat${whole > 1 ? "s" : ""}`));
   };
 
@@ -64,24 +65,31 @@ export const effectsPart = (x) => {
 
   const show = () => {
     const { seen, effects, layer, head, answer, off } = x;
-    title.replaceChildren("What it does to ", word(answer?.[0] ?? "…"));
+    title.replaceChildren(`Head ${layer}.${head} and `, word(answer?.[0] ?? "…"));
     go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Measure again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
     go.disabled = !seen || !x.engine.ready;
     const effect = effects?.[layer]?.[head] ?? (seen?.before ? x.change() : null);
-    const alone = effects || x.onlyOff(layer, head);
-    const when = alone ? "nats when it is ablated: " : `nats when ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `;
+    const measured = effects?.[layer]?.[head] != null;
+    const already = measured && x.from.off.some((heads) => heads.length);
+    const alone = measured || x.onlyOff(layer, head);
+    const start = measured ? x.from.log : x.base();
+    const when = !alone ? `nats if ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `
+      : already ? "nats if it is ablated, too: " : "nats if it is ablated: ";
     const direct = seen && x.direct()?.layers[layer]?.heads[head];
     big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
     big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null
-      ? ["direct contribution to the logit difference of ", word(answer[0]), " and ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
+      ? ["direct contribution to the logit of ", word(answer[0]), " minus that of ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
+      : already && x.from.off[layer].includes(head) ? ["nats: it is ablated already."]
       : Math.abs(effect) < 0.02 ? [when, word(answer[0]), " hardly changes."]
-        : [when, word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(x.base()))} to ${percent(Math.exp(x.base() + effect))}. `,
-          ...(direct == null || !alone ? [] : [`Its direct contribution is ${signedText(direct)}.`])]));
+        : [when, word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(start))} to ${percent(Math.exp(start + effect))}. `,
+          ...(direct == null || !alone || already ? [] : ["To its logit minus that of ", word(answer[1]), `, it adds ${signedText(direct)} directly.`])]));
     svg.style.display = effects ? "" : "none";
-    list.hidden = !effects && !x.direct();
+    list.hidden = !effects && !seen?.contributions;
     list.ariaLabel = effects ? "The heads with the largest effects" : "The parts with the largest direct contributions";
-    if (!effects) return list.hidden || sum(x.direct());
+    about.replaceChildren(...(list.hidden ? [] : effects ? ["The four largest falls and the largest rise:"]
+      : ["The logit of ", word(answer[0]), " minus that of ", word(answer[1]), x.namedOff() ? `, without ${x.namedOff()}:` : ":"]));
+    if (!effects) return list.hidden || sum(seen.contributions);
     const found = all();
     if (!found.length) return;
     line(found);
@@ -92,6 +100,7 @@ export const effectsPart = (x) => {
 
 export const EFFECTS = `
 .big { display: flex; gap: 14px; align-items: center; margin: 2px 0 6px; min-height: 48px; } .big span.number { font: 450 36px/1 var(--serif); white-space: nowrap; } .big p { line-height: 1.35; font-size: 14px; }
+.about { color: var(--soft); font-size: 13px; }
 .verdict svg { display: block; width: 100%; max-width: 560px; }
 .axis { stroke: var(--line); } .zero { stroke: var(--ink); stroke-width: 1.2; } .each { stroke-width: 1.6; stroke-opacity: .5; }
 .mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }

@@ -11,7 +11,7 @@ export const headPart = (x) => {
   const says = make("output", { class: "says" });
   const large = make("div", { class: "large", role: "region", "aria-label": "Attention map: move with the arrow keys" });
   const writes = make("p", { class: "writes" });
-  const arcs = steps("What the arcs in the text show", ["weights", "what each key adds"], "weights", (name) => {
+  const arcs = steps("What the arcs in the text show", ["weights", "weight × length of value"], "weights", (name) => {
     x.arc = name;
     x.show();
   });
@@ -29,7 +29,7 @@ export const headPart = (x) => {
     const most = Math.max(...scores);
     const total = scores.reduce((all, score) => all + Math.exp(score - most), 0);
     const score = scores[k].toFixed(2).replace("-", "−");
-    return [` = e^(${score} − ${most.toFixed(2).replace("-", "−")}) / ${total.toFixed(2)}; the score ${score} is query · key / √d`];
+    return [` = e^(${score} − ${most.toFixed(2).replace("-", "−")}) / ${total.toFixed(2)}; the score ${score} is query · key / √d_head`];
   };
   const strongest = (q) => {
     const row = x.row(x.layer, x.head, q) ?? [0];
@@ -82,7 +82,7 @@ export const headPart = (x) => {
     tell(x.q, key);
     const words = x.written?.map(([id]) => x.engine.name(id)) ?? [];
     for (const button of arcs.children) button.disabled = !x.lengths && button.textContent !== "weights";
-    writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length ? ["By its direct contribution, it raises most ",
+    writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length && x.written[0][1] < 0.1 ? ["Directly, it raises no logit by more than 0.1; it may act through later layers."] : words.length ? ["Directly, it raises most the logits of ",
       ...[...new Set(words.map((name) => name.replace(/^␣(?=.)/u, "")))].slice(0, 4).flatMap((name, i) => [i ? ", " : "", make("em", {}, visible(name))]), "."] : []));
   };
   return { node, show };

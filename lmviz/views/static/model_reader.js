@@ -237,8 +237,8 @@ export class Reader extends View {
   async tryAll() {
     const { engine, q, off, words: [word] } = this;
     this.effects = Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null));
-    this.trying = "0";
-    this.mode = "effect";
+    // What the effects are measured from: other heads may be ablated already.
+    Object.assign(this, { trying: "0", mode: "effect", from: { off, log: this.seen.lens.at(-1).logs[0] } });
     this.show();
     await engine.effects(q, word, off);
     this.chooseLargest();

@@ -5,7 +5,7 @@ import { signedText } from "./model_words.js";
 
 const [LEFT, WIDTH, TOP, TALL] = [46, 1212, 6, 14.4];
 const STREAM = 40;
-const MODES = { attention: "attention", contribution: "direct contribution", effect: "effect of ablation" };
+const MODES = { attention: "attention", contribution: "direct contribution", effect: "effect of zero ablation" };
 const text = (x, y, content, more) => draw("text", { transform: `translate(${x} ${y})`, "font-size": 12, class: "soft", ...more }, content);
 const short = (name) => (name.length > 6 ? `${name.slice(0, 5)}…` : name);
 
@@ -87,7 +87,7 @@ export const wholePart = (x) => {
     }
     if (!seen) return says.replaceChildren(x.busy ?? "");
     if (mode === "attention") return says.replaceChildren("Strong colour: ", word(tokens[x.q].name, "query"),
-      " attends to a token other than the first one.");
+      " gives much weight to one token other than the first. A pale tile attends to the first, or to many.");
     if (mode === "contribution") {
       const { embedding, layers, rest = 0 } = seen.contributions;
       const heads = layers.reduce((sum, each) => sum + each.heads.reduce((a, b) => a + b), 0);
@@ -96,8 +96,8 @@ export const wholePart = (x) => {
         `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
-    return says.replaceChildren(x.effects ? "Violet: the prediction needs the head. Orange with a plus: it is in the way."
-      : `Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`);
+    return says.replaceChildren(...(x.effects ? ["Violet: without the head, log p of ", word(x.answer[0]), " falls; orange with a plus: it rises (square-root scale to 1.7 nats)."]
+      : [`Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`]));
   };
 
   const show = () => {
@@ -147,7 +147,7 @@ export const wholePart = (x) => {
     stream.replaceChildren(
       draw("path", { d: `M${line}V${top + STREAM}H${at(0)}z`, class: "area" }), draw("path", { d: `M${line}`, class: "path" }),
       text(0, top + STREAM + 24, "lens"), draw("circle", { cx: at(layers), cy: high(last), r: 4, fill: "var(--weight)" }),
-      text(at(0), top - 6, visible(`rank of ${x.answer[0]}: ${first.toLocaleString("en")}`), { class: "soft halo" }),
+      text(at(0), top - 6, visible(`rank of ${x.answer[0]} (log scale): ${first.toLocaleString("en")}`), { class: "soft halo" }),
       text(at(layers) + 8, high(last) + 4, last.toLocaleString("en"), { class: "" }), ...words);
   };
 
