@@ -72,7 +72,7 @@ export const effectsPart = (x) => {
     const measured = effects?.[layer]?.[head] != null;
     const already = measured && x.from.off.some((heads) => heads.length);
     const alone = measured || x.onlyOff(layer, head);
-    const start = measured ? x.from.log : x.base();
+    const start = measured ? x.from.log : seen && x.base();
     const when = !alone ? `nats if ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `
       : already ? "nats if it is ablated, too: " : "nats if it is ablated: ";
     const direct = seen && x.direct()?.layers[layer]?.heads[head];
