@@ -86,7 +86,9 @@ def test_a_text_without_numbers_says_so_until_the_model_is_loaded(page, lm):
     page.locator(".token").nth(2).wait_for()
     page.evaluate(QUIET)
     assert texts(page, ".bars button") == []
-    assert texts(page, ".load output")[0].endswith("this text has no numbers.")
+    assert texts(page, ".load output")[0].startswith(
+        "to compute this text: it has no numbers yet."
+    )
     load(page)
     probs, ids = lm.trace("The sky is").logits[-1].softmax(-1).max(-1)
     assert next(iter(bars(page).items())) == (
