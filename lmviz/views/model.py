@@ -59,12 +59,12 @@ def model(
     trace : lmviz.Trace, optional
         Of the first example: what is shown until a reader loads the model.
     lens : array-like, shape (L + 1, T, V), optional
-        Its `lmviz.prediction.logit_lens`; required with `trace`.
+        Its `lmviz.prediction.logit_lens`; required with ``trace``.
     shares : mapping of str to float, optional
         Its `lmviz.transformer.logit_attribution`, of the most likely token and the
         runner-up after the last one.
     vocabulary : sequence of V str, or callable
-        The names of all ids, required with `trace`; a callable takes an array of ids
+        The names of all ids, required with ``trace``; a callable takes an array of ids
         and returns as many strings.
     url : str, optional
         Where the files are, relative to the page, or to the root of the site on a page
