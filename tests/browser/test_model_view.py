@@ -133,6 +133,7 @@ def test_ablating_heads_equals_ablate_heads(page, lm):
     for off in ([(23, 4)], [(23, 4), (22, 4)]):
         if len(off) == 2:
             ask(page, "x.choose(22, 4)")
+            page.evaluate(QUIET)
             switch(page)
         logits = after(lm, CAPITAL, off)
         assert ask(page, "[...x.seen.logits]") == pytest.approx(
