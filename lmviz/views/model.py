@@ -179,8 +179,8 @@ def _store(text, trace, lens, shares, vocabulary):
     for name, value in (("lens", lens), ("vocabulary", vocabulary)):
         if value is None:
             raise TypeError(f"`{name}` must be given with `trace`, got None")
-    maps = np.asarray(trace.attentions, float)
-    n = len(trace.ids)
+    n = len(float_array(trace.ids, "trace.ids", ("T",)))
+    maps = float_array(trace.attentions, "trace.attentions", ("L", "H", n, n))
     lens = float_array(lens, "lens", (len(maps) + 1, n, "V"))
     check_rows(lens.reshape(-1, lens.shape[-1]))
     size = lens.shape[-1]

@@ -1,6 +1,7 @@
 """Every public function that takes arrays, and valid arrays to call it with."""
 
 from functools import cache
+from types import SimpleNamespace
 
 from array_cases import Case
 
@@ -51,6 +52,11 @@ def _norm(weight, bias, x):
 def _lens(hidden_states):
     norm, unembedding = model().final_norm, model().unembedding
     return prediction.logit_lens(hidden_states, norm, unembedding)
+
+
+def _model_view(lens, ids, attentions, tokens, vocabulary):
+    trace = SimpleNamespace(ids=ids, attentions=attentions, tokens=tokens)
+    return lmviz.views.model(trace=trace, lens=lens, vocabulary=vocabulary)
 
 
 def _patched(states):
@@ -313,6 +319,14 @@ _FIGURES = [
         {"logits": "T d", "ids": "ids: T"},
         labels={"tokens": "T", "vocabulary": "d"},
         vocabulary=6,
+    ),
+    Case(
+        "views.model",
+        {"lens": "S T d", "ids": "ids: T", "attentions": "shares: L H T T"},
+        _model_view,
+        labels={"tokens": "T", "vocabulary": "d"},
+        vocabulary=6,
+        **_PAIRS,
     ),
     text(
         "views.tokens",

@@ -61,10 +61,8 @@ def taking_arrays():
 
 def test_every_function_that_takes_arrays_is_attacked():
     covered = {case.name for case in CASES}
-    # One takes a single id too, which no attack expects; the other a trace, whose lens
-    # it validates as `views.lens` does.
-    left_out = {"models.LanguageModel.decode", "views.model"}
-    assert set(taking_arrays()) - covered <= left_out
+    # It takes a single id too, which no attack expects.
+    assert set(taking_arrays()) - covered <= {"models.LanguageModel.decode"}
     assert not covered - dict(callables()).keys()
 
 

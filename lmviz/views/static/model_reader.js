@@ -104,7 +104,7 @@ export class Reader extends View {
     for (let work; work !== this.work;) await (work = this.work);
   }
 
-  // The position and the head that are looked at.
+  // What the chosen position and head show.
   async see() {
     const { engine, q, off, layer, head, asked } = this;
     const late = () => asked !== this.asked || q !== this.q;
