@@ -135,6 +135,6 @@ def test_a_script_follows_its_imports_once():
     places = [script.index(text) for text in order]
     assert places == sorted(places)
     assert script.count("class Model") == 1
-    assert "const { readTensors, best, Model } = (() => {" in script
+    assert "const { readTensors, readWeights, best, Model } = (() => {" in script
     assert not re.search("^import", script, re.MULTILINE)
     assert not re.search("^export", script, re.MULTILINE)

@@ -2,7 +2,7 @@ import { MOVES, View, define, describe, foot, make, signed, softmax } from "./co
 import { tint, toggle, under, visible, wash, word } from "./core.js";
 import { Language } from "./language.js";
 import { MAP, map } from "./map.js";
-import { Model, best } from "./gpt2.js";
+import { Model, best, readWeights } from "./gpt2.js";
 import { saver } from "./save.js";
 import { tour } from "./tour.js";
 
@@ -266,7 +266,7 @@ th[scope="row"], .lens td:first-child { position: sticky; left: 0; background: v
     const note = make("output", {}, "Loading the model …");
     root.append(note);
     try {
-      this.model = new Model(await this.bytes(), data.config);
+      this.model = new Model(await readWeights(data), data.config);
     } catch (error) {
       note.textContent = `The weights could not be loaded: ${error.message}`;
       return;
@@ -288,19 +288,6 @@ th[scope="row"], .lens td:first-child { position: sticky; left: 0; background: v
     root.append(foot("", saver(() => ["explorer", root])));
     this.tell(Object.values(data.stories)[0]);
     if (data.tour.length) story.before(tour(this, stage));
-  }
-
-  async bytes() {
-    const { weights, weights_url } = this.data;
-    if (weights) return weights.values.buffer;
-    // Pages on a disk can't fetch.
-    const { lmvizWeights: held } = globalThis;
-    if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
-    // Sphinx names the site's root.
-    const { content_root = "." } = document.documentElement.dataset;
-    const answer = await fetch(new URL(weights_url, new URL(content_root, location)));
-    if (!answer.ok) throw new Error(`${weights_url}: ${answer.status}`);
-    return answer.arrayBuffer();
   }
 
   get weights() {

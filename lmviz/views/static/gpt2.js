@@ -27,6 +27,17 @@ export const readTensors = (buffer) => {
   return tensors;
 };
 
+// The toy's file: it comes with the page, or from the site.
+export const readWeights = async ({ weights, weights_url }) => {
+  if (weights) return weights.values.buffer;
+  const { lmvizWeights: held } = globalThis; // pages on a disk can't fetch
+  if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
+  const { content_root = "." } = document.documentElement.dataset; // Sphinx names the site's root
+  const answer = await fetch(new URL(weights_url, new URL(content_root, location)));
+  if (!answer.ok) throw new Error(`${weights_url}: ${answer.status}`);
+  return answer.arrayBuffer();
+};
+
 export const best = (row) => row.indexOf(Math.max(...row));
 const dot = (a, b) => {
   let sum = 0;

@@ -1,7 +1,7 @@
 // The toy, a GPT-2, for the view of a model: it runs in the page itself, and its grammar gives
 // the true distribution.
 import { softmax, visible } from "./core.js";
-import { Model } from "./gpt2.js";
+import { Model, readWeights } from "./gpt2.js";
 import { Language } from "./language.js";
 
 const BEST = 10;
@@ -21,7 +21,7 @@ export class GPT2Engine {
   }
 
   async load() {
-    this.model = new Model(await this.weights(), this.config);
+    this.model = new Model(await readWeights(this), this.config);
   }
 
   encode(text) {

@@ -22,8 +22,7 @@ define("lmviz-model", class extends Reader {
   build(root, data) {
     this.root = root;
     this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
-      address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href,
-      weights: () => this.bytes(facts) }, (message) => this.hear(message, facts.id)));
+      address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href }, (message) => this.hear(message, facts.id)));
     Object.assign(this, { kept: new Map(), past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
     this.load = loadPart(this);
     this.text = textPart(this);
@@ -59,17 +58,6 @@ define("lmviz-model", class extends Reader {
         said.textContent = what();
       }
     } }, label);
-  }
-
-  // A file that comes with the page, or one from the site.
-  async bytes({ weights, weights_url }) {
-    if (weights) return weights.values.buffer;
-    const { lmvizWeights: held } = globalThis; // pages on a disk can't fetch
-    if (held) return Uint8Array.from(atob(held), (c) => c.charCodeAt(0)).buffer;
-    const { content_root = "." } = document.documentElement.dataset;
-    const answer = await fetch(new URL(weights_url, new URL(content_root, location)));
-    if (!answer.ok) throw new Error(`the server answered ${answer.status} for the weights`);
-    return answer.arrayBuffer();
   }
 
   async use(engine, { text, off = [], layer, head, q } = {}) {
