@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 
 from .. import _validation
+from .._module import forward
 from ..models import _memory as memory
 from ..transformer.architectures import architecture_of
 
@@ -93,7 +94,8 @@ def mean_head_outputs(lm, text) -> torch.Tensor:
 
     def keep(layer):
         def hook(_, inputs):
-            means[layer] = inputs[0][0].mean(0).unflatten(-1, (n_heads, -1))
+            mean = inputs[0][0].float().mean(0).cpu()
+            means[layer] = mean.unflatten(-1, (n_heads, -1))
 
         return hook
 
@@ -101,8 +103,7 @@ def mean_head_outputs(lm, text) -> torch.Tensor:
         for layer in range(n_layers):
             projection = _output_projection(module, layer)
             handles.append(projection.register_forward_pre_hook(keep(layer)))
-        with torch.no_grad():
-            module(input_ids=ids[None], use_cache=False, logits_to_keep=1)
+        forward(module, ids[None], use_cache=False, logits_to_keep=1)
     finally:
         for handle in handles:
             handle.remove()
@@ -149,26 +150,25 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     answer = _answer_id(lm, answer)
     replacement = _check_replacement(replacement, module)
     n_layers, n_heads = _size(module.config)
-    memory.check(module.config, len(ids), (), n_texts=n_heads)
-    with torch.no_grad():
-        baseline = _log_prob(module, ids[None], answer)
-        ablated = []
-        for layer in range(n_layers):
-            heads = range(n_heads)
-            hook = _replace(module.config, layer, heads, heads, replacement)
-            projection = _output_projection(module, layer)
-            handle = projection.register_forward_pre_hook(hook)
-            try:
-                batch = ids.expand(n_heads, -1)
-                ablated.append(_log_prob(module, batch, answer))
-            finally:
-                handle.remove()
+    memory.check(lm, len(ids), (), n_texts=n_heads)
+    baseline = _log_prob(module, ids[None], answer)
+    ablated = []
+    for layer in range(n_layers):
+        heads = range(n_heads)
+        hook = _replace(module.config, layer, heads, heads, replacement)
+        projection = _output_projection(module, layer)
+        handle = projection.register_forward_pre_hook(hook)
+        try:
+            batch = ids.expand(n_heads, -1)
+            ablated.append(_log_prob(module, batch, answer))
+        finally:
+            handle.remove()
     return torch.stack(ablated) - baseline
 
 
 def _log_prob(module, batch, answer):
-    logits = module(input_ids=batch, use_cache=False, logits_to_keep=1).logits
-    return logits[:, -1].log_softmax(-1)[:, answer]
+    logits = forward(module, batch, use_cache=False, logits_to_keep=1).logits
+    return logits[:, -1].float().cpu().log_softmax(-1)[:, answer]
 
 
 def _replace(config, layer, rows, heads, replacement):
@@ -178,7 +178,7 @@ def _replace(config, layer, rows, heads, replacement):
         x = inputs[0].clone()
         by_head = x.unflatten(-1, (n_heads, -1))
         for row, head in zip(rows, heads, strict=True):
-            instead = 0.0 if replacement is None else replacement[layer, head]
+            instead = 0.0 if replacement is None else replacement[layer, head].to(x)
             by_head[row, ..., head, :] = instead
         return (x, *inputs[1:])
 

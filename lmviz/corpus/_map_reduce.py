@@ -133,7 +133,8 @@ class Batches:
     def _key(self, work, more):
         """Hash what the total depends on: the work, the model and the texts."""
         name = getattr(work, "func", work).__name__  # of a partial function
-        job = json.dumps([name, str(self.lm.card), self.batches])
+        dtype = str(self.lm.module.dtype)
+        job = json.dumps([name, str(self.lm.card), dtype, self.batches])
         digest = hashlib.sha256(job.encode())
         for ids in self.ids:
             digest.update(ids.numpy().tobytes())

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 
 from .. import _validation
+from .._module import forward
 from ..attention import PATTERNS, entropy
 from ..models import _memory as memory
 from ..prediction import surprisal
@@ -164,7 +165,7 @@ def _head_sums(lm, batch, patterns):
     sums = []
 
     def add_layer(_, __, output):
-        weights = output[1]
+        weights = output[1].float().cpu()
         fractions = weights.flatten(2) @ keys.flatten(1, 2)
         entropies = entropy(weights) @ queries[:, :, -1:]
         sums.append(torch.cat([fractions, entropies], -1).double().sum(0).T)
@@ -174,8 +175,7 @@ def _head_sums(lm, batch, patterns):
         for block in lm.module.get_submodule(family.blocks)
     ]
     try:
-        with torch.no_grad():
-            lm.module(input_ids=padded, use_cache=False, logits_to_keep=1)
+        forward(lm.module, padded, use_cache=False, logits_to_keep=1)
     finally:
         for handle in handles:
             handle.remove()
@@ -226,21 +226,20 @@ def _masks(patterns, texts):
 
 
 def _surprisals(lm, batch):
-    with torch.no_grad():
-        logits = lm.module(input_ids=_padded(batch), use_cache=False).logits
+    logits = forward(lm.module, _padded(batch), use_cache=False).logits
     return [
-        surprisal(of_text[: len(ids)].float(), ids)
+        surprisal(of_text[: len(ids)].float().cpu(), ids)
         for of_text, ids in zip(logits, batch, strict=True)
     ]
 
 
 def _check_memory(batches, keep):
-    config = batches.lm.module.config
+    lm = batches.lm
     sizes = ((len(batches.ids[batch[0]]), len(batch)) for batch in batches.batches)
     n_tokens, n_texts = max(
-        sizes, key=lambda size: memory.needed(config, size[0], keep, n_texts=size[1])
+        sizes, key=lambda size: memory.needed(lm.card, size[0], keep, n_texts=size[1])
     )
-    memory.check(config, n_tokens, keep, n_texts=n_texts)
+    memory.check(lm, n_tokens, keep, n_texts=n_texts)
 
 
 def _padded(batch):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .._module import text_config
 from ..transformer import architectures
 
 
@@ -16,7 +17,7 @@ class ModelCard:
     parameters : int
         Number of parameters; tied weights are counted once.
     n_layers, n_heads, d_model, vocabulary : int
-        L, H, d and V.
+        L, H, d and V. H is 0 for a model without attention, such as Mamba.
     context : int or None
         Maximum number of tokens T, None if the model sets no limit.
     positions : str
@@ -73,7 +74,7 @@ def card_of(source, module):
     >>> card_of(lm.source, lm.module) == lm.card
     True
     """
-    config = module.config
+    config = text_config(module)
     return ModelCard(
         name=source.name,
         source=source.origin,
@@ -81,7 +82,7 @@ def card_of(source, module):
         license=source.license,
         parameters=sum(weight.numel() for weight in module.parameters()),
         n_layers=config.num_hidden_layers,
-        n_heads=config.num_attention_heads,
+        n_heads=getattr(config, "num_attention_heads", 0),
         d_model=config.hidden_size,
         vocabulary=config.vocab_size,
         context=getattr(config, "max_position_embeddings", None),

@@ -11,17 +11,19 @@ _FLOAT32 = 4
 _COPIES = 2
 
 
-def needed(config, n_tokens, keep, *, n_texts=1):
+def needed(card, n_tokens, keep, *, n_texts=1, size=_FLOAT32):
     """Return the minimum memory of a forward pass in bytes, in addition to the model.
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    card : lmviz.ModelCard
     n_tokens : int
     keep : collection of str
         As for `lmviz.LanguageModel.trace`.
     n_texts : int, default 1
         Number of texts of this length in the batch.
+    size : int, default 4
+        Bytes of each number that is kept; what a layer computes with is float32.
 
     Returns
     -------
@@ -30,43 +32,48 @@ def needed(config, n_tokens, keep, *, n_texts=1):
     Examples
     --------
     >>> import lmviz
-    >>> config = lmviz.load("toy").module.config  # three layers of four heads
-    >>> needed(config, 64, ("attentions",)) == 4 * (3 + 2) * 4 * 64 * 64
+    >>> card = lmviz.load("toy").card  # three layers of four heads
+    >>> needed(card, 64, ("attentions",)) == 4 * (3 + 2) * 4 * 64 * 64
     True
     """
-    layer = config.num_attention_heads * n_tokens**2
-    states = (config.num_hidden_layers + 1) * n_tokens * config.hidden_size
-    logits = n_tokens * config.vocab_size
-    numbers = max(_COPIES * layer, logits if "logits" in keep else 0)
-    if "attentions" in keep:
-        numbers += config.num_hidden_layers * layer
-    if "hidden_states" in keep:
-        numbers += states
-    return _FLOAT32 * numbers * n_texts
+    working = max(_COPIES * card.n_heads * n_tokens**2, _logits(card, n_tokens, keep))
+    return n_texts * (_FLOAT32 * working + size * _layers(card, n_tokens, keep))
 
 
-def check(config, n_tokens, keep, *, n_texts=1):
+def check(lm, n_tokens, keep, *, n_texts=1):
     """Raise an error if a forward pass does not fit into the available memory.
+
+    On an accelerator, its memory must hold the pass, and the machine's memory what is
+    kept of it as float32.
 
     Parameters
     ----------
-    config, n_tokens, keep, n_texts
+    lm : lmviz.LanguageModel
+    n_tokens, keep, n_texts
         As for `needed`.
 
     Examples
     --------
     >>> import lmviz
-    >>> check(lmviz.load("toy").module.config, 64, ("attentions", "logits"))
+    >>> check(lmviz.load("toy"), 64, ("attentions", "logits"))
     """
-    size = needed(config, n_tokens, keep, n_texts=n_texts)
-    available = psutil.virtual_memory().available
-    if size <= available:
-        return
+    card, device = lm.card, lm.module.device
+    size = _FLOAT32 if device.type == "cpu" else lm.module.dtype.itemsize
+
+    def on_device(keep):
+        return needed(card, n_tokens, keep, n_texts=n_texts, size=size)
+
+    if (takes := on_device(keep)) <= (free := available(device)):
+        device = "cpu"  # the results are float32 there
+        numbers = _layers(card, n_tokens, keep) + _logits(card, n_tokens, keep)
+        takes = _FLOAT32 * n_texts * numbers
+        if takes <= (free := available(device)):
+            return
     instead = "shorten the text"
     if n_texts > 1:
         instead = "pass fewer texts at a time, or shorter ones"
     elif "attentions" in keep:
-        less = _written(needed(config, n_tokens, ("logits",)))
+        less = written(on_device(("logits",)))
         instead = (
             f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, '
             "which keeps the attentions of only one layer at a time"
@@ -74,10 +81,54 @@ def check(config, n_tokens, keep, *, n_texts=1):
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise ValueError(
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
-        f"takes {_written(size)} of memory, but only {_written(available)} is "
+        f"takes {written(takes)} of memory{_of(device)}, but only {written(free)} is "
         f"available; {instead}"
     )
 
 
-def _written(size):
+def available(device):
+    """Return the free memory of a device in bytes.
+
+    Examples
+    --------
+    >>> available("cpu") > 0
+    True
+    """
+    import torch
+
+    device = torch.device(device)
+    backend = getattr(torch, device.type, None)
+    if not hasattr(backend, "mem_get_info"):  # the CPU, or one that shares its memory
+        return psutil.virtual_memory().available
+    # What torch has reserved and not given out is free, too.
+    unused = backend.memory_reserved(device) - backend.memory_allocated(device)
+    return backend.mem_get_info(device)[0] + unused
+
+
+def written(size):
+    """Return a number of bytes as it is displayed.
+
+    Examples
+    --------
+    >>> written(1_234_000_000)
+    '1.2 GB'
+    """
     return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
+
+
+def _logits(card, n_tokens, keep):
+    return n_tokens * card.vocabulary if "logits" in keep else 0
+
+
+def _layers(card, n_tokens, keep):
+    """Return how many numbers of the layers are kept for a text."""
+    numbers = 0
+    if "attentions" in keep:
+        numbers += card.n_layers * card.n_heads * n_tokens**2
+    if "hidden_states" in keep:
+        numbers += (card.n_layers + 1) * n_tokens * card.d_model
+    return numbers
+
+
+def _of(device):
+    return "" if str(device) == "cpu" else f" on {device}"

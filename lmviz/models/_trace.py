@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .._module import forward
 from . import _memory
 
 KEEP = ("hidden_states", "attentions", "logits")
@@ -100,30 +101,31 @@ def trace(lm, ids, *, keep=None):
             f"`keep` must name some of {', '.join(KEEP)}, got {min(unknown)!r:.60}"
         )
     module = lm.module
-    _memory.check(module.config, len(ids), keep)
-    with torch.no_grad():
-        output = module(
-            input_ids=ids[None],
-            output_hidden_states="hidden_states" in keep,
-            output_attentions="attentions" in keep,
-            use_cache=False,
-            # A model cannot leave out all logits; those of one position cost little.
-            logits_to_keep=0 if "logits" in keep else 1,
-        )
-        # Not the embedding layer's output: in some families it also scales the rows.
-        embeddings = module.get_input_embeddings().weight[ids]
+    _memory.check(lm, len(ids), keep)
+    output = forward(
+        module,
+        ids[None],
+        output_hidden_states="hidden_states" in keep,
+        output_attentions="attentions" in keep,
+        use_cache=False,
+        # A model cannot leave out all logits; those of one position cost little.
+        logits_to_keep=0 if "logits" in keep else 1,
+    )
+    # Not the embedding layer's output: in some families it also scales the rows.
+    table = module.get_input_embeddings().weight.detach()
+    embeddings = table[ids.to(table.device)]
     layers = {name: list(output[name] or ()) for name in keep - {"logits"}}
     if "attentions" in keep and (layers["attentions"] or [None])[0] is None:
         raise ValueError(
             f"{lm.card.name} returns no attention weights; create the model with "
             'attn_implementation="eager"'
         )
-    logits = output.logits[0].float() if "logits" in keep else None
+    logits = output.logits[0].float().cpu() if "logits" in keep else None
     del output  # so that `_stacked` holds the last reference to each layer
     return Trace(
         tokens=tuple(lm.tokens(ids)),
         ids=ids,
-        embeddings=embeddings.float(),
+        embeddings=embeddings.float().cpu(),
         hidden_states=_stacked(layers.get("hidden_states")),
         attentions=_stacked(layers.get("attentions")),
         logits=logits,

@@ -7,6 +7,7 @@ from numbers import Real
 import torch
 
 from .. import _validation
+from .._module import forward
 from ._generation import cache_name
 
 
@@ -139,13 +140,10 @@ def _stepper(module):
     def step(new, parents):
         nonlocal cache
         if cache is not None:
-            cache.reorder_cache(parents)
-        with torch.no_grad():
-            output = module(
-                input_ids=new, use_cache=True, logits_to_keep=1, **{name: cache}
-            )
+            cache.reorder_cache(parents.to(module.device))
+        output = forward(module, new, use_cache=True, logits_to_keep=1, **{name: cache})
         cache = getattr(output, name)
-        return output.logits[:, -1].float()
+        return output.logits[:, -1].float().cpu()
 
     return step
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from .. import _validation
+from .._module import forward
 from . import _filters
 from ._sampling import greedy, probabilities
 
@@ -116,32 +117,30 @@ def generate(
     _filters.check_penalty(repetition_penalty, "repetition_penalty")
     name = cache_name(module)
     steps, cache, pending, written = [], None, ids, ids.tolist()
-    with torch.no_grad():
-        for _ in range(n_tokens):
-            output = module(
-                input_ids=pending[None],
-                use_cache=use_cache,
-                logits_to_keep=1,
-                **{name: cache},
-            )
-            logits = output.logits[0, -1]
-            offered = logits
-            if repetition_penalty != 1:
-                offered = _filters.repetition_penalty(
-                    logits, written, repetition_penalty
-                )
-            chosen = choose(offered)
-            probs = probabilities(logits)
-            top = probs.topk(k)
-            steps.append(Step(chosen, float(probs[chosen]), top.indices, top.values))
-            written.append(chosen)
-            if chosen in ends:
-                break
-            if stop and any(end in lm.decode(written[len(ids) :]) for end in stop):
-                break
-            new = torch.tensor([chosen])
-            cache = getattr(output, name)
-            pending = new if use_cache else torch.cat([pending, new])
+    for _ in range(n_tokens):
+        output = forward(
+            module,
+            pending[None],
+            use_cache=use_cache,
+            logits_to_keep=1,
+            **{name: cache},
+        )
+        logits = output.logits[0, -1].float().cpu()
+        offered = logits
+        if repetition_penalty != 1:
+            offered = _filters.repetition_penalty(logits, written, repetition_penalty)
+        chosen = choose(offered)
+        probs = probabilities(logits)
+        top = probs.topk(k)
+        steps.append(Step(chosen, float(probs[chosen]), top.indices, top.values))
+        written.append(chosen)
+        if chosen in ends:
+            break
+        if stop and any(end in lm.decode(written[len(ids) :]) for end in stop):
+            break
+        new = torch.tensor([chosen])
+        cache = getattr(output, name)
+        pending = new if use_cache else torch.cat([pending, new])
     return steps
 
 

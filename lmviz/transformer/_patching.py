@@ -59,7 +59,7 @@ def patch_stream(lm, states, *, layer, positions) -> Iterator[None]:
                 "`states` must have one row for each token of the text, which has "
                 f"{x.shape[1]}, got {states.shape[-2]}"
             )
-        x[:, positions] = states[..., positions, :].to(x.dtype)
+        x[:, positions] = states[..., positions, :].to(x)
         return (x, *inputs[1:])
 
     blocks = module.get_submodule(architecture_of(config).blocks)

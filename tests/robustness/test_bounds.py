@@ -105,7 +105,7 @@ def test_a_pass_takes_as_much_as_was_estimated(measured):
     lm = lmviz.load(name)
     peak, start = (found["peak"][kept][0] for kept in ("all", "nothing"))
     kept = ("hidden_states", "attentions", "logits")
-    estimated = memory.needed(lm.module.config, 1024, kept) / 2**20
+    estimated = memory.needed(lm.card, 1024, kept) / 2**20
     assert 0.8 < (peak - start) / estimated < 1.6
 
 
