@@ -94,7 +94,7 @@ def model_files(made_once):
     """The files from which a page loads SmolLM2."""
     gguf_file = _wheels.smollm2_gguf()
     made = made_once("model-files", lambda folder: write_model_files(gguf_file, folder))
-    return next(made.iterdir())
+    return next(made.glob("[!.]*"))
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +210,10 @@ def inside_running(context, site):
 def inside(inside_running, context):
     """The same page at its beginning."""
     page, complaints = inside_running
+    page.evaluate("history.replaceState(null, '', location.pathname)")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    ask(page, "(x.shadowRoot.querySelector('.lens').open = false)")
     ask(page, "x.use(x.engines[0])")
     dial(page, {"temperature": 1, "top-k": 9, "top-p": 1})
     yield page

@@ -64,6 +64,24 @@ def switch(page):
     page.evaluate(QUIET)
 
 
+def state(page):
+    """Return what the address keeps: model, text, layer, head, query, ablated heads."""
+    return ask(page, "[x.engine.id, x.said, x.layer, x.head, x.q, x.namedOff()]")
+
+
+def focused(page):
+    """Name what has the focus, and whether a ring shows it."""
+    return page.evaluate(
+        """() => {
+        const e = document.activeElement.shadowRoot.activeElement;
+        const { outlineStyle, boxShadow } = getComputedStyle(e);
+        const name = e.ariaLabel ?? e.getAttribute("aria-label") ?? e.textContent;
+        return [name.replace(/[\\u2068\\u2069]/g, ""), e.matches(":focus-visible")
+            && (outlineStyle !== "none" || boxShadow !== "none")];
+        }"""
+    )
+
+
 def texts(page, selector):
     return [plain(text) for text in page.locator(selector).all_inner_texts()]
 

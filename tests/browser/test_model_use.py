@@ -1,134 +1,16 @@
-"""The view of a model, used: its address, its keys, its tour, and what it costs."""
+"""The view of a model for every reader: keyboard, small screen, motion, requests."""
 
-import re
-from urllib.parse import quote
-
-import hostile
 import pytest
-from inside import (
-    PAGE,
-    QUIET,
-    ask,
-    bars,
-    load,
-    press,
-    problem,
-    switch,
-    texts,
-    write,
-)
+from inside import QUIET, ask, focused, switch, texts, write
+from llama_checks import CAPITAL
 from screens import assert_fits_a_phone
 
 pytestmark = pytest.mark.long("SmolLM2 in a page")
-CAPITAL = "The capital of France is"
 
 
 @pytest.fixture
 def page(inside):
-    yield inside
-    inside.evaluate("history.replaceState(null, '', location.pathname)")
-    inside.set_viewport_size({"width": 1280, "height": 900})
-    ask(inside, "(x.shadowRoot.querySelector('.lens').open = false)")
-    inside.emulate_media(color_scheme="light", reduced_motion="no-preference")
-
-
-def state(page):
-    return ask(page, "[x.engine.id, x.said, x.layer, x.head, x.q, x.namedOff()]")
-
-
-def test_a_link_restores_text_head_position_and_ablated_heads(page, site, open_page):
-    text = 'Le café & "thé" = 100 % #1?'
-    write(page, text)
-    ask(page, "x.choose(11, 7)")
-    switch(page)
-    ask(page, "x.choose(3, 2)")
-    switch(page)
-    page.locator(".token").nth(3).click()
-    page.evaluate(QUIET)
-    before, shown = state(page), bars(page)
-    assert before == ["smollm2", text, 3, 2, 3, "3.2, 11.7"]
-    page.get_by_label("Save or copy").click()
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the link").click()
-    page.get_by_text("Copied the link.").wait_for()
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link == page.url
-    assert link.startswith(f"{site}/{PAGE}#")
-    other = open_page(url=link)
-    other.evaluate(QUIET)
-    load(other)
-    assert state(other) == before
-    assert bars(other) == shown
-    # On the page itself, too.
-    press(page, "Undo")
-    page.evaluate("location.hash = 'how-it-runs'")
-    assert state(page)[1] != text
-    page.evaluate("(link) => { location.href = link }", link)
-    page.wait_for_timeout(50)
-    page.evaluate(QUIET)
-    assert state(page) == before
-
-
-FRAGMENTS = [
-    "text=Hi&head=99999999999999999999.-1&at=-5&off=1.2.3,x,,9e9.1,1.99,99.1",
-    f"text=Hi&head={'9' * 400}.{'9' * 400}&at={'9' * 400}&off={'9' * 400}.0",
-    f"text={quote('<img src=x onerror=alert(1)>')}&model=<svg/onload=alert(1)>",
-    "text=%00%ff%&head=%&at=%00",
-    f"text={'many+words+' * 1000}",
-    f"text={'qzxjkvwp' * 1250}&off={'23.4,' * 2000}",
-    f"model=toy&head=23.4&off=23.4,2.3,2.3&text={quote('Anna has a <b>')}",
-    "__proto__=1&constructor=2&text=",
-]
-
-
-@pytest.mark.parametrize("fragment", FRAGMENTS)
-def test_no_fragment_does_harm(page, fragment):
-    page.evaluate("(hash) => { location.hash = hash }", fragment)
-    page.wait_for_timeout(50)
-    page.evaluate(QUIET)
-    model, said, layer, head, q, off = state(page)
-    assert said is not None
-    layers, heads, n = ask(page, "[x.engine.layers, x.engine.heads, x.tokens.length]")
-    assert 0 <= layer < layers and 0 <= head < heads
-    assert 0 <= q < n <= 128 or n == 0
-    assert off in ("", "23.4", "2.3")
-    assert page.locator("lmviz-model img, lmviz-model b > *").count() == 0
-    assert page.get_by_role("button", name="toy" if model == "toy" else "SmolLM2")
-    pressed = page.locator(".text .steps [aria-pressed=true]").inner_text()
-    assert pressed == {"toy": "toy", "smollm2": "SmolLM2"}[model]
-
-
-def test_a_fragment_is_read_before_the_model_is_loaded(site, open_page):
-    for fragment in (FRAGMENTS[1], FRAGMENTS[4], FRAGMENTS[3]):
-        page = open_page(url=f"{site}/{PAGE}#{fragment}")
-        page.evaluate(QUIET)
-        page.locator(".go").wait_for()
-        assert texts(page, ".bars button") == []
-
-
-def test_hostile_text_is_only_text(page):
-    joined = [" ".join(hostile.INJECTIONS[i::4]) for i in range(4)]
-    for text in (*hostile.TOKENS, *joined):
-        write(page, f"The {text} is")
-        if text != "\0":
-            assert problem(page) == ""
-            assert texts(page, ".token")[-1].startswith("␣is")
-        assert page.locator(".view :is(img, iframe, script, a)").count() == 0
-        for tile in (".all", ".token >> nth=-1", ".bars button >> nth=0"):
-            page.locator(tile).hover()
-
-
-def focused(page):
-    """Name what has the focus, and whether a ring shows it."""
-    return page.evaluate(
-        """() => {
-        const e = document.activeElement.shadowRoot.activeElement;
-        const { outlineStyle, boxShadow } = getComputedStyle(e);
-        const name = e.ariaLabel ?? e.getAttribute("aria-label") ?? e.textContent;
-        return [name.replace(/[\\u2068\\u2069]/g, ""), e.matches(":focus-visible")
-            && (outlineStyle !== "none" || boxShadow !== "none")];
-        }"""
-    )
+    return inside
 
 
 def test_all_can_be_reached_with_the_keyboard_alone(page):
@@ -176,60 +58,6 @@ def test_all_can_be_reached_with_the_keyboard_alone(page):
     order = ["Take the tour", "toy", "attention", "Previous layer", "Continue"]
     assert [name for name in walked if name in order] == order
     assert any("map" in name.lower() for name in walked)
-
-
-def test_the_tour_states_measured_numbers_and_escape_leaves_it(page):
-    press(page, "Take the tour")
-    panel = page.get_by_role("region", name="Tour")
-    said = []
-    while not said or not said[-1].startswith("12 of 12"):
-        page.evaluate(QUIET)
-        said.append(texts(page, ".tour p")[0])
-        assert not re.search(r"[{}]|undefined|NaN|Infinity|\[object", said[-1])
-        assert said[-1].startswith(f"{len(said)} of 12. ")
-        page.keyboard.press("Enter")  # the focus is on Next
-        page.wait_for_timeout(50)
-    assert panel.count() == 0
-    assert "In head 23.4, ␣is attends to ␣France with weight 0." in said[3]
-    assert "␣Paris falls from 77 % to 14 %" in said[7]
-    assert focused(page)[0] == "Take the tour"
-    page.keyboard.press("Enter")
-    page.evaluate(QUIET)
-    page.keyboard.press("Escape")
-    page.evaluate(QUIET)
-    assert panel.count() == 0
-    assert page.locator(".dimmed").count() == 0
-
-
-def test_after_the_tour_the_page_is_as_it_was(page):
-    write(page, "The capital of Italy is")
-    ask(page, "x.choose(3, 2)")
-    switch(page)
-    page.locator(".token").nth(2).click()
-    page.evaluate(QUIET)
-    before, shown = state(page), bars(page)
-    press(page, "Take the tour")
-    assert state(page) == ["smollm2", CAPITAL, 23, 4, 4, ""]
-    press(page, "Next", exact=True)
-    press(page, "Back")
-    press(page, "Leave the tour")
-    assert state(page) == before
-    assert bars(page) == shown
-
-
-def test_the_tour_asks_for_the_model_where_it_needs_it(site, open_page):
-    page = open_page(url=f"{site}/{PAGE}")
-    page.evaluate(QUIET)
-    press(page, "Take the tour")
-    for _ in range(7):
-        assert "must run in the page" not in texts(page, ".tour p")[0]
-        press(page, "Next", exact=True)
-    assert texts(page, ".tour p")[0].startswith("8 of 12. From here, the model itself")
-    press(page, "Try again")
-    assert "must run in the page" in texts(page, ".tour p")[0]
-    load(page)
-    press(page, "Try again")
-    assert "␣Paris falls from 77 %" in texts(page, ".tour p")[0]
 
 
 # The sizes of all texts that are drawn, in pixels of the screen.

@@ -1,0 +1,80 @@
+"""The tour of the view of a model."""
+
+import re
+
+import pytest
+from inside import (
+    PAGE,
+    QUIET,
+    ask,
+    bars,
+    focused,
+    load,
+    press,
+    state,
+    switch,
+    texts,
+    write,
+)
+from llama_checks import CAPITAL
+
+pytestmark = pytest.mark.long("SmolLM2 in a page")
+
+
+@pytest.fixture
+def page(inside):
+    return inside
+
+
+def test_the_tour_states_measured_numbers_and_escape_leaves_it(page):
+    press(page, "Take the tour")
+    panel = page.get_by_role("region", name="Tour")
+    said = []
+    while not said or not said[-1].startswith("12 of 12"):
+        page.evaluate(QUIET)
+        said.append(texts(page, ".tour p")[0])
+        assert not re.search(r"[{}]|undefined|NaN|Infinity|\[object", said[-1])
+        assert said[-1].startswith(f"{len(said)} of 12. ")
+        page.keyboard.press("Enter")  # the focus is on Next
+        page.wait_for_timeout(50)
+    assert panel.count() == 0
+    assert "In head 23.4, ␣is attends to ␣France with weight 0." in said[3]
+    assert "␣Paris falls from 77 % to 14 %" in said[7]
+    assert focused(page)[0] == "Take the tour"
+    page.keyboard.press("Enter")
+    page.evaluate(QUIET)
+    page.keyboard.press("Escape")
+    page.evaluate(QUIET)
+    assert panel.count() == 0
+    assert page.locator(".dimmed").count() == 0
+
+
+def test_after_the_tour_the_page_is_as_it_was(page):
+    write(page, "The capital of Italy is")
+    ask(page, "x.choose(3, 2)")
+    switch(page)
+    page.locator(".token").nth(2).click()
+    page.evaluate(QUIET)
+    before, shown = state(page), bars(page)
+    press(page, "Take the tour")
+    assert state(page) == ["smollm2", CAPITAL, 23, 4, 4, ""]
+    press(page, "Next", exact=True)
+    press(page, "Back")
+    press(page, "Leave the tour")
+    assert state(page) == before
+    assert bars(page) == shown
+
+
+def test_the_tour_asks_for_the_model_where_it_needs_it(site, open_page):
+    page = open_page(url=f"{site}/{PAGE}")
+    page.evaluate(QUIET)
+    press(page, "Take the tour")
+    for _ in range(7):
+        assert "must run in the page" not in texts(page, ".tour p")[0]
+        press(page, "Next", exact=True)
+    assert texts(page, ".tour p")[0].startswith("8 of 12. From here, the model itself")
+    press(page, "Try again")
+    assert "must run in the page" in texts(page, ".tour p")[0]
+    load(page)
+    press(page, "Try again")
+    assert "␣Paris falls from 77 %" in texts(page, ".tour p")[0]
