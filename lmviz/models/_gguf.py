@@ -90,6 +90,7 @@ def config_of(fields):
             f"{architecture!r}; load the model from safetensors instead"
         )
     heads = fields["llama.attention.head_count"]
+    # What may be missing has the value that llama.cpp assumes.
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -99,12 +100,12 @@ def config_of(fields):
         "intermediate_size": fields["llama.feed_forward_length"],
         "num_hidden_layers": fields["llama.block_count"],
         "num_attention_heads": heads,
-        "num_key_value_heads": fields["llama.attention.head_count_kv"],
+        "num_key_value_heads": fields.get("llama.attention.head_count_kv", heads),
         "head_dim": fields["llama.embedding_length"] // heads,
         "max_position_embeddings": fields["llama.context_length"],
         "rope_parameters": {
             "rope_type": "default",
-            "rope_theta": fields["llama.rope.freq_base"],
+            "rope_theta": fields.get("llama.rope.freq_base", 1e4),
         },
         "rms_norm_eps": fields["llama.attention.layer_norm_rms_epsilon"],
         "hidden_act": "silu",

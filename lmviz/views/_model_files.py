@@ -4,6 +4,7 @@ The bytes of the tensors are not changed, so that the page computes with the ver
 numbers of the file. A layer is a file; so are every thousand rows of the embedding.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -14,10 +15,9 @@ from ..models._checksums import digest
 from ..models._gguf import config_of, read_gguf, tokenizer_of
 from ..models.errors import UnsupportedModel
 from ._byte_pairs import pack
+from ._model_checks import BLOCK_BYTES, check_for_page, layer_shapes
 
 ROWS = 1024
-# The types that llama.c multiplies with, and their bytes per 32 weights.
-_F32, _BLOCKS = 0, {3: 20, 8: 34}
 
 
 def write_model_files(gguf_file, folder) -> Path:
@@ -26,12 +26,13 @@ def write_model_files(gguf_file, folder) -> Path:
     Parameters
     ----------
     gguf_file : path-like
-        A model of the Llama family with a byte-level tokenizer. Its matrices must be of
-        type Q4_1 or Q8_0, its norms of type F32, and the embedding must also be the
-        unembedding.
+        A model of the Llama family with a byte-level tokenizer, unscaled RoPE and at
+        most 127 layers. Its matrices must be of type Q4_1 or Q8_0, its norms of type
+        F32, and the embedding must also be the unembedding.
     folder : path-like
         Where the files are written, in a folder named after the file's checksum. This
-        one is complete or absent, and replaces an older one.
+        one is complete or absent, and replaces an older one. Calls at the same time
+        wait for each other, with a file ``.lock``.
 
     Returns
     -------
@@ -61,14 +62,12 @@ def write_model_files(gguf_file, folder) -> Path:
     ('b179c9523d0e', 79)
     """
     fields, tensors = read_gguf(gguf_file)
-    config = _check(config_of(fields), tensors)
+    config = config_of(fields)
+    check_for_page(fields, config, tensors)
     tokenizer = _tokenizer(fields)
     release = digest(Path(gguf_file))[:12]
     target = Path(folder, release)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as parent:
-        partial = Path(parent, release)
-        partial.mkdir()
+    with _replacing(target) as partial:
         files = [
             {"name": name, **facts, **_write(partial / name, data)}
             for name, facts, data in _files(config, tensors)
@@ -82,10 +81,26 @@ def write_model_files(gguf_file, folder) -> Path:
             "files": files,
         }
         (partial / "index.json").write_text(json.dumps(index), encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
     return target
+
+
+@contextlib.contextmanager
+def _replacing(target):
+    """Give an empty folder, which replaces `target` if all goes well."""
+    import filelock
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(target.parent / ".lock"):
+        # While we hold the lock, nothing else writes: these were left when killed.
+        for leftover in target.parent.glob(".partial-*"):
+            shutil.rmtree(leftover)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as made:
+            partial = Path(made, target.name)
+            partial.mkdir()
+            yield partial
+            if target.exists():
+                shutil.rmtree(target)
+            partial.rename(target)
 
 
 def _tokenizer(fields):
@@ -99,7 +114,7 @@ def _files(config, tensors):
     """Yield name, facts and bytes of each file."""
     for layer in range(config["num_hidden_layers"]):
         parts, data = [], b""
-        for kind in _layer_shapes(config):
+        for kind in layer_shapes(config):
             tensor = tensors[f"blk.{layer}.{kind}.weight"]
             columns, *rows = map(int, tensor.shape)
             parts.append([kind, int(tensor.tensor_type), *(rows or [1]), columns])
@@ -136,61 +151,6 @@ def _for_page(config, words):
             "type": kind,
             "rows": rows,
             "columns": columns,
-            "bytes": rows * columns // 32 * _BLOCKS[kind],
+            "bytes": rows * columns // 32 * BLOCK_BYTES[kind],
         },
     }
-
-
-def _layer_shapes(config):
-    """Return the shape of each tensor of a layer."""
-    d, inner, size = (
-        config[key] for key in ("hidden_size", "intermediate_size", "head_dim")
-    )
-    heads = config["num_attention_heads"] * size
-    kv = config["num_key_value_heads"] * size
-    return {
-        "attn_norm": (d,),
-        "ffn_norm": (d,),
-        "attn_q": (heads, d),
-        "attn_k": (kv, d),
-        "attn_v": (kv, d),
-        "attn_output": (d, heads),
-        "ffn_gate": (inner, d),
-        "ffn_up": (inner, d),
-        "ffn_down": (d, inner),
-    }
-
-
-def _check(config, tensors):
-    """Return the config of a model that the page can run."""
-    d, words = config["hidden_size"], config["vocab_size"]
-    shapes = {"token_embd.weight": (words, d), "output_norm.weight": (d,)}
-    for layer in range(config["num_hidden_layers"]):
-        for kind, shape in _layer_shapes(config).items():
-            shapes[f"blk.{layer}.{kind}.weight"] = shape
-    if other := sorted(set(tensors) ^ set(shapes)):
-        verb = "must have a" if other[0] in shapes else "must not have a"
-        raise UnsupportedModel(
-            f"to run in a page, a model {verb} tensor {other[0]!r}: only those of a "
-            "Llama with tied embeddings and no biases are computed"
-        )
-    for name, tensor in tensors.items():
-        shape = tuple(map(int, reversed(tensor.shape)))
-        if shape != shapes[name]:
-            raise UnsupportedModel(
-                f"to run in a page, {name!r} must have the shape {shapes[name]} that "
-                f"follows from the model's sizes, got {shape}"
-            )
-        kind, norm = int(tensor.tensor_type), len(shape) == 1
-        if kind != _F32 if norm else kind not in _BLOCKS:
-            raise UnsupportedModel(
-                f"to run in a page, {name!r} must be of type "
-                f"{'F32' if norm else 'Q4_1 or Q8_0'}, got {tensor.tensor_type.name}"
-            )
-    # What the loops of llama.c need; blocks of 32 weights imply the rest.
-    if config["head_dim"] % 4 or words % 4:
-        raise UnsupportedModel(
-            "to run in a page, a model must have a head dimension and a vocabulary "
-            f"that are multiples of four, got {config['head_dim']} and {words}"
-        )
-    return config
