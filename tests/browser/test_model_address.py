@@ -10,7 +10,6 @@ from inside import (
     ask,
     bars,
     load,
-    press,
     problem,
     state,
     switch,
@@ -50,7 +49,7 @@ def test_a_link_restores_text_head_position_and_ablated_heads(page, site, open_p
     assert state(other) == before
     assert bars(other) == shown
     # On the page itself, too.
-    press(page, "Undo")
+    write(page, "Hi")
     page.evaluate("location.hash = 'how-it-runs'")
     assert state(page)[1] != text
     page.evaluate("(link) => { location.href = link }", link)

@@ -7,7 +7,7 @@ import { HEAD, headPart } from "./model_head.js";
 import { NEXT, nextPart } from "./model_next.js";
 import { LENS, lensPart } from "./model_lens.js";
 import { LAYOUT, loadPart } from "./model_load.js";
-import { Reader, within } from "./model_reader.js";
+import { Reader } from "./model_reader.js";
 import { TEXT, textPart } from "./model_text.js";
 import { TOUR, tourPart } from "./model_tour.js";
 import { WHOLE, wholePart } from "./model_whole.js";
@@ -44,7 +44,11 @@ define("lmviz-model", class extends Reader {
     // A link to this page that is followed on this page.
     addEventListener("hashchange", () => {
       const next = readAddress(this.engines);
-      if (next.text != null) this.use(next.engine, next);
+      if (next.text == null) return;
+      const same = next.engine === this.engine;
+      if (same) this.keep();
+      else this.kept.set(this.engine, this.leave());
+      this.use(next.engine, { ...next, past: same ? this.past : [] });
     });
   }
 
@@ -60,30 +64,24 @@ define("lmviz-model", class extends Reader {
     } }, label);
   }
 
-  async use(engine, { text, off = [], layer, head, q } = {}) {
+  async use(engine, { past = [], mode = "attention", ...state } = {}) {
     if (this.trying) this.stopTrying();
-    Object.assign(this, { engine, trying: "", past: [], said: null, failure: "", tokens: [], bases: null, mode: "attention" });
+    Object.assign(this, { engine, trying: "", past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode });
     this.clear();
     this.next.reset();
-    this.off = Array.from({ length: engine.layers }, (_, l) => [...new Set(off.filter(([at]) => at === l).map(([, h]) => h))]);
-    [this.layer, this.head] = [within(layer ?? engine.start[0], engine.layers), within(head ?? engine.start[1], engine.heads)];
-    this.write(text ?? Object.values(engine.examples)[0], q);
+    this.put(state);
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
   }
 
   // Change the model; each keeps its own text, position and heads.
   turn(engine) {
-    const { past } = this;
-    this.kept.set(this.engine, { ...this.state(), past });
-    const before = this.kept.get(engine);
-    this.use(engine, before);
-    this.past = before?.past ?? [];
+    this.kept.set(this.engine, this.leave());
+    this.use(engine, this.kept.get(engine));
   }
 
-  // What `use` takes to come back to it.
-  state() {
-    const { engine, said: text, layer, head, q } = this;
-    return { engine, text, layer, head, q, off: this.off.flatMap((heads, at) => heads.map((one) => [at, one])) };
+  // What `use` takes to come back to all that a reader has set.
+  leave() {
+    return { ...this.state(), past: [...this.past], mode: this.mode };
   }
 
   // For the tour: the first example, with what a step sets. A text that is there already is not
@@ -91,14 +89,13 @@ define("lmviz-model", class extends Reader {
   async reset({ head = [23, 4], mode = "attention", off = [] } = {}) {
     const [engine] = this.engines;
     const text = Object.values(engine.examples)[0];
-    const now = `${this.off.flatMap((heads, layer) => heads.map((h) => [layer, h]))}`;
+    if (this.trying) this.stopTrying();
+    const wanted = { text, off: engine.ready ? off : [], layer: head[0], head: head[1] };
+    const now = this.state();
+    if (engine !== this.engine || now.text !== text) await this.use(engine, wanted);
+    else if (now.q == null && `${now.off}` === `${wanted.off}`) this.choose(...head);
+    else this.put(wanted);
     Object.assign(this, { mode, arc: "weights" });
-    if (engine !== this.engine || this.said !== text) await this.use(engine, { text, layer: head[0], head: head[1] });
-    [this.layer, this.head, this.q] = [...head, this.tokens.length - 1];
-    if (now !== `${off}` && engine.ready) {
-      this.off = this.off.map((_, layer) => off.filter(([l]) => l === layer).map(([, h]) => h));
-      this.compute();
-    } else this.again();
     await this.settled();
   }
 

@@ -36,6 +36,7 @@ export const nextPart = (x) => {
 
   // Write on until the text is full, the model ends it, or a reader stops it or changes the text.
   const write = async () => {
+    const before = x.state();
     running = true;
     go.textContent = "Stop";
     x.look(x.tokens.length - 1);
@@ -45,15 +46,22 @@ export const nextPart = (x) => {
       if (!running || !x.seen || x.failure || said !== x.said || engine !== x.engine) break;
       const id = sample(shape(x.seen.logits, dials), random(seed++));
       if (x.engine.ends.includes(id)) break;
-      x.append(id, i === 0);
+      if (i === 0) x.keep(false, before);
+      x.append(id);
     }
     running = false;
     go.textContent = "Continue";
   };
 
+  const press = (id) => {
+    if (!x.engine.ready) return;
+    x.keep();
+    x.append(id);
+  };
+
   const line = (i) => {
     const parts = { id: null, name: make("b"), bar: make("i"), ghost: make("i", { class: "ghost" }), truth: make("i", { class: "truth" }), prob: make("span", { class: "number" }) };
-    parts.row = make("button", { onclick: () => x.engine.ready && x.append(parts.id, true), onpointerenter: () => explain(i), onfocus: () => explain(i),
+    parts.row = make("button", { onclick: () => press(parts.id), onpointerenter: () => explain(i), onfocus: () => explain(i),
       onpointerleave: () => introduce(), onblur: () => introduce() },
     parts.name, make("span", { class: "track" }, parts.bar, parts.ghost, parts.truth), parts.prob);
     return parts;

@@ -2,14 +2,52 @@
 import { View } from "./core.js";
 import { ranked } from "./sampling.js";
 
+const PAUSE = 1000; // ms
 export const within = (x, n) => Math.min(Math.max(x, 0), n - 1);
 
 // The state that all parts of the view show, and the questions to the model that bring it up to
 // date. A newer text, position or head makes older answers late.
 export class Reader extends View {
-  // What a reader has typed, an example, or the text of a link.
+  // What Undo comes back to, kept before each change by a reader; a burst of typing is one change.
+  keep(typed, state = this.state()) {
+    const now = performance.now();
+    if (!typed || !(now - this.typed < PAUSE)) this.past.push(state);
+    this.typed = typed ? now : NaN;
+  }
+
+  undo() {
+    this.forget();
+    this.typed = NaN;
+    this.put(this.past.pop());
+  }
+
+  // Without a position, the last one.
+  state() {
+    const { said: text, layer, head, q, tokens } = this;
+    return { text, layer, head, q: q < tokens.length - 1 ? q : undefined,
+      off: this.off.flatMap((heads, at) => heads.map((one) => [at, one])) };
+  }
+
+  // Come to such a state; without one, to where the model begins.
+  put({ text = Object.values(this.engine.examples)[0], off = [], layer, head, q } = {}) {
+    const { engine, tokens } = this;
+    this.off = Array.from({ length: engine.layers }, (_, l) => [...new Set(off.filter(([at]) => at === l).map(([, h]) => h))]);
+    [this.layer, this.head] = [within(layer ?? engine.start[0], engine.layers), within(head ?? engine.start[1], engine.heads)];
+    this.written = this.lengths = this.scores = null;
+    if (text !== this.said) return this.write(text, q);
+    this.q = within(q ?? tokens.length - 1, tokens.length);
+    this.compute();
+  }
+
+  // What a reader has typed, or an example.
+  edit(text, typed) {
+    if (text === this.said) return;
+    this.keep(typed);
+    this.forget();
+    this.write(text);
+  }
+
   async write(text, q) {
-    if (this.said != null && text !== this.said) this.past.push(this.said);
     this.said = text;
     const { engine } = this;
     const { tokens, problem = "", warning = "", wait } = engine.encode(text);
@@ -34,7 +72,6 @@ export class Reader extends View {
     this.tokens = tokens.slice(0, longest);
     this.q = within(q ?? this.tokens.length - 1, this.tokens.length);
     this.maps = [];
-    this.forget();
     this.compute();
   }
 
@@ -54,15 +91,9 @@ export class Reader extends View {
     if (this.mode === "effect") this.mode = "attention";
   }
 
-  undo() {
-    const text = this.past.pop();
-    this.said = null;
-    this.write(text);
-  }
-
-  append(id, undoable) {
+  append(id) {
     const tokens = [...this.tokens.slice(0, this.q + 1), this.engine.token(id)];
-    if (undoable) this.past.push(this.said);
+    this.forget();
     this.said = this.engine.join(tokens);
     this.problem = "";
     this.set(tokens);
@@ -202,12 +233,14 @@ export class Reader extends View {
   }
 
   toggle(layer, head) {
+    this.keep();
     this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
     if (!this.onlyOff(layer, head)) this.forget();
     this.compute();
   }
 
   restore() {
+    this.keep();
     this.off = this.off.map(() => []);
     this.forget();
     this.compute();

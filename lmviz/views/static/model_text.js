@@ -5,9 +5,9 @@ const HIGH = 44;
 
 export const textPart = (x) => {
   const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
-    title: "Shift and Enter begin a new line.", oninput: () => x.write(field.value),
+    title: "Shift and Enter begin a new line.", oninput: () => x.edit(field.value, true), onblur: () => (x.typed = NaN),
     onkeydown: (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.preventDefault() });
-  const examples = make("select", { "aria-label": "Example", onchange: () => examples.value && x.write(examples.value) });
+  const examples = make("select", { "aria-label": "Example", onchange: () => examples.value && x.edit(examples.value) });
   const undo = make("button", { onclick: () => x.undo(), "aria-label": "Undo the last change" }, "Undo");
   const arcs = draw("svg", { class: "arcs", "aria-hidden": "true", height: HIGH });
   const row = make("div", { class: "row", role: "group", "aria-label": "Tokens: choose a position" });

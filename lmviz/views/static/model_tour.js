@@ -40,12 +40,12 @@ export const tourPart = (x, steps) => {
   const visit = async (i) => {
     at = i;
     const step = steps[i];
-    if (!panel.isConnected) before = x.state();
+    if (!panel.isConnected) before = [x.engine, x.leave()];
     const parts = x.body.children;
     for (const part of parts) part.classList.toggle("dimmed", !!step && !part.matches(selector(step)));
     if (!step) {
       panel.remove();
-      x.use(before.engine, before);
+      x.use(...before);
       return start.focus();
     }
     await x.reset(step);
