@@ -1,5 +1,7 @@
 """A tiny random model of each family that `lmviz.transformer.architectures` knows."""
 
+import json
+
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -68,4 +70,11 @@ def build(config):
 def save(family, folder, **changes):
     """Save a tiny model with GPT-2's tokenizer."""
     build(config(family, **changes)).save_pretrained(folder)
-    lmviz.load_tokenizer("gpt2").save(str(folder / "tokenizer.json"))
+    save_tokenizer(lmviz.load_tokenizer("gpt2"), folder)
+
+
+def save_tokenizer(tokenizer, folder):
+    """Save a tokenizer so that it is read as it is, whatever the family's own does."""
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))

@@ -35,7 +35,10 @@ GPT2_FILES = {
     "vocab.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
 }
 
-_TOKENIZER_FILE = re.compile(r"config\.json|(tokenizer|vocab)[\w.-]*|merges\.txt")
+_TOKENIZER_FILE = re.compile(
+    r"config\.json|(tokenizer|vocab)[\w.-]*|merges\.txt|[\w.-]+\.model|tekken\.json"
+    r"|(added_tokens|special_tokens_map)\.json"
+)
 _WEIGHTS_FILE = re.compile(r"[\w.-]+\.(safetensors|index\.json)|README\.md")
 _CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROBE_SECONDS = 3.0

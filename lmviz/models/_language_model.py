@@ -9,7 +9,7 @@ from .._text import checked_text
 from ..tokenization import readable_tokens
 from ..tokenization._coverage import check_coverage
 from ..tokenization._ids import id_list, id_to_token
-from . import _read
+from . import _read_tokenizer
 from ._card import ModelCard, card_of
 from ._resolve import Source
 from .errors import CorruptFile
@@ -83,7 +83,8 @@ class LanguageModel:
         >>> LanguageModel.from_module(module).trace([1, 2, 3]).attentions.shape
         torch.Size([2, 2, 3, 3])
         """
-        tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if tokenizer is not None:
+            tokenizer = _read_tokenizer.backend(tokenizer)
         card = card_of(_Memory(name), module.eval())
         return cls(card, module, None, tokenizer)
 
@@ -95,7 +96,7 @@ class LanguageModel:
                 f"{self.card.name} has no tokenizer; pass ids, or pass a tokenizer to "
                 "LanguageModel.from_module"
             )
-        tokenizer = self._tokenizer or _read.read_tokenizer(self.source)
+        tokenizer = self._tokenizer or _read_tokenizer.read_tokenizer(self.source)
         size = tokenizer.get_vocab_size(with_added_tokens=False)
         if size > self.card.vocabulary:
             raise CorruptFile(

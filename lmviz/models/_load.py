@@ -3,7 +3,7 @@
 import functools
 from typing import TYPE_CHECKING
 
-from . import _local, _read, _resolve, _wheels
+from . import _local, _read, _read_tokenizer, _resolve, _wheels
 from ._card import card_of
 from ._language_model import LanguageModel
 from .errors import ModelError
@@ -49,7 +49,10 @@ def load(name=None) -> LanguageModel:
 
 
 def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
-    """Load only the tokenizer of a model, without its weights and without torch.
+    """Load only the tokenizer of a model, without its weights.
+
+    Ids are those of transformers' ``AutoTokenizer``. For a built-in model,
+    neither transformers nor torch is imported.
 
     Parameters
     ----------
@@ -69,11 +72,11 @@ def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
     ' Hollow'
     """
     if name == "gpt2" and (files := _wheels.gpt2_tokenizer_files()):
-        return _read.gpt2_tokenizer(*files)
+        return _read_tokenizer.gpt2_tokenizer(*files)
     location = _resolve.resolve(name)
     source = location.make_local(weights=False)
     _local.verify(source, weights=False)
-    return _read.read_tokenizer(source)
+    return _read_tokenizer.read_tokenizer(source)
 
 
 @functools.lru_cache(maxsize=1)

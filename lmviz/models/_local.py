@@ -7,6 +7,7 @@ from pathlib import Path
 from .errors import CorruptFile, UnsafeModel, UnsupportedModel, _first_line
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
+_TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "tekken.json")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
 _INDEX = "model.safetensors.index.json"
 
@@ -27,7 +28,7 @@ def missing(folder, *, weights):
     """
     if not (folder / "config.json").is_file():
         return "config.json"
-    if not (_files(folder, "tokenizer*") or _files(folder, "vocab*")):
+    if not any(_files(folder, kind) for kind in _TOKENIZERS):
         return "tokenizer.json"
     if not weights:
         return None

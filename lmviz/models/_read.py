@@ -1,4 +1,4 @@
-"""Read a model and its tokenizer from a verified folder.
+"""Read a model from a verified folder.
 
 No code from the folder is run, and a model without some of its weights is refused.
 """
@@ -54,58 +54,6 @@ def read_module(source):
             "leaves out; save or download it again"
         )
     return module.eval().requires_grad_(False)
-
-
-def read_tokenizer(source):
-    """Read a tokenizer, without transformers if there is a ``tokenizer.json``.
-
-    Parameters
-    ----------
-    source : lmviz.models._resolve.Source
-
-    Returns
-    -------
-    tokenizers.Tokenizer
-    """
-    file = source.folder / "tokenizer.json"
-    if file.is_file():
-        from tokenizers import Tokenizer
-
-        with _as_model_error(source):
-            return Tokenizer.from_file(str(file))
-    from transformers import AutoTokenizer
-
-    with _as_model_error(source):
-        tokenizer = AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
-        )
-    if not tokenizer.is_fast:
-        raise UnsupportedModel(
-            f"{source.name} has no tokenizer.json and its tokenizer cannot be "
-            "converted to one; save it again with a fast tokenizer"
-        )
-    return tokenizer.backend_tokenizer
-
-
-def gpt2_tokenizer(encoder, merges):
-    """Build GPT-2's tokenizer from OpenAI's own two files.
-
-    Parameters
-    ----------
-    encoder, merges : path-like
-        ``encoder.json`` and ``vocab.bpe``.
-
-    Returns
-    -------
-    tokenizers.Tokenizer
-    """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
-    tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
-    return tokenizer
 
 
 @contextlib.contextmanager

@@ -202,6 +202,9 @@ def export(folder, module, history, tables):
     )
     tokenizer.add_special_tokens([START])
     tokenizer.save(str(folder / "tokenizer.json"))
+    # Without it, transformers reads the words as GPT-2's tokens.
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings) + "\n", "utf-8")
     return result
 
 

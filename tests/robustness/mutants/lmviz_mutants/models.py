@@ -147,7 +147,8 @@ def pickles_are_not_recognized(original):
 
 
 @mutant(
-    "lmviz.models._read:read_tokenizer", f"{MODELS} -k tokenizer_with_code_of_its_own"
+    "lmviz.models._read_tokenizer:read_tokenizer",
+    f"{MODELS} -k tokenizer_with_code_of_its_own",
 )
 def the_user_is_asked_to_trust_code(original):
     def read_tokenizer(source):
@@ -197,6 +198,6 @@ def a_billion_layers_are_built(original):
     f"{MODELS} -k more_tokens_than_embeddings",
 )
 def a_tokenizer_may_be_larger_than_its_model(original):
-    from lmviz.models import _read
+    from lmviz.models._read_tokenizer import read_tokenizer
 
-    return functools.cached_property(lambda self: _read.read_tokenizer(self.source))
+    return functools.cached_property(lambda self: read_tokenizer(self.source))

@@ -1,0 +1,159 @@
+"""Read a tokenizer so that the ids of a text are those of ``AutoTokenizer``.
+
+Which tokenizer a folder holds is decided by many files: ``tokenizer.json``, the
+settings and tokens in ``tokenizer_config.json``, ``special_tokens_map.json`` and
+``added_tokens.json``, and the family in ``config.json``. So it is read by transformers.
+"""
+
+import contextlib
+import copy
+import importlib.util
+
+from ._read import _as_model_error, _silence
+from .errors import UnsupportedModel
+
+#: What transformers replaces when ``clean_up_tokenization_spaces`` is set, in order.
+_CLEAN_UP = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
+)
+
+
+def read_tokenizer(source):
+    """Read a tokenizer; that of a built-in model without importing transformers.
+
+    Parameters
+    ----------
+    source : lmviz.models._resolve.Source
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+        It neither truncates nor pads, whatever was set when it was saved.
+    """
+    if source.pinned:  # tests compare it with what transformers reads
+        from tokenizers import Tokenizer
+
+        with _as_model_error(source):
+            return Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    from transformers import AutoTokenizer
+
+    with _silence(), _as_model_error(source), _explained(source):
+        tokenizer = AutoTokenizer.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+    if not getattr(tokenizer, "is_fast", False):
+        raise UnsupportedModel(
+            f"the tokenizer of {source.name}, {type(tokenizer).__name__}, has no "
+            "tokenizer.json and cannot be converted to one; pass ids instead of a "
+            "text, or save the model with a fast tokenizer"
+        )
+    added = tokenizer.get_added_vocab()
+    if tokenizer.get_vocab().keys() <= added.keys():  # a family's special tokens
+        raise _no_vocabulary(source)
+    return backend(tokenizer)
+
+
+def backend(tokenizer):
+    """Return a tokenizer as a ``tokenizers.Tokenizer`` that takes a text as a whole.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers
+        Left as it is.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> gpt2 = lmviz.load_tokenizer("gpt2")
+    >>> gpt2.enable_truncation(2)
+    >>> len(backend(gpt2).encode("a text of six tokens or").ids)
+    6
+    """
+    from tokenizers import Tokenizer
+
+    cleans_up = getattr(tokenizer, "clean_up_tokenization_spaces", False)
+    plain = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not isinstance(plain, Tokenizer):
+        raise TypeError(
+            "`tokenizer` must be a tokenizers.Tokenizer or a fast tokenizer of "
+            f"transformers, got {type(tokenizer).__name__}"
+        )
+    cleans_up = cleans_up and type(plain.model).__name__ != "BPE"
+    if cleans_up or plain.truncation or plain.padding:
+        plain = copy.deepcopy(plain)
+        plain.no_truncation()
+        plain.no_padding()
+    if cleans_up:
+        plain.decoder = _cleaning_up(plain.decoder)
+    return plain
+
+
+def gpt2_tokenizer(encoder, merges):
+    """Build GPT-2's tokenizer from OpenAI's own two files.
+
+    Parameters
+    ----------
+    encoder, merges : path-like
+        ``encoder.json`` and ``vocab.bpe``.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
+    return tokenizer
+
+
+@contextlib.contextmanager
+def _explained(source):
+    """Say which file or package transformers misses."""
+    try:
+        yield
+    except Exception as error:
+        files = sorted(source.folder.glob("*.model"))
+        packages = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+        absent = [name for name, module in packages.items() if not _installed(module)]
+        if files and absent and not (source.folder / "tokenizer.json").is_file():
+            raise UnsupportedModel(
+                f"the tokenizer of {source.name} is the SentencePiece model "
+                f"{files[0].name}, and converting it takes {' and '.join(absent)}; "
+                f"run: python -m pip install {' '.join(absent)}"
+            ) from error
+        if "instantiate the backend tokenizer" in str(error):
+            raise _no_vocabulary(source) from error
+        raise
+
+
+def _no_vocabulary(source):
+    return UnsupportedModel(
+        f"{source.name} has settings of a tokenizer, but no vocabulary; save it again "
+        "with its tokenizer.json"
+    )
+
+
+def _installed(module):
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that contains it
+        return False
+
+
+def _cleaning_up(decoder):
+    """Return a decoder that also removes the spaces before punctuation."""
+    from tokenizers import decoders
+
+    # Without a decoder, tokens are joined by spaces: as words, none a continuation.
+    joined = decoder or decoders.WordPiece(prefix="\0", cleanup=False)
+    replacements = [decoders.Replace(old, new) for old, new in _CLEAN_UP]
+    return decoders.Sequence([joined, decoders.Fuse(), *replacements])
