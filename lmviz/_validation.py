@@ -7,19 +7,30 @@ further axes. A tensor that is already suitable is returned unchanged, within a 
 microseconds.
 
 The chapters compute with torch and use the functions on tensors; figures and views use
-those on arrays. Each function imports its library when it is called, so figures work
-without torch, and tokenizers without either.
+those on arrays. Both take what a model returns as it is, a tuple of layers or a batch
+of one text, and numbers from other libraries; see `lmviz._arrays`. Each function
+imports its library when it is called, so figures work without torch, and tokenizers
+without either.
 """
 
 import operator
 
+from ._arrays import layers_of, numpy_array, without_batch, written
+
 
 def tensor(x, name, shape):
-    """Return `x` if it is a tensor of real numbers on the CPU with the given shape.
+    """Return real numbers as a tensor on the CPU with the given shape.
+
+    Parameters
+    ----------
+    x : torch.Tensor, array-like, or sequence of them
+        On any device. A sequence is stacked, and a batch axis of one is dropped.
 
     Examples
     --------
     >>> import torch
+    >>> tensor((torch.zeros(1, 3, 4), torch.ones(1, 3, 4)), "x", ("L", "T", 4)).shape
+    torch.Size([2, 3, 4])
     >>> tensor(torch.zeros(2, 3), "x", ("T", 4))
     Traceback (most recent call last):
         ...
@@ -27,16 +38,34 @@ def tensor(x, name, shape):
     """
     import torch
 
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(
-            f"`{name}` must be a tensor (see torch.as_tensor), got {_kind(x)}"
-        )
-    if x.is_complex():
-        raise TypeError(f"`{name}` must hold real numbers, got {_dtype(x)}")
-    if not x.is_cpu:
-        raise ValueError(f"`{name}` must be on the CPU (see .cpu()), got {x.device}")
+    layers = layers_of(x, name)
+    if layers is None:
+        x = _as_tensor(x, name)
+    else:
+        x = torch.stack([_as_tensor(layer, name) for layer in layers])
+    x = without_batch(x, name, shape, layers=layers is not None)
     _check_shape(x.shape, x.numel(), name, shape)
     return x
+
+
+def _as_tensor(x, name):
+    """Return one array of real numbers as a tensor on the CPU."""
+    import numpy as np
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        plain = isinstance(x, list | tuple | float)
+        x = numpy_array(x, name)
+        # As in torch.tensor, lists are float32; torch has no floats of 128 bits.
+        if x.dtype.kind == "f" and (plain or x.itemsize > 8):
+            x = x.astype(np.float32 if plain else np.float64)
+        x = x.astype(x.dtype.newbyteorder("="), copy=False)
+        x = torch.from_numpy(np.require(x, requirements=["C", "W"]))
+    if x.is_complex():
+        raise TypeError(f"`{name}` must hold real numbers, got {_dtype(x)}")
+    if x.is_meta:
+        raise ValueError(f"`{name}` must hold numbers, got a tensor on the meta device")
+    return x if x.is_cpu else x.cpu()
 
 
 def float_tensor(x, name, shape):
@@ -61,7 +90,7 @@ def ids(x, name, shape, *, size=None):
 
     Parameters
     ----------
-    x : torch.Tensor of int, or list of int
+    x : torch.Tensor, array-like or list of int
 
     Examples
     --------
@@ -73,12 +102,11 @@ def ids(x, name, shape, *, size=None):
     """
     import torch
 
-    if isinstance(x, list | tuple):
-        try:
-            x = torch.tensor(x)
-        except (TypeError, ValueError, RuntimeError):  # not numbers, or a ragged list
-            raise TypeError(f"`{name}` must hold integers, got {x!r:.60}") from None
-    x = tensor(x, name, shape)
+    given = x
+    try:
+        x = tensor(x, name, shape)
+    except TypeError:  # not numbers, or a ragged list
+        raise TypeError(f"`{name}` must hold integers, got {given!r:.60}") from None
     if x.is_floating_point() or x.dtype == torch.bool:
         raise TypeError(f"`{name}` must hold integers, got {_dtype(x)}")
     if size is not None:
@@ -152,7 +180,8 @@ def array(values, name, shape):
 
     Parameters
     ----------
-    values : array-like or torch.Tensor
+    values : array-like, torch.Tensor, or sequence of them
+        A sequence is stacked, and a batch axis of one is dropped.
 
     Examples
     --------
@@ -161,21 +190,25 @@ def array(values, name, shape):
     """
     import numpy as np
 
+    layers = layers_of(values, name)
+    if layers is None:
+        values = _as_array(values, name)
+    else:
+        values = np.stack([_as_array(layer, name) for layer in layers])
+    values = without_batch(values, name, shape, layers=layers is not None)
+    _check_shape(values.shape, values.size, name, shape)
+    return values
+
+
+def _as_array(values, name):
+    """Return one array of real numbers as a numpy array, without importing torch."""
     if getattr(values, "is_meta", False):
         raise ValueError(f"`{name}` must hold numbers, got a tensor on the meta device")
-    kind = _kind(values)
-    if hasattr(values, "detach"):  # a tensor, without importing torch
+    if hasattr(values, "detach"):
         values = values.detach().cpu()
         # numpy has no bfloat16.
         values = (values if values.element_size() > 2 else values.double()).numpy()
-    try:
-        values = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        values = np.array(None)
-    if values.dtype.kind not in "bfiu":
-        raise TypeError(f"`{name}` must be an array of real numbers, got {kind}")
-    _check_shape(values.shape, values.size, name, shape)
-    return values
+    return numpy_array(values, name)
 
 
 def float_array(values, name, shape, *, allowed=None):
@@ -321,14 +354,10 @@ def _check_shape(sizes, n, name, shape):
         for size, axis in zip(last, axes, strict=True)
     ):
         raise ValueError(
-            f"`{name}` must have shape {_written(shape)}, got {_written(sizes)}"
+            f"`{name}` must have shape {written(shape)}, got {written(sizes)}"
         )
     if not n:
-        raise ValueError(f"`{name}` must not be empty, got shape {_written(sizes)}")
-
-
-def _written(shape):
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        raise ValueError(f"`{name}` must not be empty, got shape {written(sizes)}")
 
 
 def _kind(value):

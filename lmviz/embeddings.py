@@ -32,7 +32,7 @@ def lookup(table, ids) -> torch.Tensor:
     tensor([[2., 3.],
             [2., 3.]])
     """
-    _validation.tensor(table, "table", ("V", "d"))
+    table = _validation.tensor(table, "table", ("V", "d"))
     return table[_validation.ids(ids, "ids", ("...",), size=len(table))]
 
 

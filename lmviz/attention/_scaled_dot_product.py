@@ -156,6 +156,7 @@ def attend(query, key, value, *, mask=None) -> torch.Tensor:
             [1.],
             [2.]])
     """
+    key = _validation.float_tensor(key, "key", ("...", "T_k", "d_head"))
     weights = attention_weights(query, key, mask=mask)
     value = _validation.float_tensor(value, "value", ("...", "T_k", "d_value"))
     if key.shape[:-1] != value.shape[:-1]:
@@ -184,7 +185,8 @@ def split_heads(x, n_heads) -> torch.Tensor:
     >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
     [[[1, 2], [5, 6]], [[3, 4], [7, 8]]]
     """
-    n_tokens, width = _validation.tensor(x, "x", ("T", "H * d_head")).shape
+    x = _validation.tensor(x, "x", ("T", "H * d_head"))
+    n_tokens, width = x.shape
     if n_heads < 1 or width % n_heads:
         raise ValueError(
             f"the width of `x`, {width}, must be a multiple of `n_heads`, got {n_heads}"
@@ -236,7 +238,7 @@ def share_heads(x, n_heads) -> torch.Tensor:
     >>> share_heads(key, 4).flatten()
     tensor([1., 1., 2., 2.])
     """
-    _validation.tensor(x, "x", ("H_kv", "T", "d_head"))
+    x = _validation.tensor(x, "x", ("H_kv", "T", "d_head"))
     if n_heads < 1 or n_heads % len(x):
         raise ValueError(
             f"`n_heads` must be a multiple of the {len(x)} key/value heads, got "

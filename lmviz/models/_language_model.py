@@ -366,14 +366,12 @@ class LanguageModel:
 
     def _all_ids(self, text):
         """Return checked ids of any length."""
-        import torch
-
         if isinstance(text, str):
             check_coverage(self.tokenizer, checked_text(text))
             text = self.tokenizer.encode(text).ids
-        if not isinstance(text, list | tuple | torch.Tensor):
+        if not isinstance(text, list | tuple) and not hasattr(text, "__array__"):
             raise TypeError(
-                "`text` must be a string, a list of ids or a tensor of ids, got "
+                "`text` must be a string, a list of ids or an array of ids, got "
                 f"{type(text).__name__}"
             )
         return _validation.ids(text, "ids", ("T",), size=self.card.vocabulary)

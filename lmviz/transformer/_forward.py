@@ -178,6 +178,7 @@ def block(layer, x) -> torch.Tensor:
     >>> torch.allclose(after, states[1], atol=1e-4)
     True
     """
+    x = _validation.float_tensor(x, "x", ("T", "d"))
     attended = attend(layer.attention, x)
     if layer.attention_after is not None:
         attended = layer.attention_after(attended)

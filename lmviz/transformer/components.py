@@ -54,9 +54,11 @@ class Norm:
     centred: bool
 
     def __post_init__(self):
-        _validation.float_tensor(self.weight, "weight", ("d",))
+        weight = _validation.float_tensor(self.weight, "weight", ("d",))
+        object.__setattr__(self, "weight", weight)
         if self.bias is not None:
-            _validation.float_tensor(self.bias, "bias", (len(self.weight),))
+            bias = _validation.float_tensor(self.bias, "bias", (len(self.weight),))
+            object.__setattr__(self, "bias", bias)
 
     def __call__(self, x) -> torch.Tensor:
         """Normalise the last axis of x (..., d)."""
@@ -88,9 +90,11 @@ class Linear:
     bias: torch.Tensor | None = None
 
     def __post_init__(self):
-        _validation.float_tensor(self.weight, "weight", ("d_in", "d_out"))
+        weight = _validation.float_tensor(self.weight, "weight", ("d_in", "d_out"))
+        object.__setattr__(self, "weight", weight)
         if self.bias is not None:
-            _validation.float_tensor(self.bias, "bias", (self.weight.shape[1],))
+            bias = _validation.float_tensor(self.bias, "bias", (self.weight.shape[1],))
+            object.__setattr__(self, "bias", bias)
 
     def __call__(self, x) -> torch.Tensor:
         """Project the last axis of x (..., d_in) to (..., d_out)."""

@@ -48,8 +48,9 @@ def embeddings(vectors, labels, *, exclude=(), title="Embeddings") -> View:
 
 def _validate(vectors, labels, exclude):
     """Return vectors of shape (L + 1, T, d), labels, and the excluded, sorted."""
+    listed = isinstance(vectors, list | tuple) and len(vectors) > 0
     try:
-        flat = np.ndim(vectors) == 2
+        flat = (1 + np.ndim(vectors[0]) if listed else np.ndim(vectors)) == 2
     except ValueError:  # rows of different lengths, which float_array reports
         flat = False
     shape = ("T", "d") if flat else ("L + 1", "T", "d")

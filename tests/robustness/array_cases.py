@@ -185,8 +185,12 @@ def nothing(answer):
 
 
 def either(*wanted):
+    return any_of(*map(equal, wanted))
+
+
+def any_of(*verdicts):
     def verdict(answer):
-        said = [equal(to)(answer) for to in wanted]
+        said = [each(answer) for each in verdicts]
         return None if None in said else said[0]
 
     return verdict

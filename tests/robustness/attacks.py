@@ -1,8 +1,18 @@
 """Attacks on arrays, each made from valid ones, and the results to expect."""
 
 import numpy as np
+import pandas as pd
 import torch
-from array_cases import FLOATS, SIZES, either, equal, nothing, numbers, squeezed
+from array_cases import (
+    FLOATS,
+    SIZES,
+    any_of,
+    either,
+    equal,
+    nothing,
+    numbers,
+    squeezed,
+)
 
 ATTACKS = {}
 
@@ -34,7 +44,8 @@ def wrong_rank(case):
     alone = [a[:1] if a.ndim else a for a in whole]  # where there is one layer
     for name in case.shapes:
         array = good[name]
-        yield f"{name}, an axis more", {**good, name: array[None]}, squeezed(whole)
+        more = {**good, name: array[None]}
+        yield f"{name}, an axis more", more, any_of(equal(whole), squeezed(whole))
         yield f"{name}, an axis less", {**good, name: array[0]}, either(first, alone)
 
 
@@ -153,6 +164,34 @@ def no_tensor(case):
         ragged, complex_ = [[1.0], [1.0, 2.0]], 1j * torch.ones(good[name].shape)
         for junk in (ragged, object(), complex_):
             yield f"{name}, {type(junk).__name__}", {**good, name: junk}, None
+
+
+@attack
+def as_a_model_returns_it(case):
+    """Give layers with a batch axis of one and with gradients, or a batch of ids."""
+    good = case.arrays()
+    whole = case.run(good)[0]
+    for name in case.of_kind(*FLOATS):
+        if good[name].ndim > 2:
+            layers = tuple(layer[None].requires_grad_() for layer in good[name])
+            yield f"{name}, layers", {**good, name: layers}, equal(whole)
+            two = tuple(torch.cat([layer[None]] * 2) for layer in good[name])
+            yield f"{name}, layers of two texts", {**good, name: two}, None
+            yield f"{name}, no attention", {**good, name: (None, None)}, None
+    for name in case.of_kind("ids"):
+        yield f"{name}, a batch", {**good, name: good[name][None]}, squeezed(whole)
+
+
+@attack
+def another_library(case):
+    good = case.arrays()
+    whole = case.run(good)[0]
+    for name in case.shapes:
+        array = good[name].numpy()
+        yield f"{name}, numpy", {**good, name: array}, equal(whole)
+        if array.ndim < 3:
+            frame = pd.Series if array.ndim == 1 else pd.DataFrame
+            yield f"{name}, pandas", {**good, name: frame(array)}, equal(whole)
 
 
 @attack

@@ -90,7 +90,7 @@ def test_input_is_unchanged_and_labels_are_escaped():
     "vectors, labels, error, message",
     [
         (X[0, 0], LABELS, ValueError, r"must have shape \(L \+ 1, T, d\), got \(6,\)"),
-        (X[None], LABELS, ValueError, "vectors"),
+        (np.stack([X, X]), LABELS, ValueError, "`vectors` .* got a batch of 2"),
         (X * np.inf, LABELS, ValueError, r"must be finite .* got -?inf at \(0, 0, 0\)"),
         (X * np.nan, LABELS, ValueError, "must be finite .* got nan"),
         (X[:, :2], LABELS[:2], ValueError, "at least 3 vectors of .* got 2 of 6"),
