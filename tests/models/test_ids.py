@@ -18,7 +18,7 @@ def test_text_of_another_type_is_refused(tiny, text):
         tiny.trace(text)
 
 
-@pytest.mark.parametrize("ids", [["The", "dog"], [1.5], [None], [[1, 2]]])
+@pytest.mark.parametrize("ids", [["The", "dog"], [1.5], [None], [[1, 2], [3, 4]]])
 def test_list_of_anything_but_ids_is_refused(tiny, ids):
     with pytest.raises((TypeError, ValueError), match="`ids` must h"):
         tiny.trace(ids)
@@ -95,8 +95,8 @@ def test_ids_and_their_text_give_the_same_trace(tiny):
     ("ids", "message"),
     [
         (
-            torch.zeros(1, 3, dtype=torch.long),
-            r"`ids` must have shape \(T,\), got \(1, 3\)",
+            torch.zeros(2, 3, dtype=torch.long),
+            r"`ids` must have shape \(T,\), got a batch of 2, \(2, 3\)",
         ),
         (torch.zeros(0, dtype=torch.long), "`ids` must not be empty"),
         ([], "`ids` must not be empty"),
