@@ -133,6 +133,34 @@ def test_scores_and_lengths_of_a_head_equal_its_queries_keys_and_values(
         assert_near(found["lengths"], lengths[: q + 1], 1e-3)
 
 
+@pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
+def test_the_keys_of_a_head_add_up_to_its_contribution(
+    model_page, smollm2, layer, head
+):
+    trace, model = smollm2.trace(CAPITAL), transformer.extract(smollm2)
+    *_, last = transformer.stream(model, trace.ids)
+    attention, norm = model.blocks[layer].attention, model.final_norm
+    heads = transformer.heads(attention, trace.hidden_states[layer])
+    written = heads.value[head] @ attention.output.weight.unflatten(0, (9, 64))[head]
+    answer(model_page, "read", ids=trace.ids.tolist())
+    for q in (0, 2, 4):
+        words = trace.logits[q].topk(2).indices.tolist()
+        first, second = model.unembedding.weight[:, words].T
+        divisor = (last[q].square().mean() + norm.eps).sqrt()
+        direction = (first - second) * norm.weight / divisor
+        weights = trace.attentions[layer, head, q, : q + 1]
+        question = {"q": q, "words": words}
+        one = answer(model_page, "head", layer=layer, head=head, **question)
+        assert_near(one["added"], weights * (written[: q + 1] @ direction), LOGITS)
+        layers = answer(model_page, "look", **question)["contributions"]["layers"]
+        total = layers[layer]["heads"][head]
+        assert sum(one["added"]) == pytest.approx(total, abs=1e-5)
+    ids, off = trace.ids.tolist(), [[layer, head]]
+    answer(model_page, "read", ids=ids, off=off)
+    one = answer(model_page, "head", layer=layer, head=head, off=off, **question)
+    assert one["added"] == [0] * 5
+
+
 def log_without(lm, ids, word, heads):
     return float(trace_without(lm, ids, heads).logits[-1].log_softmax(-1)[word])
 

@@ -104,9 +104,13 @@ export class GPT2Engine {
     return weight[0].map((_, j) => out.reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0));
   }
 
-  #contributions(run, q, first, second) {
+  #direction(first, second) {
     const words = this.model.part("wte.weight");
-    const direction = words[first].map((x, i) => x - words[second][i]);
+    return words[first].map((x, i) => x - words[second][i]);
+  }
+
+  #contributions(run, q, first, second) {
+    const direction = this.#direction(first, second);
     const along = (part) => dot(this.#normed(run, part, q), direction);
     const minus = (a, b) => a.map((x, i) => x - b[i]);
     const { residual, attentions } = run;
@@ -121,25 +125,30 @@ export class GPT2Engine {
     return { embedding: along(residual[0][q]), layers, rest };
   }
 
-  head(layer, head, q) {
+  head(layer, head, q, off, words) {
     const normed = this.#normed(this.now, this.#written(this.now, layer, head, q), q);
     const logits = this.model.part("wte.weight").map((word, id) => [id, dot(normed, word)]).sort((a, b) => b[1] - a[1]);
     const rows = this.now.attentions[layer][head];
     return { map: Float32Array.from(rows.flatMap((row, t) => Array.from(row.slice(0, t + 1)))),
-      writes: logits.slice(0, BEST), ...this.#queryAndValues(layer, head, q) };
+      writes: logits.slice(0, BEST), ...this.#queryAndValues(layer, head, q, off, words) };
   }
 
-  // The scores of a query, and the length of what the head would write from each key alone.
-  #queryAndValues(layer, head, q) {
+  // The scores of a query, the length of what the head would write from each key alone, and what
+  // each key adds to a difference of logits.
+  #queryAndValues(layer, head, q, off, [first, second]) {
     const { model } = this;
     const block = `h.${layer}`;
     const weight = model.part(`${block}.attn.c_proj.weight`);
     const size = weight.length / this.heads;
     const mixed = model.linear(model.norm(this.now.residual[layer].slice(0, q + 1), `${block}.ln_1`), `${block}.attn.c_attn`);
     const part = (row, kind) => row.subarray((kind * this.heads + head) * size, (kind * this.heads + head + 1) * size);
+    const written = mixed.map((row) => weight[0].map((_, j) =>
+      part(row, 2).reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0)));
+    const direction = this.#direction(first, second);
+    const attends = off[layer].includes(head) ? [] : this.now.attentions[layer][head][q];
     return { scores: mixed.map((row) => dot(part(mixed[q], 0), part(row, 1)) / Math.sqrt(size)),
-      lengths: mixed.map((row) => Math.hypot(...weight[0].map((_, j) =>
-        part(row, 2).reduce((sum, x, i) => sum + x * weight[head * size + i][j], 0)))) };
+      lengths: written.map((row) => Math.hypot(...row)),
+      added: written.map((row, k) => (attends[k] ?? 0) * dot(this.#normed(this.now, row, q), direction)) };
   }
 
   lens() {

@@ -116,10 +116,10 @@ export class LlamaEngine {
     return this.#ask("look", { q, off, words }, this.stored?.looks[q]);
   }
 
-  head(layer, head, q, off) {
+  head(layer, head, q, off, words) {
     const { values } = this.stored?.maps[layer] ?? {};
     const n = values?.length / this.heads;
-    return this.#ask("head", { layer, head, q, off }, values && { map: values.subarray(head * n, (head + 1) * n) });
+    return this.#ask("head", { layer, head, q, off, words }, values && { map: values.subarray(head * n, (head + 1) * n) });
   }
 
   lens(off) {

@@ -111,10 +111,8 @@ export class Run {
     const { width, heads, headSize } = model;
     const direction = this.#direction(q, model.word(first), model.word(second));
     const state = (i) => model.floats(this.states[i] + 4 * q * width, width);
-    const layers = model.weights.map(({ output }, layer) => {
-      model.floats(model.vector, width).set(direction);
-      model.code.transposed(output, model.vector, model.normed);
-      const read = model.floats(model.normed, heads * headSize);
+    const layers = model.weights.map((_, layer) => {
+      const read = this.#read(layer, direction);
       const mixed = model.floats(this.outputs[layer] + 4 * q * heads * headSize, heads * headSize);
       const each = Array.from({ length: heads }, (_, head) => along(
         mixed.subarray(head * headSize, (head + 1) * headSize), read.subarray(head * headSize, (head + 1) * headSize)));
@@ -122,6 +120,27 @@ export class Run {
       return { heads: each, mlp: added - each.reduce((a, b) => a + b) };
     });
     return { embedding: along(state(0), direction), layers };
+  }
+
+  // How a layer's attention reads a direction: what each number of its heads adds along it.
+  #read(layer, direction) {
+    const { code, width, vector, normed, weights, heads, headSize } = this.model;
+    this.model.floats(vector, width).set(direction);
+    code.transposed(weights[layer].output, vector, normed);
+    return this.model.floats(normed, heads * headSize);
+  }
+
+  // The contribution of a head split by key: weight times what the key's value adds.
+  keyContributions(layer, head, q, first, second) {
+    const { model, values, attention, square, off } = this;
+    const { heads, kvHeads, headSize } = model;
+    if (off[layer].split(",").includes(String(head))) return Array(q + 1).fill(0);
+    const read = this.#read(layer, this.#direction(q, model.word(first), model.word(second)))
+      .slice(head * headSize, (head + 1) * headSize);
+    const group = Math.floor(head / (heads / kvHeads)) * headSize;
+    const weights = model.floats(attention[layer] + 4 * (head * square + q * (q + 1) / 2), q + 1);
+    return Array.from(weights, (weight, k) =>
+      weight * along(read, model.floats(values[layer] + 4 * (k * kvHeads * headSize + group), headSize)));
   }
 
   // A difference of words as a direction in the last state.

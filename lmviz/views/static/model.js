@@ -8,8 +8,10 @@ import { NEXT, nextPart } from "./model_next.js";
 import { LENS, lensPart } from "./model_lens.js";
 import { LAYOUT, loadPart } from "./model_load.js";
 import { Reader } from "./model_reader.js";
+import { TERMS } from "./model_terms.js";
 import { TEXT, textPart } from "./model_text.js";
 import { TOUR, tourPart } from "./model_tour.js";
+import { WORDS } from "./model_vocabulary.js";
 import { WHOLE, wholePart } from "./model_whole.js";
 import { readAddress, toPython, writeAddress } from "./model_share.js";
 import { saver } from "./save.js";
@@ -17,7 +19,7 @@ import { saver } from "./save.js";
 const ENGINES = { llama: LlamaEngine, gpt2: GPT2Engine };
 
 define("lmviz-model", class extends Reader {
-  static css = `${LAYOUT}${TEXT}${WHOLE}${HEAD}${NEXT}${EFFECTS}${LENS}${TOUR}`;
+  static css = `${LAYOUT}${TEXT}${WHOLE}${HEAD}${NEXT}${EFFECTS}${LENS}${TOUR}${TERMS}${WORDS}`;
 
   build(root, data) {
     this.root = root;

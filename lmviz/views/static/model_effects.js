@@ -106,4 +106,4 @@ export const EFFECTS = `
 .mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }
 .rank { display: grid; gap: 1px; } .rank > * { display: grid; grid-template-columns: 4.4rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
 .rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; } .rank button { background: none; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
-@container (max-width: 560px) { .rank button { min-height: 40px; } }`;
+@container (max-width: 560px) { .rank button { min-height: 40px; } .big { min-height: 60px; } }`;

@@ -1,9 +1,11 @@
 // One head: its attention map, a switch that ablates it, and what it writes.
 import { describe, make, steps, toggle, under, visible } from "./core.js";
 import { MAP, map } from "./map.js";
+import { term } from "./model_terms.js";
 
 export const headPart = (x) => {
-  const title = make("h2");
+  const at = [make("span"), make("span")];
+  const title = make("h2", {}, "Layer ", at[0], ", ", term("head"), " ", at[1]);
   const go = (label, layers, heads, name) => make("button", { "aria-label": name, onclick: () => x.choose(x.layer + layers, x.head + heads) }, label);
   const moves = make("span", { class: "nav" }, go("←", -1, 0, "Previous layer"), go("→", 1, 0, "Next layer"),
     go("↑", 0, -1, "Previous head"), go("↓", 0, 1, "Next head"));
@@ -11,7 +13,7 @@ export const headPart = (x) => {
   const says = make("output", { class: "says" });
   const large = make("div", { class: "large", role: "region", "aria-label": "Attention map: move with the arrow keys" });
   const writes = make("p", { class: "writes" });
-  const arcs = steps("What the arcs in the text show", ["weights", "weight × length of value"], "weights", (name) => {
+  const arcs = steps("What the arcs in the text show", ["weights", "weight × length of value", "contribution"], "weights", (name) => {
     x.arc = name;
     x.show();
   });
@@ -60,7 +62,7 @@ export const headPart = (x) => {
 
   const show = () => {
     const { layer, head, tokens, engine } = x;
-    title.textContent = `Layer ${layer}, head ${head}`;
+    [layer, head].forEach((number, i) => (at[i].textContent = number));
     [...moves.children].forEach((button, i) => (button.disabled =
       [layer === 0, layer === engine.layers - 1, head === 0, head === engine.heads - 1][i]));
     const off = x.off[layer].includes(head);
@@ -95,5 +97,5 @@ export const HEAD = `${MAP}
 .head-card .large { min-height: 220px; }
 .nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
 .arcs-choice { display: flex; gap: 8px; align-items: center; margin-top: 4px; font-size: 13px; } .arcs-choice button { font-size: 13px; min-height: 26px; }
-.writes { margin-top: 6px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
-@container (max-width: 560px) { .nav button { width: 40px; min-height: 40px; } .arcs-choice button { min-height: 40px; } }`;
+.writes { margin-top: 6px; min-height: 24px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
+@container (max-width: 560px) { .nav button { width: 40px; min-height: 40px; } .arcs-choice button { min-height: 40px; } .writes { min-height: 48px; } }`;

@@ -1,5 +1,6 @@
 // What comes next: the most likely tokens, the dials of sampling, and writing on.
 import { make, slider, visible, word } from "./core.js";
+import { term } from "./model_terms.js";
 import { percent } from "./model_words.js";
 import { chance, random, sample, shape } from "./sampling.js";
 
@@ -30,7 +31,8 @@ export const nextPart = (x) => {
     slider("temperature", { min: 0, max: 2, step: 0.1, value: 1, show: (t) => t.toFixed(1) }, set("temperature")),
     slider("top-k", { min: 0, max: ranks.length - 1, step: 1, value: ranks.length - 1,
       show: (i) => (ranks[i] === Infinity ? "all" : ranks[i]) }, set("k", (i) => ranks[i])),
-    slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p"))));
+    slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p")),
+    make("p", { class: "legend" }, "The ", term("softmax"), " of the logits divided by the ", term("temperature"), "; ", term("top-k", "top-k"), " and ", term("top-p", "top-p"), " keep the most likely tokens.")));
   const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, controls);
   let running = false, seed = 0, lines = [];
 
@@ -136,6 +138,7 @@ export const NEXT = `
 .track { position: relative; height: 16px; border-radius: 3px; background: var(--sunk); }
 .track i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px; background: var(--weight); transition: width var(--move) var(--ease); }
 .track .ghost { background: none; border: 1.4px dashed var(--ink); } .track .truth { width: 2.5px; margin-left: -1px; top: -2px; bottom: -2px; border-radius: 0; background: var(--key); transition: none; }
+.dials .legend { margin-top: 4px; }
 .rest { color: var(--soft); font-size: 13px; text-align: end; padding: 2px 4px; }
 .dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; }
 .next input[type="range"] { width: 100%; }

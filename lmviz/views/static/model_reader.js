@@ -81,7 +81,7 @@ export class Reader extends View {
   }
 
   clear() {
-    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, effects: null, maps: [], map: null, busy: "" });
+    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, added: null, effects: null, maps: [], map: null, busy: "" });
   }
 
   // Effects belong to one text and one position.
@@ -158,9 +158,9 @@ export class Reader extends View {
     if (!seen || late()) return;
     if (!ablates) remember(words, seen);
     Object.assign(this, { seen, words });
-    const one = await engine.head(layer, head, q, off);
+    const one = await engine.head(layer, head, q, off, words);
     if (layer === this.layer && head === this.head && !late())
-      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths, scores: one?.scores });
+      Object.assign(this, { map: one && { layer, head, values: one.map }, written: one?.writes, lengths: one?.lengths, scores: one?.scores, added: one?.added });
   }
 
   get answer() {
@@ -193,12 +193,14 @@ export class Reader extends View {
   }
 
   // What the arcs in the text show of the chosen head: its weights, or how much each key adds to
-  // the stream, which is weight times length, as shares of their sum.
+  // the stream, which is weight times length, as shares of their sum; or, with signs, its part of
+  // the head's contribution.
   arcs() {
     const weights = this.row(this.layer, this.head, this.q);
     if (!weights || this.arc === "weights") return weights;
     if (this.off[this.layer].includes(this.head)) return null; // it adds nothing
     if (this.lengths?.length !== weights.length) return weights;
+    if (this.arc === "contribution") return this.added;
     const added = weights.map((weight, k) => weight * this.lengths[k]);
     const sum = added.reduce((a, b) => a + b);
     return added.map((length) => length / (sum || 1));
@@ -221,9 +223,8 @@ export class Reader extends View {
 
   choose(layer, head) {
     [this.layer, this.head] = [within(layer, this.engine.layers), within(head, this.engine.heads)];
-    this.written = this.lengths = this.scores = null;
+    this.written = this.lengths = this.scores = this.added = null;
     this.again();
-    this.whole.reveal();
   }
 
   // Another position or head of the same run.

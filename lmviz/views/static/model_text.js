@@ -1,7 +1,11 @@
 // The text of the view of a model: a field to write in, its tokens, and arcs of attention.
-import { draw, make, moved, visible } from "./core.js";
+import { draw, make, moved, visible, word } from "./core.js";
+import { term } from "./model_terms.js";
+import { wordList } from "./model_vocabulary.js";
+import { signedText } from "./model_words.js";
 
-const HIGH = 44;
+// The height of the arcs, and the weight below which there is none.
+const HIGH = 44, LEAST = 0.015;
 
 export const textPart = (x) => {
   const field = make("textarea", { rows: 1, spellcheck: "false", autocapitalize: "off", "aria-label": "Your text",
@@ -12,10 +16,14 @@ export const textPart = (x) => {
   const arcs = draw("svg", { class: "arcs", "aria-hidden": "true", height: HIGH });
   const row = make("div", { class: "row", role: "group", "aria-label": "Tokens: choose a position" });
   const scroller = make("div", { class: "tokens" }, make("div", { class: "line" }, arcs, row));
+  // What the numbers are of which each token has two.
+  const above = make("span");
+  const legend = make("p", { class: "legend" }, "Under a token: its ", term("surprisal"), ", in nats; the line is as thick. ", above);
+  const words = wordList(x);
   const problem = make("output", { class: "problem" });
   const notice = make("output", { class: "soft" });
   const node = make("section", { class: "text" },
-    make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, problem, notice);
+    make("div", { class: "controls" }, make("span", { class: "pick" }, examples), field, undo), scroller, legend, problem, notice, words.node);
   let buttons = [], listed;
   let drawn = [];
 
@@ -25,7 +33,7 @@ export const textPart = (x) => {
       if (to === t) return;
       x.look(to);
       buttons[to].focus();
-    } }, make("b", {}, visible(one.name)), make("i"), make("small", { class: "number" }));
+    } }, make("b", {}, visible(one.name)), make("i"), make("small", { class: "number" }), make("small", { class: "number share" }));
     button.title = `id ${one.id}, bytes ${one.bytes}`;
     return button;
   };
@@ -54,7 +62,7 @@ export const textPart = (x) => {
       button.tabIndex = t === q ? 0 : -1;
       const surprisal = x.found?.surprisal[t];
       button.style.setProperty("--n", Math.min(surprisal ?? 0, 12));
-      button.lastChild.textContent = t === 0 ? "first" : surprisal == null ? "…" : `${surprisal.toFixed(1)} nats`;
+      button.children[2].textContent = t === 0 ? "first" : surprisal == null ? "…" : `${surprisal.toFixed(1)} nats`;
     });
     const here = buttons[q];
     if (here) {
@@ -65,21 +73,43 @@ export const textPart = (x) => {
         scroller.scrollLeft = offsetLeft + offsetWidth / 2 - scroller.clientWidth / 2;
     }
     bow();
+    words.show();
+  };
+
+  // What the arcs are, in a word or two and in a sentence.
+  const explain = (added) => {
+    const head = `${x.layer}.${x.head}`;
+    const from = word(x.tokens[x.q].name, "query");
+    above.replaceChildren(...(x.arc === "contribution" && x.answer
+      ? [`Above: what each key adds, through head ${head}, to the logit of `, word(x.answer[0]), " minus that of ", word(x.answer[1]), `; the sum is ${signedText(added.reduce((a, b) => a + b, 0))}.`]
+      : x.arc === "weights" ? ["Above: the weight with which ", from, ` attends to it in head ${head}.`]
+        : ["Above: weight times length of value, as a share of the sum over all keys of ", from, ` in head ${head}.`]));
   };
 
   // From the chosen position to what the chosen head attends to, or adds.
   const bow = () => {
-    const weights = x.arcs();
+    const found = x.arcs();
+    const signs = x.arc === "contribution";
+    const sum = signs && found ? found.reduce((all, part) => all + Math.abs(part), 0) || 1 : 1;
+    const weights = found?.map((part) => Math.abs(part) / sum);
+    if (found && x.tokens.length) explain(found);
+    else above.replaceChildren();
+    buttons.forEach((button, k) => {
+      const [part, weight] = [found?.[k], weights?.[k]];
+      button.lastChild.textContent = part == null ? "" : signs ? signedText(part) : part.toFixed(2);
+      button.lastChild.classList.toggle("small", !(weight >= LEAST));
+    });
     const middle = (t) => buttons[t].offsetLeft + buttons[t].offsetWidth / 2;
     arcs.setAttribute("width", row.scrollWidth);
     if (!weights || !buttons[x.q]) return arcs.replaceChildren();
     const from = middle(x.q);
     arcs.replaceChildren(...weights.flatMap((weight, k) => {
-      if (weight < 0.015) return [];
-      if (k === x.q) return [draw("circle", { cx: from, cy: HIGH - 5, r: 1.5 + 4 * weight, class: "arc" })];
+      if (weight < LEAST) return [];
+      const side = !signs ? "arc" : found[k] < 0 ? "arc minus" : "arc plus";
+      if (k === x.q) return [draw("circle", { cx: from, cy: HIGH - 5, r: 1.5 + 4 * weight, class: side })];
       const up = Math.max(4, HIGH - 14 - 7 * Math.min(6, x.q - k));
       return [draw("path", { d: `M${from} ${HIGH - 2}C${from} ${up} ${middle(k)} ${up} ${middle(k)} ${HIGH - 2}`,
-        class: "arc", fill: "none", "stroke-width": (1 + 6 * weight).toFixed(1), opacity: (0.35 + 0.65 * weight).toFixed(2) })];
+        class: side, fill: "none", "stroke-width": (1 + 6 * weight).toFixed(1), opacity: (0.35 + 0.65 * weight).toFixed(2) })];
     }));
   };
 
@@ -94,17 +124,20 @@ textarea { flex: 1; min-width: 0; min-height: 32px; max-height: 5.5em; padding: 
 .tokens { overflow-x: auto; scrollbar-width: thin; margin: 0 -16px; padding: 0 16px 2px; }
 .line { position: relative; width: max-content; }
 .arcs { display: block; overflow: visible; }
-.arc { stroke: var(--weight); stroke-linecap: round; } circle.arc { fill: var(--weight); stroke: none; }
+.arc { --ground: var(--weight); stroke: var(--ground); stroke-linecap: round; } circle.arc { fill: var(--ground); stroke: none; }
+.arc.plus { --ground: var(--plus); } .arc.minus { --ground: var(--minus); }
 .row { position: relative; display: flex; gap: 2px; }
-.token { min-height: 0; padding: 1px 7px 3px; border: 0; border-radius: 6px; background: none; text-align: start; white-space: pre; }
+.token { display: flex; flex-direction: column; min-height: 0; padding: 1px 7px 3px; border: 0; border-radius: 6px; background: none; text-align: start; white-space: pre; }
 .token b { display: block; font: 400 22px/1.2 var(--serif); }
 .token i { display: block; height: 11px; } .token i::before { content: ""; display: block; height: calc(1.5px + var(--n) * .8px);
   background: var(--soft); border-radius: 2px; }
-.token small { display: block; font-size: 11px; color: var(--soft); }
+.token small { display: block; font-size: 11px; line-height: 16px; color: var(--soft); }
+.token .share { order: -1; height: 16px; color: var(--ink); } .token .small { opacity: 0; } :is(.row:hover, .row:focus-within) .small { opacity: 1; }
+.legend { margin: 2px 0; min-height: 1.45em; color: var(--soft); font-size: 13px; }
 .token:hover { background: var(--sunk); }
 .token[aria-pressed="true"] { background: var(--mark); color: #182126; }
-.token[aria-pressed="true"] small { color: #4a4016; } .token[aria-pressed="true"] i::before { background: #4a4016; }
+.token[aria-pressed="true"] small { color: #4a4016; } .token[aria-pressed="true"] .share { color: #182126; } .token[aria-pressed="true"] i::before { background: #4a4016; }
 .problem { color: var(--minus); font-size: 13px; }
-@container (max-width: 760px) { .text .controls { flex-wrap: wrap; margin-right: 0 !important; } .load { min-height: 40px; } textarea { flex: 1 1 100%; order: -1; }
+@container (max-width: 760px) { .text .controls { flex-wrap: wrap; margin-right: 0 !important; } textarea { flex: 1 1 100%; order: -1; }
 .load[hidden] + .body textarea { margin-right: 48px; } }
-@container (max-width: 560px) { .tokens { margin: 0 -12px; padding: 0 12px 2px; } textarea { min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } }`;
+@container (max-width: 560px) { .tokens { margin: 0 -12px; padding: 0 12px 2px; } textarea { min-height: 40px; } .token b { font-size: 19px; } .token { min-width: 40px; } .legend { min-height: 2.9em; } }`;

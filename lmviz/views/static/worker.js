@@ -86,10 +86,11 @@ const questions = {
     return { logits, before, lens: now.lens(q, words), contributions: now.contributions(q, words[0], words[1]) };
   },
 
-  // One head: its attention weights, and what it writes at position q.
-  async head({ layer, head, q, off }) {
+  // One head: its attention weights, and what it writes at position q, also from each key.
+  async head({ layer, head, q, off, words }) {
     const now = current(off);
-    return { map: now.map(layer, head), writes: now.writes(layer, head, q), lengths: now.lengths(layer, head, q), scores: now.scores(layer, head, q) };
+    return { map: now.map(layer, head), writes: now.writes(layer, head, q), lengths: now.lengths(layer, head, q),
+      scores: now.scores(layer, head, q), added: words && now.keyContributions(layer, head, q, ...words) };
   },
 
   async lens({ off }, pause) {
