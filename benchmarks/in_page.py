@@ -42,7 +42,8 @@ SHORT, LONG = 10, 64
 # pointer is moved over its heads.
 VIEW = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>View</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/static/tokens.css"></head>
-<body>{}<script type="module" src="/lmviz/lmviz.js"></script></body></html>"""
+<body>{}<script type="module" src="/lmviz/lmviz.js"></script>
+<script type="module" src="/page/view.js"></script></body></html>"""
 READY = """() => {
   const view = document.querySelector("lmviz-model");
   return view.engine?.ready && view.seen && !view.busy;
@@ -99,7 +100,7 @@ def in_a_page(runs):
     try:
         with tabs.Site(folders) as site, sync_playwright() as playwright:
             lm = lmviz.load("smollm2")
-            rows = loads(playwright, site, lm, runs)
+            rows = loads(site, lm, runs)
             rows += passes(playwright, site, lm, runs)
             rows += the_view(playwright, site, runs)
     finally:
@@ -116,7 +117,7 @@ def started(way):
     }}"""
 
 
-def loads(playwright, site, lm, runs):
+def loads(site, lm, runs):
     """Measure two visits, their downloads and memory, and the first map."""
     ids = some_ids(SHORT).tolist()
     seconds, memory = ([{name: [] for name in WAYS} for _ in VISITS] for _ in "ab")
@@ -124,17 +125,14 @@ def loads(playwright, site, lm, runs):
     for _ in tqdm(range(min(runs, 3)), unit="run", leave=False):
         for name, way in WAYS.items():
             with tempfile.TemporaryDirectory() as profile:
-                site.sent = 0
                 for visit in range(len(VISITS)):
-                    with tabs.tab(playwright, f"{site.address}/page/", profile) as page:
-                        agent = page.evaluate(started(way))
-                        took = page.evaluate("(ids) => way.load(ids)", ids)
-                        tabs.settle(page)
-                        seconds[visit][name].append(took)
+                    site.sent = 0
+                    with tabs.bare_tab(site, asked(way, "load", ids), profile) as told:
+                        seconds[visit][name].append(told["seconds"])
                         memory[visit][name].append(tabs.private_memory(profile))
                     if visit == 0:
                         sent[name].append(site.sent / 1e6)
-        maps.append(first_map(playwright, site, lm.encode(TEXT).tolist()))
+        maps.append(first_map(site, lm.encode(TEXT).tolist()))
     rows = [row("Weights and code to download", "MB", sent, limits={FLOAT32: 0.2})]
     for visit, found, most in zip(VISITS, seconds, (None, 0.7), strict=True):
         rows.append(row(f"{visit}, until the first answer", "s", found, most=most))
@@ -142,22 +140,26 @@ def loads(playwright, site, lm, runs):
     for visit, found in zip(VISITS, memory, strict=True):
         rows.append(row(f"{visit}, private memory of the tab", "MB", found, most=350))
     package = json.loads((PAGE / "package.json").read_text("utf-8"))
-    chromium = agent.partition("Chrome/")[2].partition(" ")[0]
+    chromium = told["agent"].partition("Chrome/")[2].partition(" ")[0]
     rows[0]["programs"] = {"Chromium": chromium, **package["dependencies"]}
     return rows
 
 
-def first_map(playwright, site, ids):
-    with (
-        tempfile.TemporaryDirectory() as profile,
-        tabs.tab(playwright, f"{site.address}/page/", profile) as page,
-    ):
-        page.evaluate(started("ours"))
-        site.rate = RATE
-        try:
-            return page.evaluate("(ids) => way.firstMap(ids)", ids)
-        finally:
-            site.rate = None
+def asked(way, measure, ids):
+    """Return the path of the page that measures this once."""
+    return f"/page/?way={way}&measure={measure}&ids={','.join(map(str, ids))}"
+
+
+def first_map(site, ids):
+    site.rate = RATE
+    try:
+        with (
+            tempfile.TemporaryDirectory() as profile,
+            tabs.bare_tab(site, asked("ours", "firstMap", ids), profile) as told,
+        ):
+            return told["seconds"]
+    finally:
+        site.rate = None
 
 
 def passes(playwright, site, lm, runs):
@@ -262,17 +264,15 @@ def floats(texts):
 def the_view(playwright, site, runs):
     """Measure the view with its longest text: memory, and frames under a mouse."""
     memory, frames = [[] for _ in VISITS], []
-    address = f"{site.address}/view/view.html"
     for _ in tqdm(range(min(runs, 3)), unit="run", leave=False):
         with tempfile.TemporaryDirectory() as profile:
             for visit in memory:
-                with tabs.tab(playwright, address, profile) as page:
-                    page.locator("lmviz-model .go").click()
-                    page.wait_for_function(READY)
-                    tabs.settle(page)
+                with tabs.bare_tab(site, "/view/view.html?tell", profile):
                     visit.append(tabs.private_memory(profile))
-                    took = between_frames(page)
-            frames.append(took)
+            address = f"{site.address}/view/view.html"
+            with tabs.tab(playwright, address, profile) as page:
+                page.wait_for_function(READY)
+                frames.append(between_frames(page))
     rows = [
         row(f"{visit}, the view with its longest text", "MB", {OURS: found}, most=350)
         for visit, found in zip(VISITS, memory, strict=True)

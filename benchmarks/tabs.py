@@ -2,26 +2,18 @@
 
 import contextlib
 import http.server
+import json
 import os
+import queue
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
-# A tab has settled when its caches have not changed for so many seconds.
-SETTLED = """async (seconds) => {
-  const size = async () => {
-    const sizes = (await caches.keys()).map(async (name) => {
-      const files = await (await caches.open(name)).keys();
-      return files.length;
-    });
-    return (await Promise.all(sizes)).reduce((sum, n) => sum + n, 0);
-  };
-  for (let before = -1, now; (now = await size()) !== before; before = now)
-    await new Promise((done) => setTimeout(done, 1000 * seconds));
-}"""
+PATIENCE = 300  # seconds
 
 
 def program():
@@ -44,6 +36,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self.directory = str(self.server.folders.get(root, os.devnull))
         return super().translate_path(f"/{name}")
 
+    def do_POST(self):
+        size = int(self.headers["Content-Length"])
+        self.server.told.put(json.loads(self.rfile.read(size)))
+        self.send_response(204)
+        self.end_headers()
+
     def end_headers(self):
         self.send_header("Cache-Control", "max-age=3600")
         super().end_headers()
@@ -61,7 +59,8 @@ class Site(http.server.ThreadingHTTPServer):
     """Serve folders on localhost, each below its name.
 
     ``sent`` counts the bytes of all answers. ``rate`` limits the bytes per second of
-    all connections together, as a reader's own connection does.
+    all connections together, as a reader's own connection does. ``told`` has what pages
+    have posted.
     """
 
     request_queue_size = 128
@@ -70,6 +69,7 @@ class Site(http.server.ThreadingHTTPServer):
     def __init__(self, folders):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folders, self.rate, self.sent = folders, None, 0
+        self.told = queue.SimpleQueue()
         self._lock, self._free = threading.Lock(), 0.0
         self.address = f"http://127.0.0.1:{self.server_port}"
 
@@ -112,8 +112,24 @@ def tab(playwright, address, profile):
         context.close()
 
 
-def settle(page, seconds=1):
-    page.evaluate(SETTLED, seconds)
+@contextlib.contextmanager
+def bare_tab(site, path, profile, patience=PATIENCE):
+    """Open a page without any tools, and return what it tells the site.
+
+    Playwright's tools keep a copy of each download in the tab, as text.
+    """
+    command = (program(), "--headless", "--no-sandbox", "--remote-debugging-port=0")
+    browser = subprocess.Popen(
+        (*command, f"--user-data-dir={profile}", f"{site.address}{path}"),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield site.told.get(timeout=patience)
+    except queue.Empty:
+        raise RuntimeError(f"{path} did not finish in {patience} s") from None
+    finally:
+        browser.terminate()
+        browser.wait()
 
 
 def private_memory(profile):

@@ -1,5 +1,7 @@
 """The site that benchmarks of pages load from, and what they say if they cannot run."""
 
+import json
+import shutil
 import time
 import urllib.request
 
@@ -33,6 +35,25 @@ def test_a_rate_limits_what_a_site_sends_in_a_second(site):
     began = time.perf_counter()
     get(site, "files/a.wasm")
     assert 0.45 < time.perf_counter() - began < 2
+
+
+def test_a_site_keeps_what_a_page_tells(site):
+    told = {"seconds": 1.5}
+    request = urllib.request.Request(  # noqa: S310
+        f"{site.address}/told", json.dumps(told).encode(), method="POST"
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.status == 204
+    assert site.told.get(timeout=5) == told
+
+
+def test_a_page_that_tells_nothing_is_an_error(site, monkeypatch, tmp_path):
+    monkeypatch.setattr(tabs, "program", lambda: shutil.which("true"))
+    with (
+        pytest.raises(RuntimeError, match="/files/a.html did not finish in 0.1 s"),
+        tabs.bare_tab(site, "/files/a.html", tmp_path, patience=0.1),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

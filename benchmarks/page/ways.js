@@ -1,6 +1,7 @@
 // The ways to run SmolLM2 in a page, all in a worker, behind the same four functions: `load`
 // and `pass` take ids, `next` adds one to the text of the last pass, `numbers` returns it all.
 import { Remote } from "/lmviz/remote.js";
+import { tell } from "./told.js";
 
 const seconds = async (work) => {
   const began = performance.now();
@@ -91,3 +92,11 @@ globalThis.ways = {
   "4bit": other("onnx.js", "/onnx/4bit"),
   plain: other("plain.js", "/model/"),
 };
+
+// A page whose address says what to measure tells it.
+const asked = new URLSearchParams(location.search);
+if (asked.has("way")) {
+  const way = ways[asked.get("way")]();
+  const took = await way[asked.get("measure")](asked.get("ids").split(",").map(Number));
+  await tell({ seconds: took, agent: navigator.userAgent });
+}
