@@ -1,6 +1,7 @@
 // The files of weights: fetched one after the other, checked, and kept for the next visit.
 
 const PREFIX = "lmviz/", TRIES = 3, WAIT = 500;
+const SILENCE = 30_000; // after which a connection that sends nothing is given up
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -16,17 +17,42 @@ const open = async (release) => {
   }
 };
 
+// The bytes at an address; an error if none arrive for a time.
+const download = async (address, cache, bytes, silence) => {
+  const stop = new AbortController();
+  let timer;
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stop.abort(new Error("the server stopped sending")), silence);
+  };
+  try {
+    heard();
+    const response = await fetch(address, { cache, signal: stop.signal });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const found = new Uint8Array(bytes);
+    let size = 0;
+    for (const reader = response.body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      heard();
+      if (size + value.length <= bytes) found.set(value, size);
+      size += value.length;
+    }
+    if (size !== bytes) throw new Error(`it has ${size} bytes, not ${bytes}`);
+    return found.buffer;
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
 // `index` lists files with their sizes and SHA-256; they are below `address`.
-export const files = async (address, { release }) => {
+export const files = async (address, { release, silence = SILENCE }) => {
   const storage = await open(release);
   // What has arrived damaged may also be in the browser's own cache, which `reload` passes by.
   const doubtful = new Set();
 
-  const download = async ({ name, bytes, sha256 }) => {
-    const response = await fetch(new URL(name, address), { cache: doubtful.has(name) ? "reload" : "no-cache" });
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    const buffer = await response.arrayBuffer();
-    if (buffer.byteLength !== bytes) throw new Error(`it has ${buffer.byteLength} bytes, not ${bytes}`);
+  const checked = async ({ name, bytes, sha256 }) => {
+    const buffer = await download(new URL(name, address), doubtful.has(name) ? "reload" : "no-cache", bytes, silence);
     // Without https, a page has neither checksums nor storage.
     if (globalThis.crypto?.subtle && hex(await crypto.subtle.digest("SHA-256", buffer)) !== sha256)
       throw new Error("its checksum is wrong");
@@ -40,7 +66,7 @@ export const files = async (address, { release }) => {
     if (kept?.byteLength === file.bytes) return kept;
     for (let tried = 1; ; tried++) {
       try {
-        const found = await download(file);
+        const found = await checked(file);
         // A full quota is no reason to stop.
         storage?.put(new URL(file.name, address), new Response(found)).catch(() => {});
         return found;
