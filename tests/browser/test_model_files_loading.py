@@ -137,7 +137,19 @@ def test_files_that_are_damaged_once_are_fetched_again(visits, index, numbers, f
     assert asked_for_weights() == {}
 
 
+def test_a_connection_that_stalls_is_given_up_and_the_file_fetched_again(
+    visits, numbers
+):
+    over = threading.Event()
+    Faulty.faults["layer-01.bin"] = [(over,)]
+    found, _ = visits.load(silence=2000)
+    over.set()
+    assert found == numbers
+    assert Faulty.asked["layer-01.bin"] == 2
+
+
 SENTENCES = {
+    "stalled": "{} could not be loaded: the server stopped sending.",
     "missing": "{} could not be loaded: the server answered 404.",
     "shorter": "{} could not be loaded: it has {} bytes, not {}.",
     "flipped": "{} could not be loaded: its checksum is wrong.",
@@ -150,16 +162,19 @@ SENTENCES = {
         ("layer-00.bin", "flipped"),
         ("layer-01.bin", "missing"),
         ("norm.bin", "shorter"),
+        ("norm.bin", "stalled"),
     ],
 )
 def test_a_file_that_stays_damaged_is_named_until_it_is_repaired(
     visits, index, numbers, name, fault
 ):
     [size] = [each["bytes"] for each in index["files"] if each["name"] == name]
-    Faulty.faults[name] = [fault] * 3
-    page = visits.open()
+    over = threading.Event()
+    Faulty.faults[name] = [(over,) if fault == "stalled" else fault] * 3
+    page = visits.open(silence=2000)
     wanted = SENTENCES[fault].format(name, size - 100, size)
     assert page.evaluate("tell()") == wanted
+    over.set()
     before = set(asked_for_weights()) - {name}
     Faulty.asked.clear()
     assert page.evaluate("tell()") == numbers

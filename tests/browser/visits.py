@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from conftest import Quiet
 
-START = """async (worker) => {
+START = """async ({ worker, ...more }) => {
     const { Remote } = await import("./lmviz/remote.js");
     const at = (name) => new URL(name, location).href;
-    const index = await (await fetch("model/index.json")).json();
+    const index = { ...await (await fetch("model/index.json")).json(), ...more };
     window.received = [];
     window.layers = [];
     window.remote = new Remote(at(worker), ({ kind, received, layer }) =>
@@ -51,9 +51,22 @@ class Faulty(Quiet):
             return self.send_error(HTTPStatus.NOT_FOUND)
         if isinstance(fault, threading.Event):
             assert fault.wait(30)
+        elif isinstance(fault, tuple):
+            return self.send_half(*fault)
         elif fault is not None:
             return self.send_damaged(fault)
         return super().do_GET()
+
+    def send_half(self, until):
+        """Send half of a file, and the connection stays open until an event."""
+        with open(self.translate_path(self.path), "rb") as file:  # noqa: PTH123
+            body = file.read()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", len(body))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        until.wait(30)
+        self.close_connection = True
 
     def send_damaged(self, fault):
         path = self.translate_path(self.path)
@@ -83,15 +96,15 @@ class Visits:
         context.on("request", lambda request: self.urls.append(request.url))
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
 
-    def open(self, worker="lmviz/worker.js"):
+    def open(self, worker="lmviz/worker.js", **more):
         page = self.context.new_page()
         page.goto(f"{self.address}/index.html")
-        page.evaluate(START, worker)
+        page.evaluate(START, {"worker": worker, **more})
         return page
 
-    def load(self, worker="lmviz/worker.js"):
+    def load(self, worker="lmviz/worker.js", **more):
         """Load and read a text; returns the numbers, or the message of the error."""
-        page = self.open(worker)
+        page = self.open(worker, **more)
         found = page.evaluate("tell()")
         received = page.evaluate("received")
         page.close()
