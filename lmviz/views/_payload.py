@@ -43,6 +43,26 @@ def check_mapping(value, name):
         raise TypeError(f"`{name}` must be a mapping, got {type(value).__name__}")
 
 
+def check_texts(texts, name):
+    """Raise an error for anything but a mapping of names to texts.
+
+    Examples
+    --------
+    >>> check_texts({"A number": 3}, "examples")
+    Traceback (most recent call last):
+        ...
+    TypeError: `examples` must map str to str, got 'A number': 3
+    """
+    check_mapping(texts, name)
+    if not texts:
+        raise ValueError(f"`{name}` must have at least one text, got none")
+    for key, text in texts.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(
+                f"`{name}` must map str to str, got {key!r:.60}: {text!r:.60}"
+            )
+
+
 def vocabulary_ids(ids, n, size):
     """Return n ids as an array of int, each below the size of the vocabulary.
 

@@ -7,11 +7,11 @@ and the language run there (``static/gpt2.js``, ``static/language.js``).
 import html
 import json
 import os
-from collections.abc import Mapping
 
 import numpy as np
 
 from ..toy import WEIGHTS, grammar, language
+from ._payload import check_texts
 from ._tour import TOUR
 from ._view import LINKED, View
 
@@ -125,17 +125,8 @@ def _validate(stories):
     """Return stories that the toy can read, and the steps of their tour."""
     if stories is None:
         return STORIES, [{"story": next(iter(STORIES)), **step} for step in TOUR]
-    if not isinstance(stories, Mapping):
-        raise TypeError(
-            f"`stories` must map names to texts, got {type(stories).__name__}"
-        )
-    if not stories:
-        raise ValueError("`stories` must have at least one story, got none")
+    check_texts(stories, "stories")
     for name, text in stories.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(
-                f"`stories` must map str to str, got {name!r:.60}: {text!r:.60}"
-            )
         words = text.split()
         unknown = [word for word in words if word not in grammar.WORDS]
         if unknown:

@@ -19,6 +19,7 @@ from ._payload import (
     as_table,
     check_mapping,
     check_rows,
+    check_texts,
     vocabulary_ids,
     vocabulary_names,
 )
@@ -98,14 +99,7 @@ def model(
 def _validate(examples, url):
     if url is not None and not isinstance(url, str):
         raise TypeError(f"`url` must be a str, got {type(url).__name__}")
-    check_mapping(examples, "examples")
-    if not examples:
-        raise ValueError("`examples` must have at least one text, got none")
-    for name, text in examples.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(
-                f"`examples` must map str to str, got {name!r:.60}: {text!r:.60}"
-            )
+    check_texts(examples, "examples")
     return dict(examples)
 
 

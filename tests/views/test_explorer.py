@@ -96,8 +96,8 @@ def test_input_is_unchanged():
 @pytest.mark.parametrize(
     ("stories", "error", "message"),
     [
-        ("Anna", TypeError, "`stories` must map names to texts, got str"),
-        ({}, ValueError, "`stories` must have at least one story, got none"),
+        ("Anna", TypeError, "`stories` must be a mapping, got str"),
+        ({}, ValueError, "`stories` must have at least one text, got none"),
         ({"a": 3}, TypeError, "`stories` must map str to str, got 'a': 3"),
         ({2: "Anna"}, TypeError, "`stories` must map str to str, got 2: 'Anna'"),
         (
