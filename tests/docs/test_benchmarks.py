@@ -65,6 +65,15 @@ def test_a_goal_that_is_missed_is_marked(limits, most, marks):
     assert html.count('<strong class="missed">') == marks
 
 
+def test_plots_without_a_goal_are_folded_after_the_others():
+    without = {**PART["rows"][0], "what": "No goal", "limits": {}}
+    rows = [without, PART["rows"][0], without]
+    html = benchmarks.Benchmark({**PART, "rows": rows})._repr_html_()
+    first, folded = html.split("Show 2 measurements without a goal")
+    assert re.findall('class="what">(.*?):', first) == ["Load &amp; &lt;run&gt;"]
+    assert re.findall('class="what">(.*?):', folded) == ["No goal", "No goal"]
+
+
 def test_other_programs_are_listed_with_the_versions():
     row = {**PART["rows"][0], "programs": {"Chromium": "156.0"}}
     html = benchmarks.Benchmark({**PART, "rows": [row]})._repr_html_()

@@ -1,5 +1,7 @@
 """The measured times and sizes as dot plots of HTML, with their table folded below.
 
+Plots of what has no goal are folded, too.
+
 A plot of HTML keeps the size of its text on a phone, where a picture would shrink.
 """
 
@@ -9,6 +11,8 @@ TABLE = """<details class="fold"><summary>Show the numbers</summary>
 <div class="table-wrapper container"><table class="numbers"><thead><tr>
 <th scope="col">Way</th><th scope="col">Median</th><th scope="col">Range</th>
 <th scope="col">Ours / it</th></tr></thead>{}</table></div></details>"""
+MORE = """<details class="fold"><summary>Show {} measurements without a goal</summary>
+{}</details>"""
 GROUP = '<tbody><tr><th colspan="4" scope="rowgroup">{}</th></tr>{}</tbody>'
 LINE = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>'
 PLOT = '<div class="dots"><p class="what">{}{}</p><ul>{}</ul></div>'
@@ -25,8 +29,7 @@ class Benchmark:
 
     def _repr_html_(self):
         rows = self.part["rows"]
-        plots = "".join(map(plot, rows)) if self.plots else ""
-        return plots + table(rows) + machine(self.part)
+        return (plots(rows) if self.plots else "") + table(rows) + machine(self.part)
 
 
 def shown(*numbers, unit):
@@ -40,6 +43,12 @@ def shown(*numbers, unit):
 
 def name(row):
     return f"{row['what']}: {row['at']:,}" if row["at"] else row["what"]
+
+
+def plots(rows):
+    main = "".join(plot(row) for row in rows if goal(row))
+    more = [plot(row) for row in rows if not goal(row)]
+    return main + (MORE.format(len(more), "".join(more)) if more else "")
 
 
 def plot(row):
