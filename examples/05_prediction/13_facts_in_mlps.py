@@ -264,6 +264,15 @@ for handle in handles:
 # ---------
 # A gated unit has the keys :math:`g_i, u_i`. Show that it can also write :math:`-v_i`.
 #
+# .. admonition:: Answer
+#    :class: dropdown
+#
+#    Where :math:`\phi(x \cdot g_i)` is positive, its activation has the sign of
+#    :math:`x \cdot u_i`. Let :math:`u_i` be (1, −1), the key on paper, which reads +1
+#    from (2, 1) and −1 from (1, 2), and :math:`g_i` be (1, 1), which reads +3 from
+#    both: what the unit writes for the two differs only in its sign. Without a gate, it
+#    writes (0, 2.524) and only (0, −0.476), as GELU is hardly negative anywhere.
+#
 # Further reading
 # ---------------
 # - Geva, Schuster, Berant and Levy, *Transformer Feed-Forward Layers Are Key-Value
