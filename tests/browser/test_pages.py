@@ -5,6 +5,7 @@ import os
 import re
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from screens import assert_fits_a_phone, assert_legible
@@ -71,6 +72,25 @@ def test_every_figure_of_the_book_says_what_it_shows():
         assert len(finding.split()) >= 3, (name, finding)
     # The others are named by their titles.
     assert sum(not rest.strip() for *_, rest in figures) <= 8
+
+
+# The number of parts that MathML requires.
+PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2}
+PARTS |= {"msubsup": 3, "munderover": 3}
+
+
+def test_formulas_have_as_many_parts_as_mathml_requires():
+    """A browser shows an error in the place of others."""
+    formulas = [
+        (name, found)
+        for name in PAGES
+        for found in re.findall("<math.*?</math>", (HTML / name).read_text("utf-8"))
+    ]
+    assert len(formulas) > 500
+    for name, formula in formulas:
+        for part in ElementTree.fromstring(formula.replace("&nbsp;", " ")).iter():
+            wanted = PARTS.get(part.tag.partition("}")[2])
+            assert wanted in (None, len(part)), (name, formula)
 
 
 def imported(name):

@@ -1,6 +1,7 @@
 """Formulas are MathML; queries, keys and values have their colours in chapter 4."""
 
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 from docutils import nodes
@@ -34,6 +35,15 @@ def test_names_of_functions_are_upright():
 def test_a_space_separates_a_function_from_its_argument():
     assert '>ln</mi><mspace width="0.167em"/><mi>p</mi>' in convert(r"\ln p", "tour")
     assert "mspace" not in convert(r"\ln(p)", "tour")
+
+
+@pytest.mark.parametrize("function", [r"\log_2", r"\sin^2"])
+def test_a_space_follows_the_base_or_the_power_of_a_function(function):
+    formula = ElementTree.fromstring(convert(rf"{function} p", "tour"))
+    with_number, space, argument = formula.find("./{*}mrow")
+    assert [part.tag.partition("}")[2] for part in with_number] == ["mi", "mn"]
+    assert space.tag.endswith("mspace")
+    assert argument.text == "p"
 
 
 @pytest.mark.parametrize("unknown", [r"\arg", r"\operatorname*"])

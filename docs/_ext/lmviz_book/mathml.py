@@ -14,8 +14,12 @@ SYMBOL = re.compile(r"<mi>([qkv])</mi>", re.IGNORECASE)
 NAME = re.compile(r"<mi>([a-zA-Z]{2,})</mi>")
 # What the converter garbles, and what it leaves as it is.
 UNKNOWN, LEFT = re.compile(r"(\\operatorname\*)"), re.compile(r">(\\\w+)<")
-# A function whose argument has no parentheses, as in ln p.
-ARGUMENT = re.compile(r'(<mi class="up">\w+</mi>)(?=<m(?:i|n|sub)\b)')
+# A function whose argument has no parentheses, as in ln p or sin² x.
+FUNCTION = r'<mi class="up">\w+</mi>'
+RAISED = rf"<(msu[bp])>{FUNCTION}<m[in]>[^<]*</m[in]></\2>"
+ARGUMENT = re.compile(
+    rf"((?<!<msub>)(?<!<msup>)(?<!<msubsup>){FUNCTION}|{RAISED})(?=<m(?:i|n|sub)\b)"
+)
 ABOUT_ATTENTION = "lessons/04_attention/"
 
 logger = logging.getLogger(__name__)
