@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .._layout import attention_layers
 from .._module import text_config
 from ..transformer import architectures
 
@@ -23,6 +24,9 @@ class ModelCard:
     positions : str
         The type of positional encoding: ``"learned"``, ``"rotary"``, ``"ALiBi"``
         or ``"unknown"``.
+    attention_layers : tuple of int, optional
+        The layers with attention weights, counted from 0: all of most models, some of
+        a hybrid, none of Mamba. None if the model does not tell.
 
     Examples
     --------
@@ -43,13 +47,18 @@ class ModelCard:
     vocabulary: int
     context: int | None
     positions: str
+    attention_layers: tuple[int, ...] | None = None
 
     def __str__(self):
         """Return the card as one line."""
+        layers = self.attention_layers
+        partly = ""
+        if layers is not None and len(layers) < self.n_layers:
+            partly = f" (attention in {', '.join(map(str, layers)) or 'none'})"
         return (
             f"{self.name} ({self.source}; revision {self.revision}; licence "
             f"{self.license}): {self.parameters / 1e6:.3g}M parameters, "
-            f"L={self.n_layers}, H={self.n_heads}, d={self.d_model}, "
+            f"L={self.n_layers}{partly}, H={self.n_heads}, d={self.d_model}, "
             f"V={self.vocabulary}, context {self.context or 'unlimited'}, "
             f"{self.positions} positions"
         )
@@ -82,9 +91,19 @@ def card_of(source, module):
         license=source.license,
         parameters=sum(weight.numel() for weight in module.parameters()),
         n_layers=config.num_hidden_layers,
-        n_heads=getattr(config, "num_attention_heads", 0),
+        n_heads=_n_heads(config),
         d_model=config.hidden_size,
         vocabulary=config.vocab_size,
         context=getattr(config, "max_position_embeddings", None),
         positions=architectures.kind_of_positions(config),
+        attention_layers=attention_layers(module),
     )
+
+
+def _n_heads(config):
+    """Return the number of heads of a layer, the largest one if layers differ."""
+    try:
+        return getattr(config, "num_attention_heads", 0)
+    except Exception:  # transformers refuses to name one number
+        layers = range(config.num_hidden_layers)
+        return max(config.per_layer_config[i].num_attention_heads for i in layers)

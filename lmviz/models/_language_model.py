@@ -309,7 +309,7 @@ class LanguageModel:
         starts = [*range(0, last, stride), -(-last // stride) * stride]
         return [ids[start : start + length] for start in starts]
 
-    def trace(self, text, *, keep=None) -> "Trace":
+    def trace(self, text, *, keep=None, layers=None) -> "Trace":
         """Run the model once on a text and keep what it computed.
 
         Parameters
@@ -318,8 +318,12 @@ class LanguageModel:
             As for `ids`.
         keep : str or sequence of str, optional
             Which of ``"hidden_states"``, ``"attentions"`` and ``"logits"`` to keep.
-            Default: all. The memory of the attentions grows with T squared: 1.1 GB
-            for 1,024 tokens of SmolLM2.
+            Default: all that the model has. The memory of the attentions grows with T
+            squared: 1.1 GB for 1,024 tokens of SmolLM2.
+        layers : int or sequence of int, optional
+            The layers whose attentions are kept, together with the hidden states
+            before and after them. Only these are held in memory, so that a large model
+            can be looked at layer by layer. Default: all layers.
 
         Returns
         -------
@@ -330,10 +334,16 @@ class LanguageModel:
         >>> import lmviz
         >>> lmviz.load("toy").trace("Anna has a", keep="attentions")
         Trace(4 tokens: embeddings (4, 96), attentions (3, 4, 4, 4))
+
+        One layer at a time:
+
+        >>> trace = lmviz.load("toy").trace("Anna has a", layers=2)
+        >>> trace.attention_layers, trace.depths, trace.hidden_states.shape
+        ((2,), (2, 3), torch.Size([2, 4, 96]))
         """
         from ._trace import trace
 
-        return trace(self, self.ids(text), keep=keep)
+        return trace(self, self.ids(text), keep=keep, layers=layers)
 
     def generate(self, text, *, n_tokens=20, **options) -> str:
         """Continue a text, by default with the most likely token at each step.

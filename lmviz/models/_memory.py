@@ -40,7 +40,7 @@ def needed(card, n_tokens, keep, *, n_texts=1, size=_FLOAT32):
     return n_texts * (_FLOAT32 * working + size * _layers(card, n_tokens, keep))
 
 
-def check(lm, n_tokens, keep, *, n_texts=1):
+def check(lm, n_tokens, keep, *, n_texts=1, card=None):
     """Raise an error if a forward pass does not fit into the available memory.
 
     On an accelerator, its memory must hold the pass, and the machine's memory what is
@@ -51,13 +51,15 @@ def check(lm, n_tokens, keep, *, n_texts=1):
     lm : lmviz.LanguageModel
     n_tokens, keep, n_texts
         As for `needed`.
+    card : lmviz.ModelCard, optional
+        The sizes of what is kept, if that isn't the whole model.
 
     Examples
     --------
     >>> import lmviz
     >>> check(lmviz.load("toy"), 64, ("attentions", "logits"))
     """
-    card, device = lm.card, lm.module.device
+    card, device = card or lm.card, lm.module.device
     size = _FLOAT32 if device.type == "cpu" else lm.module.dtype.itemsize
 
     def on_device(keep):

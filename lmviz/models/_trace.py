@@ -1,10 +1,13 @@
 """One forward pass, with all the activations that the chapters use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from .._module import forward
+from .. import _validation
+from .._arrays import written
+from .._layout import check_attention, layout_of
+from .._watch import run
 from . import _memory
 
 KEEP = ("hidden_states", "attentions", "logits")
@@ -28,9 +31,18 @@ class Trace:
         The residual stream: the input of the first block, then the output of
         each block. The last one has already passed the final norm.
     attentions : torch.Tensor, shape (L, H, T_q, T_k)
-        The attention weights; each row sums to one.
+        The attention weights of the layers that `attention_layers` names, which are
+        all layers of most models. Each row sums to one, together with `sink`.
     logits : torch.Tensor, shape (T, V)
         Row i scores the possible tokens at position i + 1.
+    attention_layers : tuple of int, optional
+        The number of each layer of the attentions. Some layers of a hybrid model have
+        no attention, and ``layers`` may have chosen some. Default: 0 to L - 1.
+    depths : tuple of int, optional
+        The number of layers that each hidden state has passed. Default: 0 to L.
+    sink : torch.Tensor, shape (L, H, T_q), optional
+        The share of each query's attention that goes to no token, but to a sink that
+        the model has learned (as in gpt-oss). None if it has none.
 
     Examples
     --------
@@ -51,6 +63,17 @@ class Trace:
     hidden_states: torch.Tensor
     attentions: torch.Tensor
     logits: torch.Tensor
+    attention_layers: tuple[int, ...] = ()
+    depths: tuple[int, ...] = ()
+    sink: torch.Tensor | None = None
+
+    def __post_init__(self):
+        """Count layers from 0 unless their numbers are given."""
+        numbers = {"attentions": "attention_layers", "hidden_states": "depths"}
+        for name, of_each in numbers.items():
+            kept = getattr(self, name)
+            if kept is not None and not getattr(self, of_each):
+                object.__setattr__(self, of_each, tuple(range(len(kept))))
 
     def __repr__(self):
         """Return the shapes, not the numbers."""
@@ -60,6 +83,36 @@ class Trace:
             if (kept := getattr(self, name)) is not None
         )
         return f"Trace({len(self.tokens)} tokens: {shapes})"
+
+    def attention(self, layer) -> torch.Tensor:
+        """Return the attention weights of a layer, by its number in the model.
+
+        Parameters
+        ----------
+        layer : int
+            One of `attention_layers`.
+
+        Returns
+        -------
+        torch.Tensor, shape (H, T_q, T_k)
+
+        Examples
+        --------
+        >>> import lmviz
+        >>> trace = lmviz.load("toy").trace("Anna has a", layers=(0, 2))
+        >>> torch.equal(trace.attention(2), trace.attentions[1])
+        True
+        >>> trace.attention(1)
+        Traceback (most recent call last):
+            ...
+        ValueError: `layer` must be a layer with attention weights, one of 0, 2, got 1
+        """
+        if layer not in self.attention_layers:
+            raise ValueError(
+                "`layer` must be a layer with attention weights, one of "
+                f"{_listed(self.attention_layers)}, got {layer!r:.60}"
+            )
+        return self.attentions[self.attention_layers.index(layer)]
 
     def where(self, token) -> list[int]:
         """Return the positions of a token.
@@ -93,50 +146,154 @@ class Trace:
         raise ValueError(f"`token` must be one of {some}{more}, got {token!r:.60}")
 
 
-def trace(lm, ids, *, keep=None):
+def trace(lm, ids, *, keep=None, layers=None):
     """Run a model once on validated ids; see `lmviz.LanguageModel.trace`."""
+    asked = keep is not None
     keep = {keep} if isinstance(keep, str) else set(KEEP if keep is None else keep)
     if unknown := keep.difference(KEEP):
         raise ValueError(
             f"`keep` must name some of {', '.join(KEEP)}, got {min(unknown)!r:.60}"
         )
-    module = lm.module
-    _memory.check(lm, len(ids), keep)
-    output = forward(
-        module,
-        ids[None],
-        output_hidden_states="hidden_states" in keep,
-        output_attentions="attentions" in keep,
-        use_cache=False,
-        # A model cannot leave out all logits; those of one position cost little.
-        logits_to_keep=0 if "logits" in keep else 1,
-    )
+    layers = _check_layers(lm, layers)
+    layout = None
+    if keep - {"logits"}:
+        layout = layout_of(lm.module)
+        if "attentions" in keep and not layout.attentions:
+            check_attention(lm.module, lm.card.name, asked=asked)
+            keep.discard("attentions")
+    depths, attention_layers = _chosen(layout, keep, layers)
+    kept = max(len(attention_layers), len(depths) - 1)
+    _memory.check(lm, len(ids), keep, card=replace(lm.card, n_layers=kept))
+    states, attentions, logits = _run(lm, ids, layout, keep, depths, attention_layers)
     # Not the embedding layer's output: in some families it also scales the rows.
-    table = module.get_input_embeddings().weight.detach()
+    table = lm.module.get_input_embeddings().weight.detach()
     embeddings = table[ids.to(table.device)]
-    layers = {name: list(output[name] or ()) for name in keep - {"logits"}}
-    if "attentions" in keep and (layers["attentions"] or [None])[0] is None:
-        raise ValueError(
-            f"{lm.card.name} returns no attention weights; create the model with "
-            'attn_implementation="eager"'
-        )
-    logits = output.logits[0].float().cpu() if "logits" in keep else None
-    del output  # so that `_stacked` holds the last reference to each layer
+    sink = None
+    if attentions is not None and layout.has_sink:
+        sink = (1 - attentions.sum(-1)).clamp(0, 1)
     return Trace(
         tokens=tuple(lm.tokens(ids)),
         ids=ids,
         embeddings=embeddings.float().cpu(),
-        hidden_states=_stacked(layers.get("hidden_states")),
-        attentions=_stacked(layers.get("attentions")),
+        hidden_states=states,
+        attentions=attentions,
         logits=logits,
+        attention_layers=attention_layers,
+        depths=depths,
+        sink=sink,
     )
 
 
-def _stacked(layers):
+def _check_layers(lm, layers):
+    """Return numbers of layers in order, None for all."""
+    if layers is None:
+        return None
+    try:
+        layers = [layers] if isinstance(layers, int) else list(layers)
+    except TypeError:
+        raise TypeError(
+            f"`layers` must be an integer or several, got {layers!r:.60}"
+        ) from None
+    last = lm.n_layers - 1
+    layers = {_validation.integer(layer, "layers", 0, last) for layer in layers}
+    if not layers:
+        raise ValueError("`layers` must have at least one layer, got none")
+    return sorted(layers)
+
+
+def _chosen(layout, keep, layers):
+    """Return the depths of the hidden states to keep, and the layers of attentions."""
+    depths, attention_layers = (), ()
+    if "hidden_states" in keep:
+        depths = layout.depths
+        if layers is not None:
+            depths = _around(depths, layers)
+    if "attentions" in keep:
+        attention_layers = tuple(
+            layer for layer in layout.attentions if layers is None or layer in layers
+        )
+        if not attention_layers:
+            raise ValueError(
+                f"`layers` must include one of the layers with attention weights, "
+                f"{_listed(layout.attentions)}, got {_listed(layers)}; or leave out "
+                '"attentions" of `keep`'
+            )
+    return depths, attention_layers
+
+
+def _around(depths, layers):
+    """Return the depths before and after each layer."""
+    before = {max(depth for depth in depths if depth <= layer) for layer in layers}
+    after = {min(depth for depth in depths if depth > layer) for layer in layers}
+    return tuple(sorted(before | after))
+
+
+def _run(lm, ids, layout, keep, depths, attention_layers):
+    """Run a model; return its states, attentions and logits, None for those not kept.
+
+    What the model returns is taken as it is if all of it is kept. Otherwise only what
+    is kept is copied while the model runs, and the rest is freed.
+    """
+    returns_all = layout is not None and layout.returns_states
+    theirs = {"hidden_states"} if returns_all and depths == layout.depths else set()
+    if layout is not None and attention_layers == tuple(layout.attentions):
+        theirs.add("attentions")
+    theirs &= keep
+    places = {}
+    if "hidden_states" in keep - theirs:
+        at = dict(zip(layout.depths, layout.states, strict=True))
+        places |= {("hidden_states", depth): at[depth] for depth in depths}
+    if "attentions" in keep - theirs:
+        at = layout.attentions
+        places |= {("attentions", layer): at[layer] for layer in attention_layers}
+    output, found = run(
+        lm.module,
+        ids[None],
+        list(places.values()),
+        _copied,
+        output_hidden_states="hidden_states" in theirs,
+        output_attentions="attentions" in theirs,
+        # A model cannot leave out all logits; those of one position cost little.
+        logits_to_keep=0 if "logits" in keep else 1,
+    )
+    lists = {name: list(output[name]) for name in theirs}
+    logits = output.logits[0].float().cpu() if "logits" in keep else None
+    del output  # so that `_stacked` holds the last reference to each layer
+    if "attentions" in theirs:
+        by_layer = dict(zip(layout.returned, lists["attentions"], strict=True))
+        lists["attentions"] = [by_layer[layer] for layer in attention_layers]
+    for (name, _), place in places.items():
+        lists.setdefault(name, []).append(found.pop(place))
+    n = len(ids)
+    states, attentions = lists.get("hidden_states"), lists.get("attentions")
+    states = _stacked(states, "hidden states", (n, lm.d_model), depths, lm)
+    attentions = _stacked(attentions, "attentions", ("H", n, n), attention_layers, lm)
+    return states, attentions, logits
+
+
+def _copied(tensor):
+    """Return float32 numbers on the CPU that don't keep a larger tensor in memory."""
+    return tensor.detach().to("cpu", torch.float32, copy=True)
+
+
+def _listed(numbers):
+    return ", ".join(map(str, numbers))
+
+
+def _stacked(layers, name, shape, numbers, lm):
     """Stack layers, freeing each once it is copied, so that only one is held twice."""
     if layers is None:
         return None
-    stacked = torch.empty(len(layers), *layers[0].shape[1:])
+    first = tuple(layers[0].shape[1:])
+    for number, layer in zip(numbers, layers, strict=True):
+        found = tuple(layer.shape[1:])
+        if found != first or len(found) != len(shape) or found[-2:] != shape[-2:]:
+            raise ValueError(
+                f"the {name} of {lm.card.name} cannot be stacked: number {number} has "
+                f"shape {written(found)}, where other models have {written(shape)}; "
+                "leave them out with `keep`, or choose other `layers`"
+            )
+    stacked = torch.empty(len(layers), *first)
     for i in reversed(range(len(layers))):
         stacked[i] = layers.pop()[0]
     return stacked
