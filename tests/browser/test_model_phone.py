@@ -41,10 +41,12 @@ def test_a_phone_shows_all_layers_at_once_after_text_and_next_token(phone):
     boxes = ask(
         phone,
         "[...x.shadowRoot.querySelectorAll('.all .ground[data-layer]')].map((e) => {"
-        " const { left, right } = e.getBoundingClientRect(); return [left, right]; })",
+        " const { left, right, height } = e.getBoundingClientRect();"
+        " return [left, right, height]; })",
     )
     assert len(boxes) == 30 * 10
-    assert all(left >= 0 and left + 6 < right <= 390 for left, right in boxes)
+    assert all(left >= 0 and left + 6 < right <= 390 for left, right, _ in boxes)
+    assert all(height >= 12 for *_, height in boxes)
     assert_fits_a_phone(phone)
 
 
@@ -71,7 +73,7 @@ def test_a_finger_that_moves_sideways_chooses_and_one_that_scrolls_does_not(phon
     (x, y), (to, _) = middle(phone, 5, 2), middle(phone, 19, 2)
     phone.mouse.move(x, y)
     phone.mouse.down()
-    phone.mouse.move(x + 4, y + 60, steps=4)
+    phone.mouse.move(x + 12, y + 60, steps=4)
     assert title(phone) == "Layer 23, head 4"
     phone.mouse.move(to, y, steps=20)
     assert title(phone) == "Layer 19, head 2"
