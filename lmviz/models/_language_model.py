@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from .. import _validation
 from .._text import checked_text
 from ..tokenization import readable_tokens
-from ..tokenization._coverage import check_coverage
-from ..tokenization._ids import id_list, id_to_token
+from ..tokenization._coverage import encode_whole
+from ..tokenization._ids import decode, id_list
+from ..tokenization._pipeline import unknown_id
 from . import _read_tokenizer
 from ._card import ModelCard, card_of
 from ._resolve import Source
@@ -178,6 +179,7 @@ class LanguageModel:
         Parameters
         ----------
         ids : int, sequence of int, or torch.Tensor of int, shape (T,)
+            For one that has no token, see `tokens`.
 
         Returns
         -------
@@ -192,12 +194,13 @@ class LanguageModel:
         """
         single = isinstance(ids, int) or getattr(ids, "ndim", 1) == 0
         ids = [int(ids)] if single else id_list(ids)
-        for i in ids:
-            id_to_token(self.tokenizer, i)  # Tokenizer.decode drops unknown ids
-        return self.tokenizer.decode(ids)
+        return decode(self.tokenizer, ids, size=self.card.vocabulary)
 
     def tokens(self, ids) -> list[str]:
         """Return the tokens of some ids as displayed: ␣ is a space, ↵ a newline.
+
+        Many models have more embeddings than tokens. An id without a token is displayed
+        as ``<id 151700>``.
 
         Parameters
         ----------
@@ -209,7 +212,7 @@ class LanguageModel:
         """
         if self.source is None and self._tokenizer is None:
             return [str(int(i)) for i in ids]
-        return readable_tokens(self.tokenizer, ids)
+        return readable_tokens(self.tokenizer, ids, size=self.card.vocabulary)
 
     def token_id(self, text) -> int:
         """Return the id of a single token.
@@ -238,13 +241,16 @@ class LanguageModel:
         if not isinstance(text, str):
             raise TypeError(f"`text` must be a string, got {type(text).__name__}")
         text = text.replace("␣", " ")
-        if text.strip():
-            check_coverage(self.tokenizer, text)
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        ids = encode_whole(self.tokenizer, text, add_special_tokens=False).ids
         if len(ids) != 1:
             tokens = ", ".join(map(repr, self.tokens(ids)[:20])) or "nothing"
             raise ValueError(
                 f"{text!r:.60} must be a single token, got {len(ids)}: {tokens}"
+            )
+        if ids[0] == unknown_id(self.tokenizer) and text != self.tokens(ids)[0]:
+            raise ValueError(
+                f"{text!r:.60} is not in the model's vocabulary, where "
+                f"{self.tokens(ids)[0]} stands for what is unknown"
             )
         return ids[0]
 
@@ -377,8 +383,7 @@ class LanguageModel:
     def _all_ids(self, text):
         """Return checked ids of any length."""
         if isinstance(text, str):
-            check_coverage(self.tokenizer, checked_text(text))
-            text = self.tokenizer.encode(text).ids
+            text = encode_whole(self.tokenizer, checked_text(text)).ids
         if not isinstance(text, list | tuple) and not hasattr(text, "__array__"):
             raise TypeError(
                 "`text` must be a string, a list of ids or an array of ids, got "

@@ -49,8 +49,8 @@ def read_tokenizer(source):
             "tokenizer.json and cannot be converted to one; pass ids instead of a "
             "text, or save the model with a fast tokenizer"
         )
-    added = tokenizer.get_added_vocab()
-    if tokenizer.get_vocab().keys() <= added.keys():  # a family's special tokens
+    own = tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
+    if not own and not (source.folder / "tokenizer.json").is_file():
         raise _no_vocabulary(source)
     return backend(tokenizer)
 
@@ -86,7 +86,9 @@ def backend(tokenizer):
         )
     cleans_up = cleans_up and type(plain.model).__name__ != "BPE"
     if cleans_up or plain.truncation or plain.padding:
+        splits_special = plain.encode_special_tokens
         plain = copy.deepcopy(plain)
+        plain.encode_special_tokens = splits_special  # a copy forgets it
         plain.no_truncation()
         plain.no_padding()
     if cleans_up:

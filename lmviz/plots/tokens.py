@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._extras import needs
 from .._text import checked_text, visible
 from .._validation import float_array
-from ..tokenization._coverage import check_coverage
+from ..tokenization._coverage import encode_whole
 from ._axes import LONGEST, check_labels, new_axes, shortened
 from ._colors import COLORS
 from ._fonts import fit, make_legible
@@ -107,8 +107,7 @@ def tokenizations(
         tokenizers = {str(name): load_tokenizer(name) for name in tokenizers}
     if not tokenizers:
         raise ValueError("`tokenizers` must have at least one tokenizer, got none")
-    for tokenizer in tokenizers.values():
-        check_coverage(tokenizer, text)
+    encodings = {name: encode_whole(each, text) for name, each in tokenizers.items()}
     letters, families = fit([visible(c, spaces=True) for c in text], _monospace())
     places = [0]
     for letter in letters:
@@ -118,7 +117,7 @@ def tokenizations(
             f"`text` must be at most {_WIDEST} characters wide, got {places[-1]}; "
             "draw a part of it"
         )
-    spans = {name: _spans(each.encode(text)) for name, each in tokenizers.items()}
+    spans = {name: _spans(each) for name, each in encodings.items()}
     boxes = {name: _aligned(each, letters, places) for name, each in spans.items()}
     ax = ax or new_axes(width, 0.4 + 0.45 * len(boxes))
     _draw_rows(ax, boxes, families, width, title)

@@ -1,5 +1,6 @@
 """Token ids as users may pass them: any iterable or tensor of integers."""
 
+import itertools
 import operator
 from collections.abc import Iterable
 
@@ -29,17 +30,21 @@ def id_list(ids):
     return [_as_int(i) for i in ids]
 
 
-def id_to_token(tokenizer, i):
+def id_to_token(tokenizer, i, *, size=0):
     """Return the token of an id as the vocabulary spells it.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
     i : int
+    size : int, default 0
+        Number of rows of the model's embeddings. Often there are more than tokens, to
+        make it a multiple of 64 or more.
 
     Returns
     -------
-    str
+    str or None
+        None if the id is below `size` and has no token.
 
     Examples
     --------
@@ -51,10 +56,51 @@ def id_to_token(tokenizer, i):
         token = tokenizer.id_to_token(i)
     except OverflowError:  # negative, or more than 32 bits
         raise _not_an_id(i) from None
-    if token is None:
+    if token is None and i >= size:
         size = tokenizer.get_vocab_size()
         raise ValueError(f"id {i} is not in the vocabulary of {size} tokens")
     return token
+
+
+def decode(tokenizer, ids, *, size=0):
+    """Return the text of some ids, without special tokens.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+    ids : list of int
+    size : int, default 0
+        As for `id_to_token`. ``Tokenizer.decode`` itself drops ids without a token.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> decode(lmviz.load_tokenizer("gpt2"), [464, 50300, 3290], size=50304)
+    'The<id 50300> dog'
+    """
+
+    def has_token(i):
+        return id_to_token(tokenizer, i, size=size) is not None
+
+    return "".join(
+        tokenizer.decode(list(run)) if known else "".join(map(stand_in, run))
+        for known, run in itertools.groupby(ids, has_token)
+    )
+
+
+def stand_in(i):
+    """Return what is shown for an id that has a row of embeddings, but no token.
+
+    Examples
+    --------
+    >>> stand_in(151700)
+    '<id 151700>'
+    """
+    return f"<id {i}>"
 
 
 def _as_int(i):

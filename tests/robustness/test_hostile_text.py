@@ -26,7 +26,7 @@ import lmviz
 from lmviz import attention, corpus, plots, prediction, tokenization, views
 from lmviz._text import bytes_of, visible
 from lmviz.plots._fonts import fit
-from lmviz.tokenization._coverage import check_coverage
+from lmviz.tokenization._coverage import encode_whole
 from lmviz.toy import evaluate, language
 from lmviz.views._payload import as_html
 
@@ -111,7 +111,7 @@ TAKES_TEXT = {
     "tokenization.BytePairEncoding.steps": lambda t, _: BPE.pairs.steps(t),
     "tokenization.Merge": lambda t, _: tokenization.Merge((t, t)).token,
     "tokenization.basic_tokenize": lambda t, _: tokenization.basic_tokenize(t),
-    "tokenization.check_coverage": lambda t, lm: check_coverage(lm.tokenizer, t),
+    "tokenization.encode_whole": lambda t, lm: encode_whole(lm.tokenizer, t),
     "tokenization.encode_unigram": lambda t, _: tokenization.encode_unigram(
         t, {t: -1.0, "a": -2.0}, byte_fallback=True
     ),
@@ -266,7 +266,7 @@ def test_decoding_restores_the_encoded_text(tried, name):
 
     def check(text):
         ids = tokenizer.encode(text).ids
-        if refusal(check_coverage, tokenizer, text):  # rightly
+        if refusal(encode_whole, tokenizer, text):  # rightly
             assert tokenizer.decode(ids, skip_special_tokens=False) != text
             return
         assert tokenizer.decode(ids, skip_special_tokens=False) == text

@@ -59,19 +59,19 @@ def a_token_that_spells_nothing_is_accepted(original):
     return check
 
 
-@mutant("lmviz.tokenization._coverage:_check_bytes", f"{TEXT} -k decoding_restores")
+@mutant(
+    "lmviz.tokenization._coverage:_lost_by_the_model", f"{TEXT} -k decoding_restores"
+)
 def a_byte_without_a_token_is_lost(original):
-    return returning(None)
+    return returning([])
 
 
-@mutant("lmviz.tokenization._coverage:_check_words", f"{TEXT} -k one_line_error")
+@mutant("lmviz.tokenization._coverage:_unknown", f"{TEXT} -k one_line_error")
 def an_unknown_word_is_quoted_in_full(original):
-    def check_words(tokenizer, text):
-        for word in text.split():
-            if tokenizer.token_to_id(word) is None:
-                raise ValueError(f"{word!r} is not one of the words of the model")
+    def unknown(tokenizer, text, error):
+        return ValueError(f"one of the words of {text!r} is not one of the model")
 
-    return check_words
+    return unknown
 
 
 @mutant("lmviz.plots._fonts:is_invisible", f"{TEXT} -k texts_in_figures")
