@@ -214,7 +214,7 @@ def inside(inside_running, context):
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     ask(page, "(x.shadowRoot.querySelector('.lens').open = false)")
-    ask(page, "x.use(x.engines[0])")
+    ask(page, "(x.sweeps.clear(), x.use(x.engines[0]))")
     dial(page, {"temperature": 1, "top-k": 9, "top-p": 1})
     yield page
     context.clear_permissions()

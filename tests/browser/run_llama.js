@@ -84,13 +84,13 @@ export const edits = async (texts) => {
   return most;
 };
 
-/** log p of a word without one head, and with all. */
-export const without = async ({ ids, word, heads }) => {
+/** log p of words without one head, and with all. */
+export const without = async ({ ids, words, heads }) => {
   await run.read(ids, none, ALWAYS);
   const q = ids.length - 1;
   const found = [];
-  for (const [layer, head] of heads) found.push(await trials.without(layer, head, q, word, none, () => false));
-  return [run.lens(q, [word]).at(-1).logs[0], found];
+  for (const [layer, head] of heads) found.push(await trials.without(layer, head, q, words, none, () => false));
+  return [run.lens(q, words).at(-1).logs, found];
 };
 
 /** Ask the worker. */

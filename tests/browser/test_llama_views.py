@@ -161,31 +161,25 @@ def test_the_keys_of_a_head_add_up_to_its_contribution(
     assert one["added"] == [0] * 5
 
 
-def log_without(lm, ids, word, heads):
-    return float(trace_without(lm, ids, heads).logits[-1].log_softmax(-1)[word])
-
-
-def log_effects(lm, ids, word, heads, off=()):
-    """Return what ablating one head more changes in log p of a word."""
-    start = log_without(lm, ids, word, off)
-    return [log_without(lm, ids, word, [*off, head]) - start for head in heads]
+def logs_without(lm, ids, words, heads):
+    return trace_without(lm, ids, heads).logits[-1].log_softmax(-1)[words].tolist()
 
 
 def test_effects_equal_ablate_heads(model_page, smollm2):
     ids = smollm2.encode(CAPITAL).tolist()
-    word = smollm2.token_id(" Paris")
+    words = [smollm2.token_id(" Paris"), smollm2.token_id(" London")]
     heads = [(0, 0), (7, 3), (16, 8), (23, 4), (29, 8)]
     start, found = ask(
-        model_page, "without", {"ids": ids, "word": word, "heads": heads}
+        model_page, "without", {"ids": ids, "words": words, "heads": heads}
     )
-    assert_near(start, log_without(smollm2, ids, word, []), LOGITS)
-    wanted = [log_without(smollm2, ids, word, [head]) for head in heads]
+    assert_near(start, logs_without(smollm2, ids, words, []), LOGITS)
+    wanted = [logs_without(smollm2, ids, words, [head]) for head in heads]
     assert_near(found, wanted, LOGITS)
 
 
 def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smollm2):
     ids = smollm2.encode(CAPITAL).tolist()
-    word, off = smollm2.token_id(" Paris"), [(27, 1), (29, 2)]
+    words, off = [smollm2.token_id(" Paris"), 0], [(27, 1), (29, 2)]
     answer(model_page, "read", ids=ids, off=off)
     found = model_page.evaluate(
         """async (question) => {
@@ -196,7 +190,7 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
             llama.ask("stop");
             return effects;
             }""",
-        {"q": len(ids) - 1, "word": word, "off": off},
+        {"q": len(ids) - 1, "words": words, "off": off},
     )
     assert found is None
     heard = model_page.evaluate("llama.heard")
@@ -205,19 +199,19 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
     found = [(each["layer"], each["head"]) for each in heard[:12]]
     assert found == places[:12]
     some = (0, 4, 9)
-    effects = log_effects(smollm2, ids, word, [places[i] for i in some], off)
-    assert_near([heard[i]["effect"] for i in some], effects, LOGITS)
+    logs = [logs_without(smollm2, ids, words, [*off, places[i]]) for i in some]
+    assert_near([heard[i]["logs"] for i in some], logs, LOGITS)
 
 
 def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
     ids = smollm2.encode(CAPITAL).tolist()
-    q = len(ids) - 1
+    q, words = len(ids) - 1, [smollm2.token_id(" Paris")]
     answer(model_page, "read", ids=ids)
     before = answer(model_page, "head", layer=23, head=4, q=q)
     found = model_page.evaluate(
-        """async ({q, word}) => {
+        """async ({ q, words }) => {
             let ended = false;
-            const effects = llama.ask("effects", { q, word });
+            const effects = llama.ask("effects", { q, words });
             effects.then(() => (ended = true));
             llama.heard.length = 0;
             const later = () => new Promise((done) => setTimeout(done));
@@ -227,10 +221,9 @@ def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
             while (llama.heard.length < 12) await later();
             llama.ask("stop");
             await effects;
-            return [was, head, llama.heard[11].effect];
+            return [was, head, llama.heard[11].logs];
         }""",
-        {"q": q, "word": smollm2.token_id(" Paris")},
+        {"q": q, "words": words},
     )
     assert found[:2] == [False, before]
-    effects = log_effects(smollm2, ids, smollm2.token_id(" Paris"), [(28, 2)])
-    assert_near(found[2:], effects, LOGITS)
+    assert_near(found[2], logs_without(smollm2, ids, words, [(28, 2)]), LOGITS)

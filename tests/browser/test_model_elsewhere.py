@@ -229,13 +229,38 @@ def test_the_toy_says_what_it_cannot_read(toy_page):
     assert len(texts(toy_page, ".token")) == 64
 
 
+def test_the_toys_effects_equal_ablate_heads_and_return(toy_page, toy):
+    text = ask(toy_page, "x.said")
+    words = ask(toy_page, "x.words")
+    press(toy_page, "Try all 12 heads")
+    again = toy_page.get_by_role("button", name="Measure again")
+    whole = toy.trace(text).logits[-1]
+    for layer, head in [(0, 1), (1, 3), (2, 0)]:
+        with attention.ablate_heads(toy, [(layer, head)]):
+            now = toy.trace(text).logits[-1]
+        log, other = (now.log_softmax(-1) - whole.log_softmax(-1))[words].tolist()
+        found = ask(toy_page, f"x.sweep.effects[{layer}][{head}]")
+        assert found == pytest.approx([log, log - other], abs=1e-4)
+    toy_page.locator(".token").nth(2).click()
+    toy_page.evaluate(QUIET)
+    assert not again.is_visible()
+    toy_page.locator(".token").last.click()
+    toy_page.evaluate(QUIET)
+    assert again.is_visible()
+    switch(toy_page)  # one of the heads that were measured
+    assert again.is_visible()
+    ask(toy_page, "x.toggle(0, 2)")
+    toy_page.evaluate(QUIET)
+    assert not again.is_visible()
+
+
 def test_switching_models_keeps_nothing_of_the_other(toy_page, smollm2):
     switch(toy_page)
     toy_page.get_by_role("button", name="Try all 12 heads").click()
     toy_page.evaluate(QUIET)
     press(toy_page, "SmolLM2")
     assert_stored(toy_page, smollm2)
-    assert ask(toy_page, "x.effects") is None
+    assert ask(toy_page, "x.sweep") is None
     assert problem(toy_page) == ""
     assert ask(toy_page, "x.namedOff()") == ""
 

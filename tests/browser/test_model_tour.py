@@ -78,3 +78,35 @@ def test_the_tour_asks_for_the_model_where_it_needs_it(site, open_page):
     load(page)
     press(page, "Try again")
     assert "␣Paris falls from 77 %" in texts(page, ".tour p")[0]
+
+
+def measure_some(page):
+    page.get_by_role("button", name="Try all 270 heads").click()
+    page.locator(".rank button").first.wait_for()
+
+
+def test_the_tour_keeps_the_effects_that_a_reader_has_measured(page):
+    write(page, "The capital of Italy is")
+    measure_some(page)
+    press(page, "Stop")
+    press(page, "weight × length of value")
+    said = [texts(page, part) for part in (".rank", ".big", ".whole .says")]
+    assert "log p" in said[0][0]
+    press(page, "Take the tour")
+    assert "log p" not in texts(page, ".rank")[0]
+    press(page, "Next", exact=True)
+    press(page, "Leave the tour")
+    assert [texts(page, part) for part in (".rank", ".big", ".whole .says")] == said
+    for name in ("effect of zero ablation", "weight × length of value"):
+        button = page.get_by_role("button", name=name)
+        assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_the_tour_stops_a_measurement_and_keeps_what_there_is(page):
+    measure_some(page)
+    press(page, "Take the tour")
+    page.wait_for_timeout(200)
+    page.evaluate(QUIET)
+    assert ask(page, "[x.trying, x.layer, x.head]") == ["", 23, 4]
+    press(page, "Leave the tour")
+    assert 0 < ask(page, "x.sweep.effects.flat().filter(Boolean).length") < 270

@@ -130,6 +130,10 @@ def test_each_model_and_the_tour_leave_the_steps_as_they_were(page):
     undo(page)
     assert state(page)[0] == CAPITAL
     assert not can_undo(page)
+    press(page, "Take the tour")  # which shows the same text
+    switch(page)
+    press(page, "Leave the tour")
+    assert not can_undo(page)
 
 
 def test_undo_returns_from_a_link_followed_on_the_page(page):

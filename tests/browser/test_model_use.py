@@ -81,9 +81,9 @@ def test_the_loaded_page_is_accessible_and_fits(page, no_violations, width, dark
     page.emulate_media(color_scheme="dark" if dark else "light")
     page.evaluate("(dark) => { document.body.dataset.theme = dark }", "auto")
     switch(page)
-    ask(page, "(x.from = { off: x.off, log: 0 }, x.mode = 'effect', x.effects ="
-              " x.off.map((_, l) => Array.from({ length: 9 }, (_, h) => (l - h) / 20)),"
-              " x.show())")  # fmt: skip
+    ask(page, "(x.sweeps.set(x.key(x.off), { off: x.off, logs: [0, 0], effects: "
+              "x.off.map((_, l) => Array.from({ length: 9 }, (_, h) => [l - h, 1])) }),"
+              " x.mode = 'effect', x.show())")  # fmt: skip
     page.locator(".lens summary").click()
     page.locator(".lens td").first.wait_for()
     page.evaluate(QUIET)

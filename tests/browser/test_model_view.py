@@ -167,14 +167,46 @@ def test_heads_stay_ablated_when_the_text_changes(page, lm):
     assert bars(page) == largest(lm, after(lm, text))
 
 
-def test_trying_all_heads_ranks_their_effects(page):
+def differences(lm, off, words, text=CAPITAL):
+    """Return what ablating heads changes: log p of a word, and its logit difference."""
+    before, now = after(lm, text), after(lm, text, off)
+    logs = (now.log_softmax(-1) - before.log_softmax(-1))[words]
+    gap = (now[words[0]] - now[words[1]]) - (before[words[0]] - before[words[1]])
+    return [logs[0].item(), gap.item()]
+
+
+def signed(x):
+    return f"{x:+.2f}".replace("-", "−")
+
+
+def test_effects_on_log_p_and_on_the_logit_difference_equal_ablate_heads(page, lm):
+    words = ask(page, "x.words")
+    assert words == after(lm, CAPITAL).topk(2).indices.tolist()
+    switch(page)
+    expected = differences(lm, [(23, 4)], words)
+    assert ask(page, "x.change()") == pytest.approx(expected, abs=1e-4)
+    said = texts(page, ".big")[0]
+    runner = lm.tokens(words)[1]
+    assert signed(expected[0]) in said
+    assert f"Its logit minus that of {runner} changes by {signed(expected[1])};" in said
+    switch(page)
+    ask(page, "x.choose(3, 2)")
     press(page, "Try all 270 heads")
-    page.locator(".verdict").get_by_role("button", name="Measure again").wait_for()
-    best = texts(page, ".rank button")[0].split()
-    assert best == ["23.4", "−1.70"]
-    assert ask(page, "x.effects.flat().every(Number.isFinite)")
+    page.get_by_role("button", name="Measure again").wait_for(timeout=120_000)
+    assert ask(page, "[x.layer, x.head]") == [23, 4]
+    assert ask(page, "x.sweep.effects.flat(2).every(Number.isFinite)")
+    for layer, head in [(23, 4), (0, 4), (11, 7), (29, 8)]:
+        expected = differences(lm, [(layer, head)], words)
+        found = ask(page, f"x.sweep.effects[{layer}][{head}]")
+        assert found == pytest.approx(expected, abs=1e-4)
+        ask(page, f"x.choose({layer}, {head})")
+        page.evaluate(QUIET)
+        assert texts(page, ".big .number") == [signed(expected[0])]
+        assert f"changes by {signed(expected[1])}" in texts(page, ".big")[0]
+    expected = differences(lm, [(23, 4)], words)
+    assert texts(page, ".rank button")[0].split() == ["23.4", *map(signed, expected)]
     write(page, f"{CAPITAL} the")
-    assert ask(page, "x.effects") is None
+    assert ask(page, "x.sweep") is None
     assert page.get_by_role("button", name="Try all 270 heads").is_enabled()
 
 
@@ -190,7 +222,7 @@ def test_trying_all_heads_can_be_stopped(page):
         stop()
         page.wait_for_timeout(100)
         assert ask(page, "x.trying") == ""
-    assert ask(page, "x.effects") is None
+    assert ask(page, "x.sweep") is None
 
 
 def test_temperature_0_continues_as_greedy_does_until_stopped(page, lm):

@@ -156,13 +156,12 @@ export class GPT2Engine {
     return { rows: this.text.map((_, q) => lens.map((rows) => this.#top(rows[q], softmax(rows[q])))) };
   }
 
-  effects(q, word, off) {
-    const log = (run) => Math.log(softmax(run.logits[q])[word]);
-    const start = log(this.now);
+  effects(q, words, off) {
     for (let layer = 0; layer < this.layers; layer++)
       for (let head = 0; head < this.heads; head++) {
         const more = off.map((heads, l) => (l === layer ? [...heads, head] : heads));
-        this.report({ kind: "effect", layer, head, effect: log(this.#run(more)) - start });
+        const probs = softmax(this.#run(more).logits[q]);
+        this.report({ kind: "effect", layer, head, logs: words.map((id) => Math.log(probs[id])) });
       }
     return {};
   }

@@ -126,8 +126,8 @@ export class LlamaEngine {
     return this.#ask("lens", { off });
   }
 
-  effects(q, word, off) {
-    return this.#ask("effects", { q, word, off });
+  effects(q, words, off) {
+    return this.#ask("effects", { q, words, off });
   }
 
   stop() {

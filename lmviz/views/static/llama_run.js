@@ -215,7 +215,7 @@ const top = (words, logits, logSums, i) => Array.from({ length: BEST }, (_, k) =
   return [words[at], logits[at], Math.exp(logits[at] - logSums[i])];
 });
 
-// log p of a word at position q without one head more, for the heads of all layers.
+// log p of words at position q without one head more, for the heads of all layers.
 export class Trials {
   constructor(run) {
     const { model } = run;
@@ -225,7 +225,7 @@ export class Trials {
       values: room(kvHeads * headSize), outputs: room(heads * headSize), attention: model.room(4 * heads * run.square) });
   }
 
-  async without(layer, head, q, id, off, pause) {
+  async without(layer, head, q, words, off, pause) {
     const { run, run: { model, model: { code, weights, cos, sin } } } = this;
     let state = run.states[layer];
     for (let i = layer; i < weights.length; i++) {
@@ -238,6 +238,6 @@ export class Trials {
     }
     model.norm(state + 4 * q * model.width, 1, model.normed);
     const { logSums } = model.largest(model.normed, 1);
-    return model.logit(model.normed, id) - logSums[0];
+    return words.map((id) => model.logit(model.normed, id) - logSums[0]);
   }
 }

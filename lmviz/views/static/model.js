@@ -25,7 +25,7 @@ define("lmviz-model", class extends Reader {
     this.root = root;
     this.engines = data.models.map((facts) => new ENGINES[facts.kind]({ ...facts,
       address: facts.files && new URL(facts.files, new URL(document.documentElement.dataset.content_root ?? ".", location)).href }, (message) => this.hear(message, facts.id)));
-    Object.assign(this, { kept: new Map(), past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
+    Object.assign(this, { kept: new Map(), sweeps: new Map(), trying: "", past: [], tokens: [], q: 0, mode: "attention", arc: "weights", asked: 0, problem: "" });
     this.load = loadPart(this);
     this.text = textPart(this);
     this.whole = wholePart(this);
@@ -66,9 +66,9 @@ define("lmviz-model", class extends Reader {
     } }, label);
   }
 
-  async use(engine, { past = [], mode = "attention", ...state } = {}) {
+  async use(engine, { past = [], mode = "attention", arc = "weights", ...state } = {}) {
     if (this.trying) this.stopTrying();
-    Object.assign(this, { engine, trying: "", past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode });
+    Object.assign(this, { engine, past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode, arc });
     this.clear();
     this.next.reset();
     this.put(state);
@@ -83,7 +83,8 @@ define("lmviz-model", class extends Reader {
 
   // What `use` takes to come back to all that a reader has set.
   leave() {
-    return { ...this.state(), past: [...this.past], mode: this.mode };
+    const { mode, arc } = this;
+    return { ...this.state(), past: [...this.past], mode, arc };
   }
 
   // For the tour: the first example, with what a step sets. A text that is there already is not
@@ -121,6 +122,7 @@ define("lmviz-model", class extends Reader {
   show() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
+      this.findSweep();
       for (const button of this.models.children) button.ariaPressed = button.textContent === this.engine.title;
       for (const part of this.parts) part.show();
     });

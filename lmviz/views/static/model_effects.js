@@ -1,5 +1,5 @@
 // What a head does to the prediction: its direct contribution beside the effect of its
-// ablation, and the effects of all heads on one line.
+// ablation, on log p of the answer and on the logit difference, and the effects of all heads.
 import { draw, make, word } from "./core.js";
 import { percent, signedText } from "./model_words.js";
 
@@ -16,14 +16,14 @@ export const effectsPart = (x) => {
   const node = make("section", { class: "verdict" }, make("div", { class: "top" }, title, go),
     make("div", { class: "big" }, big, meaning), svg, about, list);
 
-  const all = () => x.effects.flatMap((row, layer) => row.map((effect, head) => [effect, layer, head])).filter(([e]) => e != null);
+  const all = () => x.sweep.effects.flatMap((row, layer) => row.flatMap((effect, head) => (effect ? [[...effect, layer, head]] : [])));
 
   const line = (found) => {
     const values = found.map(([e]) => e);
     const [low, high] = [Math.min(-1, ...values) * 1.08, Math.max(0.3, ...values) * 1.15];
     const at = (value) => 8 + (value - low) / (high - low) * (WIDTH - 16);
     const tick = (value, label) => (at(value) > 0 ? [text(at(value), 57, label, { "text-anchor": "middle" })] : []);
-    const mine = x.effects[x.layer]?.[x.head];
+    const mine = x.sweep.effects[x.layer][x.head]?.[0];
     const whole = Math.max(1, Math.round(-low / 3));
     svg.setAttribute("viewBox", `0 0 ${WIDTH} 62`);
     svg.replaceChildren(draw("line", { x1: at(low), x2: at(high), y1: 26, y2: 26, class: "axis" }),
@@ -38,14 +38,14 @@ export const effectsPart = (x) => {
     const sorted = found.toSorted(([a], [b]) => a - b);
     const shown = [...sorted.slice(0, 4), ...(sorted.length > 5 ? [sorted.at(-1)] : [])];
     const most = Math.max(...shown.map(([e]) => Math.abs(e)), 1e-9);
-    list.replaceChildren(...shown.map(([effect, layer, head]) =>
-      bar(`${layer}.${head}`, effect, most, effect < 0, [layer, head])));
+    list.replaceChildren(make("div", { class: "soft" }, make("span", {}, "head"), make("span", {}, "log p"), make("span", {}, "logit difference")),
+      ...shown.map(([effect, gap, layer, head]) => bar(`${layer}.${head}`, effect, most, effect < 0, [layer, head], gap)));
   };
 
-  const bar = (name, value, most, needed, at) => {
+  const bar = (name, value, most, needed, at, gap) => {
     const parts = [make("span", { class: "number" }, name), make("i", { style:
       `width: ${(60 * Math.abs(value) / most).toFixed(1)}%; background: var(--${needed ? "plus" : "minus"})` }),
-    make("span", { class: "number" }, signedText(value))];
+    make("span", { class: "number" }, signedText(value)), ...(gap == null ? [] : [make("span", { class: "number" }, signedText(gap))])];
     return at ? make("button", { onclick: () => x.choose(...at), "aria-pressed": String(`${at}` === `${[x.layer, x.head]}`) }, ...parts)
       : make("div", {}, ...parts);
   };
@@ -64,15 +64,15 @@ export const effectsPart = (x) => {
   };
 
   const show = () => {
-    const { seen, effects, layer, head, answer, off } = x;
+    const { seen, sweep, layer, head, answer, off } = x;
     title.replaceChildren(`Head ${layer}.${head} and `, word(answer?.[0] ?? "…"));
-    go.textContent = x.trying ? `Stop (${x.trying})` : effects ? "Measure again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
+    go.textContent = x.trying ? `Stop (${x.trying})` : sweep ? "Measure again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
     go.disabled = !seen || !x.engine.ready;
-    const effect = effects?.[layer]?.[head] ?? (seen?.before ? x.change() : null);
-    const measured = effects?.[layer]?.[head] != null;
-    const already = measured && x.from.off.some((heads) => heads.length);
+    const measured = sweep?.effects[layer][head];
+    const [effect, gap] = measured ?? (seen?.before ? x.change() : []);
+    const already = measured && sweep.off.some((heads) => heads.length);
     const alone = measured || x.onlyOff(layer, head);
-    const start = measured ? x.from.log : seen && x.base();
+    const start = measured ? sweep.logs[0] : seen && x.base();
     const when = !alone ? `nats if ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `
       : already ? "nats if it is ablated, too: " : "nats if it is ablated: ";
     const direct = seen && x.direct()?.layers[layer]?.heads[head];
@@ -80,16 +80,18 @@ export const effectsPart = (x) => {
     big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null
       ? ["direct contribution to the logit of ", word(answer[0]), " minus that of ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
-      : already && x.from.off[layer].includes(head) ? ["nats: it is ablated already."]
-      : Math.abs(effect) < 0.02 ? [when, word(answer[0]), " hardly changes."]
-        : [when, word(answer[0]), effect < 0 ? " falls" : " rises", ` from ${percent(Math.exp(start))} to ${percent(Math.exp(start + effect))}. `,
-          ...(direct == null || !alone || already ? [] : ["To its logit minus that of ", word(answer[1]), `, it adds ${signedText(direct)} directly.`])]));
-    svg.style.display = effects ? "" : "none";
-    list.hidden = !effects && !seen?.contributions;
-    list.ariaLabel = effects ? "The heads with the largest effects" : "The parts with the largest direct contributions";
-    about.replaceChildren(...(list.hidden ? [] : effects ? ["The four largest falls and the largest rise:"]
+      : already && sweep.off[layer].includes(head) ? ["nats: it is ablated already."]
+      : [when, word(answer[0]), Math.abs(effect) < 0.02 ? " hardly changes. "
+        : `${effect < 0 ? " falls" : " rises"} from ${percent(Math.exp(start))} to ${percent(Math.exp(start + effect))}. `,
+      "Its logit minus that of ", word(answer[1]), ` changes by ${signedText(gap)}`,
+      direct == null || !alone || already ? "." : `; directly, the head adds ${signedText(direct)}.`]));
+    svg.style.display = sweep ? "" : "none";
+    list.hidden = !sweep && !seen?.contributions;
+    list.classList.toggle("both", !!sweep);
+    list.ariaLabel = sweep ? "The heads with the largest effects" : "The parts with the largest direct contributions";
+    about.replaceChildren(...(list.hidden ? [] : sweep ? ["The four largest falls of log p and the largest rise:"]
       : ["The logit of ", word(answer[0]), " minus that of ", word(answer[1]), x.namedOff() ? `, without ${x.namedOff()}:` : ":"]));
-    if (!effects) return list.hidden || sum(seen.contributions);
+    if (!sweep) return list.hidden || sum(seen.contributions);
     const found = all();
     if (!found.length) return;
     line(found);
@@ -105,5 +107,6 @@ export const EFFECTS = `
 .axis { stroke: var(--line); } .zero { stroke: var(--ink); stroke-width: 1.2; } .each { stroke-width: 1.6; stroke-opacity: .5; }
 .mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }
 .rank { display: grid; gap: 1px; } .rank > * { display: grid; grid-template-columns: 4.4rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
-.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; } .rank button { background: none; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
+.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; } .rank button { background: none; }
+.rank.both > * { grid-template-columns: 3rem 1fr 3.4rem 3.4rem; } .rank.both .soft { grid-template-columns: 3rem 1fr 6.6rem; min-height: 0; text-align: end; } .rank .soft span:first-child { text-align: start; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
 @container (max-width: 560px) { .rank button { min-height: 40px; } .big { min-height: 60px; } }`;

@@ -3,6 +3,8 @@ import { View } from "./core.js";
 import { ranked } from "./sampling.js";
 
 const PAUSE = 1000; // ms
+// How log p of the first of two words differs, and its logit minus that of the second.
+const changes = (before, [first, second]) => [first - before[0], first - second - before[0] + before[1]];
 export const within = (x, n) => Math.min(Math.max(x, 0), n - 1);
 
 // The state that all parts of the view show, and the questions to the model that bring it up to
@@ -81,13 +83,12 @@ export class Reader extends View {
   }
 
   clear() {
-    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, added: null, effects: null, maps: [], map: null, busy: "" });
+    Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, added: null, maps: [], map: null, busy: "" });
   }
 
   // Effects belong to one text and one position.
   forget() {
     if (this.trying) this.engine.stop();
-    this.effects = null;
     if (this.mode === "effect") this.mode = "attention";
   }
 
@@ -142,7 +143,7 @@ export class Reader extends View {
     const key = `${q} ${this.tokens.map(({ id }) => id)}`;
     const none = off.map(() => []);
     const ablates = off.some((heads) => heads.length);
-    const remember = (words, { lens, contributions }) => (this.bases = { key, words, log: lens.at(-1).logs[0], contributions });
+    const remember = (words, { lens, contributions }) => (this.bases = { key, words, logs: lens.at(-1).logs, contributions });
     let words = this.found.best[q].slice(0, 2).map(([id]) => id);
     // With heads ablated, the question stays that of the whole model.
     if (ablates && this.bases?.key !== key) {
@@ -174,9 +175,9 @@ export class Reader extends View {
       if (this.engine.ready && this.found) return;
     }
     if (message.kind === "effect") {
-      if (!this.effects) return;
-      this.effects[message.layer][message.head] = message.effect;
-      this.trying = `${this.effects.flat().filter((e) => e != null).length} of ${this.engine.layers * this.engine.heads}`;
+      const { logs, effects } = this.measured;
+      effects[message.layer][message.head] = changes(logs, message.logs);
+      this.trying = `${effects.flat().filter(Boolean).length} of ${this.engine.layers * this.engine.heads}`;
     }
     this.show();
   }
@@ -256,7 +257,7 @@ export class Reader extends View {
   }
 
   base() {
-    return this.bases?.log ?? this.seen.lens.at(-1).logs[0];
+    return (this.bases ?? this.seen.lens.at(-1)).logs[0];
   }
 
   // The direct contributions with all heads on: an ablated one has none.
@@ -265,26 +266,40 @@ export class Reader extends View {
   }
 
   change() {
-    return this.seen.lens.at(-1).logs[0] - this.base();
+    return changes(this.bases.logs, this.seen.lens.at(-1).logs);
+  }
+
+  // What the effects of all heads belong to.
+  key(off) {
+    const { engine, tokens, q, words } = this;
+    return [engine.id, q, words, tokens.map(({ id }) => id), off.map((heads) => heads.toSorted())].join(";");
+  }
+
+  // The effects that are shown: with the heads that are ablated, or of ablating one head at all.
+  findSweep() {
+    const none = this.off.map(() => []);
+    this.sweep = this.sweeps.get(this.key(this.off))
+      ?? (this.off.flat().length === 1 ? this.sweeps.get(this.key(none)) : undefined);
   }
 
   async tryAll() {
-    const { engine, q, off, words: [word] } = this;
-    this.effects = Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null));
+    const { engine, q, off, words } = this;
     // What the effects are measured from: other heads may be ablated already.
-    Object.assign(this, { trying: "0", mode: "effect", from: { off, log: this.seen.lens.at(-1).logs[0] } });
+    const sweep = { off, logs: this.seen.lens.at(-1).logs,
+      effects: Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null)) };
+    this.sweeps.set(this.key(off), sweep);
+    Object.assign(this, { trying: "0", mode: "effect", measured: sweep });
     this.show();
-    await engine.effects(q, word, off);
-    this.chooseLargest();
+    const done = await engine.effects(q, words, off);
     this.trying = "";
+    this.findSweep();
+    if (done && this.sweep === sweep) this.chooseLargest();
     this.show();
   }
 
   // The head without which the answer falls most is shown.
   chooseLargest() {
-    const all = (this.effects ?? []).flatMap((row, layer) => row.map((effect, head) => [effect, layer, head]))
-      .filter(([effect]) => effect != null);
-    if (!all.length) return;
+    const all = this.sweep.effects.flatMap((row, layer) => row.map(([effect], head) => [effect, layer, head]));
     const [, layer, head] = all.reduce((least, one) => (one[0] < least[0] ? one : least));
     this.choose(layer, head);
   }

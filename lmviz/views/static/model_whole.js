@@ -86,10 +86,10 @@ export const wholePart = (x) => {
 
   // What a tile shows: a number, and how strong its colour is.
   const value = (layer, head) => {
-    const { mode, seen, effects, engine } = x;
+    const { mode, seen, sweep, engine } = x;
     const isHead = head < engine.heads;
     if (mode === "attention") return isHead ? [x.strongest(layer, head)?.[0], 1] : [];
-    if (mode === "effect") return isHead ? [effects?.[layer]?.[head], 1.7] : [];
+    if (mode === "effect") return isHead ? [sweep?.effects[layer][head]?.[0], 1.7] : [];
     const part = seen?.contributions?.layers[layer];
     return part ? [isHead ? part.heads[head] : part.mlp, 2.5] : [];
   };
@@ -122,7 +122,7 @@ export const wholePart = (x) => {
         `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
-    return says.replaceChildren(...(x.effects ? ["Violet: without the head, log p of ", word(x.answer[0]), " falls; orange with a plus: it rises (square-root scale to 1.7 nats)."]
+    return says.replaceChildren(...(x.sweep ? ["Violet: without the head, log p of ", word(x.answer[0]), " falls; orange with a plus: it rises (square-root scale to 1.7 nats)."]
       : [`Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`]));
   };
 

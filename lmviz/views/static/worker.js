@@ -104,16 +104,14 @@ const questions = {
 
   stop: () => ({}), // its number ends a long question that is older
 
-  // Ablate each head alone, the last layer first, and tell log p of a word.
-  async effects({ q, word, off }, pause) {
-    const now = current(off);
-    trials.run = now;
-    const start = now.lens(q, [word]).at(-1).logs[0];
+  // Ablate each head alone, the last layer first, and tell log p of some words.
+  async effects({ q, words, off }, pause) {
+    trials.run = current(off);
     for (let layer = model.layers - 1; layer >= 0; layer--)
       for (let head = 0; head < model.heads; head++) {
-        const log = await trials.without(layer, head, q, word, off, pause);
-        if (log === null) return null;
-        postMessage({ kind: "effect", layer, head, effect: log - start });
+        const logs = await trials.without(layer, head, q, words, off, pause);
+        if (logs === null) return null;
+        postMessage({ kind: "effect", layer, head, logs });
       }
     return {};
   },
