@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 
 import pytest
 from inside import (
@@ -302,6 +303,13 @@ def test_the_copied_program_prints_the_probabilities_of_the_page(page, lm, text)
         drawn = sorted(drawn, reverse=True)[:3]
     for p, (width, *_) in zip(probs, drawn, strict=False):
         assert p == pytest.approx(width / 100, abs=1e-4)
-    row = "".join(lines[8:]).removeprefix("tensor(").removesuffix(")")
+    *row, _, direct, log, gap = lines[8:]
+    number = re.compile(r"[+-]\d+\.\d{4}")
+    shown = ask(page, "x.direct().layers[x.layer].heads[x.head]")
+    assert float(number.search(direct)[0]) == pytest.approx(shown, abs=1e-3)
+    if text == CAPITAL:
+        for line, change in zip((log, gap), ask(page, "x.change()"), strict=True):
+            assert float(number.search(line)[0]) == pytest.approx(change, abs=2e-4)
+    row = "".join(row).removeprefix("tensor(").removesuffix(")")
     own = ask(page, "x.row(x.layer, x.head, x.q)")
     assert own == pytest.approx(json.loads(row)[: len(own)], abs=1e-3)

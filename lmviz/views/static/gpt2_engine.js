@@ -20,6 +20,10 @@ export class GPT2Engine {
     return !!this.model;
   }
 
+  get loaded() {
+    return this.ready;
+  }
+
   async load() {
     this.model = new Model(await readWeights(this), this.config);
   }
@@ -42,6 +46,11 @@ export class GPT2Engine {
 
   name(id) {
     return this.words[id];
+  }
+
+  // The id of a word; undefined if there is none.
+  find(name) {
+    return this.ids.get(name);
   }
 
   join(tokens) {

@@ -74,6 +74,13 @@ export class LlamaEngine {
     return this.stored?.names[id] ?? (this.tokenizer ? readable(this.tokenizer.token(id)) : `id ${id}`);
   }
 
+  // The id of a token as the page writes it; undefined if the text is not one token.
+  find(name) {
+    const text = name.replaceAll("␣", " ").replaceAll("↵", "\n").replaceAll("⇥", "\t");
+    const found = this.tokenizer.missing(text) ? [] : this.tokenizer.encode(text);
+    return found.length === 1 ? found[0].id : undefined;
+  }
+
   join(tokens) {
     if (`${tokens.map(({ id }) => id)}` === `${this.stored?.ids}`) return this.stored.text;
     return decode(tokens.flatMap(({ id, raw }) => raw ?? this.token(id).raw));

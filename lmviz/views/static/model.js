@@ -96,7 +96,7 @@ define("lmviz-model", class extends Reader {
     const wanted = { text, off: engine.ready ? off : [], layer: head[0], head: head[1] };
     const now = this.state();
     if (engine !== this.engine || now.text !== text) await this.use(engine, wanted);
-    else if (now.q == null && `${now.off}` === `${wanted.off}`) this.choose(...head);
+    else if (now.q == null && !now.pair && `${now.off}` === `${wanted.off}`) this.choose(...head);
     else this.put(wanted);
     Object.assign(this, { mode, arc: "weights" });
     await this.settled();

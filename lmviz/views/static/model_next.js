@@ -25,6 +25,27 @@ export const nextPart = (x) => {
     dials[name] = change(value);
     show();
   };
+  // Which words are compared: a field for each, with the most likely tokens to choose from.
+  const wrong = make("output", { class: "problem" });
+  const options = make("datalist", { id: "likely" });
+  const written = (id) => visible(x.engine.name(id)).slice(1, -1);
+  const fields = ["answer", "runner-up"].map((label, i) => make("input", { type: "text", list: "likely", "aria-label": `Compared tokens: ${label}`,
+    maxlength: 64, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+    // Empty, so that all are listed.
+    onfocus: ({ target }) => {
+      target.value = wrong.textContent = "";
+    },
+    onchange: ({ target: { value } }) => value && pick(i, value), onblur: () => x.show() }));
+  const usual = make("button", { onclick: () => x.compare(), title: "Compare the two most likely tokens" }, "Reset");
+  const compared = make("div", { class: "compared" }, ...fields.map((field, i) => make("label", {}, ["answer", "runner-up"][i], field)), usual, options);
+  const pick = (i, name) => {
+    const { engine, words } = x;
+    const id = listed.find((one) => written(one) === name) ?? engine.find(name);
+    wrong.textContent = id == null ? `“${visible(name)}” is not a token of ${engine.title}: choose one from the list, or write one such as ${written(words[0])}.` : "";
+    if (id == null) return;
+    const pair = words.with(i, id);
+    x.compare(pair[0] === pair[1] ? words.toReversed() : pair);
+  };
   const go = make("button", { onclick: () => (running ? (running = false) : write()) }, "Continue");
   const folded = make("summary");
   const controls = make("details", { class: "dials" }, folded, make("div", {},
@@ -33,8 +54,8 @@ export const nextPart = (x) => {
       show: (i) => (ranks[i] === Infinity ? "all" : ranks[i]) }, set("k", (i) => ranks[i])),
     slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p")),
     make("p", { class: "legend" }, "The ", term("softmax"), " of the logits divided by the ", term("temperature"), "; ", term("top-k", "top-k"), " and ", term("top-p", "top-p"), " keep the most likely tokens.")));
-  const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, controls);
-  let running = false, seed = 0, lines = [];
+  const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, compared, wrong, controls);
+  let running = false, seed = 0, lines = [], listed = [], asked;
 
   // Write on until the text is full, the model ends it, or a reader stops it or changes the text.
   const write = async () => {
@@ -96,6 +117,15 @@ export const nextPart = (x) => {
     go.disabled = !engine.ready || !seen;
     for (const input of controls.querySelectorAll("input")) input.disabled = !engine.ready;
     rows.classList.toggle("stale", !!x.busy);
+    compared.hidden = !seen;
+    usual.hidden = !x.pair;
+    fields.forEach((field, i) => {
+      field.disabled = !engine.ready;
+      field.placeholder = x.words ? written(x.words[i]) : "";
+      if (!field.matches(":focus")) field.value = field.placeholder;
+    });
+    if (asked !== x.found) wrong.textContent = "";
+    asked = x.found;
     if (!seen) {
       lines = [];
       for (const part of [rows, others]) part.replaceChildren();
@@ -106,6 +136,10 @@ export const nextPart = (x) => {
     const before = seen.before && shape(seen.before, dials);
     // First those of the whole model, so that rows stay where they were when a head is ablated.
     const ids = [...new Set([...(before?.ids.subarray(0, ROWS - 2) ?? []), ...plain.ids.subarray(0, ROWS)])].slice(0, ROWS);
+    if (`${listed}` !== `${plain.ids.subarray(0, 20)}`) {
+      listed = [...plain.ids.subarray(0, 20)];
+      options.replaceChildren(...listed.map((id) => make("option", { value: written(id) })));
+    }
     while (lines.length < ids.length) lines.push(line(lines.length));
     lines.length = Math.min(lines.length, ids.length);
     if (rows.childElementCount !== lines.length) rows.replaceChildren(...lines.map(({ row }) => row));
@@ -140,6 +174,9 @@ export const NEXT = `
 .track .ghost { background: none; border: 1.4px dashed var(--ink); } .track .truth { width: 2.5px; margin-left: -1px; top: -2px; bottom: -2px; border-radius: 0; background: var(--key); transition: none; }
 .dials .legend { margin-top: 4px; }
 .rest { color: var(--soft); font-size: 13px; text-align: end; padding: 2px 4px; }
+.compared { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: center; margin: 4px 0 8px; font-size: 13px; } .compared[hidden] { display: none; }
+.compared label { display: flex; flex: 1 1 8rem; gap: 6px; align-items: center; white-space: nowrap; }
+.compared input { flex: 1; width: 4rem; min-width: 4rem; padding: 0 4px 0 8px; font: 15px var(--serif); } .compared ::-webkit-calendar-picker-indicator { width: 11px; margin: 0; padding: 0; } .compared ::placeholder { color: var(--soft); opacity: 1; } .compared button { font-size: 13px; }
 .dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; }
 .next input[type="range"] { width: 100%; }
 @container (max-width: 560px) { .bars button { min-height: 40px; } .dials label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;

@@ -1,54 +1,13 @@
 // What the view of a model knows of a text: its tokens, and what the model computed on them.
-import { View } from "./core.js";
+import { State, within } from "./model_state.js";
 import { ranked } from "./sampling.js";
 
-const PAUSE = 1000; // ms
 // How log p of the first of two words differs, and its logit minus that of the second.
 const changes = (before, [first, second]) => [first - before[0], first - second - before[0] + before[1]];
-export const within = (x, n) => Math.min(Math.max(x, 0), n - 1);
 
 // The state that all parts of the view show, and the questions to the model that bring it up to
 // date. A newer text, position or head makes older answers late.
-export class Reader extends View {
-  // What Undo comes back to, kept before each change by a reader; a burst of typing is one change.
-  keep(typed, state = this.state()) {
-    const now = performance.now();
-    if (!typed || !(now - this.typed < PAUSE)) this.past.push(state);
-    this.typed = typed ? now : NaN;
-  }
-
-  undo() {
-    this.forget();
-    this.typed = NaN;
-    this.put(this.past.pop());
-  }
-
-  // Without a position, the last one.
-  state() {
-    const { said: text, layer, head, q, tokens } = this;
-    return { text, layer, head, q: q < tokens.length - 1 ? q : undefined,
-      off: this.off.flatMap((heads, at) => heads.map((one) => [at, one])) };
-  }
-
-  // Come to such a state; without one, to where the model begins.
-  put({ text = Object.values(this.engine.examples)[0], off = [], layer, head, q } = {}) {
-    const { engine, tokens } = this;
-    this.off = Array.from({ length: engine.layers }, (_, l) => [...new Set(off.filter(([at]) => at === l).map(([, h]) => h))]);
-    [this.layer, this.head] = [within(layer ?? engine.start[0], engine.layers), within(head ?? engine.start[1], engine.heads)];
-    this.written = this.lengths = this.scores = null;
-    if (text !== this.said) return this.write(text, q);
-    this.q = within(q ?? tokens.length - 1, tokens.length);
-    this.compute();
-  }
-
-  // What a reader has typed, or an example.
-  edit(text, typed) {
-    if (text === this.said) return;
-    this.keep(typed);
-    this.forget();
-    this.write(text);
-  }
-
+export class Reader extends State {
   async write(text, q) {
     this.said = text;
     const { engine } = this;
@@ -86,10 +45,25 @@ export class Reader extends View {
     Object.assign(this, { found: null, seen: null, words: null, written: null, lengths: null, scores: null, added: null, maps: [], map: null, busy: "" });
   }
 
-  // Effects belong to one text and one position.
-  forget() {
+  // Effects belong to one text, one position, two words and some heads that are ablated.
+  stale() {
     if (this.trying) this.engine.stop();
     if (this.mode === "effect") this.mode = "attention";
+  }
+
+  // Words to compare, to one text and one position.
+  forget() {
+    this.stale();
+    this.pair = undefined;
+  }
+
+  // Compare two words that a reader chooses; without them, the two most likely ones.
+  compare(pair) {
+    if (`${pair}` === `${this.words}`) return;
+    this.keep();
+    this.stale();
+    this.pair = pair;
+    this.again();
   }
 
   append(id) {
@@ -122,7 +96,7 @@ export class Reader extends View {
       if (found) {
         this.found = found;
         // Another position or head may be chosen meanwhile.
-        for (let at; at !== (at = `${[this.q, this.layer, this.head]}`) && mine === this.asked;) await this.see();
+        for (let at; at !== (at = `${[this.q, this.layer, this.head, this.pair]}`) && mine === this.asked;) await this.see();
       }
     } catch (error) {
       if (mine === this.asked) this.failure = error.message;
@@ -139,17 +113,18 @@ export class Reader extends View {
   // What the chosen position and head show.
   async see() {
     const { engine, q, off, layer, head, asked } = this;
-    const late = () => asked !== this.asked || q !== this.q;
-    const key = `${q} ${this.tokens.map(({ id }) => id)}`;
+    const pair = engine.loaded && this.pair; // what is stored is of the two most likely ones
+    const late = () => asked !== this.asked || q !== this.q || (engine.loaded && this.pair) !== pair;
+    const key = `${q} ${pair} ${this.tokens.map(({ id }) => id)}`;
     const none = off.map(() => []);
     const ablates = off.some((heads) => heads.length);
     const remember = (words, { lens, contributions }) => (this.bases = { key, words, logs: lens.at(-1).logs, contributions });
-    let words = this.found.best[q].slice(0, 2).map(([id]) => id);
+    let words = pair || this.found.best[q].slice(0, 2).map(([id]) => id);
     // With heads ablated, the question stays that of the whole model.
     if (ablates && this.bases?.key !== key) {
       const whole = await engine.look(q, none, words);
       if (!whole || late()) return;
-      words = Array.from(ranked(whole.logits).subarray(0, 2));
+      words = pair || Array.from(ranked(whole.logits).subarray(0, 2));
       const before = await engine.look(q, none, words);
       if (!before || late()) return;
       remember(words, before);
@@ -237,14 +212,14 @@ export class Reader extends View {
   toggle(layer, head) {
     this.keep();
     this.off = this.off.map((heads, l) => (l !== layer ? heads : heads.includes(head) ? heads.filter((h) => h !== head) : [...heads, head]));
-    if (!this.onlyOff(layer, head)) this.forget();
+    if (!this.onlyOff(layer, head)) this.stale();
     this.compute();
   }
 
   restore() {
     this.keep();
     this.off = this.off.map(() => []);
-    this.forget();
+    this.stale();
     this.compute();
   }
 

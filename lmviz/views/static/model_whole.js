@@ -1,7 +1,7 @@
 // The whole model in one drawing: a tile for each head and MLP, layer by layer, and below them
 // the residual stream, with the word that each layer would predict.
 import { draw, fill, make, moved, on, opacity, share, steps, visible, word } from "./core.js";
-import { within } from "./model_reader.js";
+import { within } from "./model_state.js";
 import { term } from "./model_terms.js";
 import { signedText } from "./model_words.js";
 
