@@ -174,9 +174,9 @@ export const NEXT = `
 .track .ghost { background: none; border: 1.4px dashed var(--ink); } .track .truth { width: 2.5px; margin-left: -1px; top: -2px; bottom: -2px; border-radius: 0; background: var(--key); transition: none; }
 .dials .legend { margin-top: 4px; }
 .rest { color: var(--soft); font-size: 13px; text-align: end; padding: 2px 4px; }
-.compared { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: center; margin: 4px 0 8px; font-size: 13px; } .compared[hidden] { display: none; }
-.compared label { display: flex; flex: 1 1 8rem; gap: 6px; align-items: center; white-space: nowrap; }
-.compared input { flex: 1; width: 4rem; min-width: 4rem; padding: 0 4px 0 8px; font: 15px var(--serif); } .compared ::-webkit-calendar-picker-indicator { width: 11px; margin: 0; padding: 0; } .compared ::placeholder { color: var(--soft); opacity: 1; } .compared button { font-size: 13px; }
+.compared { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin: 4px 0 8px; font-size: 13px; } .compared[hidden] { display: none; }
+.compared label { display: flex; flex: 1 1 8rem; gap: 4px; align-items: center; white-space: nowrap; }
+.compared input { flex: 1; width: 4rem; min-width: 4rem; padding: 0 4px 0 8px; font: 15px var(--serif); } .compared ::-webkit-calendar-picker-indicator { width: 11px; margin: 0; padding: 0; } .compared ::placeholder { color: var(--soft); opacity: 1; } .compared button { padding: 0 8px; font-size: 13px; }
 .dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; }
 .next input[type="range"] { width: 100%; }
 @container (max-width: 560px) { .bars button { min-height: 40px; } .dials label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;
