@@ -3,7 +3,7 @@
 import torch
 
 import lmviz
-from lmviz.prediction._generation import cache_name
+from lmviz.prediction._stepping import cache_name
 
 from .measure import MEMORY_RUNS, interleaved, processes, row
 from .tracing import bare, some_ids

@@ -20,7 +20,7 @@ from tqdm import tqdm
 import lmviz
 from lmviz import views
 from lmviz.models import _wheels as wheels
-from lmviz.prediction._generation import cache_name
+from lmviz.prediction._stepping import cache_name
 from lmviz.views._bundle import STATIC
 from lmviz.views._view import LINKED
 

@@ -4,7 +4,7 @@ import torch
 
 import lmviz
 from lmviz import prediction
-from lmviz.prediction._generation import cache_name
+from lmviz.prediction._stepping import cache_name
 
 from .measure import interleaved, row
 
@@ -34,11 +34,11 @@ def with_a_cache(runs):
     found = interleaved(
         {
             "prediction.generate": lambda: prediction.generate(
-                lm, ids, n_tokens=N_TOKENS
+                lm, ids, n_tokens=N_TOKENS, eos=[]
             ),
             "a bare loop": bare,
             "without a cache": lambda: prediction.generate(
-                lm, ids, n_tokens=N_TOKENS, use_cache=False
+                lm, ids, n_tokens=N_TOKENS, eos=[], use_cache=False
             ),
         },
         runs=runs,

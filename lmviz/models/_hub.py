@@ -39,7 +39,9 @@ _TOKENIZER_FILE = re.compile(
     r"config\.json|(tokenizer|vocab)[\w.-]*|merges\.txt|[\w.-]+\.model|tekken\.json"
     r"|(added_tokens|special_tokens_map)\.json"
 )
-_WEIGHTS_FILE = re.compile(r"[\w.-]+\.(safetensors|index\.json)|README\.md")
+_WEIGHTS_FILE = re.compile(
+    r"[\w.-]+\.(safetensors|index\.json)|generation_config\.json|README\.md"
+)
 _CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROBE_SECONDS = 3.0
 _READ_SECONDS = 10.0

@@ -358,7 +358,8 @@ class LanguageModel:
         ----------
         text : str, list of int, or torch.Tensor of int, shape (T,)
         n_tokens : int, default 20
-            Number of tokens to add; together with the text they must fit the context.
+            Number of tokens to add, at most; together with the text they must fit the
+            context. The model's own end tokens end it earlier.
         **options
             Further options of `lmviz.prediction.generate`, which also returns the
             probabilities of each step. With
@@ -376,9 +377,12 @@ class LanguageModel:
         ' Paris.'
         """
         from .. import prediction
+        from ..prediction._stopping import continuation_text
 
-        steps = prediction.generate(self, text, n_tokens=n_tokens, **options)
-        return self.decode([step.id for step in steps])
+        ids = self.ids(text)
+        steps = prediction.generate(self, ids, n_tokens=n_tokens, **options)
+        written = [*ids.tolist(), *(step.id for step in steps)]
+        return continuation_text(self, ids, written)
 
     def _all_ids(self, text):
         """Return checked ids of any length."""

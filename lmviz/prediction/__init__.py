@@ -10,10 +10,11 @@ from ._filters import (
     top_p_filter,
     typical_filter,
 )
-from ._generation import Step, generate
+from ._generation import Step, generate, generate_steps
 from ._logit_lens import logit_lens
 from ._metrics import bits_per_byte, perplexity, ranks, surprisal, text_surprisal
 from ._sampling import greedy, probabilities, sampler
+from ._stopping import end_tokens
 
 __all__ = [
     "Beam",
@@ -22,8 +23,10 @@ __all__ = [
     "beam_search",
     "bits_per_byte",
     "cache_bytes",
+    "end_tokens",
     "expected_calibration_error",
     "generate",
+    "generate_steps",
     "greedy",
     "logit_lens",
     "min_p_filter",

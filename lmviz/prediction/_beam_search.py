@@ -7,8 +7,9 @@ from numbers import Real
 import torch
 
 from .. import _validation
-from .._module import forward
-from ._generation import cache_name
+from ._generation import check_room
+from ._stepping import stepper
+from ._stopping import end_ids
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Beam:
 
 
 def beam_search(
-    lm, text, *, n_tokens=20, n_beams=4, length_penalty=1.0, eos=()
+    lm, text, *, n_tokens=20, n_beams=4, length_penalty=1.0, eos=None
 ) -> list[Beam]:
     r"""Return the best continuations that beam search finds, the best first.
 
@@ -62,8 +63,9 @@ def beam_search(
         The exponent :math:`\alpha` of the score :math:`\ln p / n^\alpha` of a
         continuation of n tokens. It matters only if continuations differ in length: 0
         favours short ones.
-    eos : int or sequence of int, optional
-        Ids that end a continuation. Default: none.
+    eos : int or list of int, optional
+        Ids that end a continuation. Default: the model's own `end_tokens`, as in
+        transformers; ``eos=[]`` goes on after them.
 
     Returns
     -------
@@ -85,24 +87,17 @@ def beam_search(
     (['is', 'blue', '.'], True)
     """
     module = _validation.module_of(lm)
-    ids, context = lm.ids(text), lm.card.context
+    ids = lm.ids(text)
     n_tokens = _validation.integer(n_tokens, "n_tokens", 1)
     n_beams = _validation.integer(n_beams, "n_beams", 1)
     if not isinstance(length_penalty, Real) or not math.isfinite(length_penalty):
         raise ValueError(
             f"`length_penalty` must be a finite number, got {length_penalty!r:.60}"
         )
-    if context is not None and len(ids) + n_tokens > context:
-        raise ValueError(
-            f"{len(ids)} tokens plus {n_tokens} new ones exceed the model's context "
-            f"of {context}; shorten the text or generate fewer tokens"
-        )
-    last = lm.card.vocabulary - 1
-    eos = [eos] if isinstance(eos, int) else list(eos)
-    eos = {_validation.integer(i, "eos", 0, last) for i in eos}
-
-    step = _stepper(module)
-    logs = step(ids[None], None).log_softmax(-1)
+    check_room(lm, ids, n_tokens)
+    eos = end_ids(lm, eos)
+    step = stepper(module)
+    logs = step(ids[None]).log_softmax(-1)
     beams, totals, finished = [()], torch.zeros(1), []
     for n in range(1, n_tokens + 1):
         scores = (totals[:, None] + logs).flatten()  # of every extension
@@ -131,21 +126,6 @@ def beam_search(
         beams = [(*beams[parent], token) for parent, token, _ in going]
         logs = step(new[:, None], parents).log_softmax(-1)
     return finished
-
-
-def _stepper(module):
-    """Return a function from new ids (B, T) and their beams to logits (B, V)."""
-    name, cache = cache_name(module), None
-
-    def step(new, parents):
-        nonlocal cache
-        if cache is not None:
-            cache.reorder_cache(parents.to(module.device))
-        output = forward(module, new, use_cache=True, logits_to_keep=1, **{name: cache})
-        cache = getattr(output, name)
-        return output.logits[:, -1].float().cpu()
-
-    return step
 
 
 def _is_done(finished, best_total, n, n_beams, length_penalty):

@@ -1,14 +1,15 @@
 """Generation: append one token at a time, and record the alternatives."""
 
-import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from .. import _validation
-from .._module import forward
 from . import _filters
 from ._sampling import greedy, probabilities
+from ._stepping import stepper
+from ._stopping import continuation_text, end_ids, stop_strings
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def generate(
 ) -> list[Step]:
     """Continue a text one token at a time.
 
-    It ends after `n_tokens` tokens, or earlier with `eos` or `stop`.
+    It ends after `n_tokens` tokens, or earlier with `eos` or `stop`. With the defaults,
+    the tokens are those of ``generate`` in transformers with ``do_sample=False``.
 
     Parameters
     ----------
@@ -68,8 +70,8 @@ def generate(
         Takes the logits (V,) of the last position and returns an id; `sampler` makes
         one from a temperature, top-k and top-p.
     eos : int or list of int, optional
-        End after one of these tokens, such as ``lm.module.config.eos_token_id``. It is
-        the last step. Default: no token ends the text.
+        End after one of these tokens, which is the last step. Default: the model's own
+        `end_tokens`, as in transformers; ``eos=[]`` goes on after them.
     stop : str or list of str, optional
         End as soon as the generated text contains one of these strings, which may begin
         and end within tokens; the last token may go beyond it. Special tokens are not
@@ -81,11 +83,16 @@ def generate(
         Number of alternatives that each step records.
     use_cache : bool, default True
         Cache the keys and values of earlier positions. Otherwise, each step computes
-        them all again; the generated text is the same.
+        them all again; the generated text is the same. A model that has no such cache
+        computes them again in any case.
 
     Returns
     -------
     list of Step
+
+    See Also
+    --------
+    generate_steps : Yields the steps one at a time.
 
     Examples
     --------
@@ -97,6 +104,58 @@ def generate(
     >>> lm.tokens([step.id for step in generate(lm, prompt, stop="blue")])
     ['is', 'blue']
     """
+    return list(
+        generate_steps(
+            lm,
+            text,
+            n_tokens=n_tokens,
+            choose=choose,
+            eos=eos,
+            stop=stop,
+            repetition_penalty=repetition_penalty,
+            k=k,
+            use_cache=use_cache,
+        )
+    )
+
+
+def generate_steps(
+    lm,
+    text,
+    *,
+    n_tokens=20,
+    choose=greedy,
+    eos=None,
+    stop=None,
+    repetition_penalty=1.0,
+    k=5,
+    use_cache=True,
+) -> Iterator[Step]:
+    """Continue a text, and yield each token as soon as it is chosen.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+    text : str, list of int, or torch.Tensor of int, shape (T,)
+        The prompt, or its ids.
+    n_tokens, choose, eos, stop, repetition_penalty, k, use_cache
+        As for `generate`.
+
+    Yields
+    ------
+    Step
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> prompt = "Anna has a red ball . Tom has a blue kite . the kite Tom has"
+    >>> for step in generate_steps(lm, prompt, n_tokens=3):
+    ...     print(lm.decode(step.id))
+    is
+    blue
+    .
+    """
     module = _validation.module_of(lm)
     if not callable(choose):
         raise TypeError(
@@ -104,79 +163,46 @@ def generate(
             f"`sampler(temperature=0.7)`, got {choose!r:.60}"
         )
     ids = lm.ids(text)
-    size, context = lm.card.vocabulary, lm.card.context
-    k = _validation.integer(k, "k", 1, size)
+    k = _validation.integer(k, "k", 1, lm.card.vocabulary)
     n_tokens = _validation.integer(n_tokens, "n_tokens", 0)
+    check_room(lm, ids, n_tokens)
+    ends = end_ids(lm, eos)
+    stop = stop_strings(stop)
+    _filters.check_penalty(repetition_penalty, "repetition_penalty")
+    next_logits = stepper(module, use_cache=use_cache)
+
+    def steps():
+        written, pending = ids.tolist(), ids
+        for _ in range(n_tokens):
+            logits = next_logits(pending[None])[0]
+            offered = logits
+            if repetition_penalty != 1:
+                offered = _filters.repetition_penalty(
+                    logits, written, repetition_penalty
+                )
+            chosen = _validation.integer(
+                choose(offered), "choose(logits)", 0, len(logits) - 1
+            )
+            probs = probabilities(logits)
+            top = probs.topk(k)
+            written.append(chosen)
+            yield Step(chosen, float(probs[chosen]), top.indices, top.values)
+            if chosen in ends:
+                break
+            if stop:
+                text = continuation_text(lm, ids, written)
+                if any(string in text for string in stop):
+                    break
+            pending = torch.tensor([chosen])
+
+    return steps()
+
+
+def check_room(lm, ids, n_tokens):
+    """Raise an error if a continued text would not fit the model's context."""
+    context = lm.card.context
     if context is not None and len(ids) + n_tokens > context:
         raise ValueError(
             f"{len(ids)} tokens plus {n_tokens} new ones exceed the model's context "
             f"of {context}; shorten the text or generate fewer tokens"
         )
-    ends = _end_tokens(eos, size)
-    stop = _stop_strings(stop)
-    _filters.check_penalty(repetition_penalty, "repetition_penalty")
-    name = cache_name(module)
-    steps, cache, pending, written = [], None, ids, ids.tolist()
-    for _ in range(n_tokens):
-        output = forward(
-            module,
-            pending[None],
-            use_cache=use_cache,
-            logits_to_keep=1,
-            **{name: cache},
-        )
-        logits = output.logits[0, -1].float().cpu()
-        offered = logits
-        if repetition_penalty != 1:
-            offered = _filters.repetition_penalty(logits, written, repetition_penalty)
-        chosen = choose(offered)
-        probs = probabilities(logits)
-        top = probs.topk(k)
-        steps.append(Step(chosen, float(probs[chosen]), top.indices, top.values))
-        written.append(chosen)
-        if chosen in ends:
-            break
-        if stop and any(end in lm.decode(written[len(ids) :]) for end in stop):
-            break
-        new = torch.tensor([chosen])
-        cache = getattr(output, name)
-        pending = new if use_cache else torch.cat([pending, new])
-    return steps
-
-
-def _end_tokens(eos, size):
-    """Return the ids that end a text as a set."""
-    if eos is None:
-        return set()
-    ends = eos if isinstance(eos, list | tuple) else [eos]
-    return {_validation.integer(end, "eos", 0, size - 1) for end in ends}
-
-
-def _stop_strings(stop):
-    """Return the strings that end a text as a list."""
-    if stop is None:
-        return []
-    strings = [stop] if isinstance(stop, str) else stop
-    if not isinstance(strings, list | tuple) or not all(
-        isinstance(string, str) and string for string in strings
-    ):
-        raise TypeError(
-            "`stop` must be a string or a list of strings, none of them empty, got "
-            f"{stop!r:.60}"
-        )
-    return list(strings)
-
-
-def cache_name(module):
-    """Return what a model calls its cache, in its arguments and in its output.
-
-    transformers 5.24 renamed it.
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> cache_name(lmviz.load("toy").module) in ("cache", "past_key_values")
-    True
-    """
-    names = inspect.signature(module.forward).parameters
-    return "cache" if "cache" in names else "past_key_values"

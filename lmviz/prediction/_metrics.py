@@ -37,7 +37,7 @@ def surprisal(logits, ids) -> torch.Tensor:
     return -logs.gather(1, ids[1:, None])[:, 0]
 
 
-def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
+def text_surprisal(lm, text, *, window=None, stride=None, bos=None) -> torch.Tensor:
     """Return the surprisal of each token of a text of any length, in nats.
 
     A text longer than the window is traced in overlapping windows: each starts `stride`
@@ -54,17 +54,23 @@ def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
         model. Default: 1,024, or the model's context if it is shorter.
     stride : int, optional
         In tokens, from 1 (slowest, longest contexts) to ``window - 1``. Default: half
-        a window.
+        a window. From ``window`` on, some tokens would have no context and no value.
+    bos : int, optional
+        The id of a BOS token, which takes the place of the first token of each window
+        but the first. Models that always saw one, such as Gemma, predict badly
+        without it. Default: the windows are parts of the text and nothing else.
 
     Returns
     -------
     torch.Tensor, shape (T - 1,)
-        As for `surprisal`; `perplexity` turns it into one number.
+        As for `surprisal`. ``perplexity(text_surprisal(lm, text))`` is the perplexity
+        of the text: the average is over its tokens, whatever the windows.
 
     References
     ----------
     Baevski and Auli, "Adaptive Input Representations for Neural Language Modeling",
-    ICLR 2019, on the context of evaluated tokens.
+    ICLR 2019, on the context of evaluated tokens. Hugging Face, "Perplexity of
+    fixed-length models", 2020, on strided windows.
 
     Examples
     --------
@@ -83,12 +89,16 @@ def text_surprisal(lm, text, *, window=None, stride=None) -> torch.Tensor:
     window = _validation.integer(window, "window", 2, context)
     stride = window // 2 if stride is None else stride
     stride = _validation.integer(stride, "stride", 1, window - 1)
+    if bos is not None:
+        bos = _validation.integer(bos, "bos", 0, lm.card.vocabulary - 1)
     pieces = lm.pieces(text, length=window, stride=stride)
     if len(pieces[0]) < 2:
         raise ValueError("`text` must have at least two tokens, got 1")
     values, done = [], 1
     for i, ids in enumerate(pieces):
         start = i * stride
+        if bos is not None and i > 0:
+            ids = torch.cat([torch.tensor([bos]), ids[1:]])
         logits = lm.trace(ids, keep="logits").logits
         values.append(surprisal(logits, ids)[done - start - 1 :])
         done = start + len(ids)
@@ -125,12 +135,15 @@ def perplexity(surprisals) -> float:
     Parameters
     ----------
     surprisals : torch.Tensor, shape (n,), in nats
+        Of a text that fits the context, from `surprisal`; of a longer one, from
+        `text_surprisal`, which traces it in overlapping windows.
 
     Returns
     -------
     float
         The number of equally likely tokens that would be as hard to predict. It is
-        comparable only between models with the same tokenization.
+        comparable only between models with the same tokenization, and for longer
+        texts only with the same windows.
 
     References
     ----------

@@ -64,7 +64,7 @@ def test_generate_continues_with_the_most_likely_token(smollm2):
 
 def test_generate_takes_ids(toy):
     ids = toy.encode("Anna has a red ball . Tom has a blue kite . the kite Tom has")
-    assert toy.generate(ids.tolist(), n_tokens=2) == "is blue"
+    assert toy.generate(ids.tolist(), n_tokens=2) == " is blue"
 
 
 def test_gpt2_as_the_hub_stores_it_loads_the_same(tiny_folders, tmp_path, capfd):

@@ -44,7 +44,7 @@ def theirs(lm, ids, *, n_tokens, n_beams, length_penalty=1.0, eos=None):
 
 def assert_same(lm, ids, **options):
     sequences, scores = theirs(lm, ids, **options)
-    options = {name: value for name, value in options.items() if value is not None}
+    options["eos"] = options.get("eos") or []
     ours = prediction.beam_search(lm, ids, **options)
     assert [list(beam.ids) for beam in ours] == sequences
     assert [beam.score for beam in ours] == pytest.approx(scores, rel=1e-4)
@@ -56,7 +56,7 @@ def assert_same(lm, ids, **options):
 def test_the_toys_beams_equal_those_of_transformers(toy, prompt, n_beams, n_tokens):
     options = {"n_tokens": n_tokens, "n_beams": n_beams}
     sequences, scores = theirs(toy, toy.encode(prompt), **options)
-    ours = prediction.beam_search(toy, prompt, **options)
+    ours = prediction.beam_search(toy, prompt, eos=[], **options)
     assert [beam.score for beam in ours] == pytest.approx(scores, rel=1e-4)
     # Symmetric stories have nearly the same probability.
     for beam, sequence, score in zip(ours, sequences, scores, strict=True):
@@ -108,7 +108,9 @@ def test_with_all_beams_the_best_continuation_is_found(n_tokens):
         for more in itertools.product(range(6), repeat=n_tokens)
     }
     best = sorted(every, key=every.get, reverse=True)
-    found = prediction.beam_search(lm, ids, n_tokens=n_tokens, n_beams=6**n_tokens)
+    found = prediction.beam_search(
+        lm, ids, n_tokens=n_tokens, n_beams=6**n_tokens, eos=[]
+    )
     assert [beam.ids for beam in found] == best
     totals = [beam.log_prob for beam in found]
     assert totals == pytest.approx([every[more] for more in best], abs=1e-4)

@@ -6,7 +6,7 @@ import torch
 
 import lmviz
 from lmviz import prediction
-from lmviz.prediction._generation import cache_name
+from lmviz.prediction._stepping import cache_name
 
 CONFIGS = {
     **{family: (family, {}) for family in tiny_families.FAMILIES},

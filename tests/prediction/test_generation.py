@@ -77,19 +77,19 @@ def test_an_eos_token_ends_the_text_as_in_transformers(family, number):
         assert len(ours) <= number + 1
 
 
-def test_without_eos_nothing_ends_the_text_early(toy):
-    assert len(prediction.generate(toy, PROMPT, n_tokens=40)) == 40
+def test_without_end_tokens_nothing_ends_the_text_early(toy):
+    assert len(prediction.generate(toy, PROMPT, n_tokens=40, eos=[])) == 40
 
 
 @pytest.mark.parametrize("stop", ["is blue", ["never", "red ."], " the ", "lu", "."])
 def test_a_stop_string_ends_the_text_at_the_first_token_that_completes_it(toy, stop):
-    free = prediction.generate(toy, PROMPT, n_tokens=30)
+    free = prediction.generate(toy, PROMPT, n_tokens=30, eos=[])
     strings = [stop] if isinstance(stop, str) else stop
     completed = [
         any(string in written(toy, free[: i + 1]) for string in strings)
         for i in range(len(free))
     ]
-    steps = prediction.generate(toy, PROMPT, n_tokens=30, stop=stop)
+    steps = prediction.generate(toy, PROMPT, n_tokens=30, stop=stop, eos=[])
     assert [step.id for step in steps] == [
         step.id for step in free[: completed.index(True) + 1]
     ]

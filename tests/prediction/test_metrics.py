@@ -138,6 +138,47 @@ def test_text_surprisal_equals_that_of_the_transformers_guide(toy, n, window, st
     assert nats.mean().item() == pytest.approx(expected, rel=1e-5)
 
 
+# huggingface/transformers#34138: windows differ in their numbers of scored tokens
+def test_perplexity_averages_over_tokens_and_not_over_windows(toy):
+    ids = torch.randint(78, (40,), generator=torch.Generator().manual_seed(3))
+    nats = prediction.text_surprisal(toy, ids, window=16, stride=7)
+    loss = sliding_window_loss(toy.module, ids, 16, 7)
+    assert prediction.perplexity(nats) == pytest.approx(math.exp(loss), rel=1e-4)
+    windows = [nats[:15], nats[15:22], nats[22:29], nats[29:36], nats[36:]]
+    assert sum(map(len, windows)) == 39
+    of_windows = math.exp(sum(float(each.mean()) for each in windows) / 5)
+    assert prediction.perplexity(nats) != pytest.approx(of_windows, rel=1e-2)
+
+
+# EleutherAI/lm-evaluation-harness#369: its rolling windows overlap by one token
+@pytest.mark.parametrize("n", [16, 17, 31, 32, 46, 47, 61])
+def test_windows_that_overlap_by_one_token_score_each_token_once(toy, n):
+    ids = torch.randint(78, (n,), generator=torch.Generator().manual_seed(n))
+    nats = prediction.text_surprisal(toy, ids, window=16, stride=15)
+    expected = []
+    for start in range(0, n - 1, 15):
+        part = ids[start : start + 16]
+        expected.append(prediction.surprisal(toy.trace(part).logits, part))
+    assert torch.allclose(nats, torch.cat(expected), atol=1e-5)
+
+
+# huggingface/transformers#40524: without BOS, later windows have a high perplexity
+def test_each_window_may_begin_with_a_bos_token(toy):
+    stories = [" ".join(next(language.stories(s)).words[1:]) for s in ("a", "b", "c")]
+    ids = toy.encode(stories[0])
+    ids = torch.cat([ids, *(toy.encode(story)[1:] for story in stories[1:])])
+    nats = prediction.text_surprisal(toy, ids, window=20, stride=10, bos=0)
+    for t in range(1, len(ids)):
+        start = max(0, -(-(t + 1 - 20) // 10)) * 10
+        context = ids[start:t].clone()
+        context[0] = 0  # <story>, with which the text begins, too
+        expected = -toy.trace(context).logits[-1].log_softmax(-1)[ids[t]]
+        assert nats[t - 1].item() == pytest.approx(expected.item(), abs=1e-4)
+    without = prediction.text_surprisal(toy, ids, window=20, stride=10)
+    assert torch.equal(nats[:19], without[:19])
+    assert not torch.allclose(nats[19:], without[19:], atol=0.1)
+
+
 def test_text_surprisal_of_a_short_text_equals_surprisal(family):
     trace = family.trace(TEXT)
     expected = prediction.surprisal(trace.logits, trace.ids)
@@ -181,6 +222,7 @@ def test_one_window_for_the_whole_text_gives_its_surprisal(toy):
         ({"window": 1}, "`window` must be from 2 to 64, got 1"),
         ({"window": 16, "stride": 16}, "`stride` must be from 1 to 15, got 16"),
         ({"stride": 0}, "`stride` must be from 1 to 63, got 0"),
+        ({"bos": 78}, "`bos` must be from 0 to 77, got 78"),
     ],
 )
 def test_windows_that_do_not_fit_are_refused(toy, options, message):

@@ -140,6 +140,10 @@ _CHAPTERS = [
         lambda logits: prediction.sampler(top_k=3, top_p=0.9)(logits),
     ),
     text("prediction.generate", lambda ids: prediction.generate(toy(), ids)),
+    text(
+        "prediction.generate_steps",
+        lambda ids: [*prediction.generate_steps(toy(), ids)],
+    ),
     text("prediction.beam_search", lambda ids: prediction.beam_search(toy(), ids)),
     text(
         "prediction.text_surprisal",

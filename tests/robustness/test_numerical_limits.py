@@ -137,7 +137,7 @@ def test_a_text_of_one_token_attends_to_itself_alone(toy):
 @pytest.mark.parametrize("start", [1, 63])
 def test_generation_fills_the_context_and_stops_there(toy, start):
     ids = torch.zeros(start, dtype=torch.int64)
-    steps = prediction.generate(toy, ids, n_tokens=64 - start)
+    steps = prediction.generate(toy, ids, n_tokens=64 - start, eos=[])
     assert len(steps) == 64 - start
     with pytest.raises(ValueError, match="exceed the model's context of 64"):
         prediction.generate(toy, ids, n_tokens=65 - start)
