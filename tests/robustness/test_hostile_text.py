@@ -92,6 +92,9 @@ TAKES_TEXT = {
         lm, t, n_tokens=1, n_beams=2
     ),
     "prediction.generate": lambda t, lm: prediction.generate(lm, t, n_tokens=1),
+    "prediction.generate_steps": lambda t, lm: list(
+        prediction.generate_steps(lm, t, n_tokens=1)
+    ),
     "prediction.text_surprisal": lambda t, lm: prediction.text_surprisal(lm, t),
     "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
     "tokenization.BasicTokenizer.encode": lambda t, _: BASIC.encode(t),
