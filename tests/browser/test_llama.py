@@ -246,7 +246,7 @@ def test_a_newer_text_ends_the_older_one(model_page, smollm2):
     assert_near(found[6], logits[4], LOGITS)
 
 
-def test_another_position_does_not_end_a_text(model_page, smollm2):
+def test_stopping_long_questions_does_not_end_a_text(model_page, smollm2):
     ids = smollm2.encode(STORY).tolist()
     found = model_page.evaluate(
         """async (ids) => {

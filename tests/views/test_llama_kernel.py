@@ -71,8 +71,8 @@ def test_new_rows_with_the_cache_equal_the_whole_pass(model, smollm2, new):
     whole = model.run(ids)
     maps = model.attentions(len(ids))
     model.run([*ids[:-new], *[0] * new])
-    assert near(model.run(ids, start=len(ids) - new), whole, 2e-4)
-    assert near(model.attentions(len(ids)), maps, 1e-5)
+    assert near(model.run(ids, start=len(ids) - new), whole, 1e-4)
+    assert near(model.attentions(len(ids)), maps, 5e-6)
 
 
 def test_ablated_heads_equal_those_of_ablate_heads(model, smollm2):
@@ -172,7 +172,7 @@ def test_rms_norm_equals_that_of_torch(kernel):
     )
     y = kernel.room(3, 64)
     kernel.norm(kernel.put(x), kernel.put(weight), 3, y)
-    assert near(kernel.get(y, 3, 64), theirs, 1e-5)
+    assert near(kernel.get(y, 3, 64), theirs, 2e-6)
 
 
 @pytest.mark.parametrize("below", [0, 1e-6, 0.3, 1, 20, 87, 88, 104, 1e4, 1e30])
@@ -252,7 +252,7 @@ def test_a_layer_of_other_sizes_equals_its_equations(kind, scale):
     layers.exports["memory"].write(layers.store, x.tobytes(), layers.states[0])
     layers.read(0, n)
     assert near(layers.state(1, n) / np.abs(y).max(), y / np.abs(y).max(), 1e-5)
-    assert near(layers.attentions(n)[0], weights, 1e-4)
+    assert near(layers.attentions(n)[0], weights, 2e-5)
 
 
 @pytest.mark.parametrize("size", [2**31, 2**32 - 1])
