@@ -85,7 +85,7 @@ class LanguageModel:
         torch.Size([2, 2, 3, 3])
         """
         if tokenizer is not None:
-            tokenizer = _read_tokenizer.backend(tokenizer)
+            tokenizer = _read_tokenizer.backend(tokenizer, shared=True)
         card = card_of(_Memory(name), module.eval())
         return cls(card, module, None, tokenizer)
 

@@ -55,13 +55,16 @@ def read_tokenizer(source):
     return backend(tokenizer)
 
 
-def backend(tokenizer):
+def backend(tokenizer, *, shared=False):
     """Return a tokenizer as a ``tokenizers.Tokenizer`` that takes a text as a whole.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers
         Left as it is.
+    shared : bool, default False
+        Whether the user has it, too. That of transformers is then copied: each call
+        of it sets whether it truncates and pads.
 
     Returns
     -------
@@ -85,7 +88,8 @@ def backend(tokenizer):
             f"transformers, got {type(tokenizer).__name__}"
         )
     cleans_up = cleans_up and type(plain.model).__name__ != "BPE"
-    if cleans_up or plain.truncation or plain.padding:
+    shared = shared and plain is not tokenizer
+    if shared or cleans_up or plain.truncation or plain.padding:
         splits_special = plain.encode_special_tokens
         plain = copy.deepcopy(plain)
         plain.encode_special_tokens = splits_special  # a copy forgets it
@@ -119,29 +123,37 @@ def gpt2_tokenizer(encoder, merges):
 
 @contextlib.contextmanager
 def _explained(source):
-    """Say which file or package transformers misses."""
+    """Say what transformers lacks if it finds no vocabulary."""
     try:
         yield
     except Exception as error:
-        files = sorted(source.folder.glob("*.model"))
-        packages = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
-        absent = [name for name, module in packages.items() if not _installed(module)]
-        if files and absent and not (source.folder / "tokenizer.json").is_file():
-            raise UnsupportedModel(
-                f"the tokenizer of {source.name} is the SentencePiece model "
-                f"{files[0].name}, and converting it takes {' and '.join(absent)}; "
-                f"run: python -m pip install {' '.join(absent)}"
-            ) from error
-        if "instantiate the backend tokenizer" in str(error):
+        has_file = (source.folder / "tokenizer.json").is_file()
+        no_backend = "instantiate the backend tokenizer" in str(error)
+        if no_backend or (_absent_packages(source) and not has_file):
             raise _no_vocabulary(source) from error
         raise
 
 
 def _no_vocabulary(source):
+    """Return the error for a folder in which transformers finds no vocabulary."""
+    if absent := _absent_packages(source):
+        return UnsupportedModel(
+            f"the tokenizer of {source.name} is a SentencePiece model, and converting "
+            f"it takes {' and '.join(absent)}; run: python -m pip install "
+            f"{' '.join(absent)}"
+        )
     return UnsupportedModel(
         f"{source.name} has settings of a tokenizer, but no vocabulary; save it again "
         "with its tokenizer.json"
     )
+
+
+def _absent_packages(source):
+    """Return the packages that a SentencePiece model needs and that are not there."""
+    if not any(source.folder.glob("*.model")):
+        return []
+    packages = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+    return [name for name, module in packages.items() if not _installed(module)]
 
 
 def _installed(module):

@@ -43,6 +43,11 @@ def encode_whole(tokenizer, text, *, add_special_tokens=True):
         encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
     except Exception as error:  # tokenizers raises nothing more specific
         raise _unknown(tokenizer, text, error) from None
+    if encoding.overflowing or 0 in encoding.attention_mask:
+        raise ValueError(
+            "the tokenizer truncates or pads texts; call its methods no_truncation and "
+            "no_padding first"
+        )
     if lost := _lost_by_the_model(tokenizer, text):
         raise ValueError(_lacks(tokenizer, lost))
     if lost := _lost_before_the_model(tokenizer, text, encoding.offsets):

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._text import visible
 from .._validation import float_array, strings
+from ..tokenization._ids import stand_in
 
 
 def check_size(n, name="tokens", most=10_000):
@@ -123,7 +124,8 @@ def vocabulary_names(ids, vocabulary, n):
     ----------
     ids : numpy.ndarray of int, shape (m,)
     vocabulary : sequence of n str, or callable
-        A callable takes an array of ids and returns as many strings.
+        A callable takes an array of ids and returns as many strings. None is what
+        transformers returns for an id without a token.
     n : int
 
     Returns
@@ -132,14 +134,22 @@ def vocabulary_names(ids, vocabulary, n):
 
     Examples
     --------
-    >>> vocabulary_names(np.array([2, 0]), ["a", "b", "c"], 3)
-    ['c', 'a']
+    >>> vocabulary_names(np.array([2, 0]), ["a", "b", None], 3)
+    ['<id 2>', 'a']
     """
     if callable(vocabulary):
-        return strings(vocabulary(ids), "vocabulary(ids)", len(ids))
-    if len(vocabulary) != n:
-        raise ValueError(f"`vocabulary` must have length {n}, got {len(vocabulary)}")
-    return strings([vocabulary[int(i)] for i in ids], "vocabulary", len(ids))
+        name, names = "vocabulary(ids)", vocabulary(ids)
+    elif len(vocabulary) != n:
+        raise ValueError(
+            f"`vocabulary` must have length {n}, got {len(vocabulary)}; if only some "
+            "ids have tokens, pass a function such as lm.tokens"
+        )
+    else:
+        name, names = "vocabulary", [vocabulary[int(i)] for i in ids]
+    if isinstance(names, list):
+        found = zip(ids.tolist(), names, strict=False)
+        names = [stand_in(i) if each is None else each for i, each in found]
+    return strings(names, name, len(ids))
 
 
 def as_html(text):
