@@ -207,7 +207,7 @@ WRONG = [
     (
         {"vocabulary": ["a"]},
         ValueError,
-        "`vocabulary` must have length 78, got 1",
+        "`vocabulary` must have length 78, got 1; .* pass a function such as lm.tokens",
     ),
     ({"shares": 3}, TypeError, "`shares` must be a mapping, got int"),
     *(
