@@ -13,10 +13,18 @@ from .. import _validation
 from . import _sinusoidal
 
 _METHODS = ("linear", "ntk", "yarn", "llama3")
+_TURNS = {"yarn": (32, 1), "llama3": (4, 1)}
 
 
 def scaled_frequencies(
-    width, method, *, factor, trained_length=None, base=10_000.0
+    width,
+    method,
+    *,
+    factor,
+    trained_length=None,
+    base=10_000.0,
+    turns=None,
+    whole_pairs=True,
 ) -> torch.Tensor:
     r"""Return rotary frequencies for a text `factor` times the trained length.
 
@@ -46,6 +54,13 @@ def scaled_frequencies(
         Number of positions L in training; needed by ``"yarn"`` and ``"llama3"``.
     base : float, default 10,000
         The base b of the trained frequencies.
+    turns : (float, float), optional
+        For ``"yarn"`` and ``"llama3"``, other limits: pairs of at least the first
+        number of turns are kept, those of less than the second are slowed down by the
+        whole factor. Default: those of the table.
+    whole_pairs : bool, default True
+        For ``"yarn"``, whether the ramp starts and ends at a pair. False (gpt-oss): at
+        the exact, fractional index.
 
     Returns
     -------
@@ -93,15 +108,35 @@ def scaled_frequencies(
     if trained_length is None:
         raise ValueError(f"`trained_length` must be given for {method!r}")
     _validation.integer(trained_length, "trained_length", 1)
+    most, fewest = _turns(turns, _TURNS[method])
     if method == "yarn":
-        first, last = (_pair_of(n, width, trained_length, base) for n in (32, 1))
-        first, last = max(math.floor(first), 0), min(math.ceil(last), width - 1)
+        first = _pair_of(most, width, trained_length, base)
+        last = _pair_of(fewest, width, trained_length, base)
+        if whole_pairs:
+            first, last = math.floor(first), math.ceil(last)
+        first, last = max(first, 0), min(last, width - 1)
         kept = 1 - (pair - first) / max(last - first, 0.001)
     else:
-        turns = trained_length * trained / (2 * math.pi)
-        kept = (turns - 1) / (4 - 1)
+        completed = trained_length * trained / (2 * math.pi)
+        kept = (completed - fewest) / (most - fewest)
     kept = kept.clamp(0, 1)
     return kept * trained + (1 - kept) * slowed
+
+
+def _turns(turns, default):
+    """Return the two limits, the larger one first."""
+    if turns is None:
+        return default
+    try:
+        most, fewest = map(float, turns)
+    except (TypeError, ValueError):
+        most = fewest = 0.0
+    if not 0 < fewest < most < math.inf:
+        raise ValueError(
+            "`turns` must be two positive numbers, the larger one first, got "
+            f"{turns!r:.60}"
+        )
+    return most, fewest
 
 
 def _pair_of(turns, width, trained_length, base):

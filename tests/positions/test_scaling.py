@@ -57,6 +57,36 @@ def test_frequencies_equal_those_of_transformers(
         )
 
 
+@pytest.mark.parametrize(
+    ("method", "turns", "whole_pairs", "options"),
+    [
+        ("yarn", (8, 2), True, {"beta_fast": 8.0, "beta_slow": 2.0}),
+        ("yarn", None, False, {"truncate": False}),  # gpt-oss
+        ("llama3", (2, 0.5), True, {"high_freq_factor": 2.0, "low_freq_factor": 0.5}),
+    ],
+)
+def test_other_limits_equal_those_of_transformers(
+    monkeypatch, method, turns, whole_pairs, options
+):
+    monkeypatch.setitem(OPTIONS, method, OPTIONS[method] | options)
+    expected, _ = theirs(method, 64, 4.0, 4096, 10_000.0)
+    ours = positions.scaled_frequencies(
+        64,
+        method,
+        factor=4.0,
+        trained_length=4096,
+        turns=turns,
+        whole_pairs=whole_pairs,
+    )
+    assert torch.allclose(ours.float(), expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("turns", [(1, 32), (1, 1), (2, 0), 3, (1, 2, 3), ("a", "b")])
+def test_wrong_limits_are_an_error(turns):
+    with pytest.raises(ValueError, match="`turns` must be two positive numbers, the"):
+        positions.scaled_frequencies(8, "yarn", factor=2, trained_length=8, turns=turns)
+
+
 @pytest.mark.parametrize("factor", [1.5, 2.0, 8.0])
 def test_a_larger_base_equals_that_of_transformers(factor):
     # "dynamic" computes the factor from the length of the text.
