@@ -75,7 +75,7 @@ def scores(query, key, *, scale=None, softcap=None) -> torch.Tensor:
 
 
 def attention_weights(
-    query, key, *, mask=None, bias=None, scale=None, softcap=None
+    query, key, *, mask=None, bias=None, scale=None, softcap=None, sinks=None
 ) -> torch.Tensor:
     """Return the attention weights: the softmax of the scores over the visible keys.
 
@@ -89,11 +89,15 @@ def attention_weights(
         Added to the scores, as in ALiBi. Default: nothing.
     scale, softcap : float, optional
         As for `scores`.
+    sinks : torch.Tensor, shape (H,), optional
+        A further score of each head, of no key (gpt-oss). With it, the scores must
+        have shape (..., H, T_q, T_k).
 
     Returns
     -------
     torch.Tensor, shape (..., T_q, T_k)
-        Each row sums to one; a query that may attend to no key has a row of NaN.
+        Each row sums to one; a query that may attend to no key has a row of NaN. With
+        `sinks`, the sink's share is missing from each row.
 
     Examples
     --------
@@ -119,7 +123,17 @@ def attention_weights(
                 f"{tuple(mask.shape)}"
             )
         raw = raw.masked_fill(~mask, -torch.inf)
-    return raw.softmax(-1)
+    if sinks is None:
+        return raw.softmax(-1)
+    if raw.ndim < 3:
+        raise ValueError(
+            "with `sinks`, `query` must have shape (..., H, T_q, d_head), got "
+            f"{tuple(query.shape)}"
+        )
+    sinks = _validation.float_tensor(sinks, "sinks", (raw.shape[-3],))
+    raw, sinks = _validation.promote(raw, sinks)
+    sink = sinks[:, None, None].expand(*raw.shape[:-1], 1)
+    return torch.cat([raw, sink], -1).softmax(-1)[..., :-1]
 
 
 def _check_bias(bias, shape):

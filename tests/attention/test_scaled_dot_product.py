@@ -1,5 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
+from transformers import GptOssConfig
+from transformers.models.gpt_oss import modeling_gpt_oss
 from transformers.models.llama.modeling_llama import repeat_kv
 
 from lmviz import attention
@@ -146,3 +150,35 @@ def test_joining_heads_is_the_inverse_of_splitting():
     heads = torch.arange(24.0).reshape(2, 3, 4)
     theirs = heads[None].transpose(1, 2).reshape(1, 3, 8)[0]  # as in transformers
     assert torch.equal(attention.join_heads(heads), theirs)
+
+
+def test_sinks_equal_those_of_gpt_oss():
+    config = GptOssConfig(num_attention_heads=4, num_key_value_heads=2, head_dim=8)
+    noise = torch.Generator().manual_seed(0)
+    query, key = torch.randn(2, 4, 7, 8, generator=noise)
+    sinks, mask = torch.randn(4, generator=noise), attention.causal_mask(7)
+    module = SimpleNamespace(num_key_value_groups=1, sinks=sinks, training=False)
+    added = torch.zeros(7, 7).masked_fill(~mask, -torch.inf)
+    _, theirs = modeling_gpt_oss.eager_attention_forward(
+        module, query[None], key[None], key[None], added, scaling=config.head_dim**-0.5
+    )
+    ours = attention.attention_weights(query, key, mask=mask, sinks=sinks)
+    assert torch.allclose(ours, theirs[0], atol=1e-6)
+    assert ours.sum(-1).lt(1).all()
+
+
+def test_a_sink_of_minus_infinity_takes_nothing(qkv):
+    query, key, _ = qkv
+    sinks = torch.full((len(query),), -torch.inf)
+    ours = attention.attention_weights(query, key, sinks=sinks)
+    assert torch.equal(ours, attention.attention_weights(query, key))
+
+
+def test_sinks_need_heads():
+    x = torch.zeros(3, 8)
+    with pytest.raises(ValueError, match=r"with `sinks`, `query` must have shape \("):
+        attention.attention_weights(x, x, sinks=torch.zeros(3))
+    with pytest.raises(ValueError, match=r"`sinks` must have shape \(2,\)"):
+        attention.attention_weights(
+            x.expand(2, 3, 8), x.expand(2, 3, 8), sinks=torch.zeros(3)
+        )
