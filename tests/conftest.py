@@ -176,10 +176,10 @@ def model_named(made_once, random_gpt2_folder):
 
 @pytest.fixture(scope="session")
 def tiny_folders(made_once):
-    """A tiny random model of each family, with GPT-2's tokenizer."""
+    """A tiny random model of each core family, with GPT-2's tokenizer."""
     return {
         name: made_once(name, functools.partial(tiny_families.save, name))
-        for name in tiny_families.FAMILIES
+        for name in tiny_families.CORE
     }
 
 
@@ -189,7 +189,7 @@ def tiny(request, tiny_folders):
     return lmviz.load(tiny_folders[request.param])
 
 
-@pytest.fixture(scope="session", params=sorted(tiny_families.FAMILIES))
+@pytest.fixture(scope="session", params=tiny_families.CORE)
 def family(request, tiny_folders):
     return lmviz.load(tiny_folders[request.param])
 

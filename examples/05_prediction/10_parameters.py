@@ -79,13 +79,15 @@ def count(part):
     """Return the number of parameters of a component of the model."""
     if isinstance(part, components.Linear | components.Norm):
         return sum(x.numel() for x in (part.weight, part.bias) if x is not None)
+    if isinstance(part, tuple):  # experts
+        return sum(count(expert) for expert in part)
     if not is_dataclass(part):
         return 0
     return sum(count(getattr(part, field.name)) for field in fields(part))
 
 
-ends = model.unembedding
-tables = [model.token_table, model.position_table, ends.weight, ends.bias]
+unembedding = lm.module.get_output_embeddings()
+tables = [model.token_table, model.position_table, *unembedding.parameters()]
 unique = {x.data_ptr(): x.numel() for x in tables if x is not None}
 counts = {
     "tables": sum(unique.values()),

@@ -5,12 +5,12 @@ from ._attribution import (
     stream_contributions,
 )
 from ._extract import extract, token_table, unembedding
+from ._feed_forward import expert_weights, feed_forward
 from ._forward import (
     Heads,
     attend,
     block,
     embed,
-    feed_forward,
     heads,
     logits,
     stream,
@@ -24,6 +24,7 @@ __all__ = [
     "block",
     "components",
     "embed",
+    "expert_weights",
     "extract",
     "feed_forward",
     "head_contributions",

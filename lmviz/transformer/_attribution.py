@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from .. import _validation, embeddings
-from . import _forward
+from . import _feed_forward, _forward
 
 
 def head_contributions(attention, x) -> torch.Tensor:
@@ -183,7 +183,7 @@ def _contributions(model, ids) -> Iterator[tuple[str, torch.Tensor]]:
         if bias is not None:
             yield f"attention bias {layer}", bias.expand_as(x)
         before = x if block.parallel else x + attended
-        transformed = _forward.feed_forward(block.mlp, before)
+        transformed = _feed_forward.feed_forward(block.mlp, before)
         if block.mlp_after is not None:
             transformed = block.mlp_after(transformed)
         yield f"MLP {layer}", transformed

@@ -12,18 +12,9 @@ from collections.abc import Sequence
 import torch
 
 from .. import _validation
-from ..positions import alibi_slopes, inverse_frequencies
-from . import architectures, components
-
-_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_fast": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
+from .._module import forward
+from . import _read, architectures, components
+from .architectures._entry import find
 
 
 def extract(lm) -> components.Model:
@@ -54,21 +45,17 @@ def extract(lm) -> components.Model:
     config = module.config
     family = architectures.architecture_of(config)
     _check_paths(module, family)
-    norm, table = family.embedding_norm, family.position_table
+    table = find(module, family.position_table)
     blocks = _Blocks(module, family)
     blocks[0]  # raises an error if the activation or rotary type is not supported
     return components.Model(
         token_table=token_table(lm),
         blocks=blocks,
-        final_norm=_norm(module.get_submodule(family.final_norm), family),
+        final_norm=_read.norm(module, family.final_norm),
         unembedding=unembedding(lm),
-        position_table=(
-            module.get_submodule(table).weight[family.first_position :]
-            if table
-            else None
-        ),
-        embedding_scale=config.hidden_size**0.5 if family.scale_embeddings else 1.0,
-        embedding_norm=_norm(module.get_submodule(norm), family) if norm else None,
+        position_table=None if table is None else table.weight[family.first_position :],
+        embedding_scale=_embedding_scale(config, family),
+        embedding_norm=_read.norm(module, family.embedding_norm),
     )
 
 
@@ -99,11 +86,12 @@ def unembedding(lm) -> components.Unembedding:
     Parameters
     ----------
     lm : lmviz.LanguageModel
-        Of any family, unless it scales its logits (Granite, Cohere).
+        Of any family, unless it changes its logits in a way that lmviz does not model.
 
     Returns
     -------
     lmviz.transformer.components.Unembedding
+        If the family multiplies its logits (Granite, Cohere), so are the weights.
 
     Examples
     --------
@@ -114,10 +102,43 @@ def unembedding(lm) -> components.Unembedding:
     True
     """
     module = _validation.module_of(lm)
-    architectures.check_scales(module.config)
-    linear = _linear(module.get_output_embeddings())
-    softcap = getattr(module.config, "final_logit_softcapping", None)
+    config = module.config
+    family = architectures.FAMILIES.get(config.model_type)
+    if family is None:
+        return _unembedding_of_any_family(module)
+    linear = _read.projection(module.get_output_embeddings())
+    architectures.check_scales(config, family.uses)
+    factor = _read.used(config, family, "logit_scale", 1.0)
+    factor /= _read.used(config, family, "logits_scaling", 1.0)
+    if factor != 1.0:
+        linear = _read.scaled(linear, factor)
+    softcap = _read.used(config, family, "final_logit_softcapping", None)
     return components.Unembedding(linear.weight, linear.bias, softcap)
+
+
+def _unembedding_of_any_family(module):
+    """Return the output embeddings of a model if they alone turn states into logits."""
+    embeddings = module.get_output_embeddings()
+    if embeddings is not None:
+        linear = _read.projection(embeddings)
+        ids = torch.arange(min(8, linear.weight.shape[1]))[None]
+        output = forward(module, ids, output_hidden_states=True, use_cache=False)
+        x, logits = output.hidden_states[-1].float(), output.logits.float()
+        if x.shape[-1] == len(linear.weight) and logits.shape[:-1] == x.shape[:-1]:
+            precision = 1e-4 if output.logits.dtype == torch.float32 else 0.02
+            limit = precision * float(logits.std())
+            if torch.allclose(linear(x), logits, rtol=0, atol=limit):
+                return components.Unembedding(linear.weight, linear.bias)
+    raise ValueError(
+        "the logits of the model are not the product of its last hidden state and its "
+        f"unembedding, and its family {module.config.model_type!r} has no entry in "
+        "lmviz.transformer.architectures; choose another model, or add an entry"
+    )
+
+
+def _embedding_scale(config, family):
+    scale = config.hidden_size**0.5 if family.scale_embeddings else 1.0
+    return scale * _read.used(config, family, "embedding_multiplier", 1.0)
 
 
 class _Blocks(Sequence):
@@ -126,13 +147,13 @@ class _Blocks(Sequence):
     def __init__(self, module, family):
         self._modules = module.get_submodule(family.blocks)
         self._config, self._family = module.config, family
-        self._read = [None] * len(self._modules)
+        self._blocks = [None] * len(self._modules)
 
     def __repr__(self):
         return f"<{len(self)} blocks>"
 
     def __len__(self):
-        return len(self._read)
+        return len(self._blocks)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
@@ -144,26 +165,26 @@ class _Blocks(Sequence):
                 f"index must be between {-n_layers} and {n_layers - 1}"
             )
         index %= n_layers
-        if self._read[index] is None:
-            self._read[index] = _block(
+        if self._blocks[index] is None:
+            self._blocks[index] = _read.block(
                 self._modules[index], index, self._family, self._config
             )
-        return self._read[index]
+        return self._blocks[index]
 
 
 def _check_paths(module, family):
     """Raise an error if the paths of an entry don't match the weights of a model."""
     used = [module.get_input_embeddings(), module.get_output_embeddings()]
     try:
-        used += map(module.get_submodule, family.model_paths())
-        for block in module.get_submodule(family.blocks):
-            used += map(block.get_submodule, family.block_paths())
+        used += (find(module, path) for path in family.model_paths())
+        for block in find(module, family.blocks):
+            used += (find(block, path) for path in family.block_paths())
     except AttributeError as error:
         raise ValueError(
             f"the entry of the family {module.config.model_type!r} does not match this "
             f"model: {error}"
         ) from None
-    known = {id(weight) for part in used for weight in part.parameters()}
+    known = {id(weight) for part in used for weight in _weights(part)}
     for name, weight in module.named_parameters():
         if id(weight) not in known:
             raise ValueError(
@@ -173,138 +194,5 @@ def _check_paths(module, family):
             )
 
 
-def _block(module, layer, family, config):
-    def norm(path):
-        return _norm(module.get_submodule(path), family) if path else None
-
-    def linear(path):
-        return _linear(module.get_submodule(path)) if path else None
-
-    return components.Block(
-        attention=_attention(layer, family, config, norm, linear),
-        mlp=components.MLP(
-            norm=norm(family.mlp_norm),
-            up=linear(family.up),
-            down=linear(family.down),
-            activation=_activation(config),
-            gate=linear(family.gate),
-        ),
-        attention_after=norm(family.attention_after),
-        mlp_after=norm(family.mlp_after),
-        parallel=getattr(config, "use_parallel_residual", family.parallel),
-    )
-
-
-def _attention(layer, family, config, norm, linear):
-    n_heads = config.num_attention_heads
-    if family.fused:
-        query, key, value = _split(linear(family.query), family.fused, n_heads)
-    else:
-        query, key, value = map(linear, (family.query, family.key, family.value))
-    output = linear(family.output)
-    d_head = len(output.weight) // n_heads
-    return components.Attention(
-        norm=norm(family.norm),
-        query=query,
-        key=key,
-        value=value,
-        output=output,
-        n_heads=n_heads,
-        n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
-        scale=_scale(config, d_head, layer),
-        query_norm=norm(family.query_norm),
-        key_norm=norm(family.key_norm),
-        rotary=_rotary(config, d_head, family),
-        slopes=alibi_slopes(n_heads) if family.positions == "ALiBi" else None,
-        softcap=getattr(config, "attn_logit_softcapping", None),
-        window=_window(config, layer),
-    )
-
-
-def _split(fused, layout, n_heads):
-    weight = fused.weight
-    biases = (None,) * 3 if fused.bias is None else fused.bias.chunk(3)
-    if layout == "heads":  # query, key and value of the first head, then of the next
-        by_head = (n_heads, 3, -1)
-        weight = weight.unflatten(1, by_head).transpose(1, 2).flatten(1)
-        if fused.bias is not None:
-            biases = fused.bias.unflatten(0, by_head).transpose(0, 1).flatten(1)
-    return map(components.Linear, weight.chunk(3, dim=1), biases)
-
-
-def _scale(config, d_head, layer):
-    if not getattr(config, "scale_attn_weights", True):
-        return 1.0
-    scale = getattr(config, "query_pre_attn_scalar", d_head) ** -0.5
-    by_layer = getattr(config, "scale_attn_by_inverse_layer_idx", False)
-    return scale / (layer + 1) if by_layer else scale
-
-
-def _rotary(config, d_head, family):
-    if family.positions != "rotary":
-        return None
-    if not all(getattr(config, "no_rope_layers", None) or [True]):
-        raise ValueError(
-            "the model has layers without rotary positions (no_rope_layers), which are "
-            "not supported; choose another model"
-        )
-    if family.rotary_dim:
-        width = getattr(config, family.rotary_dim) or config.hidden_size
-        base = family.rope_base
-    else:
-        rope = config.rope_parameters
-        kind = rope.get("rope_type", "one per kind of layer")
-        if kind != "default":
-            raise ValueError(
-                f"the model's rotary positions are of type {kind!r}, but only "
-                "'default' is supported; choose another model"
-            )
-        part = rope.get("partial_rotary_factor", 1.0) if family.partial else 1.0
-        width, base = int(d_head * part), float(rope["rope_theta"])
-    frequencies = inverse_frequencies(width, base=base)
-    return components.Rotary(frequencies, family.interleaved)
-
-
-def _window(config, layer):
-    kinds = getattr(config, "layer_types", None)
-    if kinds is not None and kinds[layer] != "sliding_attention":
-        return None
-    return getattr(config, "sliding_window", None)
-
-
-def _activation(config):
-    for option in ("hidden_activation", "hidden_act", "activation_function"):
-        if name := getattr(config, option, None):
-            break
-    else:
-        name = "gelu_new"  # BLOOM has no such option, and always uses this one
-    if name not in _ACTIVATIONS:
-        raise ValueError(
-            f"the model's activation {name!r} is not supported; choose a model with "
-            f"one of {', '.join(_ACTIVATIONS)}"
-        )
-    return _ACTIVATIONS[name]
-
-
-def _norm(module, family):
-    if getattr(module, "weight", None) is None:
-        raise ValueError(
-            f"a norm of the model ({type(module).__name__}) has no weight, which is "
-            "not supported; choose another model"
-        )
-    eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
-    offset = family.norm_offset
-    return components.Norm(
-        weight=module.weight + offset if offset else module.weight,
-        bias=getattr(module, "bias", None),
-        eps=eps,
-        centred=isinstance(module, torch.nn.LayerNorm),
-    )
-
-
-def _linear(module):
-    # Conv1D, in GPT-2 only, stores its weight as (in, out); torch.nn.Linear transposed.
-    transposed = type(module).__name__ == "Conv1D"
-    return components.Linear(
-        module.weight if transposed else module.weight.T, module.bias
-    )
+def _weights(part):
+    return part.parameters() if isinstance(part, torch.nn.Module) else (part,)

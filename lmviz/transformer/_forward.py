@@ -18,7 +18,7 @@ import torch
 
 from .. import _validation, embeddings, positions
 from ..attention import _scaled_dot_product as dot_product
-from . import components
+from . import _feed_forward
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,11 @@ def heads(attention, x) -> Heads:
     (torch.Size([4, 4, 4]), True)
     """
     x = attention.norm(_validation.float_tensor(x, "x", ("T", "d")))
-    n_tokens, n_heads = len(x), attention.n_heads
-    query = dot_product.split_heads(attention.query(x), n_heads)
-    key = dot_product.split_heads(attention.key(x), attention.n_kv_heads)
-    value = dot_product.split_heads(attention.value(x), attention.n_kv_heads)
-    if attention.query_norm is not None:
-        query, key = attention.query_norm(query), attention.key_norm(key)
-    if attention.rotary is not None:
-        query, key = (_rotate(attention.rotary, vectors) for vectors in (query, key))
+    n_tokens, n_heads, n_kv_heads = len(x), attention.n_heads, attention.n_kv_heads
+    query = _query_or_key(attention, x, attention.query, attention.query_norm, n_heads)
+    key = _query_or_key(attention, x, attention.key, attention.key_norm, n_kv_heads)
     key = dot_product.share_heads(key, n_heads)
+    value = dot_product.split_heads(_clip(attention, attention.value(x)), n_kv_heads)
     value = dot_product.share_heads(value, n_heads)
     slopes = attention.slopes
     weights = dot_product.attention_weights(
@@ -94,14 +90,40 @@ def heads(attention, x) -> Heads:
         scale=attention.scale,
         bias=None if slopes is None else positions.alibi(slopes, n_tokens),
         softcap=attention.softcap,
+        sinks=attention.sinks,
     )
     return Heads(query, key, value, weights, weights @ value)
 
 
+def _query_or_key(attention, x, project, norm, n_heads):
+    """Project to the queries or keys of all heads, normalise them, and rotate them."""
+    rotary, vectors = attention.rotary, project(x)
+    if norm is not None and norm.weight.shape == vectors.shape[-1:]:
+        vectors, norm = norm(vectors), None  # all heads at once
+    vectors = dot_product.split_heads(_clip(attention, vectors), n_heads)
+    if norm is not None and not attention.norm_rotated:
+        vectors = norm(vectors)
+    if rotary is not None:
+        vectors = _rotate(rotary, vectors)
+    if norm is not None and attention.norm_rotated:
+        vectors = norm(vectors)
+    return vectors
+
+
+def _clip(attention, vectors):
+    limit = attention.clip
+    return vectors if limit is None else vectors.clamp(-limit, limit)
+
+
 def _rotate(rotary, vectors):
-    return positions.rotary(
-        vectors, inverse_frequencies=rotary.frequencies, interleaved=rotary.interleaved
+    frequencies = rotary.frequencies_of(vectors.shape[-2])
+    vectors = positions.rotary(
+        vectors, inverse_frequencies=frequencies, interleaved=rotary.interleaved
     )
+    if rotary.scale == 1.0:
+        return vectors
+    rotated, unrotated = vectors.tensor_split([2 * len(frequencies)], dim=-1)
+    return torch.cat([rotated * rotary.scale, unrotated], dim=-1)
 
 
 def attend(attention, x) -> torch.Tensor:
@@ -126,35 +148,6 @@ def attend(attention, x) -> torch.Tensor:
     True
     """
     return attention.output(dot_product.join_heads(heads(attention, x).output))
-
-
-def feed_forward(mlp, x) -> torch.Tensor:
-    """Compute what an MLP adds to the residual stream, at each position separately.
-
-    Parameters
-    ----------
-    mlp : lmviz.transformer.components.MLP
-    x : torch.Tensor, shape (T, d)
-
-    Returns
-    -------
-    torch.Tensor, shape (T, d)
-
-    Examples
-    --------
-    >>> import lmviz
-    >>> mlp = lmviz.transformer.extract(lmviz.load("toy")).blocks[0].mlp
-    >>> x = torch.randn(3, 96)
-    >>> torch.allclose(feed_forward(mlp, x)[1:], feed_forward(mlp, x[1:]), atol=1e-5)
-    True
-    """
-    x = mlp.norm(x)
-    activate = components.ACTIVATIONS[mlp.activation]
-    if mlp.gate is None:
-        inner = activate(mlp.up(x))
-    else:
-        inner = activate(mlp.gate(x)) * mlp.up(x)
-    return mlp.down(inner)
 
 
 def block(layer, x) -> torch.Tensor:
@@ -182,7 +175,9 @@ def block(layer, x) -> torch.Tensor:
     attended = attend(layer.attention, x)
     if layer.attention_after is not None:
         attended = layer.attention_after(attended)
-    transformed = feed_forward(layer.mlp, x if layer.parallel else x + attended)
+    transformed = _feed_forward.feed_forward(
+        layer.mlp, x if layer.parallel else x + attended
+    )
     if layer.mlp_after is not None:
         transformed = layer.mlp_after(transformed)
     return x + attended + transformed

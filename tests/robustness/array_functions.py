@@ -3,6 +3,7 @@
 from functools import cache
 from types import SimpleNamespace
 
+import torch
 from array_cases import Case
 
 import lmviz
@@ -45,6 +46,11 @@ def _block():
     return model().blocks[0]
 
 
+def _experts():
+    router = components.Linear(torch.eye(96)[:, :5])
+    return components.Experts(components.NoNorm(), router, (), n_active=2)
+
+
 def _norm(weight, bias, x):
     return components.Norm(weight, bias, eps=1e-5, centred=True)(x)
 
@@ -83,6 +89,11 @@ _MASK = {"mask": "mask: T T"}
 _CHAPTERS = [
     Case("attention.scores", {"query": "S d", "key": "T d"}),
     Case("attention.attention_weights", {**_QUERY_KEY, **_MASK, "bias": "T T"}),
+    Case(
+        "attention.attention_weights",
+        {"query": "H S d", "key": "H T d", "sinks": "H"},
+        options={"scale": 0.5},
+    ),
     Case("attention.attend", {**_QUERY_KEY, "value": "T u", **_MASK}),
     Case("attention.split_heads", {"x": "T d"}, options={"n_heads": 2}),
     Case("attention.join_heads", {"x": "H T d"}),
@@ -223,6 +234,11 @@ _REBUILT = [
     stream(
         "feed_forward",
         lambda x: transformer.feed_forward(_block().mlp, x),
+        wide=("T", 10_000),
+    ),
+    stream(
+        "expert_weights",
+        lambda x: transformer.expert_weights(_experts(), x),
         wide=("T", 10_000),
     ),
     stream("block", lambda x: transformer.block(_block(), x), **_PAIRS),

@@ -7,6 +7,7 @@ import lmviz
 from lmviz import attention, corpus, transformer
 from lmviz.transformer import architectures
 from lmviz.transformer.architectures import Architecture
+from lmviz.transformer.architectures._entry import find
 
 STARCODER2 = {
     "blocks": "model.layers",
@@ -33,9 +34,8 @@ def starcoder2(**options):
     return tiny_model("starcoder2", **sizes, **options)
 
 
-def gpt_neo():
-    sizes = {"num_layers": 2, "num_heads": 4, "attention_types": [[["global"], 2]]}
-    return tiny_model("gpt_neo", **sizes)
+def biogpt():
+    return tiny_model("biogpt", intermediate_size=48)
 
 
 def test_every_family_has_a_tiny_model():
@@ -52,14 +52,14 @@ def test_every_family_has_a_tiny_model():
 )
 def test_a_family_without_an_entry_is_refused_in_one_line(function):
     with pytest.raises(
-        ValueError, match="family 'gpt_neo' has .* one of bloom, gemma2, gpt2, .*qwen3"
+        ValueError, match="family 'biogpt' has .* one of arcee, bloom, codegen, .*qwen3"
     ) as error:
-        function(gpt_neo())
+        function(biogpt())
     assert "\n" not in str(error.value)
 
 
 def test_a_family_without_an_entry_has_a_token_table_and_an_unembedding():
-    lm = gpt_neo()
+    lm = biogpt()
     trace = lm.trace([3, 4])
     assert torch.equal(transformer.token_table(lm)[trace.ids], trace.embeddings)
     logits = transformer.unembedding(lm)(trace.hidden_states[-1])
@@ -110,50 +110,53 @@ def test_an_entry_with_a_wrong_path_is_refused(monkeypatch, name, path):
         transformer.extract(starcoder2())
 
 
-def test_layers_without_rotary_positions_are_refused(monkeypatch):
-    entry = architectures.FAMILIES["llama"]
-    monkeypatch.setitem(architectures.FAMILIES, "smollm3", entry)
-    sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
-    lm = tiny_model("smollm3", no_rope_layers=[1, 1], **sizes)
-    trace = lm.trace([3, 4, 5])
-    ours = transformer.logits(transformer.extract(lm), trace.ids)
-    assert torch.allclose(ours, trace.logits, atol=1e-5)
-    lm = tiny_model("smollm3", no_rope_layers=[1, 0], **sizes)
-    with pytest.raises(ValueError, match="no_rope_layers"):
-        transformer.extract(lm)
-
-
 @pytest.mark.parametrize("family", ["granite", "cohere", "olmo", "gemma3_text"])
 def test_families_with_other_parts_are_refused_as_llama(monkeypatch, family):
     """None of them can be rebuilt with Llama's entry, so all must be refused."""
-    sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
     entry = architectures.FAMILIES["llama"]
     monkeypatch.setitem(architectures.FAMILIES, family, entry)
     with pytest.raises(ValueError) as error:
-        transformer.extract(tiny_model(family, **sizes))
+        transformer.extract(tiny_model(family, **tiny_families.FAMILIES[family]))
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["norm", "key", "output", "mlp_norm", "final_norm"])
+def test_layers_of_another_kind_are_refused():
+    lm = tiny_model("llama", **tiny_families.FAMILIES["llama"])
+    lm.module.config.layer_types = ["full_attention", "linear_attention"]
+    model = transformer.extract(lm)
+    with pytest.raises(ValueError, match="layer 1 of the model is of type 'linear_at"):
+        model.blocks[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["norm", "key", "output", "mlp_norm", "up", "final_norm"]
+)
 def test_an_entry_without_a_needed_path_is_refused(name):
     with pytest.raises(ValueError, match=f"`{name}` must be a path, got ''"):
         Architecture(**STARCODER2 | {name: ""})
 
 
-@pytest.mark.parametrize("family", sorted(tiny_families.FAMILIES))
-def test_every_path_leads_to_a_module(family):
+def test_a_path_may_list_alternatives():
+    block = torch.nn.ModuleDict({"b": torch.nn.ReLU()})
+    assert find(block, "a|b") is find(block, "b") is find(block, "b|") is block["b"]
+    assert find(block, "a|") is None
+    with pytest.raises(AttributeError, match="ModuleDict has no a or c"):
+        find(block, "a|c")
+
+
+@pytest.mark.parametrize("family", ["stablelm", "falcon", "qwen3_moe"])
+def test_alternatives_are_chosen_by_block(family):
+    lm = tiny_model(family, **tiny_families.FAMILIES[family])
     entry = architectures.FAMILIES[family]
-    module = tiny_families.build(tiny_families.config(family, vocab_size=50))
-    block = module.get_submodule(entry.blocks)[1]
-    for path in entry.block_paths():
-        assert block.get_submodule(path).weight is not None
-    for path in entry.model_paths():
-        assert module.get_submodule(path).weight is not None
+    for block in find(lm.module, entry.blocks):
+        for path in entry.block_paths():
+            part = find(block, path)
+            assert part is not None or path.endswith("|")
 
 
 def test_the_type_of_positions_without_an_entry_comes_from_the_config():
     kind = architectures.kind_of_positions
-    assert kind(AutoConfig.for_model("gpt_neo")) == "unknown"
-    assert kind(AutoConfig.for_model("olmo")) == "rotary"
+    assert kind(AutoConfig.for_model("biogpt")) == "unknown"
+    assert kind(AutoConfig.for_model("apertus")) == "rotary"
     falcon = AutoConfig.for_model("falcon", alibi=True)  # with unused rotary options
     assert kind(falcon) == "ALiBi"

@@ -109,12 +109,7 @@ def test_components_share_the_models_memory(tiny):
 @pytest.mark.parametrize(
     ("family", "changes", "message"),
     [
-        (
-            "llama",
-            {"rope_parameters": {"rope_type": "linear", "factor": 2.0}},
-            "rotary positions are of type 'linear'",
-        ),
-        ("gpt2", {"activation_function": "quick_gelu"}, "activation 'quick_gelu'"),
+        ("gpt2", {"activation_function": "mish"}, "activation 'mish'"),
         ("opt", {"do_layer_norm_before": False}, "has do_layer_norm_before=False"),
         (
             "opt",
@@ -131,7 +126,8 @@ def test_components_share_the_models_memory(tiny):
             {"word_embed_proj_dim": 16},
             "word_embed_proj_dim=16, but only .* equal to hidden_size",
         ),
-        ("phi", {"qk_layernorm": True}, "has qk_layernorm=True"),
+        ("falcon", {"alibi": True}, "has alibi=True"),
+        ("gpt_oss", {"swiglu_alpha": 1.5}, "has swiglu_alpha=1.5"),
         (
             "bloom",
             {"apply_residual_connection_post_layernorm": True},
@@ -167,12 +163,34 @@ def test_multipliers_that_are_not_modelled_are_refused(family, option, value):
     assert len(transformer.extract(lm).blocks) == 2
 
 
-def test_unembedding_of_a_family_without_an_entry_is_refused_if_it_is_scaled():
-    options = {"intermediate_size": 48, "num_key_value_heads": 2}
-    lm = tiny_model("cohere", logit_scale=0.5, **options)
-    assert transformer.token_table(lm).shape == (50, 32)
-    with pytest.raises(ValueError, match=r"logit_scale=0\.5, which lmviz does"):
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("hyperclovax", {"logits_scaling": 2.0}),  # it multiplies, Granite divides
+        ("granite_swa", {"logits_scaling": 2.0}),
+        ("granite_swa", {"logits_scaling": 0.5}),
+        ("nanochat", {"final_logit_softcapping": 0.5}),
+        ("electra", {"is_decoder": True}),  # a projection before the unembedding
+    ],
+)
+def test_logits_that_are_not_a_projection_of_the_last_state_are_refused(
+    family, changes
+):
+    """TransformerLensOrg/TransformerLens#947: Granite's logits were not scaled."""
+    sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
+    lm = tiny_model(family, **sizes, **changes)
+    assert len(transformer.token_table(lm)) == 50
+    with pytest.raises(ValueError, match="logits of the model are not") as error:
         transformer.unembedding(lm)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("family", ["biogpt", "hyperclovax", "apertus"])
+def test_the_unembedding_of_other_families_is_read_where_it_gives_the_logits(family):
+    lm = tiny_model(family, intermediate_size=48, num_key_value_heads=2)
+    output = lm.module(torch.arange(2, 9)[None], output_hidden_states=True)
+    logits = transformer.unembedding(lm)(output.hidden_states[-1])
+    assert torch.allclose(logits, output.logits, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_the_hook_is_removed_after_an_error(toy):
             ValueError,
             r"`states` must have shape \(\.\.\.,",
         ),
-        ({"states": [[0.0]]}, TypeError, "`states` must be a tensor"),
+        ({"states": [["a"]]}, TypeError, "`states` must be an array"),
     ],
 )
 def test_wrong_arguments_are_refused(toy, changes, kind, message):

@@ -1,135 +1,11 @@
-"""The components of a transformer: dataclasses that hold a model's own tensors.
+"""The parts of a transformer that the functions in `lmviz.transformer` run."""
 
-Norms and projections are callable; the functions in `lmviz.transformer` run the larger
-components. Axes: d is the width of the residual stream, d_head that of a head; H and
-H_kv are the numbers of query heads and key/value heads.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from .. import _validation
-
-#: The activation functions by name, each from a tensor to one of the same shape.
-#:
-#: :meta hide-value:
-ACTIVATIONS = {
-    "gelu": torch.nn.functional.gelu,
-    "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
-    "relu": torch.relu,
-    "silu": torch.nn.functional.silu,
-}
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A normalisation: LayerNorm, or RMSNorm if the mean is not subtracted.
-
-    Parameters
-    ----------
-    weight : torch.Tensor, shape (d,)
-    bias : torch.Tensor, shape (d,), or None
-    eps : float
-        Added to the mean square under the root, so that a vector of zeros stays finite.
-    centred : bool
-        Whether the mean is subtracted first (LayerNorm).
-
-    References
-    ----------
-    Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3; Zhang and
-    Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 4.
-
-    Examples
-    --------
-    >>> norm = Norm(torch.ones(4), torch.zeros(4), eps=1e-5, centred=True)
-    >>> norm(torch.tensor([1.0, 1.0, 3.0, 3.0]))
-    tensor([-1.0000, -1.0000,  1.0000,  1.0000])
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    eps: float
-    centred: bool
-
-    def __post_init__(self):
-        weight = _validation.float_tensor(self.weight, "weight", ("d",))
-        object.__setattr__(self, "weight", weight)
-        if self.bias is not None:
-            bias = _validation.float_tensor(self.bias, "bias", (len(self.weight),))
-            object.__setattr__(self, "bias", bias)
-
-    def __call__(self, x) -> torch.Tensor:
-        """Normalise the last axis of x (..., d)."""
-        x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
-        if self.centred:
-            x = x - x.mean(-1, keepdim=True)
-        x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
-        x = x * self.weight
-        return x if self.bias is None else x + self.bias
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A projection: ``x @ weight + bias``.
-
-    Parameters
-    ----------
-    weight : torch.Tensor, shape (d_in, d_out)
-    bias : torch.Tensor, shape (d_out,), or None
-
-    Examples
-    --------
-    >>> project = Linear(torch.tensor([[1.0, 0], [2, 1]]), torch.tensor([0.0, 10]))
-    >>> project(torch.tensor([1.0, 1.0]))
-    tensor([ 3., 11.])
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None = None
-
-    def __post_init__(self):
-        weight = _validation.float_tensor(self.weight, "weight", ("d_in", "d_out"))
-        object.__setattr__(self, "weight", weight)
-        if self.bias is not None:
-            bias = _validation.float_tensor(self.bias, "bias", (self.weight.shape[1],))
-            object.__setattr__(self, "bias", bias)
-
-    def __call__(self, x) -> torch.Tensor:
-        """Project the last axis of x (..., d_in) to (..., d_out)."""
-        x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
-        x, weight = _validation.promote(x, self.weight)
-        x = x @ weight
-        return x if self.bias is None else x + self.bias
-
-
-@dataclass(frozen=True)
-class Unembedding(Linear):
-    """The projection from the last hidden state to the logits.
-
-    Parameters
-    ----------
-    weight : torch.Tensor, shape (d, V)
-    bias : torch.Tensor, shape (V,), or None
-    softcap : float, optional
-        Logit soft cap, ``cap * tanh(logits / cap)`` (Gemma 2).
-
-    Examples
-    --------
-    >>> unembedding = Unembedding(torch.tensor([[1.0, 50.0]]), softcap=30.0)
-    >>> unembedding(torch.ones(1))
-    tensor([ 0.9996, 27.9333])
-    """
-
-    softcap: float | None = None
-
-    def __call__(self, x) -> torch.Tensor:
-        """Project hidden states x (..., d) to logits (..., V)."""
-        logits = super().__call__(x)
-        if self.softcap is None:
-            return logits
-        return self.softcap * (logits / self.softcap).tanh()
+from ._projections import Linear, NoNorm, Norm, Unembedding
 
 
 @dataclass(frozen=True)
@@ -144,16 +20,41 @@ class Rotary:
     interleaved : bool, default False
         Whether each dimension is paired with its neighbour (GPT-J). Otherwise, the
         first half is paired with the second (GPT-NeoX, Llama).
+    scale : float, default 1.0
+        Multiplies what is rotated (YaRN, LongRoPE).
+    trained_length : int, optional
+        The longest text that `frequencies` is for, where longer ones have others.
+    longer : callable, optional
+        From the length of a longer text to its frequencies (dynamic NTK, LongRoPE).
 
     Examples
     --------
     >>> from lmviz import positions
-    >>> Rotary(positions.inverse_frequencies(4, base=100.0))
-    Rotary(frequencies=tensor([1.0000, 0.1000], dtype=torch.float64), interleaved=False)
+    >>> rotary = Rotary(positions.inverse_frequencies(4, base=100.0))
+    >>> rotary.frequencies, rotary.scale
+    (tensor([1.0000, 0.1000], dtype=torch.float64), 1.0)
     """
 
     frequencies: torch.Tensor
     interleaved: bool = False
+    scale: float = 1.0
+    trained_length: int | None = None
+    longer: Callable[[int], torch.Tensor] | None = None
+
+    def frequencies_of(self, n_tokens) -> torch.Tensor:
+        """Return the frequencies (n,) for a text of this length.
+
+        Examples
+        --------
+        >>> rotary = Rotary(
+        ...     torch.ones(1), trained_length=8, longer=lambda n: torch.ones(1) * 8 / n
+        ... )
+        >>> rotary.frequencies_of(8), rotary.frequencies_of(16)
+        (tensor([1.]), tensor([0.5000]))
+        """
+        if self.trained_length is None or n_tokens <= self.trained_length:
+            return self.frequencies
+        return self.longer(n_tokens)
 
 
 @dataclass(frozen=True)
@@ -162,7 +63,7 @@ class Attention:
 
     Parameters
     ----------
-    norm : Norm
+    norm : Norm or NoNorm
         Applied to the residual stream before the projections.
     query, key, value, output : Linear
         The four projections.
@@ -171,11 +72,19 @@ class Attention:
     scale : float
         Multiplies the dot products of queries and keys.
     query_norm, key_norm : Norm, optional
-        Applied to each head's query and key (Qwen3).
+        Applied to each head's query and key (Qwen3), or, if they are as wide as all
+        heads, to the projections before they are split (OLMo 2).
+    norm_rotated : bool, default False
+        Whether these norms come after the rotation (HunYuan).
+    clip : float, optional
+        Bound of the numbers in queries, keys and values (OLMo, MPT).
     rotary : Rotary, optional
         Rotary positions.
     slopes : torch.Tensor, shape (H,), optional
         Each head's penalty per position of distance (ALiBi).
+    sinks : torch.Tensor, shape (H,), optional
+        Each head's score of no key: a share of the attention that reads nothing
+        (gpt-oss).
     softcap : float, optional
         Logit soft cap of the scores (Gemma 2).
     window : int, optional
@@ -192,7 +101,7 @@ class Attention:
     ((576, 576), (576, 192))
     """
 
-    norm: Norm
+    norm: Norm | NoNorm
     query: Linear
     key: Linear
     value: Linear
@@ -202,8 +111,11 @@ class Attention:
     scale: float
     query_norm: Norm | None = None
     key_norm: Norm | None = None
+    norm_rotated: bool = False
+    clip: float | None = None
     rotary: Rotary | None = None
     slopes: torch.Tensor | None = None
+    sinks: torch.Tensor | None = None
     softcap: float | None = None
     window: int | None = None
 
@@ -214,7 +126,7 @@ class MLP:
 
     Parameters
     ----------
-    norm : Norm
+    norm : Norm or NoNorm
     up, down : Linear
         The projections up to the inner layer and back down.
     activation : str
@@ -222,6 +134,9 @@ class MLP:
     gate : Linear, optional
         In a gated MLP, the activation is applied to the output of this projection,
         which then multiplies that of `up`.
+    limit : float, optional
+        In gpt-oss, the gate is at most this before the activation, `up` is clipped to
+        plus and minus this, and 1 is added to it.
 
     References
     ----------
@@ -235,11 +150,71 @@ class MLP:
     ('silu', (576, 1536), (1536, 576))
     """
 
-    norm: Norm
+    norm: Norm | NoNorm
     up: Linear
     down: Linear
     activation: str
     gate: Linear | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Experts:
+    """A mixture of experts: several MLPs, of which each token uses a few.
+
+    Parameters
+    ----------
+    norm : Norm or NoNorm
+        Applied before the router and the experts, which have no norms of their own.
+    router : Linear
+        The projection from d to one score for each expert.
+    experts : sequence of MLP
+    n_active : int
+        Number of experts with the highest scores that a token uses.
+    normalized : bool, default True
+        Whether the weights of these experts, the softmax of all scores, are divided by
+        their sum.
+    shared : MLP, optional
+        An expert that every token uses with weight 1 (GraniteMoE).
+    shared_gate : Linear, optional
+        The projection from d to a number whose sigmoid is the shared expert's weight
+        instead (Qwen2-MoE).
+
+    References
+    ----------
+    Shazeer et al., "Outrageously Large Neural Networks: The Sparsely-Gated
+    Mixture-of-Experts Layer", ICLR 2017, section 2; Jiang et al., "Mixtral of
+    Experts", 2024, section 2.1.
+
+    Examples
+    --------
+    >>> double, triple = (
+    ...     MLP(NoNorm(), up=Linear(torch.eye(2)), down=Linear(n * torch.eye(2)),
+    ...         activation="relu")
+    ...     for n in (2, 3)
+    ... )
+    >>> router = Linear(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    >>> mixture = Experts(NoNorm(), router, (double, triple), n_active=1)
+    >>> from lmviz import transformer
+    >>> transformer.feed_forward(mixture, torch.tensor([[1.0, 2.0]]))
+    tensor([[3., 6.]])
+    """
+
+    norm: Norm | NoNorm
+    router: Linear
+    experts: Sequence[MLP]
+    n_active: int
+    normalized: bool = True
+    shared: MLP | None = None
+    shared_gate: Linear | None = None
+
+    def __getattr__(self, name):
+        if name in {"up", "down", "gate", "activation"}:
+            raise AttributeError(
+                f"this layer is a mixture of experts, which has no `{name}`; each of "
+                "its `experts` has one"
+            )
+        raise AttributeError(f"Experts has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
@@ -249,7 +224,7 @@ class Block:
     Parameters
     ----------
     attention : Attention
-    mlp : MLP
+    mlp : MLP or Experts
     attention_after, mlp_after : Norm, optional
         Applied to the output, before it is added (Gemma 2).
     parallel : bool, default False
@@ -265,7 +240,7 @@ class Block:
     """
 
     attention: Attention
-    mlp: MLP
+    mlp: MLP | Experts
     attention_after: Norm | None = None
     mlp_after: Norm | None = None
     parallel: bool = False
