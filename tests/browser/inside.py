@@ -18,6 +18,11 @@ QUIET = """async () => {
         if (performance.now() > late) throw Error(`never done with “${x.said}”`);
     }
 }"""
+# Go to another fragment; the view has heard of it when this ends.
+GO = """(address) => new Promise((done) => {
+    addEventListener("hashchange", done, { once: true });
+    location.href = address;
+})"""
 LOADED = """async () => {
     const x = document.querySelector("lmviz-model");
     while (!x.engine.ready && !x.failure) await new Promise(requestAnimationFrame);
@@ -32,6 +37,17 @@ def ask(page, expression, given=None):
         f"return {expression}; }}",
         given,
     )
+
+
+def until(page, condition):
+    """Wait until a condition of the view `x` is true, at most half a minute."""
+    waiting = f"""(async () => {{
+        for (const late = performance.now() + 30000; !({condition});) {{
+            if (performance.now() > late) throw Error("it never became true");
+            await new Promise(requestAnimationFrame);
+        }}
+    }})()"""
+    ask(page, waiting)
 
 
 def load(page):

@@ -5,6 +5,7 @@ from urllib.parse import quote
 import hostile
 import pytest
 from inside import (
+    GO,
     PAGE,
     QUIET,
     ask,
@@ -52,8 +53,7 @@ def test_a_link_restores_text_head_position_and_ablated_heads(page, site, open_p
     write(page, "Hi")
     page.evaluate("location.hash = 'how-it-runs'")
     assert state(page)[1] != text
-    page.evaluate("(link) => { location.href = link }", link)
-    page.wait_for_timeout(50)
+    page.evaluate(GO, link)
     page.evaluate(QUIET)
     assert state(page) == before
 
@@ -72,8 +72,7 @@ FRAGMENTS = [
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
 def test_no_fragment_does_harm(page, fragment):
-    page.evaluate("(hash) => { location.hash = hash }", fragment)
-    page.wait_for_timeout(50)
+    page.evaluate(GO, f"#{fragment}")
     page.evaluate(QUIET)
     model, said, layer, head, q, off = state(page)
     assert said is not None
@@ -82,7 +81,6 @@ def test_no_fragment_does_harm(page, fragment):
     assert 0 <= q < n <= 128 or n == 0
     assert off in ("", "23.4", "2.3")
     assert page.locator("lmviz-model img, lmviz-model b > *").count() == 0
-    assert page.get_by_role("button", name="toy" if model == "toy" else "SmolLM2")
     pressed = page.locator(".text .steps [aria-pressed=true]").inner_text()
     assert pressed == {"toy": "toy", "smollm2": "SmolLM2"}[model]
 

@@ -265,7 +265,7 @@ def test_switching_models_keeps_nothing_of_the_other(toy_page, smollm2):
     assert ask(toy_page, "x.namedOff()") == ""
 
 
-def test_the_tour_names_parts_and_values_that_exist(site, open_page):
+def test_the_tour_names_parts_that_exist(site, open_page):
     parts = {part for step in _model_tour.TOUR for part in step["part"].split()}
     page = open_page(url=f"{site}/{PAGE}")
     page.evaluate(QUIET)

@@ -1,7 +1,7 @@
 """Undo in the view of a model: one step for each change by a reader."""
 
 import pytest
-from inside import QUIET, ask, bars, press, switch, write
+from inside import GO, QUIET, ask, bars, press, switch, write
 
 pytestmark = pytest.mark.long("SmolLM2 in a page")
 CAPITAL = "The capital of France is"
@@ -137,8 +137,7 @@ def test_each_model_and_the_tour_leave_the_steps_as_they_were(page):
 
 
 def test_undo_returns_from_a_link_followed_on_the_page(page):
-    page.evaluate("location.hash = 'text=Hi&off=3.2'")
-    page.wait_for_timeout(50)
+    page.evaluate(GO, "#text=Hi&off=3.2")
     page.evaluate(QUIET)
     assert state(page)[::4] == ["Hi", "3.2"]
     undo(page)

@@ -43,7 +43,7 @@ def test_all_can_be_reached_with_the_keyboard_alone(page):
             assert ask(page, "x.namedOff()") == "23.4"
             page.keyboard.press("Enter")
             page.evaluate(QUIET)
-        if name.startswith("Attention weights") or "map" in name.lower():
+        if "map" in name.lower():
             page.keyboard.press("ArrowUp")
             page.evaluate(QUIET)
             assert ask(page, "x.q") == 3
@@ -55,6 +55,8 @@ def test_all_can_be_reached_with_the_keyboard_alone(page):
             page.evaluate(QUIET)
             assert ask(page, "x.said") == f"{CAPITAL} Paris"
             break
+    for start in ("␣is", "All heads:", "This head", "␣Paris"):
+        assert any(name.startswith(start) for name in walked), start
     order = ["Take the tour", "toy", "attention", "Previous layer", "Continue"]
     assert [name for name in walked if name in order] == order
     assert any("map" in name.lower() for name in walked)

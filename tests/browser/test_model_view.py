@@ -16,6 +16,7 @@ from inside import (
     problem,
     switch,
     texts,
+    until,
     write,
     written_probabilities,
 )
@@ -98,7 +99,6 @@ def test_what_cannot_be_read_gives_one_sentence_and_no_stale_number(page, lm, te
         for part in (".says", ".big", ".rank:visible", ".rest", ".writes"):
             assert "".join(texts(page, f".body {part}")) == "", part
         assert ask(page, "x.map") is None
-        write(page, CAPITAL)
     elif "long" in text:
         assert said.startswith("The text is cut after 128 tokens")
         assert len(texts(page, ".token")) == 128
@@ -108,9 +108,9 @@ def test_what_cannot_be_read_gives_one_sentence_and_no_stale_number(page, lm, te
     else:
         assert "lacks a byte of “⟨U+0004⟩” (04)" in said
         assert bars(page) == largest(lm, after(lm, "Paris "))
-        write(page, CAPITAL)
-    if problem(page) == "":
-        assert bars(page) == largest(lm, after(lm, CAPITAL))
+    write(page, CAPITAL)
+    assert problem(page) == ""
+    assert bars(page) == largest(lm, after(lm, CAPITAL))
 
 
 def test_a_choice_made_while_the_page_computes_is_not_lost(page, lm):
@@ -221,8 +221,7 @@ def test_trying_all_heads_can_be_stopped(page):
         page.locator(".verdict .top button").click()
         page.locator(".rank button").first.wait_for()
         stop()
-        page.wait_for_timeout(100)
-        assert ask(page, "x.trying") == ""
+        until(page, "x.trying === ''")
     assert ask(page, "x.sweep") is None
 
 
@@ -253,8 +252,7 @@ def test_changing_the_text_ends_a_continuation(page, lm):
     go.click()
     page.locator(".token").nth(7).wait_for()
     write(page, "The sun is")
-    page.wait_for_timeout(100)
-    assert go.inner_text() == "Continue"
+    page.get_by_role("button", name="Continue").wait_for()
     dial(page, {"temperature": 1})
     assert bars(page) == largest(lm, after(lm, "The sun is"))
 
@@ -312,4 +310,4 @@ def test_the_copied_program_prints_the_probabilities_of_the_page(page, lm, text)
             assert float(number.search(line)[0]) == pytest.approx(change, abs=2e-4)
     row = "".join(row).removeprefix("tensor(").removesuffix(")")
     own = ask(page, "x.row(x.layer, x.head, x.q)")
-    assert own == pytest.approx(json.loads(row)[: len(own)], abs=1e-3)
+    assert own == pytest.approx(json.loads(row)[: len(own)], abs=1e-4)
