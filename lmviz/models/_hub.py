@@ -181,6 +181,8 @@ def _list_files(repo, revision):
         )
 
     info = _attempt(ask, repo)
+    if any(file.rfilename == _local.ADAPTER for file in info.siblings or ()):
+        raise _local.adapter(repo)
     checksums = {
         file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id
         for file in info.siblings or ()

@@ -12,6 +12,7 @@ from ..tokenization._ids import decode, id_list
 from ..tokenization._pipeline import unknown_id
 from . import _read_tokenizer
 from ._card import ModelCard, card_of
+from ._causal import check_causal
 from ._resolve import Source
 from .errors import CorruptFile
 
@@ -32,8 +33,8 @@ class LanguageModel:
     card : lmviz.ModelCard
         What it is and where it came from.
     module : torch.nn.Module
-        The transformers model: float32, on the CPU, in evaluation mode, frozen, with
-        eager attention, so that it returns attention weights.
+        The transformers model, in evaluation mode, frozen, with eager attention, so
+        that it returns attention weights.
     source : object, optional
         Its files on this machine. None for a model created in memory.
 
@@ -64,8 +65,9 @@ class LanguageModel:
         Parameters
         ----------
         module : torch.nn.Module
-            A causal model, float32 on the CPU, created with
-            ``attn_implementation="eager"``. It is put into evaluation mode.
+            A causal model on any device, created with
+            ``attn_implementation="eager"``. It is put into evaluation mode and run on
+            a few ids, to test that it is causal.
         tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers, optional
             Without one, the model takes only ids, and displays them as its tokens.
         name : str, default "custom"
@@ -86,7 +88,8 @@ class LanguageModel:
         """
         if tokenizer is not None:
             tokenizer = _read_tokenizer.backend(tokenizer, shared=True)
-        card = card_of(_Memory(name), module.eval())
+        check_causal(module.eval(), name)
+        card = card_of(_Memory(name), module)
         return cls(card, module, None, tokenizer)
 
     @functools.cached_property
@@ -145,7 +148,9 @@ class LanguageModel:
             )
         from ._load import load_revision
 
-        return load_revision, (self.source.spec, self.source.revision)
+        dtype = str(self.module.dtype).removeprefix("torch.")
+        source = self.source.spec, self.source.revision
+        return load_revision, (*source, str(self.module.device), dtype)
 
     def encode(self, text, *, truncate=False) -> "torch.Tensor":
         """Return the ids of a text.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 
-def load(name=None) -> LanguageModel:
+def load(name=None, *, device="cpu", dtype="float32") -> LanguageModel:
     """Load a causal language model by name, path or hub id.
 
     Parameters
@@ -23,6 +23,12 @@ def load(name=None) -> LanguageModel:
         answers, else the toy, which knows only a made-up language. The default is the
         environment variable ``LMVIZ_MODEL``, else ``"auto"``, which warns unless
         it is SmolLM2.
+    device : str or torch.device, default "cpu"
+        Where the model runs: ``"cuda"``, ``"cuda:1"``, ``"mps"`` or another accelerator
+        of torch. Whatever it computes is returned on the CPU.
+    dtype : {"float32", "bfloat16", "float16"} or torch.dtype, default "float32"
+        The type of the model's numbers. 16-bit numbers take half the memory and round
+        what the model computes; it is returned as float32.
 
     Returns
     -------
@@ -44,7 +50,7 @@ def load(name=None) -> LanguageModel:
     location = _resolve.resolve(name)
     source = location.make_local(weights=True)
     _local.verify(source, weights=True)
-    module = _read.read_module(source)
+    module = _read.read_module(source, device=device, dtype=dtype)
     return LanguageModel(card_of(source, module), module, source)
 
 
@@ -80,9 +86,9 @@ def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
 
 
 @functools.lru_cache(maxsize=1)
-def load_revision(spec, revision):
+def load_revision(spec, revision, device="cpu", dtype="float32"):
     """Load a model that another process has pickled as its name and revision."""
-    lm = load(spec)
+    lm = load(spec, device=device, dtype=dtype)
     if lm.card.revision != revision:
         raise ModelError(
             f"{spec} is at revision {lm.card.revision} here and at {revision} in the "

@@ -8,8 +8,27 @@ from .errors import CorruptFile, UnsafeModel, UnsupportedModel, _first_line
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "tekken.json")
-_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
+_LAYERS = (
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+    "num_blocks",
+    "encoder_layers",
+    "decoder_layers",
+)
 _INDEX = "model.safetensors.index.json"
+#: The config of an adapter of PEFT, such as LoRA.
+ADAPTER = "adapter_config.json"
+# Files that tell why a folder has no config.json or no safetensors.
+_OTHER_FORMATS = {
+    "model_index.json": "a diffusion pipeline, which is no language model",
+    "params.json": "in the format of its authors, not in that of transformers",
+    "*.gguf": "in the format GGUF",
+    "*.onnx": "in the format ONNX",
+    "onnx/*.onnx": "in the format ONNX",
+    "*.mlmodel*": "in the format Core ML",
+}
 
 
 def missing(folder, *, weights):
@@ -48,6 +67,10 @@ def verify(source, *, weights):
         Whether the weights are needed, or only the tokenizer.
     """
     folder, name = source.folder, source.name
+    # transformers would load its base model, from whatever folder the adapter names.
+    if (folder / ADAPTER).is_file():
+        base = _read_json(folder / ADAPTER).get("base_model_name_or_path")
+        raise adapter(name, base)
     if lacks := missing(folder, weights=weights):
         pickled = [path.name for kind in _PICKLED for path in _files(folder, kind)]
         if lacks == "*.safetensors" and pickled:
@@ -55,20 +78,28 @@ def verify(source, *, weights):
                 f"{name} has its weights only in {pickled[0]}, a pickle, which could "
                 "run any code when opened; save the model again as safetensors"
             )
-        raise UnsupportedModel(
-            f"{name} has no {lacks}; pass the folder that save_pretrained wrote, with "
-            "the model's tokenizer, or load it again from the hub"
-        )
+        raise _other_kind(folder, name, lacks)
     config = _read_json(folder / "config.json")
-    for key in ("_attn_implementation", "attn_implementation"):
-        # If this names a repository, transformers fetches and runs its kernels.
-        if "/" in str(config.get(key, "")):
-            raise UnsafeModel(
-                f"config.json of {name} requests the code of {config[key]!r:.60}, "
-                f"which lmviz does not run; remove {key} from it"
-            )
+    for part in _parts(config):
+        for key in ("_attn_implementation", "attn_implementation"):
+            # If this names a repository, transformers fetches and runs its kernels.
+            if "/" in str(part.get(key, "")):
+                raise UnsafeModel(
+                    f"config.json of {name} requests the code of {part[key]!r:.60}, "
+                    f"which lmviz does not run; remove {key} from it"
+                )
     if weights:
         _check_layers(folder, config, name)
+
+
+def adapter(name, base=None):
+    """Return the error for a folder that holds an adapter (LoRA and others of PEFT)."""
+    of_base = f" of {base!r:.80}" if isinstance(base, str) else ""
+    return UnsupportedModel(
+        f"{name} is an adapter{of_base}, not a whole model; merge it into its base "
+        "model (merge_and_unload in peft), save that with its tokenizer, and load the "
+        "new folder"
+    )
 
 
 def check_links(folder):
@@ -102,6 +133,38 @@ def read_license(folder):
     return str((metadata or {}).get("license", "not stated"))[:100]
 
 
+def _other_kind(folder, name, lacks):
+    """Return the error for a folder that lacks a file, saying what it holds instead."""
+    if lacks == "config.json":
+        inner = sorted([*folder.glob("*/config.json"), *folder.glob("*/" + ADAPTER)])
+        inner += sorted(folder.glob("snapshots/*/config.json"))
+        if inner:
+            path = inner[-1].parent.relative_to(folder)
+            return UnsupportedModel(
+                f"{name} has no config.json, but its folder {str(path)!r:.80} has one; "
+                "pass that folder"
+            )
+    if lacks in ("config.json", "*.safetensors"):
+        for pattern, what in _OTHER_FORMATS.items():
+            if _files(folder, pattern):
+                return UnsupportedModel(
+                    f"{name} is {what}; load the model's safetensors for transformers, "
+                    "or another model"
+                )
+    return UnsupportedModel(
+        f"{name} has no {lacks}; pass the folder that save_pretrained wrote, with "
+        "the model's tokenizer, or load it again from the hub"
+    )
+
+
+def _parts(config):
+    """Yield a config and all configs in it, such as that of the text part."""
+    parts = [config]  # no recursion: they may be nested deeply
+    while parts:
+        yield (part := parts.pop())
+        parts += [value for value in part.values() if isinstance(value, dict)]
+
+
 def _files(folder, pattern):
     """Return the files that match a pattern, without broken links."""
     return sorted(path for path in folder.glob(pattern) if path.is_file())
@@ -128,7 +191,9 @@ def _check_layers(folder, config, name):
     # Building them would take forever.
     from safetensors import SafetensorError, safe_open
 
-    layers = next((config[key] for key in _LAYERS if key in config), 0)
+    layers = [config[key] for key in _LAYERS if key in config][:1]
+    for part in _parts(config):
+        layers += [part[k] for k in _LAYERS if isinstance(part.get(k), int)]
     tensors = 0
     for path in _files(folder, "*.safetensors"):
         try:
@@ -139,11 +204,12 @@ def _check_layers(folder, config, name):
                 f"{path.name} of {name} is corrupt ({_first_line(error)}); download or "
                 "save it again"
             ) from error
-    if not isinstance(layers, int) or not 0 <= layers <= tensors:
-        raise CorruptFile(
-            f"config.json of {name} specifies {layers!r:.40} layers, but there are "
-            f"{tensors} tensors, so they belong to different models"
-        )
+    for number in layers:
+        if not isinstance(number, int) or not 0 <= number <= tensors:
+            raise CorruptFile(
+                f"config.json of {name} specifies {number!r:.40} layers, but there are "
+                f"{tensors} tensors, so they belong to different models"
+            )
 
 
 def _read_json(path):

@@ -6,6 +6,8 @@ system kills the process without a message.
 
 import psutil
 
+from .errors import ModelError
+
 _FLOAT32 = 4
 # Eager attention holds the scores and the weights of a layer at once.
 _COPIES = 2
@@ -85,6 +87,44 @@ def check(lm, n_tokens, keep, *, n_texts=1, card=None):
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
         f"takes {written(takes)} of memory{_of(device)}, but only {written(free)} is "
         f"available; {instead}"
+    )
+
+
+def check_weights(name, n_weights, dtype, device):
+    """Raise an error if a model does not fit into the memory of a device.
+
+    Parameters
+    ----------
+    name : str
+    n_weights : int
+    dtype : torch.dtype
+    device : torch.device
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_weights("xl", 10**15, torch.float32, "cpu")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    lmviz.models.errors.ModelError: xl takes 4000000.0 GB of memory in float32, but ...
+    """
+    takes = n_weights * dtype.itemsize
+    for where in (
+        "cpu",
+        device,
+    ):  # the weights are read into the machine's memory first
+        if takes > (free := available(where)):
+            break
+    else:
+        return
+    instead = "load a smaller model"
+    if dtype.itemsize > 2:
+        half = written(2 * n_weights)
+        instead = f'pass dtype="bfloat16" ({half}), or load a smaller model'
+    raise ModelError(
+        f"{name} takes {written(takes)} of memory{_of(where)} in "
+        f"{str(dtype).removeprefix('torch.')}, but only {written(free)} is available; "
+        f"{instead}"
     )
 
 

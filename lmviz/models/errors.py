@@ -45,4 +45,4 @@ def _first_line(error):
     >>> _first_line(OSError("the disk is full\nand more"))
     'the disk is full'
     """
-    return str(error).partition("\n")[0][:120]
+    return str(error).strip().partition("\n")[0][:120]
