@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 import lmviz
 from lmviz import attention, corpus, prediction
 from lmviz.models import LanguageModel, ModelError, _memory, _options
-from lmviz.prediction._generation import cache_name
+from lmviz.prediction._stepping import cache_name
 
 IDS = torch.tensor([3, 5, 7, 9])
 TEXTS = [[3, 5, 7, 9], [4, 6, 8], [5, 7]]
