@@ -261,7 +261,7 @@ def _run(lm, ids, layout, keep, depths, attention_layers):
     del output  # so that `_stacked` holds the last reference to each layer
     if "attentions" in theirs:
         by_layer = dict(zip(layout.returned, lists["attentions"], strict=True))
-        lists["attentions"] = [by_layer[layer] for layer in attention_layers]
+        lists["attentions"] = [by_layer.pop(layer) for layer in attention_layers]
     for (name, _), place in places.items():
         lists.setdefault(name, []).append(found.pop(place))
     n = len(ids)
