@@ -8,6 +8,7 @@ settings and tokens in ``tokenizer_config.json``, ``special_tokens_map.json`` an
 import contextlib
 import copy
 import importlib.util
+import re
 
 from ._read import _as_model_error, _silence
 from .errors import UnsupportedModel
@@ -18,6 +19,8 @@ _CLEAN_UP = (
     (" ' ", "'"),
     *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
 )
+_SENTENCEPIECE = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+_TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")  # a token in base64 and its rank
 
 
 def read_tokenizer(source):
@@ -58,6 +61,8 @@ def read_tokenizer(source):
 def backend(tokenizer, *, shared=False):
     """Return a tokenizer as a ``tokenizers.Tokenizer`` that takes a text as a whole.
 
+    What is for training is switched off: truncation, padding and BPE dropout.
+
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer or fast tokenizer of transformers
@@ -88,13 +93,16 @@ def backend(tokenizer, *, shared=False):
             f"transformers, got {type(tokenizer).__name__}"
         )
     cleans_up = cleans_up and type(plain.model).__name__ != "BPE"
+    dropout = getattr(plain.model, "dropout", None)
     shared = shared and plain is not tokenizer
-    if shared or cleans_up or plain.truncation or plain.padding:
+    if shared or cleans_up or dropout or plain.truncation or plain.padding:
         splits_special = plain.encode_special_tokens
         plain = copy.deepcopy(plain)
         plain.encode_special_tokens = splits_special  # a copy forgets it
         plain.no_truncation()
         plain.no_padding()
+    if dropout:  # the ids would be random
+        plain.model.dropout = None
     if cleans_up:
         plain.decoder = _cleaning_up(plain.decoder)
     return plain
@@ -138,9 +146,8 @@ def _no_vocabulary(source):
     """Return the error for a folder in which transformers finds no vocabulary."""
     if absent := _absent_packages(source):
         return UnsupportedModel(
-            f"the tokenizer of {source.name} is a SentencePiece model, and converting "
-            f"it takes {' and '.join(absent)}; run: python -m pip install "
-            f"{' '.join(absent)}"
+            f"converting the tokenizer of {source.name} takes {' and '.join(absent)}; "
+            f"run: python -m pip install {' '.join(absent)}"
         )
     return UnsupportedModel(
         f"{source.name} has settings of a tokenizer, but no vocabulary; save it again "
@@ -149,10 +156,13 @@ def _no_vocabulary(source):
 
 
 def _absent_packages(source):
-    """Return the packages that a SentencePiece model needs and that are not there."""
-    if not any(source.folder.glob("*.model")):
+    """Return the packages that a vocabulary needs and that are not installed."""
+    file = next(source.folder.glob("*.model"), None)
+    if file is None:
         return []
-    packages = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
+    with file.open("rb") as lines:
+        is_tiktoken = _TIKTOKEN.fullmatch(lines.readline(200))
+    packages = {"tiktoken": "tiktoken"} if is_tiktoken else _SENTENCEPIECE
     return [name for name, module in packages.items() if not _installed(module)]
 
 

@@ -55,6 +55,10 @@ def encode_whole(tokenizer, text, *, add_special_tokens=True):
             f"the tokenizer leaves {_quoted(lost)} out, so the model would not see it; "
             "remove it from the text"
         )
+    if text.strip() and not encoding.ids:
+        raise ValueError(
+            f"the tokenizer makes no tokens of {text!r:.60}; add a word to the text"
+        )
     return encoding
 
 

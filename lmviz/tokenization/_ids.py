@@ -4,6 +4,8 @@ import itertools
 import operator
 from collections.abc import Iterable
 
+from ._pipeline import spelling_of
+
 
 def id_list(ids):
     """Return ids as a list of int.
@@ -70,7 +72,8 @@ def decode(tokenizer, ids, *, size=0):
     tokenizer : tokenizers.Tokenizer
     ids : list of int
     size : int, default 0
-        As for `id_to_token`. ``Tokenizer.decode`` itself drops ids without a token.
+        As for `id_to_token`. ``Tokenizer.decode`` itself drops ids without a token, and
+        garbles added tokens in some releases.
 
     Returns
     -------
@@ -82,13 +85,21 @@ def decode(tokenizer, ids, *, size=0):
     >>> decode(lmviz.load_tokenizer("gpt2"), [464, 50300, 3290], size=50304)
     'The<id 50300> dog'
     """
+    added = tokenizer.get_added_tokens_decoder()
+    byte_level = spelling_of(tokenizer).byte_level
 
-    def has_token(i):
-        return id_to_token(tokenizer, i, size=size) is not None
+    def literal(i):
+        """Return the text of an id that is not decoded with its neighbours."""
+        if id_to_token(tokenizer, i, size=size) is None:
+            return stand_in(i)
+        # A byte-level decoder reads all characters as bytes, those of "č", too.
+        own = byte_level and i in added and not added[i].special
+        return added[i].content if own and not added[i].content.isascii() else None
 
+    runs = itertools.groupby(ids, literal)
     return "".join(
-        tokenizer.decode(list(run)) if known else "".join(map(stand_in, run))
-        for known, run in itertools.groupby(ids, has_token)
+        tokenizer.decode(list(run)) if text is None else text * len(list(run))
+        for text, run in runs
     )
 
 

@@ -65,6 +65,15 @@ def test_truncation_and_padding_that_were_saved_are_not_applied(tmp_path):
     assert len(assert_same(tmp_path, TEXT)) == 8
 
 
+def test_dropout_that_was_saved_is_not_applied(tmp_path):
+    # google/sentencepiece#1071: a tokenizer with BPE dropout, saved and loaded.
+    vocabulary = {"d": 0, "o": 1, "g": 2, "do": 3, "dog": 4}
+    model = models.BPE(vocabulary, [("d", "o"), ("do", "g")], dropout=0.5)
+    tokenizer_folders.save(Tokenizer(model), tmp_path, FAST)
+    tokenizer = lmviz.load_tokenizer(tmp_path)
+    assert all(tokenizer.encode("dog").ids == [4] for _ in range(50))
+
+
 def test_tokens_in_other_files_are_added(tmp_path):
     # georg-jung/FastBertTokenizer#100, and what releases before 5 wrote
     legacy = {
@@ -163,8 +172,19 @@ def test_a_sentencepiece_model_needs_packages_that_are_named(tmp_path, refusal):
     (tmp_path / "config.json").write_text('{"model_type": "xglm"}')
     (tmp_path / "sentencepiece.bpe.model").write_bytes(b"\x0a\x0e\x0a\x05<unk>")
     message = refusal(lmviz.load_tokenizer, tmp_path, kind=UnsupportedModel)
-    assert "is a SentencePiece model, and converting it takes sentencepiece" in message
+    assert "converting the tokenizer of" in message
     assert "pip install sentencepiece" in message
+
+
+@pytest.mark.skipif(
+    bool(importlib.util.find_spec("tiktoken")), reason="tiktoken is there"
+)
+def test_a_tiktoken_vocabulary_needs_a_package_that_is_named(tmp_path, refusal):
+    # Llama 3's original folder has one, with the name of a SentencePiece model.
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "tokenizer.model").write_text("IQ== 0\nIg== 1\n")
+    message = refusal(lmviz.load_tokenizer, tmp_path, kind=UnsupportedModel)
+    assert message.endswith("takes tiktoken; run: python -m pip install tiktoken")
 
 
 def test_a_tokenizer_that_is_not_fast_is_refused(tmp_path, refusal):

@@ -202,3 +202,13 @@ def test_a_visible_character_that_a_pre_tokenizer_removes_is_named():
     assert tokenizer.encode("a|b").tokens == ["a", "b"]
     with pytest.raises(ValueError, match="the tokenizer leaves '|' out"):
         encode_whole(tokenizer, "a|b")
+
+
+def test_a_text_without_tokens_is_an_error():
+    tokenizer = tokenizer_of(
+        words("a"),
+        normalizer=normalizers.BertNormalizer(),
+        pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
+    )
+    with pytest.raises(ValueError, match=r"makes no tokens of '\\u200b'; add a word"):
+        encode_whole(tokenizer, "\u200b")

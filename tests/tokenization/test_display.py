@@ -167,3 +167,12 @@ def test_ids_may_have_holes():
     assert decode(tokenizer, [0, 1, 2], size=3) == "a<id 1>c"
     with pytest.raises(ValueError, match="id 1 is not in the vocabulary of"):
         tokenization.readable_tokens(tokenizer, [1])
+
+
+@pytest.mark.parametrize("added", ["ilÖveyou", "đem", "č", "naïve", "a b", "<x>"])
+def test_added_tokens_are_decoded_as_they_are(added):
+    tokenizer = Tokenizer(bpe("Ġa", "Ã", "©"))
+    tokenizer.pre_tokenizer, tokenizer.decoder = BYTES, decoders.ByteLevel()
+    tokenizer.add_tokens([added])
+    tokenizer.add_special_tokens(["<s>"])
+    assert decode(tokenizer, [4, 0, 1, 2, 3, 3, 0, 4]) == f" aé{added}{added} a"
