@@ -99,6 +99,7 @@ FAMILIES = {
     "jais2": _LLAMA,
     "nemotron": {**_LLAMA, **_PARTIAL_ROPE},
     "starcoder2": {**_LLAMA, "sliding_window": 4},
+    "persimmon": {**_MLP, **_CONTEXT, **_PARTIAL_ROPE},
     "phi3": {**_LLAMA, **_PARTIAL_ROPE, "sliding_window": 4},
     "stablelm": {**_LLAMA, **_PARTIAL_ROPE, "qk_layernorm": True},
     "hunyuan_v1_dense": {**_LLAMA, "head_dim": 16},
@@ -109,6 +110,14 @@ FAMILIES = {
     "olmo3": {**_LLAMA, **_WINDOWS, **_ROPE_BY_LAYER},
     "exaone4": {**_LLAMA, **_WINDOWS, "head_dim": 16},
     "gemma": {**_LLAMA, "head_dim": 16},
+    "vaultgemma": {
+        **_LLAMA,
+        **_WINDOWS,
+        "head_dim": 16,
+        "query_pre_attn_scalar": 5,
+        "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 5.0,
+    },
     "gemma3_text": {
         **_LLAMA,
         **_WINDOWS,
@@ -129,6 +138,15 @@ FAMILIES = {
     },
     "mixtral": {**_LLAMA, **_EXPERTS, "sliding_window": 4},
     "olmoe": {**_LLAMA, **_EXPERTS, "clip_qkv": 0.5},
+    "flex_olmo": {**_LLAMA, **_EXPERTS, "norm_topk_prob": True},
+    "mellum": {
+        **_LLAMA,
+        **_WINDOWS,
+        **_ROPE_BY_LAYER,
+        **_EXPERTS,
+        "head_dim": 16,
+        "mlp_layer_types": ["dense", "sparse"],
+    },
     # The first layer has an MLP, the second one experts.
     "qwen2_moe": {
         **_LLAMA,

@@ -177,7 +177,12 @@ def test_logits_equal_those_of_smollm2(smollm2):
         ("exaone4", {"layer_types": ["full_attention", "sliding_attention"]}),
         ("exaone4", {"sliding_window": None, "layer_types": ["full_attention"] * 2}),
         ("gemma", {"attention_bias": True, "num_key_value_heads": 1}),
-        ("gemma", {"hidden_act": "gelu"}),
+        # TransformerLensOrg/TransformerLens#594: which of the two Gemma uses.
+        ("gemma", {"hidden_act": "gelu", "hidden_activation": "gelu_pytorch_tanh"}),
+        ("vaultgemma", {"layer_types": ["full_attention", "sliding_attention"]}),
+        ("persimmon", {"qk_layernorm": False, "hidden_act": "gelu"}),
+        ("flex_olmo", {"norm_topk_prob": False, "attention_bias": True}),
+        ("mellum", {"norm_topk_prob": True, "mlp_layer_types": ["sparse", "dense"]}),
         ("gemma3_text", {"final_logit_softcapping": None, "attention_bias": True}),
         ("gemma3_text", {"layer_types": ["full_attention", "sliding_attention"]}),
         ("cohere", {"use_qk_norm": False, "attention_bias": True}),

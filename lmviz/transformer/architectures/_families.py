@@ -70,6 +70,11 @@ _GEMMA2 = {
     "scale_embeddings": True,
     "requires": (("use_bidirectional_attention", None),),
 }
+_GEMMA2_USES = (
+    "query_pre_attn_scalar",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+)
 _GLM = {
     "gate": "mlp.gate_up_proj",
     "up": "mlp.gate_up_proj",
@@ -211,6 +216,20 @@ FAMILIES = {
         parallel=True,
         partial=True,
     ),
+    "persimmon": _like_llama(
+        _NO_GATE,
+        final_norm="model.final_layernorm",
+        query="self_attn.query_key_value",
+        key="",
+        value="",
+        fused="heads",
+        query_norm="self_attn.q_layernorm|",
+        key_norm="self_attn.k_layernorm|",
+        output="self_attn.dense",
+        up="mlp.dense_h_to_4h",
+        down="mlp.dense_4h_to_h",
+        partial=True,
+    ),
     "phi3": _like_llama(
         query="self_attn.qkv_proj",
         key="",
@@ -245,13 +264,12 @@ FAMILIES = {
     "gemma": _like_llama(
         scale_embeddings=True, requires=(("use_bidirectional_attention", None),)
     ),
-    "gemma2": _like_llama(
-        _GEMMA2,
-        uses=(
-            "query_pre_attn_scalar",
-            "attn_logit_softcapping",
-            "final_logit_softcapping",
-        ),
+    "gemma2": _like_llama(_GEMMA2, uses=_GEMMA2_USES),
+    "vaultgemma": _like_llama(
+        mlp_norm="pre_feedforward_layernorm",
+        activation="hidden_activation",
+        scale_embeddings=True,
+        uses=_GEMMA2_USES,
     ),
     "gemma3_text": _like_llama(
         _GEMMA2,
@@ -274,10 +292,12 @@ FAMILIES = {
     ),
     "mixtral": _like_llama(_SOME_DENSE),
     "olmoe": _like_llama(_SOME_DENSE, _HEAD_NORMS, uses=("clip_qkv",)),
+    "flex_olmo": _like_llama(_SOME_DENSE, _HEAD_NORMS, _AFTER),
     "qwen2_moe": _like_llama(
         _SOME_DENSE, shared="mlp.shared_expert|", shared_gate="mlp.shared_expert_gate|"
     ),
     "qwen3_moe": _like_llama(_SOME_DENSE, _HEAD_NORMS),
+    "mellum": _like_llama(_SOME_DENSE, _HEAD_NORMS),
     "gpt_oss": _like_llama(
         _SOME_DENSE,
         router="mlp.router",
