@@ -11,6 +11,7 @@ from . import (
     transformer,
     views,
 )
+from ._output import print_anywhere
 from .models import (
     LanguageModel,
     ModelCard,
@@ -34,6 +35,7 @@ __all__ = [
     "plots",
     "positions",
     "prediction",
+    "print_anywhere",
     "tokenization",
     "toy",
     "transformer",

@@ -2,7 +2,8 @@
 
     python scripts/run_examples.py [FILES]
 
-A warning fails a lesson. LMVIZ_SECONDS is the time limit of each, 120 by default.
+A warning fails a lesson. Their output is encoded as in a file on Windows. LMVIZ_SECONDS
+is the time limit of each, 120 by default.
 """
 
 import argparse
@@ -18,10 +19,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = min(2, os.cpu_count() or 1)
 SECONDS = float(os.environ.get("LMVIZ_SECONDS", "120"))
+ENCODING = "cp1252"
 ENVIRONMENT = {
     **os.environ,
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
+    # The encoding of a file or pipe on Windows.
+    "PYTHONIOENCODING": ENCODING,
     # plt.show() has no screen here.
     "PYTHONWARNINGS": "error,ignore:FigureCanvasAgg is non-interactive",
 }
@@ -39,7 +43,7 @@ def run(script):
                 env=ENVIRONMENT,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                encoding="utf-8",
+                encoding=ENCODING,
                 timeout=SECONDS,
             )
         except subprocess.TimeoutExpired:

@@ -15,6 +15,12 @@ tokenizer, and name five weaknesses of language models that begin here.
 # bytes. The model receives a number for each token, and no letters. This makes some
 # texts harder for it than similar ones. Here are five examples, as GPT-2's tokenizer
 # splits them. A ``|`` separates two tokens, and ``␣`` is a space.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import lmviz
 from lmviz import tokenization, views
 

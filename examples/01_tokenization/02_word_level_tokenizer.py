@@ -18,6 +18,12 @@ often it fails, and explain why a larger vocabulary doesn't help but subwords do
 # .. math::
 #    \mathrm{id}(w) = \begin{cases} \text{position of } w \text{ in } \mathcal V
 #    & w \in \mathcal V \\ 0 & \text{otherwise.} \end{cases}
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import re
 
 corpus = ["The dog chased the ball.", "A cat sat on the mat.", "The ball was red."]

@@ -15,6 +15,12 @@ write it in thirty lines, and say why the order of the merges matters.
 # corpus has five words, each with a count: "eat" occurs 8 times. A pair is counted once
 # for each occurrence of a word that contains it. These are the pairs before the first
 # merge:
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 from collections import Counter
 from itertools import pairwise
 

@@ -16,6 +16,12 @@ say what each step is for.
 # the text into words. Second, each word is turned into bytes, and each byte is written
 # as a printable character. Then neighbours are merged within each word, the pair of
 # lowest **rank** first. Here is a short text, with four merges of our own.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import lmviz
 from lmviz import plots, tokenization
 

@@ -26,6 +26,12 @@ say how normalization changes their input.
 # by chance. The table lists the count, the score and this ratio. Its last column is the
 # count times the binary logarithm of the ratio: roughly the *bits* that a merge saves
 # on the whole corpus. Pieces that continue a word begin with ``##``.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import math
 from collections import Counter
 from itertools import pairwise, product

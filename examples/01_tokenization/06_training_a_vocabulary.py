@@ -15,6 +15,12 @@ shorter sequences against a larger embedding table, and test whether a sample is
 # the vocabulary, and with it one row to the embedding table, the matrix with a vector
 # for each token. For vectors of width 2, that is two more parameters. In return, the
 # text gets shorter.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 from lmviz import tokenization
 
 tiny = {"eat": 8, "tea": 6, "sea": 4, "steam": 3, "seat": 2}

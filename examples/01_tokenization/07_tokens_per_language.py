@@ -14,6 +14,12 @@ part due to training.
 # The **fertility** of a tokenizer on a text is its number of tokens per word. Words do
 # not correspond one to one across languages, and some scripts put no spaces between
 # them. So we compare texts of the same content, and count their bytes as well.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import lmviz
 from lmviz import tokenization
 

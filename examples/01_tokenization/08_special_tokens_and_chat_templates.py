@@ -16,6 +16,12 @@ template, measure what it changes, and prevent a user's text from forging a turn
 # of these three problems needs a **special token**: a token outside the ordinary
 # vocabulary, which is inserted by a rule or matched as a whole, and never composed by
 # merges.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 words = ["<pad>", "<unk>", "<bos>", "<eos>", "the", "dog", "cat", "sat"]
 for text in ("<bos> the dog sat <eos>", "<bos> the emu <eos> <pad>"):
     ids = [words.index(word) if word in words else 1 for word in text.split()]

@@ -12,6 +12,12 @@ as a matrix product, say which rows a text trains, and test what one dimension m
 # ---------------
 # The simplest vector for an id is a **one-hot vector**: it is as long as the
 # vocabulary, and all 0 except for a 1 at the id's position. Take four tokens.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 one_hot = torch.eye(4)

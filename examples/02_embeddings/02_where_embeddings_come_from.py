@@ -15,6 +15,12 @@ model.
 # **distributional hypothesis** (Harris, 1954); Firth (1957) put it as “You shall know a
 # word by the company it keeps”. We begin by counting that company. Our corpus has eight
 # sentences of three words; for each middle word we count the words beside it.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 corpus = ["new red ball"] * 2 + ["new blue ball"] * 2 + ["new dog barks"] * 4

@@ -23,6 +23,12 @@ dominates a map.
 #
 # Four points in the plane have the mean (0, 0). The sum is largest along the first
 # axis, where two of the points are far from the mean.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 paper = torch.tensor([[3.0, 0], [-3, 0], [0, 1], [0, -1]])

@@ -20,6 +20,12 @@ with the right baseline, and find the tokens whose embeddings were hardly traine
 #    \cos(a, b) = \frac{a \cdot b}{\|a\| \, \|b\|}
 #      = \frac{\sum_{i=1}^{d} a_i b_i}
 #             {\sqrt{\sum_{i=1}^{d} a_i^2} \, \sqrt{\sum_{i=1}^{d} b_i^2}} .
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 foods = {"honey": [9, 0], "apple": [6, 8], "carrot": [3, 4], "cracker": [0, 7]}

@@ -20,6 +20,12 @@ two baselines such a result needs before it means anything.
 # .. math::
 #
 #    \hat{d} = \underset{w \in C}{\mathrm{argmax}}\; \cos(E_w,\; E_b - E_a + E_c) .
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 from lmviz import embeddings

@@ -23,6 +23,12 @@ measure this, and distinguish the meaning of a word from the topic of its senten
 # vectors, but it computes the weights from the vectors themselves, by means of learned
 # matrices (:doc:`lesson 4.1 </lessons/04_attention/01_self_attention>`). Take *river*
 # = (4, 0), *bank* = (2, 2) and *money* = (0, 4).
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 from lmviz import embeddings

@@ -25,6 +25,12 @@ explain why SmolLM2 adds one very large number to the vector of the first token.
 # *length*.) The vector :math:`x_l` is called state :math:`l`; it is the output of block
 # :math:`l - 1`. The last state is the sum of the embedding and all outputs. Take the
 # embedding (1, 0) and four vectors that two blocks add.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 x = start = torch.tensor([1.0, 0.0])

@@ -23,6 +23,12 @@ neighbours, choose the controls, and explain why some classes are packed more ti
 # another measure.) Here are two colours and two animals in the plane. We compute their
 # purity by cosine, and then that of their first coordinates, by distance, as on a map
 # of one dimension.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 from lmviz import embeddings

@@ -32,6 +32,12 @@ the tokens, and say what a positional encoding has to provide.
 # is the weighted average :math:`\sum_j \alpha_{ij} v_j` of the values. A **causal
 # mask** hides later tokens from a query: their scores become minus infinity, and so
 # their weights exactly 0.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import math
 
 import torch

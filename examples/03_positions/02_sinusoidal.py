@@ -15,6 +15,12 @@ is the same rotation everywhere.
 # </lessons/03_positions/01_why_positions>`. The first idea is the number p itself; the
 # second is p/T, where T is the number of tokens in the text; the third is p in binary
 # digits, with one dimension for each digit.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import lmviz
 
 embedding = lmviz.load().module.get_input_embeddings().weight

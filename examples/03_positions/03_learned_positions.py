@@ -25,6 +25,12 @@ a model uses it for.
 # with random numbers and is learned by gradient descent on the loss, the number that
 # training minimises (:doc:`/book/terms`). Here are three positions of width two and a
 # text of two tokens, which uses the first two rows.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 torch.manual_seed(0)

@@ -20,6 +20,12 @@ was added too late.
 #
 # As an example, take a vocabulary of three tokens, a width of two, and a text in which
 # token 2 occurs twice.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 E = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 2.0]])

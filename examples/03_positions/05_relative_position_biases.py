@@ -23,6 +23,12 @@ texts longer than those it was trained on.
 # Token vectors stay as they are; :math:`d` is the width of a query. Take the third of
 # three tokens as the query, let all keys match it equally well (score 0), and subtract
 # half the distance as a penalty. The softmax divides each exponential by their sum.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 distance = torch.tensor([2.0, 1.0, 0.0])  # of the keys from the third token

@@ -20,6 +20,12 @@ lesson you can write the rotation, prove this, and reproduce SmolLM2's own keys.
 # For an example on paper, let :math:`\theta` be 30 degrees. The function below rotates
 # row :math:`p` of a matrix as the vector at position :math:`p`. A row may hold several
 # pairs, each with its own angle.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import math
 
 import torch

@@ -29,6 +29,12 @@ larger base, YaRN and Llama 3's rule.
 #
 # We compare the angles of both pairs at position 14, and the angle between neighbours,
 # positions 13 and 14, in the fast pair.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 pair, d, s = torch.arange(2), 4, 2

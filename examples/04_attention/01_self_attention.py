@@ -25,6 +25,12 @@ by hand, write it in a few lines, and explain the square root in its formula.
 # We look up the wavelength of orange in a table of red, yellow and blue. The keys are
 # points on a colour circle, on which orange is between red and yellow, and blue is
 # opposite red. The factor :math:`\beta`, from 0 to 100, sets how sharp the lookup is.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 wavelength = {"red": 700.0, "yellow": 580.0, "blue": 470.0}  # nanometres

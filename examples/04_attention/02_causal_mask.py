@@ -12,6 +12,12 @@ the causal mask, and explain what it makes possible and what happens without it.
 # -------------------------
 # A language model is trained to predict the next token. A text of :math:`T` tokens
 # contains :math:`T - 1` such tasks:
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 words = ["The", "dog", "chased", "the", "ball"]
 print("query   may attend to           predicts")
 for i in range(1, len(words)):

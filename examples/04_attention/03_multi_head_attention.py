@@ -16,6 +16,12 @@ multi-head and grouped-query attention, and compute what each head adds to the o
 # “dog” and “cat” be (1, 0) and (0, 1). The keys of the subject and the object are (4,
 # 0) and (0, 4), long enough to make the softmax almost one-hot. The query (1, 1)
 # matches both keys; (1, 0) and (0, 1) match one each.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 

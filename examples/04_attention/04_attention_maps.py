@@ -22,6 +22,12 @@ misleading colour scale, and compute the map from a model's own matrices.
 # and :math:`\alpha_{ij} = 0` for :math:`j > i`, because of the :doc:`causal mask
 # </lessons/04_attention/02_causal_mask>`. We print the map of “dog chases cat”, the
 # example of that lesson, and the sums of its rows and columns.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 words = ["dog", "chases", "cat"]

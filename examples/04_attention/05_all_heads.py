@@ -23,6 +23,12 @@ pattern against a baseline, and explain why averaging over heads misleads.
 # The sums start at position 2, the first one at which these three keys differ. The
 # baseline is a head that attends evenly to all visible keys:
 # :math:`\alpha_{ij} = 1 / (i + 1)`. Each of its scores is the mean of these weights.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 PATTERNS = "itself", "previous", "first"

@@ -21,6 +21,12 @@ can implement cross-attention, tell three masks apart, and read a translator's m
 #
 # For :math:`Y = X` this is self-attention. Cross-attention needs no mask, since the
 # source is complete. The example has two queries and three keys.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 from torch import nn
 

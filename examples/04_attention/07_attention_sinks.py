@@ -21,6 +21,12 @@ what a sink contributes, and explain why a model fails when it has none.
 # first query badly and the second a little; one key matches the third well. The
 # right half of the table adds a fourth key, listed first, with the score 0 for every
 # query and the value 0.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 scores = torch.tensor([[-9.0, -9.0, -9.0], [0.0, 0.0, 0.0], [-9.0, -9.0, 5.0]])

@@ -16,6 +16,12 @@ ablate them, and show that they depend on a head in an earlier layer.
 # - *Head 1* attends to the previous token and writes it into the empty half.
 # - *Head 2* compares the token of its query with the *other* half of each key, and
 #   copies the matching key's own token.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 words = ["do", "re", "mi"]

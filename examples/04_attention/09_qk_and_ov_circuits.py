@@ -12,6 +12,12 @@ heads it depends on, and check your reading by ablation.
 # ----------------------
 # Three tokens have the vectors :math:`x_0 = (1, 0)`, :math:`x_1 = (0, 1)` and
 # :math:`x_2 = (1, 1)`. We compute a head's output for the last token in two ways.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

@@ -23,6 +23,12 @@ a claim: with twin sentences, with swapped nouns, and with a word that isn't a p
 # .. math:: n = \frac{\ell_1 + \ell_2}{2}, \qquad p = \frac{\ell_1 - \ell_2}{2} .
 #
 # Take three heads with made-up leans towards the dog:
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 print("head  dog first  ball first  noun   position or role")

@@ -16,6 +16,12 @@ ablation, test whether weights predict effects, and judge attention rollout.
 # of the head, how much the prediction changes without it. Take three heads, two keys
 # and two possible next tokens. The first component of the summed outputs is the
 # difference of the two logits; its sigmoid is the probability of the first token.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 heads = {  # the weights on two keys, and the vectors u of these keys

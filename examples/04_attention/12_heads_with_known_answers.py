@@ -18,6 +18,12 @@ heads that attend to an answer, and test what the model loses without them.
 # - *Reference*: “the scared one was the [horse]”. Animals can be scared or hungry,
 #   things new or round, so the adjective tells which of two nouns is meant.
 # - *Song*: the notes before the comma are repeated after it.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import itertools
 import textwrap
 

@@ -17,6 +17,12 @@ you can find such heads, and test whether they are needed or can be replaced by 
 # Let the query (0, 4) ask for Tom. If the keys of the two colours are equal, attention
 # can only average the values. If each key contains its owner, (1, 0) for Anna and (0,
 # 1) for Tom, it selects one. The values are (1, 0) for *red* and (0, 1) for *blue*.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 query, values = torch.tensor([0.0, 4.0]), torch.eye(2)

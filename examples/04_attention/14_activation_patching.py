@@ -22,6 +22,14 @@ through the book's toy model and through SmolLM2.
 # Take two positions and two steps. Step 1 adds the value at position 1 to the one at
 # position 2. Step 2 outputs twice the value at position 2, minus the one at position 1.
 # The *share* is how far a patch moves the output from the story's to the twin's.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+
+
+# sphinx_gallery_end_ignore
 def steps(inputs, after=None):
     """Run step 1, or take the values after it as given, then run step 2."""
     first, second = after or (inputs[0], inputs[0] + inputs[1])

@@ -24,6 +24,12 @@ and tell which row of the result predicts which token.
 #    sum to one.
 #
 # With two dimensions and a vocabulary of three tokens, this can be done on paper.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 

@@ -17,6 +17,12 @@ say how many tokens it keeps and why the order of the methods matters.
 #
 # .. math:: p_i(T) = \frac{e^{z_i/T}}{\sum_j e^{z_j/T}}
 #    = \frac{p_i^{1/T}}{\sum_j p_j^{1/T}} .
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 odds = torch.tensor([8.0, 4.0, 2.0, 1.0, 1.0], dtype=torch.double)

@@ -20,6 +20,12 @@ lesson you can write this loop, stop it in three ways, and measure repetition.
 # text, the *prompt*, and multiply the factors of the tokens after it. On paper, let
 # each word depend only on the one before. The rows of this table are the probabilities
 # of the next word after “the”, “cat” and “sat”. The prompt is “the”.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 from itertools import pairwise
 
 import torch

@@ -14,6 +14,12 @@ After this lesson you can generate text with a cache and compute its size for an
 # (0, 1) and (1, 1). Here a query is :math:`x` with its first entry doubled, a key is
 # :math:`x` itself, and a value is :math:`x` with its entries swapped. Then a fourth
 # token, (2, 1), is added. The tables show each query's attention weights and output.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 w_query, w_key = torch.diag(torch.tensor([2.0, 1.0])), torch.eye(2)

@@ -26,6 +26,12 @@ write beam search, compare it with the optimum, and say which tasks it suits.
 #
 # Our function takes the prompt's ids and a function that gives the log-probabilities of
 # the token after each sequence. We apply it to this example and to a second one.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 

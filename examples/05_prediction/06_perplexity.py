@@ -21,6 +21,12 @@ different tokenizers, and say what the number does not measure.
 #    = \Bigl(\prod_t p(x_t \mid x_1, \dots, x_{t-1})\Bigr)^{-1/n} .
 #
 # Suppose that four tokens had the probabilities 1/2, 1/4, 1/8 and 1/16.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import math
 
 import torch

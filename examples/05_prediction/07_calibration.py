@@ -19,6 +19,12 @@ its baseline, and split a loss into the uncertainty of the text and the model's 
 # .. math::
 #    \text{ECE} = \sum_b \frac{n_b}{n} \,
 #    \big| \text{accuracy}_b - \text{confidence}_b \big| .
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 

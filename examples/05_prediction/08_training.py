@@ -22,6 +22,12 @@ small transformer on a language whose true probabilities are known.
 # where :math:`y_i` is 1 for the token that followed and 0 for all others. **Gradient
 # descent** subtracts the gradient, multiplied by a **learning rate**, from the
 # parameters. Here the logits are the parameters, and the learning rate is 1.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 from torch.nn.functional import cross_entropy, rms_norm
 

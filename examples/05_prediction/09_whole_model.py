@@ -20,6 +20,12 @@ token ids to logits, and reproduces the model's own numbers.
 #    \mathrm{RMSNorm}(x) &= g \odot \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \epsilon}}, \\
 #    \mathrm{LayerNorm}(x) &= \mathrm{RMSNorm}(x - \mu) + b .
 #    \end{split}
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 

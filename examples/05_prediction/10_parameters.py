@@ -26,6 +26,12 @@ kind of component, and each block, and measures how much worse the predictions b
 # block with :math:`d = 4`, :math:`d_\text{kv} = 2` and :math:`d_\text{ff} = 8`, and a
 # vocabulary of ten tokens. Attention has :math:`32 + 16 = 48` parameters, the MLP 96,
 # the norms 8, the table 40 and the final norm 4.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 

@@ -24,6 +24,12 @@ the head that raises the rank of an answer.
 # example on paper, take a stream of width 2, two blocks and three tokens, “the”, “and”
 # and “Paris”, whose columns of :math:`W_U` are (1, 0), (0, 1) and (−1, 1). The norm
 # divides by the root mean square.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 names = ["the", "and", "Paris"]

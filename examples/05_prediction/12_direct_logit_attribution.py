@@ -13,6 +13,12 @@ into the shares of all parts, and you know what such a share does not show.
 # Let a head add (1, 1) to the residual stream, and an MLP (2, −1). Two tokens can
 # follow, *blue* and *red*, whose columns of the unembedding are (2, 0) and (0, 2). The
 # final norm divides the sum by its root mean square.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 import torch
 
 parts = {"head": torch.tensor([1.0, 1.0]), "MLP": torch.tensor([2.0, -1.0])}

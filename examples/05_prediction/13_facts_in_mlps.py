@@ -13,6 +13,12 @@ lesson you can read an MLP as a key-value memory, inspect a unit, and trace a fa
 # A **unit** of an MLP is one dimension of its inner layer. It has two vectors: it reads
 # its input with its *key* :math:`k`, and writes along its *value* :math:`v`. Let the
 # key be (1, −1), the value (0, 3), and the activation function GELU.
+
+# sphinx_gallery_start_ignore
+import lmviz
+
+lmviz.print_anywhere()
+# sphinx_gallery_end_ignore
 from functools import partial
 
 import torch

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from .._output import print_anywhere
 from ..models import load
 from . import WEIGHTS, evaluate, train
 
@@ -55,4 +56,5 @@ def _train(state):
 
 
 if __name__ == "__main__":
+    print_anywhere()
     main()

@@ -7,6 +7,10 @@ from urllib.parse import quote, urlencode
 
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
+# What a page leaves out.
+IGNORED = re.compile(
+    r"\n# sphinx_gallery_start_ignore\n.*?# sphinx_gallery_end_ignore\n", re.DOTALL
+)
 TITLE = re.compile(r"^.+\n={3,}\n", re.MULTILINE)
 TOY = 'lmviz.load("toy")'
 VIEW = re.compile(r"\bviews\.\w+\(")
@@ -68,7 +72,7 @@ def script(app, lesson):
 
 def minutes(app, lesson):
     """Return the minutes it takes to read a lesson: its prose, and its code slower."""
-    _, lead, body = script(app, lesson).split('"""', 2)
+    _, lead, body = IGNORED.sub("", script(app, lesson)).split('"""', 2)
     words = len(lead.split()) + sum(len(line.split()) for line in PROSE.findall(body))
     lines = [line for line in body.splitlines() if line and not line.startswith("#")]
     return max(1, round(words / WORDS_A_MINUTE + len(lines) / LINES_A_MINUTE))
