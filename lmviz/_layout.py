@@ -238,4 +238,9 @@ def _states(events, blocks, n_blocks, theirs):
     if not theirs or not any(id(state) in ours for state in theirs[:-1]):
         # ProphetNet, for example, returns them with other axes.
         return [(place_of(events, state), state) for state in theirs]
-    return [*states, (place_of(events, theirs[-1]), theirs[-1])]
+    final = place_of(events, theirs[-1]), theirs[-1]
+    if final[0] and final[1].shape != states[-1][1].shape:
+        # A projection to the width of the embeddings follows the final norm, as in OPT.
+        whole = (event for event in events if event[0].module == final[0].module)
+        final = next((event for event in whole if not event[0].output), final)
+    return [*states, final]

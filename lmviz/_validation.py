@@ -303,6 +303,31 @@ def integer(value, name, low, high=None):
     return number
 
 
+def layer_numbers(layers, n, name="layers"):
+    """Return the numbers of n layers as a list; None counts them from 0.
+
+    Examples
+    --------
+    >>> layer_numbers(None, 2), layer_numbers((3, 7), 2)
+    ([0, 1], [3, 7])
+    >>> layer_numbers((3, 7), 4)
+    Traceback (most recent call last):
+        ...
+    ValueError: `layers` must be 4 different integers in order, got (3, 7)
+    """
+    if layers is None:
+        return list(range(n))
+    try:
+        numbers = [operator.index(layer) for layer in layers]
+    except TypeError:
+        numbers = []
+    if len(numbers) != n or numbers != sorted({*numbers}) or min(numbers) < 0:
+        raise ValueError(
+            f"`{name}` must be {n} different integers in order, got {layers!r:.60}"
+        )
+    return numbers
+
+
 def choice(value, name, options):
     """Return a string that must be one of the options.
 

@@ -127,6 +127,14 @@ _DEPTH = "num_hidden_layers|n_layers?|num_layers|num_layers_per_stack"
 _LEFT_OUT = ("id2label", "label2id", "per_layer_config", "transformers_version")
 
 
+def load_any(family, **changes):
+    """Return a tiny random language model of a family, without a tokenizer."""
+    import lmviz
+
+    module = build_any(tiny_config(family, **changes))
+    return lmviz.LanguageModel.from_module(module, name=family)
+
+
 def _small(options):
     """Make the options of a config small, those of configs within it, too."""
     latent = "kv_lora_rank" in options  # each head has its own keys and values

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 import torch
 
 from .. import _validation
+from .._heads import projections
+from .._layout import check_attention
 from .._module import forward
 from ..models import _memory as memory
-from ..transformer.architectures import architecture_of
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def ablate_heads(lm, heads, *, replacement=None) -> Iterator[None]:
     Parameters
     ----------
     lm : lmviz.LanguageModel
-        Its family must be in `lmviz.transformer.architectures`.
+        Of any family in which the outputs of the heads can be told apart.
     heads : (int, int) or iterable of (int, int)
         Layer and head, both counted from 0; one pair or several.
     replacement : torch.Tensor, shape (L, H, d_head), optional
@@ -46,19 +47,19 @@ def ablate_heads(lm, heads, *, replacement=None) -> Iterator[None]:
     >>> lm.tokens([trace.logits[-1].argmax()]) == ["␣Paris"]
     False
     """
-    module = _validation.module_of(lm)
-    replacement = _check_replacement(replacement, module)
-    by_layer = {}
+    by_layer, its_projections = {}, _projections(lm)
+    replacement = _check_replacement(replacement, lm, its_projections)
     for layer, head in _pairs(heads):
-        _check_head(module.config, layer, head)
+        _check_head(lm, its_projections, layer, head)
         by_layer.setdefault(layer, []).append(head)
     handles = []
     try:
         for layer, its_heads in by_layer.items():
             rows = [slice(None)] * len(its_heads)
-            hook = _replace(module.config, layer, rows, its_heads, replacement)
-            projection = _output_projection(module, layer)
-            handles.append(projection.register_forward_pre_hook(hook))
+            projection = its_projections[layer]
+            hook = _replace(projection, layer, rows, its_heads, replacement)
+            part = lm.module.get_submodule(projection.module)
+            handles.append(part.register_forward_pre_hook(hook))
         yield
     finally:
         for handle in handles:
@@ -78,6 +79,7 @@ def mean_head_outputs(lm, text) -> torch.Tensor:
     Returns
     -------
     torch.Tensor, shape (L, H, d_head)
+        NaN for a layer without attention.
 
     Examples
     --------
@@ -87,27 +89,27 @@ def mean_head_outputs(lm, text) -> torch.Tensor:
     >>> mean_head_outputs(lm, text).shape
     torch.Size([3, 4, 24])
     """
-    module = _validation.module_of(lm)
+    its_projections = _projections(lm)
     ids = lm.ids(text)
-    n_layers, n_heads = _size(module.config)
-    means, handles = {}, []
+    means = torch.full(_shape(lm, its_projections), torch.nan)
+    handles = []
 
     def keep(layer):
         def hook(_, inputs):
             mean = inputs[0][0].float().mean(0).cpu()
-            means[layer] = mean.unflatten(-1, (n_heads, -1))
+            means[layer] = mean.view(means.shape[1:])
 
         return hook
 
     try:
-        for layer in range(n_layers):
-            projection = _output_projection(module, layer)
-            handles.append(projection.register_forward_pre_hook(keep(layer)))
-        forward(module, ids[None], use_cache=False, logits_to_keep=1)
+        for layer, projection in its_projections.items():
+            part = lm.module.get_submodule(projection.module)
+            handles.append(part.register_forward_pre_hook(keep(layer)))
+        forward(lm.module, ids[None], use_cache=False, logits_to_keep=1)
     finally:
         for handle in handles:
             handle.remove()
-    return torch.stack([means[layer] for layer in range(n_layers)])
+    return means
 
 
 def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
@@ -133,7 +135,7 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     torch.Tensor, shape (L, H)
         Change in the answer's log-probability, in nats. It is negative where ablating
         the head makes the answer less likely: ``p * effect.exp()`` is the probability
-        without the head.
+        without the head. NaN for a layer without attention.
 
     Examples
     --------
@@ -145,25 +147,25 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     >>> layer, head
     (0, 0)
     """
-    module = _validation.module_of(lm)
+    its_projections = _projections(lm)
     ids = lm.ids(text)
     answer = _answer_id(lm, answer)
-    replacement = _check_replacement(replacement, module)
-    n_layers, n_heads = _size(module.config)
+    replacement = _check_replacement(replacement, lm, its_projections)
+    n_layers, n_heads, _ = _shape(lm, its_projections)
     memory.check(lm, len(ids), (), n_texts=n_heads)
-    baseline = _log_prob(module, ids[None], answer)
-    ablated = []
-    for layer in range(n_layers):
+    baseline = _log_prob(lm.module, ids[None], answer)
+    effects = torch.full((n_layers, n_heads), torch.nan)
+    for layer, projection in its_projections.items():
         heads = range(n_heads)
-        hook = _replace(module.config, layer, heads, heads, replacement)
-        projection = _output_projection(module, layer)
-        handle = projection.register_forward_pre_hook(hook)
+        hook = _replace(projection, layer, heads, heads, replacement)
+        part = lm.module.get_submodule(projection.module)
+        handle = part.register_forward_pre_hook(hook)
         try:
             batch = ids.expand(n_heads, -1)
-            ablated.append(_log_prob(module, batch, answer))
+            effects[layer] = _log_prob(lm.module, batch, answer)
         finally:
             handle.remove()
-    return torch.stack(ablated) - baseline
+    return effects - baseline
 
 
 def _log_prob(module, batch, answer):
@@ -171,12 +173,10 @@ def _log_prob(module, batch, answer):
     return logits[:, -1].float().cpu().log_softmax(-1)[:, answer]
 
 
-def _replace(config, layer, rows, heads, replacement):
-    _, n_heads = _size(config)
-
+def _replace(projection, layer, rows, heads, replacement):
     def hook(_, inputs):
         x = inputs[0].clone()
-        by_head = x.unflatten(-1, (n_heads, -1))
+        by_head = x.unflatten(-1, (projection.n_heads, projection.d_head))
         for row, head in zip(rows, heads, strict=True):
             instead = 0.0 if replacement is None else replacement[layer, head].to(x)
             by_head[row, ..., head, :] = instead
@@ -185,13 +185,22 @@ def _replace(config, layer, rows, heads, replacement):
     return hook
 
 
-def _output_projection(module, layer):
-    family = architecture_of(module.config)
-    return module.get_submodule(f"{family.blocks}.{layer}.{family.output}")
+def _projections(lm):
+    module = _validation.module_of(lm)
+    check_attention(module, lm.card.name)
+    return projections(module, lm.card.name)
 
 
-def _size(config):
-    return config.num_hidden_layers, config.num_attention_heads
+def _shape(lm, its_projections):
+    """Return (L, H, d_head), which must be alike in all layers that have heads."""
+    sizes = {(one.n_heads, one.d_head) for one in its_projections.values()}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"the layers of {lm.card.name} have heads of different numbers or sizes, "
+            f"{sorted(sizes)}, so they cannot be in one tensor; ablate some of them "
+            "with `ablate_heads` and without `replacement`"
+        )
+    return lm.n_layers, *sizes.pop()
 
 
 def _answer_id(lm, answer):
@@ -222,20 +231,22 @@ def _pairs(heads):
         ) from None
 
 
-def _check_replacement(replacement, module):
+def _check_replacement(replacement, lm, its_projections):
     if replacement is None:
         return None
-    n_layers, n_heads = _size(module.config)
-    # The projection maps the concatenated heads to the residual stream.
-    width = _output_projection(module, 0).weight.numel() // module.config.hidden_size
-    shape = n_layers, n_heads, width // n_heads
+    shape = _shape(lm, its_projections)
     return _validation.float_tensor(replacement, "replacement", shape)
 
 
-def _check_head(config, layer, head):
-    n_layers, n_heads = _size(config)
-    if not (0 <= layer < n_layers and 0 <= head < n_heads):
+def _check_head(lm, its_projections, layer, head):
+    n_heads = max(one.n_heads for one in its_projections.values())
+    if 0 <= layer < lm.n_layers and layer not in its_projections:
+        listed = ", ".join(map(str, its_projections))
+        raise ValueError(
+            f"layer {layer} has no attention heads; layers with heads are {listed}"
+        )
+    if not (0 <= layer < lm.n_layers and 0 <= head < its_projections[layer].n_heads):
         raise ValueError(
             f"there is no head {head} in layer {layer}: layers go from 0 to "
-            f"{n_layers - 1}, heads from 0 to {n_heads - 1}"
+            f"{lm.n_layers - 1}, heads from 0 to {n_heads - 1}"
         )

@@ -10,14 +10,20 @@ import torch
 
 from .. import _validation
 
+# How far a sum of weights may be from one: those of bfloat16 are rounded to 1/256.
+_OFF = 0.02
 
-def previous_token_score(weights) -> torch.Tensor:
+
+def previous_token_score(weights, *, sink=None) -> torch.Tensor:
     """Measure how much a head attends to the previous token.
 
     Parameters
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
         Attention weights of one text of at least two tokens, so T_q = T_k.
+    sink : torch.Tensor, shape (..., T_q), optional
+        The share of each query's attention that goes to a learned sink, `lmviz.Trace`'s
+        ``sink``. Default: none, so that each row sums to one.
 
     Returns
     -------
@@ -29,16 +35,18 @@ def previous_token_score(weights) -> torch.Tensor:
     >>> previous_token_score(torch.tensor([[1.0, 0.0], [0.75, 0.25]]))
     tensor(0.7500)
     """
-    weights = _square(weights)
+    weights = _square(weights, sink)
     return _mean_fraction(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
-def first_token_score(weights) -> torch.Tensor:
+def first_token_score(weights, *, sink=None) -> torch.Tensor:
     """Measure how much a head attends to the first token of the text.
 
     Parameters
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
+    sink : torch.Tensor, shape (..., T_q), optional
+        As for `previous_token_score`; it is no token, so not the first one.
 
     Returns
     -------
@@ -56,17 +64,19 @@ def first_token_score(weights) -> torch.Tensor:
     >>> first_token_score(torch.tensor(weights))
     tensor(0.6250)
     """
-    weights = _square(weights)
+    weights = _square(weights, sink)
     return _mean_fraction(weights, *_first(torch.arange(weights.shape[-1])))
 
 
-def duplicate_token_score(weights, ids) -> torch.Tensor:
+def duplicate_token_score(weights, ids, *, sink=None) -> torch.Tensor:
     """Measure how much a head attends to earlier copies of the query's token.
 
     Parameters
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
     ids : torch.Tensor of int, shape (T,)
+    sink : torch.Tensor, shape (..., T_q), optional
+        As for `previous_token_score`.
 
     Returns
     -------
@@ -84,11 +94,11 @@ def duplicate_token_score(weights, ids) -> torch.Tensor:
     >>> duplicate_token_score(weights, ids)
     tensor(0.1000)
     """
-    weights, ids = _of_text(weights, ids)
+    weights, ids = _of_text(weights, ids, sink)
     return _mean_fraction(weights, *_copies(ids))
 
 
-def induction_score(weights, ids) -> torch.Tensor:
+def induction_score(weights, ids, *, sink=None) -> torch.Tensor:
     """Measure how much a head attends to the token after an earlier copy.
 
     An induction head can continue a repetition: at the second A of "A B … A" it attends
@@ -98,6 +108,8 @@ def induction_score(weights, ids) -> torch.Tensor:
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
     ids : torch.Tensor of int, shape (T,)
+    sink : torch.Tensor, shape (..., T_q), optional
+        As for `previous_token_score`.
 
     Returns
     -------
@@ -115,16 +127,18 @@ def induction_score(weights, ids) -> torch.Tensor:
     >>> induction_score(weights, ids)
     tensor(0.9000)
     """
-    weights, ids = _of_text(weights, ids)
+    weights, ids = _of_text(weights, ids, sink)
     return _mean_fraction(weights, *_after_copies(ids))
 
 
-def entropy(weights) -> torch.Tensor:
+def entropy(weights, *, sink=None) -> torch.Tensor:
     """Return the entropy of each row of attention weights, in nats.
 
     Parameters
     ----------
     weights : torch.Tensor, shape (..., T_q, T_k)
+    sink : torch.Tensor, shape (..., T_q), optional
+        As for `previous_token_score`. It counts as one more key.
 
     Returns
     -------
@@ -135,12 +149,16 @@ def entropy(weights) -> torch.Tensor:
     --------
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
+    >>> entropy(torch.tensor([[0.5, 0.0]]), sink=torch.tensor([0.5]))
+    tensor([0.6931])
     """
     weights = _validation.float_tensor(weights, "weights", ("...", "T_q", "T_k"))
-    return torch.special.entr(weights).sum(-1)
+    sink = _check_rows(weights, sink)
+    of_keys = torch.special.entr(weights).sum(-1)
+    return of_keys if sink is None else of_keys + torch.special.entr(sink)
 
 
-def rollout(attentions, *, residual=0.5) -> torch.Tensor:
+def rollout(attentions, *, residual=0.5, sink=None) -> torch.Tensor:
     """Compute attention rollout: the product of the attention weights of all layers.
 
     The heads of a layer are averaged and mixed with the residual connection, which
@@ -152,12 +170,15 @@ def rollout(attentions, *, residual=0.5) -> torch.Tensor:
         Causal, so T_q = T_k = T.
     residual : float, default 0.5
         The weight of the residual connection in each layer; attention has the rest.
+    sink : torch.Tensor, shape (L, H, T_q), optional
+        As for `previous_token_score`.
 
     Returns
     -------
     torch.Tensor, shape (T, T)
         Row i: the contribution of each input token to token i after the last layer,
-        if a layer did nothing but this mixing. Each row sums to one.
+        if a layer did nothing but this mixing. Each row sums to one, or to less with a
+        learned sink, which contributes nothing.
 
     References
     ----------
@@ -179,6 +200,7 @@ def rollout(attentions, *, residual=0.5) -> torch.Tensor:
         )
     if not 0 <= residual <= 1:
         raise ValueError(f"`residual` must be a fraction from 0 to 1, got {residual}")
+    _check_rows(attentions, sink, "attentions")
     total = torch.eye(attentions.shape[-1], dtype=attentions.dtype)
     skip = residual * total
     for layer in attentions.mean(1):
@@ -186,7 +208,7 @@ def rollout(attentions, *, residual=0.5) -> torch.Tensor:
     return total
 
 
-def strongest(scores, k) -> list[tuple[int, int, float]]:
+def strongest(scores, k, *, layers=None) -> list[tuple[int, int, float]]:
     """Return the k heads with the largest scores.
 
     Parameters
@@ -196,11 +218,15 @@ def strongest(scores, k) -> list[tuple[int, int, float]]:
         `head_effects`, pass ``-scores``.
     k : int
         Number of heads, from 1 to L * H.
+    layers : sequence of L int, optional
+        The numbers of the layers, ``attention_layers`` of a `lmviz.Trace`, if some
+        layers have no attention. Default: 0 to L - 1.
 
     Returns
     -------
     list of (int, int, float)
-        Layer, head and score of each, the largest first.
+        Layer, head and score of each, the largest first. A layer of nothing but NaN,
+        which has no attention, is left out.
 
     Examples
     --------
@@ -208,13 +234,19 @@ def strongest(scores, k) -> list[tuple[int, int, float]]:
     [(1, 1, 0.75), (1, 0, 0.5)]
     """
     scores = _validation.float_tensor(scores, "scores", ("L", "H"))
+    layers = _validation.layer_numbers(layers, len(scores))
+    attends = ~scores.isnan().all(-1)
+    if attends.any():
+        scores = scores[attends]
+        layers = [n for n, has in zip(layers, attends.tolist(), strict=True) if has]
     if scores.isnan().any():
         raise ValueError("`scores` must be comparable numbers, got nan")
     k = _validation.integer(k, "k", 1, scores.numel())
     values = scores.detach().flatten()
     # Stable, so that of equal scores the first head comes first, as in argmax.
     order = values.argsort(descending=True, stable=True)[:k].tolist()
-    return [(*divmod(i, scores.shape[1]), float(values[i])) for i in order]
+    n_heads = scores.shape[1]
+    return [(layers[i // n_heads], i % n_heads, float(values[i])) for i in order]
 
 
 def _previous(ids):
@@ -260,13 +292,14 @@ def _mean_fraction(weights, keys, queries):
     return (weights * keys)[..., queries, :].sum(-1).mean(-1)
 
 
-def _of_text(weights, ids):
+def _of_text(weights, ids, sink):
     ids = _validation.ids(ids, "ids", ("T",))
     n = len(ids)
-    return _square(_validation.float_tensor(weights, "weights", ("...", n, n))), ids
+    weights = _validation.float_tensor(weights, "weights", ("...", n, n))
+    return _square(weights, sink), ids
 
 
-def _square(weights):
+def _square(weights, sink):
     weights = _validation.float_tensor(weights, "weights", ("...", "T", "T"))
     n_queries, n_keys = weights.shape[-2:]
     if n_queries < 2 or n_queries != n_keys:
@@ -274,4 +307,23 @@ def _square(weights):
             "`weights` must have shape (..., T, T) with T at least 2, got "
             f"{tuple(weights.shape)}"
         )
+    _check_rows(weights, sink)
     return weights
+
+
+def _check_rows(weights, sink, name="weights"):
+    """Return the sink as a tensor; raise an error unless rows sum to one with it."""
+    sums = weights.sum(-1)
+    if sink is not None:
+        sink = _validation.float_tensor(sink, "sink", tuple(sums.shape))
+        sums = sums + sink
+    off = torch.where(sums == 0, 0, (sums - 1).abs()).flatten()
+    worst = off.argmax()
+    if not off[worst] <= _OFF:  # NaN fails as well
+        with_sink = " together with `sink`" if sink is not None else ""
+        raise ValueError(
+            f"each row of `{name}` must sum to 1{with_sink} (or to 0, if the head is "
+            f"ablated), got {sums.flatten()[worst]:.3f}; what a learned sink takes is "
+            "`sink` of a trace"
+        )
+    return sink

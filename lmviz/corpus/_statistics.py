@@ -12,11 +12,13 @@ from functools import partial
 import torch
 
 from .. import _validation
+from .._arrays import written
+from .._layout import check_attention, layout_of
 from .._module import forward
+from .._watch import run
 from ..attention import PATTERNS, entropy
 from ..models import _memory as memory
 from ..prediction import surprisal
-from ..transformer.architectures import architecture_of
 from ._map_reduce import Batches
 
 
@@ -58,8 +60,9 @@ def head_scores(
     dict of str to torch.Tensor, shape (L, H)
         For each pattern (by default ``"previous token"``, ``"first token"``,
         ``"duplicate token"``, ``"induction"``) the mean over all queries of all texts
-        that have such a score, NaN if there are none. ``"entropy"``: the mean in nats
-        over all queries but the first of each text.
+        that have such a score, NaN if there are none, or if the layer has no attention
+        weights. ``"entropy"``: the mean in nats over all queries but the first of each
+        text; a learned sink counts as one more key.
 
     Examples
     --------
@@ -79,7 +82,7 @@ def head_scores(
     >>> list(scores)
     ['own', 'entropy']
     """
-    _validation.module_of(lm)
+    check_attention(_validation.module_of(lm), lm.card.name)
     patterns = PATTERNS if patterns is None else _check_patterns(patterns)
     names = [*patterns, "entropy"]
     size = (len(names), lm.card.n_layers, lm.card.n_heads)
@@ -151,8 +154,6 @@ def surprisals(
 
 def _head_sums(lm, batch, patterns):
     """Sum the attention of each head to each kind of key, over all queries."""
-    family = architecture_of(lm.module.config)
-    attention, _, _ = family.output.rpartition(".")
     padded = _padded(batch)
     n_texts, n_tokens = padded.shape
     keys = torch.zeros(n_texts, n_tokens, n_tokens, len(patterns))
@@ -162,27 +163,31 @@ def _head_sums(lm, batch, patterns):
         for i, name in enumerate(patterns):
             keys[text, :n, :n, i], queries[text, :n, i] = _apply(patterns, name, ids)
         queries[text, 1:n, -1] = 1  # entropy: not of the first query, with one key
-    sums = []
+    layout = layout_of(lm.module)
 
-    def add_layer(_, __, output):
-        weights = output[1].float().cpu()
+    def reduced(weights):
+        if (found := tuple(weights.shape[1:])) != (lm.n_heads, n_tokens, n_tokens):
+            raise ValueError(
+                f"a layer of {lm.card.name} has attention weights of shape "
+                f"{written(found)}, not {written((lm.n_heads, n_tokens, n_tokens))}, "
+                "so its heads cannot be listed with those of other layers"
+            )
+        weights = weights.float().cpu()
         fractions = weights.flatten(2) @ keys.flatten(1, 2)
-        entropies = entropy(weights) @ queries[:, :, -1:]
-        sums.append(torch.cat([fractions, entropies], -1).double().sum(0).T)
+        options = {}
+        if layout.has_sink:
+            options["sink"] = (1 - weights.sum(-1)).clamp(0, 1)
+        entropies = entropy(weights, **options) @ queries[:, :, -1:]
+        return torch.cat([fractions, entropies], -1).double().sum(0).T
 
-    handles = [
-        block.get_submodule(attention).register_forward_hook(add_layer)
-        for block in lm.module.get_submodule(family.blocks)
-    ]
-    try:
-        forward(lm.module, padded, use_cache=False, logits_to_keep=1)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {
-        "sums": torch.stack(sums, 1),
-        "queries": queries.double().sum((0, 1))[:, None, None],
-    }
+    _, found = run(
+        lm.module, padded, layout.attentions.values(), reduced, logits_to_keep=1
+    )
+    shape = (len(patterns) + 1, lm.n_layers, lm.n_heads)
+    sums = torch.full(shape, torch.nan, dtype=torch.float64)
+    for layer, place in layout.attentions.items():
+        sums[:, layer] = found[place]
+    return {"sums": sums, "queries": queries.double().sum((0, 1))[:, None, None]}
 
 
 def _check_patterns(patterns):

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validation import array, check_finite, float_array
+from .._attention_sink import with_sink
+from .._validation import array, check_finite, float_array, layer_numbers
 from ._axes import add_colorbar, check_labels, new_axes, scaled, shortened
 from ._colors import COLORS, KINDS, color_map
 from ._fonts import make_legible
@@ -24,6 +25,7 @@ def attention_map(
     vmax=None,
     title="Attention weights",
     colorbar=True,
+    sink=None,
     ax=None,
 ) -> "Axes":
     """Draw the attention weights of one head: a row per query, a column per key.
@@ -46,6 +48,9 @@ def attention_map(
     title : str, default "Attention weights"
     colorbar : bool, default True
         False for panels that have one in common: see `shared_colorbar`.
+    sink : array-like, shape (T_q,), optional
+        The share of each query's attention that goes to a learned sink, which becomes
+        the first column. Default: none.
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
 
@@ -65,6 +70,8 @@ def attention_map(
             f"`tokens` must have one label per key, got {len(tokens)} for weights of "
             f"shape {weights.shape}"
         )
+    if sink is not None:
+        weights, tokens = with_sink(weights, tokens, sink)
     colours, label, (low, high) = scaled(without_mask(weights), scale)
     check_labels(tokens, "use head_mosaic, which has no labels")
     tokens = shortened(tokens)
@@ -99,6 +106,7 @@ def head_mosaic(
     scale="linear",
     cmap="sequential",
     across=False,
+    layers=None,
     title="Attention of every head",
     ax=None,
 ) -> "Axes":
@@ -113,6 +121,9 @@ def head_mosaic(
         As for `heatmap`.
     across : bool, default False
         Whether layers go across and heads down, which suits models of many layers.
+    layers : sequence of L int, optional
+        The numbers of the layers, ``attention_layers`` of a `lmviz.Trace`, if some
+        layers have no attention. Default: 0 to L - 1.
     title : str, default "Attention of every head"
     ax : matplotlib.axes.Axes, optional
         Default: a new figure.
@@ -133,9 +144,12 @@ def head_mosaic(
     check_finite(weights, "weights")
     weights = without_mask(weights.astype(float, copy=False))
     colours, label, (low, high) = scaled(weights, scale)
+    layers = layer_numbers(layers, len(weights))
     down, over = "layer", "head"
+    rows, columns = layers, range(weights.shape[1])
     if across:
         colours, down, over = colours.swapaxes(0, 1), over, down
+        rows, columns = columns, rows
     n_rows, n_columns, n_queries, n_keys = colours.shape
     gap = max(1, n_keys // 10)
     tiles = np.pad(
@@ -148,8 +162,8 @@ def head_mosaic(
     # An image, since a mesh of millions of cells takes seconds to draw.
     cmap = color_map(cmap) if cmap in KINDS else cmap
     drawn = ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="none")
-    ax.set_xticks(np.arange(n_columns) * width + (n_keys - 1) / 2, range(n_columns))
-    ax.set_yticks(np.arange(n_rows) * height + (n_queries - 1) / 2, range(n_rows))
+    ax.set_xticks(np.arange(n_columns) * width + (n_keys - 1) / 2, columns)
+    ax.set_yticks(np.arange(n_rows) * height + (n_queries - 1) / 2, rows)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel=over, ylabel=down, title=title)

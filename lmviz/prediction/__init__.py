@@ -11,7 +11,7 @@ from ._filters import (
     typical_filter,
 )
 from ._generation import Step, generate, generate_steps
-from ._logit_lens import logit_lens
+from ._logit_lens import logit_lens, text_logit_lens
 from ._metrics import bits_per_byte, perplexity, ranks, surprisal, text_surprisal
 from ._sampling import greedy, probabilities, sampler
 from ._stopping import end_tokens
@@ -37,6 +37,7 @@ __all__ = [
     "repetition_penalty",
     "sampler",
     "surprisal",
+    "text_logit_lens",
     "text_surprisal",
     "top_k_filter",
     "top_p_filter",

@@ -3,6 +3,7 @@
 import torch
 
 from .. import _validation
+from .._readout import Readout
 
 
 def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
@@ -43,3 +44,45 @@ def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
     return torch.stack(
         [*(unembedding(final_norm(x)) for x in early), unembedding(last)]
     )
+
+
+def text_logit_lens(lm, text, *, layers=None) -> torch.Tensor:
+    """Return the logit lens of a text, for a model of any family.
+
+    What follows the last block (a final norm, the unembedding, scales and soft caps) is
+    the model's own code, verified: from the state after the last block, it must compute
+    the model's logits.
+
+    Parameters
+    ----------
+    lm : lmviz.LanguageModel
+    text : str, list of int, or torch.Tensor of int, shape (T,)
+    layers : int or sequence of int, optional
+        The layers before and after which the states are read, as for
+        `lmviz.LanguageModel.trace`. Default: all.
+
+    Returns
+    -------
+    torch.Tensor, shape (L + 1, T, V)
+        Logits, as `logit_lens` returns them. Those after the last layer are the
+        model's own.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> lm = lmviz.load("toy")
+    >>> lens = text_logit_lens(lm, "Anna has a red ball")
+    >>> lens.shape, torch.equal(lens[-1], lm.trace("Anna has a red ball").logits)
+    (torch.Size([4, 6, 78]), True)
+    >>> text_logit_lens(lm, "Anna has a red ball", layers=1).shape
+    torch.Size([2, 6, 78])
+    """
+    module = _validation.module_of(lm)
+    ids = lm.ids(text)
+    readout = Readout(module, ids, lm.card.name)
+    trace = lm.trace(ids, keep=("hidden_states", "logits"), layers=layers)
+    lens = torch.empty(len(trace.depths), *trace.logits.shape)
+    for i, depth in enumerate(trace.depths):
+        last = depth == lm.n_layers
+        lens[i] = trace.logits if last else readout(trace.hidden_states[i])
+    return lens

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._validation import array, choice, float_array, integer, strings
+from .._attention_sink import NAME, with_sink
+from .._validation import array, choice, float_array, integer, layer_numbers, strings
 from ._payload import as_html, check_size
 from ._svg import SCALES, draw
 from ._view import View
@@ -27,7 +28,7 @@ class AttentionView(View):
         Parameters
         ----------
         layer, head : int
-            Counted from 0.
+            The layer's number, and the head's, which are counted from 0.
         scale : {"linear", "log1p", "log"}, default "linear"
             As for `attention`.
 
@@ -35,13 +36,18 @@ class AttentionView(View):
         -------
         str
         """
-        n_layers, n_heads, n_queries, _ = self.data["shape"]
-        layer = integer(layer, "layer", 0, n_layers - 1)
+        _, n_heads, n_queries, _ = self.data["shape"]
+        layers = self.data["layers"]
+        layer = integer(layer, "layer", 0, layers[-1])
+        if layer not in layers:
+            raise ValueError(
+                f"`layer` must be one of {', '.join(map(str, layers))}, got {layer}"
+            )
         head = integer(head, "head", 0, n_heads - 1)
         choice(scale, "scale", SCALES)
         labels = _labels(self.data)
         return draw(
-            *_decode(self.data, layer, head),
+            *_decode(self.data, layers.index(layer), head),
             labels[-n_queries:],
             labels,
             title=f"{as_html(self.title)}, layer {layer}, head {head}",
@@ -51,7 +57,14 @@ class AttentionView(View):
 
 
 def attention(
-    weights, tokens, *, scores=None, scale=None, title="Attention weights"
+    weights,
+    tokens,
+    *,
+    scores=None,
+    scale=None,
+    layers=None,
+    sink=None,
+    title="Attention weights",
 ) -> AttentionView:
     """Show the attention weights of every head of every layer.
 
@@ -63,8 +76,8 @@ def attention(
     Parameters
     ----------
     weights : array-like, shape (L, H, T_q, T_k)
-        Of L layers with H heads each. Each row is one query, and sums to one, or to
-        zero if the head was ablated.
+        Of L layers with H heads each. Each row is one query, and sums to one (together
+        with `sink`), or to zero if the head was ablated.
     tokens : sequence of T_k str
         Labels of the keys; the last T_q of them label the queries.
     scores : array-like, shape (L, H, T_q, T_k), optional
@@ -74,6 +87,12 @@ def attention(
     scale : {"linear", "log1p", "log"}, optional
         What the colours show at first, as for `lmviz.plots.attention_map`. Default:
         ``"linear"``, or ``"log"`` for more than 48 keys.
+    layers : sequence of L int, optional
+        The numbers of the layers, ``attention_layers`` of a `lmviz.Trace`, if some
+        layers have no attention. Default: 0 to L - 1.
+    sink : array-like, shape (L, H, T_q), optional
+        The share of each query's attention that goes to a learned sink, ``sink`` of a
+        `lmviz.Trace`. It is shown as a key before the first token.
     title : str, default "Attention weights"
 
     Returns
@@ -87,13 +106,20 @@ def attention(
     >>> view.data["shape"], view.data["causal"]
     ((1, 1, 2, 2), True)
     """
-    weights, tokens, scores, scale = _validate(weights, tokens, scores, scale)
-    data = _encode(weights, tokens, scores, scale)
+    weights, tokens, scores, scale = _validate(weights, tokens, scores, scale, sink)
+    layers = layer_numbers(layers, len(weights))
+    data = _encode(weights, tokens, scores, scale, layers)
+    if sink is not None:
+        data["note"] += f" {NAME}: the share that a learned sink takes, not a token."
     return AttentionView("attention", title, data, _fallback(weights, data, title))
 
 
-def _validate(weights, tokens, scores, scale):
+def _validate(weights, tokens, scores, scale, sink):
     weights = array(weights, "weights", ("L", "H", "T_q", "T_k"))
+    if sink is not None:
+        if scores is not None:
+            raise ValueError("`scores` cannot be shown together with `sink`")
+        weights, tokens = with_sink(weights, tokens, sink)
     _check_rows(weights)
     if scores is not None:
         scores = float_array(scores, "scores", ("L", "H", "T_q", "T_k"))
@@ -106,18 +132,18 @@ def _validate(weights, tokens, scores, scale):
     return weights, tokens, scores, choice(scale, "scale", SCALES)
 
 
-def _encode(weights, tokens, scores, scale):
+def _encode(weights, tokens, scores, scale, layers):
     """Pack attention weights.
 
     Returns
     -------
     dict
-        ``shape``; ``tokens``; ``scale``; ``causal``, whether no query attends to a
-        later key, in which case only the visible weights are stored; ``levels``, the
-        weights that the codes of ten bits represent; ``low``, the lower byte of each
-        code; ``high``, the two upper bits of four codes per byte, the first in the
-        lowest bits; ``scores``, rounded to three decimals, or None; and a ``note`` for
-        the reader.
+        ``shape``; ``layers``, their numbers; ``tokens``; ``scale``; ``causal``,
+        whether no query attends to a later key, in which case only the visible weights
+        are stored; ``levels``, the weights that the codes of ten bits represent;
+        ``low``, the lower byte of each code; ``high``, the two upper bits of four codes
+        per byte, the first in the lowest bits; ``scores``, rounded to three decimals,
+        or None; and a ``note`` for the reader.
     """
     heads = weights.reshape(-1, *weights.shape[2:])
     below = np.tril(np.ones(heads.shape[1:], bool), heads.shape[2] - heads.shape[1])
@@ -130,6 +156,7 @@ def _encode(weights, tokens, scores, scale):
     high = np.pad(high, (0, -len(high) % 4)).reshape(-1, 4)
     return {
         "shape": weights.shape,
+        "layers": layers,
         "tokens": tokens,
         "scale": scale,
         "causal": causal,
@@ -178,7 +205,8 @@ def _check_rows(weights):
         if off[worst] > 0.02:
             raise ValueError(
                 f"each row of `weights` must sum to 1 (or to 0, if the head is "
-                f"ablated), got {sums[worst]:.3f} in {where}, query {worst}"
+                f"ablated), got {sums[worst]:.3f} in {where}, query {worst}; what a "
+                "learned sink takes is `sink` of a trace"
             )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmviz import attention, transformer
-from lmviz.attention import _ablation
+from lmviz._heads import projections
 from lmviz.toy import evaluate, grammar
 
 TEXT = "The dog chased the ball because it was excited."
@@ -101,7 +101,8 @@ def test_no_hooks_remain_after_an_error(tiny):
             attention.mean_head_outputs(tiny, ids)
         assert not hooks(tiny.module)
         handle.remove()
-        last = _ablation._output_projection(tiny.module, 1)
+        projection = projections(tiny.module, "tiny")[1]
+        last = tiny.module.get_submodule(projection.module)
         handle = last.register_forward_hook(stop)
         with pytest.raises(InterruptedError):
             attention.head_effects(tiny, ids, 0)

@@ -77,6 +77,7 @@ def test_attention_to_all_earlier_copies_is_scored():
     weights = torch.zeros(5, 5)
     weights[4] = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25])
     weights[2, 0], weights[3, 1], weights[2, 1], weights[3, 2] = 0.5, 0.7, 0.4, 0.3
+    weights[2, 2] = 0.1
     # The third, fourth and fifth token occurred before.
     assert attention.duplicate_token_score(weights, ids) == pytest.approx(
         (0.5 + 0.7 + 0.4) / 3

@@ -117,6 +117,24 @@ def test_a_click_chooses_a_head(open_page, layer, head):
     assert (values[~SEEN] == -1).all()
 
 
+def test_layers_of_a_hybrid_have_their_own_numbers(open_page):
+    page = open_page(attention(WEIGHTS, WORDS, layers=(2, 5, 8)))
+    labels = plots(page).first.locator("text").all_text_contents()
+    assert labels[-3:] == ["2", "5", "8"]
+    plots(page).first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(f"{view()}.shown") == "layer 5, head 0"
+    assert np.abs(matrix(page) - WEIGHTS[1, 0])[SEEN].max() < 1e-3
+    ranked = figure(page).locator(".ranking button").all_inner_texts()
+    numbers = {text.split(",")[0] for text in ranked}
+    assert numbers <= {"layer 2", "layer 5", "layer 8"}
+    layer, head = re.findall(r"\d+", ranked[0])[:2]
+    figure(page).locator(".ranking button").first.click()
+    assert page.evaluate(f"{view()}.shown") == f"layer {layer}, head {head}"
+    index = (2, 5, 8).index(int(layer))
+    assert np.abs(matrix(page) - WEIGHTS[index, int(head)])[SEEN].max() < 1e-3
+
+
 def test_arrow_keys_choose_a_head(open_page):
     page = open_page(attention(WEIGHTS, WORDS))
     plots(page).first.focus()

@@ -3,6 +3,7 @@
 import any_family
 import pytest
 import torch
+from any_family import load_any as load
 
 import lmviz
 
@@ -26,11 +27,6 @@ HYBRIDS = {
     "recurrent_gemma": (2,),
 }
 NO_ATTENTION = ["falcon_mamba", "mamba", "mamba2", "rwkv", "xlstm"]
-
-
-def load(family, **changes):
-    module = any_family.build_any(any_family.tiny_config(family, **changes))
-    return lmviz.LanguageModel.from_module(module, name=family)
 
 
 def eager(lm, ids=IDS):
@@ -167,6 +163,18 @@ def test_layers_that_run_several_times_are_refused():
     with pytest.raises(ValueError, match="run several times in a pass"):
         lm.trace(IDS)
     assert torch.equal(lm.trace(IDS, keep="logits").logits, eager(lm).logits[0])
+
+
+def test_the_last_state_is_as_wide_as_the_others_where_a_projection_follows():
+    # OPT 350M: its embeddings are narrower than its states.
+    lm = load("opt", word_embed_proj_dim=16)
+    seen = []
+    project = lm.module.model.decoder.project_out
+    project.register_forward_hook(lambda _, args, __: seen.append(args[0][0]))
+    trace = lm.trace(IDS)
+    assert trace.hidden_states.shape == (5, 12, 32)
+    assert torch.equal(trace.hidden_states[-1], seen[-1])
+    assert trace.embeddings.shape == (12, 16)
 
 
 @pytest.mark.parametrize("family", ["deepseek_v4", "gemma3n_text", "hy_v4"])

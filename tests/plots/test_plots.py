@@ -119,6 +119,25 @@ def test_layers_of_a_mosaic_can_go_across():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("layer", "head")
 
 
+@pytest.mark.parametrize("across", [False, True])
+def test_layers_of_a_mosaic_have_the_numbers_that_are_given(across):
+    ax = plots.head_mosaic(np.ones((2, 3, 4, 4)), layers=(1, 5), across=across)
+    labels = ax.get_xticklabels() if across else ax.get_yticklabels()
+    assert [label.get_text() for label in labels] == ["1", "5"]
+    with pytest.raises(ValueError, match="`layers` must be 2 different integers"):
+        plots.head_mosaic(np.ones((2, 3, 4, 4)), layers=(1, 2, 3))
+
+
+def test_a_learned_sink_is_the_first_column_of_a_map():
+    weights = np.array([[0.75, 0], [0.25, 0.25]])
+    ax = plots.attention_map(weights, ["a", "b"], sink=[0.25, 0.5])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["(sink)", "a", "b"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+    drawn = ax.collections[0].get_array().filled(np.nan)
+    expected = [[0.25, 0.75, np.nan], [0.5, 0.25, 0.25]]
+    assert np.array_equal(drawn, expected, equal_nan=True)
+
+
 @pytest.mark.parametrize(("n_layers", "n_heads"), [(12, 12), (30, 9), (48, 25)])
 def test_mosaic_is_no_larger_than_a_screen(n_layers, n_heads):
     ax = plots.head_mosaic(np.ones((n_layers, n_heads, 2, 2)))

@@ -160,6 +160,10 @@ _CHAPTERS = [
         "prediction.text_surprisal",
         lambda ids: prediction.text_surprisal(toy(), ids),
     ),
+    text(
+        "prediction.text_logit_lens",
+        lambda ids: prediction.text_logit_lens(toy(), ids),
+    ),
     Case("prediction.surprisal", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
     Case("prediction.ranks", {"logits": "T d", "ids": "ids: T"}, vocabulary=6),
     Case("prediction.perplexity", {"surprisals": "d"}),

@@ -259,3 +259,36 @@ def test_scores_that_give_other_weights_are_errors(message, scores):
 
 def _tag(name):
     return f"{{http://www.w3.org/2000/svg}}{name}"
+
+
+def test_layers_have_the_numbers_that_are_given():
+    weights = random_weights(2, 3, 4, 4)
+    view = attention(weights, names(4), layers=(1, 5), title="Mine")
+    assert view.data["layers"] == [1, 5]
+    assert "Mine\u2069, layer 5, head 2" in view.to_svg(5, 2)
+    plain = attention(weights, names(4), title="Mine").to_svg(1, 2)
+    assert view.to_svg(5, 2).replace("layer 5", "layer 1") == plain
+    with pytest.raises(ValueError, match="`layer` must be one of 1, 5, got 2"):
+        view.to_svg(2, 0)
+    for layers in ((1,), (5, 1), (1, 1), (-1, 0), "ab", 3):
+        with pytest.raises(ValueError, match="`layers` must be 2 different integers"):
+            attention(weights, names(4), layers=layers)
+
+
+def test_a_learned_sink_is_shown_as_a_key_before_the_first_token():
+    whole = random_weights(1, 2, 4, 5)
+    sink, weights = whole[..., 0], whole[..., 1:]
+    with pytest.raises(ValueError, match="must sum to 1 .* what a learned sink takes"):
+        attention(weights, names(4))
+    view = attention(weights, names(4), sink=sink)
+    assert view.data["tokens"] == ["(sink)", *names(4)]
+    assert view.data["shape"] == (1, 2, 4, 5)
+    assert view.data["causal"]
+    assert np.allclose(decoded(view.data), whole, atol=1e-3)
+    assert "(sink): the share that a learned sink takes" in view.data["note"]
+    with pytest.raises(ValueError, match="must sum to 1"):
+        attention(weights, names(4), sink=sink / 2)
+    with pytest.raises(ValueError, match="`sink` must have shape"):
+        attention(weights, names(4), sink=sink[0])
+    with pytest.raises(ValueError, match="`scores` cannot be shown together with"):
+        attention(weights, names(4), sink=sink, scores=weights)

@@ -26,7 +26,7 @@ const number = (x) => (Math.abs(x) < 1e4 && Math.abs(x) >= 0.005 ? x.toFixed(2) 
 const build = async (view, root, data) => {
   const { tokens, scores, note } = data;
   const weights = new Weights(data);
-  const { layers, heads, queries, keys, offset } = weights;
+  const { layers, heads, queries, keys, offset, numbers } = weights;
   const single = layers * heads === 1; // which needs no name
   const state = (view.state = { layer: 0, head: 0, what: WHAT[0], query: queries - 1, key: null,
     scale: data.scale, step: STEPS[2] });
@@ -44,7 +44,7 @@ const build = async (view, root, data) => {
     point: (event, layer, head) => {
       if (!event) return point(state.query, state.key);
       const [q, k, weight] = weights.strongest(layer * heads + head);
-      const name = `Layer ${layer}, head ${head}`;
+      const name = `Layer ${numbers[layer]}, head ${head}`;
       view.tip(event, name);
       if (k < 0) return view.say(name, ".");
       // One line: a second would move the tile from under the pointer.
@@ -111,9 +111,9 @@ const build = async (view, root, data) => {
     ranking.hidden = single || !found.length;
     found.forEach(([layer, head, weight], i) => {
       const shown = weight.toFixed(2);
-      best[i].ariaLabel = `Layer ${layer}, head ${head}, weight ${shown}`;
+      best[i].ariaLabel = `Layer ${numbers[layer]}, head ${head}, weight ${shown}`;
       best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && head === state.head;
-      best[i].replaceChildren(`layer ${layer}, head ${head}`, make("b", { class: "number" }, shown));
+      best[i].replaceChildren(`layer ${numbers[layer]}, head ${head}`, make("b", { class: "number" }, shown));
     });
   };
 
@@ -169,7 +169,7 @@ const build = async (view, root, data) => {
     const [top, left] = [every ? 0 : layer, one ? head : 0];
     const [down, right] = [every ? layers : 1, one ? 1 : heads];
     const [fold] = what.split(" ");
-    view.shown = single ? "" : `${every ? "all layers" : `layer ${layer}`}, ` +
+    view.shown = single ? "" : `${every ? "all layers" : `layer ${numbers[layer]}`}, ` +
       (one ? `head ${head}` : `${fold} over ${down * right} heads (not a single head)`);
     unfold.hidden = !scores || !one;
     colours.hidden = scored();

@@ -8,7 +8,7 @@ const text = (x, y, content, anchor = "middle", turn = 0) => draw("text",
 // `pick` is called with the layer and head that was chosen, `point` with an event and those that
 // the pointer is at, or without; `fraction` gives the strength of a weight's colour.
 export const mosaic = (weights, { at, pick, point, fraction }) => {
-  const { layers, heads, queries, keys } = weights;
+  const { layers, heads, queries, keys, numbers } = weights;
   let flip, tile, small, width, turn = 0; // flip: layers run to the right, not down
   const sizes = () => (flip ? [heads, layers] : [layers, heads]);
   const turned = ([a, b]) => (flip ? [b, a] : [a, b]);
@@ -64,8 +64,8 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     const [across, along] = turned(["layer", "head"]);
     const every = Math.ceil(13 / tile);
     labels.replaceChildren(text(LEFT, 11, `${along} →`, "start"), text(10, TOP, `← ${across}`, "end", -90));
-    for (let i = 0; i < right; i += every) labels.append(text(LEFT + (i + 0.5) * tile, 26, i));
-    for (let i = 0; i < down; i += every) labels.append(text(LEFT - 5, TOP + 4 + (i + 0.5) * tile, i, "end"));
+    for (let i = 0; i < right; i += every) labels.append(text(LEFT + (i + 0.5) * tile, 26, flip ? numbers[i] : i));
+    for (let i = 0; i < down; i += every) labels.append(text(LEFT - 5, TOP + 4 + (i + 0.5) * tile, flip ? i : numbers[i], "end"));
     return gather();
   };
 

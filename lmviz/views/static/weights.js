@@ -1,10 +1,10 @@
 // The weights of every head as the page gets them: two bytes' worth of code for each.
 export class Weights {
-  constructor({ shape, causal, low, high, levels }) {
+  constructor({ shape, layers: numbers, causal, low, high, levels }) {
     [this.layers, this.heads, this.queries, this.keys] = shape;
     this.offset = this.keys - this.queries; // queries are the last tokens
     this.size = causal ? this.queries * (this.offset + (this.queries + 1) / 2) : this.queries * this.keys;
-    Object.assign(this, { causal, low: low.values, high: high.values, levels: levels.values });
+    Object.assign(this, { numbers, causal, low: low.values, high: high.values, levels: levels.values });
   }
 
   // The weight behind a code.
