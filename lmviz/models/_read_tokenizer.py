@@ -8,17 +8,20 @@ settings and tokens in ``tokenizer_config.json``, ``special_tokens_map.json`` an
 import contextlib
 import copy
 import importlib.util
+import logging
 import re
 
 from ._read import _as_model_error, _silence
 from .errors import UnsupportedModel
 
+_log = logging.getLogger(__name__)
 #: What transformers replaces when ``clean_up_tokenization_spaces`` is set, in order.
 _CLEAN_UP = (
     *((f" {mark}", mark) for mark in ".?!,"),
     (" ' ", "'"),
     *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
 )
+_PROBE = "The dog's CAFÉ isn't cafe\u0301: 2023, 650841823\n\n  x=y  ...\t猫🦜"
 _SENTENCEPIECE = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
 _TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")  # a token in base64 and its rank
 
@@ -55,6 +58,7 @@ def read_tokenizer(source):
     own = tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
     if not own and not (source.folder / "tokenizer.json").is_file():
         raise _no_vocabulary(source)
+    _warn_of_another_tokenizer(source, tokenizer)
     return backend(tokenizer)
 
 
@@ -127,6 +131,36 @@ def gpt2_tokenizer(encoder, merges):
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
     return tokenizer
+
+
+def _warn_of_another_tokenizer(source, tokenizer):
+    """Log a warning if a class of transformers replaces what tokenizer.json says.
+
+    Some of the classes keep its vocabulary only, and split texts in their own way.
+    """
+    from tokenizers import Tokenizer
+
+    file, kind = source.folder / "tokenizer.json", type(tokenizer).__name__
+    if kind == "TokenizersBackend" or not file.is_file():
+        return
+    if _probe(Tokenizer.from_file(str(file))) != _probe(tokenizer.backend_tokenizer):
+        _log.warning(
+            "%s of transformers splits texts differently from the tokenizer.json of "
+            "%s; if the model was trained with that, pass it to "
+            "LanguageModel.from_module",
+            kind,
+            source.name,
+        )
+
+
+def _probe(tokenizer):
+    """Return the tokens of a text with much that tokenizers treat differently."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    try:
+        return tokenizer.encode(_PROBE, add_special_tokens=False).tokens
+    except Exception as error:  # one that lacks an unknown token
+        return str(error)
 
 
 @contextlib.contextmanager

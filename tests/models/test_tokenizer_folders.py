@@ -56,6 +56,24 @@ def test_gpt2s_tokenizer_is_that_of_transformers(tmp_path):
     assert lmviz.load_tokenizer("gpt2").encode(text).ids == ids
 
 
+def test_a_class_that_ignores_the_file_is_named(tmp_path, caplog):
+    # huggingface/transformers#45812 and #45920: GPT2Tokenizer does not split digits.
+    tokenizer = lmviz.load_tokenizer("gpt2")
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    for pre_tokenizer in (bytes_, pre_tokenizers.Sequence([digits, bytes_])):
+        tokenizer.pre_tokenizer = pre_tokenizer
+        tokenizer_folders.save(tokenizer, tmp_path, None, family="gpt2")
+        caplog.clear()
+        same = assert_same(tmp_path, "in 2023") == tokenizer.encode("in 2023").ids
+        warned = [m for m in caplog.messages if "splits texts differently" in m]
+        assert bool(warned) != same
+    tokenizer_folders.save(tokenizer, tmp_path, FAST, family="gpt2")
+    caplog.clear()
+    assert assert_same(tmp_path, "in 2023") == tokenizer.encode("in 2023").ids
+    assert not caplog.messages
+
+
 # huggingface/transformers#3366 and daulet/tokenizers#30
 def test_truncation_and_padding_that_were_saved_are_not_applied(tmp_path):
     tokenizer = words()
