@@ -52,7 +52,8 @@ def run(tmp_path):
 
 def start(folder, *, place="UTF-8", **options):
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
-    environment.pop("PYTHONIOENCODING", None)
+    for name in ("PYTHONIOENCODING", "PYTHONUNBUFFERED"):
+        environment.pop(name, None)
     environment |= PLACES[place]
     return subprocess.run(
         [sys.executable, "script.py"],
