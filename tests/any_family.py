@@ -53,43 +53,70 @@ _SIZES = {
 _MIXED = ["linear_attention", "full_attention"] * 2
 _ROPE = {"rope_type": "default", "rope_theta": 500.0}
 _MAMBA_HEADS = {"mamba_d_head": 16}
+_TWICE_AS_WIDE = {"attention_hidden_size": 64, "attention_head_dim": 16}
 
 #: What the names of options don't tell, by family.
 OPTIONS = {
     "bailing_hybrid": {"layer_group_size": 2},
     "bamba": {**_MAMBA_HEADS, "attn_layer_indices": [1, 3]},
-    "cohere_compass_text": {"rope_parameters": None},
-    "deepseek_v4": {"index_topk": 2},
-    "dots1": {"n_routed_experts": 4},
-    "gemma3n_text": {"laurel_rank": 8, "num_kv_shared_layers": 0},
-    "gpt_neo": {
-        "attention_types": [[["global", "local"], 2]],
-        "attention_layers": None,
+    "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE}},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 500.0},
+        "ffn_config": {"ffn_hidden_size": 48, "moe_num_experts": 4, "moe_top_k": 2},
     },
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "deepseek_v4": {"index_topk": 2},
+    "dots1": {
+        "n_routed_experts": 4,
+        "n_shared_experts": 1,
+        "num_experts_per_tok": 2,
+    },
+    "gemma3n_text": {"laurel_rank": 8, "num_kv_shared_layers": 0},
+    "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
     "granitemoehybrid": {**_MAMBA_HEADS, "layer_types": _MIXED},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "kimi_linear": {"layer_types": _MIXED},
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2, "full_attn_idxs": None},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
     "mamba2": {"head_dim": 16},
+    "nemotron": {"num_key_value_heads": 2},
     "nemotron_h": {
         "layers_block_type": ["linear_attention", "full_attention", "moe", "mlp"]
     },
     "qwen3_next": {"layer_types": _MIXED},
-    "reformer": {"is_decoder": True},
+    "qwen4_exp_text": {
+        "indexer_n_heads": 4,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 8,
+        "indexer_budget": 8,
+        "indexer_compress_ratio": 4,
+    },
+    "reformer": {"is_decoder": True, "axial_pos_embds": False},
     "xmod": {"default_language": "en_XX"},
     "zamba": {
-        "attn_layer_period": 2,
-        "attn_layer_offset": 1,
-        "layers_block_type": None,
+        "layers_block_type": ["linear_attention", "hybrid"] * 2,
+        **_TWICE_AS_WIDE,
     },
-    "zamba2": {"layers_block_type": ["linear_attention", "hybrid"] * 2},
+    "zamba2": {
+        "layers_block_type": ["linear_attention", "hybrid"] * 2,
+        "hybrid_layer_ids": [1, 3],
+        "mamba_headdim": 16,
+        **_TWICE_AS_WIDE,
+    },
     "zaya": {"num_experts_per_tok": 1},
 }
 
 #: Families of which no tiny model is made, and why.
 NOT_BUILT = {
+    "blt": "it reads bytes in patches, with three models of 20M parameters or more",
+    "dots3_note": "its config names the layers of the full model",
+    "dots3_note_text": "its config names the layers of the full model",
     "gemma3n": "its image encoder needs timm",
+    "gemma4_assistant": "it drafts tokens from the states of another model",
+    "gemma4_unified_assistant": "it drafts tokens from the states of another model",
+    "musicgen": "it reads codes of audio",
+    "musicgen_melody": "it reads codes of audio",
+    "qwen4_exp": "its default config is refused by transformers",
 }
 
 
@@ -103,7 +130,7 @@ def tiny_config(family, **changes):
     """Return a config of a family made small, with some options changed."""
     kind = CONFIG_MAPPING[family]
     options = _small(kind().to_dict()) | OPTIONS.get(family, {}) | changes
-    return kind.from_dict(options)
+    return kind(**options)
 
 
 def build_any(config, *, std=0.2):

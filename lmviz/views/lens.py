@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._validation import layer_numbers
 from ._payload import (
     as_html,
     as_table,
@@ -13,7 +14,7 @@ from ._payload import (
 from ._view import View
 
 
-def lens(logits, ids, tokens, *, vocabulary, title="Logit lens") -> View:
+def lens(logits, ids, tokens, *, vocabulary, depths=None, title="Logit lens") -> View:
     """Show the logit lens: the next token that each layer would predict.
 
     Parameters
@@ -29,6 +30,9 @@ def lens(logits, ids, tokens, *, vocabulary, title="Logit lens") -> View:
     vocabulary : sequence of V str, or callable
         The names of all ids; a callable takes an array of ids and returns as many
         strings.
+    depths : sequence of L + 1 int, optional
+        The number of layers before each row of the logits, ``depths`` of a
+        `lmviz.Trace`, if only some layers were traced. Default: 0 to L.
     title : str
 
     Returns
@@ -45,7 +49,8 @@ def lens(logits, ids, tokens, *, vocabulary, title="Logit lens") -> View:
     'lens'
     """
     logits, ids, tokens = _validate(logits, ids, tokens)
-    data = _encode(logits, ids, tokens, vocabulary)
+    depths = layer_numbers(depths, len(logits), "depths")
+    data = {"depths": depths, **_encode(logits, ids, tokens, vocabulary)}
     return View("lens", title, data, _fallback(data))
 
 
@@ -96,7 +101,11 @@ def _fallback(data):
     """Tabulate the top token of each layer after the last position."""
     tops, probs = data["which"][:, -1, 0], data["probs"][:, -1, 0]
     rows = [
-        (layer, as_html(data["names"][tops[layer]]), f"{probs[layer]:.3f}")
+        (
+            data["depths"][layer],
+            as_html(data["names"][tops[layer]]),
+            f"{probs[layer]:.3f}",
+        )
         for layer in reversed(range(len(tops)))
     ]
     after = as_html(data["tokens"][-1])

@@ -103,6 +103,14 @@ def test_hovering_shows_the_numbers(open_page):
         assert abs(float(held) - DATA["final_probs"][layer, i]) < 1e-3
 
 
+def test_rows_have_the_depths_that_are_given(open_page):
+    shown = lens(LOGITS[:2], IDS, HOSTILE, vocabulary=WORDS, depths=(5, 6))
+    page = open_page(shown)
+    assert said(page).startswith("Layer 6, after")
+    labels = page.locator("lmviz-lens svg text.soft").all_text_contents()
+    assert labels[:2] == ["5", "6"]
+
+
 def test_last_layer_is_on_top(open_page):
     page = open_page(SHOWN)
     tops = page.evaluate(f"{VIEW}.cells.map(r => r[0].getBoundingClientRect().top)")

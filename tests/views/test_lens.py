@@ -92,3 +92,13 @@ def test_wrong_arguments_are_errors(change, error, message):
             given["tokens"],
             vocabulary=given["vocabulary"],
         )
+
+
+def test_rows_have_the_depths_that_are_given():
+    view = lens(LOGITS[:2], IDS, TOKENS, vocabulary=WORDS, depths=(5, 6))
+    assert view.data["depths"] == [5, 6]
+    assert "<td>6</td>" in view._repr_html_()
+    assert lens(LOGITS, IDS, TOKENS, vocabulary=WORDS).data["depths"] == [0, 1, 2, 3]
+    for depths in ((5,), (6, 5)):
+        with pytest.raises(ValueError, match="`depths` must be 2 different integers"):
+            lens(LOGITS[:2], IDS, TOKENS, vocabulary=WORDS, depths=depths)

@@ -39,7 +39,7 @@ define("lmviz-lens", class extends View {
 
   // Draw all cells, in columns that fill the width.
   lay() {
-    const { layers, n, height, data: { tokens } } = this;
+    const { layers, n, height, data: { tokens, depths } } = this;
     const width = Math.max(60, Math.floor((this.box.clientWidth - LEFT - 3) / n));
     if (width === this.width || !this.box.clientWidth) return;
     this.width = width;
@@ -52,7 +52,7 @@ define("lmviz-lens", class extends View {
     this.ring = draw("rect", { class: "ring", width, height });
     fill(this.svg, { width: LEFT + n * width + 3, height: bottom + 22 });
     this.svg.replaceChildren(
-      ...this.cells.map((_, layer) => write(LEFT - 7, this.top(layer) + height / 2 + 4, String(layer),
+      ...this.cells.map((_, layer) => write(LEFT - 7, this.top(layer) + height / 2 + 4, String(depths[layer]),
         { "text-anchor": "end", "font-size": 11, class: "soft" })),
       write(LEFT - 7, bottom + 15, "read", { "text-anchor": "end", "font-size": 11, class: "soft" }),
       ...this.cells.flat(), ...heads, this.ring);
@@ -114,11 +114,11 @@ define("lmviz-lens", class extends View {
   }
 
   choose(layer, i) {
-    const { tokens, ranks, final_probs } = this.data;
+    const { tokens, ranks, final_probs, depths } = this.data;
     const flat = layer * this.n + i;
     this.at = [layer, i];
     fill(this.ring, { x: LEFT + i * this.width, y: this.top(layer), width: this.width - 1, height: this.height - 1 });
-    this.say(`Layer ${layer}, after `, word(tokens[i]), ": ",
+    this.say(`Layer ${depths[layer]}, after `, word(tokens[i]), ": ",
       ...this.likely(layer, i).flatMap(([name, prob], k) => [k ? ", " : "", word(name), ` ${prob.toFixed(3)}`]),
       ". The final prediction, ", word(this.likely(this.layers - 1, i)[0][0]),
       `, has rank ${ranks.values[flat].toLocaleString("en")} here and probability ${final_probs.values[flat].toFixed(3)}.`);
