@@ -170,6 +170,36 @@ def test_file_without_content_is_refused(folder, file, content, refusal):
         refusal(lmviz.load_tokenizer, folder)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "null", "[" * 100_000, "\0"])
+@pytest.mark.parametrize(
+    "file", ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]
+)
+def test_settings_without_content_are_refused(folder, file, content, refusal):
+    (folder / file).write_text(content)
+    refusal(lmviz.load_tokenizer, folder)
+
+
+@pytest.mark.parametrize("wrong", [3, {"content": 3}])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("added_tokens_decoder", "bos_token", "extra_special_tokens"),
+        *("tokenizer_class", "auto_map", "padding_side", "fast_tokenizer_files"),
+    ],
+)
+def test_wrong_settings_of_a_tokenizer_are_refused_or_ignored(
+    folder, name, wrong, refusal
+):
+    before = lmviz.load_tokenizer(folder).encode("one two").ids
+    change_json(folder / "tokenizer_config.json", **{name: wrong})
+    try:
+        after = lmviz.load_tokenizer(folder).encode("one two").ids
+    except lmviz.ModelError:
+        refusal(lmviz.load_tokenizer, folder)
+    else:
+        assert after == before
+
+
 def test_weights_without_a_tensor_are_refused(folder, refusal):
     lost = "transformer.h.1.attn.c_attn.weight"
     change_weights(folder, lambda w: w.update(other=w.pop(lost)))

@@ -130,6 +130,10 @@ def test_the_end_of_a_word_has_tokens_of_its_own():
     assert encode_whole(tokenizer, "ab aa").ids == [0, 2, 0, 1]
     with pytest.raises(ValueError, match="has no token for 'b'"):
         encode_whole(tokenizer, "ba")
+    tokenizer.model = models.BPE({"a": 0, "b</w>": 2}, [], end_of_word_suffix="</w>")
+    assert encode_whole(tokenizer, "aab").ids == [0, 0, 2]
+    with pytest.raises(ValueError, match="has no token for 'a'"):
+        encode_whole(tokenizer, "aa")
 
 
 def test_added_tokens_are_not_searched_for_lost_characters():

@@ -97,6 +97,9 @@ def test_an_added_token_that_is_also_the_models_own_is_spelled_by_the_model():
     # Gemma adds the runs of spaces that its vocabulary has.
     model = bpe("▁▁", "a")
     assert shown(model, added=["▁▁"], decoder=LLAMA) == ["␣␣", "a"]
+    # Not in the byte alphabet, where it is the byte E9.
+    assert shown(bpe("é"), pre_tokenizer=BYTES) == ["⟨E9⟩"]
+    assert shown(bpe("é"), added=["é"], pre_tokenizer=BYTES) == ["é"]
 
 
 @pytest.mark.parametrize(
