@@ -59,12 +59,22 @@ lm = lmviz.load()
 model = transformer.extract(lm)
 
 
+def both(block, x, attended):
+    """Return what attention and the MLP add to the stream x."""
+    # Some families normalise what is added, or both parts read the same state.
+    after_attention, after_mlp = block.attention_after, block.mlp_after
+    attended = attended if after_attention is None else after_attention(attended)
+    between = x if block.parallel else x + attended
+    transformed = transformer.feed_forward(block.mlp, between)
+    return attended, transformed if after_mlp is None else after_mlp(transformed)
+
+
 def stream(ids):
     """Return the states (L + 1, T, d), and what each part adds, (L, 2, T, d)."""
     states, added = [transformer.embed(model, ids)], []
     for block in model.blocks:
-        attended = transformer.attend(block.attention, states[-1])
-        transformed = transformer.feed_forward(block.mlp, states[-1] + attended)
+        output = transformer.attend(block.attention, states[-1])
+        attended, transformed = both(block, states[-1], output)
         states.append(states[-1] + attended + transformed)
         added.append(torch.stack([attended, transformed]))
     return torch.stack(states), torch.stack(added)
@@ -79,8 +89,7 @@ print("states:", tuple(states.shape), "= (L + 1, T, d)")
 print(f"largest absolute difference from the model's, relative: {difference:.1e}")
 ends = [x[-1, 1:].norm(dim=-1).mean() for x in (states, trace.hidden_states)]
 print("mean length of the last state: {:.0f}, in the library {:.0f}".format(*ends))
-block = model.blocks[0]  # some families have parallel parts, or norms after them
-assert difference < 1e-4 or block.parallel or block.attention_after is not None
+assert difference < 1e-4
 
 # %%
 # SmolLM2 has 30 blocks, and so 31 states. Ours are equal to ``outputs.hidden_states``
@@ -199,8 +208,7 @@ def run_on(key_from, value_from):
             length = first_value.norm(dim=-1).mean()
             heads.append([head.weights[:, 8:, 0].mean(), length])
             averages = (head.weights @ value)[:, 1:].transpose(0, 1).flatten(1)
-            x = x + block.attention.output(averages)
-            x = x + transformer.feed_forward(block.mlp, x)
+            x = x + sum(both(block, x, block.attention.output(averages)))
         log_probs = model.unembedding(model.final_norm(x[6:-1])).log_softmax(-1)
         surprisal = -log_probs.gather(1, ids[8:, None]).mean()
         results.append([surprisal, *torch.tensor(heads).mean(0)])
