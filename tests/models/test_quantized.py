@@ -9,7 +9,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import lmviz
-from lmviz.models import CorruptFile, UnsafeModel, UnsupportedModel
+from lmviz.models import CorruptFile, UnsafeModel, UnsupportedModel, _quantization
 
 IDS = [3, 5, 7, 9]
 
@@ -93,6 +93,13 @@ def test_4_bit_checkpoint_of_gpt_oss_is_that_of_transformers(saved):
     ).float()
     ours, ids = lmviz.load(folder).module, torch.tensor([IDS])
     assert torch.equal(ours(ids).logits, theirs(ids).logits)
+
+
+@pytest.mark.parametrize("method", ["fp8", "mxfp4"])
+def test_weights_become_ordinary_ones_also_where_kernels_are_installed(method):
+    config = transformers.LlamaConfig(quantization_config={"quant_method": method})
+    _quantization.prepare(config, "model")
+    assert config.quantization_config == {"quant_method": method, "dequantize": True}
 
 
 @pytest.mark.parametrize(

@@ -117,4 +117,4 @@ def a_trace_begins_that_does_not_fit_into_memory(original):
 
 @mutant("lmviz.models._memory:needed", f"{BOUNDS} -k 'batches'")
 def memory_of_a_batch_is_that_of_one_text(original):
-    return lambda card, n_tokens, keep, *, n_texts=1: original(card, n_tokens, keep)
+    return lambda *args, n_texts=1, **options: original(*args, **options)
