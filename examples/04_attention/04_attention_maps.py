@@ -70,8 +70,8 @@ sentences = [
     "After the storm, two boats were missing from the harbour.",
 ]
 traces = [lm.trace(sentence) for sentence in sentences]
-layer = lm.card.n_layers - 1
-maps = [trace.attentions[layer, 0] for trace in traces]
+layer = traces[0].attention_layers[-1]
+maps = [trace.attention(layer)[0] for trace in traces]
 
 
 def kinds(weights):

@@ -11,7 +11,8 @@ IDS = torch.randint(2, 90, (12,), generator=torch.Generator().manual_seed(1))
 
 #: The layers of the tiny configs that have attention weights, as the modelling code of
 #: transformers says: Jamba's period and offset, the layer types of the others, and for
-#: MiniMax those that are not linear attention.
+#: MiniMax those that are not linear attention (TransformerLensOrg/TransformerLens#1468,
+#: IINemo/lm-polygraph#463, ggml-org/llama.cpp#24068).
 HYBRIDS = {
     "bamba": (1, 3),
     "bailing_hybrid": (1, 3),
@@ -71,6 +72,7 @@ def test_a_model_without_attention_has_states_and_logits(family):
 
 @pytest.mark.parametrize("family", ["falcon_mamba", "mamba", "mamba2", "rwkv"])
 def test_states_begin_before_the_first_layer_where_the_model_leaves_that_out(family):
+    # huggingface/transformers#2461: the first one is the output of the embeddings.
     lm = load(family)
     seen = []
     blocks = next(x for x in lm.module.modules() if isinstance(x, torch.nn.ModuleList))
@@ -207,7 +209,8 @@ def test_the_share_of_a_learned_sink_is_what_rows_lack(family):
 
 def test_a_sink_is_the_share_that_its_logit_has_in_the_softmax():
     # The first query attends to itself and to the sink alone: with its score s and the
-    # sink's logit b, the sink has exp(b) / (exp(s) + exp(b)) (gpt-oss's eager code).
+    # sink's logit b, the sink has exp(b) / (exp(s) + exp(b)), as in
+    # fla-org/flash-linear-attention#831 and NVIDIA/TransformerEngine#2070.
     lm = load("gpt_oss")
     trace = lm.trace(IDS)
     sinks = lm.module.model.layers[0].self_attn.sinks

@@ -8,13 +8,20 @@ from lmviz import _readout, prediction, transformer
 
 IDS = torch.randint(2, 90, (9,), generator=torch.Generator().manual_seed(1))
 
-#: From a state to the logits, as the modelling code of transformers has it.
+#: From a state to the logits, as the modelling code of transformers has it; the scales
+#: are those of vllm-project/vllm#52158. Gemma 2 is in the test against the rebuilt
+#: model, which norms each state by itself (TransformerLensOrg/TransformerLens#828 and
+#: #1077).
 READ = {
     "cohere": lambda m, x: m.lm_head(m.model.norm(x)) * m.config.logit_scale,
     "falcon_h1": lambda m, x: (
         m.lm_head(m.model.final_layernorm(x)) * m.config.lm_head_multiplier
     ),
     "granite": lambda m, x: m.lm_head(m.model.norm(x)) / m.config.logits_scaling,
+    "hyperclovax": lambda m, x: m.lm_head(m.model.norm(x)) * m.config.logits_scaling,
+    "inkling_text": lambda m, x: m.lm_head(
+        m.model.norm(x) / m.config.logits_mup_width_multiplier
+    ),
     "jamba": lambda m, x: m.lm_head(m.model.final_layernorm(x)),
     "mamba": lambda m, x: m.lm_head(m.backbone.norm_f(x)),
     "minicpm3": lambda m, x: m.lm_head(
@@ -35,6 +42,8 @@ CHANGES = {
     "cohere": {"logit_scale": 0.3},
     "falcon_h1": {"lm_head_multiplier": 0.4},
     "granite": {"logits_scaling": 3.0},
+    "hyperclovax": {"logits_scaling": 3.0},
+    "inkling_text": {"logits_mup_width_multiplier": 4.0},
     "minicpm3": {"dim_model_base": 8},
     "opt": {"word_embed_proj_dim": 16},
     "recurrent_gemma": {"logits_soft_cap": 2.0},
