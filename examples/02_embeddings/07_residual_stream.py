@@ -60,13 +60,10 @@ model = transformer.extract(lm)
 
 
 def both(block, x, attended):
-    """Return what attention and the MLP add to the stream x."""
-    # Some families normalise what is added, or both parts read the same state.
-    after_attention, after_mlp = block.attention_after, block.mlp_after
-    attended = attended if after_attention is None else after_attention(attended)
-    between = x if block.parallel else x + attended
-    transformed = transformer.feed_forward(block.mlp, between)
-    return attended, transformed if after_mlp is None else after_mlp(transformed)
+    """Return what both parts add; some families normalise it, or add in parallel."""
+    attended = block.attention_after(attended) if block.attention_after else attended
+    change = transformer.feed_forward(block.mlp, x if block.parallel else x + attended)
+    return attended, block.mlp_after(change) if block.mlp_after else change
 
 
 def stream(ids):
@@ -74,9 +71,8 @@ def stream(ids):
     states, added = [transformer.embed(model, ids)], []
     for block in model.blocks:
         output = transformer.attend(block.attention, states[-1])
-        attended, transformed = both(block, states[-1], output)
-        states.append(states[-1] + attended + transformed)
-        added.append(torch.stack([attended, transformed]))
+        added.append(torch.stack(both(block, states[-1], output)))
+        states.append(states[-1] + added[-1].sum(0))
     return torch.stack(states), torch.stack(added)
 
 

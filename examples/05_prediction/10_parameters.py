@@ -85,10 +85,8 @@ def count(part):
     """Return the number of parameters of a component of the model."""
     if isinstance(part, components.Linear | components.Norm):
         return sum(x.numel() for x in (part.weight, part.bias) if x is not None)
-    if isinstance(part, tuple):  # experts
-        return sum(count(expert) for expert in part)
     if not is_dataclass(part):
-        return 0
+        return sum(map(count, part)) if isinstance(part, tuple) else 0  # experts
     return sum(count(getattr(part, field.name)) for field in fields(part))
 
 
