@@ -323,7 +323,7 @@ def _check_rows(weights, sink, name="weights"):
         with_sink = " together with `sink`" if sink is not None else ""
         raise ValueError(
             f"each row of `{name}` must sum to 1{with_sink} (or to 0, if the head is "
-            f"ablated), got {sums.flatten()[worst]:.3f}; what a learned sink takes is "
+            f"ablated), got {sums.flatten()[worst]:.4g}; what a learned sink takes is "
             "`sink` of a trace"
         )
     return sink

@@ -148,9 +148,7 @@ def test_entropy_counts_a_learned_sink_as_a_key():
 )
 def test_rows_that_do_not_sum_to_one_are_refused_unless_a_sink_has_the_rest(function):
     weights = torch.tensor([[0.5, 0, 0], [0.25, 0.25, 0], [0.3, 0.3, 0.3]])
-    with pytest.raises(
-        ValueError, match=r"must sum to 1 .* got 0\.500; what a learned"
-    ):
+    with pytest.raises(ValueError, match=r"must sum to 1 .* got 0\.5; what a learned"):
         function(weights)
     rest = 1 - weights.sum(-1)
     four = rest[None, None] if "rollout" in function.__code__.co_names else rest
