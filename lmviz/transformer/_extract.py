@@ -28,8 +28,9 @@ def extract(lm) -> components.Model:
     Returns
     -------
     lmviz.transformer.components.Model
-        Its tensors are views of the model's own wherever their layout allows it. A
-        block is read when it is first used.
+        Its tensors are views of the model's own wherever their layout allows it, except
+        for weights that the family multiplies by a number (Granite, Cohere). A block is
+        read when it is first used.
 
     Examples
     --------

@@ -176,7 +176,11 @@ def test_multipliers_that_are_not_modelled_are_refused(family, option, value):
 def test_logits_that_are_not_a_projection_of_the_last_state_are_refused(
     family, changes
 ):
-    """TransformerLensOrg/TransformerLens#947: Granite's logits were not scaled."""
+    """Options of the same name scale differently, or not at all, in other families.
+
+    TransformerLensOrg/TransformerLens#947 and vllm-project/vllm#52158: logits that were
+    not scaled; unslothai/unsloth#1218: Granite divides, Cohere multiplies.
+    """
     sizes = {"intermediate_size": 48, "num_key_value_heads": 2}
     lm = tiny_model(family, **sizes, **changes)
     assert len(transformer.token_table(lm)) == 50

@@ -33,7 +33,7 @@ TYPES = {
         **TRAINED,
     },
     "yarn": YARN,
-    "yarn of gpt-oss": YARN | {"truncate": False, "beta_fast": 8.0, "beta_slow": 2.0},
+    "yarn of gpt-oss": YARN | {"truncate": False, "beta_fast": 8.0, "beta_slow": 0.5},
     "yarn of DeepSeek": YARN | {"mscale": 1.0, "mscale_all_dim": 0.5},
     "yarn with its factor of the scores": YARN | {"attention_factor": 1.3},
     "longrope": LONGROPE,
@@ -67,8 +67,21 @@ def assert_logits_equal(lm, n_tokens):
 @pytest.mark.parametrize("n_tokens", [12, 16, 17, 30, 70])
 @pytest.mark.parametrize("name", TYPES)
 def test_logits_of_every_type_equal_the_models_own(name, n_tokens):
-    """Shorter and longer than the trained length, and exactly as long."""
+    """Shorter and longer than the trained length, and exactly as long.
+
+    TransformerLensOrg/TransformerLens#910: Llama 3.x, scaled by wrong factors.
+    """
     assert_logits_equal(tiny("llama", BASE | TYPES[name]), n_tokens)
+
+
+@pytest.mark.parametrize("name", ["dynamic", "longrope"])
+def test_a_longer_text_before_changes_nothing(name):
+    """huggingface/transformers#25306: frequencies stayed those of the longest text."""
+    model = transformer.extract(tiny("llama", BASE | TYPES[name]))
+    long, ids = torch.arange(2, 72), torch.arange(2, 32)
+    transformer.logits(model, long)
+    fresh = tiny("llama", BASE | TYPES[name]).module(ids[None]).logits[0]
+    assert (transformer.logits(model, ids) - fresh).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", TYPES)
