@@ -153,6 +153,7 @@ def test_unsupported_config_options_are_refused(family, changes, message):
         ("logit_scale", 0.0625),
         ("scale_emb", 12),
         ("clip_qkv", 8.0),
+        ("scale_embedding", True),  # 1, but not neutral
     ],
 )
 def test_multipliers_that_are_not_modelled_are_refused(family, option, value):
