@@ -124,7 +124,7 @@ def loads(site, lm, runs):
     sent, maps = {name: [] for name in WAYS}, []
     for _ in tqdm(range(min(runs, 3)), unit="run", leave=False):
         for name, way in WAYS.items():
-            with tempfile.TemporaryDirectory() as profile:
+            with a_profile() as profile:
                 for visit in range(len(VISITS)):
                     site.sent = 0
                     with tabs.bare_tab(site, asked(way, "load", ids), profile) as told:
@@ -145,6 +145,11 @@ def loads(site, lm, runs):
     return rows
 
 
+def a_profile():
+    """Return a new folder; processes of a closed browser may still write there."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+
 def asked(way, measure, ids):
     """Return the path of the page that measures this once."""
     return f"/page/?way={way}&measure={measure}&ids={','.join(map(str, ids))}"
@@ -154,7 +159,7 @@ def first_map(site, ids):
     site.rate = RATE
     try:
         with (
-            tempfile.TemporaryDirectory() as profile,
+            a_profile() as profile,
             tabs.bare_tab(site, asked("ours", "firstMap", ids), profile) as told,
         ):
             return told["seconds"]
@@ -169,7 +174,7 @@ def passes(playwright, site, lm, runs):
     pages, rows = {}, []
     with contextlib.ExitStack() as stack:
         for name, way in WAYS.items():
-            profile = stack.enter_context(tempfile.TemporaryDirectory())
+            profile = stack.enter_context(a_profile())
             opened = tabs.tab(playwright, f"{site.address}/page/", profile)
             page = pages[name] = stack.enter_context(opened)
             page.evaluate(started(way))
@@ -265,7 +270,7 @@ def the_view(playwright, site, runs):
     """Measure the view with its longest text: memory, and frames under a mouse."""
     memory, frames = [[] for _ in VISITS], []
     for _ in tqdm(range(min(runs, 3)), unit="run", leave=False):
-        with tempfile.TemporaryDirectory() as profile:
+        with a_profile() as profile:
             for visit in memory:
                 with tabs.bare_tab(site, "/view/view.html?tell", profile):
                     visit.append(tabs.private_memory(profile))
