@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -122,13 +123,15 @@ def bare_tab(site, path, profile, patience=PATIENCE):
     browser = subprocess.Popen(
         (*command, f"--user-data-dir={profile}", f"{site.address}{path}"),
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # the program may be a script that starts the browser
     )
     try:
         yield site.told.get(timeout=patience)
     except queue.Empty:
         raise RuntimeError(f"{path} did not finish in {patience} s") from None
     finally:
-        browser.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(browser.pid, signal.SIGKILL)
         browser.wait()
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,30 @@ def test_a_page_that_tells_nothing_is_an_error(site, monkeypatch, tmp_path):
         tabs.bare_tab(site, "/files/a.html", tmp_path, patience=0.1),
     ):
         pass
+
+
+def test_no_process_of_a_browser_stays(site, monkeypatch, tmp_path):
+    """Not even one that a script has started."""
+    script, started = tmp_path / "browser", tmp_path / "started"
+    script.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {started}\nwait\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(tabs, "program", lambda: str(script))
+    site.told.put({})
+    with tabs.bare_tab(site, "/files/a.html", tmp_path):
+        while not (started.is_file() and started.read_text()):
+            time.sleep(0.01)
+    pid = int(started.read_text())
+    deadline = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < deadline
+
+
+def is_running(pid):
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize(
