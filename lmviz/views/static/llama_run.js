@@ -12,7 +12,7 @@ export class Run {
       states: many(layers + 1, LONGEST * width), outputs: many(layers, LONGEST * heads * headSize),
       keys: many(layers, LONGEST * kvHeads * headSize), values: many(layers, LONGEST * kvHeads * headSize),
       attention: many(layers, heads * this.square), mask: model.room(heads),
-      surprisal: [], best: [] });
+      surprisal: [], best: [], logSums: [] });
   }
 
   // Compute all layers on `ids` without the heads that `off` lists for each layer, which `ready`
@@ -40,7 +40,7 @@ export class Run {
     const other = off.findIndex((heads, layer) => `${heads}` !== this.off[layer]);
     for (let layer = 0; layer < done.length; layer++)
       done[layer] = other >= 0 && layer >= other ? 0 : Math.min(done[layer], kept);
-    this.scored = other >= 0 ? 0 : Math.min(this.scored, Math.max(kept - 1, 0));
+    this.scored = other >= 0 ? 0 : Math.min(this.scored, kept);
     Object.assign(this, { ids, off: off.map(String) });
   }
 
@@ -78,18 +78,23 @@ export class Run {
 
   // For each token that is new, its surprisal in nats and the most likely words after it.
   score() {
-    const { model, ids, scored: from, states } = this;
+    const { model, ids, scored: from, states, best, logSums, surprisal } = this;
     const n = ids.length - from;
-    if (n <= 0) return;
-    model.norm(states.at(-1) + 4 * from * model.width, n, model.normed);
-    const { ids: words, logits, logSums } = model.largest(model.normed, n);
-    for (let i = 0; i < n; i++) {
-      const [t, normed] = [from + i, model.normed + 4 * i * model.width];
-      if (t + 1 < ids.length) this.surprisal[t + 1] = logSums[i] - model.logit(normed, ids[t + 1]);
-      this.best[t] = top(words, logits, logSums, i);
+    const norm = (t, count) => model.norm(states.at(-1) + 4 * t * model.width, count, model.normed);
+    if (n > 0) {
+      norm(from, n);
+      const found = model.largest(model.normed, n);
+      for (let i = 0; i < n; i++) {
+        best[from + i] = top(found.ids, found.logits, found.logSums, i);
+        logSums[from + i] = found.logSums[i];
+      }
     }
-    this.surprisal.length = this.best.length = ids.length;
-    this.scored = ids.length - 1; // what comes after the last token may change its surprisal
+    // The last token that was there before has another one after it.
+    for (let t = Math.max(from, 1); t < ids.length; t++) {
+      norm(t - 1, 1);
+      surprisal[t] = logSums[t - 1] - model.logit(model.normed, ids[t]);
+    }
+    surprisal.length = best.length = this.scored = ids.length;
   }
 
   // The logit lens of one position: the most likely words of each state, log p of `ids` and the
