@@ -12,8 +12,10 @@ TYPES = {
     int: gguf.GGUFValueType.UINT32,
     float: gguf.GGUFValueType.FLOAT32,
     str: gguf.GGUFValueType.STRING,
+    list: gguf.GGUFValueType.ARRAY,
 }
 FIELDS = {
+    "general.name": "Tiny",
     "llama.embedding_length": 32,
     "llama.feed_forward_length": 64,
     "llama.block_count": 2,
@@ -22,6 +24,7 @@ FIELDS = {
     "llama.context_length": 128,
     "llama.rope.freq_base": 2e4,
     "llama.attention.layer_norm_rms_epsilon": 1e-5,
+    "tokenizer.ggml.eos_token_id": 0,
 }
 LAYER = {
     "attn_norm": (32,),
@@ -45,18 +48,17 @@ def write_gguf(
 ):
     """Write a tiny model; arguments replace parts of it."""
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_name("Tiny")
     writer.add_license("apache-2.0")
     for name, value in {**FIELDS, **dict(fields)}.items():
         if value is not None:
-            writer.add_key_value(name, value, TYPES[type(value)])
+            items = TYPES[type(value[0])] if isinstance(value, list) else None
+            writer.add_key_value(name, value, TYPES[type(value)], items)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre or "smollm")
     writer.add_token_list(tokens)
     writer.add_token_types([3] + [1] * (len(tokens) - 1))
     writer.add_token_merges(merges or ["t h", "th e", "i n"])
     writer.add_bos_token_id(0)
-    writer.add_eos_token_id(0)
     random = np.random.default_rng(0)
     for name, shape in shapes.items():
         plain = random.normal(size=shape).astype(np.float32)

@@ -6,6 +6,7 @@ A GGUF file contains the quantized weights, the tokenizer and the sizes of a mod
 """
 
 import json
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -83,36 +84,48 @@ def read_gguf(gguf_file):
 
 def config_of(fields):
     """Return what the fields of a file say as the config of a model on the hub."""
-    architecture = fields["general.architecture"]
+    architecture = fields.get("general.architecture")
     if architecture != "llama":
         raise UnsupportedModel(
             "the architecture of a GGUF file must be 'llama', got "
             f"{architecture!r}; load the model from safetensors instead"
         )
-    heads = fields["llama.attention.head_count"]
+    heads = _number(fields, "llama.attention.head_count")
+    width = _number(fields, "llama.embedding_length")
     # What may be missing has the value that llama.cpp assumes.
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "dtype": "float32",
         "vocab_size": len(fields["tokenizer.ggml.tokens"]),
-        "hidden_size": fields["llama.embedding_length"],
-        "intermediate_size": fields["llama.feed_forward_length"],
-        "num_hidden_layers": fields["llama.block_count"],
+        "hidden_size": width,
+        "intermediate_size": _number(fields, "llama.feed_forward_length"),
+        "num_hidden_layers": _number(fields, "llama.block_count"),
         "num_attention_heads": heads,
-        "num_key_value_heads": fields.get("llama.attention.head_count_kv", heads),
-        "head_dim": fields["llama.embedding_length"] // heads,
-        "max_position_embeddings": fields["llama.context_length"],
+        "num_key_value_heads": _number(fields, "llama.attention.head_count_kv", heads),
+        "head_dim": width // heads,
+        "max_position_embeddings": _number(fields, "llama.context_length"),
         "rope_parameters": {
             "rope_type": "default",
-            "rope_theta": fields.get("llama.rope.freq_base", 1e4),
+            "rope_theta": _number(fields, "llama.rope.freq_base", 1e4),
         },
-        "rms_norm_eps": fields["llama.attention.layer_norm_rms_epsilon"],
+        "rms_norm_eps": _number(fields, "llama.attention.layer_norm_rms_epsilon"),
         "hidden_act": "silu",
         "tie_word_embeddings": True,
-        "bos_token_id": fields["tokenizer.ggml.bos_token_id"],
-        "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
+        "bos_token_id": fields.get("tokenizer.ggml.bos_token_id"),
+        "eos_token_id": fields.get("tokenizer.ggml.eos_token_id"),
     }
+
+
+def _number(fields, name, default=None):
+    """Return a field that may be a list, one number per layer, in other models."""
+    value = fields.get(name, default)
+    if isinstance(value, Real) and value > 0:
+        return value
+    raise UnsupportedModel(
+        f"{name!r} of a GGUF file must be one positive number for all layers, got "
+        f"{value!r:.60}; load the model from safetensors instead"
+    )
 
 
 def _write_weights(tensors, config, path):

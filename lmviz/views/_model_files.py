@@ -18,6 +18,8 @@ from ._byte_pairs import pack
 from ._model_checks import BLOCK_BYTES, check_for_page, layer_shapes
 
 ROWS = 1024
+# The tokens that end a text, a turn or a message.
+ENDS = tuple(f"tokenizer.ggml.{end}_token_id" for end in ("eos", "eot", "eom"))
 
 
 def write_model_files(gguf_file, folder) -> Path:
@@ -37,9 +39,9 @@ def write_model_files(gguf_file, folder) -> Path:
     Returns
     -------
     pathlib.Path
-        That folder. It has the tokenizer, ``index.json`` with the sizes and the SHA-256
-        of all files, and the files of weights, none over a few megabytes. Give its URL
-        to `model`.
+        That folder. It has the tokenizer, ``index.json`` with the model's name and the
+        sizes and SHA-256 of all files, and the files of weights, none over a few
+        megabytes. Give it and its URL to `model`.
 
     Raises
     ------
@@ -75,8 +77,10 @@ def write_model_files(gguf_file, folder) -> Path:
         (partial / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
         index = {
             "release": release,
-            "name": fields.get("general.name", Path(gguf_file).stem),
+            "name": str(fields.get("general.name") or Path(gguf_file).stem),
             "license": fields.get("general.license"),
+            "ends": [fields[end] for end in ENDS if isinstance(fields.get(end), int)],
+            "context": config["max_position_embeddings"],
             "config": _for_page(config, tensors["token_embd.weight"]),
             "files": files,
         }

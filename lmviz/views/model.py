@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .._validation import float_array, strings
+from ..models._wheels import SMOLLM2_SHA256
 from ..toy import WEIGHTS, grammar
 from ._model_tour import TOUR
 from ._payload import (
@@ -30,6 +31,8 @@ from .explorer import SITE, STORIES, language_data
 # if that is elsewhere.
 FOLDER, URL = "LMVIZ_MODEL_FOLDER", "LMVIZ_MODEL_URL"
 LONGEST, BEST, KEPT = 128, 10, 50
+# The book's model, whose heads the tour names.
+BOOK = SMOLLM2_SHA256[:12]
 EXAMPLES = {
     "A capital": "The capital of France is",
     "A repetition": "The cat sat on the mat. The dog ran home. The cat sat on the",
@@ -56,7 +59,7 @@ def model(
     ----------
     folder : path-like, optional
         What `write_model_files` returned. Default: the book's model on its site, and
-        elsewhere the toy alone.
+        elsewhere the toy alone. The tour is only of the book's model.
     trace : lmviz.Trace, optional
         Of the first example: what is shown until a reader loads the model.
     lens : array-like, shape (L + 1, T, V), optional
@@ -110,33 +113,37 @@ def _encode(folder, url, examples, stored):
     -------
     dict
         ``models``: of each its ``kind``, which names the script that runs it, and what
-        that needs: for SmolLM2 the ``index`` of its ``files`` and what is ``stored`` of
-        the first example; for the toy its words, its grammar and its weights. ``tour``:
-        its steps.
+        that needs: for one of a folder the ``index`` of its ``files`` and what is
+        ``stored`` of the first example; for the toy its words, its grammar and its
+        weights. ``tour``: its steps; none for a model other than the book's.
     """
     models = [_toy()]
     if folder:
-        index = _index(folder)
-        smollm2 = {
-            "kind": "llama",
-            "id": "smollm2",
-            "title": "SmolLM2",
-            "index": index,
-            "files": url or f"_static/smollm2/{index['release']}/",
-            "stored": stored,
-            "longest": LONGEST,
-            "ends": [2],
-            "start": [23, 4],
-            "examples": examples,
-        }
-        models.insert(0, smollm2)
-    return {"models": models, "tour": TOUR}
+        models.insert(0, _model_of(_index(folder), url, examples, stored))
+    is_book = models[0]["id"] == "smollm2"
+    return {"models": models, "tour": TOUR if is_book else []}
+
+
+def _model_of(index, url, examples, stored):
+    release, is_book = index["release"], index["release"] == BOOK
+    return {
+        "kind": "llama",
+        "id": "smollm2" if is_book else release,
+        "title": "SmolLM2" if is_book else index["name"][:40],
+        "index": index,
+        "files": url or f"_static/smollm2/{release}/",
+        "stored": stored,
+        "longest": min(LONGEST, index["context"]),
+        "ends": index["ends"],
+        "start": [23, 4] if is_book else [index["config"]["layers"] // 2, 0],
+        "examples": examples,
+    }
 
 
 def _index(folder):
     try:
         index = json.loads(Path(folder, "index.json").read_text("utf-8"))
-        if {"release", "config", "files"} <= set(index):
+        if {"release", "name", "ends", "context", "config", "files"} <= set(index):
             return index
     except (OSError, ValueError):
         pass

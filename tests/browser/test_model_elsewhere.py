@@ -8,11 +8,12 @@ import hostile
 import pytest
 from inside import PAGE, QUIET, ask, bars, percent, press, problem, switch, texts, write
 from test_model_page import assert_stored
+from tiny_gguf import write_gguf
 from watching import watch
 
 from lmviz import attention, prediction, transformer, views
 from lmviz.toy import language
-from lmviz.views import _model_tour
+from lmviz.views import _model_tour, write_model_files
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 CAPITAL = "The capital of France is"
@@ -136,6 +137,22 @@ def test_a_notebook_cell_shows_stored_numbers_and_runs_the_toy(
     assert_toy_works(page, toy)
 
 
+def test_a_model_of_ones_own_has_its_name_its_heads_and_no_tour(open_page, tmp_path):
+    file = write_gguf(tmp_path / "own.gguf")
+    page = open_page(views.model(write_model_files(file, tmp_path / "site")))
+    page.evaluate(QUIET)
+    assert texts(page, ".text .steps button") == ["Tiny", "toy"]
+    assert ask(page, "[x.layer, x.head, x.engine.layers]") == [1, 0, 2]
+    assert page.get_by_role("button", name="Take the tour").count() == 0
+    assert problem(page) == "Here, no text has numbers."
+    page.get_by_label("Save or copy").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Python").click()
+    page.get_by_text("Copied as Python.").wait_for()
+    program = page.evaluate("navigator.clipboard.readText()")
+    assert 'lm = lmviz.load("folder or name of the model")' in program
+
+
 def test_without_stored_numbers_the_tour_asks_for_the_model(open_page, model_files):
     page = open_page(views.model(model_files))
     page.evaluate(QUIET)
@@ -148,7 +165,8 @@ def test_without_stored_numbers_the_tour_asks_for_the_model(open_page, model_fil
 
 def test_hostile_names_of_a_stored_text_are_only_text(open_page, toy, tmp_path):
     config = {"layers": 3, "heads": 4, "words": {"rows": 78}}
-    index = {"release": "x", "config": config, "files": []}
+    index = {"release": "x", "name": "x", "ends": [], "context": 64}
+    index |= {"config": config, "files": []}
     (tmp_path / "index.json").write_text(json.dumps(index))
     trace, model = toy.trace("Anna has a red ball ."), transformer.extract(toy)
     lens = prediction.logit_lens(

@@ -10,6 +10,7 @@ import pytest
 
 import lmviz
 from lmviz import prediction, transformer, views
+from lmviz.models._wheels import SMOLLM2_SHA256
 from lmviz.toy import grammar
 from lmviz.views._bundle import STATIC, bundle
 from lmviz.views._model_tour import TOUR
@@ -29,9 +30,20 @@ def no_site(monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     """Write an index as `write_model_files` does, of no files."""
-    index = {"release": RELEASE, "config": {"layers": 3, "heads": 4}, "files": []}
-    (tmp_path / "index.json").write_text(json.dumps(index))
-    return tmp_path
+    return write_index(tmp_path)
+
+
+def write_index(folder, **changes):
+    index = {
+        "release": RELEASE,
+        "name": "Tiny",
+        "ends": [5, 7],
+        "context": 2048,
+        "config": {"layers": 3, "heads": 4},
+        "files": [],
+    }
+    (folder / "index.json").write_text(json.dumps({**index, **changes}))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +85,32 @@ def test_without_files_there_is_the_toy_alone():
 
 
 def test_a_folder_of_files_comes_first(folder):
-    smollm2, toy = read(views.model(folder))
-    assert (smollm2["id"], toy["id"]) == ("smollm2", "toy")
-    assert smollm2["index"]["config"] == {"layers": 3, "heads": 4}
-    assert smollm2["files"] == f"_static/smollm2/{RELEASE}/"
-    assert smollm2["stored"] is None
+    tiny, toy = read(views.model(folder))
+    assert (tiny["id"], toy["id"]) == (RELEASE, "toy")
+    assert tiny["index"]["config"] == {"layers": 3, "heads": 4}
+    assert tiny["files"] == f"_static/smollm2/{RELEASE}/"
+    assert tiny["stored"] is None
     (other, _) = read(views.model(folder, url="https://weights.example/"))
     assert other["files"] == "https://weights.example/"
+
+
+def test_a_model_has_its_own_name_ends_and_first_head(folder):
+    tiny, _ = read(views.model(folder))
+    assert (tiny["title"], tiny["ends"], tiny["longest"]) == ("Tiny", [5, 7], 128)
+    assert tiny["start"] == [1, 0]
+    short = {"name": "n" * 500, "context": 64, "config": {"layers": 1, "heads": 1}}
+    other, _ = read(views.model(write_index(folder, **short)))
+    assert (len(other["title"]), other["longest"]) == (40, 64)
+    assert other["start"] == [0, 0]
+
+
+def test_the_tour_is_only_of_the_books_model(folder):
+    view = views.model(folder)
+    assert view.data["tour"] == [] == views.model().data["tour"]
+    view = views.model(write_index(folder, release=SMOLLM2_SHA256[:12]))
+    assert view.data["tour"] == TOUR
+    book = view.data["models"][0]
+    assert (book["id"], book["title"], book["start"]) == ("smollm2", "SmolLM2", [23, 4])
 
 
 def test_the_site_names_the_folder_and_the_host(folder, monkeypatch, tmp_path):

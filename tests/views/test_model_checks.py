@@ -99,6 +99,15 @@ REFUSED = {
         },
         "must be a multiple of its key-value heads, got 8 and 3$",
     ),
+    "one number of heads per layer": (
+        {"fields": {"llama.attention.head_count": [8, 8]}},
+        r"^'llama.attention.head_count' of a GGUF file must be one positive number .*, "
+        r"got \[8, 8\]; load",
+    ),
+    "no number of layers": (
+        {"fields": {"llama.block_count": None}},
+        "^'llama.block_count' of a GGUF file must be one .*, got None; load",
+    ),
     "other tokenizer": ({"pre": "llama3"}, r"SmolLM's .*, got \('gpt2', 'llama3'\)"),
     "order of merges": (
         {"merges": ["i n", "t h", "th e"]},

@@ -60,6 +60,7 @@ def test_the_index_says_which_model_it_is(written, tiny_gguf):
     digest = hashlib.sha256(tiny_gguf.read_bytes()).hexdigest()
     assert folder.name == index["release"] == digest[:12]
     assert (index["name"], index["license"]) == ("Tiny", "apache-2.0")
+    assert index["context"] == 128
     config = index["config"]
     names = ("width", "inner", "layers", "heads", "kvHeads", "headSize")
     assert [config[name] for name in names] == [32, 64, 2, 8, 1, 4]
@@ -70,6 +71,29 @@ def test_the_index_says_which_model_it_is(written, tiny_gguf):
     assert config["words"] == words
     tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
     assert tokenizer["merges"] == ["t h", "th e", "i n"]
+
+
+def index_of(file, tmp_path):
+    folder = write_model_files(file, tmp_path / "site")
+    return json.loads((folder / "index.json").read_text("utf-8"))
+
+
+def test_the_index_has_all_ids_that_end_a_text(tmp_path, written):
+    assert written[1]["ends"] == [0]
+    # The keys of the GGUF specification.
+    ends = {f"tokenizer.ggml.{end}_token_id": i for i, end in enumerate(("eot", "eom"))}
+    fields = {"tokenizer.ggml.eos_token_id": 7, **ends}
+    file = write_gguf(tmp_path / "other.gguf", fields=fields)
+    assert index_of(file, tmp_path)["ends"] == [7, 0, 1]
+    fields = {"tokenizer.ggml.eos_token_id": None}
+    file = write_gguf(tmp_path / "endless.gguf", fields=fields)
+    assert index_of(file, tmp_path)["ends"] == []
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_model_without_a_name_has_that_of_its_file(tmp_path, name):
+    file = write_gguf(tmp_path / "other.gguf", fields={"general.name": name})
+    assert index_of(file, tmp_path)["name"] == "other"
 
 
 def visible(site):
@@ -148,6 +172,5 @@ def test_missing_fields_have_the_values_that_llama_cpp_assumes(tmp_path):
     file = write_gguf(
         tmp_path / "other.gguf", shapes=shapes, fields=dict.fromkeys(missing)
     )
-    folder = write_model_files(file, tmp_path / "site")
-    config = json.loads((folder / "index.json").read_text("utf-8"))["config"]
+    config = index_of(file, tmp_path)["config"]
     assert (config["ropeBase"], config["kvHeads"]) == (10_000, 8)

@@ -48,7 +48,7 @@ export class LlamaEngine {
 
   encode(text) {
     if (text === this.stored?.text) return { tokens: this.stored.tokens };
-    if (!this.ready && this.obstacle) return { tokens: [], problem: "Here, only the first example has numbers." };
+    if (!this.ready && this.obstacle) return { tokens: [], problem: `Here, ${this.stored ? "only the first example" : "no text"} has numbers.` };
     if (!this.tokenizer) return { wait: this.words() };
     // The time that a long word takes grows with its square.
     const most = 32 * this.longest;

@@ -36,8 +36,7 @@ define("lmviz-model", class extends Reader {
     this.models = names.length > 1 ? steps("Model", names, names[0], (name) => this.turn(this.engines[names.indexOf(name)])) : make("span");
     this.body = make("div", { class: "body" }, ...nodes.slice(1));
     const { start } = tourPart(this, data.tour);
-    // The tour leads through the heads of SmolLM2.
-    this.text.node.firstChild.append(this.engines[0].kind === "llama" ? start : "", this.models);
+    this.text.node.firstChild.append(data.tour.length ? start : "", this.models);
     root.append(nodes[0], this.body,
       foot("Everything is computed in this page; nothing you write is sent anywhere.", this.copier("Copy as Python", () => toPython(this)),
         this.copier("Copy the link", () => writeAddress(this)), saver(() => ["model", this.body])));
@@ -66,16 +65,16 @@ define("lmviz-model", class extends Reader {
     } }, label);
   }
 
-  async use(engine, { past = [], mode = "attention", arc = "weights", ...state } = {}) {
+  async use(engine, { past = [], mode = "attention", arc = "weights", dials, ...state } = {}) {
     if (this.trying) this.stopTrying();
     Object.assign(this, { engine, past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode, arc });
     this.clear();
-    this.next.reset();
+    this.next.turn(dials);
     this.put(state);
     if (engine.kind === "gpt2" && !engine.ready) await this.start();
   }
 
-  // Change the model; each keeps its own text, position and heads.
+  // Change the model; each keeps its own text, position, heads and dials.
   turn(engine) {
     this.kept.set(this.engine, this.leave());
     this.use(engine, this.kept.get(engine));
@@ -84,12 +83,12 @@ define("lmviz-model", class extends Reader {
   // What `use` takes to come back to all that a reader has set.
   leave() {
     const { mode, arc } = this;
-    return { ...this.state(), past: [...this.past], mode, arc };
+    return { ...this.state(), past: [...this.past], mode, arc, dials: { ...this.next.dials } };
   }
 
   // For the tour: the first example, with what a step sets. A text that is there already is not
   // computed again.
-  async reset({ head = [23, 4], mode = "attention", off = [] } = {}) {
+  async reset({ head = this.engines[0].start, mode = "attention", off = [] } = {}) {
     const [engine] = this.engines;
     const text = Object.values(engine.examples)[0];
     if (this.trying) this.stopTrying();
@@ -99,6 +98,7 @@ define("lmviz-model", class extends Reader {
     else if (now.q == null && !now.pair && `${now.off}` === `${wanted.off}`) this.choose(...head);
     else this.put(wanted);
     Object.assign(this, { mode, arc: "weights" });
+    this.next.turn();
     await this.settled();
   }
 

@@ -4,6 +4,8 @@ import { make } from "./core.js";
 
 const MB = 1e6;
 const size = (bytes) => `${Math.round(bytes / MB)} MB`;
+// As measured with SmolLM2.
+const memory = (bytes) => size(Math.max(1, Math.round(3 * bytes / 1e8)) * 1e8);
 
 export const loadPart = (x) => {
   const says = make("output");
@@ -28,8 +30,8 @@ export const loadPart = (x) => {
     const stored = engine.has(tokens.map(({ id }) => id), x.off);
     says.textContent = failure || (engine.ready ? ready : obstacle ? `${obstacle}${stored ? "The numbers shown are stored." : ""}`
       : loaded === "loading" ? `${size(received)} of ${size(engine.size)}: each layer is computed as it arrives.`
-        : stored ? "to change the text and ablate heads; until then, the numbers are stored ones. The browser keeps it; the tab needs about 300 MB of memory."
-          : "to compute this text: it has no numbers yet. The browser keeps the model; the tab needs about 300 MB of memory.");
+        : stored ? `to change the text and ablate heads; until then, the numbers are stored ones. The browser keeps it; the tab needs about ${memory(engine.size)} of memory.`
+          : `to compute this text: it has no numbers yet. The browser keeps the model; the tab needs about ${memory(engine.size)} of memory.`);
   };
   return { node, show };
 };
@@ -55,5 +57,6 @@ progress { width: 10rem; accent-color: var(--weight); }
 @container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "whole" "head" "verdict" "lens"; }
   .whole .says { flex-basis: 100%; order: 3; min-height: 2.9em; } }
 @container (max-width: 560px) { .slot { min-height: 40px; flex-basis: 100%; } .load { align-items: start; } .load output { min-height: 4.35em; }
+  .load.ready { align-content: center; gap: 4px; min-height: calc(64px + 4.35em); } .ready .slot, .load.ready output { min-height: 0; }
   .head-card .says { min-height: 4.35em; } }
 @media print { .load { display: none; } }`;

@@ -38,8 +38,9 @@ export const toPython = ({ engine, read, off, q, layer, head, tokens, words }) =
   const pairs = ablates ? off.flatMap((heads, at) => heads.map((one) => `(${at}, ${one})`)) : [`(${layer}, ${head})`];
   const text = pythonText(read);
   const at = q === tokens.length - 1 ? -1 : q;
+  const name = ["smollm2", "toy"].includes(engine.id) ? engine.id : "folder or name of the model";
   return [
-    "import lmviz", "", `lm = lmviz.load("${engine.id}")`, `text = ${text}`,
+    "import lmviz", "", `lm = lmviz.load("${name}")`, `text = ${text}`,
     "whole = lm.trace(text)", `with lmviz.attention.ablate_heads(lm, [${pairs.join(", ")}]):`, "    ablated = lm.trace(text)",
     `trace = ${ablates ? "ablated" : "whole"}`,
     `probs = trace.logits[${at}].softmax(-1)`, "for p, i in zip(*probs.topk(8)):",
