@@ -95,8 +95,8 @@ TOUR = [
         "text": "Write any text of up to 128 tokens, or choose an example. Press a "
         "next token to append it, or “Continue” to let the model write. The "
         "menu at the top right copies a link to this text and these heads, "
-        "or a Python program that computes the probabilities and the head's "
-        "weights.",
+        "or a Python program that computes the probabilities, the head's "
+        "weights, its direct contribution and its effect.",
     },
     {
         "part": "text",

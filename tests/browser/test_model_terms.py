@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from inside import PAGE, QUIET, ask, texts, write
+from inside import PAGE, QUIET, ask, press, texts, write
 
 from lmviz import views
 from lmviz.toy import grammar, language
@@ -14,7 +14,7 @@ HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 TERMS = {
     *("residual-stream", "head", "MLP", "attention-weight", "surprisal", "logit-lens"),
     *("direct-logit-attribution", "zero-ablation", "softmax", "temperature"),
-    *("top-k", "top-p"),
+    *("log-probability", "logit-difference", "top-k", "top-p"),
 }
 STORY = "Anna has a red ball . Tom has a blue"
 
@@ -35,9 +35,11 @@ def toy_page(open_page):
 
 def test_terms_of_the_figure_lead_to_the_glossary(page, site):
     glossary = (HTML / "book" / "glossary.html").read_text(encoding="utf-8")
-    links = ask(
-        page, "[...x.shadowRoot.querySelectorAll('.term a')].map(({ href }) => href)"
-    )
+    hrefs = "[...x.shadowRoot.querySelectorAll('.term a')].map(({ href }) => href)"
+    links = ask(page, hrefs)
+    press(page, "toy")
+    press(page, "Try all 12 heads")
+    links += ask(page, hrefs)
     start = f"{site}/book/glossary.html#term-"
     assert all(link.startswith(start) for link in links)
     found = {link.removeprefix(start) for link in links}
@@ -128,6 +130,8 @@ def test_a_word_of_the_list_is_appended(toy_page):
     assert ask(toy_page, "x.said") == f"{STORY} {word}"
     assert texts(toy_page, ".token b")[-1] == word
     assert re.search(f"after {word}", texts(toy_page, ".words p")[0])
+    press(toy_page, "Undo the last change")
+    assert ask(toy_page, "x.said") == STORY
 
 
 def test_a_model_with_a_large_vocabulary_lists_no_words(page):

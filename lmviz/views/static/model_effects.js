@@ -1,6 +1,7 @@
 // What a head does to the prediction: its direct contribution beside the effect of its
 // ablation, on log p of the answer and on the logit difference, and the effects of all heads.
 import { draw, make, word } from "./core.js";
+import { term } from "./model_terms.js";
 import { percent, signedText } from "./model_words.js";
 
 const [WIDTH, MIDDLE] = [386, 300];
@@ -13,6 +14,8 @@ export const effectsPart = (x) => {
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} 176`, role: "img", "aria-label": "The effects of all heads" });
   const about = make("p", { class: "about" });
   const list = make("div", { class: "rank", role: "group", "aria-label": "The heads with the largest effects" });
+  const direct = term("direct-logit-attribution", "direct contribution");
+  const heading = make("div", { class: "soft" }, make("span", {}, "head"), make("i"), make("span", {}, term("log-probability", "log p")), make("span", {}, term("logit-difference")));
   const node = make("section", { class: "verdict" }, make("div", { class: "top" }, title, go),
     make("div", { class: "big" }, big, meaning), svg, about, list);
 
@@ -38,13 +41,13 @@ export const effectsPart = (x) => {
     const sorted = found.toSorted(([a], [b]) => a - b);
     const shown = [...sorted.slice(0, 4), ...(sorted.length > 5 ? [sorted.at(-1)] : [])];
     const most = Math.max(...shown.map(([e]) => Math.abs(e)), 1e-9);
-    list.replaceChildren(make("div", { class: "soft" }, make("span", {}, "head"), make("span", {}, "log p"), make("span", {}, "logit difference")),
+    list.replaceChildren(heading,
       ...shown.map(([effect, gap, layer, head]) => bar(`${layer}.${head}`, effect, most, effect < 0, [layer, head], gap)));
   };
 
   const bar = (name, value, most, needed, at, gap) => {
     const parts = [make("span", { class: "number" }, name), make("i", { style:
-      `width: ${(60 * Math.abs(value) / most).toFixed(1)}%; background: var(--${needed ? "plus" : "minus"})` }),
+      `width: ${(100 * Math.abs(value) / most).toFixed(1)}%; background: var(--${needed ? "plus" : "minus"})` }),
     make("span", { class: "number" }, signedText(value)), ...(gap == null ? [] : [make("span", { class: "number" }, signedText(gap))])];
     return at ? make("button", { onclick: () => x.choose(...at), "aria-pressed": String(`${at}` === `${[x.layer, x.head]}`) }, ...parts)
       : make("div", {}, ...parts);
@@ -75,16 +78,16 @@ export const effectsPart = (x) => {
     const start = measured ? sweep.logs[0] : seen && x.base();
     const when = !alone ? `nats if ${x.namedOff()} ${off.flat().length > 1 ? "are" : "is"} ablated: `
       : already ? "nats if it is ablated, too: " : "nats if it is ablated: ";
-    const direct = seen && x.direct()?.layers[layer]?.heads[head];
-    big.textContent = effect == null ? (direct == null ? "" : signedText(direct)) : signedText(effect);
-    big.className = `number ${(effect ?? -direct) < 0 ? "plus" : "minus"}`;
+    const part = seen && x.direct()?.layers[layer]?.heads[head];
+    big.textContent = effect == null ? (part == null ? "" : signedText(part)) : signedText(effect);
+    big.className = `number ${(effect ?? -part) < 0 ? "plus" : "minus"}`;
     meaning.replaceChildren(...(!seen ? [] : effect == null
-      ? ["direct contribution to the logit of ", word(answer[0]), " minus that of ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
+      ? [direct, " to the logit of ", word(answer[0]), " minus that of ", word(answer[1]), off.some((heads) => heads.length) || !x.engine.ready ? "." : ". Ablate it, or try all heads."]
       : already && sweep.off[layer].includes(head) ? ["nats: it is ablated already."]
       : [when, word(answer[0]), Math.abs(effect) < 0.02 ? " hardly changes. "
         : `${effect < 0 ? " falls" : " rises"} from ${percent(Math.exp(start))} to ${percent(Math.exp(start + effect))}. `,
       "Its logit minus that of ", word(answer[1]), ` changes by ${signedText(gap)}`,
-      direct == null || !alone || already ? "." : `; directly, the head adds ${signedText(direct)}.`]));
+      part == null || !alone || already ? "." : `; directly, the head adds ${signedText(part)}.`]));
     svg.style.display = sweep ? "" : "none";
     list.hidden = !sweep && !seen?.contributions;
     list.classList.toggle("both", !!sweep);
@@ -107,6 +110,6 @@ export const EFFECTS = `
 .axis { stroke: var(--line); } .zero { stroke: var(--ink); stroke-width: 1.2; } .each { stroke-width: 1.6; stroke-opacity: .5; }
 .mine { fill: var(--mark); stroke: var(--ink); stroke-width: 1.6; }
 .rank { display: grid; gap: 1px; } .rank > * { display: grid; grid-template-columns: 4.4rem 1fr 3.4rem; gap: 8px; align-items: center; min-height: 24px; padding: 0 6px; border: 0; border-radius: 5px; font-size: 13px; text-align: start; }
-.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank span:last-child { text-align: end; } .rank button { background: none; }
-.rank.both > * { grid-template-columns: 3rem 1fr 3.4rem 3.4rem; } .rank.both .soft { grid-template-columns: 3rem 1fr 6.6rem; min-height: 0; text-align: end; } .rank .soft span:first-child { text-align: start; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
-@container (max-width: 560px) { .rank button { min-height: 40px; } .big { min-height: 60px; } }`;
+.rank button[aria-pressed="true"] { background: var(--mark-wash); color: var(--ink); font-weight: 600; } .rank i { display: block; height: 12px; border-radius: 2px; } .rank > * > span:last-child, .rank.both > * > span:nth-last-child(2) { text-align: end; } .rank button { background: none; }
+.rank.both > * { grid-template-columns: 3rem 1fr 3.4rem 6rem; } .rank.both .soft { min-height: 0; } .total { border-top: 1px solid var(--line); border-radius: 0 !important; font-weight: 600; }
+@container (max-width: 560px) { .rank > :not(.soft) { min-height: 40px; } .big { min-height: 60px; } }`;
