@@ -8,6 +8,7 @@ from inside import (
     QUIET,
     ask,
     bars,
+    dial,
     focused,
     load,
     press,
@@ -62,6 +63,22 @@ def test_after_the_tour_the_page_is_as_it_was(page):
     press(page, "Leave the tour")
     assert state(page) == before
     assert bars(page) == shown
+
+
+def test_the_tour_leaves_the_dials_as_they_were(page):
+    usual = bars(page)
+    dial(page, {"temperature": 0.5, "top-k": 4, "top-p": 0.8})
+    folded = texts(page, ".dials summary")
+    assert folded == ["Sampling: temperature 0.5, top-k 10, top-p 0.80"]
+    shown = bars(page)
+    press(page, "Take the tour")  # which shows the same text
+    assert bars(page) == usual
+    press(page, "Leave the tour")
+    assert (texts(page, ".dials summary"), bars(page)) == (folded, shown)
+    press(page, "toy")
+    assert "temperature 1.0, top-k all" in texts(page, ".dials summary")[0]
+    press(page, "SmolLM2")
+    assert texts(page, ".dials summary") == folded
 
 
 def test_the_tour_asks_for_the_model_where_it_needs_it(site, open_page):

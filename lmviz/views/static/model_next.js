@@ -5,22 +5,19 @@ import { percent } from "./model_words.js";
 import { chance, random, sample, shape } from "./sampling.js";
 
 const ROWS = 8, MOST = 40;
+// As the model says it.
+const USUAL = { temperature: 1, k: Infinity, p: 1 };
 
 export const nextPart = (x) => {
-  const dials = { temperature: 1, k: Infinity, p: 1 };
+  const dials = { ...USUAL };
   const ranks = [1, 2, 3, 5, 10, 20, 50, 100, 1000, Infinity];
   const says = make("output", { class: "says" });
   const rows = make("div", { class: "bars", role: "group", "aria-label": "Next tokens: press one to append it" });
   const others = make("p", { class: "number rest" });
-  // As the model says it: another text or model begins there.
-  const reset = () => {
-    Object.assign(dials, { temperature: 1, k: Infinity, p: 1 });
-    const [t, k, p] = controls.querySelectorAll("input");
-    for (const [input, value] of [[t, 1], [k, ranks.length - 1], [p, 1]]) {
-      input.value = value;
-      input.dispatchEvent(new Event("input"));
-    }
-  };
+  const turn = ({ temperature, k, p } = USUAL) => [...controls.querySelectorAll("input")].forEach((input, i) => {
+    input.value = [temperature, ranks.indexOf(k), p][i];
+    input.dispatchEvent(new Event("input"));
+  });
   const set = (name, change = (value) => value) => (value) => {
     dials[name] = change(value);
     show();
@@ -161,7 +158,7 @@ export const nextPart = (x) => {
     others.textContent = n > 0 ? `${n.toLocaleString("en")} others: ${percent(Math.max(0, 1 - sum))}` : "No others are left.";
     introduce();
   };
-  return { node, show, reset };
+  return { node, show, dials, turn };
 };
 
 export const NEXT = `
@@ -177,6 +174,6 @@ export const NEXT = `
 .compared { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin: 4px 0 8px; font-size: 13px; } .compared[hidden] { display: none; }
 .compared label { display: flex; flex: 1 1 8rem; gap: 4px; align-items: center; white-space: nowrap; }
 .compared input { flex: 1; width: 4rem; min-width: 4rem; padding: 0 4px 0 8px; font: 15px var(--serif); } .compared ::-webkit-calendar-picker-indicator { width: 11px; margin: 0; padding: 0; } .compared ::placeholder { color: var(--soft); opacity: 1; } .compared button { padding: 0 8px; font-size: 13px; }
-.dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; }
+.dials summary { display: block; width: auto; padding: 8px 12px; font-weight: 400; font-size: 13px; border-radius: 8px; } .dials > div { margin-top: 6px; } .dials label { font-size: 13px; display: grid; grid-template-columns: 5.2rem 1fr 2.4rem; gap: 6px; align-items: center; }
 .next input[type="range"] { width: 100%; }
 @container (max-width: 560px) { .bars button { min-height: 40px; } .dials label { grid-template-columns: 5.2rem 1fr 2.4rem; width: 100%; } }`;

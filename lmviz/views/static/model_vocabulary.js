@@ -12,7 +12,7 @@ export const wordList = (x) => {
   let shown, buttons;
 
   const group = (name, ids) => make("div", { role: "group", "aria-label": name }, make("span", {}, name), ...ids.map((id) => (buttons[id] =
-    make("button", { onclick: () => x.append(id, true) }, x.engine.name(id)))));
+    make("button", { onclick: () => (x.keep(), x.append(id)) }, x.engine.name(id)))));
 
   const build = ({ language, ids, words }) => {
     buttons = [];
