@@ -1,7 +1,7 @@
 """The view of a model on a phone: all layers at a glance, and nothing that moves."""
 
 import pytest
-from inside import PAGE, QUIET, ask, press, texts
+from inside import PAGE, QUIET, ask, press, switch, texts
 from screens import assert_fits_a_phone
 
 from lmviz import prediction, transformer
@@ -100,6 +100,21 @@ def test_nothing_moves_when_the_model_is_loaded(site, open_page, width):
     press(page, "toy")
     assert texts(page, ".load b") == ["toy is loaded"]
     assert page.evaluate(PLACES)[:1] == before[:1]
+
+
+@pytest.mark.long("SmolLM2 in a page")
+@pytest.mark.parametrize(("width", "part"), [(1280, ".all"), (390, ".large")])
+def test_ablating_a_head_moves_no_drawing_in_its_part(inside, width, part):
+    inside.set_viewport_size({"width": width, "height": 844})
+    place = (
+        "((e) => e.getBoundingClientRect().y - e.closest('section')"
+        f".getBoundingClientRect().y)(x.shadowRoot.querySelector('{part}'))"
+    )
+    before = ask(inside, place)
+    switch(inside)
+    for name in ("attention", "direct contribution", "effect of zero ablation"):
+        press(inside, name)
+        assert ask(inside, place) == before
 
 
 @pytest.mark.long("SmolLM2 in a page")

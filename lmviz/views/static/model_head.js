@@ -18,7 +18,7 @@ export const headPart = (x) => {
     x.show();
   });
   const node = make("section", { class: "head-card" }, make("div", { class: "top" }, title, moves, ablate), says, large, writes, make("div", { class: "arcs-choice" }, make("span", { class: "soft" }, "arcs"), arcs));
-  let chart, drawn, key = 0;
+  let chart, drawn, values, key = 0;
 
   const tell = (q, k) => {
     const weight = x.row(x.layer, x.head, q)?.[k];
@@ -51,6 +51,7 @@ export const headPart = (x) => {
     const names = x.tokens.map(({ name }) => name);
     drawn = `${names} ${large.clientWidth}`;
     chart = map(names, names.length, { at: () => [x.q, key], point });
+    values = null;
     chart.svg.addEventListener("click", (event) => {
       const [q] = under(event, chart.node.querySelector(".cells"), [names.length, names.length]);
       x.look(q);
@@ -74,11 +75,12 @@ export const headPart = (x) => {
       return;
     }
     if (drawn !== `${tokens.map(({ name }) => name)} ${large.clientWidth}`) rebuild();
-    const values = Float64Array.from(tokens.flatMap((_, q) => {
+    const now = Float64Array.from(tokens.flatMap((_, q) => {
       const row = x.row(layer, head, q);
       return tokens.map((_, k) => (row && k <= q ? row[k] : NaN));
     }));
-    chart.show(values, values);
+    // Its cells fade in: only when they are others.
+    if (!values || now.some((value, i) => !Object.is(value, values[i]))) chart.show(values = now, now);
     key = strongest(x.q);
     chart.mark(x.q, key);
     tell(x.q, key);
@@ -98,4 +100,4 @@ export const HEAD = `${MAP}
 .nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
 .arcs-choice { display: flex; gap: 8px; align-items: center; margin-top: 4px; font-size: 13px; } .arcs-choice button { font-size: 13px; min-height: 26px; }
 .writes { margin-top: 6px; min-height: 24px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }
-@container (max-width: 560px) { .nav button { width: 40px; min-height: 40px; } .arcs-choice button { min-height: 40px; } .writes { min-height: 48px; } }`;
+@container (max-width: 560px) { .head-card .top h2 { flex-basis: 100%; } .head-card .nav { margin-right: auto; } .nav button { width: 40px; min-height: 40px; } .arcs-choice button { min-height: 40px; } .writes { min-height: 48px; } }`;

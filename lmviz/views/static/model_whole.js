@@ -112,8 +112,8 @@ export const wholePart = (x) => {
     const { mode, seen } = x;
     if (layer != null) return says.replaceChildren(...name(layer, head));
     if (!seen) return says.replaceChildren(x.busy ?? "");
-    if (mode === "attention") return says.replaceChildren("Strong colour: ", word(x.tokens[x.q].name, "query"),
-      " gives much weight to one token other than the first. A pale tile attends to the first, or to many.");
+    if (mode === "attention") return says.replaceChildren("Strong: ", word(x.tokens[x.q].name, "query"),
+      " attends to one token other than the first. Pale: to the first, or to many.");
     if (mode === "contribution") {
       const { embedding, layers, rest = 0 } = seen.contributions;
       const heads = layers.reduce((sum, each) => sum + each.heads.reduce((a, b) => a + b), 0);
@@ -122,7 +122,7 @@ export const wholePart = (x) => {
         `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
-    return says.replaceChildren(...(x.sweep ? ["Violet: without the head, log p of ", word(x.answer[0]), " falls; orange with a plus: it rises (square-root scale to 1.7 nats)."]
+    return says.replaceChildren(...(x.sweep ? ["Violet: ablated, log p of ", word(x.answer[0]), " falls. Orange, +: it rises. Square-root scale."]
       : [`Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`]));
   };
 
