@@ -2,32 +2,50 @@
 
 from reading import plain
 
+from lmviz import attention
+
 PAGE = "book/inside.html"
+
+
+def in_time(script, seconds):
+    """Let a script of a page fail after some time: `evaluate` waits forever."""
+    return f"""(given) => Promise.race([({script})(given), new Promise((_, fail) =>
+        setTimeout(() => fail(Error("not done after {seconds} s")), {1000 * seconds}))
+    ])"""
+
+
 # Wait until the page shows what was asked of it last.
-QUIET = """async () => {
-    const x = document.querySelector("lmviz-model");
+QUIET = in_time(
+    """async () => {
     await customElements.whenDefined("lmviz-model");
+    const x = document.querySelector("lmviz-model");
     await x.ready;
     const frame = () => new Promise(requestAnimationFrame);
-    const late = performance.now() + 20000;
     for (let calm = 0; calm < 3; calm++) {
         await x.settled();
         await frame();
         if (x.busy || x.frame) calm = 0;
         if (x.failure) throw Error(x.failure);
-        if (performance.now() > late) throw Error(`never done with “${x.said}”`);
     }
-}"""
+}""",
+    20,
+)
 # Go to another fragment; the view has heard of it when this ends.
-GO = """(address) => new Promise((done) => {
+GO = in_time(
+    """(address) => new Promise((done) => {
     addEventListener("hashchange", done, { once: true });
     location.href = address;
-})"""
-LOADED = """async () => {
+})""",
+    5,
+)
+LOADED = in_time(
+    """async () => {
     const x = document.querySelector("lmviz-model");
     while (!x.engine.ready && !x.failure) await new Promise(requestAnimationFrame);
     if (x.failure) throw Error(x.failure);
-}"""
+}""",
+    60,
+)
 
 
 def ask(page, expression, given=None):
@@ -41,13 +59,11 @@ def ask(page, expression, given=None):
 
 def until(page, condition):
     """Wait until a condition of the view `x` is true, at most half a minute."""
-    waiting = f"""(async () => {{
-        for (const late = performance.now() + 30000; !({condition});) {{
-            if (performance.now() > late) throw Error("it never became true");
-            await new Promise(requestAnimationFrame);
-        }}
-    }})()"""
-    ask(page, waiting)
+    waiting = f"""async () => {{
+        const x = document.querySelector("lmviz-model");
+        while (!({condition})) await new Promise(requestAnimationFrame);
+    }}"""
+    page.evaluate(in_time(waiting, 30))
 
 
 def load(page):
@@ -106,6 +122,17 @@ def bars(page):
     """Give the next tokens and their probabilities, as printed."""
     rows = [row.splitlines() for row in texts(page, ".bars button")]
     return {name: number for name, number in map(lambda row: row[-2:], rows)}
+
+
+def after(lm, text, off=()):
+    """Return the logits after a text, with some heads ablated."""
+    with attention.ablate_heads(lm, list(off)):
+        return lm.trace(text).logits[-1]
+
+
+def largest(lm, logits, n=8):
+    probs, ids = logits.softmax(-1).topk(n)
+    return dict(zip(lm.tokens(ids), map(percent, probs.tolist()), strict=True))
 
 
 def problem(page):

@@ -1,0 +1,126 @@
+"""The view of a model with heads ablated: what changes equals `ablate_heads`."""
+
+import pytest
+from inside import (
+    QUIET,
+    after,
+    ask,
+    bars,
+    largest,
+    press,
+    switch,
+    texts,
+    until,
+    write,
+    written_probabilities,
+)
+from llama_checks import CAPITAL
+
+pytestmark = pytest.mark.long("SmolLM2 in a page")
+
+
+@pytest.fixture
+def page(inside):
+    return inside
+
+
+@pytest.fixture
+def lm(smollm2):
+    return smollm2
+
+
+def test_ablating_heads_equals_ablate_heads(page, lm):
+    switch(page)
+    whole = after(lm, CAPITAL).softmax(-1)
+    for off in ([(23, 4)], [(23, 4), (22, 4)]):
+        if len(off) == 2:
+            ask(page, "x.choose(22, 4)")
+            page.evaluate(QUIET)
+            switch(page)
+        logits = after(lm, CAPITAL, off)
+        assert ask(page, "[...x.seen.logits]") == pytest.approx(
+            logits.tolist(), abs=2e-4
+        )
+        probs = logits.softmax(-1)
+        drawn = written_probabilities(page)
+        names = lm.tokens(range(lm.card.vocabulary))
+        for name, (filled, dashed, *_) in zip(bars(page), drawn, strict=True):
+            i = names.index(name)
+            assert filled == pytest.approx(100 * probs[i].item(), abs=0.01)
+            assert dashed == pytest.approx(100 * whole[i].item(), abs=0.01)
+        said = texts(page, ".next .says")[0]
+        assert f"without {', '.join(f'{a}.{b}' for a, b in sorted(off))}" in said
+    press(page, "Turn all heads on")
+    assert bars(page) == largest(lm, whole.log())
+    assert not page.get_by_role("button", name="Turn all heads on").is_visible()
+
+
+def test_heads_stay_ablated_when_the_text_changes(page, lm):
+    switch(page)
+    text = "The capital of Italy is"
+    write(page, text)
+    assert "without 23.4" in texts(page, ".next .says")[0]
+    logits = after(lm, text, [(23, 4)])
+    assert ask(page, "[...x.seen.logits]") == pytest.approx(logits.tolist(), abs=2e-4)
+    rome = int(after(lm, text).argmax())
+    effect = (logits.log_softmax(-1) - after(lm, text).log_softmax(-1))[rome].item()
+    assert texts(page, ".big .number") == [f"−{abs(effect):.2f}"]
+    switch(page)
+    assert bars(page) == largest(lm, after(lm, text))
+
+
+def differences(lm, off, words, text=CAPITAL):
+    """Return what ablating heads changes: log p of a word, and its logit difference."""
+    before, now = after(lm, text), after(lm, text, off)
+    logs = (now.log_softmax(-1) - before.log_softmax(-1))[words]
+    gap = (now[words[0]] - now[words[1]]) - (before[words[0]] - before[words[1]])
+    return [logs[0].item(), gap.item()]
+
+
+def signed(x):
+    return f"{x:+.2f}".replace("-", "−")
+
+
+def test_effects_on_log_p_and_on_the_logit_difference_equal_ablate_heads(page, lm):
+    words = ask(page, "x.words")
+    assert words == after(lm, CAPITAL).topk(2).indices.tolist()
+    switch(page)
+    expected = differences(lm, [(23, 4)], words)
+    assert ask(page, "x.change()") == pytest.approx(expected, abs=1e-4)
+    said = texts(page, ".big")[0]
+    runner = lm.tokens(words)[1]
+    assert signed(expected[0]) in said
+    assert f"Its logit minus that of {runner} changes by {signed(expected[1])};" in said
+    switch(page)
+    ask(page, "x.choose(3, 2)")
+    press(page, "Try all 270 heads")
+    page.get_by_role("button", name="Measure again").wait_for(timeout=120_000)
+    assert ask(page, "[x.layer, x.head]") == [23, 4]
+    assert ask(page, "x.sweep.effects.flat(2).every(Number.isFinite)")
+    for layer, head in [(23, 4), (0, 4), (11, 7), (29, 8)]:
+        expected = differences(lm, [(layer, head)], words)
+        found = ask(page, f"x.sweep.effects[{layer}][{head}]")
+        assert found == pytest.approx(expected, abs=1e-4)
+        ask(page, f"x.choose({layer}, {head})")
+        page.evaluate(QUIET)
+        assert texts(page, ".big .number") == [signed(expected[0])]
+        assert f"changes by {signed(expected[1])}" in texts(page, ".big")[0]
+    expected = differences(lm, [(23, 4)], words)
+    assert texts(page, ".rank button")[0].split() == ["23.4", *map(signed, expected)]
+    write(page, f"{CAPITAL} the")
+    assert ask(page, "x.sweep") is None
+    assert page.get_by_role("button", name="Try all 270 heads").is_enabled()
+
+
+def test_trying_all_heads_can_be_stopped(page):
+    stops = (
+        lambda: press(page, "Stop"),
+        lambda: page.locator(".token").nth(2).click(),
+        lambda: write(page, "The sun is"),
+    )
+    for stop in stops:
+        page.locator(".verdict .top button").click()
+        page.locator(".rank button").first.wait_for()
+        stop()
+        until(page, "x.trying === ''")
+    assert ask(page, "x.sweep") is None
