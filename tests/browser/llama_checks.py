@@ -75,7 +75,7 @@ def assert_near(found, wanted, tolerance, **options):
     np.testing.assert_allclose(np.array(found), wanted, 0, tolerance, **options)
 
 
-def assert_best(found, logits, tolerance=1e-3):
+def assert_best(found, logits, tolerance):
     """Assert that words with logits are the largest ones, except for near ties."""
     ids, values = [each[0] for each in found], [each[1] for each in found]
     best = logits.topk(len(ids))

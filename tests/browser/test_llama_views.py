@@ -16,6 +16,8 @@ from llama_checks import (
 from lmviz import prediction, transformer
 
 pytestmark = pytest.mark.long("SmolLM2 in a page")
+# Three to five times what was measured on these texts.
+LENS, CHANGES = 5e-4, 6e-5
 
 
 def logs_of(lm, ids):
@@ -38,13 +40,13 @@ def test_the_lens_equals_logit_lens(model_page, smollm2, text):
         states = answer(model_page, "look", q=q, words=words)["lens"]
         assert len(states) == 31
         for layer, state in enumerate(states):
-            assert_best(state["best"], lens[layer, q])
+            assert_best(state["best"], lens[layer, q], LENS)
             best = [each[0] for each in state["best"]]
             probs = [each[2] for each in state["best"]]
-            assert_near(probs, logs[layer, q, best].exp(), 1e-4)
-            assert_near(state["logs"], logs[layer, q, words], 1e-3)
+            assert_near(probs, logs[layer, q, best].exp(), 4e-5)
+            assert_near(state["logs"], logs[layer, q, words], LENS)
             above = lens[layer, q] - lens[layer, q, words[0]]
-            least, most = ((above > far).sum() + 1 for far in (1e-3, -1e-3))
+            least, most = ((above > far).sum() + 1 for far in (LENS, -LENS))
             assert least <= state["rank"] <= most
             # The word itself is not above itself.
             if best[0] == words[0]:
@@ -60,7 +62,7 @@ def test_the_lens_of_the_whole_text_equals_that_of_each_position(model_page, smo
     assert len(found) == len(ids)
     for q, states in enumerate(found):
         for layer, best in enumerate(states):
-            assert_best(best, lens[layer, q])
+            assert_best(best, lens[layer, q], LENS)
 
 
 def test_surprisals_and_best_words_equal_torch(model_page, smollm2):
@@ -68,9 +70,9 @@ def test_surprisals_and_best_words_equal_torch(model_page, smollm2):
     logits = smollm2.trace(ids).logits
     wanted = prediction.surprisal(logits, torch.tensor(ids))
     found = answer(model_page, "read", ids=ids)
-    assert_near(found["surprisal"][1:], wanted, LOGITS)
+    assert_near(found["surprisal"][1:], wanted, 8e-5)
     for best, each in zip(found["best"], logits, strict=True):
-        assert_best(best, each)
+        assert_best(best, each, LOGITS)
 
 
 def test_contributions_equal_logit_attribution(model_page, smollm2):
@@ -92,9 +94,9 @@ def test_contributions_equal_logit_attribution(model_page, smollm2):
             parts |= {f"head {layer}.{i}": x for i, x in enumerate(each["heads"])}
             parts[f"MLP {layer}"] = each["mlp"]
         assert parts.keys() == shares.keys()
-        assert_near([parts[name] for name in shares], [*shares.values()], LOGITS)
+        assert_near([parts[name] for name in shares], [*shares.values()], CHANGES)
         difference = float(logits[q, first] - logits[q, second])
-        assert_near(sum(parts.values()), difference, LOGITS)
+        assert_near(sum(parts.values()), difference, CHANGES)
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
@@ -113,7 +115,7 @@ def test_a_head_writes_the_words_of_its_direct_contribution(
         wanted = part / divisor * norm.weight @ model.unembedding.weight
         found = answer(model_page, "head", layer=layer, head=head, q=q)["writes"]
         assert len(found) == 10
-        assert_best(found, wanted, LOGITS)
+        assert_best(found, wanted, 5e-6)
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
@@ -129,8 +131,8 @@ def test_scores_and_lengths_of_a_head_equal_its_queries_keys_and_values(
     answer(model_page, "read", ids=trace.ids.tolist())
     for q in range(len(trace.ids)):
         found = answer(model_page, "head", layer=layer, head=head, q=q)
-        assert_near(found["scores"], scores[q, : q + 1], 1e-3)
-        assert_near(found["lengths"], lengths[: q + 1], 1e-3)
+        assert_near(found["scores"], scores[q, : q + 1], 3e-5)
+        assert_near(found["lengths"], lengths[: q + 1], 2e-4)
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (23, 4), (29, 8)])
@@ -151,7 +153,7 @@ def test_the_keys_of_a_head_add_up_to_its_contribution(
         weights = trace.attentions[layer, head, q, : q + 1]
         question = {"q": q, "words": words}
         one = answer(model_page, "head", layer=layer, head=head, **question)
-        assert_near(one["added"], weights * (written[: q + 1] @ direction), LOGITS)
+        assert_near(one["added"], weights * (written[: q + 1] @ direction), 8e-6)
         layers = answer(model_page, "look", **question)["contributions"]["layers"]
         total = layers[layer]["heads"][head]
         assert sum(one["added"]) == pytest.approx(total, abs=1e-5)
@@ -172,9 +174,9 @@ def test_effects_equal_ablate_heads(model_page, smollm2):
     start, found = ask(
         model_page, "without", {"ids": ids, "words": words, "heads": heads}
     )
-    assert_near(start, logs_without(smollm2, ids, words, []), LOGITS)
+    assert_near(start, logs_without(smollm2, ids, words, []), CHANGES)
     wanted = [logs_without(smollm2, ids, words, [head]) for head in heads]
-    assert_near(found, wanted, LOGITS)
+    assert_near(found, wanted, CHANGES)
 
 
 def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smollm2):
@@ -200,7 +202,7 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
     assert found == places[:12]
     some = (0, 4, 9)
     logs = [logs_without(smollm2, ids, words, [*off, places[i]]) for i in some]
-    assert_near([heard[i]["logs"] for i in some], logs, LOGITS)
+    assert_near([heard[i]["logs"] for i in some], logs, CHANGES)
 
 
 def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
@@ -226,4 +228,4 @@ def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
         {"q": q, "words": words},
     )
     assert found[:2] == [False, before]
-    assert_near(found[2], logs_without(smollm2, ids, words, [(28, 2)]), LOGITS)
+    assert_near(found[2], logs_without(smollm2, ids, words, [(28, 2)]), CHANGES)

@@ -61,11 +61,3 @@ def test_heads_ablated_in_another_order_have_the_same_effects(page):
         page.evaluate(QUIET)
     assert ask(page, "x.off[0]") == [1, 3]
     assert kept(page)
-
-
-def test_effects_of_one_model_are_not_those_of_the_other(page):
-    press(page, "Try all 12 heads")
-    press(page, "SmolLM2")
-    assert not kept(page)
-    press(page, "toy")
-    assert kept(page)

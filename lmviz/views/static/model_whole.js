@@ -122,7 +122,7 @@ export const wholePart = (x) => {
         `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
-    return says.replaceChildren(...(x.sweep ? ["Violet: ablated, log p of ", word(x.answer[0]), " falls. Orange, +: it rises. Square-root scale."]
+    return says.replaceChildren(...(x.sweep ? ["Violet: ablated, log p of ", word(x.answer[0]), " falls. Orange, +: it rises. Square-root scale to 1.7 nats."]
       : [`Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`]));
   };
 
