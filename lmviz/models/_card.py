@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from .._layout import attention_layers
 from .._module import text_config
 from ..transformer import architectures
 
@@ -83,6 +82,8 @@ def card_of(source, module):
     >>> card_of(lm.source, lm.module) == lm.card
     True
     """
+    from .._layout import attention_layers
+
     config = text_config(module)
     return ModelCard(
         name=source.name,

@@ -5,8 +5,6 @@ so its config is not enough: its predictions are compared for two texts that dif
 in their later half.
 """
 
-import torch
-
 from .._module import forward, text_config
 from . import _kind
 from .errors import ModelError, UnsupportedModel, _first_line
@@ -38,6 +36,8 @@ def check_causal(module, name):
         ...
     lmviz.models.errors.UnsupportedModel: bert is not causal, ...
     """
+    import torch
+
     _kind.check(module.config, name)
     ids = _two_texts(module)
     if ids is None or module.device.type == "meta":
@@ -73,6 +73,8 @@ def check_causal(module, name):
 
 def _two_texts(module):
     """Return ids (2, T) that differ in their later half; None if there are too few."""
+    import torch
+
     config = text_config(module)
     size = min(config.vocab_size, 10_000)
     allowed = sorted(set(range(size)) - _kind.special_ids(module.config))

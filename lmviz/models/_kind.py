@@ -37,6 +37,13 @@ def check(config, name):
             f"{name} is a classifier ({what}), which predicts labels and no tokens; "
             "load the language model that it was trained from"
         )
+    if config.model_type == "falcon" and config.alibi:
+        # huggingface/transformers: with eager attention, which alone returns weights.
+        raise UnsupportedModel(
+            f"{name} is a Falcon with ALiBi, whose penalties transformers subtracts "
+            "twice when it returns attention weights; load a Falcon with rotary "
+            "positions"
+        )
 
 
 def unrecognized(config, name):

@@ -64,6 +64,21 @@ def test_encoder_decoder_is_named(family, name, options, saved, refusal):
     assert "load a decoder-only model" in message
 
 
+def test_falcon_with_penalties_subtracted_twice_is_refused():
+    """Eager attention gives other logits than SDPA, which subtracts them once."""
+    logits = []
+    for attention in ("eager", "sdpa"):
+        torch.manual_seed(0)
+        config = tiny_families.config("falcon", vocab_size=99, alibi=True)
+        module = transformers.AutoModelForCausalLM.from_config(
+            config, attn_implementation=attention
+        ).eval()
+        logits.append(module(torch.arange(20)[None]).logits)
+    assert abs(logits[0] - logits[1]).max() > 1e-3
+    with pytest.raises(UnsupportedModel, match="is a Falcon with ALiBi"):
+        lmviz.LanguageModel.from_module(module)
+
+
 def test_decoder_of_an_encoder_decoder_is_loaded(saved):
     config = transformers.BartConfig(**SEQ2SEQ)
     theirs = transformers.BartForCausalLM(config).eval()

@@ -126,7 +126,6 @@ def test_components_share_the_models_memory(tiny):
             {"word_embed_proj_dim": 16},
             "word_embed_proj_dim=16, but only .* equal to hidden_size",
         ),
-        ("falcon", {"alibi": True}, "has alibi=True"),
         ("gpt_oss", {"swiglu_alpha": 1.5}, "has swiglu_alpha=1.5"),
         (
             "bloom",
