@@ -161,9 +161,8 @@ print(f"share of its weight to be moved to make the last head even: {moved:.2f}"
 
 # %%
 # - *First token.* On average over all heads, the first token gets 0.49 of the weight,
-#   against 0.052 from a head that attends evenly. In 145 of 270 heads, it gets more
-#   than half. :doc:`Lesson 4.7 </lessons/04_attention/07_attention_sinks>` says why,
-#   and finds slightly fewer heads, as it leaves out the first eight queries.
+#   against 0.052 from a head that attends evenly, and more than half in 145 of 270
+#   heads: :doc:`sinks </lessons/04_attention/07_attention_sinks>` (fewer there).
 # - *Previous token.* The strongest previous-token head is 16.0, with a score of 0.79.
 #   In all six passages, the score is between 0.76 and 0.83, so it hardly depends on the
 #   words. Only 5 heads give the previous token more than half of their weight.

@@ -33,7 +33,7 @@ for x in (torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])):
 
 # %%
 # The input (2, 1) matches the key: their dot product is 1, the activation is 0.841, and
-# the unit writes (0, 2.524). For (1, 2) the dot product is −1, and the unit writes
+# the unit writes (0, 2.524). For (1, 2) the dot product is −1, and it writes
 # (0, −0.476). A unit always writes along one direction; the input decides how much.
 #
 # Keys and values
@@ -47,8 +47,7 @@ for x in (torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])):
 # Here :math:`x` is the normalised state after attention. The sum resembles attention
 # over fixed keys and values, with :math:`\phi` in place of the softmax: a **key-value
 # memory** (Geva et al., 2021). In a gated MLP such as SmolLM2's, a unit has two keys,
-# and its activation is :math:`\phi(x \cdot g_i)\,(x \cdot u_i)`. We compute the sum for
-# layer 10.
+# and its activation is :math:`\phi(x \cdot g_i)\,(x \cdot u_i)`.
 import lmviz
 from lmviz import transformer
 
@@ -89,8 +88,7 @@ import itertools
 from lmviz.toy import evaluate, grammar, language
 
 toy = lmviz.load("toy")
-parts = transformer.extract(toy)
-block = parts.blocks[2]
+block = (parts := transformer.extract(toy)).blocks[2]
 sums, counts = torch.zeros(78, 384), torch.zeros(78, 1)  # one row for each word
 for story in itertools.islice(language.stories("lesson", held_out=True), 50):
     ids = torch.tensor([evaluate.IDS[word] for word in story.words])[: toy.context]
@@ -113,11 +111,11 @@ for title, scores in {"active at": mean[:, unit], "raises": raises}.items():
 # Of the 384 units, 11 are more active at each of the six animals than at any other
 # word. The best is unit 203: its mean activation is 5.6 to 7.9 at animals, and at most
 # 0.4 at other words. An activation of 1 raises *chased*, *found*, *saw* and *pushed* by
-# 2.7 to 2.8, before the norm's division. These are exactly the verbs that follow an
-# animal in the toy's grammar. Unit 203 was chosen for this; most are less readable.
+# 2.7 to 2.8, before the norm's division: exactly the verbs that follow an animal in the
+# toy's grammar. Unit 203 was chosen for this; most are less readable.
 #
-# SmolLM2 is not so tidy. We read the unit of layer 29 that writes the longest vector at
-# the last token, and then add up the outputs of the strongest units.
+# In SmolLM2, we read the unit of layer 29 that writes the longest vector at the last
+# token, and then add up the outputs of the strongest units.
 paris = lm.token_id(" Paris")
 block, state = model.blocks[29], trace.hidden_states[29]
 each = units(block, state)[-1, :, None] * block.mlp.down.weight  # (units, d)
@@ -132,18 +130,17 @@ for k in (0, 50, 1536):
     print(f"with the {k} strongest units: Paris {p:.2f}")
 
 # %%
-# The strongest unit raises fragments of words most, and Paris has rank 1,674. But the
-# 50 strongest units together raise the probability of Paris from 0.10 to 0.48, and all
-# units raise it to 0.77. So the answer is spread over many units.
+# The strongest unit raises fragments of words; Paris has rank 1,674. The 50 strongest
+# raise the probability of Paris from 0.10 to 0.48, all to 0.77: many units write it.
 #
 # Causal tracing: what suffices
 # -----------------------------
-# We turn from units to layers. In **causal tracing** (Meng et al., 2022), noise of
-# three standard deviations *corrupts* the embedding of the subject, here the country.
-# Then the clean outputs of a few layers are *restored* at one position. If the answer's
-# probability recovers, these outputs suffice. We take six countries; each prompt has
-# five tokens, with the country at position 3. A *hook* is a function that PyTorch calls
-# after a module has run. Ours stores the output, and can replace it at one position.
+# In **causal tracing** (Meng et al., 2022), noise of three standard deviations
+# *corrupts* the embedding of the subject, here the country. Then the clean outputs of a
+# few layers are *restored* at one position. If the answer's probability recovers, these
+# outputs suffice. We take six countries; each prompt has five tokens, with the country
+# at position 3. A *hook* is a function that PyTorch calls after a module has run. Ours
+# stores the output, and can replace it at one position.
 facts = {"France": "Paris", "Germany": "Berlin", "Korea": "Seoul", "Italy": "Rome"}
 facts |= {"Spain": "Madrid", "Japan": "Tokyo"}
 answers = torch.tensor([lm.token_id(f" {city}") for city in facts.values()])
@@ -181,16 +178,13 @@ corrupted = x.clone()
 corrupted[:, 3] += 3 * module.embed_tokens.weight.std() * torch.randn(6, lm.d_model)
 noisy = run(corrupted).exp()
 print("clean:", *(f"{p:.2f}" for p in known.exp()), f"noisy: {noisy.mean():.4f}")
-groups = {f"{i} to {i + 4}": range(i, i + 5) for i in range(0, 30, 5)}
-groups = {"0 alone": [0], **groups}
+groups = {"0 alone": [0]}
+groups |= {f"{i} to {i + 4}": range(i, i + 5) for i in range(0, 30, 5)}
 print("layers    MLP, country  MLP, “of”  attention, last")
-restored = {}
+restored, places = {}, (("MLP", 3), ("MLP", 2), ("attention", 4))
 for name, layers in groups.items():
-    cells = []
-    for part, position in (("MLP", 3), ("MLP", 2), ("attention", 4)):
-        found = run(corrupted, part, layers, position, clean).exp() - noisy
-        cells.append(float(found.mean()))
-    restored[name] = cells
+    found = [run(corrupted, part, layers, t, clean).exp() for part, t in places]
+    restored[name] = cells = [float((p - noisy).mean()) for p in found]
     print("{:8}  {:<+12.2f}  {:<+9.2f}  {:+.2f}".format(name, *cells))
 
 # %%
@@ -226,9 +220,9 @@ plt.show()
 #
 # Ablation: what is needed
 # ------------------------
-# In the clean run, we replace outputs at the country by zeros, by those for the *same*
-# country in another prompt (“The people of France are”), or by those for *another*
-# country in that prompt. We measure the change in the answer's log-probability (nats).
+# In the clean run, we replace outputs at the country by zeros, or by those for the
+# *same* or *another* country in the prompt “The people of France are”. We measure the
+# change in the answer's log-probability (nats).
 lm.module(inputs_embeds=embed([f"The people of {name} are" for name in facts]))
 donors = {"zeros": {key: 0 * out for key, out in outputs.items()}}
 donors["same"] = dict(outputs)
@@ -253,12 +247,12 @@ for handle in handles:
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Not alone: their outputs for *another* country have an effect of only −0.08, so
-#    they write something that these countries share.
+#    No: those for *another* country have an effect of only −0.08, so these MLPs write
+#    something that the countries share.
 #
-# So no group of later MLPs alone holds the capital; several may share the work. Meng et
-# al. found the largest effect in the *middle* MLPs of GPT-2 XL. Hase et al. (2023)
-# found that causal tracing does not predict where a fact is best edited.
+# So no group of later MLPs alone holds the capital. Meng et al. found the largest
+# effect in the *middle* MLPs of GPT-2 XL. Hase et al. (2023) found that causal tracing
+# does not predict where a fact is best edited.
 #
 # Summary
 # -------
@@ -273,11 +267,8 @@ for handle in handles:
 # .. admonition:: Answer
 #    :class: dropdown
 #
-#    Where :math:`\phi(x \cdot g_i)` is positive, its activation has the sign of
-#    :math:`x \cdot u_i`. Let :math:`u_i` be (1, −1), the key on paper, which reads +1
-#    from (2, 1) and −1 from (1, 2), and :math:`g_i` be (1, 1), which reads +3 from
-#    both: what the unit writes for the two differs only in its sign. Without a gate, it
-#    writes (0, 2.524) and only (0, −0.476), as GELU is hardly negative anywhere.
+#    Its factor :math:`x \cdot u_i` can be negative. With :math:`g_i = (1, 1)` and
+#    :math:`u_i = (1, -1)`, the inputs (2, 1) and (1, 2) give opposite outputs.
 #
 # Further reading
 # ---------------

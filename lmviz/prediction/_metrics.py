@@ -69,8 +69,8 @@ def text_surprisal(lm, text, *, window=None, stride=None, bos=None) -> torch.Ten
     References
     ----------
     Baevski and Auli, "Adaptive Input Representations for Neural Language Modeling",
-    ICLR 2019, on the context of evaluated tokens. Hugging Face, "Perplexity of
-    fixed-length models", 2020, on strided windows.
+    ICLR 2019, on the context of evaluated tokens. The documentation of
+    transformers, Perplexity of fixed-length models, on strided windows.
 
     Examples
     --------
