@@ -187,11 +187,12 @@ def faults(session):
 
 @in_dev
 def nightly(session):
-    """Run the slow tests: killed builds, repeatability, mutations, examples."""
+    """Run the slow tests: killed builds, mutations, examples, all model families."""
     # In one call, pytest would ignore the folder that is inside the other one.
     for folder in ("tests", "tests/robustness"):
         run(session, "pytest", "-m", "nightly", folder)
     run(session, "python", "scripts/run_examples.py")
+    run(session, "python", "scripts/families.py", "--check")
     run(session, "python", "tests/robustness/mutants/run.py")
 
 
@@ -215,6 +216,12 @@ def examples(session):
     """Run every lesson as a script, from an empty folder [--model NAME] [FILES]."""
     options = choose(session, examples.__doc__)
     run(session, "python", "scripts/run_examples.py", *map(str, options.files))
+
+
+@in_dev
+def families(session):
+    """Check every model family and save the results; -- --check only compares them."""
+    run(session, "python", "scripts/families.py", *session.posargs)
 
 
 @in_dev

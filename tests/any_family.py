@@ -59,6 +59,7 @@ _TWICE_AS_WIDE = {"attention_hidden_size": 64, "attention_head_dim": 16}
 OPTIONS = {
     "bailing_hybrid": {"layer_group_size": 2},
     "bamba": {**_MAMBA_HEADS, "attn_layer_indices": [1, 3]},
+    "blt": {"encoder_hash_byte_group_vocab": 50},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE}},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 500.0},
@@ -71,9 +72,21 @@ OPTIONS = {
         "n_shared_experts": 1,
         "num_experts_per_tok": 2,
     },
+    "dots3_note_audio_encoder": {"adapter_input_size": 32, "adapter_out_dim": 32},
+    "dots3_note_text": {
+        "layer_types": ["indexed_attention", "sliding_attention"] * 2,
+        "per_layer_config": {},
+        "head_dim": 16,
+    },
+    "dots3_note_vision_encoder": {
+        "per_layer_config": {},
+        "adapter_in_dim": 32,
+        "adapter_out_dim": 32,
+    },
     "gemma3n_text": {"laurel_rank": 8, "num_kv_shared_layers": 0},
     "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
     "granitemoehybrid": {**_MAMBA_HEADS, "layer_types": _MIXED},
+    "hrm_text": {"num_layers_per_stack": None},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "kimi_linear": {"layer_types": _MIXED},
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2, "full_attn_idxs": None},
@@ -108,15 +121,11 @@ OPTIONS = {
 
 #: Families of which no tiny model is made, and why.
 NOT_BUILT = {
-    "blt": "it reads bytes in patches, with three models of 20M parameters or more",
-    "dots3_note": "its config names the layers of the full model",
-    "dots3_note_text": "its config names the layers of the full model",
-    "gemma3n": "its image encoder needs timm",
+    "gemma3n": "its image encoder needs the package timm",
     "gemma4_assistant": "it drafts tokens from the states of another model",
     "gemma4_unified_assistant": "it drafts tokens from the states of another model",
-    "musicgen": "it reads codes of audio",
-    "musicgen_melody": "it reads codes of audio",
-    "qwen4_exp": "its default config is refused by transformers",
+    "musicgen": "its decoder reads codes of audio, and has a config of its own",
+    "musicgen_melody": "its decoder reads codes of audio, and has a config of its own",
 }
 
 
@@ -133,11 +142,12 @@ def tiny_config(family, **changes):
     return kind(**options)
 
 
-def build_any(config, *, std=0.2):
+def build_any(config, *, std=0.2, norm=0.0):
     """Return a causal model of a config whose weights are all random.
 
     A new model's biases and sinks are zero and its norms the identity, which would hide
-    mistakes.
+    mistakes. `norm` is the mean of the weights of norms: near 0, states stay small;
+    near 1, all parts of a model matter.
     """
     from transformers import AutoModelForCausalLM
 
@@ -146,7 +156,8 @@ def build_any(config, *, std=0.2):
     generator = torch.Generator().manual_seed(0)
     for weight in module.parameters():
         if weight.is_floating_point():
-            torch.nn.init.normal_(weight, std=std, generator=generator)
+            mean = norm if weight.ndim == 1 and bool((weight == 1).all()) else 0.0
+            torch.nn.init.normal_(weight, mean, std, generator=generator)
     return module
 
 
@@ -171,7 +182,7 @@ def _small(options):
         if name in kept or name in _LEFT_OUT:
             continue
         if isinstance(value, dict) and "rope" not in name:
-            value = _small(value)
+            value = _small(value) | OPTIONS.get(value.get("model_type"), {})
         elif isinstance(value, list) and len(value) in depths:
             continue  # one entry per layer, which the config makes itself
         elif (value is None and name == "head_dim") or (

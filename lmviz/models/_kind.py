@@ -44,6 +44,12 @@ def check(config, name):
             "twice when it returns attention weights; load a Falcon with rotary "
             "positions"
         )
+    if not hasattr(config.get_text_config(decoder=True), "num_hidden_layers"):
+        raise UnsupportedModel(
+            f"{name} is a {what}, which has several stacks of layers instead of one "
+            "(BLT's encode, model and decode patches of bytes), so they cannot be "
+            "numbered; load another model"
+        )
 
 
 def unrecognized(config, name):

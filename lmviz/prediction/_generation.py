@@ -57,7 +57,8 @@ def generate(
     """Continue a text one token at a time.
 
     It ends after `n_tokens` tokens, or earlier with `eos` or `stop`. With the defaults,
-    the tokens are those of ``generate`` in transformers with ``do_sample=False``.
+    the tokens are those of ``generate`` in transformers with ``do_sample=False``, apart
+    from what the model's ``generation_config.json`` adds, such as a repetition penalty.
 
     Parameters
     ----------

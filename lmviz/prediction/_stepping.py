@@ -1,10 +1,14 @@
 """Run a model on a text that grows, with a cache if the model has one."""
 
 import inspect
+import weakref
 
 import torch
 
-from .._module import forward
+from .._module import forward, text_config
+
+_N_TOKENS = 5
+_CACHE_IS_RIGHT = weakref.WeakKeyDictionary()
 
 
 def stepper(module, *, use_cache=True):
@@ -15,7 +19,7 @@ def stepper(module, *, use_cache=True):
     module : torch.nn.Module
     use_cache : bool, default True
         Whether to cache what the model computed for earlier ids. A model that has no
-        cache computes it again.
+        cache, or one with which its logits are others, computes it again.
 
     Returns
     -------
@@ -30,7 +34,11 @@ def stepper(module, *, use_cache=True):
     >>> step(torch.tensor([[0, 21, 5]])).shape, step(torch.tensor([[7]])).shape
     (torch.Size([1, 78]), torch.Size([1, 78]))
     """
-    name = cache_name(module) if use_cache else None
+    name = cache_name(module) if use_cache and cache_is_right(module) else None
+    return _stepper(module, name)
+
+
+def _stepper(module, name):
     accepted = inspect.signature(module.forward).parameters
     options = {"use_cache": name is not None} if "use_cache" in accepted else {}
     if "logits_to_keep" in accepted:
@@ -50,6 +58,41 @@ def stepper(module, *, use_cache=True):
         return output.logits[:, -1].float().cpu()
 
     return step
+
+
+def cache_is_right(module):
+    """Return whether a model computes the same with its cache as without.
+
+    With Bamba's, transformers 5.23 counts positions from 0 at each step.
+
+    Examples
+    --------
+    >>> import lmviz
+    >>> cache_is_right(lmviz.load("toy").module)
+    True
+    """
+    if module not in _CACHE_IS_RIGHT:
+        _CACHE_IS_RIGHT[module] = _compare(module)
+    return _CACHE_IS_RIGHT[module]
+
+
+def _compare(module):
+    config = text_config(module)
+    context = getattr(config, "max_position_embeddings", None) or 0
+    n_tokens = min(_N_TOKENS, context) if context > 0 else _N_TOKENS
+    if n_tokens < 3 or (name := cache_name(module)) is None:
+        return True
+    ids = torch.arange(1, n_tokens + 1)[None] % config.vocab_size
+    expected = _stepper(module, None)(ids)
+    step = _stepper(module, name)
+    try:
+        step(ids[:, :-2])
+        step(ids[:, -2:-1])
+        difference = (step(ids[:, -1:]) - expected).abs().max()
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+        return False
+    rounding = 1e-3 if module.dtype == torch.float32 else 0.1
+    return bool(difference <= rounding * expected.abs().max())
 
 
 def cache_name(module):

@@ -7,6 +7,7 @@ are given with each test.
 import json
 import shutil
 
+import any_family
 import pytest
 import tiny_families
 import torch
@@ -279,3 +280,9 @@ def test_missing_package_is_named(tmp_path, tiny_folders, refusal, monkeypatch):
     message = refusal(lmviz.load, tmp_path, kind=UnsupportedModel)
     assert "(TimmWrapperModel requires the timm library but it was)" in message
     assert "install what it needs" in message
+
+
+def test_a_model_with_several_stacks_of_layers_is_refused():
+    module = any_family.build_any(any_family.tiny_config("blt"))
+    with pytest.raises(UnsupportedModel, match="several stacks of layers instead of"):
+        lmviz.LanguageModel.from_module(module, name="blt")

@@ -1,9 +1,11 @@
 """How a text ends, and the repetition penalty, as in transformers."""
 
+import any_family
 import pytest
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
+import lmviz
 from lmviz import prediction
 
 PROMPT = "Anna has a red ball . Tom has a blue kite . the kite Tom has"
@@ -132,3 +134,16 @@ def test_what_cannot_stop_a_text_is_refused(toy, stop):
 def test_what_is_not_an_eos_token_is_refused(toy, eos):
     with pytest.raises((TypeError, ValueError), match="`eos` must be"):
         prediction.generate(toy, PROMPT, eos=eos)
+
+
+@pytest.mark.parametrize("family", ["bamba", "llama"])
+def test_a_cache_that_changes_the_logits_is_not_used(family):
+    # In transformers 5.23, a step of Bamba with a cache counts its positions from 0.
+    module = any_family.build_any(any_family.tiny_config(family), norm=1.0)
+    lm = lmviz.LanguageModel.from_module(module)
+    expected = ids = torch.tensor([9, 50, 30, 9, 50, 30])
+    while len(expected) < 12:
+        logits = module(input_ids=expected[None], use_cache=False).logits
+        expected = torch.cat([expected, logits[0, -1:].argmax(-1)])
+    steps = prediction.generate(lm, ids, n_tokens=6, eos=[])
+    assert [step.id for step in steps] == expected[6:].tolist()

@@ -83,6 +83,7 @@ def test_end_tokens_are_read_from_both_configs(tmp_path, config, generation, exp
 
 def test_each_step_is_given_as_soon_as_it_is_chosen(family):
     ids, passes = family.encode(PROMPT), []
+    prediction.generate(family, ids, n_tokens=1)  # compares the cache, once
     handle = family.module.register_forward_hook(lambda *_: passes.append(1))
     try:
         steps = prediction.generate_steps(family, ids, n_tokens=12, eos=[])
