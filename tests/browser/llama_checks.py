@@ -1,5 +1,7 @@
 """Texts and comparisons for the tests of SmolLM2 in the page."""
 
+import copy
+import random
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import lmviz
 from lmviz import attention
 from lmviz.views._bundle import STATIC
 
@@ -33,6 +36,39 @@ def random_text(source, kind=None):
     pool = POOLS[kind or source.choice([*POOLS])]
     joined = " " if pool is POOLS["words"] else ""
     return joined.join(source.choices(pool, k=source.randrange(1, 40)))
+
+
+LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128)
+
+
+def cases(lm, n, seed=0):
+    """Yield the kinds and ids of `n` texts, of 1 to 128 tokens."""
+    source = random.Random(seed)
+    kinds = [*POOLS, "any ids"]
+    for i in range(n):
+        kind = kinds[i % len(kinds)]
+        length = LENGTHS[i] if i < len(LENGTHS) else source.randrange(1, 70)
+        if kind == "any ids":
+            yield kind, [source.randrange(lm.card.vocabulary) for _ in range(length)]
+            continue
+        ids = []
+        while len(ids) < length:
+            ids += lm.tokenizer.encode(random_text(source, kind)).ids
+        yield kind, ids[:length]
+
+
+def in_double_precision(lm):
+    module = copy.deepcopy(lm.module).double()
+    return lmviz.LanguageModel.from_module(module, lm.tokenizer)
+
+
+def rounding(lm, exact, ids):
+    """Return how far torch's own logits and weights are from double precision."""
+    traces = lm.trace(ids), exact.trace(ids)
+    return [
+        float((getattr(traces[0], name) - getattr(traces[1], name)).abs().max())
+        for name in ("logits", "attentions")
+    ]
 
 
 def ask(page, function, question):

@@ -1,50 +1,29 @@
 """SmolLM2 in the page equals torch, whatever the page keeps of earlier texts."""
 
-import copy
-import random
-
 import numpy as np
 import pytest
 from llama_checks import (
     CAPITAL,
     CODE,
     LOGITS,
-    POOLS,
     STORY,
     WEIGHTS,
     answer,
     ask,
     assert_best,
     assert_near,
+    cases,
+    in_double_precision,
     numbers,
-    random_text,
+    rounding,
     rows,
     trace_without,
 )
 
-import lmviz
 from lmviz import prediction
 
 # Together, so that a module loads the model once.
 pytestmark = pytest.mark.long("SmolLM2 in a page")
-
-LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128)
-
-
-def cases(lm, n, seed=0):
-    """Yield the kinds and ids of `n` texts, of 1 to 128 tokens."""
-    source = random.Random(seed)
-    kinds = [*POOLS, "any ids"]
-    for i in range(n):
-        kind = kinds[i % len(kinds)]
-        length = LENGTHS[i] if i < len(LENGTHS) else source.randrange(1, 70)
-        if kind == "any ids":
-            yield kind, [source.randrange(lm.card.vocabulary) for _ in range(length)]
-            continue
-        ids = []
-        while len(ids) < length:
-            ids += lm.tokenizer.encode(random_text(source, kind)).ids
-        yield kind, ids[:length]
 
 
 def differences(model_page, model_site, lm, ids, off=()):
@@ -56,18 +35,7 @@ def differences(model_page, model_site, lm, ids, off=()):
 
 @pytest.fixture(scope="module")
 def exact(smollm2):
-    """The model in double precision."""
-    module = copy.deepcopy(smollm2.module).double()
-    return lmviz.LanguageModel.from_module(module, smollm2.tokenizer)
-
-
-def rounding(lm, exact, ids):
-    """Return how far torch's own logits and weights are from double precision."""
-    traces = lm.trace(ids), exact.trace(ids)
-    return [
-        float((getattr(traces[0], name) - getattr(traces[1], name)).abs().max())
-        for name in ("logits", "attentions")
-    ]
+    return in_double_precision(smollm2)
 
 
 def assert_equal_to_torch(model_page, model_site, lm, exact, texts, times=2):
