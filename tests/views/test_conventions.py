@@ -48,4 +48,5 @@ def test_scales_have_the_same_names_in_figures_and_views():
 def test_figures_and_views_of_attention_share_their_arguments():
     figure = inspect.signature(plots.attention_map).parameters
     view = inspect.signature(views.attention).parameters
-    assert set(view) - {"scores"} <= set(figure)
+    # A figure has one head, without scores and without the number of its layer.
+    assert set(view) - {"scores", "layers"} <= set(figure)
