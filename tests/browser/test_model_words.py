@@ -1,5 +1,7 @@
 """The answer and the runner-up of the view of a model, chosen by a reader."""
 
+import re
+
 import pytest
 from inside import PAGE, QUIET, ask, load, press, switch, texts, write
 
@@ -69,6 +71,38 @@ def test_all_numbers_are_of_the_chosen_words(page, smollm2, off):
     )
 
 
+def taken(page):
+    return texts(page, ".taken")[0]
+
+
+def test_a_word_without_a_space_is_the_token_with_one(page, smollm2):
+    spaced, bare = (smollm2.token_id(name) for name in (" milk", "milk"))
+    assert spaced != bare
+    choose(page, "runner-up", "milk")
+    assert ask(page, "x.words[1]") == spaced
+    assert compared(page) == ["␣Paris", "␣milk"]
+    probs = smollm2.trace(CAPITAL).logits[-1].softmax(-1)
+    name, number = re.search(r"and (\S+) \(probability (\S+)\)", taken(page)).groups()
+    assert name == "␣milk"
+    assert float(number) == pytest.approx(probs[spaced].item(), rel=0.03)
+    choose(page, "runner-up", "ness")  # which has no token with a space
+    with pytest.raises(ValueError, match="token"):
+        smollm2.token_id(" ness")
+    assert compared(page) == ["␣Paris", "ness"]
+
+
+def test_a_token_of_the_list_is_taken_exactly(page, smollm2):
+    write(page, "The bott")
+    names = ask(
+        page,
+        "[...x.shadowRoot.querySelectorAll('datalist option')].map((o) => o.value)",
+    )
+    assert "led" in names
+    assert smollm2.token_id(" led") != smollm2.token_id("led")
+    choose(page, "runner-up", "led")
+    assert "led" in compared(page)
+
+
 def test_the_list_has_the_next_tokens(page):
     names = ask(
         page,
@@ -97,6 +131,14 @@ def test_an_unknown_token_gives_one_sentence(page, name):
     assert compared(page) == ["␣Paris", "␣the"]
     choose(page, "runner-up", "␣London")
     assert wrong(page) == ""
+
+
+def test_a_refused_token_leaves_the_old_one_in_the_field(page):
+    field = page.get_by_label("Compared tokens: answer")
+    field.fill("two words")
+    field.press("Enter")
+    assert wrong(page)
+    assert field.input_value() == "␣Paris"
 
 
 def test_the_choice_ends_with_the_text_and_the_position_and_undo_returns_it(page):

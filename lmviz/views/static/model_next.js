@@ -1,5 +1,5 @@
 // What comes next: the most likely tokens, the dials of sampling, and writing on.
-import { make, slider, visible, word } from "./core.js";
+import { make, share, slider, visible, word } from "./core.js";
 import { term } from "./model_terms.js";
 import { percent } from "./model_words.js";
 import { chance, random, sample, shape } from "./sampling.js";
@@ -24,6 +24,7 @@ export const nextPart = (x) => {
   };
   // Which words are compared: a field for each, with the most likely tokens to choose from.
   const wrong = make("output", { class: "problem" });
+  const taken = make("p", { class: "legend taken" });
   const options = make("datalist", { id: "likely" });
   const written = (id) => visible(x.engine.name(id)).slice(1, -1);
   const fields = ["answer", "runner-up"].map((label, i) => make("input", { type: "text", list: "likely", "aria-label": `Compared tokens: ${label}`,
@@ -37,7 +38,9 @@ export const nextPart = (x) => {
   const compared = make("div", { class: "compared" }, ...fields.map((field, i) => make("label", {}, ["answer", "runner-up"][i], field)), usual, options);
   const pick = (i, name) => {
     const { engine, words } = x;
-    const id = listed.find((one) => written(one) === name) ?? engine.find(name);
+    // Most words follow a space: without one, a letter begins such a token if there is one.
+    const id = listed.find((one) => written(one) === name) ?? (/^\p{L}/u.test(name) ? engine.find(`␣${name}`) : undefined) ?? engine.find(name);
+    fields[i].value = id == null ? fields[i].placeholder : written(id);
     wrong.textContent = id == null ? `“${visible(name)}” is not a token of ${engine.title}: choose one from the list, or write one such as ${written(words[0])}.` : "";
     if (id == null) return;
     const pair = words.with(i, id);
@@ -51,7 +54,7 @@ export const nextPart = (x) => {
       show: (i) => (ranks[i] === Infinity ? "all" : ranks[i]) }, set("k", (i) => ranks[i])),
     slider("top-p", { min: 0, max: 1, step: 0.01, value: 1, show: (p) => p.toFixed(2) }, set("p")),
     make("p", { class: "legend" }, "The ", term("softmax"), " of the logits divided by the ", term("temperature"), "; ", term("top-k", "top-k"), " and ", term("top-p", "top-p"), " keep the most likely tokens.")));
-  const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, compared, wrong, controls);
+  const node = make("section", { class: "next" }, make("div", { class: "top" }, make("h2", {}, "Next token"), go), says, rows, others, compared, taken, wrong, controls);
   let running = false, seed = 0, lines = [], listed = [], asked;
 
   // Write on until the text is full, the model ends it, or a reader stops it or changes the text.
@@ -115,6 +118,7 @@ export const nextPart = (x) => {
     for (const input of controls.querySelectorAll("input")) input.disabled = !engine.ready;
     rows.classList.toggle("stale", !!x.busy);
     compared.hidden = !seen;
+    taken.replaceChildren(...(seen ? x.answer.flatMap((name, i) => [i ? " and " : "Compared: ", word(name), ` (probability ${share(Math.exp(seen.lens.at(-1).logs[i]))})`]) : []), seen ? "." : "");
     usual.hidden = !x.pair;
     fields.forEach((field, i) => {
       field.disabled = !engine.ready;
