@@ -61,3 +61,34 @@ def test_heads_ablated_in_another_order_have_the_same_effects(page):
         page.evaluate(QUIET)
     assert ask(page, "x.off[0]") == [1, 3]
     assert kept(page)
+
+
+def shown(page):
+    return page.locator(".whole [aria-pressed=true]").inner_text()
+
+
+def test_undo_keeps_the_colours_of_effects_where_they_are_measured(page):
+    press(page, "Try all 12 heads")
+    for layer, head in [(0, 1), (0, 3)]:
+        ask(page, f"x.toggle({layer}, {head})")
+        page.evaluate(QUIET)
+    assert shown(page) == "attention"  # nothing is measured with these two
+    for _ in range(2):
+        press(page, "Undo the last change")
+        assert shown(page) == "effect of zero ablation"
+    press(page, "direct contribution")
+    write(page, OTHER)
+    press(page, "Undo the last change")
+    assert shown(page) == "direct contribution"
+
+
+def test_all_heads_can_be_measured_from_the_grid_without_effects(page):
+    press(page, "effect of zero ablation")
+    whole = page.locator(".whole").get_by_role("button", name="Try all 12 heads")
+    whole.click()
+    page.evaluate(QUIET)
+    assert kept(page)
+    assert not whole.is_visible()
+    assert page.evaluate(
+        "document.activeElement.shadowRoot.activeElement.matches('.all')"
+    )

@@ -133,8 +133,8 @@ export class LlamaEngine {
     return this.#ask("lens", { off });
   }
 
-  effects(q, words, off) {
-    return this.#ask("effects", { q, words, off });
+  effects(q, words, off, from) {
+    return this.#ask("effects", { q, words, off, from });
   }
 
   stop() {

@@ -67,7 +67,7 @@ define("lmviz-model", class extends Reader {
 
   async use(engine, { past = [], mode = "attention", arc = "weights", dials, ...state } = {}) {
     if (this.trying) this.stopTrying();
-    Object.assign(this, { engine, past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode, arc });
+    Object.assign(this, { engine, past, typed: NaN, said: null, failure: "", tokens: [], bases: null, mode, arc, held: false, halted: null });
     this.clear();
     this.next.turn(dials);
     this.put(state);
@@ -97,7 +97,7 @@ define("lmviz-model", class extends Reader {
     if (engine !== this.engine || now.text !== text) await this.use(engine, wanted);
     else if (now.q == null && !now.pair && `${now.off}` === `${wanted.off}`) this.choose(...head);
     else this.put(wanted);
-    Object.assign(this, { mode, arc: "weights" });
+    Object.assign(this, { mode, arc: "weights", held: false });
     this.next.turn();
     await this.settled();
   }

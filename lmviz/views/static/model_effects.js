@@ -69,7 +69,10 @@ export const effectsPart = (x) => {
   const show = () => {
     const { seen, sweep, layer, head, answer, off } = x;
     title.replaceChildren(`Head ${layer}.${head} and `, word(answer?.[0] ?? "…"));
-    go.textContent = x.trying ? `Stop (${x.trying})` : sweep ? "Measure again" : `Try all ${x.engine.layers * x.engine.heads} heads`;
+    const { partial } = x;
+    const total = x.engine.layers * x.engine.heads;
+    const own = sweep && x.key(sweep.off) === x.key(off);
+    go.textContent = x.trying ? `Stop (${x.trying})` : !sweep || partial && !own ? `Try all ${total} heads` : partial ? "Measure the rest" : "Measure again";
     go.disabled = !seen || !x.engine.ready;
     const measured = sweep?.effects[layer][head];
     const [effect, gap] = measured ?? (seen?.before ? x.change() : []);
@@ -92,7 +95,7 @@ export const effectsPart = (x) => {
     list.hidden = !sweep && !seen?.contributions;
     list.classList.toggle("both", !!sweep);
     list.ariaLabel = sweep ? "The heads with the largest effects" : "The parts with the largest direct contributions";
-    about.replaceChildren(...(list.hidden ? [] : sweep ? ["The four largest falls of log p and the largest rise:"]
+    about.replaceChildren(...(partial ? [`Stopped: ${partial} of ${total} heads measured${own ? "" : ", before the ablated heads changed"}. `] : []), ...(list.hidden ? [] : sweep ? [partial ? "Of these, the largest falls of log p and the largest rise:" : "The four largest falls of log p and the largest rise:"]
       : ["The logit of ", word(answer[0]), " minus that of ", word(answer[1]), x.namedOff() ? `, without ${x.namedOff()}:` : ":"]));
     if (!sweep) return list.hidden || sum(seen.contributions);
     const found = all();

@@ -5,6 +5,8 @@ import { ranked } from "./sampling.js";
 // How log p of the first of two words differs, and its logit minus that of the second.
 const changes = (before, [first, second]) => [first - before[0], first - second - before[0] + before[1]];
 
+const count = ({ effects }) => effects.flat().filter(Boolean).length;
+
 // The state that all parts of the view show, and the questions to the model that bring it up to
 // date. A newer text, position or head makes older answers late.
 export class Reader extends State {
@@ -48,7 +50,8 @@ export class Reader extends State {
   // Effects belong to one text, one position, two words and some heads that are ablated.
   stale() {
     if (this.trying) this.engine.stop();
-    if (this.mode === "effect") this.mode = "attention";
+    // The mode returns where there are effects again.
+    if (this.mode === "effect") Object.assign(this, { mode: "attention", held: true });
   }
 
   // Words to compare, to one text and one position.
@@ -152,7 +155,7 @@ export class Reader extends State {
     if (message.kind === "effect") {
       const { logs, effects } = this.measured;
       effects[message.layer][message.head] = changes(logs, message.logs);
-      this.trying = `${effects.flat().filter(Boolean).length} of ${this.engine.layers * this.engine.heads}`;
+      this.trying = `${count(this.measured)} of ${this.engine.layers * this.engine.heads}`;
     }
     this.show();
   }
@@ -255,18 +258,37 @@ export class Reader extends State {
     const none = this.off.map(() => []);
     this.sweep = this.sweeps.get(this.key(this.off))
       ?? (this.off.flat().length === 1 ? this.sweeps.get(this.key(none)) : undefined);
+    if (this.held) this.mode = this.sweep ? "effect" : "attention";
   }
 
+  // How many heads are measured, where that is not all of them.
+  get partial() {
+    if (this.trying) return 0;
+    if (!this.sweep) return this.halted?.[0] === this.key(this.off.map(() => [])) ? this.halted[1] : 0;
+    const n = count(this.sweep);
+    return n < this.engine.layers * this.engine.heads ? n : 0;
+  }
+
+  // Measure all heads, or those that are missing. What is complete is kept until all are measured again.
   async tryAll() {
     const { engine, q, off, words } = this;
+    const [key, plain] = [off, off.map(() => [])].map((heads) => this.key(heads));
+    const old = this.sweeps.get(key);
+    const all = engine.layers * engine.heads;
+    const complete = old && count(old) === all;
     // What the effects are measured from: other heads may be ablated already.
-    const sweep = { off, logs: this.seen.lens.at(-1).logs,
+    const sweep = old && !complete ? old : { off, logs: this.seen.lens.at(-1).logs,
       effects: Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null)) };
-    this.sweeps.set(this.key(off), sweep);
-    Object.assign(this, { trying: "0", mode: "effect", measured: sweep });
+    if (!complete) this.sweeps.set(key, sweep);
+    Object.assign(this, { trying: `${count(sweep)} of ${all}`, mode: "effect", measured: sweep, halted: null });
     this.show();
-    const done = await engine.effects(q, words, off);
+    const done = await engine.effects(q, words, off, count(sweep));
     this.trying = "";
+    if (done) this.sweeps.set(key, sweep);
+    else {
+      this.halted = [plain, count(sweep)];
+      if (!this.halted[1]) this.sweeps.delete(key);
+    }
     this.findSweep();
     if (done && this.sweep === sweep) this.chooseLargest();
     this.show();

@@ -15,10 +15,14 @@ const short = (name) => (name.length > 6 ? `${name.slice(0, 5)}…` : name);
 export const wholePart = (x) => {
   const says = make("output", { class: "says" });
   const modes = steps("What the colour of a tile shows", Object.values(MODES), MODES.attention, (name) => {
-    x.mode = Object.keys(MODES).find((mode) => MODES[mode] === name);
+    Object.assign(x, { mode: Object.keys(MODES).find((mode) => MODES[mode] === name), held: false });
     x.show();
   });
   const restore = make("button", { onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "Turn all heads on");
+  const measure = make("button", { onclick: () => {
+    x.tryAll();
+    svg.focus();
+  } });
   const svg = draw("svg", { role: "img", tabindex: 0, class: "all",
     "aria-label": "All heads: a column per layer; press or drag, or move with the arrow keys; ablate with Enter",
     onkeydown: (event) => {
@@ -42,7 +46,7 @@ export const wholePart = (x) => {
   const legend = make("p", { class: "legend" }, "Columns are layers: a tile for each ", term("head"), ", one for the ", term("MLP", "MLP"),
     ". Colours: ", term("attention-weight", "attention weights"), ", ", term("direct-logit-attribution", "direct contributions"), ", or effects of ", term("zero-ablation"),
     ". Curve: the ", term("residual-stream"), " through the ", term("logit-lens"), ".");
-  const node = make("section", { class: "whole" }, make("div", { class: "top" }, make("h2", {}, "The whole model"), says, restore, modes), svg, detail, legend);
+  const node = make("section", { class: "whole" }, make("div", { class: "top" }, make("h2", {}, "The whole model"), says, measure, restore, modes), svg, detail, legend);
   let cell, tiles, column, stream, shown, width, wide, from = [0, 0];
 
   // The layer and head at a pointer; beside the heads' tiles, the layer alone.
@@ -122,8 +126,8 @@ export const wholePart = (x) => {
         `${signedText(embedding)} embedding ${signedText(heads)} heads ${signedText(mlps)} MLPs`,
         rest ? ` ${signedText(rest)} biases` : "", ` = ${signedText(embedding + heads + mlps + rest)}`);
     }
-    return says.replaceChildren(...(x.sweep ? ["Violet: ablated, log p of ", word(x.answer[0]), " falls. Orange, +: it rises. Square-root scale to 1.7 nats."]
-      : [`Press “Try all ${x.engine.layers * x.engine.heads} heads” below to ablate each head once.`]));
+    return says.replaceChildren(...(x.sweep ? ["Violet: ablated, log p of ", word(x.answer[0]), " falls. Orange, +: it rises. Strongest at 1.7 nats or more (square-root scale)."]
+      : ["Not measured yet: each head has to be ablated once."]));
   };
 
   const show = () => {
@@ -131,6 +135,9 @@ export const wholePart = (x) => {
     for (const button of modes.children) button.ariaPressed = button.textContent === MODES[x.mode];
     const { layers, heads } = x.engine;
     restore.hidden = !x.namedOff();
+    measure.hidden = x.mode !== "effect" || !!x.sweep;
+    measure.disabled = !x.seen || !x.engine.ready;
+    measure.textContent = `Try all ${layers * heads} heads`;
     fill(column, { x: LEFT + x.layer * cell - 0.5 });
     tiles.forEach((row, layer) => row.forEach(({ value: tile, mark, stroke, at }, head) => {
       const [found, most] = value(layer, head);

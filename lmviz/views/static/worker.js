@@ -107,14 +107,15 @@ const questions = {
   stop: () => ({}), // its number ends a long question that is older
 
   // Ablate each head alone, the last layer first, and tell log p of some words.
-  async effects({ q, words, off }, pause) {
+  // The first `from` of them are known.
+  async effects({ q, words, off, from }, pause) {
     trials.run = current(off);
-    for (let layer = model.layers - 1; layer >= 0; layer--)
-      for (let head = 0; head < model.heads; head++) {
-        const logs = await trials.without(layer, head, q, words, off, pause);
-        if (logs === null) return null;
-        postMessage({ kind: "effect", layer, head, logs });
-      }
+    for (let i = from; i < model.layers * model.heads; i++) {
+      const [layer, head] = [model.layers - 1 - Math.floor(i / model.heads), i % model.heads];
+      const logs = await trials.without(layer, head, q, words, off, pause);
+      if (logs === null) return null;
+      postMessage({ kind: "effect", layer, head, logs });
+    }
     return {};
   },
 };
