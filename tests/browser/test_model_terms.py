@@ -91,6 +91,11 @@ def test_a_finger_shows_a_definition_of_the_figure_first(browser, site):
     link, card = page.locator(".head-card h2 a"), page.locator(".head-card .card")
     link.tap()
     assert card.is_visible()
+    gap = card.bounding_box()["y"] - link.bounding_box()["y"]
+    page.evaluate("scrollBy(0, 150)")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    # It scrolls with its word, and covers nothing else.
+    assert card.bounding_box()["y"] - link.bounding_box()["y"] == pytest.approx(gap)
     page.touchscreen.tap(380, 830)
     assert card.is_hidden()
     link.tap()

@@ -15,8 +15,8 @@ export const term = (anchor, text = anchor.replaceAll("-", " ")) => {
     card.showPopover();
     const { left, top, bottom } = whole.getBoundingClientRect();
     const below = bottom + card.offsetHeight < innerHeight - MARGIN;
-    card.style.left = `${Math.max(MARGIN, Math.min(left, innerWidth - card.offsetWidth - MARGIN))}px`;
-    card.style.top = `${below ? bottom : Math.max(MARGIN, top - card.offsetHeight)}px`;
+    card.style.left = `${scrollX + Math.max(MARGIN, Math.min(left, innerWidth - card.offsetWidth - MARGIN))}px`;
+    card.style.top = `${scrollY + (below ? bottom : Math.max(MARGIN, top - card.offsetHeight))}px`;
   };
   let wasOpen;
   const whole = make("span", { class: "term",
@@ -33,6 +33,7 @@ export const term = (anchor, text = anchor.replaceAll("-", " ")) => {
 
 export const TERMS = `
 .term a { color: inherit; text-decoration: underline dotted; text-underline-offset: 3px; }
-.card { margin: 0; position: fixed; inset: auto; width: 19rem; max-width: calc(100vw - 24px); padding: 12px 16px; border: 1px solid var(--line-strong); border-radius: 8px;
+/* It scrolls with the page. */
+.card { margin: 0; position: absolute; inset: auto; width: 19rem; max-width: calc(100vw - 24px); padding: 12px 16px; border: 1px solid var(--line-strong); border-radius: 8px;
   background: var(--raised); color: var(--ink); box-shadow: var(--shadow); font: 400 14px/1.45 var(--sans); white-space: normal; }
 @media (hover: none) { .card::after { content: "Press again for the glossary."; display: block; margin-top: 4px; color: var(--weight); } }`;
