@@ -96,7 +96,7 @@ export const headPart = (x) => {
 };
 
 export const HEAD = `${MAP}
-.head-card .large { min-height: 220px; }
+.head-card [role="switch"] { width: 90px; } .head-card .large { min-height: 220px; }
 .nav { display: inline-flex; gap: 2px; } .nav button { width: 28px; min-height: 28px; padding: 0; border-radius: 7px; border-color: var(--line); }
 .arcs-choice { display: flex; gap: 8px; align-items: center; margin-top: 4px; font-size: 13px; } .arcs-choice button { font-size: 13px; min-height: 26px; }
 .writes { margin-top: 6px; min-height: 24px; color: var(--soft); font-size: 13px; } .writes em { font: italic 16px var(--serif); color: var(--ink); }

@@ -53,9 +53,11 @@ h2 { font-size: 16px; font-weight: 600; margin: 0; }
 .load.ready { background: var(--weight-wash); }
 .go { background: var(--weight); border-color: var(--weight); color: var(--on-weight); } .go:hover { background: var(--weight); filter: brightness(1.1); }
 progress { width: 10rem; accent-color: var(--weight); }
-@container (max-width: 1000px) { .body { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-areas: "text text" "whole whole" "head next" "verdict verdict" "lens lens"; } }
-@container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "whole" "head" "verdict" "lens"; }
-  .whole .says { flex-basis: 100%; order: 3; min-height: 2.9em; } }
+@container (max-width: 1000px) { .body { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-areas: "text text" "whole whole" "head next" "verdict verdict" "lens lens"; }
+  .whole .says, .says + button { order: 3; } .whole .says { flex-basis: 100%; min-height: 2.9em; }
+  /* Its place is kept, so that the switch below stays where it is pressed. */
+  .restore[hidden] { display: block !important; visibility: hidden; } }
+@container (max-width: 680px) { .body { grid-template-columns: minmax(0, 1fr); grid-template-areas: "text" "next" "whole" "head" "verdict" "lens"; } }
 @container (max-width: 560px) { .slot { min-height: 40px; flex-basis: 100%; } .load { align-items: start; } .load output { min-height: 4.35em; }
   .load.ready { align-content: center; gap: 4px; min-height: calc(64px + 4.35em); } .ready .slot, .load.ready output { min-height: 0; }
   .head-card .says { min-height: 4.35em; } }

@@ -18,7 +18,7 @@ export const wholePart = (x) => {
     Object.assign(x, { mode: Object.keys(MODES).find((mode) => MODES[mode] === name), held: false });
     x.show();
   });
-  const restore = make("button", { onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "Turn all heads on");
+  const restore = make("button", { class: "restore", onclick: () => x.restore(), title: "Heads stay ablated when the text changes." }, "Turn all heads on");
   const measure = make("button", { onclick: () => {
     x.tryAll();
     svg.focus();
