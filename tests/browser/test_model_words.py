@@ -82,7 +82,7 @@ def test_a_word_without_a_space_is_the_token_with_one(page, smollm2):
     assert ask(page, "x.words[1]") == spaced
     assert compared(page) == ["␣Paris", "␣milk"]
     probs = smollm2.trace(CAPITAL).logits[-1].softmax(-1)
-    name, number = re.search(r"and (\S+) \(probability (\S+)\)", taken(page)).groups()
+    name, number = re.search(r"and (\S+) \((\S+)\)", taken(page)).groups()
     assert name == "␣milk"
     assert float(number) == pytest.approx(probs[spaced].item(), rel=0.03)
     choose(page, "runner-up", "ness")  # which has no token with a space

@@ -72,9 +72,9 @@ export class GPT2Engine {
     this.now = off.some((heads) => heads.length) ? this.#run(off) : this.whole;
     this.now.attentions.forEach((heads, layer) => this.report({ kind: "layer", layer,
       maps: Uint16Array.from(heads.flatMap((rows) => rows.flatMap((row, q) => Array.from(row.slice(0, q + 1), (w) => Math.round(65535 * w))))) }));
-    const probs = this.now.logits.map((row) => softmax(row));
-    return { surprisal: ids.map((id, t) => (t ? -Math.log(probs[t - 1][id]) : undefined)),
-      best: this.now.logits.map((row, t) => this.#top(row, probs[t])) };
+    const [probs, whole] = [this.now, this.whole].map((run) => run.logits.map((row) => softmax(row)));
+    const [surprisal, before] = [probs, whole].map((rows) => ids.map((id, t) => (t ? -Math.log(rows[t - 1][id]) : undefined)));
+    return { surprisal, before, best: this.now.logits.map((row, t) => this.#top(row, probs[t])) };
   }
 
   #top(logits, probs) {

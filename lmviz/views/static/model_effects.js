@@ -16,8 +16,9 @@ export const effectsPart = (x) => {
   const list = make("div", { class: "rank", role: "group", "aria-label": "The heads with the largest effects" });
   const direct = term("direct-logit-attribution", "direct contribution");
   const heading = make("div", { class: "soft" }, make("span", {}, "head"), make("i"), make("span", {}, term("log-probability", "log p")), make("span", {}, term("logit-difference")));
+  const general = make("p", { class: "about" });
   const node = make("section", { class: "verdict" }, make("div", { class: "top" }, title, go),
-    make("div", { class: "big" }, big, meaning), svg, about, list);
+    make("div", { class: "big" }, big, meaning), svg, about, list, general);
 
   const all = () => x.sweep.effects.flatMap((row, layer) => row.flatMap((effect, head) => (effect ? [[...effect, layer, head]] : [])));
 
@@ -66,6 +67,13 @@ export const effectsPart = (x) => {
       make("div", { class: "total" }, make("span", {}, "sum"), make("i"), make("span", { class: "number" }, signedText(total(parts)))));
   };
 
+  // A head may matter to all tokens, and not to the answer alone.
+  const whole = (off, { surprisal, before }) => {
+    const means = [before, surprisal].map((all) => all.slice(1).reduce((sum, one) => sum + one, 0) / (all.length - 1));
+    return !off.flat().length ? "A large effect may be on all predictions, not on this answer alone: ablate a head to see how the mean surprisal of the text’s tokens changes."
+      : means[0] >= 0 ? `Without ${x.namedOff()}, the mean surprisal of the text’s tokens changes from ${means[0].toFixed(2)} to ${means[1].toFixed(2)} nats: a large rise is an effect on all predictions, not on this answer alone.` : "";
+  };
+
   const show = () => {
     const { seen, sweep, layer, head, answer, off } = x;
     title.replaceChildren(`Head ${layer}.${head} and `, word(answer?.[0] ?? "…"));
@@ -95,8 +103,10 @@ export const effectsPart = (x) => {
     list.hidden = !sweep && !seen?.contributions;
     list.classList.toggle("both", !!sweep);
     list.ariaLabel = sweep ? "The heads with the largest effects" : "The parts with the largest direct contributions";
-    about.replaceChildren(...(partial ? [`Stopped: ${partial} of ${total} heads measured${own ? "" : ", before the ablated heads changed"}. `] : []), ...(list.hidden ? [] : sweep ? [partial ? "Of these, the largest falls of log p and the largest rise:" : "The four largest falls of log p and the largest rise:"]
-      : ["The logit of ", word(answer[0]), " minus that of ", word(answer[1]), x.namedOff() ? `, without ${x.namedOff()}:` : ":"]));
+    about.replaceChildren(...(partial ? [`Stopped: ${partial} of ${total} heads measured${own ? "" : ", before the ablated heads changed"}. `] : []), ...(list.hidden ? [] : sweep ? [partial ? "Of these, the largest falls of log p and the largest rise" : "The four largest falls of log p and the largest rise", ` (${layer}.${head}: layer ${layer}, head ${head}):`]
+      : ["The logit of ", word(answer[0]), " minus that of ", word(answer[1]), `${x.namedOff() ? `, without ${x.namedOff()}` : ""} (${layer}.${head}: layer ${layer}, head ${head}):`]));
+    if (!x.busy) general.replaceChildren(...(list.hidden ? [] : [make("b", { class: "plus" }, "Violet"), ": in favour of the answer. ", make("b", { class: "minus" }, "Orange"), ": against it. "]),
+      ...(!x.found?.before || !sweep && !seen?.before ? [] : [whole(off, x.found)]));
     if (!sweep) return list.hidden || sum(seen.contributions);
     const found = all();
     if (!found.length) return;

@@ -118,7 +118,7 @@ export const nextPart = (x) => {
     for (const input of controls.querySelectorAll("input")) input.disabled = !engine.ready;
     rows.classList.toggle("stale", !!x.busy);
     compared.hidden = !seen;
-    taken.replaceChildren(...(seen ? x.answer.flatMap((name, i) => [i ? " and " : "Compared: ", word(name), ` (probability ${share(Math.exp(seen.lens.at(-1).logs[i]))})`]) : []), seen ? "." : "");
+    taken.replaceChildren(...(seen ? x.answer.flatMap((name, i) => [i ? " and " : "Compared: ", word(name), ` (${i ? "" : "probability "}${share(Math.exp(seen.lens.at(-1).logs[i]))})`]) : []), seen ? "." : "");
     usual.hidden = !x.pair;
     fields.forEach((field, i) => {
       field.disabled = !engine.ready;

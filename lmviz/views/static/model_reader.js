@@ -1,15 +1,14 @@
 // What the view of a model knows of a text: its tokens, and what the model computed on them.
-import { State, within } from "./model_state.js";
+import { within } from "./model_state.js";
+import { Sweeper, countHeads } from "./model_sweep.js";
 import { ranked } from "./sampling.js";
 
 // How log p of the first of two words differs, and its logit minus that of the second.
 const changes = (before, [first, second]) => [first - before[0], first - second - before[0] + before[1]];
 
-const count = ({ effects }) => effects.flat().filter(Boolean).length;
-
 // The state that all parts of the view show, and the questions to the model that bring it up to
 // date. A newer text, position or head makes older answers late.
-export class Reader extends State {
+export class Reader extends Sweeper {
   async write(text, q) {
     this.said = text;
     const { engine } = this;
@@ -155,7 +154,7 @@ export class Reader extends State {
     if (message.kind === "effect") {
       const { logs, effects } = this.measured;
       effects[message.layer][message.head] = changes(logs, message.logs);
-      this.trying = `${count(this.measured)} of ${this.engine.layers * this.engine.heads}`;
+      this.trying = `${countHeads(this.measured)} of ${this.engine.layers * this.engine.heads}`;
     }
     this.show();
   }
@@ -245,63 +244,5 @@ export class Reader extends State {
 
   change() {
     return changes(this.bases.logs, this.seen.lens.at(-1).logs);
-  }
-
-  // What the effects of all heads belong to.
-  key(off) {
-    const { engine, tokens, q, words } = this;
-    return [engine.id, q, words, tokens.map(({ id }) => id), off.map((heads) => heads.toSorted())].join(";");
-  }
-
-  // The effects that are shown: with the heads that are ablated, or of ablating one head at all.
-  findSweep() {
-    const none = this.off.map(() => []);
-    this.sweep = this.sweeps.get(this.key(this.off))
-      ?? (this.off.flat().length === 1 ? this.sweeps.get(this.key(none)) : undefined);
-    if (this.held) this.mode = this.sweep ? "effect" : "attention";
-  }
-
-  // How many heads are measured, where that is not all of them.
-  get partial() {
-    if (this.trying) return 0;
-    if (!this.sweep) return this.halted?.[0] === this.key(this.off.map(() => [])) ? this.halted[1] : 0;
-    const n = count(this.sweep);
-    return n < this.engine.layers * this.engine.heads ? n : 0;
-  }
-
-  // Measure all heads, or those that are missing. What is complete is kept until all are measured again.
-  async tryAll() {
-    const { engine, q, off, words } = this;
-    const [key, plain] = [off, off.map(() => [])].map((heads) => this.key(heads));
-    const old = this.sweeps.get(key);
-    const all = engine.layers * engine.heads;
-    const complete = old && count(old) === all;
-    // What the effects are measured from: other heads may be ablated already.
-    const sweep = old && !complete ? old : { off, logs: this.seen.lens.at(-1).logs,
-      effects: Array.from({ length: engine.layers }, () => Array(engine.heads).fill(null)) };
-    if (!complete) this.sweeps.set(key, sweep);
-    Object.assign(this, { trying: `${count(sweep)} of ${all}`, mode: "effect", measured: sweep, halted: null });
-    this.show();
-    const done = await engine.effects(q, words, off, count(sweep));
-    this.trying = "";
-    if (done) this.sweeps.set(key, sweep);
-    else {
-      this.halted = [plain, count(sweep)];
-      if (!this.halted[1]) this.sweeps.delete(key);
-    }
-    this.findSweep();
-    if (done && this.sweep === sweep) this.chooseLargest();
-    this.show();
-  }
-
-  // The head without which the answer falls most is shown.
-  chooseLargest() {
-    const all = this.sweep.effects.flatMap((row, layer) => row.map(([effect], head) => [effect, layer, head]));
-    const [, layer, head] = all.reduce((least, one) => (one[0] < least[0] ? one : least));
-    this.choose(layer, head);
-  }
-
-  stopTrying() {
-    this.engine.stop();
   }
 }

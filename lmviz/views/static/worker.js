@@ -76,8 +76,9 @@ const questions = {
     }
     if (await pause(loaded)) return null;
     const now = ablates ? ablated : whole;
+    whole.score();
     now.score();
-    return { surprisal: now.surprisal.slice(), best: now.best.slice() };
+    return { surprisal: now.surprisal.slice(), best: now.best.slice(), before: whole.surprisal.slice() };
   },
 
   // What one position says: the distribution, with all heads, too, and the lens.
