@@ -89,6 +89,8 @@ def test_all_heads_can_be_measured_from_the_grid_without_effects(page):
     page.evaluate(QUIET)
     assert kept(page)
     assert not whole.is_visible()
+    # Above that, the colours of tiles no longer differ.
+    assert "1.7 nats or more" in page.locator(".whole .says").inner_text()
     assert page.evaluate(
         "document.activeElement.shadowRoot.activeElement.matches('.all')"
     )
