@@ -147,12 +147,12 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     >>> layer, head
     (0, 0)
     """
-    its_projections = _projections(lm)
     ids = lm.ids(text)
+    memory.check(lm, len(ids), (), n_texts=max(lm.n_heads, 1))
+    its_projections = _projections(lm)
     answer = _answer_id(lm, answer)
     replacement = _check_replacement(replacement, lm, its_projections)
     n_layers, n_heads, _ = _shape(lm, its_projections)
-    memory.check(lm, len(ids), (), n_texts=n_heads)
     baseline = _log_prob(lm.module, ids[None], answer)
     effects = torch.full((n_layers, n_heads), torch.nan)
     for layer, projection in its_projections.items():

@@ -47,7 +47,7 @@ def missing(folder, *, weights):
     """
     if not (folder / "config.json").is_file():
         return "config.json"
-    if not any(_files(folder, kind) for kind in _TOKENIZERS):
+    if not _has_tokenizer(folder):
         return "tokenizer.json"
     if not weights:
         return None
@@ -168,6 +168,11 @@ def _parts(config):
 def _files(folder, pattern):
     """Return the files that match a pattern, without broken links."""
     return sorted(path for path in folder.glob(pattern) if path.is_file())
+
+
+def _has_tokenizer(folder):
+    files = (file for kind in _TOKENIZERS for file in _files(folder, kind))
+    return any(file.name != "tokenizer_config.json" for file in files)
 
 
 def _shards(folder):

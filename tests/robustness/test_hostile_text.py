@@ -95,6 +95,7 @@ TAKES_TEXT = {
     "prediction.generate_steps": lambda t, lm: list(
         prediction.generate_steps(lm, t, n_tokens=1)
     ),
+    "prediction.text_logit_lens": lambda t, lm: prediction.text_logit_lens(lm, t),
     "prediction.text_surprisal": lambda t, lm: prediction.text_surprisal(lm, t),
     "tokenization.BasicTokenizer": lambda t, _: tokenization.BasicTokenizer([t]),
     "tokenization.BasicTokenizer.encode": lambda t, _: BASIC.encode(t),
