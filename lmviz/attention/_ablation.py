@@ -147,6 +147,7 @@ def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
     >>> layer, head
     (0, 0)
     """
+    _validation.module_of(lm)
     ids = lm.ids(text)
     memory.check(lm, len(ids), (), n_texts=max(lm.n_heads, 1))
     its_projections = _projections(lm)

@@ -13,7 +13,7 @@ def test_folder_without_a_config_is_refused(tmp_path, refusal):
 def test_folder_without_a_tokenizer_is_refused(tmp_path, tiny_folders, refusal):
     shutil.copytree(tiny_folders["gpt2"], tmp_path, dirs_exist_ok=True)
     (tmp_path / "tokenizer.json").unlink()
-    assert "no vocabulary" in refusal(lmviz.load_tokenizer, tmp_path)
+    assert "no tokenizer.json" in refusal(lmviz.load_tokenizer, tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()
     message = refusal(lmviz.load, tmp_path, kind=UnsupportedModel)
     assert "no tokenizer.json" in message
