@@ -31,8 +31,8 @@ class Trace:
         The residual stream: the input of the first block, then the output of
         each block. The last one has already passed the final norm.
     attentions : torch.Tensor, shape (L, H, T_q, T_k)
-        The attention weights of the layers that `attention_layers` names, which are
-        all layers of most models. Each row sums to one, together with `sink`.
+        The attention weights of the layers that ``attention_layers`` names, which are
+        all layers of most models. Each row sums to one, together with ``sink``.
     logits : torch.Tensor, shape (T, V)
         Row i scores the possible tokens at position i + 1.
     attention_layers : tuple of int, optional
@@ -90,7 +90,7 @@ class Trace:
         Parameters
         ----------
         layer : int
-            One of `attention_layers`.
+            One of ``attention_layers``.
 
         Returns
         -------

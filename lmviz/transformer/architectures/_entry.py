@@ -20,7 +20,7 @@ class Architecture:
         holds the weights of queries, keys and values.
     up, down : str
         Paths from a block to the projections of the MLP; optional in a family whose
-        blocks all have `experts`.
+        blocks all have ``experts``.
     positions : str
         Type of positional encoding: ``"learned"``, ``"rotary"`` or ``"ALiBi"``.
     norm, mlp_norm, attention_after, mlp_after : str, optional
@@ -31,7 +31,7 @@ class Architecture:
         its key and its value; ``"quarters"``: for each quarter of the heads the
         queries, the values and the keys (CodeGen).
     gate : str, optional
-        Path from a block to the gate of the MLP. With the path of `up`, the first half
+        Path from a block to the gate of the MLP. With the path of ``up``, the first half
         of that projection is the gate (Phi-3).
     query_norm, key_norm, sinks : str, optional
         Paths from a block.

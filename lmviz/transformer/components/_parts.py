@@ -130,7 +130,7 @@ class MLP:
     up, down : Linear
         The projections up to the inner layer and back down.
     activation : str
-        A key of `ACTIVATIONS`.
+        A key of ``ACTIVATIONS``.
     gate : Linear, optional
         In a gated MLP, the activation is applied to the output of this projection,
         which then multiplies that of `up`.
