@@ -31,8 +31,8 @@ class Architecture:
         its key and its value; ``"quarters"``: for each quarter of the heads the
         queries, the values and the keys (CodeGen).
     gate : str, optional
-        Path from a block to the gate of the MLP. With the path of ``up``, the first half
-        of that projection is the gate (Phi-3).
+        Path from a block to the gate of the MLP. With the path of ``up``, the first
+        half of that projection is the gate (Phi-3).
     query_norm, key_norm, sinks : str, optional
         Paths from a block.
     norm_rotated : bool, default False
