@@ -290,7 +290,7 @@ def _norm(module):
     for offset, centred in ((0, False), (0, True), (1, False), (1, True)):
         shifted = weight.float() + offset if offset else weight
         ours = components.Norm(shifted, bias, eps, centred)
-        if torch.allclose(ours(x), theirs, rtol=precision, atol=precision):
+        if torch.allclose(ours(x).float(), theirs, rtol=precision, atol=precision):
             if weight.ndim == 1:
                 return ours
             return replace(ours, weight=shifted[:, None])  # one row per head (Cohere)

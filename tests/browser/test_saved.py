@@ -54,7 +54,7 @@ VIEWS = {
     ),
     "model": (
         views.model,
-        ["Layer 2, head 0", "red", "Next token", r"\d+ %"],
+        ["Layer", "head", "red", "Next token", r"\d+ %"],
     ),
     "tokens": (
         lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
@@ -85,7 +85,7 @@ def test_a_saved_drawing_stands_alone(open_page, name):
     for label in labels:
         label = label if label not in WORDS else re.escape(label)
         if label not in map(re.escape, hostile.TOKENS):
-            assert any(re.fullmatch(label, found) for found in texts), label
+            assert any(re.fullmatch(label, found) for found in texts), (label, texts)
     marks = re.sub(r">[^<]*<", "><", text)
     for word in ("var(", "light-dark", "Canvas", "color-mix", "color(", "url("):
         assert word not in marks

@@ -1,6 +1,5 @@
 // The parts of the explorer: the story, vectors, attention, the logit lens and the next word.
-import { MOVES, describe, make, signed, softmax } from "./core.js";
-import { tint, toggle, under, visible, wash, word } from "./core.js";
+import { MOVES, describe, make, signed, softmax, tint, toggle, under, visible, wash, word } from "./core.js";
 import { map } from "./map.js";
 import { best } from "./gpt2.js";
 
@@ -57,7 +56,6 @@ const story = (x) => {
     if (held) buttons[x.at].focus();
     const { offsetLeft, offsetWidth } = buttons[x.at];
     words.scrollLeft = offsetLeft + offsetWidth / 2 - words.clientWidth / 2;
-    // What is above the words scrolls away, under what the page keeps at its top.
     const above = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     x.parts.story.style.top = `${above - walk.offsetTop}px`;
     x.parts.next.style.setProperty("--under", `${above + walk.offsetHeight}px`);
@@ -183,7 +181,6 @@ const next = (x) => {
     });
     box.replaceChildren(make("table", { class: "bars" }, make("tr", {},
       ...["word", ...Object.keys(columns)].map((name) => make("th", { scope: "col" }, name))), ...rows));
-    // Bars move from where they were.
     const duration = parseFloat(getComputedStyle(x).getPropertyValue("--move")) || 0;
     const bars = rows.map((row) => [row.dataset.id, row.querySelector(".model i")]);
     for (const [id, bar] of bars) if (shown[id]) bar.animate({ width: [shown[id], bar.style.width] }, { duration, easing: "ease-out" });
