@@ -54,7 +54,7 @@ VIEWS = {
     ),
     "model": (
         views.model,
-        ["Layer", "head", "red", "Next token", r"\d+ %"],
+        ["Layer ", "head", "red", "Next token", r"\d+ %"],
     ),
     "tokens": (
         lambda: views.tokens({"words": WORDS, "letters": list("abc")}),
