@@ -147,6 +147,7 @@ def test_entropy_counts_a_learned_sink_as_a_key():
     ],
 )
 def test_rows_that_do_not_sum_to_one_are_refused_unless_a_sink_has_the_rest(function):
+    # awslabs/sockeye#637: a symbol was taken away with its weight.
     weights = torch.tensor([[0.5, 0, 0], [0.25, 0.25, 0], [0.3, 0.3, 0.3]])
     with pytest.raises(ValueError, match=r"must sum to 1 .* got 0\.5; what a learned"):
         function(weights)
@@ -155,6 +156,9 @@ def test_rows_that_do_not_sum_to_one_are_refused_unless_a_sink_has_the_rest(func
     function(weights, sink=four)
     with pytest.raises(ValueError, match="must sum to 1 together with `sink`"):
         function(weights, sink=four / 2)
+    # yangchengbupt/NeuralDiffusionModel#1: dropout scales what is left to 1.1111.
+    with pytest.raises(ValueError, match="must (sum to 1|be from 0 to 1)"):
+        function(torch.eye(3) / 0.9)
     with pytest.raises(ValueError, match="`sink` must have shape"):
         function(weights, sink=four[..., :2])
 

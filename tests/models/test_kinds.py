@@ -203,8 +203,9 @@ def test_remote_code_is_named(tmp_path, tiny_folders, refusal):
     assert "a version of it for the classes of transformers" in message
 
 
-# huggingface/transformers#30978, ace-step/ACE-Step-1.5#105
-@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+# huggingface/transformers#30978 and #45399 (Llama), ace-step/ACE-Step-1.5#105,
+# sunblaze-ucb/Intuitor#3 (Qwen2.5), xorbitsai/inference#3739 (Qwen3)
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2", "qwen2", "qwen3"])
 @pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
 @pytest.mark.parametrize("value", ["flash_attention_2", "flash_attention_3", "sdpa"])
 def test_another_attention_in_the_config_is_replaced_by_eager(
