@@ -77,7 +77,7 @@ attentions = torch.cat(outputs.attentions)  # drops the batch axis, (L, H, T_q, 
 difference = float((attentions - trace.attentions).abs().max())
 print("stacked:", tuple(attentions.shape), "= (L, H, T_q, T_k)")
 print(f"largest absolute difference from the trace: {difference:.1e}")
-assert difference < 1e-4
+assert difference < 1e-4 and len(attentions) == lm.n_layers  # no hybrid
 n_layers, n_heads = attentions.shape[:2]
 middle = attentions[3:9] if n_layers > 9 else attentions
 for j in (3, 4):
