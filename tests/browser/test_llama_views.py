@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from inside import in_time
 from llama_checks import (
     CAPITAL,
     LOGITS,
@@ -184,7 +185,8 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
     words, off = [smollm2.token_id(" Paris"), 0], [(27, 1), (29, 2)]
     answer(model_page, "read", ids=ids, off=off)
     found = model_page.evaluate(
-        """async (question) => {
+        in_time(
+            """async (question) => {
             llama.heard.length = 0;
             const effects = llama.ask("effects", question);
             const later = () => new Promise((done) => setTimeout(done));
@@ -192,6 +194,8 @@ def test_effects_come_from_the_last_layer_until_they_are_stopped(model_page, smo
             llama.ask("stop");
             return effects;
             }""",
+            60,
+        ),
         {"q": len(ids) - 1, "words": words, "off": off},
     )
     assert found is None
@@ -211,7 +215,8 @@ def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
     answer(model_page, "read", ids=ids)
     before = answer(model_page, "head", layer=23, head=4, q=q)
     found = model_page.evaluate(
-        """async ({ q, words }) => {
+        in_time(
+            """async ({ q, words }) => {
             let ended = false;
             const effects = llama.ask("effects", { q, words });
             effects.then(() => (ended = true));
@@ -225,6 +230,8 @@ def test_a_head_is_shown_while_all_heads_are_tried(model_page, smollm2):
             await effects;
             return [was, head, llama.heard[11].logs];
         }""",
+            60,
+        ),
         {"q": q, "words": words},
     )
     assert found[:2] == [False, before]

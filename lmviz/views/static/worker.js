@@ -109,7 +109,7 @@ const questions = {
 
   // Ablate each head alone, the last layer first, and tell log p of some words.
   // The first `from` of them are known.
-  async effects({ q, words, off, from }, pause) {
+  async effects({ q, words, off, from = 0 }, pause) {
     trials.run = current(off);
     for (let i = from; i < model.layers * model.heads; i++) {
       const [layer, head] = [model.layers - 1 - Math.floor(i / model.heads), i % model.heads];
