@@ -151,6 +151,13 @@ def _other_kind(folder, name, lacks):
                     f"{name} is {what}; load the model's safetensors for transformers, "
                     "or another model"
                 )
+    settings = folder / "tokenizer_config.json"
+    has_settings = lacks == "tokenizer.json" and settings.is_file()
+    if has_settings and "auto_map" in _read_json(settings):
+        return UnsafeModel(
+            f"the tokenizer of {name} is code of its own, which lmviz does not run; "
+            "save the model with a tokenizer.json"
+        )
     return UnsupportedModel(
         f"{name} has no {lacks}; pass the folder that save_pretrained wrote, with "
         "the model's tokenizer, or load it again from the hub"

@@ -116,7 +116,8 @@ def test_tokenizer_with_code_of_its_own_is_refused(folder, refusal, monkeypatch)
     tokenizer_config = {"tokenizer_class": "Tokenizer", "auto_map": AUTO_MAP}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config))
     change_json(folder / "config.json", model_type="evil", auto_map=AUTO_MAP)
-    assert "not run" in refusal(lmviz.load_tokenizer, folder)
+    expected = "the tokenizer of model is code of its own, which lmviz does not run"
+    assert expected in refusal(lmviz.load_tokenizer, folder)
 
 
 @pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
