@@ -25,6 +25,11 @@ HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 def test_trace_in_16_bits_is_that_of_transformers_as_float32(
     family, dtype, tiny_folders
 ):
+    """Public reports of what breaks in bfloat16 elsewhere, once it is an array.
+
+    johnmarktaylor91/torchlens#26, guillaume-be/rust-bert#392,
+    aws-neuron/aws-neuron-samples#33
+    """
     lm = lmviz.load(tiny_folders[family], dtype=dtype)
     assert lm.module.dtype == HALF[dtype]
     theirs = AutoModelForCausalLM.from_pretrained(
@@ -32,6 +37,7 @@ def test_trace_in_16_bits_is_that_of_transformers_as_float32(
     ).eval()
     output = theirs(IDS[None], output_attentions=True, output_hidden_states=True)
     trace = lm.trace(IDS)
+    assert trace.logits.numpy().dtype == "float32"
     assert torch.equal(trace.logits, output.logits[0].float())
     for ours, layers in (
         (trace.attentions, output.attentions),

@@ -14,6 +14,13 @@ from lmviz.tokenization._ids import decode
         ("\t", ["⇥"]),
         ("é", ["é"]),
         ("🦜", ["⟨F0 9F⟩", "⟨A6⟩", "⟨9C⟩"]),
+        # Their bytes in UTF-8, as Python encodes them: huggingface/tokenizers#1811,
+        # huggingface/tokenizers#1470, databricks/dbrx#21,
+        # huggingface/transformers#35641
+        ("🤗", ["⟨F0 9F⟩", "⟨A4⟩", "⟨97⟩"]),
+        ("Seán", ["Se", "án"]),
+        ("请是", ["⟨E8 AF⟩", "⟨B7⟩", "是"]),
+        ("À", ["⟨C3⟩", "⟨80⟩"]),
         ("\x07", ["⟨U+0007⟩"]),
         ("<|endoftext|>", ["<|endoftext|>"]),
     ],

@@ -36,6 +36,8 @@ TYPES = {
     "yarn of gpt-oss": YARN | {"truncate": False, "beta_fast": 8.0, "beta_slow": 0.5},
     "yarn of DeepSeek": YARN | {"mscale": 1.0, "mscale_all_dim": 0.5},
     "yarn with its factor of the scores": YARN | {"attention_factor": 1.3},
+    # ml-explore/mlx-lm#1507: 1.0 turns the scaling off
+    "yarn without a factor of the scores": YARN | {"attention_factor": 1.0},
     "longrope": LONGROPE,
     "longrope with its own factor": LONGROPE | {"factor": 2.0},
     "longrope with its factor of the scores": LONGROPE | {"attention_factor": 1.3},
