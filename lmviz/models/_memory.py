@@ -4,8 +4,7 @@ A pass that doesn't fit is refused before it starts: when memory runs out, the o
 system kills the process without a message.
 """
 
-import psutil
-
+from .._memory import available, written
 from .errors import ModelError
 
 _FLOAT32 = 4
@@ -126,36 +125,6 @@ def check_weights(name, n_weights, dtype, device):
         f"{str(dtype).removeprefix('torch.')}, but only {written(free)} is available; "
         f"{instead}"
     )
-
-
-def available(device):
-    """Return the free memory of a device in bytes.
-
-    Examples
-    --------
-    >>> available("cpu") > 0
-    True
-    """
-    import torch
-
-    device = torch.device(device)
-    backend = getattr(torch, device.type, None)
-    if not hasattr(backend, "mem_get_info"):  # the CPU, or one that shares its memory
-        return psutil.virtual_memory().available
-    # What torch has reserved and not given out is free, too.
-    unused = backend.memory_reserved(device) - backend.memory_allocated(device)
-    return backend.mem_get_info(device)[0] + unused
-
-
-def written(size):
-    """Return a number of bytes as it is displayed.
-
-    Examples
-    --------
-    >>> written(1_234_000_000)
-    '1.2 GB'
-    """
-    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 def _logits(card, n_tokens, keep):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .. import _validation
+from .. import _memory, _validation
 from .._readout import Readout
 
 
@@ -81,7 +81,13 @@ def text_logit_lens(lm, text, *, layers=None) -> torch.Tensor:
     ids = lm.ids(text)
     readout = Readout(module, ids, lm.card.name)
     trace = lm.trace(ids, keep=("hidden_states", "logits"), layers=layers)
-    lens = torch.empty(len(trace.depths), *trace.logits.shape)
+    n_states, numbers = len(trace.depths), trace.logits.numel()
+    _memory.require(
+        n_states * numbers * trace.logits.itemsize,
+        f"the logit lens of {n_states} states of {len(ids):,} tokens",
+        "choose fewer `layers`, or shorten the text",
+    )
+    lens = torch.empty(n_states, *trace.logits.shape)
     for i, depth in enumerate(trace.depths):
         last = depth == lm.n_layers
         lens[i] = trace.logits if last else readout(trace.hidden_states[i])

@@ -4,6 +4,7 @@ import functools
 import pickle
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import tiny_families
 import torch
@@ -227,7 +228,7 @@ def memory_of(monkeypatch, *, cpu, accelerator, reserved=0):
     )
     monkeypatch.setattr(torch, "cuda", backend)
     report = SimpleNamespace(available=cpu * 10**6)
-    monkeypatch.setattr(_memory.psutil, "virtual_memory", lambda: report)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: report)
 
 
 def on_cuda(lm, dtype=torch.float32):

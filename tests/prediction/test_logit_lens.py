@@ -4,7 +4,7 @@ import pytest
 import torch
 from any_family import load_any
 
-from lmviz import _readout, prediction, transformer
+from lmviz import _memory, _readout, prediction, transformer
 
 IDS = torch.randint(2, 90, (9,), generator=torch.Generator().manual_seed(1))
 
@@ -118,3 +118,14 @@ def test_a_given_block_has_the_attributes_of_its_original(tiny):
     block = next(iter(tiny.module.modules()))
     given = _readout._Given(block)
     assert given.config is block.config
+
+
+def test_a_lens_that_does_not_fit_into_memory_is_refused(toy, monkeypatch):
+    states = toy.n_layers + 1
+    takes = states * len(IDS) * toy.card.vocabulary * 4
+    ids = IDS % toy.card.vocabulary
+    monkeypatch.setattr(_memory, "available", lambda _: takes)
+    assert prediction.text_logit_lens(toy, ids).numel() * 4 == takes
+    monkeypatch.setattr(_memory, "available", lambda _: takes - 1)
+    with pytest.raises(ValueError, match=f"lens of {states} states of 9 tokens takes"):
+        prediction.text_logit_lens(toy, ids)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 from random_gpt2 import save_random_gpt2
@@ -51,7 +52,7 @@ def available(monkeypatch):
 
     def set_kilobytes(kilobytes):
         report = SimpleNamespace(available=1024 * kilobytes)
-        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: report)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: report)
 
     return set_kilobytes
 
