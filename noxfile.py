@@ -39,6 +39,25 @@ WORKERS = min(2, os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of robustness that need a browser.
 HOSTILE_PAGES = ("tests/browser/test_hostile_page.py", "tests/browser/test_policy.py")
+# What `lint` runs, by name; .pre-commit-config.yaml has a hook for each of them.
+SCHEMAS = {
+    "citation-file-format": "CITATION.cff",
+    "dependabot": ".github/dependabot.yml",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/*.yml",
+    "github-workflows": ".github/workflows/*.yml",
+    "readthedocs": ".readthedocs.yaml",
+}
+CHECKS = {
+    "style": [("ruff", "check", ".")],
+    "formatting": [("ruff", "format", "--check", ".")],
+    "spelling": [("codespell",)],
+    "imports": [("lint-imports",)],
+    "metadata": [
+        ("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+        for schema, pattern in SCHEMAS.items()
+        if (files := sorted(map(str, Path().glob(pattern))))
+    ],
+}
 # Licences compatible with ours, as packages spell them.
 FREE = "Apache;BSD;ISC;MIT;MPL;Mozilla Public License;PSF;Python Software Foundation"
 
@@ -252,12 +271,14 @@ def kernel(session):
 
 @nox.session
 def lint(session):
-    """Check style, formatting, spelling and the direction of imports."""
+    """Check style, formatting, spelling, imports and metadata; -- NAME selects some."""
+    unknown = ", ".join(sorted(set(session.posargs) - set(CHECKS)))
+    if unknown:
+        session.error(f"no check is called {unknown}; choose from {', '.join(CHECKS)}")
     install_locked(session, "lint")
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("codespell")
-    session.run("lint-imports", env={"PYTHONPATH": "."})
+    for name in session.posargs or CHECKS:
+        for command in CHECKS[name]:
+            session.run(*command, env={"PYTHONPATH": "."})
 
 
 @nox.session
@@ -271,7 +292,7 @@ def lock(session):
 def audit(session):
     """Check workflows, licences and, with a network, for known vulnerabilities."""
     install_locked(session, "audit")
-    session.run("zizmor", "--offline", ".github/workflows")
+    session.run("zizmor", "--offline", ".github")
     # One package states its licence only in its repository: MIT.
     options = ("--summary", "--partial-match", "--ignore-packages")
     python = f"--python={dev_bin(session) / 'python'}"
