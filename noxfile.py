@@ -148,6 +148,12 @@ def linkcheck(session):
     run(session, "sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
 
 
+@in_dev
+def gettext(session):
+    """Update the catalogues of translations, or --check them; --help has the rest."""
+    run(session, "python", "scripts/catalogues.py", *session.posargs)
+
+
 @in_dev(name="docs-live")
 def docs_live(session):
     """Rebuild the book at every save, and serve it [--model NAME] [--only PART]."""

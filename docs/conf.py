@@ -73,6 +73,15 @@ lmviz_editions = bool(os.environ.get("LMVIZ_EDITIONS"))
 # host that has the folder smollm2 of _static, or "none", for small previews.
 lmviz_model_files = os.environ.get("LMVIZ_MODEL_FILES") or "site"
 
+# The language of the pages: project/translating.md has what that takes.
+language = os.environ.get("LMVIZ_LANGUAGE") or "en"
+# Those that are published side by side, such as "en es", and link to each other.
+lmviz_languages = os.environ.get("LMVIZ_LANGUAGES", "").split()
+locale_dirs = ["locales"]
+# A catalogue for each page, whose messages keep their order and have no line numbers.
+gettext_compact = False
+gettext_location = False
+
 # A part of the names of the lessons and notebooks to run; the others wait.
 lmviz_only = os.environ.get("LMVIZ_ONLY", "")
 

@@ -9,7 +9,10 @@ from lmviz_book import build_info, editions
 def shown(model, base="", published=True, doctree="a text"):
     app = SimpleNamespace(
         config=SimpleNamespace(
-            lmviz_model={"name": model}, lmviz_editions=published, html_baseurl=base
+            lmviz_model={"name": model},
+            lmviz_editions=published,
+            html_baseurl=base,
+            language="en",
         ),
         builder=SimpleNamespace(
             templates=SimpleNamespace(render=lambda _, told: f"with {told['name']}"),

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.i18n import format_date
 
@@ -45,7 +46,7 @@ def add_model_line(app, pagename, templatename, context, doctree):
     """Name the model below each page that has a text of its own."""
     if doctree is not None:
         model = app.config.lmviz_model
-        date = format_date("%-d %B %Y", language="en")
+        date = format_date(str(_("%-d %B %Y")), language=app.config.language)
         told = {"date": date, **model}
         context["model_line"] = app.builder.templates.render("model-line.html", told)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from .lessons import chapters, is_interactive, minutes, number, table
@@ -40,6 +41,12 @@ class Cards(SphinxDirective):
             "", "", text, nodes.Text(" "), self.link(page), classes=["card-title"]
         )
 
+    def message(self, text):
+        """Return a paragraph that can be translated with the page."""
+        paragraph = nodes.paragraph(text, text)
+        self.set_source_info(paragraph)
+        return paragraph
+
     @property
     def folder(self):
         return self.config.sphinx_gallery_conf["gallery_dirs"]
@@ -59,7 +66,7 @@ class ChapterCards(Cards):
         examples = self.config.sphinx_gallery_conf["examples_dirs"]
         header = Path(app.srcdir, examples, chapter, "GALLERY_HEADER.rst")
         self.env.note_dependency(str(header))
-        _, _, *about = header.read_text("utf-8").splitlines()
+        about = " ".join(header.read_text("utf-8").splitlines()[2:]).strip()
         time = sum(minutes(app, f"{chapter}/{lesson}") for lesson in lessons)
         return nodes.list_item(
             "",
@@ -67,9 +74,12 @@ class ChapterCards(Cards):
             nodes.container(
                 "",
                 self.title(f"/{self.folder}/{chapter}/index", chapter),
-                nodes.paragraph(text=" ".join(about).strip()),
+                self.message(about),
                 nodes.paragraph(
-                    text=f"{len(lessons)} lessons · {time} min", classes=["card-note"]
+                    text=_("{lessons} lessons · {minutes} min").format(
+                        lessons=len(lessons), minutes=time
+                    ),
+                    classes=["card-note"],
                 ),
             ),
         )
@@ -90,14 +100,19 @@ class LessonCards(Cards):
     def card(self, lesson, entry):
         app = self.env.app
         note = nodes.paragraph(classes=["card-note"])
-        note += nodes.inline(text=f"{minutes(app, lesson)} min")
+        note += nodes.inline(
+            text=_("{minutes} min").format(minutes=minutes(app, lesson))
+        )
         if level := entry.get("level"):
-            note += [nodes.Text(" "), nodes.inline(text=level)]
+            note += [nodes.Text(" "), nodes.inline(text=_(level))]
         if is_interactive(app, lesson):
-            note += [nodes.Text(" "), nodes.inline(text="interactive", classes=["tag"])]
+            note += [
+                nodes.Text(" "),
+                nodes.inline(text=_("interactive"), classes=["tag"]),
+            ]
         card = nodes.list_item("", self.title(f"/{self.folder}/{lesson}", lesson))
         if question := entry.get("question"):
-            card += nodes.paragraph(text=question)
+            card += self.message(question)
         card += note
         return card
 

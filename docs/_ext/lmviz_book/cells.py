@@ -10,7 +10,9 @@ from html import escape
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.locale import _
 
+from . import languages
 from .figures import FIGURE
 
 DRAWS = re.compile(r"plt\.show\(\)\s*$")
@@ -20,6 +22,7 @@ NEEDLESS = {
     "sphx-glr-timing",
 }
 UNSOLVED = re.compile(r"(None|Not yet\b.*)$")
+FIRST_BOLD = re.compile(r"\*\*([^*]+)\*\*")
 EXERCISES_OF = re.compile(r"lessons/(\d\d_\w+)/\d")
 # How a paragraph begins, or a section is called, and the box that it becomes.
 BOXES = {
@@ -63,7 +66,8 @@ def fold_drawing(app, doctree):
         if not drawn:
             continue
         lines = len(code.strip().splitlines())
-        summary = f"Show the code for this figure · {lines} lines"
+        summary = _("Show the code for this figure · {lines} lines")
+        summary = summary.format(lines=lines)
         place = siblings.index(drawn[-1]) + 1
         part.parent.insert(place, fold("", part.deepcopy(), summary=summary))
         part.parent.remove(part)
@@ -102,15 +106,23 @@ def frame(app, doctree):
     """Give paragraphs and sections that sum up, ask or cite the look of a box."""
     for paragraph in doctree.findall(nodes.paragraph):
         if paragraph.children and isinstance(paragraph[0], nodes.strong):
-            mark(paragraph, paragraph[0].astext().rstrip(".").lower())
+            mark(paragraph, first_words(paragraph).lower())
     for section in doctree.findall(nodes.section):
         # The page itself may be called so.
         if isinstance(section.parent, nodes.section):
-            mark(section, section[0].astext().lower())
+            mark(section, languages.original(section[0]).lower())
 
     chapter = EXERCISES_OF.match(app.env.docname)
     for box in list(doctree.findall(is_exercise)) if chapter else []:
         box += more_exercises(app.env.docname, chapter[1])
+
+
+def first_words(paragraph):
+    """Return the bold words with which a paragraph begins, in the original."""
+    if paragraph.get("translated"):
+        bold = FIRST_BOLD.match(paragraph.rawsource)
+        return bold[1].rstrip(".") if bold else ""
+    return paragraph[0].astext().rstrip(".")
 
 
 def mark(node, name):
@@ -126,7 +138,7 @@ def more_exercises(docname, chapter):
     """Return a link to the exercises of a chapter."""
     link = addnodes.pending_xref(
         "",
-        nodes.inline(text="More exercises"),
+        nodes.inline(text=_("More exercises")),
         refdomain="std",
         reftype="doc",
         reftarget=f"/exercises/{chapter}",

@@ -16,6 +16,7 @@ from . import (
     front,
     gallery,
     glossary,
+    languages,
     lessons,
     links,
     mathml,
@@ -29,6 +30,20 @@ from . import (
     views,
 )
 
+# Modules with directives, roles, nodes or transforms.
+REGISTERED = (
+    *(cards, cells, concepts, definitions, figures, languages, links, mathml),
+    views,
+)
+# A build with the tag ``messages`` reads what can be translated, and shows nothing.
+FOR_PAGES = (
+    cells.fold_answers,  # the node of the title goes
+    staleness.forget_stale,
+    views.lay_out,
+    model_files.lay_out,
+    downloads.build_wheel,
+    downloads.write_archives,
+)
 # Sphinx runs handlers by priority; other extensions use 1 to 899.
 BEFORE, AFTER = 0, 900
 HANDLERS = {
@@ -53,6 +68,7 @@ HANDLERS = {
         ("html-page-context", pages.describe_by_prose),
     ],
     AFTER: [
+        ("config-inited", languages.be_quiet),
         ("config-inited", build_info.choose_model),
         ("config-inited", staleness.begin),
         ("config-inited", build_info.write_facts),
@@ -68,6 +84,7 @@ HANDLERS = {
         ("html-page-context", downloads.add_install_line),
         ("html-page-context", build_info.add_model_line),
         ("html-page-context", editions.show),
+        ("html-page-context", languages.show),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),
         ("build-finished", policy.write_policy),
@@ -85,13 +102,16 @@ def connect(app):
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_model_files", "site", "html", str)
     app.add_config_value("lmviz_repository", "", "html")
-    for module in (cards, cells, concepts, definitions, figures, links, mathml, views):
+    app.add_config_value("lmviz_languages", [], "html", list)
+    for module in REGISTERED:
         module.register(app)
     for priority, handlers in HANDLERS.items():
         for event, handler in handlers:
+            if handler in FOR_PAGES and app.tags.has("messages"):
+                continue
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 6,
+        "env_version": 7,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -5,6 +5,10 @@ import tomllib
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from sphinx.locale import _
+
+# Those of lessons.toml, for the words that are translated.
+LEVELS = (_("first steps"), _("core"), _("deeper"))
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 # What a page leaves out.
@@ -72,7 +76,7 @@ def script(app, lesson):
 
 def minutes(app, lesson):
     """Return the minutes it takes to read a lesson: its prose, and its code slower."""
-    _, lead, body = IGNORED.sub("", script(app, lesson)).split('"""', 2)
+    _start, lead, body = IGNORED.sub("", script(app, lesson)).split('"""', 2)
     words = len(lead.split()) + sum(len(line.split()) for line in PROSE.findall(body))
     lines = [line for line in body.splitlines() if line and not line.startswith("#")]
     return max(1, round(words / WORDS_A_MINUTE + len(lines) / LINES_A_MINUTE))
@@ -122,16 +126,16 @@ def facts(app, lesson, entry):
     """Yield the parts of the line below a lesson's title."""
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
     if level := entry.get("level"):
-        yield f":ref:`{level} <levels>`"
-    yield f"{minutes(app, lesson)} min"
+        yield f":ref:`{_(level)} <levels>`"
+    yield _("{minutes} min").format(minutes=minutes(app, lesson))
     needed = [
         f"{number(name)} :doc:`/{folder}/{name}`" for name in entry.get("after", [])
     ]
     if needed:
-        yield f"after {' and '.join(needed)}"
+        yield _("after {lessons}").format(lessons=_(" and ").join(needed))
     name = lesson.split("/")[1]
-    yield f":download:`script <{name}.py>`"
-    yield f":download:`notebook <{name}.ipynb>`"
+    yield f":download:`{_('script')} <{name}.py>`"
+    yield f":download:`{_('notebook')} <{name}.ipynb>`"
 
 
 def leads(app, lesson, entry):

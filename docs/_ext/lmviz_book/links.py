@@ -15,8 +15,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 from .definitions import defined
+from .languages import original
 
-QUOTED = re.compile("(?<=“)[^“”]+(?=”)")
+QUOTED = re.compile("(?<=“)[^“”]+(?=”)|(?<=«)[^«»]+(?=»)")
 
 
 def register(app):
@@ -105,12 +106,12 @@ class Links(SphinxPostTransform):
 
 def names_sources(node):
     if isinstance(node, nodes.section):
-        return node[0].astext() == "Further reading"
+        return original(node[0]) == "Further reading"
     if isinstance(node, nodes.enumerated_list):  # at the end of a chapter
         heading = node.previous_sibling()
         is_heading = isinstance(heading, nodes.rubric)
-        return is_heading and heading.astext().startswith("Further reading")
-    return isinstance(node, nodes.paragraph) and node.astext().startswith("Sources. ")
+        return is_heading and original(heading).startswith("Further reading")
+    return isinstance(node, nodes.paragraph) and original(node).startswith("Sources. ")
 
 
 def words(title):

@@ -5,16 +5,21 @@ from urllib.parse import quote
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.locale import _
 
 from .scripts import lessons_folder
 
-# The links of the bar at the top.
-SITE_PARTS = [
-    ("lessons/index", "Lessons"),
-    ("book/inside", "Inside the model"),
-    ("exercises/index", "Exercises"),
-    ("book/glossary", "Glossary"),
-]
+
+def site_parts():
+    """Return the links of the bar at the top."""
+    return [
+        ("lessons/index", _("Lessons")),
+        ("book/inside", _("Inside the model")),
+        ("exercises/index", _("Exercises")),
+        ("book/glossary", _("Glossary")),
+    ]
+
+
 # Styles of extensions for pages that look otherwise here; book.css is in their place.
 REPLACED = (
     *("mystnb.", "sg_gallery", "copybutton.css", "pygments.css"),
@@ -28,9 +33,9 @@ def frame(app, pagename, templatename, context, doctree):
     """Give the template what it needs beside the text."""
     env = app.env
     context["menu"] = menu(env, pagename)
-    context["site_parts"] = [p for p in SITE_PARTS if p[0] in env.found_docs]
+    context["site_parts"] = [p for p in site_parts() if p[0] in env.found_docs]
     # Sphinx's own name of a neighbour has no number.
-    _, *neighbours = app.builder.relations.get(pagename, (None, None, None))
+    _link, *neighbours = app.builder.relations.get(pagename, (None, None, None))
     for side, name in zip(("prev", "next"), neighbours, strict=True):
         if name:
             context[side]["title"] = f"{number(env, name)} {title(env, name)}".strip()
@@ -47,7 +52,7 @@ def menu(env, pagename):
     for tree in env.get_doctree(env.config.root_doc).findall(addnodes.toctree):
         pages = [
             entry(env, name, pagename)
-            for _, name in tree["entries"]
+            for _title, name in tree["entries"]
             if name in env.found_docs
         ]
         parts.append({"title": tree.get("caption", ""), "pages": pages})
@@ -88,9 +93,9 @@ def source_links(app, pagename):
             path = path.with_name("GALLERY_HEADER.rst")
     subject = quote(f"On the page {app.env.titles[pagename].astext()}")
     return [
-        ("Source", f"{repository}/blob/HEAD/{path.as_posix()}"),
-        ("Edit", f"{repository}/edit/HEAD/{path.as_posix()}"),
-        ("Report a mistake", f"{repository}/issues/new?title={subject}"),
+        (_("Source"), f"{repository}/blob/HEAD/{path.as_posix()}"),
+        (_("Edit"), f"{repository}/edit/HEAD/{path.as_posix()}"),
+        (_("Report a mistake"), f"{repository}/issues/new?title={subject}"),
     ]
 
 

@@ -1,0 +1,102 @@
+"""The languages of the book: what is translated of a page, and where the others are.
+
+Sphinx replaces messages by their translations as it reads a page. This module says what
+is no message, and what a page shows that is translated in part.
+"""
+
+from docutils import nodes
+from myst_nb.ext.glue.roles import PasteTextRole
+from myst_nb.ext.glue.utils import create_pending_glue_ref
+from sphinx.transforms import SphinxTransform
+
+# The language of the sources, and the name of each language in itself.
+ORIGINAL = "en"
+NAMES = {"en": "English", "es": "Español"}
+# Before Sphinx translates, which it does at 20.
+EARLY = 5
+
+
+def register(app):
+    app.add_transform(Messages)
+    app.add_role_to_domain("glue", "text", GluedText(), override=True)
+
+
+def be_quiet(app, config):
+    """Ignore that no cell has run where a build only reads messages."""
+    if app.tags.has("messages"):
+        config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer", "mystnb.glue"]
+
+
+class Messages(SphinxTransform):
+    """Leave formulas as they are, and add the titles of boxes to the messages."""
+
+    default_priority = EARLY
+
+    def apply(self, **kwargs):
+        for formula in self.document.findall(nodes.math_block):
+            formula["translatable"] = False
+        for box in self.document.findall(nodes.admonition):
+            title = box[0]
+            if isinstance(title, nodes.title) and not title.source:
+                title.source, title.line = self.document["source"], box.line
+
+
+class GluedText(PasteTextRole):
+    """A result of a notebook in a sentence, also where that has been translated.
+
+    A translation is parsed by itself, without the notebook that it is from.
+    """
+
+    def run(self):
+        if "nb_renderer" in self.document:
+            return super().run()
+        key, _colon, style = self.text.partition(":")
+        env = self.document.settings.env
+        page = f"/{env.doc2path(env.docname, base=False)}"
+        there = self.document, self.source, self.line, page, key
+        style = style or "s"
+        return [create_pending_glue_ref(*there, True, "text", fmt_spec=style)], []
+
+
+def original(node):
+    """Return the text of a node in the language of the sources, without its stars."""
+    if node.get("translated"):
+        return node.rawsource.replace("*", "")
+    return node.astext()
+
+
+def show(app, pagename, templatename, context, doctree):
+    """Tell the template how much is translated, and where the other languages are."""
+    here, published = app.config.language, app.config.lmviz_languages
+    if doctree is not None and here != ORIGINAL:
+        context["translated"] = share(doctree)
+    if here in published and len(published) > 1:
+        context["languages"] = [
+            {
+                "title": NAMES.get(language, language),
+                "language": language,
+                "address": address(app, pagename, language),
+                "is_this": language == here,
+            }
+            for language in published
+        ]
+
+
+def share(doctree):
+    """Return how much of a page is translated, in percent; below 100 if it is less."""
+    progress = doctree.get("translation_progress", {"total": 0, "translated": 0})
+    total, translated = progress["total"], progress["translated"]
+    return 100 * translated // total if total else 0
+
+
+def address(app, pagename, language):
+    """Return the address of the same page in another language."""
+    page = app.builder.get_target_uri(pagename)
+    up = "../" * page.count("/")
+    if app.config.language != ORIGINAL:
+        up += "../"
+    return f"{up}{folder(language)}{page}"
+
+
+def folder(language):
+    return "" if language == ORIGINAL else f"{language}/"
