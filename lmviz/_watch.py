@@ -32,14 +32,17 @@ class Place:
 
 
 def run(module, ids, places, use, **options):
-    """Run a model; return its output and what `use` makes of the tensor of each place.
+    """Run a model; return its output and what `use` makes of each place's tensor.
+
+    ``use`` takes the place and its tensor, as soon as the model has computed it.
 
     Examples
     --------
     >>> import lmviz
     >>> module = lmviz.load("toy").module
     >>> place = Place("transformer.h.2.attn", call=0, output=True, key=1)
-    >>> _, found = run(module, torch.tensor([[0, 21, 5]]), [place], torch.Tensor.size)
+    >>> ids = torch.tensor([[0, 21, 5]])
+    >>> _, found = run(module, ids, [place], lambda place, tensor: tensor.shape)
     >>> found[place]
     torch.Size([1, 4, 3, 3])
     """
@@ -74,7 +77,7 @@ def _watched(module, places, use):
                 seen = _tensors(output) if place.output else _given(args, kwargs)
                 for key, tensor in seen:
                     if key == place.key:
-                        found[place] = use(tensor)
+                        found[place] = use(place, tensor)
 
         return hook
 

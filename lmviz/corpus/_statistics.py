@@ -165,7 +165,7 @@ def _head_sums(lm, batch, patterns):
         queries[text, 1:n, -1] = 1  # entropy: not of the first query, with one key
     layout = layout_of(lm.module)
 
-    def reduced(weights):
+    def reduced(_, weights):
         if (found := tuple(weights.shape[1:])) != (lm.n_heads, n_tokens, n_tokens):
             raise ValueError(
                 f"a layer of {lm.card.name} has attention weights of shape "

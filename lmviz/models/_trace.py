@@ -231,69 +231,66 @@ def _around(depths, layers):
 def _run(lm, ids, layout, keep, depths, attention_layers):
     """Run a model; return its states, attentions and logits, None for those not kept.
 
-    What the model returns is taken as it is if all of it is kept. Otherwise only what
-    is kept is copied while the model runs, and the rest is freed.
+    Each tensor is copied into its row of a stack as soon as the model has computed it,
+    so that the model can free it. Hidden states are taken as the model returns them if
+    all of them are kept: they are small, and it holds them anyway.
     """
-    returns_all = layout is not None and layout.returns_states
-    theirs = {"hidden_states"} if returns_all and depths == layout.depths else set()
-    if layout is not None and attention_layers == tuple(layout.attentions):
-        theirs.add("attentions")
-    theirs &= keep
-    places = {}
-    if "hidden_states" in keep - theirs:
+    n, name = len(ids), lm.card.name
+    states = _Stack("hidden states", depths, (n, lm.d_model), name)
+    attentions = _Stack("attentions", attention_layers, ("H", n, n), name)
+    rows = {}
+    if "attentions" in keep:
+        rows |= {layout.attentions[i]: (attentions, i) for i in attention_layers}
+    returned = "hidden_states" in keep and layout.returns_states
+    returned = returned and depths == layout.depths
+    if "hidden_states" in keep and not returned:
         at = dict(zip(layout.depths, layout.states, strict=True))
-        places |= {("hidden_states", depth): at[depth] for depth in depths}
-    if "attentions" in keep - theirs:
-        at = layout.attentions
-        places |= {("attentions", layer): at[layer] for layer in attention_layers}
-    output, found = run(
+        rows |= {at[depth]: (states, depth) for depth in depths}
+
+    def put(place, tensor):
+        stack, number = rows[place]
+        stack.put(number, tensor)
+
+    output, _ = run(
         lm.module,
         ids[None],
-        list(places.values()),
-        _copied,
-        output_hidden_states="hidden_states" in theirs,
-        output_attentions="attentions" in theirs,
+        list(rows),
+        put,
+        output_hidden_states=returned,
         # A model cannot leave out all logits; those of one position cost little.
         logits_to_keep=0 if "logits" in keep else 1,
     )
-    lists = {name: list(output[name]) for name in theirs}
+    if returned:
+        for depth, state in zip(depths, output["hidden_states"], strict=True):
+            states.put(depth, state)
     logits = output.logits[0].float().cpu() if "logits" in keep else None
-    del output  # so that `_stacked` holds the last reference to each layer
-    if "attentions" in theirs:
-        by_layer = dict(zip(layout.returned, lists["attentions"], strict=True))
-        lists["attentions"] = [by_layer.pop(layer) for layer in attention_layers]
-    for (name, _), place in places.items():
-        lists.setdefault(name, []).append(found.pop(place))
-    n = len(ids)
-    states, attentions = lists.get("hidden_states"), lists.get("attentions")
-    states = _stacked(states, "hidden states", (n, lm.d_model), depths, lm)
-    attentions = _stacked(attentions, "attentions", ("H", n, n), attention_layers, lm)
-    return states, attentions, logits
-
-
-def _copied(tensor):
-    """Return float32 numbers on the CPU that don't keep a larger tensor in memory."""
-    return tensor.detach().to("cpu", torch.float32, copy=True)
+    return states.array, attentions.array, logits
 
 
 def _listed(numbers):
     return ", ".join(map(str, numbers))
 
 
-def _stacked(layers, name, shape, numbers, lm):
-    """Stack layers, freeing each once it is copied, so that only one is held twice."""
-    if layers is None:
-        return None
-    first = tuple(layers[0].shape[1:])
-    for number, layer in zip(numbers, layers, strict=True):
-        found = tuple(layer.shape[1:])
-        if found != first or len(found) != len(shape) or found[-2:] != shape[-2:]:
+class _Stack:
+    """Tensors of several layers, each copied into its row: float32 on the CPU."""
+
+    def __init__(self, what, numbers, shape, name):
+        self.what, self.numbers, self.shape, self.name = what, numbers, shape, name
+        self.array = None
+
+    def put(self, number, tensor):
+        """Copy what a pass has for one text into the row of a layer or depth."""
+        tensor = tensor.detach()[0]
+        found = tuple(tensor.shape)
+        first = found if self.array is None else tuple(self.array.shape[1:])
+        fits = found == first and len(found) == len(self.shape)
+        if not fits or found[-2:] != self.shape[-2:]:
             raise ValueError(
-                f"the {name} of {lm.card.name} cannot be stacked: number {number} has "
-                f"shape {written(found)}, where other models have {written(shape)}; "
-                "leave them out with `keep`, or choose other `layers`"
+                f"the {self.what} of {self.name} cannot be stacked: number {number} "
+                f"has shape {written(found)}, where other models have "
+                f"{written(self.shape)}; leave them out with `keep`, or choose other "
+                "`layers`"
             )
-    stacked = torch.empty(len(layers), *first)
-    for i in reversed(range(len(layers))):
-        stacked[i] = layers.pop()[0]
-    return stacked
+        if self.array is None:
+            self.array = torch.empty(len(self.numbers), *found)
+        self.array[self.numbers.index(number)] = tensor

@@ -122,20 +122,30 @@ def test_chosen_layers_equal_those_of_the_whole_trace(family):
 def test_only_chosen_layers_are_held_in_memory(tiny, monkeypatch):
     from lmviz.models import _trace
 
-    copied = []
+    copied, put = [], _trace._Stack.put
 
-    def copy(tensor):
-        copied.append(tuple(tensor.shape))
-        return tensor.float().clone()
+    def counted(stack, number, tensor):
+        copied.append((number, tuple(tensor.shape)))
+        put(stack, number, tensor)
 
-    monkeypatch.setattr(_trace, "_copied", copy)
+    monkeypatch.setattr(_trace._Stack, "put", counted)
     seen = []
     tiny.module.register_forward_hook(
         lambda _, __, output: seen.append((output.attentions, output.hidden_states))
     )
     tiny.trace("The dog", layers=1)
     assert seen == [(None, None)]
-    assert sorted(copied) == [(1, 2, 32), (1, 2, 32), (1, 4, 2, 2)]
+    assert sorted(copied) == [(1, (1, 2, 32)), (1, (1, 4, 2, 2)), (2, (1, 2, 32))]
+
+
+def test_a_model_need_not_hold_the_attentions_of_all_layers(tiny):
+    """Each is copied when it is there, so that the model can free it."""
+    seen = []
+    tiny.module.register_forward_hook(
+        lambda _, __, output: seen.append(output.attentions)
+    )
+    tiny.trace("The dog")
+    assert seen == [None]
 
 
 @pytest.mark.parametrize(
