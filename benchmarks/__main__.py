@@ -1,7 +1,10 @@
-"""Benchmark lmviz against alternatives, and save the table."""
+"""Benchmark lmviz against alternatives, and save the table or compare it."""
 
 import argparse
+import functools
+import json
 import os
+import sys
 from pathlib import Path
 
 # On a shared machine, spinning threads would disturb the other measurements.
@@ -14,6 +17,7 @@ from . import (
     in_page,
     measure,
     pairs,
+    regression,
     startup,
     tracing,
     writing,
@@ -47,16 +51,42 @@ def main():
         help="JSON file for the results; parts that are not run keep theirs "
         "(default: docs/project/measured.json, which a page of the book shows)",
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="save nothing; fail if a ratio is more than 10 %% worse than in the file, "
+        "in two measurements",
+    )
     options = parser.parse_args()
-    for part in options.only or PARTS:
-        rows = []
-        for benchmark in PARTS[part]:
-            results = benchmark(options.runs)
-            print(measure.table(results), flush=True)
-            rows += results
-        if rows:  # else the part says why it was skipped, and keeps its results
+    parts = options.only or PARTS
+    if options.check:
+        sys.exit(check(parts, options))
+    for part in parts:
+        # A part without rows says why it was skipped, and keeps its results.
+        if rows := run(part, options.runs):
             measure.save(part, rows, options.save)
     print(f"results saved in {options.save}")
+
+
+def run(part, runs):
+    """Run the benchmarks of a part and print their tables."""
+    rows = []
+    for benchmark in PARTS[part]:
+        results = benchmark(runs)
+        print(measure.table(results), flush=True)
+        rows += results
+    return rows
+
+
+def check(parts, options):
+    """Return what is worse than the saved results as text, None if nothing is."""
+    saved = json.loads(options.save.read_text(encoding="utf-8"))
+    lines = []
+    for part in parts:
+        before = saved.get(part, {"rows": []})["rows"]
+        measure_again = functools.partial(run, part, options.runs)
+        lines += regression.check(part, before, measure_again)
+    return "\n".join(["Worse than the saved results:", *lines]) if lines else None
 
 
 if __name__ == "__main__":

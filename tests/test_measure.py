@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import measure
+from benchmarks import measure, regression
 
 
 def test_calls_are_interleaved_and_the_first_of_each_is_not_measured():
@@ -50,3 +50,32 @@ def test_saving_a_part_keeps_the_other_parts(tmp_path):
     assert list(saved) == ["one", "two"]
     assert saved["two"]["rows"][0]["what"] == "Work"
     assert saved["two"]["machine"]["versions"]["torch"]
+
+
+def rows(ours, *, theirs=100, limit=True):
+    found = {"ours": [ours], "theirs": [theirs]}
+    limits = {"theirs": 1} if limit else {}
+    return [measure.row("Work", "s", found, limits=limits, at=8)]
+
+
+def test_a_ratio_with_a_goal_may_be_a_tenth_worse_than_the_saved_one():
+    key = "Work", 8, "theirs"
+    assert regression.worse(rows(50), rows(54)) == {}
+    assert regression.worse(rows(50), rows(56)) == {key: (0.5, 0.56)}
+    assert regression.worse(rows(50), rows(500, theirs=1000)) == {}  # a slow machine
+    assert regression.worse(rows(50, limit=False), rows(90, limit=False)) == {}
+    assert regression.worse([], rows(90)) == {}  # a new benchmark
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [
+        ([50], []),
+        ([60, 50], []),
+        ([60, 70], ["Work, 8: 0.6 of theirs, saved 0.5"]),
+    ],
+)
+def test_what_is_worse_is_measured_twice(measured, expected):
+    runs = iter(measured)
+    assert regression.check("part", rows(50), lambda: rows(next(runs))) == expected
+    assert next(runs, None) is None
