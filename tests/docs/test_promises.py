@@ -1,0 +1,31 @@
+"""The page on security names tests, and each of them exists and runs."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "project" / "security.md"
+ROWS = re.findall(
+    r"^\| ([A-Z].*?) \|.*\| (`tests/.*) \|$", PAGE.read_text("utf-8"), re.M
+)
+
+
+def test_every_promise_has_a_test():
+    table = PAGE.read_text("utf-8").partition("|---|")[2].strip().splitlines()
+    assert len(ROWS) == len(table) - 1 > 5
+
+
+@pytest.mark.parametrize("promise", dict(ROWS))
+def test_the_tests_of_a_promise_exist_and_run(promise):
+    for named in re.findall(r"`(.+?)`", dict(ROWS)[promise]):
+        path, _, name = named.partition("::")
+        functions = {
+            node.name: node
+            for node in ast.parse((ROOT / path).read_text("utf-8")).body
+            if isinstance(node, ast.FunctionDef)
+        }
+        skipped = [ast.unparse(d) for d in functions[name].decorator_list]
+        assert not any("skip" in d or "xfail" in d for d in skipped)
