@@ -101,6 +101,12 @@ def choose(session, description, *, only=False):
             help="run only the lessons and notebooks whose names contain this, such as "
             "04_attention, 04_attention/04 or tour; the others wait for the next build",
         )
+        parser.add_argument(
+            "--language",
+            metavar="CODE",
+            help="build the pages in this language, such as es, into "
+            "docs/_build/html-es; what has no translation is in English",
+        )
     else:
         parser.add_argument("files", nargs="*", type=Path, help="default: every lesson")
     options = parse(session, parser)
@@ -111,17 +117,23 @@ def choose(session, description, *, only=False):
         session.env["LMVIZ_MODEL"] = str(path.resolve()) if is_path else options.model
     if only and options.only:
         session.env["LMVIZ_ONLY"] = options.only
+    if only and options.language:
+        session.env["LMVIZ_LANGUAGE"] = options.language
     return options
 
 
 @in_dev
 def docs(session):
-    """Build the whole book into docs/_build/html [--model NAME] [--only PART]."""
+    """Build the book into docs/_build/html [--model] [--only] [--language]."""
     options = choose(session, docs.__doc__, only=True)
     # A part of the book links to pages that have no output yet.
     strict = () if options.only else ("-nW", "--keep-going")
-    kept = ("-d", "docs/_build/doctrees")
-    run(session, "sphinx-build", *strict, *kept, "-b", "html", "docs", str(HTML))
+    # The results of lessons are those of all languages, and the pages are not.
+    language = options.language or os.environ.get("LMVIZ_LANGUAGE") or "en"
+    suffix = "" if language == "en" else f"-{language}"
+    kept = ("-d", f"docs/_build/doctrees{suffix}")
+    html = f"{HTML}{suffix}"
+    run(session, "sphinx-build", *strict, *kept, "-b", "html", "docs", html)
 
 
 @in_dev

@@ -53,6 +53,8 @@ if html_baseurl:
     html_baseurl = f"{html_baseurl.rstrip('/')}/"
     extensions.append("sphinx_sitemap")
     sitemap_url_scheme = "{link}"
+    # A sitemap has the pages of one language.
+    sitemap_locales = [None]
 ogp_site_url = html_baseurl
 ogp_site_name = "lmviz: how language models work, computed"
 ogp_image = "_static/one-head.png"

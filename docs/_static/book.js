@@ -1,3 +1,8 @@
+// A message in the language of the page, with what its {names} stand for. words.js, on pages that
+// are not in English, has the translations.
+globalThis.translated = (message, values = {}) =>
+  (globalThis.lmvizWords?.(message) ?? message).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
 // "/" leads to the search, as on many sites.
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");

@@ -9,7 +9,7 @@
   list.className = "found";
   list.hidden = true;
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Pages, headings and terms");
+  list.setAttribute("aria-label", translated("Pages, headings and terms"));
   form.append(list);
   for (const [name, value] of Object.entries({
     role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false",
@@ -63,7 +63,7 @@
     for (const { address, title, part, number } of bookSearch.rank(entries, query).slice(0, MOST)) {
       option(address, title, part, number);
     }
-    option(`${form.action}?q=${encodeURIComponent(query)}`, `Search the text for “${query}”`, "");
+    option(`${form.action}?q=${encodeURIComponent(query)}`, translated("Search the text for “{query}”", { query }), "");
     list.hidden = false;
     field.setAttribute("aria-expanded", "true");
     choose(-1);

@@ -19,7 +19,7 @@
   function sentence(step) {
     const { said, ranks, times } = positions[pressed];
     const passed = times.findLastIndex((reached) => reached <= time + 1);
-    const when = passed > 0 ? `After layer ${passed - 1}` : "Before layer 0";
+    const when = passed > 0 ? translated("After layer {layer}", { layer: passed - 1 }) : translated("Before layer 0");
     const rank = ranks[Math.max(passed, 0)].toLocaleString("en");
     return said[step].replace("{when}", () => when).replace("{rank}", () => rank);
   }
@@ -29,7 +29,7 @@
     if (said.textContent !== text) said.textContent = text;
     steps.forEach((button, i) =>
       i === step ? button.setAttribute("aria-current", "step") : button.removeAttribute("aria-current"));
-    const name = playing ? "Pause" : "Play";
+    const name = playing ? translated("Pause") : translated("Play");
     if (play.getAttribute("aria-label") !== name) play.setAttribute("aria-label", name);
     figure.classList.toggle("playing", playing);
     // While it plays, the sentence changes too often to be read out.

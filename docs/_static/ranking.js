@@ -8,11 +8,16 @@ globalThis.bookSearch = (() => {
       "on or our see show shown so tell than that the their them then there they this to us was we " +
       "what when where which who why will with would you your").split(" "),
   );
+  // Those of another language, which words.js has.
+  globalThis.lmvizFillers?.forEach((word) => FILLERS.add(word));
   const WEIGHTS = { lesson: 1.2, page: 0.6, term: 0.5, heading: 0.3, function: -0.4 };
 
   // A number such as 4.2 is one word; a root may be typed or written as a sign.
   const words = (text) =>
     text.toLowerCase().replaceAll("√", "sqrt ").match(/\d+\.\d+|[\p{L}\p{N}]+/gu) ?? [];
+  // The words of an entry, without accents, which not everybody types.
+  const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "");
+  const indexed = (text) => words(plain(text));
   const stem = (word) => word.replace(word.length > 6 ? /(e?s|ing|ed)$/ : word.length > 3 ? /e?s$/ : "", "");
 
   function meaningful(query) {
@@ -32,17 +37,17 @@ globalThis.bookSearch = (() => {
 
   function unfold({ pages, inside }) {
     const listed = pages.map(([name, number, title, part]) => ({
-      title, number, part, kind: number ? "lesson" : "page", own: words(title),
+      title, number, part, kind: number ? "lesson" : "page", own: indexed(title),
       address: new URL(`${name}.html`, root).href,
       // A file is called by what its page is about, which a title may not say.
-      beside: words(`${number} ${part} ${name.split("/").pop().replaceAll("_", " ")}`),
+      beside: indexed(`${number} ${part} ${name.split("/").pop().replaceAll("_", " ")}`),
     }));
     const parts = inside.map(([title, kind, place, anchor, lesson]) => {
       const page = listed[place];
-      listed[lesson]?.beside.push(...words(title));
-      const where = kind === "term" ? "Glossary" : `${page.number} ${page.title}`.trim();
+      listed[lesson]?.beside.push(...indexed(title));
+      const where = kind === "term" ? translated("Glossary") : `${page.number} ${page.title}`.trim();
       return {
-        title, kind, number: "", own: words(title), address: page.address + anchor,
+        title, kind, number: "", own: indexed(title), address: page.address + anchor,
         part: kind === "heading" && page.part ? `${where} · ${page.part}` : where,
         beside: kind === "heading" ? page.own : [],
       };
@@ -63,7 +68,7 @@ globalThis.bookSearch = (() => {
   // The entries with the most words of the query, those that fit best first. Each
   // comes with the share of words that it has.
   function rank(entries, query) {
-    const asked = meaningful(query);
+    const asked = meaningful(query).map(plain);
     if (!asked.length) return [];
     const phrase = asked.join(" ");
     const scored = entries.map((entry) => {
@@ -82,5 +87,5 @@ globalThis.bookSearch = (() => {
       .map(({ entry, met }) => ({ ...entry, share: met / asked.length }));
   }
 
-  return { load, rank, meaningful, root };
+  return { load, rank, meaningful, plain, root };
 })();

@@ -16,7 +16,7 @@
   function collect(query, entries) {
     const named = bookSearch.rank(entries, query);
     const words = bookSearch.meaningful(query).join(" ");
-    const isExact = ({ own }) => own.join(" ") === words;
+    const isExact = ({ own }) => own.join(" ") === bookSearch.plain(words);
     const isFirst = (entry) => entry.kind === "lesson" || (entry.kind === "function" && isExact(entry));
     const whole = named.filter(({ share }) => share === 1);
     const first = whole.filter(isFirst);
@@ -116,7 +116,7 @@
     if (!left.length) return;
     const button = document.createElement("button");
     button.className = "btn";
-    button.textContent = `Show ${Math.min(MOST, left.length)} more`;
+    button.textContent = translated("Show {n} more", { n: Math.min(MOST, left.length) });
     button.addEventListener("click", () => {
       button.remove();
       more(left, words);
@@ -126,15 +126,16 @@
   }
 
   Search.performSearch = (query) => {
-    status.textContent = "Searching …";
+    status.textContent = translated("Searching …");
     if (Search.hasIndex()) Search.query(query);
     else Search.deferQuery(query);
   };
 
   Search.query = async (query) => {
     const results = collect(query, await bookSearch.load());
-    const count = results.length === 1 ? "One result" : `${results.length || "No"} results`;
-    status.textContent = `${count} for “${query}”`;
+    const n = results.length;
+    status.textContent = n > 1 ? translated("{n} results for “{query}”", { n, query })
+      : n ? translated("One result for “{query}”", { query }) : translated("No results for “{query}”", { query });
     more(results, bookSearch.meaningful(query).map((word) => word.replace(/s$/, "")));
   };
 })();

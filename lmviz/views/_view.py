@@ -7,10 +7,12 @@ pages without scripts.
 
 import html
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .._text import visible
+from .._validation import choice
+from . import _words
 from ._bundle import script_tag
 from ._payload import to_json
 
@@ -32,6 +34,8 @@ class View:
         What the element shows: strings, numbers, lists, dicts and arrays.
     fallback : str
         A static figure as HTML, for pages without scripts.
+    language : str, default "en"
+        Of its words; see `translated`.
 
     Examples
     --------
@@ -48,6 +52,30 @@ class View:
     title: str
     data: dict
     fallback: str
+    language: str = _words.ENGLISH
+
+    def translated(self, language) -> "View":
+        """Return the view with its words in another language.
+
+        What has no translation stays in English, and so does the static figure. On the
+        pages of a site that serves the scripts itself, the words are those of the page.
+
+        Parameters
+        ----------
+        language : {"en", "es"}
+
+        Returns
+        -------
+        View
+
+        Examples
+        --------
+        >>> from lmviz import views
+        >>> views.tokens({"words": ["the", "dog"]}).translated("es").language
+        'es'
+        """
+        choice(language, "language", tuple(_words.languages()))
+        return replace(self, language=language)
 
     def _repr_html_(self):
         """Return the element, with its script unless the site serves that."""
@@ -61,6 +89,7 @@ class View:
         path : path-like
         """
         page = _PAGE.format(
+            language=self.language,
             title=html.escape(visible(self.title)),
             element=self._element(),
             script=self._script(),
@@ -71,16 +100,24 @@ class View:
         return (
             f'<lmviz-{self.name} data-title="{html.escape(visible(self.title))}">'
             f'<script type="application/json">{to_json(self.data)}</script>'
-            f'<div class="lmviz-fallback">{self.fallback}<p>This figure is interactive '
-            f"if scripts are enabled.</p></div></lmviz-{self.name}>"
+            f'<div class="lmviz-fallback">{self.fallback}<p>{self._note()}</p></div>'
+            f"</lmviz-{self.name}>"
         )
 
+    def _note(self):
+        return html.escape(_words.translate(_NOTE, self.language))
+
     def _script(self):
-        return script_tag(self.name)
+        messages = _words.table(self.language)
+        words = f"<script>{_words.script(messages)}</script>" if messages else ""
+        return words + script_tag(self.name)
+
+
+_NOTE = "This figure is interactive if scripts are enabled."
 
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -11,7 +11,7 @@ def add_files(app, pagename, templatename, context, doctree):
         context["docstitle"] = app.config.ogp_site_name
         app.add_css_file("front.css", priority=AFTER_THE_BOOK)
         # Not a module: those are refused when a page is opened from a disk.
-        app.add_js_file("front.js", loading_method="defer")
+        app.add_js_file("front.js", loading_method="defer", priority=AFTER_THE_BOOK)
     elif pagename == "book/inside":
         app.add_css_file("inside.css", priority=AFTER_THE_BOOK)
     elif pagename.startswith(f"{app.config.sphinx_gallery_conf['gallery_dirs']}/"):

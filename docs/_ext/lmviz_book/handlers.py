@@ -39,6 +39,7 @@ REGISTERED = (
 FOR_PAGES = (
     cells.fold_answers,  # the node of the title goes
     staleness.forget_stale,
+    languages.lay_out_words,
     views.lay_out,
     model_files.lay_out,
     downloads.build_wheel,
@@ -76,6 +77,7 @@ HANDLERS = {
         ("config-inited", staleness.forget_stale),
         ("config-inited", notebooks.leave_out),
         ("config-inited", views.lay_out),
+        ("config-inited", languages.lay_out_words),
         ("config-inited", model_files.lay_out),
         ("config-inited", downloads.build_wheel),
         ("env-get-outdated", gallery.outdated_reference),

@@ -1,4 +1,5 @@
-import { View, choice, define, describe, draw, fill, foot, make, opacity } from "./core.js";
+import { choice } from "./choice.js";
+import { View, define, describe, draw, fill, foot, local, make, opacity } from "./core.js";
 import { steps, strip, wash, word } from "./core.js";
 import { MAP, map } from "./map.js";
 import { mosaic } from "./mosaic.js";
@@ -111,9 +112,9 @@ const build = async (view, root, data) => {
     ranking.hidden = single || !found.length;
     found.forEach(([layer, head, weight], i) => {
       const shown = weight.toFixed(2);
-      best[i].ariaLabel = `Layer ${numbers[layer]}, head ${head}, weight ${shown}`;
+      best[i].ariaLabel = local(`Layer ${numbers[layer]}, head ${head}, weight ${shown}`);
       best[i].ariaCurrent = state.what === WHAT[0] && layer === state.layer && head === state.head;
-      best[i].replaceChildren(`layer ${numbers[layer]}, head ${head}`, make("b", { class: "number" }, shown));
+      best[i].replaceChildren(local(`layer ${numbers[layer]}, head ${head}`), make("b", { class: "number" }, shown));
     });
   };
 
@@ -127,7 +128,7 @@ const build = async (view, root, data) => {
       button.classList.toggle("key-now", k === key);
     });
     if (arcs) arc(query);
-    sum.replaceChildren(...explain(query, key));
+    sum.replaceChildren(...explain(query, key).map(local));
     rank(query, key);
     const name = view.shown && `${view.shown}: `;
     const weight = row(query)[key];
@@ -208,7 +209,8 @@ const build = async (view, root, data) => {
   });
   const unfold = steps("Step of the computation", STEPS, state.step, (step) => show({ step }));
   picked.hidden = tiles.node.hidden = single;
-  if (single) root.querySelector(".hint").textContent = `${scores ? "Step through the computation, and point" : "Point"} at a word or a square.`;
+  if (single) root.querySelector(".hint").textContent = local(scores ? "Step through the computation, and point at a word or a square."
+    : "Point at a word or a square.");
   root.append(text, make("div", { class: "both" }, tiles.node, chart.node,
     make("div", { class: "side" }, make("div", { class: "controls" }, picked, unfold, colours), legend, sum, ranking)),
   foot(note, copier(table), saver(drawing)));

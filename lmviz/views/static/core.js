@@ -14,13 +14,16 @@ export const draw = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag),
     tag === "text" ? { x: 0, ...attributes } : attributes, children);
 
+// A text in the language of the page, whose words are in words.js; in English there are none.
+export const local = (text) => globalThis.lmvizWords?.(text) ?? text;
+
 export const fill = (element, attributes, children = []) => {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value == null) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true ? "" : /^(aria-label|title|placeholder)$/.test(name) ? local(value) : value);
   }
-  element.append(...children);
+  element.append(...children.map(local));
   return element;
 };
 
@@ -108,7 +111,7 @@ export class View extends HTMLElement {
       // Another face has other heights.
       document.fonts.addEventListener("loadingdone", () => (this.#readout.style.minHeight = ""));
     }
-    this.#readout.replaceChildren(...content);
+    this.#readout.replaceChildren(...content.map(local));
     this.#frame ??= requestAnimationFrame(() => this.#keepHeight());
   }
 
@@ -128,7 +131,7 @@ export class View extends HTMLElement {
     const card = this.head.parentNode;
     if (!this.#tip) card.append(this.#tip = make("div", { class: "tip", "aria-hidden": "true" }));
     this.#tip.hidden = !content.length;
-    this.#tip.replaceChildren(...content);
+    this.#tip.replaceChildren(...content.map(local));
     const { x, y, width } = card.getBoundingClientRect();
     const left = Math.min(clientX - x + 14, width - this.#tip.offsetWidth - 8);
     this.#tip.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;
@@ -214,16 +217,11 @@ export const slider = (label, { min, max, step, value, show = String }, changed)
   return make("label", {}, label, input, shown);
 };
 
-// A labelled select element.
-export const choice = (label, names, value, changed) => make("label", {}, label,
-  make("span", { class: "pick" }, make("select", { onchange: (event) => changed(event.target.value) },
-    ...names.map((name) => make("option", { selected: name === value }, name)))));
-
 // One of a few names, side by side.
 export const steps = (label, names, value, changed) => {
-  const buttons = names.map((name) => make("button", { "aria-pressed": String(name === value),
+  const buttons = names.map((name) => make("button", { value: name, "aria-pressed": String(name === value),
     onclick: () => {
-      for (const button of buttons) button.ariaPressed = button.textContent === name;
+      for (const button of buttons) button.ariaPressed = button.value === name;
       changed(name);
     } }, name));
   return make("div", { class: "steps", role: "group", "aria-label": label }, ...buttons);
@@ -234,8 +232,8 @@ export const toggle = (label, [on, off], changed) => {
   const button = make("button", { role: "switch", onclick: () => changed(button.ariaChecked !== "true") });
   button.set = (value) => {
     button.ariaChecked = value;
-    button.textContent = value ? on : off;
-    button.ariaLabel = `${label}: ${button.textContent}`;
+    button.textContent = local(value ? on : off);
+    button.ariaLabel = `${local(label)}: ${button.textContent}`;
   };
   return button;
 };

@@ -1,4 +1,5 @@
-import { MOVES, View, choice, define, draw, fill, foot, make, slider, visible, word } from "./core.js";
+import { choice } from "./choice.js";
+import { MOVES, View, define, draw, fill, foot, make, slider, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
 const EDGE = 24;

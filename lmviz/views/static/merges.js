@@ -1,4 +1,4 @@
-import { View, define, foot, make, moved, slider, visible, word } from "./core.js";
+import { View, define, foot, local, make, moved, slider, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
 const PAIRS = 8;
@@ -36,8 +36,8 @@ define("lmviz-merges", class extends View {
     for (const pair of merges) this.states.push(this.states.at(-1).map((symbols) => this.merge(symbols, pair)));
     this.step = 0;
     [this.words, this.pairs, this.learned] = ["words", "pairs", "learned"].map((name) => make("div", { class: name }));
-    Object.assign(this.pairs, { role: "group", ariaLabel: "Most frequent pairs" });
-    Object.assign(this.words, { tabIndex: 0, role: "region", ariaLabel: "Words as symbols" });
+    Object.assign(this.pairs, { role: "group", ariaLabel: local("Most frequent pairs") });
+    Object.assign(this.words, { tabIndex: 0, role: "region", ariaLabel: local("Words as symbols") });
     const last = merges.length;
     const control = slider("merges", { min: 0, max: last, step: 1, value: 0 }, (step) => this.show(step));
     const input = control.querySelector("input");

@@ -123,7 +123,7 @@ define("lmviz-model", class extends Reader {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       this.findSweep();
-      for (const button of this.models.children) button.ariaPressed = button.textContent === this.engine.title;
+      for (const button of this.models.children) button.ariaPressed = button.value === this.engine.title;
       for (const part of this.parts) part.show();
     });
   }

@@ -86,8 +86,8 @@ export const headPart = (x) => {
     tell(x.q, key);
     const words = x.written?.map(([id]) => x.engine.name(id)) ?? [];
     for (const button of arcs.children) {
-      button.disabled = !x.lengths && button.textContent !== "weights";
-      button.ariaPressed = button.textContent === x.arc;
+      button.disabled = !x.lengths && button.value !== "weights";
+      button.ariaPressed = button.value === x.arc;
     }
     writes.replaceChildren(...(off ? ["Ablated: it writes nothing."] : words.length && x.written[0][1] < 0.1 ? ["Directly, it raises no logit by more than 0.1; it may act through later layers."] : words.length ? ["Directly, it raises most the logits of ",
       ...[...new Set(words.map((name) => name.replace(/^␣(?=.)/u, "")))].slice(0, 4).flatMap((name, i) => [i ? ", " : "", make("em", {}, visible(name))]), "."] : []));

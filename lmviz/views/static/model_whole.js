@@ -132,7 +132,7 @@ export const wholePart = (x) => {
 
   const show = () => {
     if (shown !== x.engine || svg.clientWidth && wide !== svg.clientWidth >= LEAST || !wide && svg.clientWidth && width !== svg.clientWidth) build();
-    for (const button of modes.children) button.ariaPressed = button.textContent === MODES[x.mode];
+    for (const button of modes.children) button.ariaPressed = button.value === MODES[x.mode];
     const { layers, heads } = x.engine;
     restore.hidden = !x.namedOff();
     measure.hidden = x.mode !== "effect" || !!x.sweep;

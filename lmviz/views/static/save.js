@@ -1,5 +1,5 @@
 // Save figures as self-contained SVG, black on white, and tables as CSV.
-import { draw, fill, make } from "./core.js";
+import { draw, fill, local, make } from "./core.js";
 
 // A name that every system takes, from any words.
 const slug = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
@@ -121,9 +121,9 @@ export const copier = (what) => make("button", { onclick: async ({ target }) => 
   const csv = rows.map((row) => row.map((x) => `"${String(x).replaceAll('"', '""')}"`).join()).join("\n");
   try {
     await navigator.clipboard.writeText(csv);
-    said.textContent = `Copied: ${name}.`;
+    said.textContent = local(`Copied: ${name}.`);
   } catch {
     download(name, "text/csv", csv);
-    said.textContent = "The clipboard can’t be used here: saved as a file.";
+    said.textContent = local("The clipboard can’t be used here: saved as a file.");
   }
 } }, "Copy as CSV");
