@@ -9,6 +9,8 @@ from urllib.parse import urlparse
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+from lmviz_book import inventories  # noqa: E402
+
 # So many lessons and notebooks run at a time, each on one thread: the numbers do not
 # depend on how many cores there are. More of them need more memory than many have.
 WORKERS = 2
@@ -32,6 +34,7 @@ extensions = [
     "notfound.extension",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "lmviz_book",
 ]
@@ -131,6 +134,8 @@ html_math_renderer = "mathml"
 
 # Publishers, to whom these lead, turn scripts away.
 linkcheck_ignore = [r"https://doi\.org/"]
+# Scripts may add the anchors to these pages.
+linkcheck_anchors_ignore_for_url = [r"https://huggingface\.co/docs/"]
 linkcheck_timeout = 15
 
 # Code can be copied, and not what it printed.
@@ -164,6 +169,9 @@ napoleon_google_docstring = False
 # Types are sentences here, like "torch.Tensor, shape (T, d)", and no names to look up.
 napoleon_use_param = False
 napoleon_use_rtype = False
+
+# The names of other projects that it links, from files: no other site is asked.
+intersphinx_mapping = inventories.mapping()
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

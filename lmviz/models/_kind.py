@@ -23,7 +23,7 @@ def check(config, name):
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
     name : str
     """
     what = _architecture(config)

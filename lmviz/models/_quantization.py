@@ -17,7 +17,7 @@ def method(config):
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
     """
     options = _options(config)
     if not options:

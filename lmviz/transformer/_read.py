@@ -34,7 +34,7 @@ def block(module, layer, family, config) -> components.Block:
         The block.
     layer : int
     family : lmviz.transformer.architectures.Architecture
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
 
     Examples
     --------

@@ -13,7 +13,7 @@ def rotary_of(config, family, d_head, layer) -> components.Rotary:
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
     family : lmviz.transformer.architectures.Architecture
     d_head, layer : int
 

@@ -4,7 +4,8 @@ So the script of a lesson stays plain text. On its page the first bold use of a 
 becomes a link to the glossary, which shows the definition, and the title of a page in
 quotes becomes a link to the page. In a paragraph that begins with "Sources." and in the
 section "Further reading", each title in italics leads to the bibliography. In the
-reference, the type of an argument leads to our class of that name.
+reference, the type of an argument leads to our class of that name, or to that of
+another project.
 """
 
 import re
@@ -14,6 +15,7 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
+from . import inventories
 from .definitions import defined
 from .languages import original
 
@@ -101,7 +103,10 @@ class Links(SphinxPostTransform):
         for italics in list(self.document.findall(nodes.emphasis)):
             # Types read like "list of Step" or "lmviz.Card, optional".
             kind = re.split(r"[ .]", italics.astext().partition(",")[0])[-1]
-            self.link(italics, places.get(kind))
+            if place := places.get(kind):
+                self.link(italics, place)
+            elif not isinstance(italics.parent, nodes.reference):
+                inventories.link_names(self.app, italics)
 
 
 def names_sources(node):

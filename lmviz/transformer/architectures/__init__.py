@@ -63,7 +63,7 @@ def architecture_of(config) -> Architecture:
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
 
     Returns
     -------
@@ -104,7 +104,7 @@ def check_scales(config, modelled=()) -> None:
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
     modelled : sequence of str
         Options that are modelled: those that the entry of a family uses.
 
@@ -129,7 +129,7 @@ def kind_of_positions(config) -> str:
 
     Parameters
     ----------
-    config : transformers.PretrainedConfig
+    config : transformers.PreTrainedConfig
 
     Returns
     -------
