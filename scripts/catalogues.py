@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from babel.messages import extract, pofile
+from same_markup import lost
 
 ROOT = Path(__file__).parents[1]
 LOCALES = ROOT / "docs" / "locales"
@@ -53,7 +54,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = extract_all(Path(folder))
         if options.check:
-            sys.exit("\n".join(stale(messages)) or None)
+            sys.exit("\n".join([*stale(messages), *damaged()]) or None)
         for language in languages:
             update(messages, language, options.pages)
 
@@ -128,7 +129,9 @@ def update(messages, language, added):
         print(f"{path_of(language, page)}: the page is gone; move or delete it")
     # One line for each message, since another width would wrap all of them.
     command = ("update", "-p", wanted, "-d", LOCALES, "-l", language, "-w", "0")
-    subprocess.run(["sphinx-intl", *map(str, command)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "sphinx_intl", *map(str, command)], check=True
+    )
 
 
 def stale(messages):
@@ -146,6 +149,20 @@ def stale(messages):
                     f"{name}: {len(now - known)} messages are new or have changed, "
                     f"{len(known - now)} are gone; run `nox -s gettext`"
                 )
+
+
+def damaged():
+    """Yield what translations have lost of the markup of their messages."""
+    for language in begun():
+        for page in pages_of(language):
+            path = path_of(language, page)
+            with path.open("rb") as file:
+                for message in pofile.read_po(file):
+                    if not message.id or not message.string or message.fuzzy:
+                        continue
+                    for problem in lost(message.id, message.string):
+                        name = path.relative_to(ROOT)
+                        yield f"{name}: {problem} in {message.string!r:.80}"
 
 
 def ids(path):

@@ -170,8 +170,9 @@ const build = async (view, root, data) => {
     const [top, left] = [every ? 0 : layer, one ? head : 0];
     const [down, right] = [every ? layers : 1, one ? 1 : heads];
     const [fold] = what.split(" ");
-    view.shown = single ? "" : `${every ? "all layers" : `layer ${numbers[layer]}`}, ` +
-      (one ? `head ${head}` : `${fold} over ${down * right} heads (not a single head)`);
+    const many = `${local(fold)} over ${down * right} heads (not a single head)`;
+    view.shown = single ? "" : local(one ? `layer ${numbers[layer]}, head ${head}`
+      : every ? `all layers, ${many}` : `layer ${numbers[layer]}, ${many}`);
     unfold.hidden = !scores || !one;
     colours.hidden = scored();
     view.matrix = { values: weights.fold(top * heads + left, down * right, fold === "mean"), shape: [queries, keys] };

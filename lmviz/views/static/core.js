@@ -240,7 +240,7 @@ export const toggle = (label, [on, off], changed) => {
 
 // A weight as a sentence; below zero is a key that comes later.
 export const describe = (tokens, query, key, weight) => {
-  const [q, k] = [[query, "query"], [key, "key"]].map(([i, role]) => [`${role} ${i} `, word(tokens[i], role)]);
+  const q = [`query ${query} `, word(tokens[query], "query")], k = [`key ${key} `, word(tokens[key], "key")];
   return weight < 0 ? [...q, " can’t attend to ", ...k, ": masked, since it comes later"]
     : [...q, " attends to ", ...k, " with weight ", make("b", { class: "number" }, weight.toFixed(4))];
 };

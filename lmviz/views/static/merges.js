@@ -91,7 +91,7 @@ define("lmviz-merges", class extends View {
       const look = () => {
         buttons.forEach((button, k) => (button.tabIndex = k === i ? 0 : -1));
         this.mark([left, right]);
-        this.say(word(left), " + ", word(right), ` ${next ? "is merged next: it " : ""}occurs `,
+        this.say(word(left), " + ", word(right), next ? " is merged next: it occurs " : " occurs ",
           make("b", { class: "number" }, n.toLocaleString("en")), " times.");
       };
       return make("button", { class: `pair ${next ? "next" : ""}`, style: `--share: ${n / most}`, tabindex: i ? -1 : 0,
@@ -132,7 +132,7 @@ define("lmviz-merges", class extends View {
     const total = this.states[step].reduce((sum, symbols, w) => sum + symbols.length * counts[w], 0);
     const pair = merges[step];
     const count = pair && (this.counts.find(([[left, right]]) => left === pair[0] && right === pair[1])?.[1] ?? 0);
-    this.say(`After ${step} merge${step === 1 ? "" : "s"} the corpus has `,
+    this.say(step === 1 ? "After 1 merge the corpus has " : `After ${step} merges the corpus has `,
       make("b", { class: "number" }, total.toLocaleString("en")), " tokens. ",
       ...(pair ? ["Next: ", word(pair[0]), " + ", word(pair[1]), ` (${count.toLocaleString("en")} times).`]
         : ["All merges are done."]));

@@ -1,5 +1,5 @@
 // All heads at a glance: a tile for each, which can be pressed.
-import { clamp, draw, fill, make, moved, tint, under } from "./core.js";
+import { clamp, draw, fill, local, make, moved, tint, under } from "./core.js";
 
 const [LEFT, TOP] = [38, 32];
 const text = (x, y, content, anchor = "middle", turn = 0) => draw("text",
@@ -59,11 +59,11 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     tile = phone ? 28 : clamp([Math.floor(Math.min((height - TOP) / down, (most - LEFT) / right)) - 11], [26])[0] + 11;
     fill(tiles, { style: `left:${LEFT}px;top:${TOP}px;width:${right * tile}px;height:${down * tile}px;visibility:hidden` });
     fill(svg, { width: LEFT + right * tile + 2, height: TOP + down * tile + 2,
-      "aria-label": `All heads: one ${phone ? "column" : "row"} per layer, one ${phone ? "row" : "column"} per head; `
-        + "choose with the arrow keys" });
+      "aria-label": phone ? "All heads: one column per layer, one row per head; choose with the arrow keys"
+        : "All heads: one row per layer, one column per head; choose with the arrow keys" });
     const [across, along] = turned(["layer", "head"]);
     const every = Math.ceil(13 / tile);
-    labels.replaceChildren(text(LEFT, 11, `${along} →`, "start"), text(10, TOP, `← ${across}`, "end", -90));
+    labels.replaceChildren(text(LEFT, 11, `${local(along)} →`, "start"), text(10, TOP, `← ${local(across)}`, "end", -90));
     for (let i = 0; i < right; i += every) labels.append(text(LEFT + (i + 0.5) * tile, 26, flip ? numbers[i] : i));
     for (let i = 0; i < down; i += every) labels.append(text(LEFT - 5, TOP + 4 + (i + 0.5) * tile, flip ? i : numbers[i], "end"));
     return gather();

@@ -1,5 +1,5 @@
 import { hex, readable, tokenizer } from "./bpe.js";
-import { View, define, foot, make, strip, visible, word } from "./core.js";
+import { View, define, foot, local, make, strip, visible, word } from "./core.js";
 import { saver } from "./save.js";
 
 const TITLES = { gpt2: "GPT-2", smollm2: "SmolLM2" };
@@ -26,14 +26,15 @@ define("lmviz-tokens", class extends View {
   }
 
   row(name, tokens, ids, bytes) {
-    const label = `${visible(name)}: ${tokens.length} token${tokens.length === 1 ? "" : "s"}`;
+    const n = tokens.length;
+    const label = local(n === 1 ? `${visible(name)}: 1 token` : `${visible(name)}: ${n} tokens`);
     const buttons = strip(label, tokens, (i) => {
-      this.say(`${visible(name)}, token ${i + 1} of ${tokens.length}: “`, word(tokens[i]), "”",
-        ids ? `, id ${ids[i]}` : "", `, bytes ${bytes[i] || "none"}`);
+      this.say(`${visible(name)}, token ${i + 1} of ${n}: “`, word(tokens[i]), "”",
+        ids ? `, id ${ids[i]}` : "", bytes[i] ? `, bytes ${bytes[i]}` : ", bytes none");
       const { left, top } = buttons.children[i].getBoundingClientRect();
-      const n = bytes[i].split(" ").length;
+      const length = bytes[i].split(" ").length;
       this.tip({ clientX: left - 14, clientY: top + 8 }, ids ? `id ${ids[i]} · ` : "",
-        n > 4 ? `${n} bytes` : bytes[i] || "no bytes");
+        length > 4 ? `${length} bytes` : bytes[i] || "no bytes");
     });
     for (const leave of ["pointerleave", "focusout"]) buttons.addEventListener(leave, (event) => this.tip(event));
     return make("div", {}, make("div", { class: "name" }, label), buttons);
@@ -50,7 +51,7 @@ define("lmviz-tokens", class extends View {
         const loaded = await loading;
         this.own.replaceChildren(...loaded.flatMap(({ encode }, i) => {
           const tokens = encode(input.value);
-          return tokens.length ? [this.row(`${titles[i]}, your text`, tokens.map(readable),
+          return tokens.length ? [this.row(local(`${titles[i]}, your text`), tokens.map(readable),
             tokens.map(({ id }) => id), tokens.map(({ bytes }) => hex(bytes)))] : [];
         }));
       } catch {
