@@ -32,14 +32,20 @@ PART = {
 }
 
 
-def test_medians_and_ranges_are_on_a_scale_from_zero():
+def test_medians_and_ranges_are_on_a_logarithmic_axis():
     html = benchmarks.Benchmark(PART)._repr_html_()
-    places = re.findall(r"left:([\d.]+)%(?:;width:([\d.]+)%)?", html)
+    # From 50 ms to 1 s, which are log 20 apart; a tick at 100 ms is at log 2.
+    places = re.findall(r'(tick|range|dot)" style="left:([\d.]+)%', html)
+    ends = [("tick", "0.00"), ("tick", "23.14"), ("tick", "100.00")]
     assert places == [
-        *[("20.00", "40.00"), ("40.00", "")],
-        *[("60.00", "40.00"), ("80.00", "")],
+        *[*ends, ("range", "23.14"), ("dot", "46.28")],
+        *[*ends, ("range", "59.81"), ("dot", "69.41")],
     ]
-    assert html.count('class="ours"') == 1
+    assert re.findall(r"width:([\d.]+)%", html) == ["36.67", "17.05"]
+    assert re.findall("<b[^>]*>(.*?)</b>", html) == [
+        *("50\u00a0ms", "100\u00a0ms", "1\u00a0s")
+    ]
+    assert html.count('class="ours missed"') == 1
     assert "<td>100–300\u00a0ms</td><td></td>" in html
     assert "<td>400\u00a0ms</td><td>300–500\u00a0ms</td>" in html
     assert "Load &amp; &lt;run&gt;: 1,000" in html

@@ -5,6 +5,7 @@ Plots of what has no goal are folded, too.
 A plot of HTML keeps the size of its text on a phone, where a picture would shrink.
 """
 
+import math
 from html import escape
 
 TABLE = """<details class="fold"><summary>Show the numbers</summary>
@@ -15,10 +16,15 @@ MORE = """<details class="fold"><summary>Show {} measurements without a goal</su
 {}</details>"""
 GROUP = '<tbody><tr><th colspan="4" scope="rowgroup">{}</th></tr>{}</tbody>'
 LINE = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>'
-PLOT = '<div class="dots"><p class="what">{}{}</p><ul>{}</ul></div>'
-WAY = """<li{}><span class="name">{}</span><span class="track" aria-hidden="true">
+PLOT = '<div class="dots"><p class="what">{}{}</p><ul>{}</ul>{}</div>'
+WAY = """<li{}><span class="name">{}</span><span class="track" aria-hidden="true">{}
 <i class="range" style="left:{:.2f}%;width:{:.2f}%"></i>
 <i class="dot" style="left:{:.2f}%"></i></span><span class="median">{}</span></li>"""
+TICK = '<i class="tick" style="left:{:.2f}%"></i>'
+AXIS = '<p class="axis" aria-hidden="true"><span>{}</span></p>'
+LABEL = '<b style="left:{:.2f}%">{}</b>'
+# Where an axis may begin, end and have a tick in each power of ten.
+STEPS = (1, 2, 5, 10)
 
 
 class Benchmark:
@@ -52,21 +58,61 @@ def plots(rows):
 
 
 def plot(row):
-    """Return the ways of one row on a scale that starts at zero, ours first."""
-    ways = row["ways"]
-    scale = 100 / max(most for _, _, most in ways.values())
+    """Return the ways of one row on a logarithmic axis, ours first."""
+    ways, failed = row["ways"], missed(row)
+    axis = Axis(
+        min(least for _, least, _ in ways.values()),
+        max(most for _, _, most in ways.values()),
+    )
+    ticks = "".join(TICK.format(axis(tick)) for tick in axis.ticks)
     lines = [
         WAY.format(
-            ' class="ours"' if place == 0 else "",
+            (' class="ours missed"' if failed else ' class="ours"') if i == 0 else "",
             escape(way),
-            scale * least,
-            scale * (most - least),
-            scale * median,
+            ticks,
+            axis(least),
+            axis(most) - axis(least),
+            axis(median),
             shown(median, unit=row["unit"]),
         )
-        for place, (way, (median, least, most)) in enumerate(ways.items())
+        for i, (way, (median, least, most)) in enumerate(ways.items())
     ]
-    return PLOT.format(escape(name(row)), goal(row), "".join(lines))
+    labels = "".join(
+        LABEL.format(axis(tick), shown(tick, unit=row["unit"])) for tick in axis.ticks
+    )
+    text = escape(name(row)), goal(row), "".join(lines), AXIS.format(labels)
+    return PLOT.format(*text)
+
+
+class Axis:
+    """A logarithmic axis from a round number to a round number.
+
+    Parameters
+    ----------
+    least, most : float
+        What it must include; positive.
+    """
+
+    def __init__(self, least, most):
+        # A number at an end has its dot within the axis.
+        start = max(step for step in rounds(least) if step < least)
+        end = min(step for step in rounds(most) if step > most)
+        self.start, self.range = start, math.log(end / start)
+        powers = range(math.floor(math.log10(start)) - 1, math.ceil(math.log10(end)))
+        inner = (10.0**power for power in powers)
+        # Labels of ticks that are nearer to each other would overlap.
+        apart = [x for x in inner if 18 < self(x) < 82]
+        self.ticks = [start, *apart, end]
+
+    def __call__(self, number):
+        """Return where a number is, in percent."""
+        return 100 * math.log(number / self.start) / self.range
+
+
+def rounds(number):
+    """Return the round numbers around a number."""
+    power = math.floor(math.log10(number))
+    return [step * 10.0**p for p in (power - 1, power) for step in STEPS]
 
 
 def missed(row):
