@@ -74,6 +74,33 @@ def test_the_page_carries_the_final_state_for_two_widths(journey):
     assert f"“\u2068{best}\u2069” is the most likely next token" in said
 
 
+def test_another_language_draws_the_same_data_with_its_own_words(journey):
+    data = json.loads(json.dumps(dataclasses.asdict(journey)))
+    again = front_data.Journey.from_dict(data)
+    english = front_figure.figure(journey)
+    assert front_figure.figure(again) == english
+
+    words = set()
+
+    def marked(text):
+        words.add(text)
+        return f"^{text}^"
+
+    other = front_figure.figure(again, marked)
+    assert {"Tokens", "Play", "layer", "the next word"} <= words
+    # Nothing but the marks is new, and every step and sentence has them.
+    assert other.replace("^", "") == english
+    assert len(re.findall(r"<button[^>]*>\^", other)) == 4
+    for here in json.loads(re.search('json">(.*?)</script>', other)[1])["positions"]:
+        assert all(said.startswith("^") for said in here["said"])
+
+
+def test_a_notebook_keeps_the_data_of_the_figure(journey):
+    kept = front_figure.Figure(journey)._repr_mimebundle_()
+    assert front_data.Journey.from_dict(kept[front_figure.DATA]) == journey
+    assert front_figure.Figure(None)._repr_mimebundle_() == {}
+
+
 def test_any_family_has_a_figure(family):
     journey = front_data.compute(family)
     html = front_figure.figure(journey)

@@ -52,6 +52,12 @@ class Journey:
     vocab_size: int
     without_head: float
 
+    @classmethod
+    def from_dict(cls, data):
+        """Return the journey that `dataclasses.asdict` made a dict of."""
+        positions = [Position(**each) for each in data["positions"]]
+        return cls(**{**data, "positions": positions})
+
 
 def compute(lm: lmviz.LanguageModel) -> Journey | None:
     """Run the model on a text it can read; None if it can read none of them."""

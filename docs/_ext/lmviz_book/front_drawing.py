@@ -5,6 +5,7 @@ that is drawn how long that takes (``--for``): front.css animates them.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -47,8 +48,8 @@ NARROW = Size(width=334, height=420, left=34, lens=92, tick=28, bars=84, letters
 class Drawing:
     """One drawing: the tokens as rails, from the first layer up to the next word."""
 
-    def __init__(self, journey, q, size):
-        self.journey, self.q, self.size = journey, q, size
+    def __init__(self, journey, q, size, words: Callable = str):
+        self.journey, self.q, self.size, self.words = journey, q, size, words
         self.here = journey.positions[q]
         self.wide = size is WIDE
 
@@ -62,11 +63,16 @@ class Drawing:
         return round(size.bottom - (size.bottom - size.top) * done, 1)
 
     def svg(self, name):
-        (best, p), q = self.here.candidates[0], self.q
+        (best, p), q, _ = self.here.candidates[0], self.q, self.words
         read = " ".join(as_html(word(t)) for t in self.journey.tokens[: q + 1])
-        label = (
-            f"{read}: the tokens pass through {self.journey.n_layers} layers, and the "
-            f"most likely next token is {as_html(word(best))}, {percent(p)}"
+        label = _(
+            "{text}: the tokens pass through {layers} layers, and the most likely next "
+            "token is {token}, {p}"
+        ).format(
+            text=read,
+            layers=self.journey.n_layers,
+            token=as_html(word(best)),
+            p=percent(p),
         )
         parts = [*self.rails(), *self.lens(), *self.arcs(), *self.bars()]
         return (
@@ -75,6 +81,7 @@ class Drawing:
         )
 
     def rails(self):
+        _ = self.words
         layer, n = self.journey.layer, self.journey.n_layers
         lower, upper = time_of(self.journey, 0), UPPER_LAYERS
         for token in range(len(self.journey.tokens)):
@@ -94,7 +101,7 @@ class Drawing:
                     f'd="M{x} {self.y(start)}V{self.y(end)}" '
                     f'style="--at:{at(first)};--for:{at(rest)}"/>'
                 )
-        yield text(0, self.size.top - 10, "layer", "note")
+        yield text(0, self.size.top - 10, _("layer"), "note")
         for shown in {0, n - 1} - {layer}:
             yield text(0, self.y(shown + 0.5) + 4, shown, "note")
 
@@ -162,8 +169,8 @@ class Drawing:
             yield text(round(x, 1), round(y, 1), shown, kind, style)
             above = y
         if self.wide and self.q >= 2:
-            final = short(here.candidates[0][0], size.letters)
-            lines = ("longer:", f"“{final}”", "ranks", "higher")
+            final, _ = short(here.candidates[0][0], size.letters), self.words
+            lines = (_("longer:"), f"“{final}”", _("ranks"), _("higher"))
             # Where no arc is.
             height = 0.28 if self.journey.layer > n / 2 else 0.85
             for number, line in enumerate(lines):
@@ -172,9 +179,10 @@ class Drawing:
 
     def bars(self):
         size, n, start = self.size, self.journey.n_layers, STEPS["Next word"]
+        _ = self.words
         room = size.width - size.bars - 46
         x, y, low = self.x(self.q), self.y(n), size.top - 22
-        yield text(0, 12, "the next word", "note strong")
+        yield text(0, 12, _("the next word"), "note strong")
         yield (
             f'<path class="flow" pathLength="1" d="M{x} {y}V{low + 10}q0-10-10-10'
             f'H{size.bars + 10}q-10 0-10-10V{22 + 26 * len(self.here.candidates)}" '

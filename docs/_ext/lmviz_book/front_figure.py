@@ -4,10 +4,14 @@ The page carries its final state, which needs no script; front.js jumps, pauses,
 changes between the tokens.
 """
 
+from dataclasses import asdict
 from html import escape
 
 from lmviz.views._payload import as_html, to_json
 from lmviz_book import front_drawing as drawing
+
+# The data of the figure, for a page in another language.
+DATA = "application/vnd.lmviz.journey+json"
 
 
 class Figure:
@@ -19,14 +23,20 @@ class Figure:
     def _repr_html_(self):
         return figure(self.journey) if self.journey else ""
 
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {DATA: asdict(self.journey)} if self.journey else {}
 
-def figure(journey):
-    """Return the figure: drawings, words, steps, and the sentence that is read out."""
+
+def figure(journey, _=str):
+    """Return the figure: drawings, words, steps, and the sentence that is read out.
+
+    Its own words are passed through a function, which may translate them.
+    """
     n, last = len(journey.tokens), len(journey.tokens) - 1
     drawings = "".join(
         f'<div class="drawing"{"" if q == last else " hidden"}>'
-        f"{drawing.Drawing(journey, q, drawing.WIDE).svg('wide')}"
-        f"{drawing.Drawing(journey, q, drawing.NARROW).svg('narrow')}</div>"
+        f"{drawing.Drawing(journey, q, drawing.WIDE, _).svg('wide')}"
+        f"{drawing.Drawing(journey, q, drawing.NARROW, _).svg('narrow')}</div>"
         for q in range(n)
     )
     longest = max(len(drawing.word(token)) for token in journey.tokens)
@@ -39,11 +49,12 @@ def figure(journey):
         for q, token in enumerate(journey.tokens)
     )
     widths = f"--wide:{step(drawing.WIDE, n)};--phone:{step(drawing.NARROW, n)}"
+    names = _("Tokens"), _("Layers"), _("One head"), _("Next word")
     steps = "".join(
         f'<li><button type="button" data-at="{1000 * start:.0f}">{name}</button></li>'
-        for name, start in drawing.STEPS.items()
+        for name, start in zip(names, drawing.STEPS.values(), strict=True)
     )
-    said = [sentences(journey, q) for q in range(n)]
+    said = [sentences(journey, q, _) for q in range(n)]
     data = {
         "end": 1000 * drawing.END,
         "positions": said,
@@ -56,7 +67,7 @@ def figure(journey):
         '<figcaption><div class="told">'
         f'<ol class="steps">{steps}</ol>'
         f'<p class="said">{escape(said[last]["said"][-1])}</p>'
-        '</div><button type="button" class="play" aria-label="Play"></button>'
+        f'</div><button type="button" class="play" aria-label="{_("Play")}"></button>'
         f'</figcaption><script type="application/json">{to_json(data)}</script>'
         "</figure>"
     )
@@ -76,7 +87,7 @@ def isolated(token):
     return f"\u2068{drawing.word(token)}\u2069"
 
 
-def sentences(journey, q):
+def sentences(journey, q, _=str):
     """Return what is said of one token at each step, and the ranks it speaks of."""
 
     def quoted(token):
@@ -84,36 +95,57 @@ def sentences(journey, q):
 
     here, n = journey.positions[q], len(journey.tokens)
     (best, p), weights = here.candidates[0], here.weights
-    target = quoted(journey.tokens[weights.index(max(weights))])
-    if weights.index(max(weights)) == q:
-        target = "itself"
-    heads = journey.n_layers * journey.n_heads
-    head = (
-        f"Layer {journey.layer}, head {journey.head}: {quoted(journey.tokens[q])} "
-        f"gives {drawing.percent(max(weights))} of its attention to {target}."
+    most = max(weights)
+    target = weights.index(most)
+    head = _(
+        "Layer {layer}, head {head}: {token} gives {weight} of its attention to "
+        "{target}."
+    ).format(
+        layer=journey.layer,
+        head=journey.head,
+        token=quoted(journey.tokens[q]),
+        weight=drawing.percent(most),
+        target=_("itself") if target == q else quoted(journey.tokens[target]),
     )
     if q == n - 1:
-        change = f"{drawing.percent(p)} to {drawing.percent(journey.without_head)}"
-        if drawing.percent(p) == drawing.percent(journey.without_head):
-            change = f"{p:.2%} to {journey.without_head:.2%}"
-        head += (
-            f" Of all {heads} heads, ablating this one lowers the probability of "
-            f"{quoted(best)} most, from {change}."
+        before, after = drawing.percent(p), drawing.percent(journey.without_head)
+        if before == after:
+            before, after = f"{p:.2%}", f"{journey.without_head:.2%}"
+        ablated = _(
+            "Of all {heads} heads, ablating this one lowers the probability of {token} "
+            "most, from {before} to {after}."
+        ).format(
+            heads=journey.n_layers * journey.n_heads,
+            token=quoted(best),
+            before=before,
+            after=after,
         )
-        end = (
-            f"After {journey.n_layers} layers, {quoted(best)} is the most likely next "
-            f"token: {drawing.percent(p)}. Press another word to see what follows it."
-        )
+        head += f" {ablated}"
+        end = _(
+            "After {layers} layers, {token} is the most likely next token: {p}. Press "
+            "another word to see what follows it."
+        ).format(layers=journey.n_layers, token=quoted(best), p=drawing.percent(p))
     else:
         text = " ".join(isolated(token) for token in journey.tokens[: q + 1])
-        end = f"After “{text}”, the most likely next token is {quoted(best)}: "
-        end += f"{drawing.percent(p)}."
+        end = _("After “{text}”, the most likely next token is {token}: {p}.").format(
+            text=text, token=quoted(best), p=drawing.percent(p)
+        )
     return {
         "said": [
-            f"The tokenizer splits the text into {n} tokens. The model reads only "
-            "their ids.",
-            "Each layer updates the vector of every token. {when}, the logit lens "
-            f"ranks {quoted(best)} number {{rank}} of {journey.vocab_size:,}.",
+            _(
+                "The tokenizer splits the text into {n} tokens. The model reads only "
+                "their ids."
+            ).format(n=n),
+            # The page fills in where it is and the rank there.
+            _(
+                "Each layer updates the vector of every token. {when}, the logit lens "
+                "ranks {token} number {rank} of {vocabulary}."
+            ).format(
+                when="{when}",
+                rank="{rank}",
+                token=quoted(best),
+                vocabulary=f"{journey.vocab_size:,}",
+            ),
             head,
             end,
         ],

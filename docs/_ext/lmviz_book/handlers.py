@@ -54,6 +54,7 @@ HANDLERS = {
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
         ("doctree-read", notebooks.tidy_lesson),
+        ("doctree-read", front.translate_figure),
         ("doctree-read", glossary.add_letters),
         ("doctree-read", figures.leave_out_captions),
         ("doctree-read", cells.fold_drawing),
