@@ -1,28 +1,35 @@
 """What every view returns: a custom element with its data.
 
 Each view has three steps: `_validate` checks its arguments, `_encode` turns them into a
-plain dict of strings, numbers and arrays, and `_fallback` draws a static figure for
-pages without scripts.
+plain dict of strings, numbers and arrays, and `_fallback` returns what is shown where
+no script runs.
+
+A notebook stores a view in three forms, and each front end shows the first one it can:
+HTML with the script and, in it, what is shown without; a picture, for PDF; plain text.
 """
 
 import html
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from .._text import visible
 from .._validation import choice
-from . import _words
+from . import _picture, _words
 from ._bundle import script_tag
 from ._payload import to_json
+from ._static import Drawing, Lines, Table
 
 # Set by a site that serves the scripts itself, so that no page carries its own copy.
 LINKED = "LMVIZ_VIEWS_LINKED"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class View:
     """An interactive figure, which notebooks and gallery pages display automatically.
+
+    Printed, it says in a few lines what it shows.
 
     Parameters
     ----------
@@ -32,8 +39,8 @@ class View:
         Invisible characters in it are displayed as code points.
     data : dict
         What the element shows: strings, numbers, lists, dicts and arrays.
-    fallback : str
-        A static figure as HTML, for pages without scripts.
+    static : Table, Drawing or Lines
+        What is shown where no script runs.
     language : str, default "en"
         Of its words; see `translated`.
 
@@ -44,6 +51,9 @@ class View:
     >>> view = views.tokens({"words": ["the", "dog"]}, title="Two words")
     >>> view.name, view.title, view.data["rows"][0]["tokens"]
     ('tokens', 'Two words', ['the', 'dog'])
+    >>> print(view)
+    lmviz.views.tokens “Two words”: 1 row of tokens
+    words, 2 tokens: the dog
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     view.save(Path(folder, "words.html"))
     """
@@ -51,7 +61,7 @@ class View:
     name: str
     title: str
     data: dict
-    fallback: str
+    static: Table | Drawing | Lines
     language: str = _words.ENGLISH
 
     def translated(self, language) -> "View":
@@ -77,9 +87,35 @@ class View:
         choice(language, "language", tuple(_words.languages()))
         return replace(self, language=language)
 
+    @property
+    def fallback(self) -> str:
+        """What is shown where no script runs, as HTML."""
+        return self.static.html()
+
+    def __repr__(self):
+        told = f"lmviz.views.{self.name} “{visible(self.title)}”: {self.static.summary}"
+        return f"{told}\n{self.static.text()}"
+
     def _repr_html_(self):
         """Return the element, with its script unless the site serves that."""
-        return self._element() + ("" if os.environ.get(LINKED) else self._script())
+        if os.environ.get(LINKED):
+            return self._element(self.fallback)
+        return self._element(self.static.html(self._image)) + self._script()
+
+    def _repr_png_(self):
+        """Return a picture and its description; nothing on a site, which has HTML."""
+        if os.environ.get(LINKED) or self._png is None:
+            return None
+        return self._png, {"alt": repr(self)}
+
+    @cached_property
+    def _png(self):
+        return _picture.png(
+            self.static.draw, visible(self.title), self.static.note, repr(self)
+        )
+
+    def _image(self, svg):
+        return _picture.image(self._png, svg, repr(self))
 
     def save(self, path) -> None:
         """Write a self-contained HTML file.
@@ -91,16 +127,16 @@ class View:
         page = _PAGE.format(
             language=self.language,
             title=html.escape(visible(self.title)),
-            element=self._element(),
+            element=self._element(self.fallback),
             script=self._script(),
         )
         Path(path).write_bytes(page.encode())
 
-    def _element(self):
+    def _element(self, fallback):
         return (
             f'<lmviz-{self.name} data-title="{html.escape(visible(self.title))}">'
             f'<script type="application/json">{to_json(self.data)}</script>'
-            f'<div class="lmviz-fallback">{self.fallback}<p>{self._note()}</p></div>'
+            f'<div class="lmviz-fallback">{fallback}<p>{self._note()}</p></div>'
             f"</lmviz-{self.name}>"
         )
 

@@ -1,10 +1,14 @@
 """Interactive attention weights: every layer, every head, every token."""
 
+from functools import partial
+
 import numpy as np
 
 from .._attention_sink import NAME, with_sink
 from .._validation import array, choice, float_array, integer, layer_numbers, strings
+from . import _picture
 from ._payload import as_html, check_size
+from ._static import Drawing, count
 from ._svg import SCALES, draw
 from ._view import View
 
@@ -254,7 +258,8 @@ def _labels(data):
 def _fallback(weights, data, title):
     n_layers, n_heads, n_queries, n_keys = data["shape"]
     mean, seen = weights.mean((0, 1), dtype=float), _seen(data)
-    rows, columns = _labels(data)[-n_queries:], _labels(data)
+    rows, columns = data["tokens"][-n_queries:], data["tokens"]
+    labels = _labels(data)[-n_queries:], _labels(data)
     patch = -(-n_keys // 32)
     n = n_layers * n_heads
     said = f"The mean over all {n} heads ({n_layers} layers of {n_heads})."
@@ -266,7 +271,19 @@ def _fallback(weights, data, title):
             mean = np.maximum.reduceat(mean, starts, axis)
             seen = np.maximum.reduceat(seen, starts, axis)
         rows = [i + n_keys - n_queries for i in rows]
+        labels = rows, columns
         said += f" Each square is the largest of {patch} × {patch} weights."
-    look = {"title": as_html(title), "scale": "log"}
-    drawn = draw(mean, seen, rows, columns, **look)
-    return f'<div style="overflow-x:auto">{drawn}</div><p>{said}</p>'
+    return Drawing(
+        f"{count(n_layers, 'layer')} of {count(n_heads, 'head')}, "
+        f"{n_queries} × {n_keys} weights each",
+        draw(mean, seen, *labels, title=as_html(title), scale="log"),
+        said,
+        partial(
+            _picture.heatmap,
+            matrix=mean,
+            seen=seen,
+            rows=rows,
+            columns=columns,
+            scale="log",
+        ),
+    )

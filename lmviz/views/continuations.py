@@ -3,7 +3,8 @@
 import numpy as np
 
 from .._validation import float_array, integer, strings
-from ._payload import as_html, as_table, check_mapping, check_size
+from ._payload import check_mapping, check_size
+from ._static import Table, count
 from ._view import View
 
 
@@ -96,8 +97,14 @@ def _fallback(data):
     """Tabulate the most likely next tokens of the text itself."""
     first = data["rows"][""]
     rows = [
-        (as_html(data["names"][i]), f"{p:.3f}")
+        (data["names"][i], float(p))
         for i, p in zip(data["which"][first], data["probs"][first], strict=True)
     ]
-    caption = f"The most likely tokens after “{as_html(data['text'])}”"
-    return as_table(caption, ("token", "probability"), rows)
+    n, k = data["which"].shape
+    return Table(
+        f"{count(n, 'step')}, {count(k, 'token')} at each",
+        "The most likely tokens after “{}”",
+        data["text"],
+        ("token", "probability"),
+        rows,
+    )

@@ -1,10 +1,14 @@
 """Interactive embeddings: vectors on a plane, and neighbours in all dimensions."""
 
+from functools import partial
+
 import numpy as np
 
 from .._extras import needs
 from .._validation import float_array, integer, strings
+from . import _picture
 from ._payload import as_html, check_size
+from ._static import Drawing, count
 from ._view import View
 
 _SIZE = 320
@@ -160,10 +164,16 @@ def _fallback(data):
             f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{as_html(label)}</text>'
         )
     last, fraction = len(data["points"]) - 1, data["kept"][-1].sum()
-    return (
-        f'<svg viewBox="0 0 {_SIZE + 60} {_SIZE}" width="{_SIZE + 60}" role="img" '
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" '
+        f'viewBox="0 0 {_SIZE + 60} {_SIZE}" width="{_SIZE + 60}" role="img" '
         'style="max-width:100%" font-size="10" fill="currentColor" '
         f'aria-label="{len(points)} vectors on a plane">{"".join(marks)}</svg>'
-        f"<p>The two directions in which the vectors of layer {last}, scaled to length "
-        f"1, vary most: {fraction:.0%} of the variance.</p>"
+    )
+    return Drawing(
+        f"{count(len(points), 'vector')}, {count(last + 1, 'layer')}",
+        drawn,
+        f"The two directions in which the vectors of layer {last}, scaled to length 1, "
+        f"vary most: {fraction:.0%} of the variance.",
+        partial(_picture.points, places=points, labels=data["labels"]),
     )

@@ -4,7 +4,6 @@ The weights, the vocabulary and the lists of the grammar are sent to the page; t
 and the language run there (``static/gpt2.js``, ``static/language.js``).
 """
 
-import html
 import json
 import os
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..toy import WEIGHTS, grammar, language
 from ._payload import check_texts
+from ._static import Lines, Table
 from ._tour import TOUR
 from ._view import LINKED, View
 
@@ -144,17 +144,15 @@ def _validate(stories):
 
 def _fallback(text):
     """Tabulate the true distribution of the word after a story."""
-    shown = html.escape(text)
+    summary = f"the toy, {len(grammar.WORDS)} words"
     try:
         probs = language.next_word_probs([grammar.START, *text.split()])
     except ValueError:
-        return f"<p>The toy reads: <q>{shown}</q></p>"
-    rows = "".join(
-        f"<tr><td>{html.escape(word)}</td><td>{p:.3f}</td></tr>"
-        for word, p in sorted(probs.items(), key=lambda pair: -pair[1])
-    )
-    return (
-        f"<p>The toy reads: <q>{shown}</q> The true distribution of the next word:</p>"
-        "<table><thead><tr><th>word</th><th>true probability</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
+        return Lines(summary, [["The toy reads: ", ("q", text)]])
+    return Table(
+        summary,
+        "The true distribution of the word after “{}”",
+        text,
+        ("word", "true probability"),
+        sorted(probs.items(), key=lambda pair: -pair[1]),
     )

@@ -4,13 +4,12 @@ import numpy as np
 
 from .._validation import layer_numbers
 from ._payload import (
-    as_html,
-    as_table,
     check_rows,
     logits_and_tokens,
     vocabulary_ids,
     vocabulary_names,
 )
+from ._static import Table, count
 from ._view import View
 
 
@@ -101,13 +100,14 @@ def _fallback(data):
     """Tabulate the top token of each layer after the last position."""
     tops, probs = data["which"][:, -1, 0], data["probs"][:, -1, 0]
     rows = [
-        (
-            data["depths"][layer],
-            as_html(data["names"][tops[layer]]),
-            f"{probs[layer]:.3f}",
-        )
+        (data["depths"][layer], data["names"][tops[layer]], float(probs[layer]))
         for layer in reversed(range(len(tops)))
     ]
-    after = as_html(data["tokens"][-1])
-    caption = f"What each layer would predict after “{after}”"
-    return as_table(caption, ("layer", "top token", "probability"), rows)
+    return Table(
+        f"{count(len(tops), 'depth')}, {count(len(data['tokens']), 'position')}, "
+        f"{count(data['size'], 'token')} in the vocabulary",
+        "What each layer would predict after “{}”",
+        data["tokens"][-1],
+        ("layer", "top token", "probability"),
+        rows,
+    )

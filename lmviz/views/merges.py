@@ -1,7 +1,8 @@
 """Interactive byte pair encoding: the pairs of a small corpus, merged one by one."""
 
 from .._validation import integer, strings
-from ._payload import as_html, check_mapping, check_size
+from ._payload import check_mapping, check_size
+from ._static import Lines, count
 from ._view import View
 
 _MOST_SYMBOLS = 2000
@@ -72,12 +73,16 @@ def _encode(words, counts, merges):
 
 def _fallback(data):
     """List the merges in order."""
-    shown = ", ".join(
-        f"<code>{as_html(left)}</code> + <code>{as_html(right)}</code>"
-        for left, right in data["merges"]
+    merges, words = [], []
+    for left, right in data["merges"]:
+        merges += [", ", ("code", left), " + ", ("code", right)]
+    for word, n in zip(data["words"], data["counts"], strict=True):
+        words += [", ", ("", word), f" ({n})"]
+    summary = f"{count(len(data['words']), 'word')}, "
+    return Lines(
+        summary + count(len(data["merges"]), "merge"),
+        [
+            ["The words: ", *words[1:], "."],
+            ["The merges, in order: ", *(merges[1:] or ["none"]), "."],
+        ],
     )
-    words = ", ".join(
-        f"{as_html(word)} ({count})"
-        for word, count in zip(data["words"], data["counts"], strict=True)
-    )
-    return f"<p>The words: {words}.</p><p>The merges, in order: {shown or 'none'}.</p>"

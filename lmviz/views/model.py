@@ -16,14 +16,13 @@ from ..models._wheels import SMOLLM2_SHA256
 from ..toy import WEIGHTS, grammar
 from ._model_tour import TOUR
 from ._payload import (
-    as_html,
-    as_table,
     check_mapping,
     check_rows,
     check_texts,
     vocabulary_ids,
     vocabulary_names,
 )
+from ._static import Lines, Table, count
 from ._view import LINKED, View
 from .explorer import SITE, STORIES, language_data
 
@@ -268,10 +267,13 @@ def _contributions(shares, n_layers, n_heads):
 
 def _fallback(stored):
     """Tabulate what comes after the text, as far as that is known."""
-    after = as_html(stored["text"])
     if "looks" not in stored:
-        return f"<p>A model that runs in the page reads: {after}</p>"
-    rows = [
-        (as_html(stored["names"][i]), f"{p:.3f}") for i, _, p in stored["best"][-1][:8]
-    ]
-    return as_table(f"After “{after}”", ("token", "probability"), rows)
+        line = ["A model that runs in the page reads: ", ("", stored["text"])]
+        return Lines("a model that runs in the page", [line])
+    return Table(
+        f"a model that runs in the page, {count(len(stored['tokens']), 'token')}",
+        "The most likely tokens after “{}”",
+        stored["text"],
+        ("token", "probability"),
+        [(stored["names"][i], p) for i, _, p in stored["best"][-1][:8]],
+    )

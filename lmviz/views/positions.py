@@ -1,8 +1,12 @@
 """Interactive positional encodings: sinusoidal, rotary and ALiBi."""
 
+from functools import partial
+
 import numpy as np
 
 from .._validation import choice, integer
+from . import _picture
+from ._static import Drawing
 from ._view import View
 
 _KINDS = ("sinusoidal", "rotary", "ALiBi")
@@ -84,11 +88,21 @@ def _fallback(n, d, kind):
             f'<polyline points="{points}" fill="none" stroke="currentColor" '
             f'stroke-dasharray="{dash}"/>'
         )
-    return (
-        '<svg viewBox="0 0 450 130" width="450" style="max-width:100%" role="img" '
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 450 130" width="450" '
+        'style="max-width:100%" role="img" '
         f'aria-label="{label}" font-size="11" '
         f'fill="currentColor">{"".join(lines)}'
         f'<text x="0" y="19">{top}</text><text x="0" y="109">{bottom:g}</text>'
         f'<text x="40" y="125">0</text><text x="440" y="125" text-anchor="end">'
-        f"{across} {n - 1}</text></svg><p>{note}</p>"
+        f"{across} {n - 1}</text></svg>"
     )
+    # A height of 1 is no bias, and -1 is the largest, as in the SVG.
+    heights = [(v - 1) / 2 * -bottom if kind == "ALiBi" else v for v in curves]
+    labels = {
+        "sinusoidal": [f"dimension {i}" for i in _CURVES],
+        "rotary": [f"pair {i // 2}" for i in _CURVES],
+        "ALiBi": [f"head {i}" for i in (0, 2, 4)],
+    }[kind]
+    paint = partial(_picture.curves, at=at, lines=heights, labels=labels, across=across)
+    return Drawing(f"{kind}, {n} positions, d = {d}", drawn, note, paint)

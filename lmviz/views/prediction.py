@@ -3,7 +3,8 @@
 import numpy as np
 
 from .._validation import integer
-from ._payload import as_html, as_table, check_rows, logits_and_tokens, vocabulary_names
+from ._payload import check_rows, logits_and_tokens, vocabulary_names
+from ._static import Table, count
 from ._view import View
 
 # The stops of the slider, for each of which the tail's weight is computed exactly here.
@@ -105,8 +106,8 @@ def _bins(tail):
     below = [(row[0] - row[np.isfinite(row)]) / _WIDTH for row in tail if row.size]
     counts = [np.bincount(row.clip(0, _DEEPEST).astype(np.int64)) for row in below]
     bins = np.zeros((len(tail), max(map(len, counts), default=0)), np.uint32)
-    for row, count in zip(bins, counts, strict=False):
-        row[: len(count)] = count
+    for row, counted in zip(bins, counts, strict=False):
+        row[: len(counted)] = counted
     return bins
 
 
@@ -116,8 +117,15 @@ def _fallback(data):
     at = data["temperatures"].index(1.0)
     total = np.logaddexp.reduce([*head, data["sums"][-1][at]])
     rows = [
-        (as_html(data["names"][i]), f"{np.exp(x - total):.3f}")
+        (data["names"][i], float(np.exp(x - total)))
         for i, x in zip(data["which"][-1][:5], head[:5], strict=True)
     ]
-    caption = f"The most likely tokens after “{as_html(data['tokens'][-1])}”"
-    return as_table(caption, ("token", "probability"), rows)
+    size = data["ids"].shape[1] + data["count"]
+    return Table(
+        f"{count(len(data['tokens']), 'position')}, {count(size, 'token')} in the "
+        "vocabulary",
+        "The most likely tokens after “{}”",
+        data["tokens"][-1],
+        ("token", "probability"),
+        rows,
+    )

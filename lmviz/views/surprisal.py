@@ -3,13 +3,12 @@
 import numpy as np
 
 from ._payload import (
-    as_html,
-    as_table,
     check_rows,
     logits_and_tokens,
     vocabulary_ids,
     vocabulary_names,
 )
+from ._static import Table, count
 from ._view import View
 
 
@@ -83,7 +82,13 @@ def _encode(logits, ids, tokens, vocabulary, k=5):
 
 def _fallback(data):
     """Tabulate the surprisal of each token."""
-    first, *rest = map(as_html, data["tokens"])
-    nats = (f"{x:.2f}" for x in data["nats"])
-    caption = f"The surprisal of each token after “{first}”"
-    return as_table(caption, ("token", "nats"), zip(rest, nats, strict=True))
+    first, *rest = data["tokens"]
+    rows = [*zip(rest, data["nats"].tolist(), strict=True)]
+    return Table(
+        count(len(data["tokens"]), "token"),
+        "The surprisal of each token after “{}”",
+        first,
+        ("token", "nats"),
+        rows,
+        digits=2,
+    )

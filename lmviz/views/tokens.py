@@ -3,7 +3,8 @@
 from .._text import bytes_of
 from .._validation import choice, strings
 from ..tokenization._ids import id_list
-from ._payload import as_html, check_mapping, check_size
+from ._payload import check_mapping, check_size
+from ._static import Lines, count
 from ._view import View
 
 # Those that a site serves to its pages.
@@ -104,9 +105,7 @@ def _encode(rows, tokenizers):
 def _fallback(rows):
     lines = []
     for name, row, _ in rows:
-        shown = " ".join(f"<code>{as_html(token)}</code>" for token in row)
-        plural = "" if len(row) == 1 else "s"
-        lines.append(
-            f"<p><b>{as_html(name)}</b>, {len(row)} token{plural}: {shown}</p>"
-        )
-    return "".join(lines)
+        parts = [part for token in row for part in (" ", ("code", token))]
+        lines.append([("b", name), f", {count(len(row), 'token')}:", *parts])
+    summary = f"{count(len(rows), 'row')} of tokens"
+    return Lines(summary, lines)

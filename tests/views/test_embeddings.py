@@ -83,7 +83,7 @@ def test_input_is_unchanged_and_labels_are_escaped():
     html = view._repr_html_().encode().decode()
     assert "<img>" not in html and "\0" not in html
     svg = ET.fromstring(re.search(r"<svg.*</svg>", view.fallback)[0])
-    assert svg.find("text").text == "\u2068</script><img>\u2069"
+    assert svg.find("{*}text").text == "\u2068</script><img>\u2069"
 
 
 @pytest.mark.parametrize(

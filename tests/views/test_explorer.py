@@ -119,12 +119,12 @@ def test_stories_the_toy_cannot_read_are_errors(stories, error, message):
 
 def test_the_fallback_tabulates_the_true_distribution():
     view = views.explorer({"a": "Anna has a red ball ."}, embed=False)
-    assert "<q>Anna has a red ball .</q>" in view.fallback
+    assert "after “\u2068Anna has a red ball .\u2069”" in view.fallback
     assert view.fallback.count("<td>0.286</td>") == 3  # 4 / 14, the other kind
     assert view.fallback.count("<td>0.071</td>") == 2  # 1 / 14
-    assert "<td>Anna</td>" not in view.fallback
+    assert "<td>\u2068Anna\u2069</td>" not in view.fallback
     no_story = views.explorer({"a": "ball ball"}, embed=False)
-    assert no_story.fallback == "<p>The toy reads: <q>ball ball</q></p>"
+    assert no_story.fallback == "<p>The toy reads: <q>\u2068ball ball\u2069</q></p>"
     start = views.explorer({"a": "<story>"}, embed=False)
     assert "&lt;story&gt;" in start.fallback
 

@@ -196,7 +196,7 @@ def test_the_fallback_tabulates_what_comes_next(given):
 def test_hostile_names_stay_text(given, folder):
     names = [*hostile.TOKENS, *hostile.INJECTIONS, *map(str, range(78))][:78]
     view = views.model(folder, **{**given, "vocabulary": names})
-    written = view._element()
+    written = view._element(view.fallback)
     assert written.count("<script") == written.count("</script") == 1
     assert "<img" not in written
     assert names[0] in view.data["models"][0]["stored"]["names"].values()

@@ -17,7 +17,7 @@ def test_sizes_reach_the_page():
 
 def test_the_fallback_draws_the_sines():
     svg = re.search(r"<svg.*</svg>", positions(n=5, d=8).fallback)[0]
-    points = ET.fromstring(svg).findall("polyline")
+    points = ET.fromstring(svg).findall("{*}polyline")
     assert len(points) == 2  # dimensions 0 and 4; there is no 16
     first = [pair.split(",") for pair in points[0].get("points").split()]
     x, y = np.array(first, float).T
