@@ -21,6 +21,7 @@ from environments import (
     install_locked,
     install_npm,
     install_package,
+    install_torch,
     run,
     run_node,
 )
@@ -37,6 +38,8 @@ OUTSIDE = "https://doi.org"
 # Parallel processes, with one thread each; one takes up to 5 GB of memory.
 WORKERS = min(2, os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
+# The releases of Python in pyproject.toml's classifiers.
+PYTHONS = nox.project.python_versions(nox.project.load_toml())
 # Tests of robustness that need a browser.
 HOSTILE_PAGES = ("tests/browser/test_hostile_page.py", "tests/browser/test_policy.py")
 # What `lint` runs, by name; .pre-commit-config.yaml has a hook for each of them.
@@ -297,6 +300,34 @@ def lint(session):
     for name in session.posargs or CHECKS:
         for command in CHECKS[name]:
             session.run(*command, env={"PYTHONPATH": "."})
+
+
+@nox.session
+def release(session):
+    """Build the package's sdist and wheel into dist/, and check both [--tag TAG]."""
+    install_locked(session, "release")
+    session.run("python", "scripts/release.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS, reuse_venv=False)
+def installed(session):
+    """Install what `release` built into bare environments, and try it there."""
+    built = [*Path("dist").glob("lmviz-*.whl"), *Path("dist").glob("lmviz-*.tar.gz")]
+    if len(built) != 2:
+        session.error("dist/ has no wheel and sdist of one version: nox -s release")
+    wheel, sdist = (str(path.resolve()) for path in built)
+    script = str(Path("tests", "try_installed.py").resolve())
+    install_torch(session)
+    install(session, "--constraint", "requirements/torch.txt", wheel)
+    try_in_an_empty_folder(session, script)
+    install(session, "--force-reinstall", "--no-deps", sdist)
+    try_in_an_empty_folder(session, script)
+
+
+def try_in_an_empty_folder(session, script):
+    """Run a script away from the sources."""
+    with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
+        session.run("python", "-I", script)
 
 
 @nox.session

@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 from lmviz_book import inventories  # noqa: E402
+from lmviz_book.versions import book_version  # noqa: E402
 
 # So many lessons and notebooks run at a time, each on one thread: the numbers do not
 # depend on how many cores there are. More of them need more memory than many have.
@@ -24,6 +25,7 @@ warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
 project = "lmviz"
 author = "the lmviz authors"
 copyright = f"2026, {author}"
+version = release = book_version()
 
 extensions = [
     "myst_nb",
@@ -73,6 +75,8 @@ notfound_context = {"title": "Page not found"}
 lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
 # Whether the editions are published side by side, and link to each other.
 lmviz_editions = bool(os.environ.get("LMVIZ_EDITIONS"))
+# The address of the site's list of versions, versions.json, if it has several.
+lmviz_versions = os.environ.get("LMVIZ_VERSIONS", "")
 
 # Where the page "Inside the model" gets its weights, 97 MB: "site", the URL of another
 # host that has the folder smollm2 of _static, or "none", for small previews.
@@ -100,6 +104,8 @@ html_js_files = [
     (f"{name}.js", {"defer": "defer"})
     for name in ("book", "definitions", "ranking", "find")
 ]
+if lmviz_versions:
+    html_js_files.append(("versions.js", {"defer": "defer"}))
 # The theme's names for what is in tokens.css, where each colour is a pair: light, dark.
 _VARIABLES = {
     "font-stack": "var(--serif)",

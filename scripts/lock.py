@@ -24,6 +24,7 @@ FILES = {
     "audit": "--group audit",
     "kernel": "--group kernel",
     "lint": "--group lint",
+    "release": "--group release",
     "uv": "--group uv",
     "dev": "pyproject.toml --all-extras --group docs --group test --group browser",
     "bench": "pyproject.toml --all-extras --group docs --group browser --group bench",

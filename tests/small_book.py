@@ -79,7 +79,7 @@ class Book:
             shutil.copytree(ROOT / "docs" / name, self.docs / name)
         for name in ("conf.py", "references.bib", "book.mplstyle"):
             shutil.copy(ROOT / "docs" / name, self.docs)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "requirements", folder / "requirements")
         # A copy of the package, which a test can change.

@@ -56,7 +56,7 @@ def build(folder, words):
         shutil.copytree(ROOT / "docs" / name, docs / name)
     for name in ("conf.py", "references.bib", "book.mplstyle"):
         shutil.copy(ROOT / "docs" / name, docs)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "requirements", folder / "requirements")
     shutil.copytree(ROOT / "lmviz", folder / "lmviz")

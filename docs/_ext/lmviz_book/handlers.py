@@ -27,6 +27,7 @@ from . import (
     staleness,
     tables,
     titles,
+    versions,
     views,
 )
 
@@ -38,6 +39,7 @@ REGISTERED = (
 # A build with the tag ``messages`` reads what can be translated, and shows nothing.
 FOR_PAGES = (
     cells.fold_answers,  # the node of the title goes
+    notebooks.name_the_wheel,
     staleness.forget_stale,
     languages.lay_out_words,
     views.lay_out,
@@ -53,6 +55,7 @@ HANDLERS = {
         ("builder-inited", notebooks.run_stale),
         ("builder-inited", gallery.start_no_needless_workers),
         ("doctree-read", notebooks.tidy),
+        ("doctree-read", notebooks.name_the_wheel),
         ("doctree-read", notebooks.tidy_lesson),
         ("doctree-read", front.translate_figure),
         ("doctree-read", glossary.add_letters),
@@ -88,6 +91,7 @@ HANDLERS = {
         ("html-page-context", build_info.add_model_line),
         ("html-page-context", editions.show),
         ("html-page-context", languages.show),
+        ("html-page-context", versions.show),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),
         ("build-finished", policy.write_policy),
@@ -102,6 +106,7 @@ def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
     app.add_config_value("lmviz_editions", False, "html", bool)
+    app.add_config_value("lmviz_versions", "", "html", str)
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_model_files", "site", "html", str)
     app.add_config_value("lmviz_repository", "", "html")

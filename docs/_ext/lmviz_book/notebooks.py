@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 from urllib.parse import urljoin
 
+from docutils import nodes
 from joblib import Parallel, delayed
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -116,6 +117,14 @@ def tidy(app, doctree):
             cell["source"] = plain(app.config, name, "".join(cell["source"]))
     text = json.dumps(notebook, indent=1, ensure_ascii=False)
     file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def name_the_wheel(app, doctree):
+    """Show the wheel of this version where exercises install the package."""
+    for block in list(doctree.findall(nodes.literal_block)):
+        if block.astext().startswith(INSTALL):
+            text = app.config.sphinx_gallery_conf["first_notebook_cell"]
+            block.replace_self(nodes.literal_block(text, text, **block.attributes))
 
 
 def tidy_lesson(app, doctree):
