@@ -13,12 +13,19 @@ imports its library when it is called, so figures work without torch, and tokeni
 without either.
 """
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING
 
 from ._arrays import layers_of, numpy_array, without_batch, written
 
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
-def tensor(x, name, shape):
+
+def tensor(x, name, shape) -> torch.Tensor:
     """Return real numbers as a tensor on the CPU with the given shape.
 
     Parameters
@@ -48,7 +55,7 @@ def tensor(x, name, shape):
     return x
 
 
-def _as_tensor(x, name):
+def _as_tensor(x, name) -> torch.Tensor:
     """Return one array of real numbers as a tensor on the CPU."""
     import numpy as np
     import torch
@@ -68,7 +75,7 @@ def _as_tensor(x, name):
     return x if x.is_cpu else x.cpu()
 
 
-def float_tensor(x, name, shape):
+def float_tensor(x, name, shape) -> torch.Tensor:
     """Return a floating-point tensor: float64 if `x` is float64, else float32.
 
     16-bit floats are converted, too, since sums of them lose precision.
@@ -85,7 +92,7 @@ def float_tensor(x, name, shape):
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
-def ids(x, name, shape, *, size=None):
+def ids(x, name, shape, *, size=None) -> torch.Tensor:
     """Return ids as an int64 tensor, each from 0 to ``size - 1`` if `size` is given.
 
     Parameters
@@ -117,7 +124,7 @@ def ids(x, name, shape, *, size=None):
     return x.long()
 
 
-def check_context(n, context):
+def check_context(n, context) -> None:
     """Raise an error if a text is longer than the context (None: unlimited).
 
     Examples
@@ -135,7 +142,7 @@ def check_context(n, context):
         )
 
 
-def logits(x, name, shape):
+def logits(x, name, shape) -> torch.Tensor:
     """Return logits to choose a token from: each row must have a finite maximum.
 
     NaN and infinity would go unnoticed in the choice; minus infinity rules out a token.
@@ -158,7 +165,7 @@ def logits(x, name, shape):
     return x
 
 
-def promote(*tensors):
+def promote(*tensors) -> list[torch.Tensor]:
     """Return tensors converted to their common dtype.
 
     Examples
@@ -175,7 +182,7 @@ def promote(*tensors):
     return [x.to(first) for x in tensors]
 
 
-def array(values, name, shape):
+def array(values, name, shape) -> np.ndarray:
     """Return real numbers as a numpy array of the same dtype, copied only if necessary.
 
     Parameters
@@ -200,7 +207,7 @@ def array(values, name, shape):
     return values
 
 
-def _as_array(values, name):
+def _as_array(values, name) -> np.ndarray:
     """Return one array of real numbers as a numpy array, without importing torch."""
     if getattr(values, "is_meta", False):
         raise ValueError(f"`{name}` must hold numbers, got a tensor on the meta device")
@@ -211,7 +218,7 @@ def _as_array(values, name):
     return numpy_array(values, name)
 
 
-def float_array(values, name, shape, *, allowed=None):
+def float_array(values, name, shape, *, allowed=None) -> np.ndarray:
     """Return a float64 copy of an array, whose numbers must be finite.
 
     Parameters
@@ -230,7 +237,7 @@ def float_array(values, name, shape, *, allowed=None):
     return values
 
 
-def check_finite(x, name, *, allowed=None):
+def check_finite(x, name, *, allowed=None) -> None:
     """Raise an error if a tensor or array has a number that is not finite in float32.
 
     Parameters
@@ -262,7 +269,7 @@ def check_finite(x, name, *, allowed=None):
         )
 
 
-def strings(texts, name, n):
+def strings(texts, name, n) -> list[str]:
     """Return a sequence of `n` strings as a list.
 
     Examples
@@ -281,7 +288,7 @@ def strings(texts, name, n):
     return texts
 
 
-def integer(value, name, low, high=None):
+def integer(value, name, low, high=None) -> int:
     """Return an integer of at least `low` and, if it is given, at most `high`.
 
     Examples
@@ -303,7 +310,7 @@ def integer(value, name, low, high=None):
     return number
 
 
-def layer_numbers(layers, n, name="layers"):
+def layer_numbers(layers, n, name="layers") -> list[int]:
     """Return the numbers of n layers as a list; None counts them from 0.
 
     Examples
@@ -328,7 +335,7 @@ def layer_numbers(layers, n, name="layers"):
     return numbers
 
 
-def choice(value, name, options):
+def choice(value, name, options) -> str:
     """Return a string that must be one of the options.
 
     Examples
@@ -344,7 +351,7 @@ def choice(value, name, options):
     return value
 
 
-def module_of(lm):
+def module_of(lm) -> torch.nn.Module:
     """Return the torch module of a language model; anything else is an error.
 
     Parameters

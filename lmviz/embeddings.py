@@ -5,15 +5,21 @@ as vector offsets, and a projection onto two dimensions. V is the size of the
 vocabulary, d the width of the table.
 """
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import torch
 
 from . import _validation
 from ._extras import needs
 
+if TYPE_CHECKING:
+    from ._types import ArrayLike, Ids
 
-def lookup(table, ids) -> torch.Tensor:
+
+def lookup(table: ArrayLike, ids: Ids) -> torch.Tensor:
     """Return the rows of an embedding table for some ids.
 
     Parameters
@@ -36,7 +42,7 @@ def lookup(table, ids) -> torch.Tensor:
     return table[_validation.ids(ids, "ids", ("...",), size=len(table))]
 
 
-def cosine(a, b) -> torch.Tensor:
+def cosine(a: ArrayLike, b: ArrayLike) -> torch.Tensor:
     r"""Return the cosine similarity of each row of `a` and each row of `b`.
 
     .. math:: \cos(a, b) = \frac{a \cdot b}{\|a\| \, \|b\|}
@@ -69,7 +75,9 @@ def cosine(a, b) -> torch.Tensor:
     return normalize(a, dim=-1) @ normalize(b, dim=-1).T
 
 
-def nearest_neighbors(table, id, *, k=10) -> tuple[torch.Tensor, torch.Tensor]:
+def nearest_neighbors(
+    table: ArrayLike, id: int, *, k: int = 10
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the rows with the largest cosine similarity to one row.
 
     Parameters
@@ -102,7 +110,13 @@ def nearest_neighbors(table, id, *, k=10) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def analogy(
-    table, a, b, c, *, k=5, exclude_inputs=True
+    table: ArrayLike,
+    a: int | Ids,
+    b: int | Ids,
+    c: int | Ids,
+    *,
+    k: int = 5,
+    exclude_inputs: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Answer "a is to b as c is to …" with the rows most similar to b - a + c.
 
@@ -155,7 +169,9 @@ def analogy(
     return ids, cosines
 
 
-def random_pair_cosines(table, *, n=10_000, seed=0) -> torch.Tensor:
+def random_pair_cosines(
+    table: ArrayLike, *, n: int = 10_000, seed: int = 0
+) -> torch.Tensor:
     """Return the cosine similarities of random pairs of different rows.
 
     They are the baseline for any claim that two rows are similar.
@@ -187,7 +203,7 @@ def random_pair_cosines(table, *, n=10_000, seed=0) -> torch.Tensor:
     return torch.nn.functional.cosine_similarity(table[first], table[second])
 
 
-def pca(x, *, n_components=2) -> tuple[torch.Tensor, torch.Tensor]:
+def pca(x: ArrayLike, *, n_components: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     """Project vectors onto the directions of largest variance (PCA).
 
     Parameters

@@ -5,16 +5,20 @@ import importlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import user_program
 from test_docstrings import METHODS, public
 
 import lmviz
+from lmviz._types import GenerateOptions
 
 PACKAGE = Path(lmviz.__file__).parent
+PROGRAM = Path(user_program.__file__)
 STUBS = sorted(PACKAGE.rglob("*.pyi"))
 TYPES = {
     'lmviz.load("smollm2")': "LanguageModel",
@@ -39,32 +43,86 @@ MISTAKES = {
     'lmviz.load("smollm2").trace("x").logit': '"logit" for class "Trace"',
     "lmviz.load_model": '"load_model" is not a known attribute of module "lmviz"',
     "lmviz.toy.stories": '"stories" is not a known attribute of module',
+    'lmviz.load("toy").trace(2.5)': '"float" cannot be assigned to parameter "text"',
+    'lmviz.load(dtype="float8")': 'cannot be assigned to parameter "dtype"',
+    'lmviz.load("toy").generate("x", chose=max)': 'No parameter named "chose"',
+    'lmviz.plots.heatmap("x")': 'cannot be assigned to parameter "matrix"',
+}
+# What mypy says of mistakes in a program, in its strict mode.
+STRICT_MISTAKES = {
+    'lmviz.load("toy").trace("x").logit': '"Trace" has no attribute "logit"',
+    'lmviz.load("toy").trace(2.5)': '"trace" of "LanguageModel" has incompatible type',
+    'lmviz.load(dtype="float8")': '"load" has incompatible type "Literal[\'float8\']"',
+    'lmviz.corpus.surprisals(lmviz.load("toy"), ["x"], progressing=True)': "Unexpected "
+    'keyword argument "progressing"',
+    'lmviz.plots.heatmap("x")': '"heatmap" has incompatible type "str"',
+    "len(lmviz.prediction.greedy([0.5]))": '"len" has incompatible type "int"',
 }
 
 
-def checked(lines, folder):
-    """Let pyright check a script; return its message for each line."""
-    script = folder / "script.py"
-    script.write_text("\n".join(["import lmviz", *lines]), encoding="utf-8")
+def script(lines, folder):
+    """Write a script that begins with ``import lmviz``."""
+    path = folder / "script.py"
+    path.write_text("\n".join(["import lmviz", *lines]), encoding="utf-8")
+    return path
+
+
+def pyright(path):
+    """Let pyright check a file; return its message for each line that has one."""
     options = ("--outputjson", "--pythonpath", sys.executable)
     done = subprocess.run(
-        [sys.executable, "-m", "pyright", *options, str(script)],
-        cwd=folder,
+        [sys.executable, "-m", "pyright", *options, str(path)],
+        cwd=path.parent,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
     )
     found = json.loads(done.stdout)["generalDiagnostics"]
-    by_line = {one["range"]["start"]["line"]: one["message"] for one in found}
-    return [by_line.get(i, "") for i in range(1, len(lines) + 1)]
+    return {one["range"]["start"]["line"]: one["message"] for one in found}
+
+
+def mypy(cache, *paths):
+    """Let mypy check files in its strict mode; return its messages, by file and line.
+
+    It reads all of torch and transformers; with the cache, this is done once.
+    """
+    options = ("--strict", "--follow-imports=silent", f"--cache-dir={cache}")
+    options += ("--python-executable", sys.executable, "--no-error-summary")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *map(str, paths)],
+        env={**os.environ, "MYPYPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode < 2, done.stdout + done.stderr
+    found = re.findall(r"^(.+?):(\d+): error: (.+)$", done.stdout, re.M)
+    return {(Path(file).name, int(line)): message for file, line, message in found}
 
 
 def test_expressions_have_their_types_and_mistakes_are_errors(tmp_path):
     lines = [*(f"reveal_type({expression})" for expression in TYPES), *MISTAKES]
-    messages = checked(lines, tmp_path)
+    messages = pyright(script(lines, tmp_path))
     says = [*(f' is "{kind}"' for kind in TYPES.values()), *MISTAKES.values()]
-    for line, message, said in zip(lines, messages, says, strict=True):
-        assert said in message, line
+    for i, (line, said) in enumerate(zip(lines, says, strict=True), 1):
+        assert said in messages.get(i, ""), line
+
+
+def test_pyright_accepts_the_program_of_a_user_in_strict_mode():
+    assert pyright(PROGRAM) == {}
+
+
+@pytest.mark.long("mypy")
+def test_mypy_accepts_the_program_and_finds_mistakes_in_strict_mode(pytestconfig):
+    cache = pytestconfig.cache.mkdir("mypy")
+    messages = mypy(cache, PROGRAM, script(STRICT_MISTAKES, cache))
+    for line, (code, said) in enumerate(STRICT_MISTAKES.items(), 2):
+        assert said in messages.pop(("script.py", line), ""), code
+    assert messages == {}
+
+
+def test_the_program_runs(tmp_path):
+    assert len(user_program.main(tmp_path)) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"head.png", "heads.html"}
 
 
 def returning():
@@ -80,13 +138,49 @@ def returning():
                 yield f"{name}.{part}", next(filter(None, found), method)
 
 
-def test_every_public_function_says_what_type_it_returns():
-    untyped = {
-        name
-        for name, function in returning()
-        if "return" not in inspect.unwrap(function).__annotations__
-    }
-    assert not untyped
+def untyped(function):
+    """Return the names of the parameters without a type, and "return" likewise."""
+    typed = function.__annotations__
+    parameters = inspect.signature(function).parameters
+    return {*parameters, "return"} - {*typed, "self", "cls"}
+
+
+def test_every_public_function_states_its_types():
+    missing = {name: untyped(inspect.unwrap(f)) for name, f in returning()}
+    assert {name: names for name, names in missing.items() if names} == {}
+
+
+def documented(function):
+    """Yield each parameter that the docstring says is a bool, float, int or str."""
+    text = inspect.getdoc(function)
+    section = re.search(r"Parameters\n-+\n(.+?)(\n\n|\Z)", text, re.S)
+    simple = r"(\w.*?) : (bool|float|int|str)(, optional|, default .+)?$"
+    for line in section[1].splitlines() if section else ():
+        if found := re.match(simple, line):
+            for name in found[1].split(", "):
+                yield name, found[2]
+
+
+def test_types_are_those_of_the_docstrings():
+    wrong, n = [], 0
+    for name, function in returning():
+        function = inspect.unwrap(function)
+        for part, kind in documented(function):
+            default = inspect.signature(function).parameters[part].default
+            stated = function.__annotations__[part]
+            n += 1
+            if stated != (f"{kind} | None" if default is None else kind):
+                wrong.append(f"{name}: {part}: {kind}, {stated}")
+    assert wrong == []
+    assert n > 100
+
+
+def test_options_that_are_passed_on_are_those_of_generate():
+    options = inspect.signature(lmviz.prediction.generate).parameters
+    passed = {name: kind for name, kind in GenerateOptions.__annotations__.items()}
+    kinds = {name: options[name].annotation for name in passed}
+    assert {*options} - {*passed} == {"lm", "text", "n_tokens"}
+    assert {name: kind.__forward_arg__ for name, kind in passed.items()} == kinds
 
 
 def bound(stub):

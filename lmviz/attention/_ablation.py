@@ -5,9 +5,12 @@ the heads are concatenated but not yet mixed. Its output is replaced by zeros (z
 ablation) or by its average (mean ablation).
 """
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,9 +20,20 @@ from .._layout import check_attention
 from .._module import forward
 from ..models import _memory as memory
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._types import ArrayLike, Text
+    from ..models import LanguageModel
+
 
 @contextmanager
-def ablate_heads(lm, heads, *, replacement=None) -> Iterator[None]:
+def ablate_heads(
+    lm: LanguageModel,
+    heads: tuple[int, int] | Iterable[tuple[int, int]],
+    *,
+    replacement: ArrayLike | None = None,
+) -> Iterator[None]:
     """Ablate some heads within a ``with`` block.
 
     Parameters
@@ -66,7 +80,7 @@ def ablate_heads(lm, heads, *, replacement=None) -> Iterator[None]:
             handle.remove()
 
 
-def mean_head_outputs(lm, text) -> torch.Tensor:
+def mean_head_outputs(lm: LanguageModel, text: Text) -> torch.Tensor:
     """Return the output of each head, averaged over the positions of a text.
 
     Parameters
@@ -112,7 +126,13 @@ def mean_head_outputs(lm, text) -> torch.Tensor:
     return means
 
 
-def head_effects(lm, text, answer, *, replacement=None) -> torch.Tensor:
+def head_effects(
+    lm: LanguageModel,
+    text: Text,
+    answer: int | str,
+    *,
+    replacement: ArrayLike | None = None,
+) -> torch.Tensor:
     """Ablate one head at a time and measure the effect on the answer.
 
     The heads of a layer are ablated in one forward pass, as a batch with one row per

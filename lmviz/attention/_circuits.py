@@ -5,12 +5,21 @@ gives the scores, and value with output (OV), which gives the contributions. Bot
 (d, d) matrices of rank d_head, so they are computed with where possible as two factors.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _validation
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def qk_circuit(query, key) -> torch.Tensor:
+    from .._types import ArrayLike
+
+
+def qk_circuit(query: ArrayLike, key: ArrayLike) -> torch.Tensor:
     """Return the QK circuit of a head: the matrix that gives its scores.
 
     The score of a query x and a key y is ``x @ circuit @ y``, before it is scaled and
@@ -44,7 +53,7 @@ def qk_circuit(query, key) -> torch.Tensor:
     return query @ key.mT
 
 
-def ov_circuit(value, output) -> torch.Tensor:
+def ov_circuit(value: ArrayLike, output: ArrayLike) -> torch.Tensor:
     """Return the OV circuit of a head: the matrix that gives its contributions.
 
     If a head attends to a key x with weight a, this adds ``a * (x @ circuit)`` to the
@@ -78,7 +87,7 @@ def ov_circuit(value, output) -> torch.Tensor:
     return value @ output
 
 
-def copying_score(left, right) -> torch.Tensor:
+def copying_score(left: ArrayLike, right: ArrayLike) -> torch.Tensor:
     """Measure whether a square circuit copies: the sum of its eigenvalues by size.
 
     The score is the sum of the eigenvalues of ``left @ right``, divided by the sum of
@@ -127,7 +136,9 @@ def copying_score(left, right) -> torch.Tensor:
     return torch.where(total == 0, 0.0, score)
 
 
-def composition_score(first, second) -> torch.Tensor:
+def composition_score(
+    first: Sequence[ArrayLike], second: Sequence[ArrayLike]
+) -> torch.Tensor:
     r"""Measure how strongly a circuit reads what an earlier one writes.
 
     For circuits A and B the score is ``norm(A @ B) / (norm(A) * norm(B))``, with

@@ -6,15 +6,26 @@ paid to one kind of key, averaged over queries. `PATTERNS` defines these kinds, 
 `lmviz.corpus`, which scores many texts.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _validation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._types import ArrayLike, Ids
 
 # How far a sum of weights may be from one: those of bfloat16 are rounded to 1/256.
 _OFF = 0.02
 
 
-def previous_token_score(weights, *, sink=None) -> torch.Tensor:
+def previous_token_score(
+    weights: ArrayLike, *, sink: ArrayLike | None = None
+) -> torch.Tensor:
     """Measure how much a head attends to the previous token.
 
     Parameters
@@ -39,7 +50,9 @@ def previous_token_score(weights, *, sink=None) -> torch.Tensor:
     return _mean_fraction(weights, *_previous(torch.arange(weights.shape[-1])))
 
 
-def first_token_score(weights, *, sink=None) -> torch.Tensor:
+def first_token_score(
+    weights: ArrayLike, *, sink: ArrayLike | None = None
+) -> torch.Tensor:
     """Measure how much a head attends to the first token of the text.
 
     Parameters
@@ -68,7 +81,9 @@ def first_token_score(weights, *, sink=None) -> torch.Tensor:
     return _mean_fraction(weights, *_first(torch.arange(weights.shape[-1])))
 
 
-def duplicate_token_score(weights, ids, *, sink=None) -> torch.Tensor:
+def duplicate_token_score(
+    weights: ArrayLike, ids: Ids, *, sink: ArrayLike | None = None
+) -> torch.Tensor:
     """Measure how much a head attends to earlier copies of the query's token.
 
     Parameters
@@ -98,7 +113,9 @@ def duplicate_token_score(weights, ids, *, sink=None) -> torch.Tensor:
     return _mean_fraction(weights, *_copies(ids))
 
 
-def induction_score(weights, ids, *, sink=None) -> torch.Tensor:
+def induction_score(
+    weights: ArrayLike, ids: Ids, *, sink: ArrayLike | None = None
+) -> torch.Tensor:
     """Measure how much a head attends to the token after an earlier copy.
 
     An induction head can continue a repetition: at the second A of "A B … A" it attends
@@ -131,7 +148,7 @@ def induction_score(weights, ids, *, sink=None) -> torch.Tensor:
     return _mean_fraction(weights, *_after_copies(ids))
 
 
-def entropy(weights, *, sink=None) -> torch.Tensor:
+def entropy(weights: ArrayLike, *, sink: ArrayLike | None = None) -> torch.Tensor:
     """Return the entropy of each row of attention weights, in nats.
 
     Parameters
@@ -158,7 +175,9 @@ def entropy(weights, *, sink=None) -> torch.Tensor:
     return of_keys if sink is None else of_keys + torch.special.entr(sink)
 
 
-def rollout(attentions, *, residual=0.5, sink=None) -> torch.Tensor:
+def rollout(
+    attentions: ArrayLike, *, residual: float = 0.5, sink: ArrayLike | None = None
+) -> torch.Tensor:
     """Compute attention rollout: the product of the attention weights of all layers.
 
     The heads of a layer are averaged and mixed with the residual connection, which
@@ -208,7 +227,9 @@ def rollout(attentions, *, residual=0.5, sink=None) -> torch.Tensor:
     return total
 
 
-def strongest(scores, k, *, layers=None) -> list[tuple[int, int, float]]:
+def strongest(
+    scores: ArrayLike, k: int, *, layers: Sequence[int] | None = None
+) -> list[tuple[int, int, float]]:
     """Return the k heads with the largest scores.
 
     Parameters

@@ -1,11 +1,18 @@
 """Scaled dot-product attention: scores, mask, softmax, weighted average of values."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _validation
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike
 
-def causal_mask(n_tokens, *, window=None) -> torch.Tensor:
+
+def causal_mask(n_tokens: int, *, window: int | None = None) -> torch.Tensor:
     """Return the causal mask: each query attends to itself and to earlier keys.
 
     Parameters
@@ -34,7 +41,13 @@ def causal_mask(n_tokens, *, window=None) -> torch.Tensor:
     return mask if window is None else mask.triu(1 - window)
 
 
-def scores(query, key, *, scale=None, softcap=None) -> torch.Tensor:
+def scores(
+    query: ArrayLike,
+    key: ArrayLike,
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+) -> torch.Tensor:
     """Return the scaled dot product of each query with each key.
 
     Parameters
@@ -75,7 +88,14 @@ def scores(query, key, *, scale=None, softcap=None) -> torch.Tensor:
 
 
 def attention_weights(
-    query, key, *, mask=None, bias=None, scale=None, softcap=None, sinks=None
+    query: ArrayLike,
+    key: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    sinks: ArrayLike | None = None,
 ) -> torch.Tensor:
     """Return the attention weights: the softmax of the scores over the visible keys.
 
@@ -147,7 +167,9 @@ def _check_bias(bias, shape):
     return bias
 
 
-def attend(query, key, value, *, mask=None) -> torch.Tensor:
+def attend(
+    query: ArrayLike, key: ArrayLike, value: ArrayLike, *, mask: ArrayLike | None = None
+) -> torch.Tensor:
     """Return the average of the values for each query, weighted by attention.
 
     Parameters
@@ -182,7 +204,7 @@ def attend(query, key, value, *, mask=None) -> torch.Tensor:
     return weights @ value
 
 
-def split_heads(x, n_heads) -> torch.Tensor:
+def split_heads(x: ArrayLike, n_heads: int) -> torch.Tensor:
     """Split the hidden dimension into heads.
 
     Parameters
@@ -208,7 +230,7 @@ def split_heads(x, n_heads) -> torch.Tensor:
     return x.reshape(n_tokens, n_heads, width // n_heads).transpose(0, 1)
 
 
-def join_heads(x) -> torch.Tensor:
+def join_heads(x: ArrayLike) -> torch.Tensor:
     """Concatenate the heads: the inverse of `split_heads`.
 
     Parameters
@@ -228,7 +250,7 @@ def join_heads(x) -> torch.Tensor:
     return _validation.tensor(x, "x", ("H", "T", "d_head")).transpose(0, 1).flatten(1)
 
 
-def share_heads(x, n_heads) -> torch.Tensor:
+def share_heads(x: ArrayLike, n_heads: int) -> torch.Tensor:
     """Repeat key or value heads, one for each query head (grouped-query attention).
 
     Parameters

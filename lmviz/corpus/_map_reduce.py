@@ -3,10 +3,13 @@
 `lmviz.corpus` defines what is computed for a batch and how the results add up.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +18,12 @@ from tqdm.auto import tqdm
 
 from .. import _validation
 from .._extras import needs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._types import PathLike, Text
+    from ..models import LanguageModel
 
 with needs("corpus", "statistics over many texts"):
     import joblib
@@ -54,7 +63,7 @@ class Batches:
     {'tokens': tensor(14)}
     """
 
-    def __init__(self, lm, texts, batch_tokens):
+    def __init__(self, lm: LanguageModel, texts: Iterable[Text], batch_tokens: int):
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of texts, got one string")
         batch_tokens = _validation.integer(batch_tokens, "batch_tokens", 1)
@@ -81,7 +90,17 @@ class Batches:
         return ids
 
     def reduce(
-        self, work, add, start, *, key=(), n_jobs=None, file=None, progress=True
+        self,
+        work: Callable[[LanguageModel, list[torch.Tensor]], Any],
+        add: Callable[
+            [dict[str, torch.Tensor], list[int], Any], dict[str, torch.Tensor]
+        ],
+        start: dict[str, torch.Tensor],
+        *,
+        key: Iterable[bytes] = (),
+        n_jobs: int | None = None,
+        file: PathLike | None = None,
+        progress: bool = True,
     ) -> dict[str, torch.Tensor]:
         """Compute a result for each batch and add them up, always in the same order.
 

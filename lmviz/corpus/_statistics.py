@@ -6,8 +6,11 @@ weights are reduced in a hook, then freed. Texts of similar length share a batch
 padded at the end, where no real token attends to the padding in a causal model.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,16 +24,22 @@ from ..models import _memory as memory
 from ..prediction import surprisal
 from ._map_reduce import Batches
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._types import PathLike, Pattern, Text
+    from ..models import LanguageModel
+
 
 def head_scores(
-    lm,
-    texts,
+    lm: LanguageModel,
+    texts: Iterable[Text],
     *,
-    patterns=None,
-    batch_tokens=1024,
-    n_jobs=None,
-    file=None,
-    progress=True,
+    patterns: Mapping[str, Pattern] | None = None,
+    batch_tokens: int = 1024,
+    n_jobs: int | None = None,
+    file: PathLike | None = None,
+    progress: bool = True,
 ) -> dict[str, torch.Tensor]:
     """Score every head on many texts, as `lmviz.attention` does on one text.
 
@@ -39,7 +48,7 @@ def head_scores(
     lm : lmviz.LanguageModel
     texts : iterable of str, list of int, or torch.Tensor of int, shape (T,)
         Texts, or their ids; each of two tokens or more.
-    patterns : dict of str to callable, optional
+    patterns : mapping of str to callable, optional
         What to measure. Each function takes the ids of a text, (T,), and returns two
         boolean tensors: the keys of this kind, (T_q, T_k), and the queries that are
         scored, (T_q,). Default: ``lmviz.attention.PATTERNS``.
@@ -110,7 +119,13 @@ def head_scores(
 
 
 def surprisals(
-    lm, texts, *, batch_tokens=1024, n_jobs=None, file=None, progress=True
+    lm: LanguageModel,
+    texts: Iterable[Text],
+    *,
+    batch_tokens: int = 1024,
+    n_jobs: int | None = None,
+    file: PathLike | None = None,
+    progress: bool = True,
 ) -> list[torch.Tensor]:
     """Return the surprisal of each token of many texts, in nats.
 

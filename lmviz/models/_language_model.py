@@ -1,8 +1,10 @@
 """A causal language model with its tokenizer and model card, ready to be traced."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from .. import _validation
 from .._text import checked_text
@@ -17,10 +19,15 @@ from ._resolve import Source
 from .errors import CorruptFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import tokenizers
     import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
     from transformers.modeling_utils import PreTrainedModel
 
+    from .._types import GenerateOptions, Ids, Text
     from ._trace import Trace
 
 
@@ -54,12 +61,17 @@ class LanguageModel:
     """
 
     card: ModelCard
-    module: "PreTrainedModel"
+    module: PreTrainedModel
     source: Source | None = None
-    _tokenizer: "tokenizers.Tokenizer | None" = None
+    _tokenizer: tokenizers.Tokenizer | None = None
 
     @classmethod
-    def from_module(cls, module, tokenizer=None, name="custom") -> "LanguageModel":
+    def from_module(
+        cls,
+        module: torch.nn.Module,
+        tokenizer: Tokenizer | PreTrainedTokenizerFast | None = None,
+        name: str = "custom",
+    ) -> LanguageModel:
         """Wrap a causal transformers model that was created in memory.
 
         Parameters
@@ -93,7 +105,7 @@ class LanguageModel:
         return cls(card, module, None, tokenizer)
 
     @functools.cached_property
-    def tokenizer(self) -> "tokenizers.Tokenizer":
+    def tokenizer(self) -> tokenizers.Tokenizer:
         """The tokenizer, a ``tokenizers.Tokenizer``, which is read on first use."""
         if self.source is None and self._tokenizer is None:
             raise ValueError(
@@ -152,7 +164,7 @@ class LanguageModel:
         source = self.source.spec, self.source.revision
         return load_revision, (*source, str(self.module.device), dtype)
 
-    def encode(self, text, *, truncate=False) -> "torch.Tensor":
+    def encode(self, text: str, *, truncate: bool | int = False) -> torch.Tensor:
         """Return the ids of a text.
 
         Parameters
@@ -178,7 +190,7 @@ class LanguageModel:
         _validation.check_context(len(ids), self.context)
         return ids
 
-    def decode(self, ids) -> str:
+    def decode(self, ids: int | Ids) -> str:
         """Return the text of some ids, without special tokens.
 
         Parameters
@@ -201,7 +213,7 @@ class LanguageModel:
         ids = [int(ids)] if single else id_list(ids)
         return decode(self.tokenizer, ids, size=self.card.vocabulary)
 
-    def tokens(self, ids) -> list[str]:
+    def tokens(self, ids: Ids) -> list[str]:
         """Return the tokens of some ids as displayed: ␣ is a space, ↵ a newline.
 
         Many models have more embeddings than tokens. An id without a token is displayed
@@ -219,7 +231,7 @@ class LanguageModel:
             return [str(int(i)) for i in ids]
         return readable_tokens(self.tokenizer, ids, size=self.card.vocabulary)
 
-    def token_id(self, text) -> int:
+    def token_id(self, text: str) -> int:
         """Return the id of a single token.
 
         Parameters
@@ -259,7 +271,7 @@ class LanguageModel:
             )
         return ids[0]
 
-    def ids(self, text) -> "torch.Tensor":
+    def ids(self, text: Text) -> torch.Tensor:
         """Return the ids of a text, or validate ids that are given.
 
         Parameters
@@ -282,7 +294,9 @@ class LanguageModel:
         _validation.check_context(len(ids), self.context)
         return ids
 
-    def pieces(self, text, *, length=None, stride=None) -> "list[torch.Tensor]":
+    def pieces(
+        self, text: Text, *, length: int | None = None, stride: int | None = None
+    ) -> list[torch.Tensor]:
         """Split a text into windows that fit the context.
 
         Without `stride` they don't overlap, so ``torch.cat(lm.pieces(text))`` are the
@@ -320,7 +334,13 @@ class LanguageModel:
         starts = [*range(0, last, stride), -(-last // stride) * stride]
         return [ids[start : start + length] for start in starts]
 
-    def trace(self, text, *, keep=None, layers=None) -> "Trace":
+    def trace(
+        self,
+        text: Text,
+        *,
+        keep: str | Sequence[str] | None = None,
+        layers: int | Sequence[int] | None = None,
+    ) -> Trace:
         """Run the model once on a text and keep what it computed.
 
         Parameters
@@ -356,7 +376,9 @@ class LanguageModel:
 
         return trace(self, self.ids(text), keep=keep, layers=layers)
 
-    def generate(self, text, *, n_tokens=20, **options) -> str:
+    def generate(
+        self, text: Text, *, n_tokens: int = 20, **options: Unpack[GenerateOptions]
+    ) -> str:
         """Continue a text, by default with the most likely token at each step.
 
         Parameters

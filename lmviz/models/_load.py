@@ -1,7 +1,9 @@
 """``lmviz.load``: resolve the name, make it local, verify, read, describe."""
 
+from __future__ import annotations
+
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from . import _local, _read, _read_tokenizer, _resolve, _wheels
 from ._card import card_of
@@ -10,9 +12,17 @@ from .errors import ModelError
 
 if TYPE_CHECKING:
     import tokenizers
+    import torch
+
+    from .._types import PathLike
 
 
-def load(name=None, *, device="cpu", dtype="float32") -> LanguageModel:
+def load(
+    name: PathLike | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: Literal["float32", "bfloat16", "float16"] | torch.dtype = "float32",
+) -> LanguageModel:
     """Load a causal language model by name, path or hub id.
 
     Parameters
@@ -54,7 +64,7 @@ def load(name=None, *, device="cpu", dtype="float32") -> LanguageModel:
     return LanguageModel(card_of(source, module), module, source)
 
 
-def load_tokenizer(name=None) -> "tokenizers.Tokenizer":
+def load_tokenizer(name: PathLike | None = None) -> tokenizers.Tokenizer:
     """Load only the tokenizer of a model, without its weights.
 
     Ids are those of transformers' ``AutoTokenizer``. For a built-in model,

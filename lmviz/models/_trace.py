@@ -1,5 +1,7 @@
 """One forward pass, with all the activations that the chapters use."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import torch
@@ -84,7 +86,7 @@ class Trace:
         )
         return f"Trace({len(self.tokens)} tokens: {shapes})"
 
-    def attention(self, layer) -> torch.Tensor:
+    def attention(self, layer: int) -> torch.Tensor:
         """Return the attention weights of a layer, by its number in the model.
 
         Parameters
@@ -114,7 +116,7 @@ class Trace:
             )
         return self.attentions[self.attention_layers.index(layer)]
 
-    def where(self, token) -> list[int]:
+    def where(self, token: str) -> list[int]:
         """Return the positions of a token.
 
         Parameters

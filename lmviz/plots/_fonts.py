@@ -5,6 +5,8 @@ none has it, it warns and draws a box. Here all installed families are searched,
 character that no font has, or that is invisible, is replaced by its code point.
 """
 
+from __future__ import annotations
+
 import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ _LINES = 5
 _BOXES = "Last Resort High-Efficiency"
 
 
-def make_legible(ax) -> "Axes":
+def make_legible(ax: Axes) -> Axes:
     """Draw every text of an Axes literally, in fonts that have its characters.
 
     In the title, the legend, the annotations and the labels of axes, ticks and colour

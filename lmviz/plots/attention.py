@@ -1,6 +1,8 @@
 """Figures of attention weights: one head, or every head at a glance."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,22 +14,26 @@ from ._fonts import make_legible
 from .heatmap import heatmap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
+
+    from .._types import ArrayLike
 
 
 def attention_map(
-    weights,
-    tokens,
+    weights: ArrayLike,
+    tokens: Sequence[str],
     *,
-    scale="linear",
-    cmap="sequential",
-    vmin=None,
-    vmax=None,
-    title="Attention weights",
-    colorbar=True,
-    sink=None,
-    ax=None,
-) -> "Axes":
+    scale: Literal["linear", "log1p", "log"] = "linear",
+    cmap: str = "sequential",
+    vmin: float | None = None,
+    vmax: float | None = None,
+    title: str = "Attention weights",
+    colorbar: bool = True,
+    sink: ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the attention weights of one head: a row per query, a column per key.
 
     If no query attends to a later key, the causal mask is left blank.
@@ -101,15 +107,15 @@ def attention_map(
 
 
 def head_mosaic(
-    weights,
+    weights: ArrayLike,
     *,
-    scale="linear",
-    cmap="sequential",
-    across=False,
-    layers=None,
-    title="Attention of every head",
-    ax=None,
-) -> "Axes":
+    scale: Literal["linear", "log1p", "log"] = "linear",
+    cmap: str = "sequential",
+    across: bool = False,
+    layers: Sequence[int] | None = None,
+    title: str = "Attention of every head",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the attention maps of all heads as one image.
 
     Parameters

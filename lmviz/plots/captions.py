@@ -1,19 +1,26 @@
 """The words that belong to a figure: its caption, and its text for screen readers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .._extras import needs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Name of the attribute of a figure that keeps its words.
 _WORDS = "_lmviz_words"
 
 
-def caption(text, *, alt="", figure=None) -> None:
+def caption(text: str, *, alt: str = "", figure: Figure | None = None) -> None:
     """Give a figure a caption and a text alternative; the book's pages show both.
 
     Parameters
     ----------
     text : str
         What to see in the figure. Its first sentence states the finding.
-    alt : str, optional
+    alt : str, default ""
         What is in the picture, for readers who cannot see it. Default: the page makes
         one of the titles, the labels of axes and what is drawn.
     figure : matplotlib.figure.Figure, optional

@@ -1,5 +1,7 @@
 """Heatmaps, drawn by seaborn in the colours of the book."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,27 +13,32 @@ from ._colors import COLORS, KINDS, color_map, text_color
 from ._fonts import make_legible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap
+
+    from .._types import ArrayLike
 
 
 def heatmap(
-    matrix,
+    matrix: ArrayLike,
     *,
-    title="",
-    xlabel="",
-    ylabel="",
-    label="",
-    xticklabels=None,
-    yticklabels=None,
-    annot=None,
-    square=False,
-    cmap=None,
-    vmin=None,
-    vmax=None,
-    colorbar=True,
-    ax=None,
-) -> "Axes":
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    label: str = "",
+    xticklabels: Sequence[str] | Sequence[int] | None = None,
+    yticklabels: Sequence[str] | Sequence[int] | None = None,
+    annot: Sequence[Sequence[str]] | None = None,
+    square: bool = False,
+    cmap: str | Colormap | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    colorbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a matrix as a heatmap, with row 0 at the top.
 
     Parameters
@@ -41,7 +48,7 @@ def heatmap(
     title, xlabel, ylabel : str
     label : str
         Label of the colour bar.
-    xticklabels, yticklabels : sequence of str, optional
+    xticklabels, yticklabels : sequence of str or int, optional
         Names of all columns and rows. Default: some of their numbers.
     annot : sequence of sequences of str, shape (rows, columns), optional
         Texts inside the cells.
@@ -119,7 +126,7 @@ def heatmap(
     return make_legible(ax)
 
 
-def shared_colorbar(axes, label="") -> "Colorbar":
+def shared_colorbar(axes: Iterable[Axes], label: str = "") -> Colorbar:
     """Draw one colour bar at the right of several panels of one scale.
 
     Parameters

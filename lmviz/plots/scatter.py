@@ -1,5 +1,7 @@
 """Scatter plots with labelled points."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +13,22 @@ from ._colors import COLORS
 from ._fonts import make_legible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
+
+    from .._types import ArrayLike
 
 
 def labelled_scatter(
-    coordinates, labels, *, title="", xlabel="", ylabel="", ax=None
-) -> "Axes":
+    coordinates: ArrayLike,
+    labels: Sequence[str],
+    *,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw points, each with a label that doesn't cover the others.
 
     Parameters

@@ -1,5 +1,7 @@
 """Figures of tokens: as boxes in rows, aligned with their text, or by probability."""
 
+from __future__ import annotations
+
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -14,14 +16,26 @@ from ._colors import COLORS
 from ._fonts import fit, make_legible
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from matplotlib.axes import Axes
+    from tokenizers import Tokenizer
+
+    from .._types import ArrayLike
 
 _COLORS = [(COLORS[role], 0.18) for role in ("weight", "key", "plus", "minus")]
 _GREY = "0.85"
 _WIDEST = 120  # characters that can be read in one line
 
 
-def token_strips(rows, *, title="Tokens", faded=(), width=7.68, ax=None) -> "Axes":
+def token_strips(
+    rows: Mapping[str, Sequence[str]],
+    *,
+    title: str = "Tokens",
+    faded: Collection[str] = (),
+    width: float = 7.68,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw token sequences one below the other, with a coloured box per token.
 
     Parameters
@@ -64,13 +78,13 @@ def token_strips(rows, *, title="Tokens", faded=(), width=7.68, ax=None) -> "Axe
 
 
 def tokenizations(
-    text,
-    tokenizers,
+    text: str,
+    tokenizers: Sequence[str] | Mapping[str, Tokenizer],
     *,
-    title="The same text, split by each tokenizer",
-    width=7.68,
-    ax=None,
-) -> "Axes":
+    title: str = "The same text, split by each tokenizer",
+    width: float = 7.68,
+    ax: Axes | None = None,
+) -> Axes:
     r"""Draw how several tokenizers split one text, aligned character by character.
 
     Tokens that are bytes of the same character share its width.
@@ -81,7 +95,7 @@ def tokenizations(
         At most 120 characters wide.
     tokenizers : sequence of str, or mapping of str to tokenizers.Tokenizer
         Names that `lmviz.load_tokenizer` accepts, or tokenizers by name.
-    title : str, optional
+    title : str, default "The same text, split by each tokenizer"
     width : float, default 7.68
         Width of a new figure, in inches.
     ax : matplotlib.axes.Axes, optional
@@ -188,7 +202,13 @@ def _draw_rows(ax, rows, families, width, title):
     return make_legible(ax)
 
 
-def token_bars(tokens, probabilities, *, title="Next token", ax=None) -> "Axes":
+def token_bars(
+    tokens: Sequence[str],
+    probabilities: ArrayLike,
+    *,
+    title: str = "Next token",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the most likely tokens as bars, and all others as one.
 
     Parameters

@@ -5,14 +5,20 @@ bias for each bucket of distances; in ALiBi, each head subtracts from its scores
 penalty proportional to the distance between query and key.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike
 
-def alibi_slopes(n_heads) -> torch.Tensor:
+
+def alibi_slopes(n_heads: int) -> torch.Tensor:
     """Return the slope of each head's penalty in ALiBi.
 
     Parameters
@@ -46,7 +52,7 @@ def alibi_slopes(n_heads) -> torch.Tensor:
     return torch.cat([series(power), between]).float()
 
 
-def alibi(slopes, n_tokens) -> torch.Tensor:
+def alibi(slopes: ArrayLike, n_tokens: int) -> torch.Tensor:
     r"""Return the bias that ALiBi adds to the attention scores.
 
     .. math:: b_{h,q,k} = -m_h \, (q - k)
@@ -83,7 +89,11 @@ def alibi(slopes, n_tokens) -> torch.Tensor:
 
 
 def t5_buckets(
-    n_tokens, *, n_buckets=32, max_distance=128, bidirectional=True
+    n_tokens: int,
+    *,
+    n_buckets: int = 32,
+    max_distance: int = 128,
+    bidirectional: bool = True,
 ) -> torch.Tensor:
     """Return the bucket of each pair of positions, for which T5 learns a bias.
 

@@ -1,5 +1,7 @@
 """Chapter 3: learned position embeddings, as in GPT-2."""
 
+from __future__ import annotations
+
 import torch
 
 
@@ -24,11 +26,11 @@ class LearnedPositionalEmbedding(torch.nn.Module):
     torch.Size([5, 768])
     """
 
-    def __init__(self, seq_len, d_model):
+    def __init__(self, seq_len: int, d_model: int):
         super().__init__()
         self.table = torch.nn.Embedding(seq_len, d_model)
 
-    def forward(self, seq_len) -> torch.Tensor:
+    def forward(self, seq_len: int) -> torch.Tensor:
         """Return the rows of the first `seq_len` positions.
 
         Parameters

@@ -5,14 +5,25 @@ proportional to their positions. Their dot product then depends only on the dist
 between query and key. Most current models use it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _validation
 from . import _sinusoidal
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike
+
 
 def rotary(
-    x, *, base=10_000.0, inverse_frequencies=None, interleaved=False
+    x: ArrayLike,
+    *,
+    base: float = 10_000.0,
+    inverse_frequencies: ArrayLike | None = None,
+    interleaved: bool = False,
 ) -> torch.Tensor:
     r"""Rotate each pair of dimensions by an angle proportional to the position.
 

@@ -5,7 +5,10 @@ text `factor` times as long stay in the range that the model was trained on. The
 differ in how much they slow down the fast pairs, which tell near tokens apart.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Literal
 
 import torch
 
@@ -17,14 +20,14 @@ _TURNS = {"yarn": (32, 1), "llama3": (4, 1)}
 
 
 def scaled_frequencies(
-    width,
-    method,
+    width: int,
+    method: Literal["linear", "ntk", "yarn", "llama3"],
     *,
-    factor,
-    trained_length=None,
-    base=10_000.0,
-    turns=None,
-    whole_pairs=True,
+    factor: float,
+    trained_length: int | None = None,
+    base: float = 10_000.0,
+    turns: tuple[float, float] | None = None,
+    whole_pairs: bool = True,
 ) -> torch.Tensor:
     r"""Return rotary frequencies for a text `factor` times the trained length.
 
@@ -144,7 +147,7 @@ def _pair_of(turns, width, trained_length, base):
     return width * math.log(trained_length / (turns * 2 * math.pi)) / 2 / math.log(base)
 
 
-def yarn_attention_factor(factor) -> float:
+def yarn_attention_factor(factor: float) -> float:
     r"""Return the factor by which YaRN multiplies rotated queries and keys.
 
     .. math:: 0.1 \ln s + 1

@@ -6,12 +6,14 @@ in ``_rotary.py``. Our `inverse_frequencies` are :math:`10000^{-2i/d}` in the pa
 notation, and ``inv_freq`` in the code of many models.
 """
 
+from __future__ import annotations
+
 import torch
 
 from .. import _validation
 
 
-def inverse_frequencies(width, *, base=10_000.0) -> torch.Tensor:
+def inverse_frequencies(width: int, *, base: float = 10_000.0) -> torch.Tensor:
     r"""Return the angle per position of each pair of dimensions.
 
     .. math:: \theta_i = b^{-2i/d}, \quad i = 0, \dots, d/2 - 1
@@ -46,7 +48,7 @@ def inverse_frequencies(width, *, base=10_000.0) -> torch.Tensor:
     return base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
 
 
-def wavelengths(d_model, *, base=10_000.0) -> torch.Tensor:
+def wavelengths(d_model: int, *, base: float = 10_000.0) -> torch.Tensor:
     """Return the wavelength of each pair of dimensions.
 
     Parameters
@@ -73,7 +75,7 @@ def wavelengths(d_model, *, base=10_000.0) -> torch.Tensor:
     return 2 * torch.pi / inverse_frequencies(d_model, base=base)
 
 
-def sinusoidal(seq_len, d_model, *, base=10_000.0) -> torch.Tensor:
+def sinusoidal(seq_len: int, d_model: int, *, base: float = 10_000.0) -> torch.Tensor:
     r"""Return the sinusoidal position encoding.
 
     .. math:: PE_{p,\,2i} = \sin(p \, \theta_i), \quad PE_{p,\,2i+1} = \cos(p \, \theta_i)
@@ -110,7 +112,7 @@ def sinusoidal(seq_len, d_model, *, base=10_000.0) -> torch.Tensor:
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
 
 
-def shift_matrix(offset, d_model, *, base=10_000.0) -> torch.Tensor:
+def shift_matrix(offset: int, d_model: int, *, base: float = 10_000.0) -> torch.Tensor:
     """Return the rotation that shifts every sinusoidal encoding by `offset` positions.
 
     Parameters

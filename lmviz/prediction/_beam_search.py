@@ -1,8 +1,11 @@
 """Beam search: keep the most likely continuations at each step."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,6 +13,12 @@ from .. import _validation
 from ._generation import check_room
 from ._stepping import stepper
 from ._stopping import end_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._types import Text
+    from ..models import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,13 @@ class Beam:
 
 
 def beam_search(
-    lm, text, *, n_tokens=20, n_beams=4, length_penalty=1.0, eos=None
+    lm: LanguageModel,
+    text: Text,
+    *,
+    n_tokens: int = 20,
+    n_beams: int = 4,
+    length_penalty: float = 1.0,
+    eos: int | Sequence[int] | None = None,
 ) -> list[Beam]:
     r"""Return the best continuations that beam search finds, the best first.
 

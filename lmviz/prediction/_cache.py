@@ -1,9 +1,23 @@
 """The size of the key/value cache."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .. import _validation
 
+if TYPE_CHECKING:
+    from ..models import LanguageModel
 
-def cache_bytes(lm, n_tokens, *, n_kv_heads=None, bytes_per_number=2, batch=1) -> int:
+
+def cache_bytes(
+    lm: LanguageModel,
+    n_tokens: int,
+    *,
+    n_kv_heads: int | None = None,
+    bytes_per_number: int = 2,
+    batch: int = 1,
+) -> int:
     r"""Return the size of a model's key/value cache, in bytes.
 
     Each layer caches a key and a value of :math:`d_\text{head}` numbers for each token

@@ -1,10 +1,16 @@
 """Calibration: whether what is predicted with probability p happens that often."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation
+
+if TYPE_CHECKING:
+    from .._types import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,9 @@ class Reliability:
     accuracy: torch.Tensor
 
 
-def reliability(probs, correct, *, n_bins=10) -> Reliability:
+def reliability(
+    probs: ArrayLike, correct: ArrayLike, *, n_bins: int = 10
+) -> Reliability:
     """Sort predictions into bins of equal width by their probability.
 
     Parameters
@@ -83,7 +91,9 @@ def reliability(probs, correct, *, n_bins=10) -> Reliability:
     return Reliability(edges, counts, confidence, accuracy)
 
 
-def expected_calibration_error(probs, correct, *, n_bins=10) -> float:
+def expected_calibration_error(
+    probs: ArrayLike, correct: ArrayLike, *, n_bins: int = 10
+) -> float:
     r"""Return the expected calibration error (ECE).
 
     .. math:: \sum_b \frac{n_b}{n} \, |\text{accuracy}_b - \text{confidence}_b|

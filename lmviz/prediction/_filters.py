@@ -1,14 +1,20 @@
 """Filters: change logits before sampling, by ruling out or penalising tokens."""
 
+from __future__ import annotations
+
 import math
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, Ids
 
-def top_k_filter(logits, k) -> torch.Tensor:
+
+def top_k_filter(logits: ArrayLike, k: int) -> torch.Tensor:
     """Keep the k most likely tokens and rule out the others.
 
     Parameters
@@ -38,7 +44,7 @@ def top_k_filter(logits, k) -> torch.Tensor:
     return logits.masked_fill(logits < least, -torch.inf)
 
 
-def top_p_filter(logits, p) -> torch.Tensor:
+def top_p_filter(logits: ArrayLike, p: float) -> torch.Tensor:
     """Keep the nucleus: the smallest set of tokens with cumulative probability p.
 
     Parameters
@@ -72,7 +78,7 @@ def top_p_filter(logits, p) -> torch.Tensor:
     return logits.masked_fill(torch.zeros_like(out).scatter(-1, order, out), -torch.inf)
 
 
-def min_p_filter(logits, p) -> torch.Tensor:
+def min_p_filter(logits: ArrayLike, p: float) -> torch.Tensor:
     """Keep the tokens that have at least p times the highest probability.
 
     Parameters
@@ -102,7 +108,7 @@ def min_p_filter(logits, p) -> torch.Tensor:
     return logits.masked_fill(probs < p * probs.amax(-1, keepdim=True), -torch.inf)
 
 
-def typical_filter(logits, p) -> torch.Tensor:
+def typical_filter(logits: ArrayLike, p: float) -> torch.Tensor:
     """Keep the typical set: tokens whose surprisal is close to the entropy.
 
     The tokens are sorted by how far their surprisal is from the entropy, the expected
@@ -144,7 +150,7 @@ def typical_filter(logits, p) -> torch.Tensor:
     return logits.masked_fill(atypical > ordered.gather(-1, last), -torch.inf)
 
 
-def repetition_penalty(logits, ids, penalty) -> torch.Tensor:
+def repetition_penalty(logits: ArrayLike, ids: Ids, penalty: float) -> torch.Tensor:
     """Lower the logits of tokens that have occurred.
 
     Parameters

@@ -1,7 +1,10 @@
 """Generation: append one token at a time, and record the alternatives."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,6 +13,12 @@ from . import _filters
 from ._sampling import greedy, probabilities
 from ._stepping import stepper
 from ._stopping import continuation_text, end_ids, stop_strings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._types import Text
+    from ..models import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -43,16 +52,16 @@ class Step:
 
 
 def generate(
-    lm,
-    text,
+    lm: LanguageModel,
+    text: Text,
     *,
-    n_tokens=20,
-    choose=greedy,
-    eos=None,
-    stop=None,
-    repetition_penalty=1.0,
-    k=5,
-    use_cache=True,
+    n_tokens: int = 20,
+    choose: Callable[[torch.Tensor], int] = greedy,
+    eos: int | Sequence[int] | None = None,
+    stop: str | Sequence[str] | None = None,
+    repetition_penalty: float = 1.0,
+    k: int = 5,
+    use_cache: bool = True,
 ) -> list[Step]:
     """Continue a text one token at a time.
 
@@ -121,16 +130,16 @@ def generate(
 
 
 def generate_steps(
-    lm,
-    text,
+    lm: LanguageModel,
+    text: Text,
     *,
-    n_tokens=20,
-    choose=greedy,
-    eos=None,
-    stop=None,
-    repetition_penalty=1.0,
-    k=5,
-    use_cache=True,
+    n_tokens: int = 20,
+    choose: Callable[[torch.Tensor], int] = greedy,
+    eos: int | Sequence[int] | None = None,
+    stop: str | Sequence[str] | None = None,
+    repetition_penalty: float = 1.0,
+    k: int = 5,
+    use_cache: bool = True,
 ) -> Iterator[Step]:
     """Continue a text, and yield each token as soon as it is chosen.
 

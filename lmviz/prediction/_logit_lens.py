@@ -1,12 +1,26 @@
 """The logit lens: the prediction that can be read from each state."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _memory, _validation
 from .._readout import Readout
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
+    from .._types import ArrayLike, Text
+    from ..models import LanguageModel
+
+
+def logit_lens(
+    hidden_states: ArrayLike,
+    final_norm: Callable[[torch.Tensor], torch.Tensor],
+    unembedding: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
     """Apply the final norm and the unembedding to each state of the residual stream.
 
     Parameters
@@ -46,7 +60,9 @@ def logit_lens(hidden_states, final_norm, unembedding) -> torch.Tensor:
     )
 
 
-def text_logit_lens(lm, text, *, layers=None) -> torch.Tensor:
+def text_logit_lens(
+    lm: LanguageModel, text: Text, *, layers: int | Sequence[int] | None = None
+) -> torch.Tensor:
     """Return the logit lens of a text, for a model of any family.
 
     What follows the last block (a final norm, the unembedding, scales and soft caps) is

@@ -1,13 +1,20 @@
 """Metrics of a prediction: surprisal, rank, perplexity, bits per byte."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, Ids, Text
+    from ..models import LanguageModel
 
-def surprisal(logits, ids) -> torch.Tensor:
+
+def surprisal(logits: ArrayLike, ids: Ids) -> torch.Tensor:
     """Return the surprisal of each token, in nats.
 
     Parameters
@@ -37,7 +44,14 @@ def surprisal(logits, ids) -> torch.Tensor:
     return -logs.gather(1, ids[1:, None])[:, 0]
 
 
-def text_surprisal(lm, text, *, window=None, stride=None, bos=None) -> torch.Tensor:
+def text_surprisal(
+    lm: LanguageModel,
+    text: Text,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    bos: int | None = None,
+) -> torch.Tensor:
     """Return the surprisal of each token of a text of any length, in nats.
 
     A text longer than the window is traced in overlapping windows: each starts `stride`
@@ -105,7 +119,7 @@ def text_surprisal(lm, text, *, window=None, stride=None, bos=None) -> torch.Ten
     return torch.cat(values)
 
 
-def ranks(logits, ids) -> torch.Tensor:
+def ranks(logits: ArrayLike, ids: Ids) -> torch.Tensor:
     """Return the rank of each token by its probability.
 
     Parameters
@@ -129,7 +143,7 @@ def ranks(logits, ids) -> torch.Tensor:
     return (logits[:-1] > true).sum(-1) + 1
 
 
-def perplexity(surprisals) -> float:
+def perplexity(surprisals: ArrayLike) -> float:
     """Return the perplexity: the exponential of the mean surprisal.
 
     Parameters
@@ -159,7 +173,7 @@ def perplexity(surprisals) -> float:
     return float(_nats(surprisals).mean().double().exp())
 
 
-def bits_per_byte(surprisals, text) -> float:
+def bits_per_byte(surprisals: ArrayLike, text: str) -> float:
     """Return the mean surprisal per byte of a text, in bits.
 
     Parameters

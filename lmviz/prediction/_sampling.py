@@ -1,8 +1,11 @@
 """Sampling: from logits to probabilities, and from probabilities to a token."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,8 +18,11 @@ from ._filters import (
     typical_filter,
 )
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike
 
-def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
+
+def probabilities(logits: ArrayLike, *, temperature: float = 1.0) -> torch.Tensor:
     """Turn logits into probabilities.
 
     Parameters
@@ -43,7 +49,7 @@ def probabilities(logits, *, temperature=1.0) -> torch.Tensor:
     return (logits / temperature).softmax(-1)
 
 
-def greedy(logits) -> int:
+def greedy(logits: ArrayLike) -> int:
     """Choose the most likely token.
 
     Parameters
@@ -65,12 +71,12 @@ def greedy(logits) -> int:
 
 def sampler(
     *,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    min_p=None,
-    typical_p=None,
-    seed=0,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    typical_p: float | None = None,
+    seed: int = 0,
 ) -> Callable[[torch.Tensor], int]:
     """Return a function that samples a token from logits.
 

@@ -1,10 +1,17 @@
 """When a generated text ends: end tokens and stop strings."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .. import _validation
 from .._module import text_config
 
+if TYPE_CHECKING:
+    from ..models import LanguageModel
 
-def end_tokens(lm) -> list[int]:
+
+def end_tokens(lm: LanguageModel) -> list[int]:
     """Return the ids with which a model ends a text, as transformers reads them.
 
     They are those of its ``generation_config.json``, of which a chat model often has

@@ -7,17 +7,23 @@ learns subwords instead. Everything is plain Python: no module of this chapter i
 torch.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .._text import checked_text
 from ._ids import id_list
+
+if TYPE_CHECKING:
+    from .._types import Ids
 
 #: The token for every word outside the vocabulary of a `BasicTokenizer`.
 UNKNOWN = "[UNK]"
 
 
-def basic_tokenize(text) -> list[str]:
+def basic_tokenize(text: str) -> list[str]:
     r"""Split a text into lowercase words and single punctuation characters.
 
     Each run of word characters (``\w+``: letters, digits, underscores) is a token;
@@ -61,7 +67,7 @@ class BasicTokenizer:
         self.ids = {word: i for i, word in enumerate(self.words)}
 
     @classmethod
-    def train(cls, texts: Iterable[str]) -> "BasicTokenizer":
+    def train(cls, texts: Iterable[str]) -> BasicTokenizer:
         """Build a vocabulary from all the words of some texts, in alphabetical order.
 
         Parameters
@@ -74,7 +80,7 @@ class BasicTokenizer:
         """
         return cls(sorted({word for text in texts for word in basic_tokenize(text)}))
 
-    def encode(self, text) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         """Return the ids of a text, one per token; unknown words get id 0.
 
         Parameters
@@ -87,7 +93,7 @@ class BasicTokenizer:
         """
         return [self.ids.get(word, 0) for word in basic_tokenize(text)]
 
-    def decode(self, ids) -> str:
+    def decode(self, ids: Ids) -> str:
         """Return the words of some ids, joined with spaces.
 
         Capitals and the original spacing are lost: the ids don't record them.

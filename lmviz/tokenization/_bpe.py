@@ -7,6 +7,8 @@ pairs to words; encoding keeps a linked list of tokens. The next rung
 (``_byte_level.py``) turns it into a complete tokenizer.
 """
 
+from __future__ import annotations
+
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping
@@ -80,7 +82,7 @@ class BytePairEncoding:
             dict.fromkeys([*self.alphabet, *(merge.token for merge in self.merges)])
         )
 
-    def steps(self, word, *, n_merges=None) -> list[list[str]]:
+    def steps(self, word: str, *, n_merges: int | None = None) -> list[list[str]]:
         """Split one word and return the tokens after each merge.
 
         The applicable merge with the lowest rank is applied everywhere in the word,
@@ -121,7 +123,7 @@ class BytePairEncoding:
             steps.append(merge_pair(steps[-1], pair))
         return steps
 
-    def encode(self, word, *, n_merges=None) -> list[str]:
+    def encode(self, word: str, *, n_merges: int | None = None) -> list[str]:
         """Split one word into tokens.
 
         The result equals the last of the `steps`, for words of any length. The

@@ -1,5 +1,7 @@
 """Chapter 1: GPT-2's byte alphabet, which writes each byte as a printable character."""
 
+from __future__ import annotations
+
 from functools import cache
 
 from .._text import utf8
@@ -48,7 +50,7 @@ def alphabet_bytes() -> dict[str, int]:
     return {character: byte for byte, character in byte_alphabet().items()}
 
 
-def to_alphabet(word) -> str:
+def to_alphabet(word: str) -> str:
     """Return the UTF-8 bytes of a word, spelled in the byte alphabet.
 
     Parameters

@@ -6,12 +6,15 @@ split into words, each word is encoded as UTF-8 bytes, and the bytes are merged 
 There are only 256 bytes, so nothing is unknown and nothing is lost.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import regex
 
@@ -20,6 +23,9 @@ from ._bpe import BytePairEncoding, Merge, train_bpe
 from ._byte_alphabet import alphabet_bytes, byte_alphabet, to_alphabet
 from ._ids import id_list
 
+if TYPE_CHECKING:
+    from .._types import Ids, PathLike
+
 # English contractions; letters; digits; other characters; whitespace. Letters, digits
 # and others include one preceding space: the last one, if there are several.
 _WORD = regex.compile(
@@ -27,7 +33,7 @@ _WORD = regex.compile(
 )
 
 
-def split_words(text) -> list[str]:
+def split_words(text: str) -> list[str]:
     r"""Pre-tokenize a text as GPT-2 does: no token crosses the boundary of a word.
 
     Parameters
@@ -104,8 +110,12 @@ class ByteLevelBPE:
 
     @classmethod
     def from_files(
-        cls, encoder, merges, *, special=("<|endoftext|>",)
-    ) -> "ByteLevelBPE":
+        cls,
+        encoder: PathLike,
+        merges: PathLike,
+        *,
+        special: Iterable[str] = ("<|endoftext|>",),
+    ) -> ByteLevelBPE:
         """Read GPT-2's tokenizer from the two files that OpenAI published.
 
         Parameters
@@ -135,7 +145,7 @@ class ByteLevelBPE:
         return cls(vocabulary, map(Merge, pairs), special=special)
 
     @classmethod
-    def train(cls, text, *, n_merges) -> "ByteLevelBPE":
+    def train(cls, text: str, *, n_merges: int) -> ByteLevelBPE:
         """Learn a vocabulary from a text: the 256 bytes, then one token per merge.
 
         Parameters
@@ -158,7 +168,7 @@ class ByteLevelBPE:
         unique = dict.fromkeys(tokens)
         return cls({token: i for i, token in enumerate(unique)}, merges)
 
-    def encode(self, text) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         """Return the ids of a text.
 
         Parameters
@@ -180,7 +190,7 @@ class ByteLevelBPE:
                     ids.extend(self._word_ids(word))
         return ids
 
-    def decode(self, ids) -> str:
+    def decode(self, ids: Ids) -> str:
         """Return the text of some ids.
 
         Parameters
@@ -204,7 +214,7 @@ class ByteLevelBPE:
                 raw += bytes(alphabet_bytes()[character] for character in token)
         return raw.decode("utf-8", errors="replace")
 
-    def steps(self, word) -> list[list[str]]:
+    def steps(self, word: str) -> list[list[str]]:
         """Split one word and return the tokens after each merge.
 
         Parameters

@@ -6,13 +6,22 @@ newline as ``↵``, a tab as ``⇥``, an unprintable character as ``⟨U+200B⟩
 that don't form whole characters as ``⟨E2 82⟩``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .._text import visible, visible_bytes
 from ._byte_alphabet import alphabet_bytes
 from ._ids import id_list, id_to_token, stand_in
 from ._pipeline import spelling_of
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
-def readable(token) -> str:
+    from .._types import Ids
+
+
+def readable(token: str) -> str:
     r"""Return one token of a byte-level vocabulary in readable form.
 
     Parameters
@@ -39,7 +48,7 @@ def readable(token) -> str:
     return visible_bytes(raw)
 
 
-def readable_tokens(tokenizer, ids, *, size=0) -> list[str]:
+def readable_tokens(tokenizer: Tokenizer, ids: Ids, *, size: int = 0) -> list[str]:
     """Return the tokens of some ids in readable form: what each of them spells.
 
     Parameters

@@ -7,11 +7,19 @@ merge. `lmviz.tokenization.train_bpe` learns the same merges, but updates the co
 only where a merge changed something.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
-def naive_train_bpe(word_counts, *, n_merges) -> list[tuple[tuple[str, str], int]]:
+def naive_train_bpe(
+    word_counts: Mapping[str, int], *, n_merges: int
+) -> list[tuple[tuple[str, str], int]]:
     """Learn a byte pair encoding by counting all pairs again before each merge.
 
     In words: (1) split each word into characters; (2) count how often each pair of
@@ -60,7 +68,7 @@ def naive_train_bpe(word_counts, *, n_merges) -> list[tuple[tuple[str, str], int
     return merges
 
 
-def naive_encode_bpe(word, merges) -> list[str]:
+def naive_encode_bpe(word: str, merges: Sequence[tuple[str, str]]) -> list[str]:
     """Split a word into tokens by applying the earliest applicable merge, repeatedly.
 
     Parameters
@@ -86,7 +94,7 @@ def naive_encode_bpe(word, merges) -> list[str]:
     return tokens
 
 
-def merge_pair(tokens, pair) -> list[str]:
+def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
     """Merge a pair of neighbours wherever it occurs in a list, from left to right.
 
     Parameters

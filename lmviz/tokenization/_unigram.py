@@ -6,6 +6,8 @@ the product of those of its pieces, and the best one is found by dynamic program
 text can do without.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 
@@ -17,7 +19,9 @@ UNKNOWN_PIECE = "<unk>"
 _UNKNOWN_PENALTY = 10.0
 
 
-def segment_unigram(text, log_probs) -> tuple[list[str], float]:
+def segment_unigram(
+    text: str, log_probs: Mapping[str, float]
+) -> tuple[list[str], float]:
     """Return the most probable segmentation of a text and its log-probability.
 
     Of equally probable segmentations, the one whose last piece is longest is taken.
@@ -53,7 +57,9 @@ def segment_unigram(text, log_probs) -> tuple[list[str], float]:
     return _viterbi(text, log_probs, _lengths(log_probs), rarest - _UNKNOWN_PENALTY)
 
 
-def encode_unigram(text, log_probs, *, byte_fallback=False) -> list[str]:
+def encode_unigram(
+    text: str, log_probs: Mapping[str, float], *, byte_fallback: bool = False
+) -> list[str]:
     """Split a text into the pieces of its most probable segmentation.
 
     Parameters
@@ -98,7 +104,9 @@ def encode_unigram(text, log_probs, *, byte_fallback=False) -> list[str]:
     return tokens
 
 
-def pruning_losses(word_counts, log_probs) -> dict[str, float]:
+def pruning_losses(
+    word_counts: Mapping[str, int], log_probs: Mapping[str, float]
+) -> dict[str, float]:
     """Return how much less probable a text becomes without each of the pieces.
 
     The other probabilities are kept as they are, and each word is split in its most

@@ -5,6 +5,8 @@ WordPiece merges the pair that is most frequent relative to its parts. Encoding 
 replay the merges: it takes the longest piece that fits, from left to right.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Container, Mapping
 from itertools import pairwise
@@ -17,7 +19,9 @@ from ._basic import UNKNOWN
 CONTINUATION = "##"
 
 
-def wordpiece_scores(splits, word_counts) -> dict[tuple[str, str], float]:
+def wordpiece_scores(
+    splits: Mapping[str, list[str]], word_counts: Mapping[str, int]
+) -> dict[tuple[str, str], float]:
     """Score each pair of neighbouring pieces: its count over those of its parts.
 
     Parameters
@@ -57,7 +61,7 @@ def wordpiece_scores(splits, word_counts) -> dict[tuple[str, str], float]:
 
 
 def train_wordpiece(
-    word_counts, *, n_merges
+    word_counts: Mapping[str, int], *, n_merges: int
 ) -> tuple[list[str], list[tuple[tuple[str, str], float]]]:
     """Learn a WordPiece vocabulary by merging the pair with the highest score.
 
@@ -113,7 +117,13 @@ def train_wordpiece(
     return list(ids), merges
 
 
-def encode_wordpiece(word, vocabulary, *, unknown=UNKNOWN, max_length=100) -> list[str]:
+def encode_wordpiece(
+    word: str,
+    vocabulary: Container[str],
+    *,
+    unknown: str = UNKNOWN,
+    max_length: int = 100,
+) -> list[str]:
     """Split one word into the longest pieces that fit, from left to right.
 
     If nothing fits at some position, or if the word is too long, the whole word

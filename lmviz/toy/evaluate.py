@@ -1,17 +1,26 @@
 """Compare the toy with the true distribution on stories held out from training."""
 
+from __future__ import annotations
+
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
 from .grammar import CONTEXT, KINDS, WORDS
 from .language import stories
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..models import LanguageModel
+    from .language import Story
+
 IDS = {word: i for i, word in enumerate(WORDS)}
 
 
-def pad(texts) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(texts: list[Sequence[str]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad stories to the context and stack them into one batch.
 
     Parameters
@@ -47,7 +56,7 @@ def pad(texts) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, mask
 
 
-def true_probs(batch) -> torch.Tensor:
+def true_probs(batch: list[Story]) -> torch.Tensor:
     """Return the true distributions of some stories as a tensor.
 
     Parameters
@@ -73,7 +82,13 @@ def true_probs(batch) -> torch.Tensor:
     return tensor
 
 
-def evaluate(lm, *, n_stories=2000, seed="unseen", batch_size=100) -> dict[str, float]:
+def evaluate(
+    lm: LanguageModel | torch.nn.Module,
+    *,
+    n_stories: int = 2000,
+    seed: int | str = "unseen",
+    batch_size: int = 100,
+) -> dict[str, float]:
     r"""Evaluate a model on stories whose combinations were held out from training.
 
     Parameters

@@ -10,8 +10,14 @@ enough. `people`, which the functions share, maps each name to its colour and th
 ``views/static/language.js`` is the same grammar for the page, with these word lists.
 """
 
+from __future__ import annotations
+
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: The token ``"<story>"``, which begins and ends every story.
 START = "<story>"
@@ -91,9 +97,10 @@ class Choice:
 
 
 Grammar = Generator[Choice, str, None]
+People = dict[str, tuple[str, str]]
 
 
-def one_of(words, kind=None) -> Choice:
+def one_of(words: Iterable[str], kind: str | None = None) -> Choice:
     """Return a choice between equally likely words.
 
     Parameters
@@ -115,7 +122,7 @@ def one_of(words, kind=None) -> Choice:
     return Choice(dict.fromkeys(words, 1 / len(words)), kind)
 
 
-def phrase(text) -> Grammar:
+def phrase(text: str) -> Grammar:
     """Generate fixed words, each with probability one.
 
     Parameters
@@ -136,7 +143,7 @@ def phrase(text) -> Grammar:
         yield one_of([word])
 
 
-def fact(people) -> Grammar:
+def fact(people: People) -> Grammar:
     """Generate a fact, such as "Anna has a red ball", and add it to `people`.
 
     No name, colour or thing occurs twice. A woman and a man are more likely than two
@@ -164,7 +171,7 @@ def fact(people) -> Grammar:
     yield from phrase(".")
 
 
-def pronouns(name) -> tuple[str, str]:
+def pronouns(name: str) -> tuple[str, str]:
     """Return the pronouns of a name: "her" and "she", or "his" and "he".
 
     Parameters
@@ -184,7 +191,7 @@ def pronouns(name) -> tuple[str, str]:
     return ("her", "she") if name in WOMEN else ("his", "he")
 
 
-def journey(name, people) -> Grammar:
+def journey(name: str, people: People) -> Grammar:
     """Generate agreement at a distance: "with *her* ball because *she* was sad".
 
     It follows the name and "went"; the thing belongs to the person.
@@ -242,7 +249,7 @@ def song() -> Grammar:
     yield from phrase(".")
 
 
-def reminder(name, people) -> Grammar:
+def reminder(name: str, people: People) -> Grammar:
     """Generate a fact again, after "Tom still": "has his blue kite".
 
     Examples
@@ -258,7 +265,7 @@ def reminder(name, people) -> Grammar:
     yield from phrase(".")
 
 
-def chase(animal) -> Grammar:
+def chase(animal: str) -> Grammar:
     """Generate a pronoun that a later word resolves: "… because it was new".
 
     It follows "the dog". Only a thing can be new and only an animal hungry, so the
@@ -284,7 +291,7 @@ def chase(animal) -> Grammar:
     yield from phrase(".")
 
 
-def question(thing, people) -> Grammar:
+def question(thing: str, people: People) -> Grammar:
     """Generate the recall of a fact, after "the kite": "Tom has is blue".
 
     Examples
@@ -300,7 +307,7 @@ def question(thing, people) -> Grammar:
     yield from phrase(".")
 
 
-def event(prefix, people) -> Grammar:
+def event(prefix: list[str], people: People) -> Grammar:
     """Generate one or two sentences, whose first words determine the kind of event.
 
     Examples
@@ -327,7 +334,7 @@ def event(prefix, people) -> Grammar:
             yield from (journey if verb == "went" else reminder)(first, people)
 
 
-def story(prefix) -> Grammar:
+def story(prefix: list[str]) -> Grammar:
     """Generate a story; `prefix`, the list of words so far, is updated by the caller.
 
     Examples
@@ -338,7 +345,7 @@ def story(prefix) -> Grammar:
     >>> words[0], words[-1], len(words) <= CONTEXT
     ('<story>', '<story>', True)
     """
-    people = {}
+    people: People = {}
     for _ in range(2):
         yield from fact(people)
     while len(prefix) < LAST_BEGINNING:

@@ -4,13 +4,15 @@ Nothing is estimated. The grammar yields the probabilities of each word before i
 chosen, so sending it a prefix gives the exact distribution after this prefix.
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .grammar import START, Choice, story
+from .grammar import START, Choice, Grammar, story
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Story:
     kinds: tuple[str | None, ...]
 
 
-def sample_story(generator: random.Random, *, grammar: Callable = story) -> Story:
+def sample_story(
+    generator: random.Random, *, grammar: Callable[[list[str]], Grammar] = story
+) -> Story:
     """Sample one story.
 
     Parameters
@@ -73,7 +77,9 @@ def sample_story(generator: random.Random, *, grammar: Callable = story) -> Stor
     )
 
 
-def parse(words: Sequence[str], *, grammar: Callable = story) -> list[Choice]:
+def parse(
+    words: Sequence[str], *, grammar: Callable[[list[str]], Grammar] = story
+) -> list[Choice]:
     """Return the choices that the grammar offers along a prefix of a story.
 
     Parameters
@@ -144,7 +150,7 @@ def next_word_probs(prefix: Sequence[str]) -> dict[str, float]:
     return choices[-1].probs if len(choices) == len(prefix) else {}
 
 
-def entropy(probs) -> float:
+def entropy(probs: dict[str, float]) -> float:
     r"""Return the entropy of a distribution, in nats.
 
     .. math:: H(p) = -\sum_w p(w) \ln p(w)
@@ -188,7 +194,7 @@ def is_held_out(words: Sequence[str]) -> bool:
     return hashlib.sha256(facts.encode()).digest()[0] < 26
 
 
-def stories(seed, *, held_out=False) -> Iterator[Story]:
+def stories(seed: int | str, *, held_out: bool = False) -> Iterator[Story]:
     """Sample an endless sequence of stories.
 
     Parameters

@@ -1,14 +1,21 @@
 """Attribution: the residual stream as the sum of what the parts of a model add."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation, embeddings
 from . import _feed_forward, _forward
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, Ids
+    from ..transformer.components import Attention, Model
 
-def head_contributions(attention, x) -> torch.Tensor:
+
+def head_contributions(attention: Attention, x: ArrayLike) -> torch.Tensor:
     """Compute what each head of an attention layer adds to the residual stream.
 
     The output projection is linear, so the output of the layer is the sum of the
@@ -43,7 +50,7 @@ def head_contributions(attention, x) -> torch.Tensor:
     return _head_contributions(attention, x)
 
 
-def stream_contributions(model, ids) -> dict[str, torch.Tensor]:
+def stream_contributions(model: Model, ids: Ids) -> dict[str, torch.Tensor]:
     """Split the last residual stream into what each part of the model has added.
 
     A norm after attention or after an MLP (Gemma 2) is applied to every part with the
@@ -84,7 +91,12 @@ def stream_contributions(model, ids) -> dict[str, torch.Tensor]:
 
 
 def logit_attribution(
-    model, ids, answer, *, runner_up=None, position=-1
+    model: Model,
+    ids: Ids,
+    answer: int,
+    *,
+    runner_up: int | None = None,
+    position: int = -1,
 ) -> dict[str, float]:
     """Split the logit of a token into the shares of the parts of the model.
 

@@ -6,8 +6,11 @@ applied as ``x @ weight + bias``, so that a block can be rebuilt without knowing
 family. The differences between families are in `lmviz.transformer.architectures`.
 """
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,8 +19,11 @@ from .._module import forward
 from . import _read, architectures, components
 from .architectures._entry import find
 
+if TYPE_CHECKING:
+    from ..models import LanguageModel
 
-def extract(lm) -> components.Model:
+
+def extract(lm: LanguageModel) -> components.Model:
     """Return the components of a model.
 
     Parameters
@@ -60,7 +66,7 @@ def extract(lm) -> components.Model:
     )
 
 
-def token_table(lm) -> torch.Tensor:
+def token_table(lm: LanguageModel) -> torch.Tensor:
     """Return the token embedding table of a model of any family.
 
     Parameters
@@ -81,7 +87,7 @@ def token_table(lm) -> torch.Tensor:
     return _validation.module_of(lm).get_input_embeddings().weight
 
 
-def unembedding(lm) -> components.Unembedding:
+def unembedding(lm: LanguageModel) -> components.Unembedding:
     """Return a model's projection from the last hidden state to the logits.
 
     Parameters

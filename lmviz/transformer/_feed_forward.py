@@ -1,12 +1,20 @@
 """The second half of a block: one MLP for all tokens, or a few experts for each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import _validation
 from . import components
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike
+    from ..transformer.components import MLP, Experts
 
-def feed_forward(mlp, x) -> torch.Tensor:
+
+def feed_forward(mlp: MLP | Experts, x: ArrayLike) -> torch.Tensor:
     """Compute what an MLP adds to the residual stream, at each position separately.
 
     Parameters
@@ -38,7 +46,7 @@ def feed_forward(mlp, x) -> torch.Tensor:
     return mlp.down(activate(gate) * up)
 
 
-def expert_weights(experts, x) -> torch.Tensor:
+def expert_weights(experts: Experts, x: ArrayLike) -> torch.Tensor:
     """Compute the weight of each expert at each position, zero for all but a few.
 
     Parameters

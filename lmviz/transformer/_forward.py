@@ -11,14 +11,21 @@ Vaswani et al., "Attention Is All You Need", 2017, section 3; Radford et al.,
 et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from .. import _validation, embeddings, positions
 from ..attention import _scaled_dot_product as dot_product
 from . import _feed_forward
+
+if TYPE_CHECKING:
+    from .._types import ArrayLike, Ids
+    from ..transformer.components import Attention, Block, Model
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Heads:
     output: torch.Tensor
 
 
-def heads(attention, x) -> Heads:
+def heads(attention: Attention, x: ArrayLike) -> Heads:
     """Compute queries, keys, values, weights and outputs of one attention layer.
 
     Parameters
@@ -126,7 +133,7 @@ def _rotate(rotary, vectors):
     return torch.cat([rotated * rotary.scale, unrotated], dim=-1)
 
 
-def attend(attention, x) -> torch.Tensor:
+def attend(attention: Attention, x: ArrayLike) -> torch.Tensor:
     """Compute what an attention layer adds to the residual stream.
 
     Parameters
@@ -150,7 +157,7 @@ def attend(attention, x) -> torch.Tensor:
     return attention.output(dot_product.join_heads(heads(attention, x).output))
 
 
-def block(layer, x) -> torch.Tensor:
+def block(layer: Block, x: ArrayLike) -> torch.Tensor:
     """Run one block: add the outputs of attention and MLP to the residual stream.
 
     Parameters
@@ -183,7 +190,7 @@ def block(layer, x) -> torch.Tensor:
     return x + attended + transformed
 
 
-def embed(model, ids) -> torch.Tensor:
+def embed(model: Model, ids: Ids) -> torch.Tensor:
     """Compute the residual stream before the first block.
 
     Parameters
@@ -216,7 +223,7 @@ def embed(model, ids) -> torch.Tensor:
     return x if model.embedding_norm is None else model.embedding_norm(x)
 
 
-def stream(model, ids) -> Iterator[torch.Tensor]:
+def stream(model: Model, ids: Ids) -> Iterator[torch.Tensor]:
     """Yield the residual stream before the first block and after each block.
 
     Parameters
@@ -245,7 +252,7 @@ def stream(model, ids) -> Iterator[torch.Tensor]:
         yield x
 
 
-def logits(model, ids) -> torch.Tensor:
+def logits(model: Model, ids: Ids) -> torch.Tensor:
     """Run the whole model, from ids to the logits of each next token.
 
     Parameters

@@ -1,14 +1,23 @@
 """Activation patching: replace states of one run by those of another."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from .. import _validation
 from .architectures import architecture_of
 
+if TYPE_CHECKING:
+    from .._types import ArrayLike, Ids
+    from ..models import LanguageModel
+
 
 @contextmanager
-def patch_stream(lm, states, *, layer, positions) -> Iterator[None]:
+def patch_stream(
+    lm: LanguageModel, states: ArrayLike, *, layer: int, positions: int | Ids
+) -> Iterator[None]:
     """Replace the residual stream that enters a block within a ``with`` block.
 
     Blocks before this one compute what they always do. This block and all later ones

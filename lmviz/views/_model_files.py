@@ -4,12 +4,15 @@ The bytes of the tensors are not changed, so that the page computes with the ver
 numbers of the file. A layer is a file; so are every thousand rows of the embedding.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..models._checksums import digest
 from ..models._gguf import config_of, read_gguf, tokenizer_of
@@ -17,12 +20,15 @@ from ..models.errors import UnsupportedModel
 from ._byte_pairs import pack
 from ._model_checks import BLOCK_BYTES, check_for_page, layer_shapes
 
+if TYPE_CHECKING:
+    from .._types import PathLike
+
 ROWS = 1024
 # The tokens that end a text, a turn or a message.
 ENDS = tuple(f"tokenizer.ggml.{end}_token_id" for end in ("eos", "eot", "eom"))
 
 
-def write_model_files(gguf_file, folder) -> Path:
+def write_model_files(gguf_file: PathLike, folder: PathLike) -> Path:
     """Write the files from which a page loads a model, for your own site.
 
     Parameters

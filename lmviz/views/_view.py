@@ -8,11 +8,14 @@ A notebook stores a view in three forms, and each front end shows the first one 
 HTML with the script and, in it, what is shown without; a picture, for PDF; plain text.
 """
 
+from __future__ import annotations
+
 import html
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._text import visible
 from .._validation import choice
@@ -20,6 +23,9 @@ from . import _picture, _words
 from ._bundle import script_tag
 from ._payload import to_json
 from ._static import Drawing, Lines, Table
+
+if TYPE_CHECKING:
+    from .._types import PathLike
 
 # Set by a site that serves the scripts itself, so that no page carries its own copy.
 LINKED = "LMVIZ_VIEWS_LINKED"
@@ -64,7 +70,7 @@ class View:
     static: Table | Drawing | Lines
     language: str = _words.ENGLISH
 
-    def translated(self, language) -> "View":
+    def translated(self, language: str) -> View:
         """Return the view with its words in another language.
 
         What has no translation stays in English, and so does the static figure. On the
@@ -117,7 +123,7 @@ class View:
     def _image(self, svg):
         return _picture.image(self._png, svg, repr(self))
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write a self-contained HTML file.
 
         Parameters

@@ -1,6 +1,9 @@
 """Interactive attention weights: every layer, every head, every token."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,6 +14,11 @@ from ._payload import as_html, check_size
 from ._static import Drawing, count
 from ._svg import SCALES, draw
 from ._view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._types import ArrayLike
 
 # Up to this many weights, small ones are stored precisely, too.
 _FINE = 300_000
@@ -26,7 +34,13 @@ class AttentionView(View):
     '<svg'
     """
 
-    def to_svg(self, layer, head, *, scale="linear") -> str:
+    def to_svg(
+        self,
+        layer: int,
+        head: int,
+        *,
+        scale: Literal["linear", "log1p", "log"] = "linear",
+    ) -> str:
         """Draw the attention map of one head, with labels and a colour bar.
 
         Parameters
@@ -61,14 +75,14 @@ class AttentionView(View):
 
 
 def attention(
-    weights,
-    tokens,
+    weights: ArrayLike,
+    tokens: Sequence[str],
     *,
-    scores=None,
-    scale=None,
-    layers=None,
-    sink=None,
-    title="Attention weights",
+    scores: ArrayLike | None = None,
+    scale: Literal["linear", "log1p", "log"] | None = None,
+    layers: Sequence[int] | None = None,
+    sink: ArrayLike | None = None,
+    title: str = "Attention weights",
 ) -> AttentionView:
     """Show the attention weights of every head of every layer.
 

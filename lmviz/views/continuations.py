@@ -1,5 +1,9 @@
 """Interactive writing: the most likely next tokens, and a choice among them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .._validation import float_array, integer, strings
@@ -7,8 +11,13 @@ from ._payload import check_mapping, check_size
 from ._static import Table, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def continuations(text, tree, *, title="Continuations") -> View:
+
+def continuations(
+    text: str, tree: Mapping[Any, Any], *, title: str = "Continuations"
+) -> View:
     """Continue a text token by token, each chosen among the most likely.
 
     Parameters

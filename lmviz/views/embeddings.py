@@ -1,6 +1,9 @@
 """Interactive embeddings: vectors on a plane, and neighbours in all dimensions."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +14,21 @@ from ._payload import as_html, check_size
 from ._static import Drawing, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._types import ArrayLike
+
 _SIZE = 320
 
 
-def embeddings(vectors, labels, *, exclude=(), title="Embeddings") -> View:
+def embeddings(
+    vectors: ArrayLike,
+    labels: Sequence[str],
+    *,
+    exclude: Sequence[int] = (),
+    title: str = "Embeddings",
+) -> View:
     """Show vectors as points on a plane, each with its nearest neighbours.
 
     Each vector is scaled to length 1 before it is projected: one vector with a huge

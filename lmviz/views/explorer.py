@@ -4,8 +4,11 @@ The weights, the vocabulary and the lists of the grammar are sent to the page; t
 and the language run there (``static/gpt2.js``, ``static/language.js``).
 """
 
+from __future__ import annotations
+
 import json
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from ._payload import check_texts
 from ._static import Lines, Table
 from ._tour import TOUR
 from ._view import LINKED, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FACTS = "Anna has a red ball . Tom has a blue kite ."
 STORIES = {
@@ -59,7 +65,13 @@ _LISTS = (
 SITE = "_static/toy/model.safetensors"
 
 
-def explorer(stories=None, *, embed=None, weights_url=SITE, title="Explorer") -> View:
+def explorer(
+    stories: Mapping[str, str] | None = None,
+    *,
+    embed: bool | None = None,
+    weights_url: str = SITE,
+    title: str = "Explorer",
+) -> View:
     """Show every step of the toy's computation, with the model running in the page.
 
     Parameters

@@ -1,5 +1,9 @@
 """The interactive logit lens: the prediction of each layer, at each position."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._validation import layer_numbers
@@ -12,8 +16,21 @@ from ._payload import (
 from ._static import Table, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def lens(logits, ids, tokens, *, vocabulary, depths=None, title="Logit lens") -> View:
+    from .._types import ArrayLike, Ids, Vocabulary
+
+
+def lens(
+    logits: ArrayLike,
+    ids: Ids,
+    tokens: Sequence[str],
+    *,
+    vocabulary: Vocabulary,
+    depths: Sequence[int] | None = None,
+    title: str = "Logit lens",
+) -> View:
     """Show the logit lens: the next token that each layer would predict.
 
     Parameters

@@ -1,14 +1,26 @@
 """Interactive byte pair encoding: the pairs of a small corpus, merged one by one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .._validation import integer, strings
 from ._payload import check_mapping, check_size
 from ._static import Lines, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _MOST_SYMBOLS = 2000
 
 
-def merges(words, merges, *, title="Byte pair encoding") -> View:
+def merges(
+    words: Mapping[str, int],
+    merges: Sequence[tuple[str, str]],
+    *,
+    title: str = "Byte pair encoding",
+) -> View:
     """Show the training of byte pair encoding, one merge at a time.
 
     The page applies the merges to the words and counts all neighbouring pairs itself.

@@ -4,10 +4,13 @@ SmolLM2 runs in a worker (``static/worker.js``, ``static/llama.c``) on the files
 `write_model_files` writes; the toy runs in the page itself (``static/gpt2.js``).
 """
 
+from __future__ import annotations
+
 import json
 import os
 from numbers import Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +29,12 @@ from ._static import Lines, Table, count
 from ._view import LINKED, View
 from .explorer import SITE, STORIES, language_data
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._types import ArrayLike, PathLike, Vocabulary
+    from ..models import Trace
+
 # Set by a site that serves the book's model: the folder with its files, and their URL
 # if that is elsewhere.
 FOLDER, URL = "LMVIZ_MODEL_FOLDER", "LMVIZ_MODEL_URL"
@@ -42,15 +51,15 @@ EXAMPLES = {
 
 
 def model(
-    folder=None,
+    folder: PathLike | None = None,
     *,
-    trace=None,
-    lens=None,
-    shares=None,
-    vocabulary=None,
-    url=None,
-    examples=EXAMPLES,
-    title="Inside the model",
+    trace: Trace | None = None,
+    lens: ArrayLike | None = None,
+    shares: Mapping[str, float] | None = None,
+    vocabulary: Vocabulary | None = None,
+    url: str | None = None,
+    examples: Mapping[str, str] = EXAMPLES,
+    title: str = "Inside the model",
 ) -> View:
     """Show everything inside a model that runs in the page, on any text.
 

@@ -1,6 +1,9 @@
 """Interactive positional encodings: sinusoidal, rotary and ALiBi."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +16,13 @@ _KINDS = ("sinusoidal", "rotary", "ALiBi")
 _CURVES = (0, 4, 16)
 
 
-def positions(*, title="Positions", n=128, d=64, kind="sinusoidal") -> View:
+def positions(
+    *,
+    title: str = "Positions",
+    n: int = 128,
+    d: int = 64,
+    kind: Literal["sinusoidal", "rotary", "ALiBi"] = "sinusoidal",
+) -> View:
     """Show sinusoidal and rotary encodings and ALiBi, with their parameters.
 
     The page computes everything itself, with the formulas of `lmviz.positions`.

@@ -1,5 +1,9 @@
 """Interactive next-token probabilities: temperature, top-k and top-p."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._validation import integer
@@ -7,13 +11,25 @@ from ._payload import check_rows, logits_and_tokens, vocabulary_names
 from ._static import Table, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._types import ArrayLike, Vocabulary
+
 # The stops of the slider, for each of which the tail's weight is computed exactly here.
 _TEMPERATURES = np.arange(2, 61) / 20
 _WIDTH = 0.05
 _DEEPEST = 3000  # bins: a logit 150 below the first is negligible at any temperature
 
 
-def prediction(logits, tokens, *, vocabulary, title="Prediction", keep=200) -> View:
+def prediction(
+    logits: ArrayLike,
+    tokens: Sequence[str],
+    *,
+    vocabulary: Vocabulary,
+    title: str = "Prediction",
+    keep: int = 200,
+) -> View:
     """Show the probabilities of the next token, with temperature, top-k and top-p.
 
     Parameters

@@ -1,5 +1,9 @@
 """Interactive surprisal: a text, each token underlined by how unexpected it is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._payload import (
@@ -11,8 +15,20 @@ from ._payload import (
 from ._static import Table, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def surprisal(logits, ids, tokens, *, vocabulary, title="Surprisal") -> View:
+    from .._types import ArrayLike, Ids, Vocabulary
+
+
+def surprisal(
+    logits: ArrayLike,
+    ids: Ids,
+    tokens: Sequence[str],
+    *,
+    vocabulary: Vocabulary,
+    title: str = "Surprisal",
+) -> View:
     """Show a text with the surprisal of each token, and the most likely alternatives.
 
     Parameters

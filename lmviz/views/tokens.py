@@ -1,5 +1,9 @@
 """Interactive tokens: how tokenizers split a text, one row each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from .._text import bytes_of
 from .._validation import choice, strings
 from ..tokenization._ids import id_list
@@ -7,11 +11,22 @@ from ._payload import check_mapping, check_size
 from ._static import Lines, count
 from ._view import View
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .._types import Ids
+
 # Those that a site serves to its pages.
 TOKENIZERS = ("gpt2", "smollm2")
 
 
-def tokens(rows, *, ids=None, tokenizers=(), title="Tokens") -> View:
+def tokens(
+    rows: Mapping[str, Sequence[str]],
+    *,
+    ids: Mapping[str, Ids] | None = None,
+    tokenizers: Sequence[Literal["gpt2", "smollm2"]] = (),
+    title: str = "Tokens",
+) -> View:
     """Show token sequences one below the other, each token with its id and bytes.
 
     Parameters

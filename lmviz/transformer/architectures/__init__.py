@@ -27,10 +27,18 @@ leaves out a weight of the model, and a config with a multiplier or scale that i
 modelled.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from . import _families
 from ._entry import Architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedConfig
 
 __all__ = [
     "FAMILIES",
@@ -58,7 +66,7 @@ _NEVER_NEUTRAL = {"attention_multiplier", "query_pre_attn_scalar"}
 FAMILIES = _families.FAMILIES
 
 
-def architecture_of(config) -> Architecture:
+def architecture_of(config: PreTrainedConfig) -> Architecture:
     """Return the entry of a model's family, if its config agrees with the entry.
 
     Parameters
@@ -99,7 +107,7 @@ def architecture_of(config) -> Architecture:
     return FAMILIES[name]
 
 
-def check_scales(config, modelled=()) -> None:
+def check_scales(config: PreTrainedConfig, modelled: Sequence[str] = ()) -> None:
     """Raise an error if a config has a multiplier or scale that is not modelled.
 
     Parameters
@@ -124,7 +132,7 @@ def check_scales(config, modelled=()) -> None:
             )
 
 
-def kind_of_positions(config) -> str:
+def kind_of_positions(config: PreTrainedConfig) -> str:
     """Return the type of a model's positional encoding.
 
     Parameters

@@ -1,5 +1,7 @@
 """The parts of a transformer that the functions in `lmviz.transformer` run."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +43,7 @@ class Rotary:
     trained_length: int | None = None
     longer: Callable[[int], torch.Tensor] | None = None
 
-    def frequencies_of(self, n_tokens) -> torch.Tensor:
+    def frequencies_of(self, n_tokens: int) -> torch.Tensor:
         """Return the frequencies (n,) for a text of this length.
 
         Examples

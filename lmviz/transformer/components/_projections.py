@@ -1,10 +1,16 @@
 """Norms and projections: the components that are callable."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from ... import _validation
+
+if TYPE_CHECKING:
+    from ..._types import ArrayLike
 
 #: The activation functions by name, each from a tensor to one of the same shape.
 #:
@@ -57,7 +63,7 @@ class Norm:
             bias = _validation.float_tensor(self.bias, "bias", tuple(weight.shape))
             object.__setattr__(self, "bias", bias)
 
-    def __call__(self, x) -> torch.Tensor:
+    def __call__(self, x: ArrayLike) -> torch.Tensor:
         """Normalise the last axis of x (..., d)."""
         x = _validation.float_tensor(x, "x", ("...", self.weight.shape[-1]))
         if self.centred:
@@ -77,7 +83,7 @@ class NoNorm:
     tensor([1., 1.])
     """
 
-    def __call__(self, x) -> torch.Tensor:
+    def __call__(self, x: ArrayLike) -> torch.Tensor:
         """Return x (..., d)."""
         return _validation.float_tensor(x, "x", ("...", "d"))
 
@@ -108,7 +114,7 @@ class Linear:
             bias = _validation.float_tensor(self.bias, "bias", (weight.shape[1],))
             object.__setattr__(self, "bias", bias)
 
-    def __call__(self, x) -> torch.Tensor:
+    def __call__(self, x: ArrayLike) -> torch.Tensor:
         """Project the last axis of x (..., d_in) to (..., d_out)."""
         x = _validation.float_tensor(x, "x", ("...", len(self.weight)))
         x, weight = _validation.promote(x, self.weight)
@@ -136,7 +142,7 @@ class Unembedding(Linear):
 
     softcap: float | None = None
 
-    def __call__(self, x) -> torch.Tensor:
+    def __call__(self, x: ArrayLike) -> torch.Tensor:
         """Project hidden states x (..., d) to logits (..., V)."""
         logits = super().__call__(x)
         if self.softcap is None:
