@@ -96,7 +96,8 @@ def test_another_language_draws_the_same_data_with_its_own_words(journey):
 
 
 def test_a_notebook_keeps_the_data_of_the_figure(journey):
-    kept = front_figure.Figure(journey)._repr_mimebundle_()
+    shown, kept = front_figure.Figure(journey)._repr_mimebundle_()
+    assert shown["text/html"] == front_figure.figure(journey)
     assert front_data.Journey.from_dict(kept[front_figure.DATA]) == journey
     assert front_figure.Figure(None)._repr_mimebundle_() == {}
 

@@ -50,5 +50,5 @@ def journeys(app):
         return
     for cell in cache.get_cache_bundle(record.pk).nb.cells:
         for output in cell.get("outputs", ()):
-            if data := output.get("data", {}).get(front_figure.DATA):
+            if data := output.get("metadata", {}).get(front_figure.DATA):
                 yield data

@@ -10,8 +10,9 @@ from html import escape
 from lmviz.views._payload import as_html, to_json
 from lmviz_book import front_drawing as drawing
 
-# The data of the figure, for a page in another language.
-DATA = "application/vnd.lmviz.journey+json"
+# Under this name the metadata of the output have the data of the figure, from which a
+# page in another language draws it.
+DATA = "lmviz_journey"
 
 
 class Figure:
@@ -24,7 +25,9 @@ class Figure:
         return figure(self.journey) if self.journey else ""
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {DATA: asdict(self.journey)} if self.journey else {}
+        if not self.journey:
+            return {}
+        return {"text/html": figure(self.journey)}, {DATA: asdict(self.journey)}
 
 
 def figure(journey, _=str):

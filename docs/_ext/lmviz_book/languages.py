@@ -22,11 +22,12 @@ from lmviz.views import _words
 ORIGINAL = "en"
 NAMES = {"en": "English", "es": "Español"}
 # Before Sphinx translates, which it does at 20.
-EARLY = 5
+EARLY, LATE = 5, 950
 
 
 def register(app):
     app.add_transform(Messages)
+    app.add_transform(Untranslated)
     app.add_role_to_domain("glue", "text", GluedText(), override=True)
 
 
@@ -85,6 +86,20 @@ class Messages(SphinxTransform):
             title = box[0]
             if isinstance(title, nodes.title) and not title.source:
                 title.source, title.line = self.document["source"], box.line
+
+
+class Untranslated(SphinxTransform):
+    """Say of what is left in English that it is, for voices and hyphens."""
+
+    default_priority = LATE
+
+    def apply(self, **kwargs):
+        if self.config.language == ORIGINAL:
+            return
+        for node in self.document.findall(nodes.TextElement):
+            if node.get("translated") is False:
+                # docutils makes the attribute `lang` of this class.
+                node["classes"].append(f"language-{ORIGINAL}")
 
 
 class GluedText(PasteTextRole):

@@ -26,7 +26,10 @@ REPLACED = (
     "furo-extensions.css",
 )
 TAGS = "_static/sg-tags.js"
-FOR_SEARCH = ("_static/sphinx_highlight.js", "_static/doctools.js")
+FOR_SEARCH = (
+    *("_static/sphinx_highlight.js", "_static/doctools.js"),
+    "_static/translations.js",
+)
 
 
 def frame(app, pagename, templatename, context, doctree):
