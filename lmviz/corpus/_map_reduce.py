@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from tqdm.auto import tqdm
 
 from .. import _validation
 from .._extras import needs
+from .._progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -133,7 +133,7 @@ class Batches:
             joblib.delayed(work)(self.lm, [self.ids[i] for i in batch])
             for batch in todo
         )
-        bar = tqdm(
+        bar = progress_bar(
             total=len(self.ids),
             initial=sum(map(len, self.batches[: checkpoint.done])),
             desc="Texts",

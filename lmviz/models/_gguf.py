@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .._extras import needs
+from .._progress import progress_bar
 from .errors import UnsupportedModel
 
 # The names of the tensors in llama.cpp and in transformers.
@@ -131,10 +132,10 @@ def _number(fields, name, default=None):
 def _write_weights(tensors, config, path):
     import gguf
     from safetensors.numpy import save_file
-    from tqdm.auto import tqdm
 
     arrays = {}
-    for tensor in tqdm(tensors, desc="Unpacking the weights", unit="tensor"):
+    described = {"desc": "Unpacking the weights", "unit": "tensor"}
+    for tensor in progress_bar(tensors, **described):
         name, kind = _transformers_name(tensor.name)
         array = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         if kind == "attn_q":

@@ -12,6 +12,7 @@ import re
 import threading
 from pathlib import Path
 
+from .._progress import progress_bar
 from . import _checksums, _local
 from .errors import CorruptFile, HubUnreachable, ModelError, ModelNotFound, _first_line
 
@@ -219,7 +220,6 @@ def _chunks(repo, commit, name, file):
     """Yield the bytes of a file on the hub that `file` does not have yet."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
-    from tqdm.auto import tqdm
 
     start = file.tell()
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
@@ -237,7 +237,7 @@ def _chunks(repo, commit, name, file):
         if response.status_code != 206:
             file.truncate(start := 0)
         left = int(response.headers.get("Content-Length", 0))
-        with tqdm(
+        with progress_bar(
             total=start + left or None,
             initial=start,
             desc=name,
