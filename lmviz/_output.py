@@ -42,17 +42,17 @@ def _flush():
     except OSError as error:
         if error.errno not in _CLOSED:
             raise
-        _discard()
+        discard_output()
 
 
 def _hide_closed_pipes(kind, error, traceback):
     """End without a traceback if the output is no longer read."""
     if issubclass(kind, BrokenPipeError):
-        _discard()
+        discard_output()
     else:
         _hooks[-1](kind, error, traceback)
 
 
-def _discard():
-    """Let the interpreter's own last flush succeed."""
+def discard_output():
+    """Discard what is still printed, so that the interpreter's last flush succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

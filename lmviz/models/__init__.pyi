@@ -1,4 +1,5 @@
 from ._card import ModelCard
+from ._inventory import LocalModel, local_models
 from ._language_model import LanguageModel
 from ._load import load, load_tokenizer
 from ._trace import Trace
@@ -15,6 +16,7 @@ __all__ = [
     "CorruptFile",
     "HubUnreachable",
     "LanguageModel",
+    "LocalModel",
     "ModelCard",
     "ModelError",
     "ModelNotFound",
@@ -23,4 +25,5 @@ __all__ = [
     "UnsupportedModel",
     "load",
     "load_tokenizer",
+    "local_models",
 ]

@@ -9,9 +9,9 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
+from .._files import write_whole
 from .errors import ModelError
 
 #: In a folder written by lmviz: the checksum of each of its other files.
@@ -64,7 +64,7 @@ def write_checksums(folder, checksums=None):
     if checksums is None:
         checksums = {path.name: digest(path) for path in sorted(folder.iterdir())}
     known = {**read_checksums(folder), **checksums}
-    write_whole(folder / _CHECKSUMS, json.dumps(known, indent=2))
+    write_whole(folder / _CHECKSUMS, json.dumps(known, indent=2).encode())
 
 
 def read_checksums(folder):
@@ -128,18 +128,6 @@ def digest(path, *, git=False):
         return hashlib.file_digest(file, start).hexdigest()
 
 
-def write_whole(path, text):
-    """Write a file by renaming a finished one, so that it is complete or absent."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
 def _read_dict(path):
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -155,4 +143,4 @@ def _write_verified(new):
         folder.mkdir(parents=True, exist_ok=True)
         verified = {**_read_dict(folder / _VERIFIED), **new}
         verified = {p: state for p, state in verified.items() if Path(p).exists()}
-        write_whole(folder / _VERIFIED, json.dumps(verified))
+        write_whole(folder / _VERIFIED, json.dumps(verified).encode())

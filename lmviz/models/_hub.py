@@ -12,6 +12,7 @@ import re
 import threading
 from pathlib import Path
 
+from .._files import write_whole
 from .._progress import progress_bar
 from . import _checksums, _local
 from .errors import CorruptFile, HubUnreachable, ModelError, ModelNotFound, _first_line
@@ -168,7 +169,7 @@ def _download(repo, revision, checksums, *, weights):
         _checksums.write_checksums(folder, checksums)
         ref = _home(repo) / "refs" / revision
         ref.parent.mkdir(exist_ok=True)
-        _checksums.write_whole(ref, commit)
+        write_whole(ref, commit.encode())
     return folder
 
 

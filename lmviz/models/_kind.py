@@ -2,12 +2,10 @@
 
 import re
 
+from . import _architecture
+from ._architecture import architecture
 from .errors import CorruptFile, UnsupportedModel
 
-_CLASSIFIER = re.compile(
-    r"For(Sequence|Token|Text|Image|Audio)\w*Classification|ForQuestionAnswering"
-    r"|ForMultipleChoice|ForNextSentencePrediction|RewardModel"
-)
 _MASKED = re.compile(r"ForMaskedLM|ForPreTraining|WithLMHeadModel$")
 # Options that make a model attend to later tokens.
 _BOTH_WAYS = (
@@ -26,17 +24,7 @@ def check(config, name):
     config : transformers.PreTrainedConfig
     name : str
     """
-    what = _architecture(config)
-    if getattr(config, "is_encoder_decoder", False):
-        raise UnsupportedModel(
-            f"{name} is an encoder-decoder ({what}), whose predictions depend on a "
-            'second text; load a decoder-only model, such as "gpt2"'
-        )
-    if _CLASSIFIER.search(what):
-        raise UnsupportedModel(
-            f"{name} is a classifier ({what}), which predicts labels and no tokens; "
-            "load the language model that it was trained from"
-        )
+    _architecture.check(config, name)
     if config.model_type == "falcon" and config.alibi:
         # huggingface/transformers: with eager attention, which alone returns weights.
         raise UnsupportedModel(
@@ -46,20 +34,17 @@ def check(config, name):
         )
     if not hasattr(config.get_text_config(decoder=True), "num_hidden_layers"):
         raise UnsupportedModel(
-            f"{name} is a {what}, which has several stacks of layers instead of one "
-            "(BLT's encode, model and decode patches of bytes), so they cannot be "
-            "numbered; load another model"
+            f"{name} is a {architecture(config)}, which has several stacks of layers "
+            "instead of one (BLT's encode, model and decode patches of bytes), so they "
+            "cannot be numbered; load another model"
         )
 
 
 def unrecognized(config, name):
     """Return the error for a config that transformers loads as no language model."""
-    what = _architecture(config)
+    what = architecture(config)
     if _is_masked(config):
-        return UnsupportedModel(
-            f"{name} is a masked language model ({what}), which does not predict the "
-            'next token; load a causal model, such as "gpt2"'
-        )
+        return _architecture.masked(config, name)
     return UnsupportedModel(
         f"{name} is a {what} (model type {config.model_type!r}), which transformers "
         "does not load as a language model of text; load a causal model, such as "
@@ -78,7 +63,7 @@ def bidirectional(config):
         for option, value in _BOTH_WAYS
         if getattr(config, option, None) is value
     )
-    return f"{kind} ({_architecture(config)}{said})"
+    return f"{kind} ({architecture(config)}{said})"
 
 
 def lacks(missing, config, name):
@@ -101,13 +86,13 @@ def lacks(missing, config, name):
 
 def is_headless(config):
     """Return whether a model was saved without its unembedding."""
-    return bool(re.search(r"(?<!Head)(?<!Heads)Model$", _architecture(config)))
+    return bool(re.search(r"(?<!Head)(?<!Heads)Model$", architecture(config)))
 
 
 def headless(config, name):
     """Return the error for a model without its unembedding."""
     return UnsupportedModel(
-        f"{name} has no unembedding: a {_architecture(config)} embeds texts and "
+        f"{name} has no unembedding: a {architecture(config)} embeds texts and "
         "predicts no tokens; load the language model that it was trained from"
     )
 
@@ -121,17 +106,10 @@ def special_ids(config):
     return ids
 
 
-def _architecture(config):
-    """Return the class that saved a model, or else its family."""
-    names = getattr(config, "architectures", None)
-    name = names[0] if isinstance(names, list) and names else config.model_type
-    return str(name)[:60]
-
-
 def _is_masked(config):
     from transformers.models.auto import modeling_auto
 
-    if _MASKED.search(_architecture(config)):
+    if _MASKED.search(architecture(config)):
         return True
     known = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
     return config.model_type in known

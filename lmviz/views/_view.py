@@ -14,9 +14,9 @@ import html
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._files import write_whole
 from .._text import visible
 from .._validation import choice
 from . import _picture, _words
@@ -53,6 +53,7 @@ class View:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from lmviz import views
     >>> view = views.tokens({"words": ["the", "dog"]}, title="Two words")
     >>> view.name, view.title, view.data["rows"][0]["tokens"]
@@ -124,7 +125,7 @@ class View:
         return _picture.image(self._png, svg, repr(self))
 
     def save(self, path: PathLike) -> None:
-        """Write a self-contained HTML file.
+        """Write a self-contained HTML file, whole or not at all.
 
         Parameters
         ----------
@@ -136,7 +137,7 @@ class View:
             element=self._element(self.fallback),
             script=self._script(),
         )
-        Path(path).write_bytes(page.encode())
+        write_whole(path, page.encode())
 
     def _element(self, fallback):
         return (

@@ -129,3 +129,16 @@ def test_a_lens_that_does_not_fit_into_memory_is_refused(toy, monkeypatch):
     monkeypatch.setattr(_memory, "available", lambda _: takes - 1)
     with pytest.raises(ValueError, match=f"lens of {states} states of 9 tokens takes"):
         prediction.text_logit_lens(toy, ids)
+
+
+def test_only_the_rows_of_some_positions_are_returned(tiny):
+    lens = prediction.text_logit_lens(tiny, IDS)
+    last = prediction.text_logit_lens(tiny, IDS, positions=-1)
+    assert torch.equal(last, lens[:, -1:])
+    some = prediction.text_logit_lens(tiny, IDS, positions=[3, 0], layers=1)
+    assert torch.equal(some, lens[1:3][:, [3, 0]])
+    for positions in (9, -10, [0, 9]):
+        with pytest.raises(ValueError, match="`positions` must be from -9 to 8"):
+            prediction.text_logit_lens(tiny, IDS, positions=positions)
+    with pytest.raises(TypeError, match="`positions` must be an integer or several"):
+        prediction.text_logit_lens(tiny, IDS, positions=1.5)
