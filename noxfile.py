@@ -19,6 +19,7 @@ from environments import (
     dev_bin,
     install,
     install_locked,
+    install_nightlies,
     install_npm,
     install_package,
     install_torch,
@@ -355,17 +356,19 @@ def audit(session):
         session.run("pip-audit", "--strict", *no_resolving, "-r", str(file))
 
 
-def test_resolved(session, resolution):
+def test_resolved(session, resolution, *, nightly=False):
     """Run the tests with another resolution of the package's own dependencies."""
     install_locked(session, "uv")
     release = os.environ.get("LMVIZ_TORCH")
     wanted = ("--torch", release) if release else ()
+    wanted += ("--prereleases",) if nightly else ()
     file = str(session.env_dir / "resolved.txt")
-    session.run_install(
-        "python", "scripts/lock.py", "--resolve", resolution, file, *wanted
-    )
+    resolving = ("python", "scripts/lock.py", "--resolve", resolution, file, *wanted)
+    found = session.run_install(*resolving, silent=True)
     install(session, "--only-binary=:all:", "--no-deps", "-r", file)
-    install_package(session, release)
+    install_package(session, found and found.strip())
+    if nightly:
+        install_nightlies(session)
     arguments = session.posargs or PARALLEL
     session.run("pytest", *arguments, env={"OMP_NUM_THREADS": "1"})
 
@@ -385,6 +388,15 @@ def newest(session):
     """Run the tests with the newest dependencies that pyproject.toml allows.
 
     torch remains at the locked release, in its CPU build, unless LMVIZ_TORCH names
-    another release: LMVIZ_TORCH=2.15.0 nox -s newest.
+    another release or is "newest": LMVIZ_TORCH=2.15.0 nox -s newest.
     """
     test_resolved(session, "highest")
+
+
+@nox.session
+def nightlies(session):
+    """Run the tests with pre-releases, and the nightly builds of what matters most.
+
+    These are torch, numpy, scipy, scikit-learn, pandas, matplotlib and transformers.
+    """
+    test_resolved(session, "highest", nightly=True)

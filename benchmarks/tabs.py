@@ -163,5 +163,5 @@ def private_memory(profile):
 
 
 def _private_dirty(pid):
-    text = Path("/proc", pid, "smaps_rollup").read_text()
+    text = Path("/proc", pid, "smaps_rollup").read_text("ascii")
     return int(text.partition("Private_Dirty:")[2].split()[0]) * 1024 / 1e6

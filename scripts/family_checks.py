@@ -77,7 +77,7 @@ def save(config, module, folder):
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.save(str(Path(folder, "tokenizer.json")))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "w0"}
-    Path(folder, "tokenizer_config.json").write_text(json.dumps(settings))
+    Path(folder, "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
 
 
 def _equal(ours, theirs, what):

@@ -82,16 +82,22 @@ def lock(upgrade):
             TORCH.write_text(f"{HEADER}torch=={release}\n", encoding="utf-8")
 
 
-def resolve(resolution, file, torch):
-    """Resolve the package for this Python, then what its tests need in addition."""
+def resolve(resolution, file, torch, *options):
+    """Resolve the package for this Python, then what its tests need in addition.
+
+    Returns torch's release: the locked one unless `torch` is another or "newest".
+    """
     with tempfile.TemporaryDirectory() as name:
         release, package = Path(name, "torch.txt"), Path(name, "package.txt")
-        release.write_text(f"torch=={torch}\n" if torch else TORCH.read_text())
-        options = ("--upgrade", "--constraint", str(release))
+        limit = f"torch=={torch}\n" if torch else TORCH.read_text(encoding="utf-8")
+        limit = "" if torch == "newest" else limit
+        release.write_text(limit, encoding="utf-8")
+        options += ("--upgrade", "--constraint", str(release))
         own = "pyproject.toml --all-extras"
-        compile_requirements(package, own, *options, "--resolution", resolution)
+        found = compile_requirements(package, own, *options, "--resolution", resolution)
         options += ("--constraint", str(package))
         compile_requirements(file, FILES["dev"], *options)
+        return found
 
 
 def main():
@@ -107,11 +113,17 @@ def main():
         help="write only FILE, resolved for this Python; RESOLUTION is lowest-direct "
         "or highest",
     )
-    parser.add_argument("--torch", help="the release of torch to resolve with")
+    parser.add_argument(
+        "--torch", help='the release of torch to resolve with, or "newest"'
+    )
+    parser.add_argument(
+        "--prereleases", action="store_true", help="resolve to pre-releases, too"
+    )
     options = parser.parse_args()
     if options.resolve:
         resolution, file = options.resolve
-        resolve(resolution, Path(file), options.torch)
+        more = ("--prerelease", "allow") if options.prereleases else ()
+        print(resolve(resolution, Path(file), options.torch, *more))
     else:
         lock(options.upgrade)
 

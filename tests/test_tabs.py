@@ -1,7 +1,9 @@
 """The site that benchmarks of pages load from, and what they say if they cannot run."""
 
 import json
+import os
 import shutil
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import in_page, tabs
+
+on_unix = pytest.mark.skipif(os.name == "nt", reason="runs programs of Unix")
 
 
 @pytest.fixture
@@ -48,6 +52,7 @@ def test_a_site_keeps_what_a_page_tells(site):
     assert site.told.get(timeout=5) == told
 
 
+@on_unix
 def test_a_page_that_tells_nothing_is_an_error(site, monkeypatch, tmp_path):
     monkeypatch.setattr(tabs, "program", lambda: shutil.which("true"))
     with (
@@ -57,6 +62,7 @@ def test_a_page_that_tells_nothing_is_an_error(site, monkeypatch, tmp_path):
         pass
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_process_of_a_browser_stays(site, monkeypatch, tmp_path):
     """Not even one that a script has started."""
     script, started = tmp_path / "browser", tmp_path / "started"
@@ -75,7 +81,7 @@ def test_no_process_of_a_browser_stays(site, monkeypatch, tmp_path):
 
 def is_running(pid):
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"

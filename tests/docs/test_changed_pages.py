@@ -26,7 +26,7 @@ def git(*command):
 def commit(*files):
     for file in files:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        with Path(file).open("a") as opened:
+        with Path(file).open("a", encoding="utf-8") as opened:
             opened.write(f"{file}\n")  # different, or git sees a file that moved
     git("add", "-A")
     git("commit", "-q", "-m", "change")

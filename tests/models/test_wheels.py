@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -43,7 +42,7 @@ def test_killed_conversion_leaves_nothing_behind(empty_cache):
     while not list(empty_cache.glob("*.partial-*/*")):
         assert process.poll() is None, "the conversion ended before it could be killed"
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert list(empty_cache.glob("*.partial-*"))
 
