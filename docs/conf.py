@@ -42,6 +42,7 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
+    "locales",
     # MyST-NB would render the downloads beside the lessons, without their output.
     "lessons/**/*.ipynb",
     # These pages load their tables' scripts from a third party.

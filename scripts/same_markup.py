@@ -10,7 +10,7 @@ from collections import Counter
 # Each is taken out before the next is searched for. The text of a link is translated,
 # its target is not.
 PARTS = {
-    "role": re.compile(r"(?:\{([\w:]+)\}|:([\w:]+):)`(?:[^`<]*<([^`>]+)>|([^`]*))`"),
+    "role": re.compile(r"(?:\{([\w:-]+)\}|:([\w:-]+):)`(?:[^`<]*<([^`>]+)>|([^`]*))`"),
     "link": re.compile(r"`[^`<]*<([^`>]+)>`__?|\]\(([^)\s]+)\)|(https?://[^\s>)]+)"),
     "formula": re.compile(r"(\$\$?[^$]+\$\$?)"),
     "code": re.compile(r"(``[^`]+``|`[^`]+`)"),

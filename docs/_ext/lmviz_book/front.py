@@ -19,6 +19,9 @@ def add_files(app, pagename, templatename, context, doctree):
     if pagename == app.config.root_doc:
         # The name of its tab says what the book is.
         context["docstitle"] = app.config.ogp_site_name
+        if app.config.language != ORIGINAL:
+            title = app.env.titles[pagename].astext()
+            context["docstitle"] = f"{app.config.html_title}: {title}"
         app.add_css_file("front.css", priority=AFTER_THE_BOOK)
         # Not a module: those are refused when a page is opened from a disk.
         app.add_js_file("front.js", loading_method="defer", priority=AFTER_THE_BOOK)

@@ -1,9 +1,12 @@
 """The glossary under its letters, with a line of them to jump from."""
 
+import unicodedata
 from itertools import groupby
 
 from docutils import nodes
 from sphinx.addnodes import glossary, pending_xref
+
+from .languages import ORIGINAL
 
 NAV = '<nav class="letters" aria-label="Letters">{}</nav>'
 LINK = '<a href="#letter-{}">{}</a>'
@@ -13,6 +16,8 @@ def add_letters(app, doctree):
     """Split each glossary into sections, which the outline of the page lists, too."""
     for node in list(doctree.findall(glossary)):
         entries = [entry for listed in node.children for entry in listed.children]
+        if app.config.language != ORIGINAL:
+            entries.sort(key=term_of)
         parts = [
             section(letter, group, node.children[0])
             for letter, group in groupby(entries, letter_of)
@@ -33,8 +38,15 @@ def entries(env, docname):
         yield anchors, definition, lessons[-1] if lessons else None
 
 
+def term_of(entry):
+    """Return the first term of an entry as dictionaries sort it: without accents."""
+    text = entry.next_node(nodes.term).astext()
+    letters = unicodedata.normalize("NFD", text).casefold()
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
 def letter_of(entry):
-    first = entry.next_node(nodes.term).astext()[0].upper()
+    first = term_of(entry)[0].upper()
     return first if first.isalpha() else "0–9"
 
 

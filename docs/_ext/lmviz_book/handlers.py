@@ -29,6 +29,7 @@ from . import (
     titles,
     versions,
     views,
+    words,
 )
 
 # Modules with directives, roles, nodes or transforms.
@@ -41,7 +42,7 @@ FOR_PAGES = (
     cells.fold_answers,  # the node of the title goes
     notebooks.name_the_wheel,
     staleness.forget_stale,
-    languages.lay_out_words,
+    words.lay_out,
     views.lay_out,
     model_files.lay_out,
     downloads.build_wheel,
@@ -71,6 +72,7 @@ HANDLERS = {
         ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),
         ("html-page-context", pages.describe_by_prose),
+        ("html-page-context", languages.describe),
     ],
     AFTER: [
         ("config-inited", languages.be_quiet),
@@ -81,7 +83,7 @@ HANDLERS = {
         ("config-inited", staleness.forget_stale),
         ("config-inited", notebooks.leave_out),
         ("config-inited", views.lay_out),
-        ("config-inited", languages.lay_out_words),
+        ("config-inited", words.lay_out),
         ("config-inited", model_files.lay_out),
         ("config-inited", downloads.build_wheel),
         ("env-get-outdated", gallery.outdated_reference),

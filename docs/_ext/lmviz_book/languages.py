@@ -4,19 +4,10 @@ Sphinx replaces messages by their translations as it reads a page. This module s
 is no message, and what a page shows that is translated in part.
 """
 
-import json
-from importlib import import_module
-from pathlib import Path
-
-from babel.messages import extract
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
 from myst_nb.ext.glue.utils import create_pending_glue_ref
-from sphinx.locale import _
-from sphinx.search import languages as searched
 from sphinx.transforms import SphinxTransform
-
-from lmviz.views import _words
 
 # The language of the sources, and the name of each language in itself.
 ORIGINAL = "en"
@@ -35,43 +26,6 @@ def be_quiet(app, config):
     """Ignore that no cell has run where a build only reads messages."""
     if app.tags.has("messages"):
         config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer", "mystnb.glue"]
-
-
-def lay_out_words(app, config):
-    """Write the script that only pages in another language load: words.js."""
-    language = config.language
-    if language == ORIGINAL:
-        return
-    translations = {text: str(_(text)) for text in in_scripts(app.srcdir)}
-    messages = {text: own for text, own in translations.items() if own != text}
-    if language in _words.languages():
-        messages |= _words.table(language)
-    text = _words.script(messages)
-    if fillers := words_without_content(language):
-        text += f"globalThis.lmvizFillers = {json.dumps(fillers)};\n"
-    served = Path(app.srcdir, "_build", "served")
-    served.joinpath("words.js").write_text(text, encoding="utf-8")
-    # Before all scripts that have words, and before modules, which wait.
-    app.add_js_file("words.js", loading_method="defer", priority=100)
-
-
-def in_scripts(folder):
-    """Yield the messages in the scripts of the site."""
-    for path in sorted(Path(folder, "_static").glob("*.js")):
-        with path.open("rb") as file:
-            for _line, message, *_rest in extract.extract(
-                "javascript", file, {"translated": None}
-            ):
-                yield message
-
-
-def words_without_content(language):
-    """Return the words that Sphinx's own search in a language leaves out."""
-    name = searched.get(language, "")
-    if not isinstance(name, str) or "." not in name:
-        return []
-    module, _dot, name = name.rpartition(".")
-    return sorted(getattr(import_module(module), name).stopwords)
 
 
 class Messages(SphinxTransform):
@@ -148,6 +102,16 @@ def show(app, pagename, templatename, context, doctree):
             }
             for language in published
         ]
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """Give previews of a translated page its translated description."""
+    described = context.get("meta") or {}
+    if doctree is None or "og:description" not in described:
+        return
+    for meta in doctree.findall(nodes.meta):
+        if meta.get("name") == "description":
+            described["og:description"] = meta["content"]
 
 
 def share(doctree):

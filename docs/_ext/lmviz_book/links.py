@@ -62,7 +62,7 @@ class Links(SphinxPostTransform):
         }
         for bold in list(self.document.findall(nodes.strong)):
             name = " ".join(bold.astext().split()).casefold()
-            place = places.get(name) or places.get(name.removesuffix("s"))
+            place = next(filter(None, map(places.get, singulars(name))), None)
             self.link(bold, place, defined)
             # Later uses stay as they are.
             places = {term: other for term, other in places.items() if other != place}
@@ -117,6 +117,11 @@ def names_sources(node):
         is_heading = isinstance(heading, nodes.rubric)
         return is_heading and original(heading).startswith("Further reading")
     return isinstance(node, nodes.paragraph) and original(node).startswith("Sources. ")
+
+
+def singulars(name):
+    """Return a term and what it may be the plural of, in English or Spanish."""
+    return name, name.removesuffix("s"), name.removesuffix("es")
 
 
 def words(title):
