@@ -85,9 +85,12 @@ lmviz_model_files = os.environ.get("LMVIZ_MODEL_FILES") or "site"
 
 # The language of the pages: project/translating.md has what that takes.
 language = os.environ.get("LMVIZ_LANGUAGE") or "en"
+locale_dirs = ["locales"]
 # Those that are published side by side, such as "en es", and link to each other.
 lmviz_languages = os.environ.get("LMVIZ_LANGUAGES", "").split()
-locale_dirs = ["locales"]
+if lmviz_languages == ["all"]:
+    begun = [path.name for path in HERE.glob("locales/*") if path.is_dir()]
+    lmviz_languages = ["en", *sorted(begun)]
 # A catalogue for each page, whose messages keep their order and have no line numbers.
 gettext_compact = False
 gettext_location = False
