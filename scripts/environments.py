@@ -108,6 +108,7 @@ def install_package(session, release=None):
 def dev_bin(session):
     """Return the folder with the programs in the environment of ``dev``."""
     name = f"dev-{session.python}" if session.python else "dev"
+    name = re.sub(r"\W+", "-", name).lower()  # as nox names folders
     folder = "Scripts" if sys.platform == "win32" else "bin"
     return session.env_dir.with_name(name).resolve() / folder
 

@@ -147,3 +147,23 @@ def test_without_npms_registry_nothing_is_installed(monkeypatch, packages):
     monkeypatch.setattr(environments, "answers", lambda address: True)
     with pytest.raises(nox.command.CommandFailed):
         environments.install_npm(Session(), packages)
+
+
+@pytest.mark.parametrize(
+    ("python", "folder"), [(None, "dev"), ("3.13", "dev-3-13"), ("/a/py", "dev-a-py")]
+)
+def test_the_shared_environment_is_where_nox_creates_it(tmp_path, python, folder):
+    session = Session()
+    session.python, session.env_dir = python, tmp_path / "tests-3-13"
+    assert environments.dev_bin(session) == tmp_path / folder / "bin"
+    runner = nox.sessions._normalize_path(str(tmp_path), f"dev-{python}")
+    assert python is None or Path(runner) == tmp_path / folder
+
+
+def test_on_windows_a_program_has_its_suffix(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "platform", "win32")
+    session = Session()
+    session.python, session.env_dir, session.env = None, tmp_path / "tests", {}
+    session.run = lambda program, *arguments, **options: program
+    program = environments.run(session, "pytest", "-q")
+    assert Path(program) == tmp_path / "dev" / "Scripts" / "pytest.exe"
