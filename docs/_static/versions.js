@@ -2,7 +2,7 @@
 // none for a book on a disk, or in only one version.
 (async () => {
   const group = document.getElementById("versions");
-  if (!group || !location.protocol.startsWith("http")) return;
+  if (!group) return;
   const { list, page, version } = group.dataset;
   const ours = (url) => new URL(url, list).origin === location.origin;
   if (!ours(list)) return;

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import HTML, Quiet
 from jinja2 import Environment, FileSystemLoader
+from watching import watch
 
 TEMPLATES = Path(__file__).parents[2] / "docs" / "_templates"
 PAGE = "book/notation.html"
@@ -139,8 +140,11 @@ def test_a_name_from_the_list_is_text(version_page):
 
 def test_on_a_disk_there_are_no_versions(version_page, context, tmp_path):
     version_page("1.1.0", three())
-    page = context.new_page()
+    page, complaints = context.new_page(), []
+    watch(page, "file:", complaints)
     page.goto((tmp_path / "v1" / PAGE).as_uri())
     page.wait_for_load_state("networkidle")
     assert page.locator("#versions").is_hidden()
     page.close()
+    # It asks no site for a list, either.
+    assert not [said for said in complaints if "versions.json" in said]
