@@ -25,7 +25,7 @@ def versions(site, address):
     """Return an entry for each version, the newest first."""
     address = address.rstrip("/")
     found = {version_of(site): f"{address}/"}
-    for book in site.glob("v*/objects.inv"):
+    for book in site.glob("v[0-9]*/objects.inv"):
         name = book.parent.name
         found.setdefault(version_of(book.parent), f"{address}/{name}/")
     releases = [version for version in found if not version.is_prerelease]

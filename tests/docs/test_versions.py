@@ -66,7 +66,7 @@ def test_a_site_lists_its_versions_and_prefers_the_newest_release(tmp_path):
     add_book(tmp_path, "1.3.0.dev0")
     for version in ("1.2.0", "1.10.0", "2.0.0rc1"):
         add_book(tmp_path / f"v{version}", version)
-    (tmp_path / "views").mkdir()
+    add_book(tmp_path / "vi", "1.1.0")  # a language
     assert [(v["name"], v["url"], v["preferred"]) for v in written(tmp_path)] == [
         ("2.0.0rc1", f"{SITE}/v2.0.0rc1/", False),
         ("1.10.0", f"{SITE}/v1.10.0/", True),
