@@ -84,5 +84,6 @@ def test_text_model_of_a_wrapper_is_read_from_its_folder(saved):
     module = transformers.Llama4ForConditionalGeneration(config).eval()
     lm = lmviz.load(saved(module))
     assert type(lm.module).__name__ == "Llama4ForCausalLM"
-    logits = module(IDS[None]).logits[0]
+    # The wrapper of transformers 5.24 fails on text alone.
+    logits = module.language_model(IDS[None]).logits[0]
     assert torch.allclose(lm.trace(IDS).logits, logits, atol=1e-5)
