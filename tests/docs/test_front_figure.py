@@ -90,6 +90,7 @@ def test_another_language_draws_the_same_data_with_its_own_words(journey):
     assert {"Tokens", "Play", "layer", "the next word"} <= words
     # Nothing but the marks is new, and every step and sentence has them.
     assert other.replace("^", "") == english
+    assert len(re.findall(r'<svg[^>]*aria-label="\^', other)) == other.count("<svg")
     assert len(re.findall(r"<button[^>]*>\^", other)) == 4
     for here in json.loads(re.search('json">(.*?)</script>', other)[1])["positions"]:
         assert all(said.startswith("^") for said in here["said"])

@@ -137,7 +137,8 @@ def test_a_book_in_one_language_or_on_another_model_leads_nowhere():
     ("total", "done", "percent"), [(0, 0, 0), (3, 3, 100), (200, 199, 99), (3, 0, 0)]
 )
 def test_a_page_is_translated_completely_only_if_all_of_it_is(total, done, percent):
-    page = nodes.section(translation_progress={"total": total, "translated": done})
+    found = [nodes.paragraph(translated=i < done) for i in range(total)]
+    page = nodes.section("", nodes.paragraph(), *found)
     assert languages.share(page) == percent
 
 
