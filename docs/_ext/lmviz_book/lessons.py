@@ -152,15 +152,29 @@ def leads(app, lesson, entry):
         yield practise(chapter)
 
 
-def try_it(app, lesson, text, ask, **state):
+def try_it(app, lesson, ask, **state):
     """Return a link to the model with the lesson's text and heads filled in."""
+    return (
+        f"**Try it in the model.** {ask} `Open the model with this text "
+        f"<{model_address(app, lesson, **state)}>`__"
+    )
+
+
+def model_address(app, lesson, text, **state):
+    """Return the relative address of the page with the model in a state."""
     fragment = urlencode({"model": "smollm2", "text": text, **state}, quote_via=quote)
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
     up = "../" * f"{folder}/{lesson}".count("/")
-    return (
-        f"**Try it in the model.** {ask} `Open the model with this text "
-        f"<{up}book/inside.html#{fragment}>`__"
-    )
+    return f"{up}book/inside.html#{fragment}"
+
+
+def in_the_page(app, lesson):
+    """Return where a page runs the model of a lesson without installing, or nothing."""
+    state = table(app).get(lesson, {}).get("try")
+    if state:
+        state = {name: value for name, value in state.items() if name != "ask"}
+        return model_address(app, lesson, **state)
+    return "../../book/explorer.html" if TOY in script(app, lesson) else ""
 
 
 def practise(chapter):
