@@ -61,6 +61,7 @@ if html_baseurl:
     sitemap_url_scheme = "{link}"
     # A sitemap has the pages of one language.
     sitemap_locales = [None]
+    sitemap_excludes = ["404.html", "search.html"]
 ogp_site_url = html_baseurl
 ogp_site_name = "lmviz: how language models work, computed"
 ogp_image = "_static/one-head.png"
@@ -72,7 +73,8 @@ notfound_urls_prefix = f"{urlparse(html_baseurl).path.rstrip('/')}/"
 notfound_template = "404.html"
 notfound_context = {"title": "Page not found"}
 
-# Where the source is, for links to a page's own; its continuous integration knows.
+# Where the source is, for links to a page's own, and on GitHub to the notebooks that
+# Colab and Binder open; its continuous integration knows.
 lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
 # Whether the editions are published side by side, and link to each other.
 lmviz_editions = bool(os.environ.get("LMVIZ_EDITIONS"))
@@ -81,7 +83,10 @@ lmviz_versions = os.environ.get("LMVIZ_VERSIONS", "")
 
 # Where the page "Inside the model" gets its weights, 97 MB: "site", the URL of another
 # host that has the folder smollm2 of _static, or "none", for small previews.
-lmviz_model_files = os.environ.get("LMVIZ_MODEL_FILES") or "site"
+IS_PREVIEW = os.environ.get("READTHEDOCS_VERSION_TYPE") == "external"
+lmviz_model_files = os.environ.get("LMVIZ_MODEL_FILES") or (
+    "none" if IS_PREVIEW else "site"
+)
 
 # The language of the pages: project/translating.md has what that takes.
 language = os.environ.get("LMVIZ_LANGUAGE") or "en"

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urljoin
 
+from . import model_files
 from .scripts import lessons_folder
 from .versions import book_version
 
@@ -74,9 +75,11 @@ def write_archives(app, exception):
         with zipfile.ZipFile(folder / f"{name}.zip", "w", COMPRESSED) as archive:
             for chapter in included:
                 add_chapter(archive, app, chapter, chapters[chapter])
+    # No browser lets a page that was opened from a disk load the model.
+    left_out = {folder, site / "_static" / model_files.NAME, site / ".doctrees"}
     with zipfile.ZipFile(folder / "book.zip", "w", COMPRESSED) as archive:
         for path in sorted(site.rglob("*")):
-            is_kept = path.parent != folder and ".doctrees" not in path.parts
+            is_kept = left_out.isdisjoint(path.parents)
             if path.is_file() and is_kept and path.suffix != ".map":
                 archive.write(path, Path("lmviz-book", path.relative_to(site)))
 

@@ -121,6 +121,9 @@ def fingerprint(app, path, common):
         files += files_of(room)
     for file in filter(Path.is_file, files):
         digest.update(file.read_bytes())
+    if "views.model(" in code:
+        # The page says where its files are.
+        digest.update(app.config.lmviz_model_files.encode())
     if "models" in rooms:
         digest.update(repr(sorted(app.config.lmviz_model.items())).encode())
         for file in sorted(Path(app.config.lmviz_model["folder"]).iterdir()):
