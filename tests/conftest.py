@@ -16,7 +16,12 @@ from pathlib import Path
 # sees a machine without a hub, also where there is one.
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
 os.environ["MPLBACKEND"] = "agg"
+# A host's settings for the book are not the tests'.
 os.environ.pop("LMVIZ_MODEL", None)
+os.environ.pop("LMVIZ_MODEL_FILES", None)
+os.environ.pop("LMVIZ_BASEURL", None)
+os.environ.pop("LMVIZ_EDITIONS", None)
+os.environ.pop("LMVIZ_REPOSITORY", None)
 
 import filelock
 import hypothesis
