@@ -74,6 +74,12 @@ class AttentionView(View):
         )
 
 
+_NOTE = "Weights are stored with an error below 0.001."
+_CAUSAL = (  # in one piece, for translations
+    "Weights are stored with an error below 0.001. Queries don’t attend to later keys."
+)
+
+
 def attention(
     weights: ArrayLike,
     tokens: Sequence[str],
@@ -182,8 +188,7 @@ def _encode(weights, tokens, scores, scale, layers):
         "low": np.concatenate([code.astype("u1") for code in codes]),
         "high": high @ np.array([1, 4, 16, 64], "u1"),
         "scores": None if scores is None else scores.round(3).astype("f4"),
-        "note": "Weights are stored with an error below 0.001."
-        + (" Queries don’t attend to later keys." if causal else ""),
+        "note": _CAUSAL if causal else _NOTE,
     }
 
 

@@ -87,8 +87,8 @@ def test_a_description_begins_with_the_lead_and_not_with_minutes(app):
 
 
 def test_scripts_wait_for_the_page_and_those_of_the_search_are_only_on_its_own():
-    names = ("furo.js", "doctools.js", "translations.js", "sphinx_highlight.js")
-    names += ("sg-tags.js",)
+    names = ("furo.js", "doctools.js", "sphinx_highlight.js", "sg-tags.js")
+    names += ("translations.js",)
     scripts = [_JavaScript(f"_static/{name}", priority=200) for name in names]
 
     def kept(page):
@@ -96,7 +96,7 @@ def test_scripts_wait_for_the_page_and_those_of_the_search_are_only_on_its_own()
         pages.drop_needless(context, page)
         return context["script_files"]
 
-    assert kept("search") == scripts[:4]
+    assert kept("search") == scripts[:3]
     assert kept("index") == [
         _JavaScript("_static/furo.js", priority=200, defer="defer")
     ]

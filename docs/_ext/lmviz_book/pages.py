@@ -25,11 +25,10 @@ REPLACED = (
     *("mystnb.", "sg_gallery", "copybutton.css", "pygments.css"),
     "furo-extensions.css",
 )
-TAGS = "_static/sg-tags.js"
-FOR_SEARCH = (
-    *("_static/sphinx_highlight.js", "_static/doctools.js"),
-    "_static/translations.js",
-)
+# Tags have no page; translations are ours (words.js), and the policy refuses Sphinx's,
+# which evaluates a string.
+NEEDLESS = ("_static/sg-tags.js", "_static/translations.js")
+FOR_SEARCH = ("_static/sphinx_highlight.js", "_static/doctools.js")
 
 
 def frame(app, pagename, templatename, context, doctree):
@@ -127,7 +126,7 @@ def drop_needless(context, pagename):
         for style in context["css_files"]
         if not style.filename.rpartition("/")[2].startswith(REPLACED)
     ]
-    scripts = [s for s in context["script_files"] if s.filename != TAGS]
+    scripts = [s for s in context["script_files"] if s.filename not in NEEDLESS]
     if pagename != "search":
         scripts = [deferred(s) for s in scripts if s.filename not in FOR_SEARCH]
     context["script_files"] = scripts
