@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from lmviz_book import concepts
+from lmviz_book import concepts, links
 
 from lmviz.toy import evaluate
 
@@ -86,3 +86,17 @@ def test_every_entry_is_short_and_leads_to_a_page_that_says_the_term():
         if kind == "Lesson":
             said = " ".join(prose(source).casefold().split())
             assert any(term.casefold() in said for term in terms), (terms, target)
+
+
+@pytest.mark.parametrize(
+    ("bold", "term"),
+    [
+        ("tokens especiales", "token especial"),
+        ("cabezas", "cabeza"),
+        ("capas de normalización", "capa de normalización"),
+        ("matrices de salida", "matriz de salida"),
+        ("id", "id"),
+    ],
+)
+def test_a_plural_of_spanish_leads_to_its_term(bold, term):
+    assert term in links.singulars(bold)

@@ -120,8 +120,17 @@ def names_sources(node):
 
 
 def singulars(name):
-    """Return a term and what it may be the plural of, in English or Spanish."""
-    return name, name.removesuffix("s"), name.removesuffix("es")
+    """Return a term and what it may be the plural of, in English or Spanish.
+
+    Examples
+    --------
+    >>> singulars("tokens especiales")[-1], singulars("matrices de salida")[-1]
+    ('token especial', 'matriz de salida')
+    """
+    # In Spanish each word is a plural.
+    words_of = re.sub(r"ces\b", "z", name)
+    words_of = re.sub(r"(?:(?<=[dlnrz])e)?s\b", "", words_of)
+    return name, name.removesuffix("s"), words_of
 
 
 def words(title):
