@@ -24,6 +24,7 @@ from . import (
     model_files,
     notebooks,
     pages,
+    phrases,
     policy,
     staleness,
     tables,
@@ -36,7 +37,7 @@ from . import (
 # Modules with directives, roles, nodes or transforms.
 REGISTERED = (
     *(cards, cells, concepts, definitions, figures, languages, links, mathml),
-    views,
+    *(phrases, views),
 )
 # A build with the tag ``messages`` reads what can be translated, and shows nothing.
 FOR_PAGES = (
