@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from docutils import nodes
 from lmviz_book import languages
+from sphinx import addnodes
 
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n'
 LESSON = {
@@ -137,9 +138,27 @@ def test_a_book_in_one_language_or_on_another_model_leads_nowhere():
     ("total", "done", "percent"), [(0, 0, 0), (3, 3, 100), (200, 199, 99), (3, 0, 0)]
 )
 def test_a_page_is_translated_completely_only_if_all_of_it_is(total, done, percent):
-    found = [nodes.paragraph(translated=i < done) for i in range(total)]
+    found = [nodes.paragraph(text="text", translated=i < done) for i in range(total)]
     page = nodes.section("", nodes.paragraph(), *found)
     assert languages.share(page) == percent
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        nodes.paragraph("", "(L + 1, T, d)"),
+        nodes.paragraph("", "", nodes.literal(text="hidden_states")),
+        nodes.paragraph("", "x: ", nodes.math(text="abc")),
+        nodes.math_block("", "the mean"),
+        addnodes.toctree(),
+    ],
+)
+def test_what_has_no_words_does_not_count(message):
+    message["translated"] = False
+    done = nodes.paragraph("", "Texto", translated=True)
+    assert languages.share(nodes.section("", done, message)) == 100
+    prose = nodes.paragraph("", "The ", nodes.literal(text="ids"), translated=False)
+    assert languages.share(nodes.section("", done.deepcopy(), prose)) == 50
 
 
 def test_bold_words_and_titles_are_known_in_the_original():

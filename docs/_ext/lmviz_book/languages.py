@@ -4,6 +4,8 @@ Sphinx replaces messages by their translations as it reads a page. This module s
 is no message, and what a page shows that is translated in part.
 """
 
+import re
+
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
 from myst_nb.ext.glue.utils import create_pending_glue_ref
@@ -12,6 +14,8 @@ from sphinx.transforms import SphinxTransform
 # The language of the sources, and the name of each language in itself.
 ORIGINAL = "en"
 NAMES = {"en": "English", "es": "Español"}
+# What can be translated, unlike symbols.
+WORD = re.compile(r"[^\W\d_]{2}")
 # Before Sphinx translates, which it does at 20.
 EARLY, LATE = 5, 950
 
@@ -120,9 +124,21 @@ def share(doctree):
     Sphinx has counted, too, what this package leaves out of the page.
     """
     found = [
-        n["translated"] for n in doctree.findall(nodes.Element) if "translated" in n
+        node["translated"]
+        for node in doctree.findall(nodes.Element)
+        if "translated" in node and has_words(node)
     ]
     return 100 * sum(found) // len(found) if found else 0
+
+
+def has_words(node):
+    """Return whether a message has more than symbols, code and formulas."""
+    texts = (
+        text
+        for text in node.findall(nodes.Text)
+        if not isinstance(text.parent, (nodes.literal, nodes.math, nodes.math_block))
+    )
+    return any(WORD.search(text) for text in texts)
 
 
 def address(app, page, language):
