@@ -134,8 +134,10 @@ def facts(app, lesson, entry):
     if needed:
         yield _("after {lessons}").format(lessons=_(" and ").join(needed))
     name = lesson.split("/")[1]
-    yield f":download:`{_('script')} <{name}.py>`"
-    yield f":download:`{_('notebook')} <{name}.ipynb>`"
+    # Messages within an f-string would not be found.
+    script, notebook = _("script"), _("notebook")
+    yield f":download:`{script} <{name}.py>`"
+    yield f":download:`{notebook} <{name}.ipynb>`"
 
 
 def leads(app, lesson, entry):
