@@ -9,10 +9,13 @@ right depends on the machine. `requirements/torch.txt` holds its release, and
 """
 
 import argparse
+import itertools
+import os
 import re
 import subprocess
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +34,14 @@ FILES = {
     # Without their dependencies, which include packages that have no wheel.
     "peers": "--no-deps --group peers",
 }
+# What contributors install, and where; uv's names of platforms.
+CHECKED = ("dev", "lint", "torch")
+PLATFORMS = (
+    "x86_64-manylinux_2_28",
+    "aarch64-manylinux_2_28",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+)
 _LEFT_OUT = re.compile(r"(torch|triton|nvidia-[\w-]+|cuda-[\w-]+)==([^\s;]+)")
 
 
@@ -80,6 +91,45 @@ def lock(upgrade):
         file = FOLDER / f"{name}.txt"
         if release := compile_requirements(file, arguments, *options):
             TORCH.write_text(f"{HEADER}torch=={release}\n", encoding="utf-8")
+    check_wheels(project["project"])
+
+
+def without_wheels(name, platform, python):
+    """Return why a lock file cannot be installed somewhere, "" if it can.
+
+    Nothing is installed: uv looks up the wheels, which must have the locked hashes.
+    """
+    command = [
+        "uv",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--no-deps",
+        "--no-build",
+    ]
+    command += ["--python-platform", platform, "--python-version", python]
+    command += ["-r", str(FOLDER / f"{name}.txt")]
+    command += [] if name == "torch" else ["--require-hashes"]
+    env = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}  # as torch needs
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--target", folder]
+        done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8")
+    return done.stderr if done.returncode else ""
+
+
+def check_wheels(project):
+    """End with an error unless each platform has wheels, on the outermost Pythons."""
+    oldest = project["requires-python"].removeprefix(">=")
+    newest = [name for name in project["classifiers"] if ":: Python :: 3." in name][-1]
+    pythons = oldest, newest.rpartition(" ")[2]
+    cases = list(itertools.product(CHECKED, PLATFORMS, pythons))
+    with ThreadPoolExecutor(4) as pool:
+        reasons = pool.map(lambda case: without_wheels(*case), cases)
+    found = zip(cases, reasons, strict=True)
+    wrong = [f"{' '.join(case)}: {reason}" for case, reason in found if reason]
+    if wrong:
+        raise SystemExit("\n".join(["these have no locked wheels:", *wrong]))
 
 
 def resolve(resolution, file, torch, *options):
