@@ -79,21 +79,31 @@ def run(arguments):
     lmviz 0.1.0
     0
     """
-    _be_silent()
     logger, handler = logging.getLogger("lmviz"), Warnings(logging.WARNING)
     logger.addHandler(handler)
     try:
-        with warnings.catch_warnings():
-            if not sys.warnoptions:
-                warnings.simplefilter("ignore")
+        with _silence(arguments):
             return _run(arguments)
     finally:
         logger.removeHandler(handler)
 
 
-def _be_silent():
-    """Let no other package print anything but its errors."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+@contextlib.contextmanager
+def _silence(arguments):
+    """Let no other package print anything but its errors, and draw bars when asked."""
+    names = {"TRANSFORMERS_VERBOSITY": "error"}
+    if {"-q", "--quiet"}.intersection(arguments):
+        names["TQDM_DISABLE"] = "1"
+    added = {name: value for name, value in names.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in added:
+            os.environ.pop(name)
 
 
 def _run(arguments):

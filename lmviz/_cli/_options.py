@@ -25,6 +25,8 @@ class Text(click.ParamType):
         if value != "-":
             escaped = _is_escaped(value)
             return _decoded(os.fsencode(value), "the text") if escaped else value
+        if sys.stdin is None:
+            raise ValueError("there is no standard input; pass the text as an argument")
         stream = sys.stdin.buffer
         if stream.isatty() and not is_quiet():
             complain("type the text; Ctrl-D ends it (on Windows: Ctrl-Z, Enter)")
