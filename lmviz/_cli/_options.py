@@ -126,7 +126,8 @@ def run_options(function):
             "--dtype",
             type=click.Choice(["float32", "bfloat16", "float16"]),
             default="float32",
-            help="The numbers it computes with. [default: float32]",
+            metavar="TYPE",
+            help="Its numbers: float32, bfloat16 or float16. [default: float32]",
         ),
         click.option(
             "--truncate", is_flag=True, help="Cut a text that exceeds the context."
