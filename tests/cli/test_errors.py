@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 
 import pytest
 
@@ -164,3 +165,24 @@ def test_the_default_model_warns_unless_quiet(lmviz, monkeypatch, no_wheels):
     assert done.code == 0
     assert done.err.startswith("lmviz: the model is toy (SmolLM2 is in the wheel")
     assert lmviz("tokens", TEXT, "--quiet").err == ""
+
+
+@pytest.mark.parametrize(("option", "disabled"), [("--quiet", "1"), ("--json", None)])
+def test_other_packages_are_silent_only_meanwhile(
+    lmviz, monkeypatch, toy, option, disabled
+):
+    names = "TRANSFORMERS_VERBOSITY", "TQDM_DISABLE"
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    seen = []
+
+    def load(*_, **__):
+        seen.extend(map(os.environ.get, names))
+        warnings.warn("what no user can change", stacklevel=1)
+        return toy
+
+    monkeypatch.setattr("lmviz.load", load)
+    done = lmviz("next", TEXT, option)
+    assert (done.code, done.err) == (0, "")
+    assert seen == ["error", disabled]
+    assert not set(names) & set(os.environ)
