@@ -187,7 +187,7 @@ def rooms_in_room(room):
 def rooms_in(code, package=""):
     """Return the parts of the package that code imports, or names as ``lmviz.x``."""
     names = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(_AtRunTime().visit(ast.parse(code))):
         match node:
             case ast.Import():
                 names |= {alias.name for alias in node.names}
@@ -199,6 +199,13 @@ def rooms_in(code, package=""):
                 names.add(f"lmviz.{node.attr}")
     used = {name.split(".")[1] for name in names if name.startswith("lmviz.")}
     return {homes()[name] for name in used & homes().keys()}
+
+
+class _AtRunTime(ast.NodeTransformer):
+    """Leave out what is only for type checkers: no output depends on it."""
+
+    def visit_If(self, node):  # noqa: N802 (ast calls it)
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else node
 
 
 @cache
