@@ -204,7 +204,7 @@ def rooms_in(code, package=""):
 class _AtRunTime(ast.NodeTransformer):
     """Leave out what is only for type checkers: no output depends on it."""
 
-    def visit_If(self, node):  # noqa: N802 (ast calls it)
+    def visit_If(self, node):
         return None if ast.unparse(node.test) == "TYPE_CHECKING" else node
 
 
