@@ -56,6 +56,10 @@ def test_tqdm_alone_makes_a_red_box(tmp_path):
     assert "IProgress not found" in red(run(["import tqdm.auto"], tmp_path))
 
 
+def test_loading_a_model_makes_no_red_box(tmp_path):
+    assert red(run(['import lmviz\nlmviz.load("toy")'], tmp_path)) == ""
+
+
 @pytest.mark.long
 def test_the_first_load_of_a_model_and_a_corpus_make_no_red_box(tmp_path):
     outputs = run([*code_of(CHOSEN), CORPUS], tmp_path)
