@@ -48,7 +48,7 @@ def first_cell(place):
     network.
     """
     return (
-        "# Install lmviz and its models if they are missing (2 GB with PyTorch).\n"
+        "# Install lmviz and its models if they are missing: 2 GB, or 6 GB with CUDA.\n"
         "try:\n"
         "    import lmviz\n"
         "except ImportError:\n"
