@@ -96,7 +96,14 @@ class View:
 
     @property
     def fallback(self) -> str:
-        """What is shown where no script runs, as HTML."""
+        """What is shown where no script runs, as HTML.
+
+        Examples
+        --------
+        >>> from lmviz import views
+        >>> views.merges({"low": 5}, [("l", "o")]).fallback[:13]
+        '<p>The words:'
+        """
         return self.static.html()
 
     def __repr__(self):
