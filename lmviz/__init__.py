@@ -9,7 +9,19 @@ weights under one set of names, `corpus` computes statistics over many texts, an
 
 import lazy_loader
 
-__version__ = "0.1.0"
-
 # The public names are in __init__.pyi, which editors and type checkers read, too.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_lazily, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name):
+    if name != "__version__":
+        return _lazily(name)
+    # Finding the metadata takes longer than the import of the package.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("lmviz")
+    except PackageNotFoundError:  # a folder on Python's path
+        found = "0+unknown"
+    globals()[name] = found
+    return found

@@ -114,6 +114,85 @@ def test_without_addresses_the_readme_stays_as_it_is(tmp_path):
     assert found.get_payload(decode=True).decode().strip() == text.strip()
 
 
+@pytest.fixture
+def sources(tmp_path):
+    """A repository with one commit and what says how the version is found."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    folder.joinpath("pyproject.toml").write_text(text)
+    for name in (".git_archival.txt", ".gitattributes"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    git(folder, "init", "-q")
+    commit(folder)
+    return folder
+
+
+def commit(folder):
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "Change it")
+
+
+def unpacked(sources, folder):
+    """Unpack an archive of the sources, as hosts offer them."""
+    git(sources, "archive", "-o", str(folder / "sources.tar"), "HEAD")
+    with tarfile.open(folder / "sources.tar") as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    return folder / "unpacked"
+
+
+def test_the_version_is_the_tags_or_the_one_after_it(sources, tmp_path):
+    assert hatchling(sources, "version") == "0.dev1"
+    git(sources, "tag", "v1.2.3")
+    assert hatchling(sources, "version") == "1.2.3"
+    assert hatchling(unpacked(sources, tmp_path), "version") == "1.2.3"
+    commit(sources)
+    assert hatchling(sources, "version") == "1.2.4.dev1"
+
+
+def test_sources_without_tags_have_a_version(sources, tmp_path):
+    folder = unpacked(sources, tmp_path)
+    assert hatchling(folder, "version") == "0.dev0"
+    (folder / ".git_archival.txt").unlink()
+    assert hatchling(folder, "version") == "0.dev0"
+
+
+def test_a_shallow_clone_has_a_version(sources, tmp_path):
+    for _ in range(3):
+        commit(sources)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--depth=1", sources.as_uri(), str(clone))
+    assert hatchling(clone, "version") == "0.dev1"
+
+
+CODE = (
+    "import sys, lmviz; print('importlib.metadata' in sys.modules, lmviz.__version__)"
+)
+
+
+@pytest.mark.parametrize("folder", [None, "1.2.3"])
+def test_the_package_states_the_installed_version(folder, tmp_path):
+    """Without an installation, that it is unknown."""
+    if folder:
+        info = tmp_path / f"lmviz-{folder}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: lmviz\nVersion: {folder}\n")
+    # Only lazy_loader, and nothing installed.
+    import lazy_loader
+
+    for package in (Path(lazy_loader.__file__).parent, ROOT / "lmviz"):
+        (tmp_path / package.name).symlink_to(package)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", CODE],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", folder or "0+unknown"]
+
+
 CHANGES = """# Changelog
 
 ## Unreleased

@@ -75,8 +75,8 @@ def run(arguments):
 
     Examples
     --------
-    >>> run(["--version"])
-    lmviz 0.1.0
+    >>> run(["--version"])  # doctest: +ELLIPSIS
+    lmviz ...
     0
     """
     logger, handler = logging.getLogger("lmviz"), Warnings(logging.WARNING)

@@ -34,7 +34,10 @@ def build_wheel(app, config):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
     named = {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_LMVIZ": book_version()}
     env = os.environ | named
-    subprocess.run(command, cwd=root, env=env, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True)
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2]
+        sys.exit(f"The package cannot be built: {said}. Update .nox/dev: nox -s dev")
     shutil.copy(root / "requirements" / "models.txt", folder / "model-wheels.txt")
     config.html_extra_path.append(str(folder.parent))
     place = place_of(config)
