@@ -155,6 +155,8 @@ linkcheck_timeout = 15
 
 # Code can be copied, and not what it printed.
 copybutton_selector = ":not(.output):not(.sphx-glr-script-out) > .highlight > pre"
+# Of a console, the commands without their prompts, and not what they print.
+copybutton_prompt_text = "$ "
 
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
