@@ -170,7 +170,8 @@ class Drawing:
             above = y
         if self.wide and self.q >= 2:
             final, _ = short(here.candidates[0][0], size.letters), self.words
-            lines = (_("longer:"), f"“{final}”", _("ranks"), _("higher"))
+            named = _("“{token}”").format(token=final)
+            lines = (_("longer:"), named, _("ranks"), _("higher"))
             # Where no arc is.
             height = 0.28 if self.journey.layer > n / 2 else 0.85
             for number, line in enumerate(lines):

@@ -94,7 +94,7 @@ def sentences(journey, q, _=str):
     """Return what is said of one token at each step, and the ranks it speaks of."""
 
     def quoted(token):
-        return f"“{isolated(token)}”"
+        return _("“{token}”").format(token=isolated(token))
 
     here, n = journey.positions[q], len(journey.tokens)
     (best, p), weights = here.candidates[0], here.weights
