@@ -86,6 +86,21 @@ def test_a_lesson_begins_with_level_minutes_prerequisites_and_downloads(app):
     assert "lesson-next" not in rest
 
 
+def test_a_choice_of_levels_replaces_the_gallerys_empty_tags(app, monkeypatch):
+    monkeypatch.setattr(lessons, "footer", lambda app, docname, chapter: "")
+    # What sphinx-gallery writes into each list of lessons.
+    tags = ".. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>\n"
+    source = [f"Title\n=====\n\n\n{tags}\n\nChapter\n-------\n\n{tags}\n"]
+    lessons.introduce(app, "lessons/index", source)
+    assert source[0].count(".. lesson-levels::") == 1
+    assert "sg-tag-list" not in source[0]
+
+
+@pytest.mark.parametrize("level", sorted({e["level"] for e in ENTRIES.values()}))
+def test_every_level_can_be_chosen(level):
+    assert level in lessons.LEVELS
+
+
 def test_the_last_lesson_of_a_chapter_leads_to_its_exercises(app):
     page = introduced(app, "05_prediction/13_facts_in_mlps")
     box, _, downloads = page.partition(".. _sphx_glr_download_")

@@ -1,13 +1,17 @@
 """What surrounds the text of a page: its place in the menu, and links to its source."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs
 
 import pytest
+import yaml
 from docutils import nodes
 from lmviz_book import pages
 from sphinx import addnodes
 from sphinx.builders.html._assets import _JavaScript
 
+FORMS = Path(__file__).parents[2] / ".github" / "ISSUE_TEMPLATE"
 TITLES = {
     "lessons/04_attention/index": "Attention",
     "lessons/04_attention/04_attention_maps": "Reading <one> head",
@@ -38,7 +42,9 @@ def app(tmp_path):
         ),
     )
     gallery = {"examples_dirs": "../examples", "gallery_dirs": "lessons"}
-    config = SimpleNamespace(sphinx_gallery_conf=gallery, lmviz_repository="")
+    config = SimpleNamespace(
+        sphinx_gallery_conf=gallery, lmviz_repository="", html_baseurl=""
+    )
     return SimpleNamespace(env=env, config=config, srcdir=str(tmp_path / "docs"))
 
 
@@ -68,14 +74,37 @@ def test_the_menu_has_every_page_and_opens_the_readers_chapter(app):
         ("lessons/04_attention/index", "examples/04_attention/GALLERY_HEADER.rst"),
     ],
 )
-def test_a_page_links_to_its_source(app, page, path):
+def test_a_page_links_to_its_source(app, monkeypatch, page, path):
     assert pages.source_links(app, page) == []
+    monkeypatch.setattr(pages.build_info, "facts", lambda config: [])
     app.config.lmviz_repository = "https://example.org/lmviz/"
-    source, edit, report = pages.source_links(app, page)
+    source, edit, *_ = pages.source_links(app, page)
     assert source == ("Source", f"https://example.org/lmviz/blob/HEAD/{path}")
     assert edit == ("Edit", f"https://example.org/lmviz/edit/HEAD/{path}")
-    assert report[1].startswith("https://example.org/lmviz/issues/new?title=On%20the")
-    assert "<" not in report[1]
+
+
+def test_a_report_opens_a_form_with_the_page_and_its_build_filled_in(app, monkeypatch):
+    facts = [("Model", "smollm2: a wheel"), ("Python", "3.11"), ("Commit", "a1b2 & c")]
+    monkeypatch.setattr(pages.build_info, "facts", lambda config: facts)
+    app.config.lmviz_repository = "https://example.org/lmviz/"
+    app.config.html_baseurl = "https://example.org/book/"
+    name = "lessons/04_attention/04_attention_maps"
+    *_, mistake, wrong_number = pages.source_links(app, name)
+    for (_, address), built in (
+        (mistake, "Model: smollm2: a wheel\nCommit: a1b2 & c"),
+        (wrong_number, "Model: smollm2: a wheel\nPython: 3.11\nCommit: a1b2 & c"),
+    ):
+        place, _, query = address.partition("?")
+        assert place == "https://example.org/lmviz/issues/new"
+        filled = {key: value for key, (value,) in parse_qs(query).items()}
+        form = yaml.safe_load((FORMS / filled.pop("template")).read_text("utf-8"))
+        assert set(filled) <= {"title", *(field.get("id") for field in form["body"])}
+        assert filled["title"] == "On the page “Reading <one> head”"
+        assert filled["page"] == f"https://example.org/book/{name}.html"
+        assert filled["built"] == built
+    app.config.html_baseurl = ""
+    mistake = pages.source_links(app, name)[2][1]
+    assert parse_qs(mistake)["page"] == [f"{name}.html"]
 
 
 def test_a_description_begins_with_the_lead_and_not_with_minutes(app):

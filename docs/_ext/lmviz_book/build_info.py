@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -100,13 +101,19 @@ def processor():
 
 def commit():
     """Return the commit of the project, and whether tracked files have changed."""
+    how = ("--always", "--abbrev=12", "--exclude=*", "--dirty=, with changes")
+    return git("describe", *how)
+
+
+@cache
+def git(*arguments):
+    """Return what Git says of the project, or nothing without Git."""
     root = Path(__file__).parents[3]
-    describe = ["git", "-C", root, "describe", "--always", "--abbrev=12", "--exclude=*"]
     if not (root / ".git").exists():
         return ""
     try:
         found = subprocess.run(
-            [*describe, "--dirty=, with changes"], capture_output=True, text=True
+            ["git", "-C", root, *arguments], capture_output=True, text=True
         )
     except OSError:
         return ""

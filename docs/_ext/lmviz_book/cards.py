@@ -8,6 +8,7 @@ from sphinx.locale import _
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from .lessons import chapters, is_interactive, minutes, number, table
+from .levels import class_of
 
 
 def register(app):
@@ -111,6 +112,8 @@ class LessonCards(Cards):
                 nodes.inline(text=_("interactive"), classes=["tag"]),
             ]
         card = nodes.list_item("", self.title(f"/{self.folder}/{lesson}", lesson))
+        if level:
+            card["classes"] += [class_of(level)]
         if question := entry.get("question"):
             card += self.message(question)
         card += note

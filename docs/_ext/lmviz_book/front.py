@@ -29,6 +29,8 @@ def add_files(app, pagename, templatename, context, doctree):
         app.add_css_file("inside.css", priority=AFTER_THE_BOOK)
     elif pagename.startswith(f"{app.config.sphinx_gallery_conf['gallery_dirs']}/"):
         app.add_css_file("lessons.css", priority=AFTER_THE_BOOK)
+        if pagename.endswith("/index"):
+            app.add_js_file("levels.js", loading_method="defer")
 
 
 def translate_figure(app, doctree):

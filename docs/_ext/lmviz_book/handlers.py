@@ -8,7 +8,10 @@ from . import (
     build_info,
     cards,
     cells,
+    citations,
+    code_links,
     concepts,
+    copies,
     definitions,
     downloads,
     editions,
@@ -19,6 +22,7 @@ from . import (
     languages,
     launch,
     lessons,
+    levels,
     links,
     mathml,
     model_files,
@@ -88,6 +92,7 @@ HANDLERS = {
         ("config-inited", words.lay_out),
         ("config-inited", model_files.lay_out),
         ("config-inited", downloads.build_wheel),
+        ("config-inited", code_links.choose),
         ("env-get-outdated", gallery.outdated_reference),
         ("autodoc-process-docstring", gallery.add_backreferences),
         ("html-page-context", front.add_files),
@@ -97,8 +102,10 @@ HANDLERS = {
         ("html-page-context", editions.show),
         ("html-page-context", languages.show),
         ("html-page-context", versions.show),
+        ("html-page-context", copies.write_copy),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),
+        ("build-finished", copies.write_lists),
         ("build-finished", policy.write_policy),
         ("build-finished", downloads.write_archives),
         ("build-finished", launch.write_branch),
@@ -106,6 +113,11 @@ HANDLERS = {
         ("build-finished", staleness.finish),
     ],
 }
+
+REGISTERED = (
+    *(cards, cells, citations, concepts, definitions, figures, levels, links, mathml),
+    views,
+)
 
 
 def connect(app):

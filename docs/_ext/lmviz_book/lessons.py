@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 from sphinx.locale import _
 
-# Those of lessons.toml, for the words that are translated.
-LEVELS = (_("first steps"), _("core"), _("deeper"))
+# Those of lessons.toml, in the order in which to read them, and as they are shown.
+LEVELS = {"first steps": _("first steps"), "core": _("core"), "deeper": _("deeper")}
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 12
 PROSE = re.compile(r"^# ?(?!%%)(.*)$", re.MULTILINE)
 # What a page leaves out.
@@ -24,6 +24,10 @@ THUMBNAILS = re.compile(
     r'\.\. raw:: html\n\n +<div class="sphx-glr-thumbnails">.*?'
     r"\.\. thumbnail-parent-div-close\n\n\.\. raw:: html\n\n +</div>\n",
     re.DOTALL,
+)
+# A place for its own tags, which no lesson has: they have levels.
+TAGS = re.compile(
+    r"\.\. raw:: html\n\n +<div id='sg-tag-list' class='sphx-glr-tag-list'></div>\n"
 )
 DOWNLOADS = re.compile(r"^\.\. _sphx_glr_download_", re.MULTILINE)
 LINE = """
@@ -96,6 +100,8 @@ def introduce(app, docname, source):
         app.env.note_dependency("lessons.toml", docname=docname)
     if lesson.endswith("index"):
         source[0] = THUMBNAILS.sub(lambda found: cards(folder, found[0]), source[0])
+        source[0] = TAGS.sub("\n.. lesson-levels::\n", source[0], count=1)
+        source[0] = TAGS.sub("", source[0])
         chapter = lesson.removesuffix("index").strip("/")
         if chapter in chapters(app):
             source[0] += f"\n{footer(app, docname, chapter)}"

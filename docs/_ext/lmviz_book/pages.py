@@ -1,13 +1,17 @@
 """What surrounds the text of a page: menu, neighbours, links, styles and scripts."""
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urljoin
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.locale import _
 
+from . import build_info
 from .scripts import lessons_folder
+
+# Forms of the repository, whose fields are named in them.
+MISTAKE, WRONG_NUMBER = "1_mistake.yml", "2_wrong_number.yml"
 
 
 def site_parts():
@@ -93,12 +97,27 @@ def source_links(app, pagename):
         path = Path(examples, *path.with_suffix(".py").parts[2:])
         if path.name == "index.py":
             path = path.with_name("GALLERY_HEADER.rst")
-    subject = quote(f"On the page {app.env.titles[pagename].astext()}")
     return [
         (_("Source"), f"{repository}/blob/HEAD/{path.as_posix()}"),
         (_("Edit"), f"{repository}/edit/HEAD/{path.as_posix()}"),
-        (_("Report a mistake"), f"{repository}/issues/new?title={subject}"),
+        (_("Report a mistake"), repository + form(app, pagename, MISTAKE)),
+        (_("Report a wrong number"), repository + form(app, pagename, WRONG_NUMBER)),
     ]
+
+
+def form(app, pagename, template):
+    """Return where a form is, with the page and its build filled in."""
+    told = build_info.facts(app.config)
+    if template == MISTAKE:
+        told = [(what, value) for what, value in told if what in ("Model", "Commit")]
+    fields = {
+        "template": template,
+        "title": f"On the page “{app.env.titles[pagename].astext()}”",
+        # Its name, where the address of the site is not known.
+        "page": urljoin(app.config.html_baseurl, f"{pagename}.html"),
+        "built": "\n".join(f"{what}: {value}" for what, value in told),
+    }
+    return f"/issues/new?{urlencode(fields, quote_via=quote)}"
 
 
 def describe_by_prose(app, pagename, templatename, context, doctree):

@@ -1,0 +1,52 @@
+"""The reference leads to the lines of a function in the repository."""
+
+from pathlib import Path
+
+import pytest
+from lmviz_book import code_links
+
+ROOT = Path(__file__).parents[2]
+
+
+def find(module, name):
+    found = {"module": module, "fullname": name}
+    return code_links.link("https://example.org/blob/abc", ROOT, "py", found)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "line"),
+    [
+        ("lmviz.attention", "attention_weights", "def attention_weights("),
+        ("lmviz.tokenization", "BytePairEncoding", "class BytePairEncoding"),
+        ("lmviz.tokenization", "BytePairEncoding.encode", "    def encode("),
+    ],
+)
+def test_a_link_leads_to_the_first_and_the_last_line(module, name, line):
+    address, _, lines = find(module, name).partition("#")
+    path = address.removeprefix("https://example.org/blob/abc/")
+    first, last = (int(part[1:]) for part in lines.split("-"))
+    text = (ROOT / path).read_text("utf-8").splitlines()[first - 1 : last]
+    # A decorator belongs to it.
+    assert any(each.startswith(line) for each in text[:3])
+    assert text[-1].strip()
+
+
+def test_what_has_no_code_of_its_own_has_no_link():
+    assert find("lmviz.attention", "missing") is None
+    assert find("lmviz", "__version__") is None
+    assert find("json", "loads") is None, "outside of the repository"
+
+
+@pytest.mark.long
+def test_a_book_shows_code_itself_unless_it_knows_the_repository(built_book):
+    page = built_book.docs / "reference.md"
+    page.write_text("# Reference\n\n```{eval-rst}\n.. autofunction:: lmviz.load\n```\n")
+    built_book.list("reference", after="notebook")
+    assert built_book.build()[1] == 0
+    assert 'href="_modules/lmviz' in built_book.page("reference.html")
+    repository = "https://example.org/lmviz"
+    assert built_book.build(LMVIZ_REPOSITORY=repository)[1] == 0
+    shown = built_book.page("reference.html")
+    assert f'href="{repository}/blob/HEAD/lmviz/models/' in shown
+    assert "_modules/" not in shown
+    assert f"{repository}/issues/new?template=1_mistake.yml" in shown
