@@ -12,10 +12,12 @@ from screens import assert_fits_a_phone, assert_legible
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
 SCRIPTS = HTML / "_static" / "lmviz"
+# All pages of code are alike.
+CODE = sorted(path.as_posix() for path in HTML.glob("_modules/lmviz/**/*.html"))[1:]
 PAGES = sorted(
     path.relative_to(HTML).as_posix()
     for path in HTML.rglob("*.html")
-    if "_static" not in path.parts
+    if "_static" not in path.parts and path.as_posix() not in CODE
 )
 LESSONS = [p for p in PAGES if p.startswith("lessons/") and "index" not in p]
 LESSON_WEIGHT = 600_000  # bytes, uncompressed, without the data of views
