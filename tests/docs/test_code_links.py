@@ -40,13 +40,18 @@ def test_what_has_no_code_of_its_own_has_no_link():
 @pytest.mark.long
 def test_a_book_shows_code_itself_unless_it_knows_the_repository(built_book):
     page = built_book.docs / "reference.md"
-    page.write_text("# Reference\n\n```{eval-rst}\n.. autofunction:: lmviz.load\n```\n")
+    function = "lmviz.attention.causal_mask"
+    page.write_text(
+        f"# Reference\n\n```{{eval-rst}}\n.. autofunction:: {function}\n```\n"
+    )
     built_book.list("reference", after="notebook")
-    assert built_book.build()[1] == 0
-    assert 'href="_modules/lmviz' in built_book.page("reference.html")
+    _, code, printed = built_book.build()
+    assert code == 0, printed
+    assert 'href="_modules/lmviz/attention/' in built_book.page("reference.html")
     repository = "https://example.org/lmviz"
-    assert built_book.build(LMVIZ_REPOSITORY=repository)[1] == 0
+    _, code, printed = built_book.build(LMVIZ_REPOSITORY=repository)
+    assert code == 0, printed
     shown = built_book.page("reference.html")
-    assert f'href="{repository}/blob/HEAD/lmviz/models/' in shown
+    assert f'href="{repository}/blob/HEAD/lmviz/attention/' in shown
     assert "_modules/" not in shown
     assert f"{repository}/issues/new?template=1_mistake.yml" in shown

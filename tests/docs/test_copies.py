@@ -78,6 +78,8 @@ def test_pages_of_a_book_lead_to_their_copies(built_book):
     assert copy.startswith("# 1.1 A lesson\n")
     assert "The number of queries, $T_q$, is not `T_q`." in copy
     assert "lesson of gpt2" in copy
-    assert "[Figure](01_lesson.html): A figure." in copy
+    assert "```python\nfrom pathlib import Path" in copy
+    assert "\n\n1 min\n\n" in copy, "without downloads"
+    assert "[Figure](01_lesson.html#a-lesson): A figure." in copy
     assert "text/markdown" not in built_book.page("index.html")
     assert "lessons/01_one/01_lesson.html.md" in built_book.page("llms.txt")

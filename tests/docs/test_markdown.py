@@ -118,3 +118,15 @@ def test_a_node_of_an_unknown_kind_gives_its_content():
 
     page = nodes.container("", Unknown("", nodes.paragraph(text="Text.")))
     assert markdown.to_markdown(page, "page.html") == "Text.\n"
+
+
+def test_code_with_links_stays_code():
+    # What sphinx-gallery makes of a block that names functions of the package.
+    class code_links_block(nodes.General, nodes.TextElement):  # noqa: N801
+        pass
+
+    name = nodes.reference("", "", nodes.inline(text="load"), refuri="page.html")
+    block = code_links_block("", nodes.Text("x = ["), name, nodes.Text("]"))
+    block["lang"] = "Python"
+    page = nodes.container("", block)
+    assert markdown.to_markdown(page, "page.html") == "```python\nx = [load]\n```\n"

@@ -35,7 +35,8 @@ def inline(node):
         return f"${' '.join(node.astext().split())}$"
     if isinstance(node, nodes.image):
         return f"![{node.get('alt', '')}]({node['uri']})"
-    if isinstance(node, nodes.raw) or node.__class__.__name__ in SILENT:
+    name = node.__class__.__name__
+    if isinstance(node, nodes.raw) or name in SILENT or name == "download_reference":
         return ""
     text = "".join(map(inline, node.children))
     if isinstance(node, nodes.reference) and text:
@@ -107,11 +108,19 @@ class Writer:
         text = " ".join(filter(None, [number, inline(node)]))
         return [f"{'#' * max(self.depth, 1)} {text}"]
 
+    def on_lesson_line(self, node):
+        parts = inline(node).split(" · ")
+        return [" · ".join(part for part in parts if part)]
+
     def on_rubric(self, node):
         return [f"**{inline(node)}**"]
 
+    def on_code_links_block(self, node):
+        """Return code of a lesson, in which sphinx-gallery has linked names."""
+        return self.on_literal_block(node)
+
     def on_literal_block(self, node):
-        language = node.get("language", "")
+        language = node.get("language") or node.get("lang", "")
         printed = "sphx-glr-script-out" in node["classes"] or language == "none"
         return [fenced(node.astext(), "text" if printed else language.lower())]
 
