@@ -37,6 +37,18 @@ def test_what_has_no_code_of_its_own_has_no_link():
     assert find("json", "loads") is None, "outside of the repository"
 
 
+def test_the_list_of_modules_is_one_list():
+    # As Sphinx writes it: a list in a list, where only items may be.
+    body = "<h1>All</h1><ul><li>a</li>\n<ul><li>a.b</li>\n</ul><li>c</li>\n</ul>\n"
+    context = {"body": body}
+    code_links.flatten(None, "_modules/index", "page.html", context, None)
+    items = "<li>a</li>\n<li>a.b</li>\n<li>c</li>\n\n"
+    assert context["body"] == f"<h1>All</h1><ul>{items}</ul>"
+    context = {"body": body}
+    code_links.flatten(None, "index", "page.html", context, None)
+    assert context["body"] == body
+
+
 @pytest.mark.long
 def test_a_book_shows_code_itself_unless_it_knows_the_repository(built_book):
     page = built_book.docs / "reference.md"

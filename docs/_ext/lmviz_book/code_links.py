@@ -6,6 +6,7 @@ writes the code on pages of the book, which also works offline.
 
 import importlib
 import inspect
+import re
 from functools import cache, partial
 from pathlib import Path
 
@@ -36,3 +37,10 @@ def link(place, root, domain, info):
     except (AttributeError, OSError, TypeError, ValueError):
         return None
     return f"{place}/{path.as_posix()}#L{first}-L{first + len(lines) - 1}"
+
+
+def flatten(app, pagename, templatename, context, doctree):
+    """Make one list of all modules: Sphinx puts lists into lists, not into items."""
+    if pagename == "_modules/index":
+        before, _, items = context["body"].partition("<ul>")
+        context["body"] = f"{before}<ul>{re.sub('</?ul>', '', items)}</ul>"

@@ -102,6 +102,7 @@ HANDLERS = {
         ("html-page-context", editions.show),
         ("html-page-context", languages.show),
         ("html-page-context", versions.show),
+        ("html-page-context", code_links.flatten),
         ("html-page-context", copies.write_copy),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),
@@ -137,7 +138,7 @@ def connect(app):
                 continue
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 7,
+        "env_version": 8,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
