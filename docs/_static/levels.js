@@ -8,27 +8,27 @@
   const said = form.querySelector("output");
 
   function show() {
-    for (const card of cards) card.hidden = Boolean(level.value) && !card.classList.contains(level.value);
+    const all = level.value === "level-all";
+    for (const card of cards) card.hidden = !all && !card.classList.contains(level.value);
     for (const list of document.querySelectorAll("ul.lessons")) {
       list.hidden = !list.querySelector(":scope > li:not([hidden])");
     }
     const shown = cards.filter((card) => !card.hidden).length;
-    said.textContent = level.value
-      ? form.dataset.shown.replace("{shown}", shown).replace("{all}", cards.length)
-      : "";
+    said.textContent = all
+      ? ""
+      : form.dataset.shown.replace("{shown}", shown).replace("{all}", cards.length);
   }
 
   // Also when the reader goes back; other fragments lead to a heading and change nothing.
   function read() {
     const wanted = location.hash.slice(1);
-    const known = [...level].map((choice) => choice.value);
-    if (wanted === "level-all") level.value = "";
-    else if (wanted && known.includes(wanted)) level.value = wanted;
+    if ([...level].some((choice) => choice.value === wanted)) level.value = wanted;
     show();
   }
 
   form.addEventListener("change", () => {
-    location.replace(`#${level.value || "level-all"}`);
+    // This does not scroll to the choice, as following a link would.
+    history.replaceState(null, "", `#${level.value}`);
     show();
   });
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -61,7 +61,9 @@ def test_the_front_page_leads_to_the_first_steps(site, open_page):
 
 def test_another_fragment_leads_to_its_heading_and_shows_all(site, open_page):
     page = open_page(url=f"{site}/{ALL}#attention")
-    assert page.locator("form.levels input:checked").get_attribute("value") == ""
+    assert (
+        page.locator("form.levels input:checked").get_attribute("value") == "level-all"
+    )
     assert page.locator("#attention").first.is_visible()
 
 

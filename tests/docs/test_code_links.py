@@ -40,13 +40,16 @@ def test_what_has_no_code_of_its_own_has_no_link():
 def test_the_list_of_modules_is_one_list():
     # As Sphinx writes it: a list in a list, where only items may be.
     body = "<h1>All</h1><ul><li>a</li>\n<ul><li>a.b</li>\n</ul><li>c</li>\n</ul>\n"
-    context = {"body": body}
-    code_links.flatten(None, "_modules/index", "page.html", context, None)
     items = "<li>a</li>\n<li>a.b</li>\n<li>c</li>\n\n"
-    assert context["body"] == f"<h1>All</h1><ul>{items}</ul>"
-    context = {"body": body}
-    code_links.flatten(None, "index", "page.html", context, None)
-    assert context["body"] == body
+    assert code_links.flatten(body) == f"<h1>All</h1><ul>{items}</ul>"
+
+
+def test_code_leads_back_to_where_it_is_described():
+    link = '<a class="viewcode-back" href="../models.html#lmviz.{}">[docs]</a>'
+    names = ["lmviz.load", "lmviz.models.CorruptFile"]
+    assert code_links.lead_back(link.format("load"), names) == link.format("load")
+    corrected = code_links.lead_back(link.format("CorruptFile"), names)
+    assert corrected == link.format("models.CorruptFile")
 
 
 @pytest.mark.long

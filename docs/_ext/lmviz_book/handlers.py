@@ -102,7 +102,7 @@ HANDLERS = {
         ("html-page-context", editions.show),
         ("html-page-context", languages.show),
         ("html-page-context", versions.show),
-        ("html-page-context", code_links.flatten),
+        ("html-page-context", code_links.correct),
         ("html-page-context", copies.write_copy),
         ("html-page-context", pages.frame),
         ("build-finished", titles.write_titles),

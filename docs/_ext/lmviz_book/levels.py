@@ -13,8 +13,8 @@ FORM = """<form class="levels" data-shown="{shown}" hidden>
 <output></output>
 </form>"""
 CHOICE = (
-    '<label><input type="radio" name="level" value="{value}"{checked}> {name} '
-    "<small>{count}</small></label>"
+    '<label><input type="radio" name="level" id="{value}" value="{value}"{checked}> '
+    "{name} <small>{count}</small></label>"
 )
 
 
@@ -48,7 +48,7 @@ class LessonLevels(SphinxDirective):
         here = [level for level in LEVELS if level in levels]
         if len(here) < 2:
             return []
-        choices = [choice(_("all"), "", len(levels), checked=" checked")]
+        choices = [choice(_("all"), "level-all", len(levels), checked=" checked")]
         choices += [
             choice(LEVELS[level], class_of(level), levels.count(level))
             for level in here
