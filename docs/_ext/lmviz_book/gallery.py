@@ -43,7 +43,9 @@ def select(app, config):
     names = "|".join(re.escape(f"{p.parent.name}/{p.name}") for p in chosen)
     config.sphinx_gallery_conf["filename_pattern"] = f"/({names})$"
     # Cells that did not run have no language, and prose lacks their numbers.
-    config.suppress_warnings = ["myst-nb.glue", "myst-nb.lexer", "mystnb.glue"]
+    config.suppress_warnings = [
+        *("myst-nb.glue", "myst-nb.lexer", "mystnb.glue", "mystnb.glue_ref")
+    ]
     config.html_theme_options["announcement"] = (
         f"This is a partial build: only {escape(config.lmviz_only)} was run, and other "
         "pages may lack results."
