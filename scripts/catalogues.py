@@ -69,7 +69,8 @@ def extract_all(folder):
     book, made = folder / "book", folder / "messages"
     for name in SOURCES:
         shutil.copytree(ROOT / name, book / name, ignore=MADE)
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / "LICENSE"]:
+    files = ("*.cff", "*.md", "*.toml", "LICENSE")
+    for path in (path for kind in files for path in ROOT.glob(kind)):
         shutil.copy(path, book)
     none_run = ("-Dplot_gallery=0", "-Dnb_execution_mode=off", "-Dlanguage=en")
     command = [sys.executable, "-m", "sphinx", "-q", "-tmessages", *none_run]

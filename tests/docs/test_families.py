@@ -96,14 +96,12 @@ def test_a_fault_is_no_refusal(monkeypatch, error, kind):
 def test_a_trace_that_differs_from_transformers_is_wrong(monkeypatch):
     from lmviz.models import _trace
 
-    whole = _trace._stacked
+    put = _trace._Stack.put
 
-    def off(layers, name, *rest):
-        stacked = whole(layers, name, *rest)
-        is_weights = name == "attentions" and stacked is not None
-        return stacked + 1e-3 if is_weights else stacked
+    def off(stack, number, tensor):
+        put(stack, number, tensor + 1e-3 * (stack.what == "attentions"))
 
-    monkeypatch.setattr(_trace, "_stacked", off)
+    monkeypatch.setattr(_trace._Stack, "put", off)
     assert families.check_family("llama", {})["wrong"].startswith("attentions: ")
 
 

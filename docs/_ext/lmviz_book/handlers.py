@@ -40,8 +40,8 @@ from . import (
 
 # Modules with directives, roles, nodes or transforms.
 REGISTERED = (
-    *(cards, cells, concepts, definitions, figures, languages, links, mathml),
-    *(phrases, views),
+    *(cards, cells, citations, concepts, definitions, figures, languages, levels),
+    *(links, mathml, phrases, views),
 )
 # A build with the tag ``messages`` reads what can be translated, and shows nothing.
 FOR_PAGES = (
@@ -115,10 +115,6 @@ HANDLERS = {
     ],
 }
 
-REGISTERED = (
-    *(cards, cells, citations, concepts, definitions, figures, levels, links, mathml),
-    views,
-)
 
 
 def connect(app):
