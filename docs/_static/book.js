@@ -14,10 +14,11 @@ addEventListener("keydown", (event) => {
 
 // What is wider than the page scrolls, and not every browser lets keys do it.
 const scrollers = document.querySelectorAll("pre, .table-wrapper, .figure-scroller, div.math");
-const sized = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
-  }
-});
+const measure = (box) => {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
+};
+const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => measure(target)));
 scrollers.forEach((box) => sized.observe(box));
+// Another font changes the width of what is inside, and not that of the box.
+document.fonts.ready.then(() => scrollers.forEach(measure));

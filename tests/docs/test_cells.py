@@ -148,3 +148,20 @@ def test_the_gallerys_own_notes_are_left_out():
     document = page(note, nodes.paragraph(text="A lead."), footer)
     cells.leave_out_the_gallerys_own(None, document)
     assert kinds(document) == ["paragraph"]
+
+
+def test_only_calls_are_links_to_other_projects_and_not_each_variable():
+    def link(text, internal, *classes):
+        return nodes.reference("", text, classes=[*classes], internal=internal)
+
+    document = new_document("lesson")
+    variable = "sphx-glr-backref-instance"
+    document += [
+        link("torch.softmax", False),
+        link("weights", False, variable),
+        link("lm", True, variable),
+    ]
+    cells.Variables(document).run()
+    assert document.astext().split() == ["torch.softmax", "weights", "lm"]
+    links = [reference.astext() for reference in document.findall(nodes.reference)]
+    assert links == ["torch.softmax", "lm"]

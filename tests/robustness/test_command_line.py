@@ -141,7 +141,8 @@ def test_ctrl_c_at_any_moment_exits_with_130_or_after_the_work(
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
         code, out, err = end(process)
-        assert code in (0, 130), err
+        # A shell reports 130, too, for what ends by the signal itself.
+        assert code in (0, 130, -signal.SIGINT), err
         assert b"Traceback" not in err
         assert out.count(b"\n") == (11 if code == 0 else 0)
 

@@ -192,7 +192,7 @@ PLOTS = {
 # is known. The attacks on those are in other rows.
 NO_TEXT = {
     *("corpus.Batches.reduce", "models.LanguageModel.from_module", "models.ModelCard"),
-    *("models.Trace", "models.load", "models.load_tokenizer"),
+    *("models.LocalModel", "models.Trace", "models.load", "models.load_tokenizer"),
     *("tokenization.ByteLevelBPE.from_files", "toy.evaluate.evaluate"),
     *("toy.grammar.Choice", "toy.grammar.event", "toy.grammar.one_of"),
     *("toy.grammar.phrase", "toy.grammar.pronouns", "toy.grammar.story"),

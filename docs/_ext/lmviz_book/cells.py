@@ -11,6 +11,7 @@ from html import escape
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.locale import _
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from . import languages
 from .figures import FIGURE
@@ -40,6 +41,7 @@ class fold(nodes.container):  # noqa: N801 (docutils's way)
 
 def register(app):
     app.add_node(fold, html=(visit_fold, depart_fold))
+    app.add_post_transform(Variables)
 
 
 def visit_fold(self, node):
@@ -93,6 +95,24 @@ def leave_out_unsolved(app, doctree):
         said = output.astext().strip()
         if "cell_output" in output["classes"] and UNSOLVED.match(said):
             output.parent.remove(output)
+
+
+class Variables(SphinxPostTransform):
+    """Link what a lesson calls, and not each variable to the class of its value.
+
+    A page of code would have a hundred links to torch.Tensor, each a stop for the keys.
+    """
+
+    # After the gallery's own, which makes the links.
+    default_priority = 200
+
+    def run(self, **kwargs):
+        for link in list(self.document.findall(nodes.reference)):
+            if "sphx-glr-backref-instance" in link["classes"] and not link.get(
+                "internal"
+            ):
+                place = link.parent.index(link)
+                link.parent[place : place + 1] = link.children
 
 
 def leave_out_the_gallerys_own(app, doctree):

@@ -116,7 +116,6 @@ HANDLERS = {
 }
 
 
-
 def connect(app):
     app.add_config_value("lmviz_only", "", "env")
     app.add_config_value("lmviz_model", {}, "html")
