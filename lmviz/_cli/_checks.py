@@ -28,7 +28,7 @@ class Result:
     value : str
         What was found.
     fix : str, optional
-        The command, or the advice, that helps.
+        The command or the advice that fixes it.
     """
 
     name: str
@@ -56,7 +56,7 @@ def _packages():
         if wrong:
             fix = f'{_PIP} "{name}{requirement.specifier}"'
             yield Result(name, "error", wrong, fix)
-        elif shown and name != "torch":  # which has a check of its own
+        elif shown and name != "torch":  # it has its own check
             yield Result(name, "ok", found)
 
 
@@ -99,7 +99,7 @@ def _memory():
 
 
 def _cache():
-    """Write into the cache folder, or look whether it could be created."""
+    """Write into the cache folder, or check that it could be created."""
     from ..models import local_models
     from ..models._checksums import cache_dir
 
@@ -134,9 +134,9 @@ def _hub():
     from ..models._hub import hub_answers
 
     if hub_answers():
-        yield Result("the hub", "ok", "it answers")
+        yield Result("the hub", "ok", "answers")
     else:
-        value = "it does not answer, so nothing can be downloaded from it"
+        value = "does not answer, so nothing can be downloaded from it"
         yield Result("the hub", "missing", value)
 
 
@@ -149,7 +149,7 @@ def _models():
         if model.status == "absent":
             command = model.reason.partition("run: ")[2]
             fix = command or f"lmviz next Hello --model {model.name}"
-            yield Result(model.name, "missing", "is not here", fix)
+            yield Result(model.name, "missing", "is not on this machine", fix)
         elif model.status == "refused":
             yield Result(model.name, "missing", model.reason)
         else:

@@ -16,7 +16,7 @@ The exit code is 1 if something keeps lmviz from working, and 0 if only optional
 are missing.
 
 Keys of --json: ok, and checks, a list with name, status (ok, missing or error), value
-and fix, the command or the advice that helps, or null."""
+and fix (the command or the advice that fixes it, or null)."""
 
 
 @click.command(
@@ -27,7 +27,7 @@ and fix, the command or the advice that helps, or null."""
 def doctor(context, json_):
     """Check the installation, the cache, the memory, the models and the extras.
 
-    The toy is run once, so an installation of torch that does not work shows.
+    The toy is run once, which reveals a broken installation of torch.
     """
     with progress("checking"):
         results = [result for check in CHECKS for result in _checked(check)]
@@ -57,7 +57,7 @@ def _show(results, ok):
         show("lmviz works here.")
     else:
         show("Something keeps lmviz from working.")
-    for status, said in (("error", "What to do first"), ("missing", "Optional")):
+    for status, said in (("error", "Required"), ("missing", "Optional")):
         fixes = [
             [f"  {e.name}", e.fix] for e in results if e.status == status and e.fix
         ]

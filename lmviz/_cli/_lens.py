@@ -14,10 +14,11 @@ Examples:
   lmviz lens "The capital of France is" --position 3 --top 3
   lmviz lens "The capital of France is" --json
 
-Keys of --json: model (its card), text, position, token (the one there), prediction (id
-and token of the model's own), and layers, a list with depth (how many layers the state
-has passed), next (id, token, probability and logit of the most likely tokens), and
-probability and rank of the model's own prediction; rank 1 is the most likely."""
+Keys of --json: model (its card), text, position, token (at that position), prediction
+(id and token of the model's own), and layers, a list with depth (how many layers the
+state has passed through), next (id, token, probability and logit of the most likely
+tokens), and probability and rank of the model's own prediction (rank 1 is the most
+likely)."""
 _MOST = 2  # tokens that the table has room for
 
 
@@ -29,7 +30,7 @@ _MOST = 2  # tokens that the table has room for
     type=int,
     default=-1,
     metavar="I",
-    help="The position of a token, counted from 0, or from the end if it is negative. "
+    help="The position of the token, counted from 0, or from the end if negative. "
     "[default: -1, the last]",
 )
 @click.option(
@@ -38,14 +39,15 @@ _MOST = 2  # tokens that the table has room for
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="How many tokens for each layer; the table has room for 2. [default: 1]",
+    help="How many tokens to print for each layer; the table shows at most 2. "
+    "[default: 1]",
 )
 @run_options
 @output_options
 def lens(text, position, top, source, json_):
     """Print which next token each layer would predict: the logit lens.
 
-    The state after each layer is read by the model's final norm and unembedding.
+    The model's final norm and unembedding are applied to the state after each layer.
     """
     lm, ids = source.load(text)
     with progress("running the model"):

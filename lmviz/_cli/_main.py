@@ -32,8 +32,8 @@ Examples:
   echo "The capital of France is" | lmviz tokens - --model gpt2
   lmviz doctor
 
-Exit codes: 0 if all went well, 1 after an error, 2 if the command line is wrong, 130
-after Ctrl-C."""
+Exit codes: 0 for success, 1 for an error, 2 for an invalid command line, 130 after
+Ctrl-C."""
 
 
 @click.group(
@@ -45,8 +45,8 @@ after Ctrl-C."""
 def cli():
     """Look inside a language model.
 
-    TEXT is one argument, in quotes. If it is a dash, it is read from the standard
-    input. If it begins with a dash, put -- before it.
+    TEXT is one argument, in quotes. If it is a single dash, the text is read from
+    stdin. If it begins with a dash, put -- before it, after all options.
     """
 
 
@@ -129,7 +129,7 @@ def _run(arguments):
 
 
 def _add_hint(error):
-    """Say what to do about the two usual mistakes with a text."""
+    """Say what to do about the two common mistakes with a text."""
     if isinstance(error, click.NoSuchOption):
         error.message += " A text that begins with a dash goes after -- at the end."
     elif "unexpected extra argument" in error.message:
@@ -158,7 +158,7 @@ def _sentence(error):
         about = f"{error.filename}: " if error.filename else ""
         return f"{about}{error.strerror or error}"
     if isinstance(error, MemoryError):
-        return "the memory is full; shorten the text, or choose a smaller model"
+        return "there is not enough memory; shorten the text, or choose a smaller model"
     known = ModelError, ValueError, TypeError, ImportError, click.ClickException
     if isinstance(error, known):
         return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""``lmviz models``: which models are here, and which fit into memory."""
+"""``lmviz models``: which models are on this machine, and which fit into memory."""
 
 import textwrap
 
@@ -13,10 +13,10 @@ Examples:
   lmviz models path/to/a/model path/to/a/folder/of/models
   lmviz models --json
 
-Keys of --json: memory (bytes that are free), and models, a list with name (for
+Keys of --json: memory (free, in bytes), and models, a list with name (for
 --model), status, reason, folder, family, n_layers, n_heads, d_model, parameters,
-memory (bytes as float32) and fits. The status is ready, convertible (ready after a
-conversion, once), absent or refused; the reason says why, or how to get it."""
+memory (bytes as float32) and fits. The status is ready, convertible (converted on
+first use), absent or refused; the reason says why, or how to get the model."""
 
 # Commands and paths can be copied.
 _UNBROKEN = {"break_on_hyphens": False, "break_long_words": False}
@@ -28,7 +28,7 @@ _UNBROKEN = {"break_on_hyphens": False, "break_long_words": False}
 def models(folders, json_):
     """Print the models on this machine: built-in, in the cache, in each FOLDER.
 
-    None of them is loaded: whether a model is causal shows only when it is.
+    None of them is loaded, so a model that is not causal is not recognised here.
     """
     result = compute(folders)
     if json_:

@@ -33,7 +33,7 @@ are the model's own; temperature and filters change only the probabilities."""
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     metavar="T",
-    help="Divides the logits. [default: 1]",
+    help="Divide the logits by T. [default: 1]",
 )
 @click.option(
     "--top-k",
@@ -42,7 +42,10 @@ are the model's own; temperature and filters change only the probabilities."""
     help="Keep the K most likely tokens.",
 )
 @click.option(
-    "--top-p", type=click.FloatRange(0, 1), metavar="P", help="Keep the nucleus of P."
+    "--top-p",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Keep the fewest tokens whose probabilities add up to at least P.",
 )
 @click.option(
     "--min-p",

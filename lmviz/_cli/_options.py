@@ -14,7 +14,7 @@ _BUILT_IN = ("auto", "smollm2", "gpt2", "toy")
 
 
 class Text(click.ParamType):
-    """A text in UTF-8; a single dash reads it from the standard input."""
+    """A text in UTF-8; a single dash reads it from stdin."""
 
     name = "text"
 
@@ -29,8 +29,8 @@ class Text(click.ParamType):
             raise ValueError("there is no standard input; pass the text as an argument")
         stream = sys.stdin.buffer
         if stream.isatty() and not is_quiet():
-            complain("type the text; Ctrl-D ends it (on Windows: Ctrl-Z, Enter)")
-        text = _decoded(stream.read(), "the standard input")
+            complain("type the text and end it with Ctrl-D (Windows: Ctrl-Z, Enter)")
+        text = _decoded(stream.read(), "standard input")
         return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -74,7 +74,7 @@ def model_option(function):
     """Add the option ``--model``."""
     said = (
         "A built-in model (smollm2, gpt2, toy), a folder or a hub id. [default: the "
-        "environment variable LMVIZ_MODEL, else the first built-in model that is here]"
+        "environment variable LMVIZ_MODEL, else the first available built-in model]"
     )
     return click.option("-m", "--model", type=Model(), metavar="NAME", help=said)(
         function
@@ -127,10 +127,10 @@ def run_options(function):
             type=click.Choice(["float32", "bfloat16", "float16"]),
             default="float32",
             metavar="TYPE",
-            help="Its numbers: float32, bfloat16 or float16. [default: float32]",
+            help="Type of the weights: float32, bfloat16, float16. [default: float32]",
         ),
         click.option(
-            "--truncate", is_flag=True, help="Cut a text that exceeds the context."
+            "--truncate", is_flag=True, help="Truncate a text that exceeds the context."
         ),
     )
     return functools.reduce(lambda f, option: option(f), reversed(options), with_source)
@@ -145,7 +145,7 @@ def output_options(function):
         is_eager=True,
         expose_value=False,
         callback=set_quiet,
-        help="Print no warnings and no progress on stderr.",
+        help="Print no warnings and no progress.",
     )(function)
     return click.option(
         "--json", "json_", is_flag=True, help="Print the result as JSON."

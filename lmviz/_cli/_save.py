@@ -1,4 +1,4 @@
-"""Save a trace, in the format that the ending of the file names."""
+"""Save a trace in the format of the file extension."""
 
 import io
 from pathlib import Path

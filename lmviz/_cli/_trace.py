@@ -39,7 +39,7 @@ _AXES = {
     "path",
     type=click.Path(),
     metavar="FILE",
-    help=f"Save the attention weights. The ending decides how: {ENDINGS}.",
+    help=f"Save the attention weights, in the format of the extension: {ENDINGS}.",
 )
 @click.option(
     "--head",
@@ -54,9 +54,9 @@ _AXES = {
 def trace(text, path, head, source, json_):
     """Run a model once on TEXT, and print what it computed.
 
-    That is its tokens, the shapes of its activations, where each token attends most
-    strongly to (not counting the first token, which most models use as an attention
-    sink, and itself), and the most likely next tokens.
+    The output is the tokens, the shapes of all activations, the token to which each
+    token attends most strongly (not counting itself and the first token, which most
+    models use as an attention sink), and the most likely next tokens.
     """
     if path is not None:
         check_ending(path)
