@@ -39,6 +39,27 @@ def test_every_row_has_a_name(lm):
         lm.tokens([ROWS])
 
 
+@pytest.mark.parametrize(
+    ("rows", "n_words"),
+    [
+        (151_936, 151_665),  # Qwen2.5: ai4sd/number-token-loss#19
+        (262_208, 262_145),  # Gemma 3: unslothai/unsloth-zoo#923
+        (32_128, 32_100),  # T5's vocabulary: huggingface/transformers#4875
+    ],
+)
+def test_each_logit_of_a_padded_vocabulary_has_a_name(rows, n_words):
+    words = {f"w{i}": i for i in range(n_words)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    lm = LanguageModel.from_module(build(config("llama", vocab_size=rows)), tokenizer)
+    trace = lm.trace([1, n_words - 1, n_words, rows - 1])
+    last = f"w{n_words - 1}", f"<id {n_words}>", f"<id {rows - 1}>"
+    assert trace.tokens == ("w1", *last)
+    assert trace.logits.shape == (4, rows)
+    names = lm.tokens(range(rows))
+    assert len(names) == len(set(names)) == rows
+
+
 def test_ids_without_a_token_are_traced_decoded_and_generated(lm):
     assert lm.trace([1, 9, 2]).tokens == ("the", "<id 9>", "dog")
     assert lm.decode([1, 9, 10, 2]) == "the<id 9><id 10>dog"
