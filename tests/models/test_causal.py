@@ -54,6 +54,7 @@ def build(family):
     return getattr(transformers, name)(config), said
 
 
+# McGill-NLP/bias-bench#23: a perplexity of two million, of a BertForMaskedLM.
 @pytest.mark.filterwarnings("ignore")  # of transformers, on the same matter
 @pytest.mark.parametrize("family", BIDIRECTIONAL)
 def test_bidirectional_model_is_refused(family, saved, refusal):
@@ -96,6 +97,7 @@ def test_bidirectional_model_is_refused_in_16_bits(saved):
         lmviz.load(saved(build("bert")[0]), dtype="bfloat16")
 
 
+# huggingface/transformers#12704 asks where its causal mask is.
 def test_decoder_of_a_masked_family_is_loaded(saved):
     config = transformers.BertConfig(**SMALL, is_decoder=True)
     folder = saved(transformers.BertLMHeadModel(config))

@@ -1,9 +1,11 @@
 import math
 
 import pytest
+import tiny_families
 import torch
 
 from lmviz import prediction, transformer
+from lmviz.models import LanguageModel
 from lmviz.toy import language
 
 TEXT = "The dog chased the ball because it was excited, and the cat watched."
@@ -256,3 +258,14 @@ def test_bits_per_byte_of_an_empty_text_are_refused():
 def test_a_text_of_one_token_has_no_surprisal(toy):
     with pytest.raises(ValueError, match="`text` must have at least two tokens, got 1"):
         prediction.text_surprisal(toy, [0])
+
+
+@pytest.mark.parametrize("family", ["cohere", "granite", "granitemoe"])
+def test_surprisal_has_the_scale_of_the_logits(family):
+    """unslothai/unsloth#11277: a loss without it, of Cohere and Granite."""
+    module = tiny_families.build(tiny_families.config(family)).eval()
+    ids = torch.tensor([3, 5, 7, 9, 11])
+    with torch.no_grad():
+        loss = module(ids[None], labels=ids[None]).loss
+    surprisal = prediction.text_surprisal(LanguageModel.from_module(module), ids)
+    assert surprisal.mean().item() == pytest.approx(loss.item(), rel=1e-5)

@@ -162,6 +162,27 @@ def test_a_text_that_a_tokenizer_takes_is_taken(text, tokens):
     assert encode_whole(tokenizer, text).tokens == tokens
 
 
+@pytest.mark.parametrize(
+    ("lowercase", "text", "tokens"),
+    [
+        # ggml-org/llama.cpp#23899: this option of the normalizer was ignored
+        (False, "Hallo hallo", ["Hall", "##o", "h", "##all", "##o"]),
+        (True, "Hallo hallo", ["h", "##all", "##o", "h", "##all", "##o"]),
+        # huggingface/tokenizers#423: a word of known parts is not unknown
+        (True, "allo hallall", ["[UNK]", "h", "##all", "##all"]),
+    ],
+)
+def test_word_pieces_follow_the_tokenizers_own_pipeline(lowercase, text, tokens):
+    pieces = ["[UNK]", "Hall", "h", "##all", "##o"]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    tokenizer = tokenizer_of(
+        models.WordPiece(vocabulary, unk_token="[UNK]"),
+        normalizer=normalizers.BertNormalizer(lowercase=lowercase),
+        pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
+    )
+    assert encode_whole(tokenizer, text).tokens == tokens
+
+
 def test_an_unknown_word_without_an_unknown_token_is_named():
     # huggingface/tokenizers#351: "Missing [UNK] token from the vocabulary".
     parts = {"pre_tokenizer": pre_tokenizers.Whitespace()}
