@@ -24,7 +24,7 @@ class Result:
     ----------
     name : str
     status : {"ok", "missing", "error"}
-        Something optional may be missing; an error keeps lmviz from working.
+        Something optional may be missing; with an error, lmviz does not work.
     value : str
         What was found.
     fix : str, optional
@@ -209,9 +209,9 @@ def _installed(requirement):
     try:
         found = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return None, f"is not installed, {requirement.specifier} is needed"
+        return None, f"is not installed, but {requirement.specifier} is required"
     if not requirement.specifier.contains(found, prereleases=True):
-        return found, f"{found} is installed, {requirement.specifier} is needed"
+        return found, f"{found} is installed, but {requirement.specifier} is required"
     return found, None
 
 

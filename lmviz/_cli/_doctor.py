@@ -12,15 +12,14 @@ Examples:
   lmviz doctor --json > report.json
   lmviz doctor --quiet > report.txt && echo "lmviz works"
 
-The exit code is 1 if something keeps lmviz from working, and 0 if only optional parts
-are missing.
+The exit code is 1 if lmviz does not work, and 0 if only optional parts are missing.
 
 Keys of --json: ok, and checks, a list with name, status (ok, missing or error), value
 and fix (the command or the advice that fixes it, or null)."""
 
 
 @click.command(
-    short_help="Check the installation, the cache and the models.", epilog=EXAMPLES
+    short_help="Check what is installed and whether it works.", epilog=EXAMPLES
 )
 @output_options
 @click.pass_context
@@ -53,14 +52,11 @@ def _show(results, ok):
     rows = [[each.status, each.name, each.value] for each in results]
     table(("status", "what", "found"), rows, "<<<")
     show()
-    if ok:
-        show("lmviz works here.")
-    else:
-        show("Something keeps lmviz from working.")
+    show("lmviz works here." if ok else "lmviz does not work here.")
     for status, said in (("error", "Required"), ("missing", "Optional")):
         fixes = [
             [f"  {e.name}", e.fix] for e in results if e.status == status and e.fix
         ]
         if fixes:
             show(f"{said}:")
-            table(("  for", "do"), fixes, "<<")
+            table(("  what", "how to fix it"), fixes, "<<")

@@ -18,11 +18,12 @@ def check_ending(path):
     >>> check_ending("heads.htm")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: heads.htm must end in one of .html, .json, .npz, .svg, .png, .pdf
+    ValueError: heads.htm: unknown format; the name must end in .html, .json, ...
     """
     endings = (".html", *_FORMATS)
     if Path(path).suffix.lower() not in endings:
-        raise ValueError(f"{path} must end in one of {', '.join(endings)}")
+        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ValueError(f"{path}: unknown format; the name must end in {known}")
 
 
 def save(path, traced, result, head=None):

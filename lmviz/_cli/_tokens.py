@@ -17,7 +17,7 @@ shown as U+2423) and bytes (in hexadecimal) of each."""
 
 
 @click.command(
-    short_help="Print the tokens of a text, with ids and bytes.", epilog=EXAMPLES
+    short_help="Print the tokens of a text with ids and bytes.", epilog=EXAMPLES
 )
 @text_argument
 @model_option

@@ -62,8 +62,7 @@ def trace(text, path, head, source, json_):
         check_ending(path)
         check_writable(path)
     lm, ids = source.load(text)
-    with progress("running the model"):
-        traced = lm.trace(ids)
+    traced = _run(lm, ids)
     result = summarize(lm, traced, text)
     if path is not None:
         with progress(f"saving {path}"):
@@ -75,6 +74,19 @@ def trace(text, path, head, source, json_):
         _show(result)
         if path is not None and not is_quiet():
             complain(f"saved {path}")
+
+
+def _run(lm, ids):
+    from ..models._memory import TooLargeError
+
+    try:
+        with progress("running the model"):
+            return lm.trace(ids)
+    except TooLargeError as error:
+        raise ValueError(
+            f"{error.fact}; shorten the text, or use lmviz next or lmviz lens, "
+            "which do not keep the attention weights"
+        ) from None
 
 
 def summarize(lm, traced, text):

@@ -12,6 +12,17 @@ _FLOAT32 = 4
 _COPIES = 2
 
 
+class TooLargeError(ValueError):
+    """A forward pass takes more memory than is available.
+
+    The advice is kept apart from the fact, since a command line has other options.
+    """
+
+    def __init__(self, fact, advice):
+        super().__init__(f"{fact}; {advice}")
+        self.fact = fact
+
+
 def needed(card, n_tokens, keep, *, n_texts=1, size=_FLOAT32):
     """Return the minimum memory of a forward pass in bytes, in addition to the model.
 
@@ -82,10 +93,11 @@ def check(lm, n_tokens, keep, *, n_texts=1, card=None):
             "which keeps the attentions of only one layer at a time"
         )
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
-    raise ValueError(
+    raise TooLargeError(
         f"keeping {', '.join(sorted(keep)) or 'nothing'} of {texts}{n_tokens:,} tokens "
         f"takes {written(takes)} of memory{_of(device)}, but only {written(free)} is "
-        f"available; {instead}"
+        "available",
+        instead,
     )
 
 

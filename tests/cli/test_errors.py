@@ -67,11 +67,20 @@ def test_a_file_that_cannot_be_saved_is_refused_before_the_model_is_loaded(
     monkeypatch.setattr("lmviz.load", None)
     options = ("trace", TEXT, "-m", "toy", "--save")
     assert "there is no folder" in sentence(*options, tmp_path / "no" / "a.html")
-    assert "must end in one of .html, .json" in sentence(*options, tmp_path / "a.txt")
+    assert "the name must end in .html, .json" in sentence(*options, tmp_path / "a.txt")
     (tmp_path / "a.html").mkdir()
     assert "is a folder" in sentence(*options, tmp_path / "a.html")
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "cannot be written to" in sentence(*options, tmp_path / "b.html")
+
+
+def test_a_trace_that_does_not_fit_names_the_commands_that_need_less(
+    sentence, monkeypatch
+):
+    monkeypatch.setattr("lmviz.models._memory.available", lambda device: 1000)
+    said = sentence("trace", TEXT, "-m", "toy")
+    assert "but only 0 MB is available; shorten the text, or use lmviz next" in said
+    assert "keep=" not in said
 
 
 @pytest.mark.parametrize(
