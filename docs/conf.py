@@ -76,6 +76,7 @@ notfound_context = {"title": "Page not found"}
 # Where the source is, for links to a page's own, and on GitHub to the notebooks that
 # Colab and Binder open; its continuous integration knows.
 lmviz_repository = os.environ.get("LMVIZ_REPOSITORY", "")
+lmviz_notebooks = os.environ.get("LMVIZ_NOTEBOOKS", "notebooks")
 # The code of what is in the reference; lmviz_book.code_links says why.
 extensions.append(f"sphinx.ext.{'linkcode' if lmviz_repository else 'viewcode'}")
 viewcode_line_numbers = True

@@ -29,9 +29,10 @@ print("an exercise")
 LESSON = "lessons/04_attention/04_attention_maps"
 
 
-def app(repository=GITHUB, base=SITE):
+def app(repository=GITHUB, base=SITE, branch="notebooks"):
     config = SimpleNamespace(
         lmviz_repository=repository,
+        lmviz_notebooks=branch,
         html_baseurl=base,
         sphinx_gallery_conf={"gallery_dirs": "lessons"},
     )
@@ -52,6 +53,12 @@ def test_a_lesson_leads_to_its_notebook():
             "lessons/04_attention/04_attention_maps.ipynb",
         ),
     ]
+
+
+def test_a_release_leads_to_its_own_notebooks():
+    (_, colab), (_, binder) = launch.links(app(branch="notebooks-v1.2.3"), LESSON)
+    assert "/org/lmviz/blob/notebooks-v1.2.3/lessons/" in colab
+    assert "/org/lmviz/notebooks-v1.2.3?" in binder
 
 
 @pytest.mark.parametrize("repository", [f"{GITHUB}/", f"{GITHUB}.git", GITHUB])
@@ -102,7 +109,7 @@ def test_the_branch_has_the_notebook_at_the_address_of_each_link(book):
     book.list("exercises/01_one", after="notebook")
     _, code, printed = book.build(LMVIZ_REPOSITORY=GITHUB, LMVIZ_BASEURL=SITE)
     assert code == 0, printed
-    branch = book.html.with_name(launch.BRANCH)
+    branch = book.html.with_name(launch.FOLDER)
     pages = {"lessons/01_one/01_lesson": "lesson of", "exercises/01_one": "an exercise"}
     for name, content in pages.items():
         page = book.page(f"{name}.html")
@@ -134,7 +141,7 @@ def assert_installs_from_the_site(notebook):
 @pytest.mark.long
 def test_a_book_without_a_repository_has_neither_links_nor_a_branch(built_book):
     assert "Colab" not in built_book.page("lessons/01_one/01_lesson.html")
-    assert not built_book.html.with_name(launch.BRANCH).exists()
+    assert not built_book.html.with_name(launch.FOLDER).exists()
 
 
 @pytest.fixture
@@ -145,10 +152,10 @@ def branch(tmp_path):
     told.srcdir, told.outdir = root / "docs", tmp_path / "html"
     told.builder = SimpleNamespace(format="html")
     told.env = SimpleNamespace(found_docs=set())
-    (tmp_path / launch.BRANCH).mkdir()
-    (tmp_path / launch.BRANCH / "old.ipynb").touch()
+    (tmp_path / launch.FOLDER).mkdir()
+    (tmp_path / launch.FOLDER / "old.ipynb").touch()
     launch.write_branch(told, None)
-    return tmp_path / launch.BRANCH
+    return tmp_path / launch.FOLDER
 
 
 def test_binder_installs_the_package_of_the_site_and_the_cpu_build_of_torch(branch):

@@ -124,6 +124,7 @@ def connect(app):
     app.add_config_value("lmviz_policy", True, "", bool)
     app.add_config_value("lmviz_model_files", "site", "html", str)
     app.add_config_value("lmviz_repository", "", "html")
+    app.add_config_value("lmviz_notebooks", "notebooks", "html")
     app.add_config_value("lmviz_languages", [], "html", list)
     for module in REGISTERED:
         module.register(app)

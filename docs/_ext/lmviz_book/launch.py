@@ -13,7 +13,8 @@ from . import lessons
 from .downloads import place_of, requirement
 from .scripts import lessons_folder
 
-BRANCH = "notebooks"
+# Beside the built site.
+FOLDER = "notebooks"
 GITHUB = re.compile(r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?")
 COLAB = "https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
 BINDER = "https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}"
@@ -60,7 +61,8 @@ def links(app, page):
     name = repository(app.config)
     if not name or not is_notebook(app, page):
         return []
-    told = {"repository": name, "branch": BRANCH, "path": quote(f"{page}.ipynb")}
+    path, branch = quote(f"{page}.ipynb"), app.config.lmviz_notebooks
+    told = {"repository": name, "branch": branch, "path": path}
     return [("Colab", COLAB.format(**told)), ("Binder", BINDER.format(**told))]
 
 
@@ -82,7 +84,7 @@ def write_branch(app, exception):
     config = app.config
     if exception is not None or app.builder.format != "html" or not repository(config):
         return
-    folder = Path(app.outdir).with_name(BRANCH)
+    folder = Path(app.outdir).with_name(FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
     for page in sorted(app.env.found_docs):
         if is_notebook(app, page):
