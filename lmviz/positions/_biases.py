@@ -138,7 +138,7 @@ def t5_buckets(
     back = position[:, None] - position
     distance = back.abs() if bidirectional else back.clamp_min(0)
     doublings = torch.log(distance / single) / math.log(max_distance / single)
-    shared = single + (doublings * (per_direction - single)).clamp(0, n_buckets).long()
+    shared = single + (doublings * (per_direction - single)).clamp_min(0).long()
     bucket = torch.where(
         distance < single, distance, shared.clamp_max(per_direction - 1)
     )

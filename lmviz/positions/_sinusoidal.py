@@ -107,8 +107,8 @@ def sinusoidal(seq_len: int, d_model: int, *, base: float = 10_000.0) -> torch.T
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """  # noqa: E501
     _validation.integer(seq_len, "seq_len", 1)
-    positions = torch.arange(seq_len, dtype=torch.float64)
-    angles = positions[:, None] * inverse_frequencies(d_model, base=base)
+    positions = torch.arange(seq_len)[:, None]
+    angles = positions * inverse_frequencies(d_model, base=base)  # in float64
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
 
 

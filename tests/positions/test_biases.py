@@ -70,6 +70,22 @@ def test_buckets_equal_those_of_t5(bidirectional, n_buckets, max_distance):
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_default_buckets_are_those_of_t5(bidirectional):
+    position = torch.arange(300)
+    theirs = T5Attention._relative_position_bucket(
+        position - position[:, None], bidirectional=bidirectional
+    )
+    ours = positions.t5_buckets(300, bidirectional=bidirectional)
+    assert torch.equal(ours, theirs)
+
+
+def test_two_buckets_of_a_decoder_are_the_token_itself_and_the_others():
+    theirs = torch.ones(5, 5, dtype=torch.long).tril(-1)
+    ours = positions.t5_buckets(5, n_buckets=2, max_distance=9, bidirectional=False)
+    assert torch.equal(ours, theirs)
+
+
 def test_too_few_buckets_or_too_short_a_distance_are_an_error():
     with pytest.raises(ValueError, match="`n_buckets` must be at least 4, got 2"):
         positions.t5_buckets(3, n_buckets=2)

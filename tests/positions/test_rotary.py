@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from transformers.models.gptj import modeling_gptj
@@ -32,6 +34,16 @@ def test_interleaved_rotary_equals_that_of_gptj():
         x.transpose(0, 1)[None], sines[None], cosines[None]
     )[0].transpose(0, 1)
     assert torch.allclose(positions.rotary(x, interleaved=True), theirs, atol=1e-5)
+
+
+def test_angles_of_distant_positions_are_exact():
+    # Near 100,000 radians, the numbers of float32 are 1/128 apart.
+    theta = torch.tensor([0.7])
+    ours = positions.rotary(
+        torch.tensor([1.0, 0.0]).expand(150_001, 2), inverse_frequencies=theta
+    )
+    angle = 150_000 * theta.item()
+    assert ours[-1].tolist() == pytest.approx([math.cos(angle), math.sin(angle)])
 
 
 @pytest.mark.parametrize("interleaved", [False, True])

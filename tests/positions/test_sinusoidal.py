@@ -61,9 +61,10 @@ def test_zero_positions_are_an_error():
 
 
 def test_wavelengths_run_from_two_pi_to_nearly_base_times_that():
+    # "a geometric progression from 2 pi to 10000 * 2 pi"
     lengths = positions.wavelengths(512)
-    assert lengths[0] == pytest.approx(2 * math.pi)
-    assert 0.9 < lengths[-1] / (2 * math.pi * 10_000) < 1
+    expected = [2 * math.pi * 10_000 ** (2 * i / 512) for i in range(256)]
+    assert lengths.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("offset", [0, 1, 37, -5])
