@@ -3,8 +3,8 @@
 The five chapters are `tokenization`, `embeddings`, `positions`, `attention` and
 `prediction`. `load` loads a model to run them on, `transformer` gives access to its
 weights under one set of names, `corpus` computes statistics over many texts, and
-`plots` and `views` draw the figures. Submodules are imported on first use, so
-``import lmviz`` takes next to no time.
+`plots` and `views` draw the figures. `texts` has the texts that lessons count.
+Submodules are imported on first use, so ``import lmviz`` takes next to no time.
 """
 
 import lazy_loader

@@ -30,7 +30,9 @@ def versions():
     import torch
     import transformers
 
-    return {"transformers": transformers.__version__, "torch": torch.__version__}
+    # The results do not depend on the build, such as "+cpu".
+    release = torch.__version__.partition("+")[0]
+    return {"transformers": transformers.__version__, "torch": release}
 
 
 def check_family(family, changes):

@@ -156,8 +156,9 @@ def test_the_shared_environment_is_where_nox_creates_it(tmp_path, python, folder
     session = Session()
     session.python, session.env_dir = python, tmp_path / "tests-3-13"
     assert environments.dev_bin(session) == tmp_path / folder / "bin"
-    runner = nox.sessions._normalize_path(str(tmp_path), f"dev-{python}")
-    assert python is None or Path(runner) == tmp_path / folder
+    # A short folder: from the name of a long one, nox takes a hash.
+    runner = nox.sessions._normalize_path("envs", f"dev-{python}")
+    assert python is None or Path(runner) == Path("envs", folder)
 
 
 def test_on_windows_a_program_has_its_suffix(monkeypatch, tmp_path):

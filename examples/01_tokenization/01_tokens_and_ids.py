@@ -63,13 +63,14 @@ for name, texts in symptoms.items():
 # --------------------
 # What should a token be? We compare four units: words, characters, **bytes** (the 256
 # numbers that files consist of) and **subwords**, which are frequent words and parts of
-# words. We split a sentence and the manual behind Python's ``help()``. The column
-# "distinct" counts each unit of the manual once, and "list" counts all units that
-# exist.
-import pydoc_data.topics
+# words. We split a sentence and the manual behind the ``help()`` of Python 3.11. The
+# column "distinct" counts each unit of the manual once, and "list" counts all units
+# that exist.
 import re
 
-manual = "\n".join(pydoc_data.topics.topics.values())
+from lmviz.texts import python_manual
+
+manual = "\n".join(python_manual().values())
 units = {
     "words": lambda text: re.findall(r"\w+|[^\w\s]", text),
     "characters": lambda text: list(text.replace(" ", "␣")),

@@ -103,12 +103,13 @@ print(library.encode(text).tokens)
 # computed from these two rows.
 import builtins
 import math
-import pydoc_data.topics
 import random
 from collections import Counter
 
+from lmviz.texts import python_manual
+
 rng = random.Random(0)
-topics = sorted(pydoc_data.topics.topics.values())
+topics = sorted(python_manual().values())
 rng.shuffle(topics)
 lines = [x for i, text in enumerate(topics) if i % 5 for x in text.splitlines() if x]
 lines = dict.fromkeys(lines)  # each line once

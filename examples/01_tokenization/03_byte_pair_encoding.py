@@ -163,10 +163,12 @@ for word in ("seat", "teas", "meat", "steak"):
 # ``tokenizers`` has a trainer in Rust. Do all three find the same merges?
 import json
 import re
-from pydoc_data.topics import topics
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from lmviz.texts import python_manual
+
+topics = python_manual()
 letters = re.compile("[A-Za-z]+")
 texts = [[*map(letters.findall, text.splitlines())] for text in topics.values()]
 texts = [[" ".join(words) for words in lines] for lines in texts]

@@ -85,10 +85,11 @@ for text in ("two  spaces", "pay 1234567", "WE'LL", "end\n\n(start)"):
 # ``help()``: 2,000 merges with GPT-2's cuts, and 2,000 with cuts at spaces only. We
 # count tokens that consist of a word and punctuation, and show those that contain the
 # word *list*.
-import pydoc_data.topics
 from collections import Counter
 
-manual = "\n".join(pydoc_data.topics.topics.values())
+from lmviz.texts import python_manual
+
+manual = "\n".join(python_manual().values())
 for name, pattern in (("GPT-2's cuts", GPT2), ("at spaces", regex.compile(r" ?\S+"))):
     words = Counter(map(tokenization.to_alphabet, pattern.findall(manual)))
     often = {word: n for word, n in words.items() if n > 2}

@@ -82,9 +82,11 @@ for name, (v, d, parameters) in models.items():
 # its attention and :math:`8 d^2` in its MLP.
 from collections import Counter
 
-from pydoc_data.topics import topics
 from tokenizers import pre_tokenizers
 
+from lmviz.texts import python_manual
+
+topics = python_manual()
 splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
 
 
@@ -179,10 +181,9 @@ plt.show()
 # come with Python: the manual's English and the Python code of ``argparse``. We train
 # on the same number of characters of each, without line breaks or indentation, and test
 # on the text that follows. A list of products of numbers is the control.
-import argparse
-import inspect
+from lmviz.texts import python_code
 
-code = inspect.getsource(argparse)
+code = python_code()
 kinds = {
     "English": " ".join("\n".join(texts).split()),
     "Python": " ".join(code.split()),

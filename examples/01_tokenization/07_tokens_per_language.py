@@ -231,12 +231,11 @@ for language, locale in locales.items():
 # Digits and indentation
 # ----------------------
 # GPT-2 and SmolLM2 differ most on digits and indentation. The table gives the tokens
-# per four-digit number and, for Python code, the bytes per token, with and without its
-# layout, and the share of tokens that are a single space.
-import argparse
-import inspect
+# per four-digit number and, for Python code (the module ``argparse``), the bytes per
+# token, with and without its layout, and the share of tokens that are a single space.
+from lmviz.texts import python_code
 
-code = inspect.getsource(argparse)
+code = python_code()
 flat = " ".join(code.split())
 print("tokenizer  tokens of 4 digits  bytes per token  without layout  single spaces")
 for name, tokenizer in {"GPT-2": gpt2, "SmolLM2": smollm2}.items():

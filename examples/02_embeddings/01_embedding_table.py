@@ -268,7 +268,7 @@ print(f"their share of its squared length: {direction[order[:3]].square().sum():
 #
 # Does dimension 31 measure frequency, or does it separate words from fragments? Among
 # the lower-case tokens with ids from ``5000`` to ``9999``, compare its mean for words
-# of Python's manual (``pydoc_data.topics.topics``) with its mean for the others.
+# of Python's manual (``texts.python_manual()``) with its mean for the others.
 #
 # .. admonition:: Answer
 #    :class: dropdown

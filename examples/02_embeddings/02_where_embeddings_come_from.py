@@ -259,7 +259,7 @@ plt.show()
 #
 # Exercises
 # ---------
-# Train on English: Python's manual, ``pydoc_data.topics.topics``, in lower case, split
+# Train on English: Python's manual, ``texts.python_manual()``, in lower case, split
 # by ``re.findall("[a-z]+", text)``, with the ``500`` most frequent words as vocabulary.
 # Which words are near *left*, *two* and *true*?
 #

@@ -81,12 +81,11 @@ print("shares:", pca(paper)[1])
 # last state has also passed the final norm, a step that rescales each vector. The
 # package's function and scikit-learn's give the same map, up to the sign of each axis,
 # which is arbitrary.
-import pydoc_data.topics
-
 import sklearn.decomposition
 
 import lmviz
 from lmviz import embeddings
+from lmviz.texts import python_manual
 
 lm = lmviz.load()
 trace = lm.trace("The king and the queen fed the dog, the cat and two red parrots.")
@@ -117,7 +116,7 @@ for (name, (_, kept)), x in zip(maps.items(), (first, last), strict=True):
     print("  copies of", trace.tokens[3], *(f"{d:.1f} away" for d in copies))
     print(f"  mean distance of two tokens: {torch.pdist(x).mean():.1f}")
 
-manual = lm.trace(pydoc_data.topics.topics["import"][:1000]).hidden_states
+manual = lm.trace(python_manual()["import"][:1000]).hidden_states
 types = torch.tensor([trace.tokens.index(token) for token in trace.tokens])
 
 

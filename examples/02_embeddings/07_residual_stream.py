@@ -97,10 +97,10 @@ assert difference < 1e-4
 # We run three passages from the middle of Python's manual, so that their first tokens
 # are arbitrary, and print the length of the first token's vector in some states. For
 # comparison, the last column gives the median length of the other tokens' vectors.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
 names = ("assert", "for", "while")
-passages = [lm.encode(" ".join(topics[name].split()))[20:84] for name in names]
+passages = [lm.encode(" ".join(python_manual()[n].split()))[20:84] for n in names]
 runs = [stream(ids) for ids in passages]
 lengths = torch.stack([states.norm(dim=-1) for states, _ in runs])  # (3, L + 1, T)
 first, others = lengths[..., 0], lengths[..., 1:].median(-1).values.mean(0)

@@ -146,8 +146,11 @@ print(f"equal weights:  they get {10 / 100:.2f}")
 # on test texts of 32, 64 and 128 bytes. Only the last 16 bytes are scored, so in the
 # shortest texts their context is 17 to 32 bytes. The control is a model without
 # positions.
-from pydoc_data.topics import topics
 from torch import nn
+
+from lmviz.texts import python_manual
+
+topics = python_manual()
 
 
 class OneLayer(nn.Module):

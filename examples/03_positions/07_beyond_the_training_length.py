@@ -79,8 +79,9 @@ print(f"pairs that never complete a turn: {(turns < 1).sum()}")
 # passages are from Python's manual, and each half contains 12 tokens. We measure the
 # surprisal of the second half (in nats, :doc:`/book/terms`), and the attention that it
 # gives to the first, on average over all layers and heads.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
+topics = python_manual()
 n = 12  # tokens in a half
 starts = [" ".join(topics[name].split())[:500] for name in sorted(topics)]
 encoded = [lm.encode(text)[20 : 20 + 2 * n] for text in starts]

@@ -242,11 +242,11 @@ for name, row in {"not divided": s, "divided": s / 8}.items():
 # attention computations of a layer (lesson 4.3). The text is 64 tokens of Python's
 # manual. We leave out the first key, the *sink* of :doc:`lesson 4.7
 # </lessons/04_attention/07_attention_sinks>`.
-from pydoc_data.topics import topics
-
 import lmviz
 from lmviz import transformer
+from lmviz.texts import python_manual
 
+topics = python_manual()
 lm = lmviz.load("smollm2")
 ids = lm.encode(" ".join(topics["assert"].split()))[20:84]
 visible = torch.ones(64, 64).tril().bool() & (torch.arange(64) > 0)  # pairs

@@ -179,8 +179,9 @@ for name, mask in {"with the mask": every.tril(), "without a mask": every}.items
 #   </lessons/04_attention/07_attention_sinks>`);
 # - *foreign*: like *first masked*, but all tokens after the query come from another
 #   passage. There are later tokens to attend to, but the answer is not among them.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
+topics = python_manual()
 names = ["assert", "for", "while", "lambda", "import", "with"]
 texts = [" ".join(topics[name].split()) for name in names]
 passages = torch.stack([lm.encode(text)[20:52] for text in texts])

@@ -128,10 +128,10 @@ views.attention(attentions, trace.tokens, title="Every layer and head")
 # :math:`-\sum_j \alpha_{ij} \ln \alpha_{ij}`, divided by that of even weights,
 # :math:`\ln(i + 1)`. In the name of a head, such as ``5.3``, the number before the
 # point is the layer, and the one after it is the head.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
 names = ["assert", "for", "while", "lambda", "import", "with"]
-texts = [" ".join(topics[name].split()) for name in names]
+texts = [" ".join(python_manual()[name].split()) for name in names]
 passages = [lm.encode(text, truncate=True)[20:84] for text in texts]
 weights = torch.stack([lm.trace(ids).attentions for ids in passages])
 scores = pattern_scores(weights)  # (3, texts, L, H)

@@ -62,11 +62,11 @@ print(f"extra 1 in the denominator, largest absolute difference: {difference:.1e
 # We take six passages of 64 tokens from Python's manual. They begin in the middle of a
 # section, so their first tokens are arbitrary. For each head, we average the weight on
 # one key over all queries starting at position 8. (The book adds no BOS token.)
-from pydoc_data.topics import topics
-
 import lmviz
 from lmviz import transformer
+from lmviz.texts import python_manual
 
+topics = python_manual()
 lm = lmviz.load("smollm2")
 names = ["assert", "for", "while", "lambda", "import", "with"]
 texts = [lm.encode(" ".join(topics[name].split()))[20:] for name in names]

@@ -58,10 +58,9 @@ for name, part in parts.items():
 # output. **Mean ablation** uses this average instead. We average over 200 tokens of
 # Python's manual, which mention no country. We ask SmolLM2 for eight capitals. For the
 # first, we ablate one head at a time with ``attention.ablate_heads``.
-from pydoc_data.topics import topics
-
 import lmviz
 from lmviz import attention
+from lmviz.texts import python_manual
 
 lm = lmviz.load("smollm2")
 capitals = {"France": "Paris", "Germany": "Berlin", "Japan": "Tokyo"}
@@ -72,7 +71,7 @@ answers = torch.tensor([lm.token_id(f" {city}") for city in capitals.values()])
 run = lm.module(ids, output_attentions=True)
 maps = torch.stack(run.attentions, dim=1)  # (prompts, L, H, T_q, T_k)
 weight = maps[:, :, :, -1, 3]  # from the last token to the country
-average = attention.mean_head_outputs(lm, lm.encode(topics["assert"])[:200])
+average = attention.mean_head_outputs(lm, lm.encode(python_manual()["assert"])[:200])
 print("ablated  weight on France  probability of Paris")
 print(f"none     -                 {run.logits[0, -1].softmax(-1)[answers[0]]:.3f}")
 for head in ((23, 4), (16, 0), (12, 0)):

@@ -178,10 +178,10 @@ for i, (token, guess) in enumerate(zip(trace.tokens, guesses, strict=True)):
 # the same length, so a missing shift raises no error. We measure its effect on six
 # passages of Python's manual, as the mean **log-probability** of a token in **nats**
 # (units of the natural logarithm). The range over the passages follows in parentheses.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
 names = "assert", "for", "while", "lambda", "import", "with"
-manual = (" ".join(topics[name].split()) for name in names)
+manual = (" ".join(python_manual()[name].split()) for name in names)
 passages = torch.stack([lm.encode(page, truncate=32) for page in manual])
 with torch.no_grad():
     outputs = lm.module(input_ids=passages)

@@ -55,6 +55,7 @@ for text in ("the cat sat <end>", "the sat <end>", "the cat <end>"):
 # the finished text gives the same probabilities as the separate steps.
 import lmviz
 from lmviz import prediction
+from lmviz.texts import python_manual
 
 lm = lmviz.load()
 
@@ -135,6 +136,7 @@ for prompt in (question, chat):
 made = prediction.generate(lm, "The capital of France is", n_tokens=40, stop="s.\n")
 print("with a stop string:", lm.tokens([step.id for step in made]))
 
+
 # %%
 # Asked as a turn of a chat, the question is answered in 8 tokens, the last of which is
 # the EOS token, with the id 2. After the bare question, the model predicts this token
@@ -146,9 +148,6 @@ print("with a stop string:", lm.tokens([step.id for step in made]))
 # We continue six prompts with 32 tokens each, and compute the share of 4-grams (four
 # tokens in a row) that have occurred before in the same continuation. The baseline is
 # human text: all windows of 32 tokens from Python's manual.
-from pydoc_data.topics import topics
-
-
 def repeated(ids):
     grams = list(zip(*(ids[i:] for i in range(4)), strict=False))
     return 1 - len(set(grams)) / len(grams)
@@ -159,7 +158,8 @@ begin += ["The best way to learn a", "Once upon a time there was"]
 begin += ["She said that the new school", "The most important thing in life"]
 batch = torch.stack([lm.encode(text, truncate=6) for text in begin])
 greedy = lm.module.generate(batch, max_new_tokens=32, **settings)[:, 6:].tolist()
-pages = [lm.tokenizer.encode(" ".join(page.split())).ids for page in topics.values()]
+topics = {name: " ".join(page.split()) for name, page in python_manual().items()}
+pages = [lm.tokenizer.encode(page).ids for page in topics.values()]
 manual = [ids[i : i + 32] for ids in pages for i in range(0, len(ids) - 31, 32)]
 print("text    number  mean share  highest")
 for name, texts in {"greedy": greedy, "manual": manual}.items():
@@ -231,7 +231,7 @@ print("after others ", *(f"{mean:.2f}" for mean in others), "-         -", sep="
 made = prediction.generate(lm, batch[loop], n_tokens=12, repetition_penalty=1.2)
 print(f"{begin[loop]!r} … {lm.decode([step.id for step in made])!r}")
 names = "assert", "for", "while", "lambda", "import", "with"
-ids = torch.stack([lm.encode(" ".join(topics[n].split()), truncate=48) for n in names])
+ids = torch.stack([lm.encode(topics[name], truncate=48) for name in names])
 with torch.no_grad():
     logits = lm.module(ids).logits
 print("penalty  new tokens  tokens that occurred  all tokens")

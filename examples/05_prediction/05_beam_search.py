@@ -211,10 +211,10 @@ for i, width in enumerate(widths):
 # We also measure the surprisal of ending the text, before and after the continuation.
 # In SmolLM2, ``<|im_end|>`` ends a turn of a chat, and ``<|endoftext|>`` a document.
 # The passages are not part of a chat, so we use ``<|endoftext|>``.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
 names = ["assert", "for", "while", "import"]
-pages = [lm.encode(" ".join(topics[name].split())[:1000]) for name in names]
+pages = [lm.encode(" ".join(python_manual()[name].split())[:1000]) for name in names]
 texts = {"the manual": torch.stack([page[10:66] for page in pages])}
 prompts = texts["the manual"][:, :32]
 options = {"attention_mask": torch.ones_like(prompts), "pad_token_id": 0}

@@ -120,8 +120,9 @@ views.surprisal(trace.logits, trace.ids, trace.tokens, vocabulary=lm.tokens)
 # baseline is a *unigram* model, which knows how frequent each token is, and nothing
 # else. We count the tokens of Python's manual, without its page on ``for``, add one to
 # every count so that none is zero, and test on the beginning of that page.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
+topics = python_manual()
 pages = {name: " ".join(page.split()) for name, page in topics.items()}
 ids = lm.encode(pages.pop("for"), truncate=min(384, lm.context or 384))
 size = lm.card.vocabulary

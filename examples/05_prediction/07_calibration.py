@@ -197,9 +197,9 @@ plt.show()
 # others. On the first five passages we find the temperature with the lowest loss
 # (**temperature scaling**; Guo et al., 2017), and test it on the other five. The losses
 # are in nats.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
-lm = lmviz.load()
+lm, topics = lmviz.load(), python_manual()
 names = "assignment class dict global raise augassign context-managers for import while"
 tables, came, gaps = [], [], []
 for name in names.split():

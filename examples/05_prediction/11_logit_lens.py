@@ -219,7 +219,7 @@ for head in range(9):
 # six passages of Python's manual. For each state, we measure the share of positions at
 # which the top token is already the final one. As a baseline, we compare with the final
 # top token of another position, 24 tokens away.
-from pydoc_data.topics import topics
+from lmviz.texts import python_manual
 
 keys = "The key is red, the door is blue. The key is"
 curves = {"Paris": rank}
@@ -234,7 +234,7 @@ for text in ("The United States of", "Once upon a", keys):
 
 same, shifted = [], []
 for name in ("assert", "for", "while", "lambda", "import", "with"):
-    ids = lm.encode(" ".join(topics[name].split()))[20:68]
+    ids = lm.encode(" ".join(python_manual()[name].split()))[20:68]
     tops = lens(lm.trace(ids).hidden_states[:, ::2]).argmax(-1)
     same.append(tops == tops[-1])
     shifted.append(tops == tops[-1].roll(12))  # 12 rows are 24 tokens
