@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from .. import _validation
 from .._extras import needs
 from .._progress import progress_bar
+from ._checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 with needs("corpus", "statistics over many texts"):
     import joblib
-
-_SAVE_SECONDS = 10.0
 
 
 class Batches:
@@ -56,9 +54,9 @@ class Batches:
     `reduce` adds up a result per batch, here its number of tokens including padding:
 
     >>> def area(lm, batch):
-    ...     return len(batch) * max(map(len, batch))
+    ...     return {"tokens": torch.tensor(len(batch) * max(map(len, batch)))}
     >>> start = {"tokens": torch.tensor(0)}
-    >>> add = lambda total, _, result: {"tokens": total["tokens"] + result}
+    >>> add = lambda total, _, sums: {"tokens": total["tokens"] + sums["tokens"]}
     >>> batches.reduce(area, add, start, progress=False)
     {'tokens': tensor(14)}
     """
@@ -68,15 +66,15 @@ class Batches:
             raise TypeError("`texts` must be a list of texts, got one string")
         batch_tokens = _validation.integer(batch_tokens, "batch_tokens", 1)
         self.lm = lm
-        self.ids = [self._checked(i, text) for i, text in enumerate(texts)]
+        self.ids = _Texts(self._checked(i, text) for i, text in enumerate(texts))
         if not self.ids:
             raise ValueError("`texts` must have at least one text, got none")
         self.batches = []
-        room = 0
-        for index in sorted(range(len(self.ids)), key=lambda i: -len(self.ids[i])):
+        room, lengths = 0, self.ids.lengths
+        for index in np.argsort(-lengths, kind="stable").tolist():
             if not room:
                 self.batches.append([])
-                room = max(1, batch_tokens // len(self.ids[index]))
+                room = max(1, batch_tokens // int(lengths[index]))
             self.batches[-1].append(index)
             room -= 1
 
@@ -91,9 +89,10 @@ class Batches:
 
     def reduce(
         self,
-        work: Callable[[LanguageModel, list[torch.Tensor]], Any],
+        work: Callable[[LanguageModel, list[torch.Tensor]], dict[str, torch.Tensor]],
         add: Callable[
-            [dict[str, torch.Tensor], list[int], Any], dict[str, torch.Tensor]
+            [dict[str, torch.Tensor], list[int], dict[str, torch.Tensor]],
+            dict[str, torch.Tensor],
         ],
         start: dict[str, torch.Tensor],
         *,
@@ -107,7 +106,8 @@ class Batches:
         Parameters
         ----------
         work : callable
-            ``work(lm, list of ids)`` for one batch, possibly in another process.
+            ``work(lm, list of ids)`` for one batch, possibly in another process,
+            returns tensors by name.
         add : callable
             ``add(total, indices, result)`` returns the next total; runs in this
             process.
@@ -127,27 +127,27 @@ class Batches:
         if joblib.effective_n_jobs(n_jobs) != 1:
             self.lm.__reduce__()  # raises a clearer error than joblib would
         key = "" if file is None else self._key(work, key)
-        checkpoint = _Checkpoint(file, key, start)
-        todo = self.batches[checkpoint.done :]
-        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
-            joblib.delayed(work)(self.lm, [self.ids[i] for i in batch])
-            for batch in todo
-        )
-        bar = progress_bar(
-            total=len(self.ids),
-            initial=sum(map(len, self.batches[: checkpoint.done])),
-            desc="Texts",
-            unit="text",
-            disable=not progress,
-        )
-        try:
+        with Checkpoint(file, key) as checkpoint:
+            done, total = checkpoint.resume(self.batches, add, start)
+            todo = self.batches[done:]
+            results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
+                joblib.delayed(work)(self.lm, [self.ids[i] for i in batch])
+                for batch in todo
+            )
+            bar = progress_bar(
+                total=len(self.ids),
+                initial=sum(map(len, self.batches[:done])),
+                desc="Texts",
+                unit="text",
+                disable=not progress,
+            )
             with bar:
                 for batch, result in zip(todo, results, strict=True):
-                    checkpoint.step(add(checkpoint.total, batch, result))
+                    total = add(total, batch, result)
+                    done += 1
+                    checkpoint.append(done, result, total)
                     bar.update(len(batch))
-        finally:
-            checkpoint.save()
-        return checkpoint.total
+        return total
 
     def _key(self, work, more):
         """Hash what the total depends on: the work, the model and the texts."""
@@ -155,6 +155,8 @@ class Batches:
         dtype = str(self.lm.module.dtype)
         job = json.dumps([name, str(self.lm.card), dtype, self.batches])
         digest = hashlib.sha256(job.encode())
+        for part in _weights(self.lm):
+            digest.update(part)
         for ids in self.ids:
             digest.update(ids.numpy().tobytes())
         for part in more:
@@ -162,52 +164,36 @@ class Batches:
         return digest.hexdigest()
 
 
-class _Checkpoint:
-    """The number of finished batches and their total, consistent at any moment."""
+class _Texts(Sequence):
+    """The ids of many texts, end to end: a tensor of its own takes 700 bytes more."""
 
-    def __init__(self, file, key, start):
-        self._file, self._key = None if file is None else Path(file), key
-        self._point = 0, start
-        self._saved = time.monotonic()
-        if self._file is not None and self._file.exists():
-            self._point = self._read()
+    def __init__(self, texts):
+        self._ids, self._ends = array("i"), array("q", [0])
+        for ids in texts:
+            self._ids.frombytes(ids.int().numpy().tobytes())
+            self._ends.append(len(self._ids))
+
+    def __len__(self):
+        return len(self._ends) - 1
+
+    def __getitem__(self, index):
+        chosen = range(len(self))[index]
+        if isinstance(chosen, range):
+            return [self[i] for i in chosen]
+        start, end = self._ends[chosen : chosen + 2]
+        return torch.tensor(self._ids[start:end], dtype=torch.long)
 
     @property
-    def done(self):
-        return self._point[0]
+    def lengths(self):
+        return np.diff(self._ends)
 
-    @property
-    def total(self):
-        return self._point[1]
 
-    def step(self, total):
-        # One assignment, so that an interruption cannot separate the two.
-        self._point = self.done + 1, total
-        if time.monotonic() - self._saved > _SAVE_SECONDS:
-            self.save()
-
-    def save(self):
-        if self._file is None:
-            return
-        done, total = self._point
-        partial = self._file.with_name(f"{self._file.name}.partial")
-        save_file(total, partial, metadata={"key": self._key, "done": str(done)})
-        partial.replace(self._file)
-        self._saved = time.monotonic()
-
-    def _read(self):
-        try:
-            with safe_open(self._file, "pt") as file:
-                metadata = file.metadata() or {}
-                total = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(
-                f"the checkpoint {self._file} cannot be read ({error}); delete it and "
-                "start again"
-            ) from None
-        if metadata.get("key") != self._key:
-            raise ValueError(
-                f"the checkpoint {self._file} belongs to another call (other texts, "
-                "batches, patterns or model); pass another file or delete it"
-            )
-        return int(metadata["done"]), total
+def _weights(lm):
+    """Yield the bytes of all weights, which someone may have changed in memory."""
+    if any(module._forward_pre_hooks for module in lm.module.modules()):
+        raise ValueError(
+            f"{lm.card.name} has hooks (are some of its heads ablated?), which a "
+            "checkpoint cannot tell from the model without them; leave out `file`"
+        )
+    for tensor in lm.module.state_dict().values():
+        yield tensor.cpu().contiguous().flatten().view(torch.uint8).numpy()

@@ -59,8 +59,9 @@ def head_scores(
         Number of processes, each with a copy of the model. Default: set by
         ``joblib.parallel_config``, else one.
     file : path-like, optional
-        A checkpoint, from which an interrupted call resumes when it is repeated.
-        Default: no checkpoint.
+        A checkpoint, from which an interrupted call resumes when it is repeated with
+        the same texts, patterns, `batch_tokens` and weights; any other call is refused.
+        Each finished batch is saved. Default: no checkpoint.
     progress : bool, default True
         Whether to show a progress bar.
 
@@ -152,19 +153,20 @@ def surprisals(
     _validation.module_of(lm)
     batches = Batches(lm, texts, batch_tokens)
     _check_memory(batches, ("logits",))
-    lengths = [len(ids) - 1 for ids in batches.ids]
+    lengths = batches.ids.lengths - 1
+    starts = [0, *lengths.cumsum().tolist()]
 
-    def add(total, batch, surprisals):
-        by_text = total["nats"].split(lengths)
-        for index, values in zip(batch, surprisals, strict=True):
-            by_text[index].copy_(values)
+    def add(total, batch, result):
+        parts = result["nats"].split(lengths[batch].tolist())
+        for index, values in zip(batch, parts, strict=True):
+            total["nats"][starts[index] : starts[index + 1]] = values
         return total
 
-    start = {"nats": torch.zeros(sum(lengths))}
+    start = {"nats": torch.zeros(starts[-1])}
     total = batches.reduce(
         _surprisals, add, start, n_jobs=n_jobs, file=file, progress=progress
     )
-    return list(total["nats"].split(lengths))
+    return list(total["nats"].split(lengths.tolist()))
 
 
 def _head_sums(lm, batch, patterns):
@@ -247,15 +249,17 @@ def _masks(patterns, texts):
 
 def _surprisals(lm, batch):
     logits = forward(lm.module, _padded(batch), use_cache=False).logits
-    return [
+    each = [
         surprisal(of_text[: len(ids)].float().cpu(), ids)
         for of_text, ids in zip(logits, batch, strict=True)
     ]
+    return {"nats": torch.cat(each)}
 
 
 def _check_memory(batches, keep):
     lm = batches.lm
-    sizes = ((len(batches.ids[batch[0]]), len(batch)) for batch in batches.batches)
+    lengths = batches.ids.lengths
+    sizes = ((int(lengths[batch[0]]), len(batch)) for batch in batches.batches)
     n_tokens, n_texts = max(
         sizes, key=lambda size: memory.needed(lm.card, size[0], keep, n_texts=size[1])
     )

@@ -279,7 +279,7 @@ _TEXTS = [
         lambda ids: byte_pairs().decode(ids),
         size=259,
     ),
-    text("corpus.Batches", lambda ids: Batches(toy(), [ids], 8).ids),
+    text("corpus.Batches", lambda ids: [*Batches(toy(), [ids], 8).ids]),
     text(
         "corpus.head_scores",
         lambda ids: corpus.head_scores(toy(), [ids, ids], progress=False),
