@@ -67,7 +67,8 @@ def install_torch(session, release=None):
     else:
         session.log(
             f"torch {release} from pip's default index: 200 MB without CUDA, 2.7 GB "
-            f"with it (PyPI, Linux); LMVIZ_TORCH_INDEX={PYTORCH_CPU} avoids CUDA."
+            "with it (PyPI, Linux). To use another index, such as a mirror of "
+            f"{PYTORCH_CPU}, set LMVIZ_TORCH_INDEX to its address."
         )
         install(session, f"torch=={release}")
 

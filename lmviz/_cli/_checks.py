@@ -61,7 +61,13 @@ def _packages():
 
 
 def _torch():
-    import torch
+    try:
+        import torch
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0]
+        fix = f"{_PIP} --force-reinstall torch"
+        yield Result("torch", "error", f"{type(error).__name__}: {said}", fix)
+        return
 
     build = torch.__version__
     if torch.cuda.is_available():

@@ -24,6 +24,8 @@ from ._trace import trace
 #: click reads this variable to complete names; see `completion`.
 COMPLETE = "_LMVIZ_COMPLETE"
 _OK, _ERROR, _INTERRUPTED = 0, 1, 130
+# Errors about a missing extra have the command that installs it.
+_INSTALL = "python -m pip install"
 
 EXAMPLES = """\b
 Examples:
@@ -160,6 +162,9 @@ def _sentence(error):
     if isinstance(error, MemoryError):
         return "there is not enough memory; shorten the text, or choose a smaller model"
     known = ModelError, ValueError, TypeError, ImportError, click.ClickException
-    if isinstance(error, known):
-        return " ".join(str(error).split())
-    return None
+    if not isinstance(error, known):
+        return None
+    said = " ".join(str(error).split())
+    if isinstance(error, ImportError) and _INSTALL not in said:
+        return f"{said}; lmviz doctor checks the installation"
+    return said

@@ -63,6 +63,15 @@ def test_a_dependency_that_is_missing_or_old_is_an_error(doctor, requires, line,
     assert check["fix"] == f'python -m pip install "{line}"'
 
 
+def test_torch_that_cannot_be_imported_has_a_command(doctor, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, checks = doctor()
+    assert code == 1
+    assert checks["torch"]["status"] == "error"
+    fix = "python -m pip install --force-reinstall torch"
+    assert checks["torch"]["fix"] == fix
+
+
 def test_a_missing_extra_is_optional_and_has_its_command(lmviz, doctor, requires):
     requires("numpy", 'no-such-package; extra == "plots"', 'numpy; extra == "corpus"')
     code, checks = doctor()

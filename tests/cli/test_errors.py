@@ -74,6 +74,18 @@ def test_a_file_that_cannot_be_saved_is_refused_before_the_model_is_loaded(
     assert "cannot be written to" in sentence(*options, tmp_path / "b.html")
 
 
+def test_a_package_that_cannot_be_imported_leads_to_the_doctor(sentence, monkeypatch):
+    def broken(*arguments, **options):
+        raise ImportError("libcuda.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("lmviz.load", broken)
+    said = sentence("next", TEXT, "-m", "toy")
+    assert said == (
+        "lmviz: libcuda.so.1: cannot open shared object file; lmviz doctor checks the "
+        "installation\n"
+    )
+
+
 def test_a_trace_that_does_not_fit_names_the_commands_that_need_less(
     sentence, monkeypatch
 ):

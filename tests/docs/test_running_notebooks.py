@@ -1,5 +1,7 @@
 """Notebooks run from top to bottom, and none shows a red box: nothing is on stderr."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -83,7 +85,10 @@ def test_the_first_cell_installs_what_is_missing_and_nothing_else(place, tmp_pat
     cell = downloads.first_cell(place)
     assert run([cell], tmp_path) == []
     [printed] = run([NO_PACKAGE, cell], tmp_path)
-    package, models = printed.text.splitlines()
+    *torch, package, models = printed.text.splitlines()
+    without_cuda = f"install -q torch --index-url {downloads.PYTORCH_CPU}"
+    needs_it = sys.platform == "linux" and not shutil.which("nvidia-smi")
+    assert torch == [without_cuda] * needs_it
     wanted = package.removeprefix('install -q "').removesuffix('"')
     if place:
         assert Requirement(wanted).url == f"{place}{downloads.WHEEL}"

