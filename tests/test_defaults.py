@@ -10,6 +10,7 @@ import torch
 from lmviz import embeddings, positions, prediction, tokenization, transformer
 
 LONG = ["a" * 100, "a" * 101]
+BYTES = dict.fromkeys(["a", *(f"<0x{byte:02X}>" for byte in range(256))], -1.0)
 NOISE = torch.Generator().manual_seed(0)
 TABLE = torch.randn(60, 4, generator=NOISE)
 LOGITS = torch.randn(9, 20, generator=NOISE)
@@ -117,6 +118,11 @@ CASES = {
         lambda lm, **o: long_words(**o),
         {"max_length": 100, "unknown": "[UNK]"},
         {"max_length": 101, "unknown": "?"},
+    ),
+    "encode_unigram": (
+        lambda lm, **o: tokenization.encode_unigram("aé", BYTES, **o),
+        {"byte_fallback": False},
+        {"byte_fallback": True},
     ),
     "logit_attribution": (
         attribution,

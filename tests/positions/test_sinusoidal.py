@@ -60,10 +60,12 @@ def test_zero_positions_are_an_error():
         positions.sinusoidal(0, 4)
 
 
-def test_wavelengths_run_from_two_pi_to_nearly_base_times_that():
+@pytest.mark.parametrize("options", [{}, {"base": 500.0}])
+def test_wavelengths_run_from_two_pi_to_nearly_base_times_that(options):
     # "a geometric progression from 2 pi to 10000 * 2 pi"
-    lengths = positions.wavelengths(512)
-    expected = [2 * math.pi * 10_000 ** (2 * i / 512) for i in range(256)]
+    lengths = positions.wavelengths(512, **options)
+    base = options.get("base", 10_000)
+    expected = [2 * math.pi * base ** (2 * i / 512) for i in range(256)]
     assert lengths.tolist() == pytest.approx(expected)
 
 

@@ -35,10 +35,11 @@ def theirs(lm, ids, *, n_tokens, n_beams, length_penalty=1.0, eos=None):
         output_scores=True,
     )
     sequences = found.sequences[:, len(ids) :].tolist()
-    if eos is not None:
-        sequences = [
-            row[: row.index(eos) + 1] if eos in row else row for row in sequences
-        ]
+    ends = {eos} if isinstance(eos, int) else set(eos or ())
+    whole = [
+        next((i for i, n in enumerate(r, 1) if n in ends), None) for r in sequences
+    ]
+    sequences = [row[:n] for row, n in zip(sequences, whole, strict=True)]
     return sequences, found.sequences_scores.tolist()
 
 
@@ -80,6 +81,16 @@ def test_ended_beams_equal_those_of_transformers(length_penalty, n_beams, seed):
     ids = torch.randint(5, (3,), generator=torch.Generator().manual_seed(seed))
     options = {"n_tokens": 8, "n_beams": n_beams, "eos": seed % 5}
     assert_same(lm, ids, length_penalty=length_penalty, **options)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_several_ends_equal_those_of_transformers(seed):
+    # Enough beams go on although most of the best extensions end.
+    lm = tiny(vocab_size=6)
+    lm.module.lm_head.weight.mul_(0.15)
+    ids = torch.randint(6, (3,), generator=torch.Generator().manual_seed(seed))
+    ends = [(seed + i) % 6 for i in range(4)]
+    assert_same(lm, ids, n_tokens=6, n_beams=3, eos=ends)
 
 
 def test_beams_of_the_test_above_end_early_and_late():

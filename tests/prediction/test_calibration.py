@@ -50,6 +50,16 @@ def test_bins_and_error_equal_a_brute_force_loop(predictions, n_bins):
     assert error == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("n_bins", range(1, 21))
+def test_a_bin_includes_its_upper_limit(n_bins):
+    limits = torch.tensor(
+        [i / n_bins for i in range(1, n_bins + 1)], dtype=torch.float64
+    )
+    found = prediction.reliability(limits, [True] * n_bins, n_bins=n_bins)
+    assert found.counts.eq(1).all()
+    assert torch.equal(found.confidence, limits)
+
+
 @pytest.mark.parametrize("n_bins", [1, 5, 10, 15])
 def test_bins_equal_those_of_scikit_learn(n_bins):
     generator = np.random.default_rng(0)

@@ -1,7 +1,15 @@
 """A text is encoded as a whole, or refused with the characters that would be lost."""
 
 import pytest
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
 import lmviz
 from lmviz.tokenization._byte_alphabet import byte_alphabet
@@ -61,6 +69,39 @@ def test_characters_that_a_model_would_drop_are_named(text, lost):
     assert len(tokenizer.encode(text).tokens) < len(text)
     with pytest.raises(ValueError, match=f"has no token for {lost} and would drop"):
         encode_whole(tokenizer, text)
+
+
+def test_the_lost_characters_of_all_words_are_named():
+    tokenizer = tokenizer_of(
+        models.BPE(LETTERS, []), pre_tokenizer=pre_tokenizers.Whitespace()
+    )
+    with pytest.raises(ValueError, match="has no token for 'ö', 'q' and would drop"):
+        encode_whole(tokenizer, "dö the q ball")
+
+
+def test_special_tokens_are_added_unless_refused():
+    tokenizer = tokenizer_of(models.BPE({**LETTERS, "<s>": 9}, []))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 9)]
+    )
+    assert encode_whole(tokenizer, "a").tokens == ["<s>", "a"]
+    assert encode_whole(tokenizer, "a", add_special_tokens=False).tokens == ["a"]
+
+
+def test_a_space_before_each_text_is_not_lost_with_its_first_character():
+    spaced = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer = byte_level(absent="Ġ", pre_tokenizer=spaced)
+    with pytest.raises(ValueError, match=r"lacks a byte of ' ' \(20\)"):
+        encode_whole(tokenizer, "a b")
+
+
+def test_the_rest_of_a_word_has_tokens_of_its_own():
+    vocabulary = {"a": 0, "b": 1, "##b": 2}
+    model = models.BPE(vocabulary, [], continuing_subword_prefix="##")
+    tokenizer = tokenizer_of(model, pre_tokenizer=pre_tokenizers.Whitespace())
+    assert encode_whole(tokenizer, "ab b").ids == [0, 2, 1]
+    with pytest.raises(ValueError, match="has no token for 'a' and would drop it"):
+        encode_whole(tokenizer, "ba")
 
 
 def test_a_model_that_would_drop_spaces_says_so():
@@ -225,8 +266,9 @@ def test_a_visible_character_that_a_pre_tokenizer_removes_is_named():
         words("a b"), pre_tokenizer=pre_tokenizers.CharDelimiterSplit("|")
     )
     assert tokenizer.encode("a|b").tokens == ["a", "b"]
-    with pytest.raises(ValueError, match="the tokenizer leaves '|' out"):
-        encode_whole(tokenizer, "a|b")
+    for text in ("a|b", "|a", "a|b|a", "b|"):
+        with pytest.raises(ValueError, match=r"the tokenizer leaves '\|' out"):
+            encode_whole(tokenizer, text)
 
 
 def test_a_text_without_tokens_is_an_error():
