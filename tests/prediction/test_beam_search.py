@@ -36,10 +36,9 @@ def theirs(lm, ids, *, n_tokens, n_beams, length_penalty=1.0, eos=None):
     )
     sequences = found.sequences[:, len(ids) :].tolist()
     ends = {eos} if isinstance(eos, int) else set(eos or ())
-    whole = [
-        next((i for i, n in enumerate(r, 1) if n in ends), None) for r in sequences
-    ]
-    sequences = [row[:n] for row, n in zip(sequences, whole, strict=True)]
+    for row in sequences:
+        whole = next((i for i, new in enumerate(row, 1) if new in ends), len(row))
+        del row[whole:]
     return sequences, found.sequences_scores.tolist()
 
 
