@@ -8,6 +8,7 @@ from lmviz import corpus
 from .measure import MEMORY_RUNS, interleaved, processes, row
 
 LENGTHS = (10, 128, 1024)
+LONG = 4096
 
 
 def bare(module, ids, keep=True):
@@ -74,10 +75,60 @@ def of_one_text(runs):
     return [*rows, row(what, "MB", found, limits=of_lens)]
 
 
+def of_a_long_text(runs):
+    """Trace parts of a text whose attention weights take 18 GB together."""
+    ways = {
+        "lm.map_attentions": "lm.map_attentions(ids, lambda weights: weights.mean())",
+        "one layer of lm.trace": 'lm.trace(ids, keep="attentions", layers=0)',
+        "hidden states of lm.trace": 'lm.trace(ids, keep="hidden_states")',
+        "bare forward pass": "tracing.bare(lm.module, ids, keep=False)",
+    }
+    # A pass takes most of a minute.
+    ways = {name: _LONG_TEXT.format(code) for name, code in ways.items()}
+    found = processes(ways, runs=1)
+    what = "{} of a long text, without all its attentions".format
+    return [
+        row(what(name), unit, found[kind], limits={"bare forward pass": limit}, at=LONG)
+        for name, unit, kind, limit in (
+            ("Time", "s", "inside", 1.05),
+            ("Peak memory", "MB", "peak", 1.1),
+        )
+    ]
+
+
+def of_several_texts(runs):
+    """Trace short texts one by one, against a padded batch of a bare model."""
+    lm = lmviz.load("smollm2")
+    texts = [some_ids(n, n) for n in range(8, 24)]
+    padded = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True)
+    mask = torch.nn.utils.rnn.pad_sequence([*map(torch.ones_like, texts)], True)
+    options = {"output_hidden_states": True, "output_attentions": True}
+
+    def batch():
+        with torch.no_grad():
+            lm.module(padded, attention_mask=mask, use_cache=False, **options)
+
+    ways = {
+        "a loop of lm.trace": lambda: [lm.trace(ids) for ids in texts],
+        "a loop of bare forward passes": lambda: [bare(lm.module, i) for i in texts],
+        "one padded batch, bare": batch,
+    }
+    found = interleaved(ways, runs=runs)
+    what = f"{len(texts)} texts of 8 to 23 tokens, all activations"
+    limits = {"a loop of bare forward passes": 1.05}
+    return [row(what, "s", found, limits=limits)]
+
+
 _START = """
 import lmviz, torch
 from benchmarks import tracing
 lm = lmviz.load("smollm2")
+"""
+_LONG_TEXT = f"""{_START}
+tracing.bare(lm.module, tracing.some_ids(8), keep=False)
+ids = tracing.some_ids({LONG})
+began = time.perf_counter()
+kept = {{}}
 """
 _ONE_TEXT = f"""{_START}
 ids = tracing.some_ids({max(LENGTHS)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from .. import _validation
 from .._text import checked_text
@@ -19,7 +19,7 @@ from ._resolve import Source
 from .errors import CorruptFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import tokenizers
     import torch
@@ -354,7 +354,8 @@ class LanguageModel:
         layers : int or sequence of int, optional
             The layers whose attentions are kept, together with the hidden states
             before and after them. Only these are held in memory, so that a large model
-            can be looked at layer by layer. Default: all layers.
+            can be looked at layer by layer; for all layers in one pass, see
+            `map_attentions`. Default: all layers.
 
         Returns
         -------
@@ -375,6 +376,48 @@ class LanguageModel:
         from ._trace import trace
 
         return trace(self, self.ids(text), keep=keep, layers=layers)
+
+    def map_attentions(
+        self,
+        text: Text,
+        function: Callable[[torch.Tensor], Any],
+        *,
+        layers: int | Sequence[int] | None = None,
+    ) -> dict[int, Any]:
+        """Call a function with the attention weights of each layer, in a single pass.
+
+        The weights of a layer are freed before the next layer is computed, so a text
+        can be much longer than one whose trace fits into memory.
+
+        Parameters
+        ----------
+        text : str, list of int, or torch.Tensor of int, shape (T,)
+            As for `ids`.
+        function : callable
+            Takes the weights of a layer, a tensor of shape (H, T_q, T_k), which it must
+            not change. What it returns is kept; don't return the weights themselves or
+            a view of them.
+        layers : int or sequence of int, optional
+            Default: all that have attention weights.
+
+        Returns
+        -------
+        dict of int to object
+            For each layer, by its number, what the function returned.
+
+        Examples
+        --------
+        The weight of the first token, averaged over all queries, for each head:
+
+        >>> import lmviz
+        >>> lm = lmviz.load("toy")
+        >>> found = lm.map_attentions("Anna has a", lambda x: x[..., 0].mean(-1))
+        >>> list(found), found[2].shape
+        ([0, 1, 2], torch.Size([4]))
+        """
+        from ._trace import map_attentions
+
+        return map_attentions(self, self.ids(text), function, layers=layers)
 
     def generate(
         self, text: Text, *, n_tokens: int = 20, **options: Unpack[GenerateOptions]

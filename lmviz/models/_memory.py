@@ -89,8 +89,8 @@ def check(lm, n_tokens, keep, *, n_texts=1, card=None):
     elif "attentions" in keep:
         less = written(on_device(("logits",)))
         instead = (
-            f'pass keep="logits" ({less}) or a shorter text, or use lmviz.corpus, '
-            "which keeps the attentions of only one layer at a time"
+            f'pass keep="logits" ({less}) or a shorter text, or use '
+            "lm.map_attentions, which holds the weights of only one layer at a time"
         )
     texts = f"{n_texts} texts of " if n_texts > 1 else ""
     raise TooLargeError(

@@ -186,6 +186,29 @@ def trace(lm, ids, *, keep=None, layers=None):
     )
 
 
+def map_attentions(lm, ids, function, *, layers=None):
+    """Run a model once; see `lmviz.LanguageModel.map_attentions`."""
+    if not callable(function):
+        raise TypeError(
+            "`function` must take the attention weights of a layer, got "
+            f"{type(function).__name__}"
+        )
+    check_attention(lm.module, lm.card.name)
+    layout = layout_of(lm.module)
+    numbers = _with_attention(layout, _check_layers(lm, layers))
+    _memory.check(lm, len(ids), ())  # the weights of a layer, while it computes them
+    at = {layout.attentions[number]: number for number in numbers}
+    found = {}
+
+    def use(place, weights):
+        # A model that is run twice, to return its weights, has each layer once.
+        if at[place] not in found:
+            found[at[place]] = function(weights.detach()[0].float().cpu())
+
+    run(lm.module, ids[None], list(at), use, logits_to_keep=1)
+    return found
+
+
 def _check_layers(lm, layers):
     """Return numbers of layers in order, None for all."""
     if layers is None:
@@ -211,16 +234,22 @@ def _chosen(layout, keep, layers):
         if layers is not None:
             depths = _around(depths, layers)
     if "attentions" in keep:
-        attention_layers = tuple(
-            layer for layer in layout.attentions if layers is None or layer in layers
-        )
-        if not attention_layers:
-            raise ValueError(
-                f"`layers` must include one of the layers with attention weights, "
-                f"{_listed(layout.attentions)}, got {_listed(layers)}; or leave out "
-                '"attentions" of `keep`'
-            )
+        hint = '; or leave out "attentions" of `keep`'
+        attention_layers = _with_attention(layout, layers, hint)
     return depths, attention_layers
+
+
+def _with_attention(layout, layers, hint=""):
+    """Return the layers with attention weights among those that are asked for."""
+    found = tuple(
+        layer for layer in layout.attentions if layers is None or layer in layers
+    )
+    if not found:
+        raise ValueError(
+            "`layers` must include one of the layers with attention weights, "
+            f"{_listed(layout.attentions)}, got {_listed(layers)}{hint}"
+        )
+    return found
 
 
 def _around(depths, layers):

@@ -4,6 +4,7 @@ import any_family
 import pytest
 import torch
 from any_family import load_any as load
+from torch.multiprocessing.reductions import StorageWeakRef
 
 import lmviz
 
@@ -146,6 +147,58 @@ def test_a_model_need_not_hold_the_attentions_of_all_layers(tiny):
     )
     tiny.trace("The dog")
     assert seen == [None]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "jamba", "xlm", "longcat_flash"])
+def test_a_function_gets_each_layer_once_with_the_weights_of_the_trace(family):
+    lm = load(family, **({"causal": True} if family == "xlm" else {}))
+    calls = []
+
+    def copied(weights):
+        calls.append(weights.shape)
+        return weights.clone()
+
+    found, whole = lm.map_attentions(IDS, copied), lm.trace(IDS)
+    assert tuple(found) == whole.attention_layers
+    assert len(calls) == len(found)
+    for layer, weights in found.items():
+        assert torch.equal(weights, whole.attention(layer))
+    last = max(found)
+    assert list(lm.map_attentions(IDS, copied, layers=last)) == [last]
+
+
+def test_a_function_gets_each_layer_once_if_the_model_runs_twice(tiny, monkeypatch):
+    from lmviz.models import _trace
+
+    def twice(*args, run=_trace.run, **options):
+        run(*args, **options)
+        return run(*args, **options)
+
+    monkeypatch.setattr(_trace, "run", twice)
+    calls = []
+    tiny.map_attentions("The dog", lambda weights: calls.append(weights.shape))
+    assert calls == [(4, 2, 2)] * 2
+
+
+def test_each_layer_is_freed_before_the_function_gets_the_next(tiny):
+    held = []
+
+    def remember(weights):
+        earlier = [ref.expired() for ref in held]
+        held.append(StorageWeakRef(weights.untyped_storage()))
+        return earlier
+
+    assert tiny.map_attentions("The dog", remember) == {0: [], 1: [True]}
+
+
+def test_models_without_attention_and_what_is_no_function_are_refused(tiny):
+    with pytest.raises(ValueError, match="mamba has no attention weights, since"):
+        load("mamba").map_attentions(IDS, len)
+    message = "with attention weights, 1, 3, got 0, 2$"
+    with pytest.raises(ValueError, match=message):
+        load("jamba").map_attentions(IDS, len, layers=(0, 2))
+    with pytest.raises(TypeError, match="`function` must take the .*, got str"):
+        tiny.map_attentions("The dog", "mean")
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,19 @@ def test_a_pass_takes_as_much_as_was_estimated(measured):
     assert 0.8 < (peak - start) / estimated < 1.6
 
 
+@pytest.mark.nightly
+@linux
+def test_layer_by_layer_a_pass_takes_no_more_than_one_that_keeps_nothing():
+    # All layers would take another 1.1 GB.
+    start = "import torch, lmviz\nlm = lmviz.load('smollm2')\nids = torch.arange(1024)"
+    ways = {
+        "layers": f"{start}\nlm.map_attentions(ids, lambda weights: weights.sum())",
+        "nothing": f"{start}\nlm.trace(ids, keep=())",
+    }
+    peak = measure.processes(ways, runs=1)["peak"]
+    assert peak["layers"][0] < peak["nothing"][0] + 100
+
+
 def test_a_trace_that_does_not_fit_is_refused_before_it_starts(
     smollm2, monkeypatch, available
 ):
@@ -125,7 +138,7 @@ def test_a_trace_that_does_not_fit_is_refused_before_it_starts(
     assert pairs < takes < 1.2 * pairs
     assert "only 20.5 GB is available" in message
     assert 'keep="logits" (4.8 GB)' in message
-    assert "lmviz.corpus" in message
+    assert "lm.map_attentions" in message
     assert "\n" not in message
     assert len(message) < 300
 
@@ -144,9 +157,16 @@ def test_a_text_too_long_for_attentions_keeps_logits(smollm2, monkeypatch, avail
 def test_the_alternatives_that_the_error_suggests_work(toy, available):
     whole = toy.trace(torch.arange(64))
     available(300)  # enough for the pass, not for the attentions of all layers
-    with pytest.raises(ValueError, match="lmviz.corpus"):
+    with pytest.raises(ValueError, match="lm.map_attentions"):
         toy.trace(whole.ids)
     assert torch.equal(toy.trace(whole.ids, keep="logits").logits, whole.logits)
+    means = toy.map_attentions(whole.ids, lambda weights: weights.mean(0))
+    for layer, mean in means.items():
+        assert torch.equal(mean, whole.attention(layer).mean(0))
+    available(100)  # less than a layer takes
+    with pytest.raises(ValueError, match="keeping nothing of 64 tokens takes"):
+        toy.map_attentions(whole.ids, len)
+    available(300)
     scores = corpus.head_scores(toy, [whole.ids], progress=False)
     assert scores["entropy"].shape == (3, 4)
 
