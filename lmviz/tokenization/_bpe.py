@@ -246,11 +246,12 @@ def train_bpe(word_counts: Mapping[str, int], *, n_merges: int) -> BytePairEncod
             tokens.append(merges[-1].token)
         increased = set()
         for index in where.pop(pair):
-            for change, other in _merge_in_place(splits[index], pair, new):
-                counts[other] += change * frequencies[index]
-                if change > 0:
-                    where[other].add(index)
-                    increased.add(other)
+            frequency = frequencies[index]
+            for lost, gained in _merge_in_place(splits[index], pair, new):
+                counts[lost] -= frequency
+                counts[gained] += frequency
+                where[gained].add(index)
+                increased.add(gained)
         counts[pair] = 0
         for other in increased:
             heapq.heappush(queue, (-counts[other], other))
@@ -258,19 +259,16 @@ def train_bpe(word_counts: Mapping[str, int], *, n_merges: int) -> BytePairEncod
 
 
 def _merge_in_place(split, pair, new):
-    """Merge a pair in one word; return a list of (±1, pair), -1 for lost pairs."""
+    """Merge a pair in one word; return a pair that is lost and one gained, for each."""
     first, second = pair
-    changes, merged, i = [], [], 0
-    while i < len(split):
-        if split[i] == first and i + 1 < len(split) and split[i + 1] == second:
-            if merged:
-                changes += (-1, (merged[-1], first)), (1, (merged[-1], new))
-            if i + 2 < len(split):
-                changes += (-1, (second, split[i + 2])), (1, (new, split[i + 2]))
-            merged.append(new)
-            i += 2
-        else:
-            merged.append(split[i])
-            i += 1
-    split[:] = merged
+    changes, i, end = [], 0, len(split) - 1
+    while i < end:
+        if split[i] == first and split[i + 1] == second:
+            if i:
+                changes.append(((split[i - 1], first), (split[i - 1], new)))
+            if i + 1 < end:
+                changes.append(((second, split[i + 2]), (new, split[i + 2])))
+            split[i : i + 2] = (new,)
+            end -= 1
+        i += 1
     return changes
