@@ -230,7 +230,7 @@ const build = async (view, root, data) => {
     return done;
   };
   await layout();
-  document.fonts.ready.then(layout); // words have another width in another face
+  document.fonts.addEventListener("loadingdone", layout); // words have another width in another face
   new ResizeObserver(() => Math.abs(root.clientWidth - width) > 1 && layout()).observe(root);
 };
 

@@ -132,6 +132,7 @@ export class View extends HTMLElement {
     if (!this.#tip) card.append(this.#tip = make("div", { class: "tip", "aria-hidden": "true" }));
     this.#tip.hidden = !content.length;
     this.#tip.replaceChildren(...content.map(local));
+    if (!content.length) return; // to measure a place for it would cost a layout
     const { x, y, width } = card.getBoundingClientRect();
     const left = Math.min(clientX - x + 14, width - this.#tip.offsetWidth - 8);
     this.#tip.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;

@@ -30,7 +30,7 @@ export const map = (tokens, queries, { at, point }) => {
   const keys = tokens.length;
   const offset = keys - queries;
   const names = tokens.map(shorten);
-  let left, top, cell, words;
+  let left, top, cell, words, fits;
   const cells = make("div", { class: "cells" });
   const [labels, grid, numbers, marks] = Array.from({ length: 4 }, () => draw("g"));
   const look = (event) => {
@@ -61,6 +61,7 @@ export const map = (tokens, queries, { at, point }) => {
     top = Math.max(turn ? longest + 12 : 24, 36);
     cell = fit(top);
     const [w, h] = [cell * keys, cell * queries];
+    fits = left + w + 4 <= width;
     fill(cells, { style: `left:${left}px;top:${top}px;width:${w}px;height:${h}px` });
     fill(svg, { width: left + w + 4, height: top + h + Math.max(4, (HIGH - cell) / 2 + 1), "font-size": size });
     const every = Math.ceil(12 / cell);
@@ -97,6 +98,7 @@ export const map = (tokens, queries, { at, point }) => {
       out.turn ? box(x + (cell - high) / 2, top - 8 - along, high, along + 4, { class: "key-ground" })
         : box(x, top - 24, cell, 20, { class: "key-ground" }), ...chosen,
       box(x + (cell - frame) / 2, y + (cell - frame) / 2, frame, frame, { class: "ring" }));
+    if (fits) return;
     const view = node.getBoundingClientRect();
     if (x < node.scrollLeft + left || x + cell > node.scrollLeft + view.width) node.scrollLeft = x - view.width / 2;
   };

@@ -2,6 +2,7 @@
 import { clamp, draw, fill, local, make, moved, tint, under } from "./core.js";
 
 const [LEFT, TOP] = [38, 32];
+const SLICE = 10; // milliseconds; each pause takes four
 const text = (x, y, content, anchor = "middle", turn = 0) => draw("text",
   { transform: `translate(${x} ${y}) rotate(${turn})`, "text-anchor": anchor, class: "soft" }, content);
 
@@ -31,7 +32,7 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     tiles.style.visibility = "visible";
   };
 
-  // Thumbnails: the largest weight of each patch, a layer at a time, to stay responsive.
+  // Thumbnails: the largest weight of each patch, for some layers at a time, to stay responsive.
   const gather = async () => {
     const mine = ++turn;
     const room = Math.min(48, Math.round(tile * devicePixelRatio)) - 2;
@@ -41,9 +42,13 @@ export const mosaic = (weights, { at, pick, point, fraction }) => {
     width = right * (broad + gap);
     small = new Float32Array(width * down * (tall + gap)).fill(-1);
     const patches = Uint32Array.from({ length: keys }, (_, k) => Math.floor((k * broad) / keys));
+    let began = performance.now();
     for (let layer = 0; layer < layers; layer++) {
-      if (layer) await new Promise((done) => setTimeout(done));
-      if (mine !== turn) return;
+      if (performance.now() - began > SLICE) {
+        await new Promise((done) => setTimeout(done));
+        if (mine !== turn) return;
+        began = performance.now();
+      }
       weights.gather(small, layer * heads, heads, false, (q, i) => {
         const [row, column] = turned([layer, i % heads]);
         return (row * (tall + gap) + Math.floor((q * tall) / queries)) * width + column * (broad + gap);
