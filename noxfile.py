@@ -34,6 +34,7 @@ nox.options.reuse_venv = "yes"
 HTML = Path("docs", "_build", "html")
 FIREFOX = Path("tests", "firefox")
 IN_PAGE = Path("benchmarks", "page")
+PAGES = ("in_page", "soak", "views")  # the parts that open pages
 # Shows whether there is a network; a package index may be local.
 OUTSIDE = "https://doi.org"
 # Parallel processes, with one thread each; one takes up to 5 GB of memory.
@@ -230,8 +231,8 @@ def faults(session):
 @in_dev
 def nightly(session):
     """Run the slow tests: killed builds, mutations, examples, all model families."""
-    # In one call, pytest would ignore the folder that is inside the other one.
-    for folder in ("tests", "tests/robustness"):
+    # In one call, pytest would ignore the folders that are inside the first one.
+    for folder in ("tests", "tests/robustness", "tests/browser"):
         run(session, "pytest", "-m", "nightly", folder)
     run(session, "python", "scripts/run_examples.py")
     run(session, "python", "scripts/families.py", "--check")
@@ -274,15 +275,13 @@ def train(session):
 
 @nox.session(requires=["dev"])
 def bench(session):
-    """Benchmark lmviz against alternatives; -- views benchmarks the views."""
+    """Benchmark lmviz against alternatives; -- --only NAME selects a part."""
     install_locked(session, "bench", "peers")
     install_package(session)
-    views = session.posargs[:1] == ["views"]
-    in_page = "in_page" in session.posargs or "--only" not in session.posargs
-    if in_page and not views and not install_npm(session, IN_PAGE):
-        session.log("No network: onnxruntime-web is not installed from npm.")
-    module = "benchmarks.views" if views else "benchmarks"
-    session.run("python", "-m", module, *session.posargs[views:])
+    pages = "--only" not in session.posargs or {*PAGES} & {*session.posargs}
+    if pages and not install_npm(session, IN_PAGE):
+        session.log("No network: the scripts of other projects are not installed.")
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

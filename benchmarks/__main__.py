@@ -18,21 +18,29 @@ from . import (
     measure,
     pairs,
     regression,
+    soak,
     startup,
     tracing,
+    views,
     writing,
 )
 
 PARTS = {
     "startup": (startup.imports, startup.first_load, startup.later_loads),
-    "trace": (tracing.of_one_text,),
+    "trace": (
+        tracing.of_one_text,
+        tracing.of_a_long_text,
+        tracing.of_several_texts,
+    ),
     "corpus": (tracing.of_many_texts,),
     "pairs": (pairs.training, pairs.encoding),
     "drawing": (drawing.all_heads,),
+    "views": (views.of_attention,),
     "writing": (writing.with_a_cache,),
     "growth": (growth.with_length, growth.with_size, growth.with_text_before),
     "book": (book.of_the_book,),
     "in_page": (in_page.in_a_page,),
+    "soak": (soak.of_a_page,),
 }
 SAVED = Path(__file__).parents[1] / "docs" / "project" / "measured.json"
 

@@ -25,7 +25,7 @@ from lmviz.views._bundle import STATIC
 from lmviz.views._view import LINKED
 
 from . import tabs
-from .measure import ROOT, row
+from .measure import ROOT, row, timed, told
 from .tracing import some_ids
 
 PAGE = Path(__file__).with_name("page")
@@ -72,7 +72,7 @@ def prepare():
 
     from . import onnx_files
 
-    gguf_file = wheels._file_in_wheel(wheels.SMOLLM2_WHEEL, wheels.SMOLLM2_FILE)
+    gguf_file = gguf()
     folder = platformdirs.user_cache_path("lmviz-benchmarks", ensure_exists=True)
     model = views.write_model_files(gguf_file, folder)
     changed = Path(onnx_files.__file__).stat().st_mtime
@@ -80,10 +80,25 @@ def prepare():
         path = folder / f"{name}.onnx"
         if not path.exists() or path.stat().st_mtime < changed:
             onnx_files.write(gguf_file, path, quantized=quantized)
-    view = views.model(model, url="/model/", examples={"The longest text": LONGEST})
+    write_view(folder, model, {"The longest text": LONGEST})
+    return folder, model
+
+
+def gguf():
+    return wheels._file_in_wheel(wheels.SMOLLM2_WHEEL, wheels.SMOLLM2_FILE)
+
+
+def write_view(folder, model, examples):
+    """Write a page with the view of the model, which loads it at once."""
+    view = views.model(model, url="/model/", examples=examples)
     with mock.patch.dict(os.environ, {LINKED: "1"}):
         (folder / "view.html").write_text(VIEW.format(view._repr_html_()), "utf-8")
-    return folder, model
+
+
+def folders(work, model):
+    """Return the folders of a site with that page."""
+    own = {"page": PAGE, "lmviz": STATIC, "static": ROOT / "docs" / "_static"}
+    return own | {"model": model, "view": work}
 
 
 def in_a_page(runs):
@@ -93,12 +108,11 @@ def in_a_page(runs):
     from playwright.sync_api import sync_playwright
 
     work, model = prepare()
-    folders = {"page": PAGE, "lmviz": STATIC, "ort": ORT / "dist", "onnx": work}
-    folders |= {"model": model, "view": work, "static": ROOT / "docs" / "_static"}
+    served = folders(work, model) | {"ort": ORT / "dist", "onnx": work}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with tabs.Site(folders) as site, sync_playwright() as playwright:
+        with tabs.Site(served) as site, sync_playwright() as playwright:
             lm = lmviz.load("smollm2")
             rows = loads(site, lm, runs)
             rows += passes(playwright, site, lm, runs)
@@ -127,8 +141,10 @@ def loads(site, lm, runs):
             with a_profile() as profile:
                 for visit in range(len(VISITS)):
                     site.sent = 0
-                    with tabs.bare_tab(site, asked(way, "load", ids), profile) as told:
-                        seconds[visit][name].append(told["seconds"])
+                    with tabs.bare_tab(
+                        site, asked(way, "load", ids), profile
+                    ) as answer:
+                        seconds[visit][name].append(answer["seconds"])
                         memory[visit][name].append(tabs.private_memory(profile))
                     if visit == 0:
                         sent[name].append(site.sent / 1e6)
@@ -140,8 +156,9 @@ def loads(site, lm, runs):
     for visit, found in zip(VISITS, memory, strict=True):
         rows.append(row(f"{visit}, private memory of the tab", "MB", found, most=350))
     package = json.loads((PAGE / "package.json").read_text("utf-8"))
-    chromium = told["agent"].partition("Chrome/")[2].partition(" ")[0]
-    rows[0]["programs"] = {"Chromium": chromium, **package["dependencies"]}
+    chromium = answer["agent"].partition("Chrome/")[2].partition(" ")[0]
+    onnx = {ORT.name: package["dependencies"][ORT.name]}
+    rows[0]["programs"] = {"Chromium": chromium, **onnx}
     return rows
 
 
@@ -160,9 +177,9 @@ def first_map(site, ids):
     try:
         with (
             a_profile() as profile,
-            tabs.bare_tab(site, asked("ours", "firstMap", ids), profile) as told,
+            tabs.bare_tab(site, asked("ours", "firstMap", ids), profile) as answer,
         ):
-            return told["seconds"]
+            return answer["seconds"]
     finally:
         site.rate = None
 
@@ -197,25 +214,6 @@ def passes(playwright, site, lm, runs):
         rows.append(row(f"One more token after {SHORT}, with the cache", "s", found))
         rows += differences(pages, lm.trace(short))
     return rows
-
-
-def told(ways, *, runs):
-    """Call functions in turn, as `measure.interleaved`; each returns its seconds."""
-    seconds = {name: [] for name in ways}
-    for run in tqdm(range(-1, runs), unit="run", leave=False):
-        for name, way in ways.items():
-            took = way()
-            if run >= 0:
-                seconds[name].append(took)
-    return seconds
-
-
-def timed(function, *arguments):
-    began = time.perf_counter()
-    result = function(*arguments)
-    took = time.perf_counter() - began
-    del result
-    return took
 
 
 def next_token(lm, ids, extra):

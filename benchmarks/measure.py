@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from tqdm import tqdm
 
 # Peak memory hardly varies from run to run, and each measurement takes a process.
 MEMORY_RUNS = 2
+NAMED = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "transformer-lens",
+    "bertviz",
+    "tiktoken",
+)
 ROOT = Path(__file__).parents[1]
 # The child prints its measurements on the last line; its code may reset `began`.
 # VmHWM is its own peak memory; ru_maxrss of `resource` would start at the parent's.
@@ -42,13 +51,24 @@ def interleaved(ways, *, runs, warm=True):
     -------
     dict of str to list of float
     """
+    return told({name: partial(timed, way) for name, way in ways.items()}, runs, warm)
+
+
+def timed(function, *arguments):
+    """Call a function and return the seconds that it took."""
+    began = time.perf_counter()
+    result = function(*arguments)
+    took = time.perf_counter() - began
+    del result
+    return took
+
+
+def told(ways, runs, warm=True):
+    """Call functions as `interleaved` does; each returns its own seconds."""
     seconds = {name: [] for name in ways}
     for run in tqdm(range(-warm, runs), unit="run", leave=False):
         for name, way in ways.items():
-            began = time.perf_counter()
-            result = way()
-            took = time.perf_counter() - began
-            del result
+            took = way()
             if run >= 0:
                 seconds[name].append(took)
     return seconds
@@ -142,7 +162,7 @@ def spread(values):
 def machine():
     """Describe the machine and the versions that the results depend on."""
     versions = {}
-    for name in ("torch", "transformers", "tokenizers", "transformer-lens", "bertviz"):
+    for name in NAMED:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -1,41 +1,57 @@
-"""The attention view against BertViz: size, time to create and time to open.
+"""The attention view against BertViz: size, time to make and time to open.
 
-Run ``python -m benchmarks.views``. Both show the same random causal attention of 12
-layers with 12 heads. The runs are interleaved; times are medians with their ranges.
-BertViz's page loads scripts from a third party. They can be served from a folder with
-require.min.js, d3.min.js (5.7.0) and jquery.min.js (2); without it the requests are
-blocked, and its time to open is only that of reading the page: the real one is longer.
+Both show the same random causal attention of 12 layers with 12 heads. BertViz's page
+loads scripts from a third party; here they come from npm packages on the disk. A page
+is open once its figure is drawn: after the first frame with all its parts.
 """
 
-import argparse
-import json
-import os
-import platform
 import re
-import shutil
-import statistics
 import tempfile
-import time
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from lmviz import views
 
+from . import tabs
+from .measure import ROOT, interleaved, row, told
+
 SIZE = (12, 12)
+# A sentence and a paragraph; BertViz takes half a minute to draw the latter.
+LENGTHS = {16: None, 128: 2}
+LONG = 1024
+PACKAGES = ROOT / "benchmarks" / "page" / "node_modules"
+SCRIPTS = {
+    "require.min.js": PACKAGES / "requirejs" / "require.js",
+    "d3.min.js": PACKAGES / "d3" / "dist" / "d3.min.js",
+    "jquery.min.js": PACKAGES / "jquery" / "dist" / "jquery.min.js",
+}
+OURS, NOTEBOOK = "views.attention", "views.attention in a notebook, with a picture"
+BERTVIZ, READ = "BertViz: model_view", "BertViz's page, only read"
+FLOOR = "floor: an empty page"
+# The milliseconds since the page was asked for, after the frame in which it is drawn.
+DRAWN = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() =>
+  done(performance.now()))))"""
+READY = "document.querySelector('lmviz-attention').ready"
 
 
-def attention(n, dtype=torch.float32):
+def attention(n):
     """Return random causal attention weights for n tokens, shape (L, H, n, n)."""
     generator = torch.Generator().manual_seed(0)
-    scores = torch.randn(*SIZE, n, n, generator=generator, dtype=dtype) * 2
+    scores = torch.randn(*SIZE, n, n, generator=generator) * 2
     ahead = torch.ones(n, n, dtype=torch.bool).triu(1)
     return scores.masked_fill_(ahead, -torch.inf).softmax(-1)
 
 
 def ours(weights, tokens):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "view.html")
+        views.attention(weights, tokens).save(file)
+        return file.read_text("utf-8")
+
+
+def in_a_notebook(weights, tokens):
     return views.attention(weights, tokens)._repr_html_()
 
 
@@ -46,84 +62,87 @@ def bertviz(weights, tokens):
     return page.data
 
 
-def opened(browser, html, scripts=None):
+def missing():
+    """Say in a sentence what is not installed, or return None."""
+    if gone := [str(path) for path in SCRIPTS.values() if not path.is_file()]:
+        return f"BertViz's scripts are not installed from npm: {', '.join(gone)}"
+    if tabs.program() is None:
+        return "no Chromium is installed (LMVIZ_BROWSER can name its program)"
+    return None
+
+
+def of_attention(runs):
+    """Measure the pages of both for texts of several lengths."""
+    if reason := missing():
+        print(f"skipping the views: {reason}")
+        return []
+    from playwright.sync_api import sync_playwright
+
+    rows = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=tabs.program(), args=["--no-sandbox"]
+        )
+        for n, most in LENGTHS.items():
+            rows += beside_bertviz(browser, n, min(runs, most or runs))
+        rows.append(of_a_long_text(browser, runs))
+        chromium = browser.version
+        browser.close()
+    rows[0]["programs"] = {"Chromium": chromium}
+    return rows
+
+
+def beside_bertviz(browser, n, runs):
+    """Make and open the pages of both in turn."""
+    weights, tokens = attention(n), [f"t{i}" for i in range(n)]
+    makers = {OURS: ours, BERTVIZ: bertviz, NOTEBOOK: in_a_notebook}
+    pages = {name: make(weights, tokens) for name, make in makers.items()}
+    opened(browser, pages[OURS])  # starts the browser
+    ways = {name: partial(make, weights, tokens) for name, make in makers.items()}
+    made = interleaved(ways, runs=runs, warm=False)
+    size = {name: [len(page.encode()) / 1e6] for name, page in pages.items()}
+    ways = {
+        OURS: partial(opened, browser, pages[OURS]),
+        BERTVIZ: partial(opened, browser, pages[BERTVIZ], scripts=True),
+        READ: partial(opened, browser, pages[BERTVIZ]),
+        FLOOR: partial(opened, browser, ""),
+    }
+    took = told(ways, runs, warm=False)
+    what = "Attention view of so many tokens: {}".format
+    # The script of a view does not grow with the text.
+    small, few, read = (0.2, 0.5, {}) if n < 100 else (0.05, 0.2, {READ: 0.2})
+    return [
+        row(what("its page"), "MB", size, limits={BERTVIZ: small}, at=n),
+        row(what("made"), "s", made, limits={BERTVIZ: few}, at=n),
+        row(what("opened"), "s", took, limits={BERTVIZ: 0.2, **read}, at=n),
+    ]
+
+
+def of_a_long_text(browser, runs):
+    """Open a page for which BertViz has no room."""
+    html = ours(attention(LONG), [f"t{i}" for i in range(LONG)])
+    found = {OURS: [opened(browser, html) for _ in range(min(runs, 3))]}
+    return row("Attention view of so many tokens: opened", "s", found, at=LONG)
+
+
+def opened(browser, html, *, scripts=False):
     """Return the seconds until a page is drawn, or read if it can't be drawn."""
 
     def serve(route):
-        file = scripts and scripts / route.request.url.rpartition("/")[2]
-        route.fulfill(path=file) if file and file.is_file() else route.abort()
+        file = SCRIPTS.get(route.request.url.rpartition("/")[2])
+        route.fulfill(path=file) if file and scripts else route.abort()
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.html")
         file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{html}", encoding="utf-8")
         page = browser.new_page()
+        page.set_default_timeout(300_000)
         page.route(re.compile("^https?:"), serve)
-        began = time.perf_counter()
-        page.goto(file.as_uri(), wait_until="domcontentloaded", timeout=120_000)
+        page.goto(file.as_uri(), wait_until="domcontentloaded")
         if "<lmviz-attention" in html:
-            page.evaluate("document.querySelector('lmviz-attention').ready")
+            page.evaluate(READY)
         elif scripts:
-            page.wait_for_selector("svg", timeout=120_000)
-        took = time.perf_counter() - began
+            page.wait_for_selector("svg")
+        took = page.evaluate(DRAWN) / 1000
         page.close()
     return took
-
-
-def shown(values):
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
-
-
-def main():
-    from playwright.sync_api import sync_playwright
-
-    parser = argparse.ArgumentParser(prog="nox -s bench -- views", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--tokens", type=int, default=128, help="default: %(default)s")
-    parser.add_argument("--long", type=int, default=1024, help="default: %(default)s")
-    parser.add_argument("--scripts", type=Path, help="folder with BertViz's scripts")
-    parser.add_argument("--out", type=Path, help="also save the rows as JSON")
-    options = parser.parse_args()
-    weights = attention(options.tokens)
-    tokens = [f"t{i}" for i in range(options.tokens)]
-    made = {ours: [], bertviz: []}
-    read = {ours: [], bertviz: []}
-    size = {}
-    path = os.environ.get("LMVIZ_BROWSER") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
-        )
-        for _ in tqdm(range(options.runs), unit="run"):
-            for make in made:
-                began = time.perf_counter()
-                html = make(weights, tokens)
-                made[make].append(time.perf_counter() - began)
-                read[make].append(opened(browser, html, options.scripts))
-                size[make] = [len(html.encode()) / 1e6]
-        long = attention(options.long)
-        html = ours(long, [f"t{i}" for i in range(options.long)])
-        long_size, long_read = len(html.encode()) / 1e6, opened(browser, html)
-        browser.close()
-    rows = [
-        {
-            "what": what,
-            "ours": shown(found[ours]),
-            "BertViz": shown(found[bertviz]),
-            "ratio": statistics.median(found[bertviz]) / statistics.median(found[ours]),
-        }
-        for what, found in (("MB", size), ("s to make", made), ("s to open", read))
-    ]
-    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "bertviz"))
-    print(f"{options.tokens} tokens of {SIZE[0]} x {SIZE[1]}, {options.runs} runs;")
-    print(f"{versions}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    for row in rows:
-        print(
-            "{what:10} ours {ours:30} BertViz {BertViz:30} x {ratio:.1f}".format(**row)
-        )
-    print(f"{options.long} tokens, ours: {long_size:.1f} MB, open in {long_read:.1f} s")
-    if options.out:
-        options.out.write_text(json.dumps({"versions": versions, "rows": rows}))
-
-
-if __name__ == "__main__":
-    main()
