@@ -230,19 +230,26 @@ def faults(session):
 
 @in_dev
 def nightly(session):
-    """Run the slow tests: killed builds, mutations, examples, all model families."""
+    """Run the slow tests: killed builds, guards, mutations, examples, all families."""
     # In one call, pytest would ignore the folders that are inside the first one.
     for folder in ("tests", "tests/robustness", "tests/browser"):
         run(session, "pytest", "-m", "nightly", folder)
     run(session, "python", "scripts/run_examples.py")
     run(session, "python", "scripts/families.py", "--check")
     run(session, "python", "tests/robustness/mutants/run.py")
+    run(session, "python", "scripts/mutations.py", "--every", "10")
+
+
+@in_dev
+def guards(session):
+    """Remove one check at a time: a test must fail [-- NAME]."""
+    run(session, "python", "tests/robustness/mutants/run.py", *session.posargs)
 
 
 @in_dev
 def mutations(session):
-    """Run mutation tests: break one check at a time, and a test must fail [-- NAME]."""
-    run(session, "python", "tests/robustness/mutants/run.py", *session.posargs)
+    """Change one computation at a time: a test must fail [-- --every N] [PATTERN]."""
+    run(session, "python", "scripts/mutations.py", *session.posargs)
 
 
 @in_dev

@@ -36,6 +36,14 @@ from lmviz.models import ModelError, _hub
 # A busy machine is slow now and then; what must be fast has a test of its own.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+# A mutant is killed by the first failure: the same one each time, and not made smaller.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly's shuffle

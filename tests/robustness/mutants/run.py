@@ -68,7 +68,7 @@ def kill(name):
 def main():
     """Try all mutants, or those with the given part in their name or test."""
     parser = argparse.ArgumentParser(
-        prog="nox -s mutations --", description=__doc__.partition("\n")[0]
+        prog="nox -s guards --", description=__doc__.partition("\n")[0]
     )
     parser.add_argument(
         "part", nargs="?", default="", help="of the name, the target or the test"

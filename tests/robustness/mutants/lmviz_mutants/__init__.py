@@ -1,7 +1,7 @@
 """Mutants: each breaks one guard, and a test must fail with it.
 
 A mutant is a function. It takes what is at its target, an attribute of a module, and
-returns what is put there instead. ``nox -s mutations`` runs its test.
+returns what is put there instead. ``nox -s guards`` runs its test.
 """
 
 from . import arrays, book, models, texts  # noqa: F401 (they fill the table)
