@@ -11,7 +11,7 @@ NOT_CLAIMED = re.compile(
     r"|^.+\n[-=]{3,}$"  # headings
     r"|“[^”]*”"  # quoted text
     r"|\b(?:section|chapter|lesson|table|figure|equation|appendix)s? \d[\d.]*"
-    r"|\bGPT-\d|\bLlama[ -]\d(?:\.\d)?|\barXiv:[\d.]+"
+    r"|\bGPT-\d|\bLlama[ -]\d(?:\.\d)?|\bPython 3\.\d+|\barXiv:[\d.]+"
     r"|\b(?:19|20)\d\d\b",  # years; a quantity has a comma
     re.MULTILINE,
 )
