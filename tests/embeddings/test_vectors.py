@@ -150,6 +150,14 @@ def test_more_neighbors_than_other_rows_are_an_error(table, k):
         embeddings.nearest_neighbors(table, 3, k=k)
 
 
+def test_a_table_with_nan_has_no_nearest_rows(table):
+    table[7, 2] = float("nan")
+    with pytest.raises(ValueError, match="`table` must be finite .* got nan at"):
+        embeddings.nearest_neighbors(table, 3)
+    with pytest.raises(ValueError, match="`table` must be finite .* got nan at"):
+        embeddings.analogy(table, 3, 4, 5)
+
+
 @pytest.mark.parametrize("wrong", [-1, 50])
 def test_neighbors_of_an_id_outside_the_table_are_an_error(table, wrong):
     with pytest.raises(ValueError, match=f"`id` must be from 0 to 49, got {wrong}"):

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 import lmviz
@@ -39,6 +40,7 @@ def test_readable_tokens_show_spaces_and_bytes(text, expected):
         ([0.5], TypeError, "must be a non-negative 32-bit integer, got 0.5"),
         ([[1, 2]], TypeError, r"must be a non-negative 32-bit integer, got \[1, 2\]"),
         ([-1], TypeError, "must be a non-negative 32-bit integer, got -1"),
+        (torch.zeros(2, device="meta"), TypeError, "must hold numbers, .* meta device"),
         ([50257], ValueError, "id 50257 is not in the vocabulary of 50257 tokens"),
     ],
 )
