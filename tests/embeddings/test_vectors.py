@@ -109,6 +109,17 @@ def test_an_analogy_with_an_id_outside_the_table_is_an_error(table):
         embeddings.analogy(table, 0, 50, 2)
 
 
+def test_analogies_of_different_numbers_of_rows_are_an_error(table):
+    message = r"`a`, `b` and `c` must have the same shape, got \(2,\), \(1,\), \(\)"
+    with pytest.raises(ValueError, match=message):
+        embeddings.analogy(table, [0, 1], [2], 3)
+
+
+def test_a_single_row_has_no_pairs(table):
+    with pytest.raises(ValueError, match="`table` must have at least 2 rows, got 1"):
+        embeddings.random_pair_cosines(table[:1])
+
+
 def test_random_pairs_have_two_different_rows():
     assert torch.equal(
         embeddings.random_pair_cosines(torch.eye(3), n=200), torch.zeros(200)
