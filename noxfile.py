@@ -43,7 +43,11 @@ PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # The releases of Python in pyproject.toml's classifiers.
 PYTHONS = nox.project.python_versions(nox.project.load_toml())
 # Tests of robustness that need a browser.
-HOSTILE_PAGES = ("tests/browser/test_hostile_page.py", "tests/browser/test_policy.py")
+HOSTILE_PAGES = (
+    "tests/browser/test_faulty_site.py",
+    "tests/browser/test_hostile_page.py",
+    "tests/browser/test_policy.py",
+)
 # What `lint` runs, by name; .pre-commit-config.yaml has a hook for each of them.
 SCHEMAS = {
     "citation-file-format": "CITATION.cff",

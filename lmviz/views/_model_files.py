@@ -80,7 +80,8 @@ def write_model_files(gguf_file: PathLike, folder: PathLike) -> Path:
             {"name": name, **facts, **_write(partial / name, data)}
             for name, facts, data in _files(config, tensors)
         ]
-        (partial / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
+        name = "tokenizer.json"
+        words = {"name": name, **_write(partial / name, tokenizer.encode())}
         index = {
             "release": release,
             "name": str(fields.get("general.name") or Path(gguf_file).stem),
@@ -88,6 +89,7 @@ def write_model_files(gguf_file: PathLike, folder: PathLike) -> Path:
             "ends": [fields[end] for end in ENDS if isinstance(fields.get(end), int)],
             "context": config["max_position_embeddings"],
             "config": _for_page(config, tensors["token_embd.weight"]),
+            "tokenizer": words,
             "files": files,
         }
         (partial / "index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # if that is elsewhere.
 FOLDER, URL = "LMVIZ_MODEL_FOLDER", "LMVIZ_MODEL_URL"
 LONGEST, BEST, KEPT = 128, 10, 50
+INDEX = {"release", "name", "ends", "context", "config", "tokenizer", "files"}
 # The book's model, whose heads the tour names.
 BOOK = SMOLLM2_SHA256[:12]
 EXAMPLES = {
@@ -151,7 +152,7 @@ def _model_of(index, url, examples, stored):
 def _index(folder):
     try:
         index = json.loads(Path(folder, "index.json").read_text("utf-8"))
-        if {"release", "name", "ends", "context", "config", "files"} <= set(index):
+        if isinstance(index, dict) and index.keys() >= INDEX:
             return index
     except (OSError, ValueError):
         pass

@@ -14,6 +14,14 @@ from pathlib import Path
 import pytest
 from inside import PAGE, QUIET, ask, dial, load
 from llama_checks import write_site
+from visits import (  # noqa: F401 (fixtures)
+    Quiet,
+    make_folder,
+    make_index,
+    make_numbers,
+    make_server,
+    make_visits,
+)
 from watching import watch
 
 from lmviz.models import _wheels
@@ -52,11 +60,6 @@ SETTLED = """async () => {
 class _Server(http.server.ThreadingHTTPServer):
     # A browser opens many connections at once, and drops what is not accepted.
     request_queue_size = 128
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="session")

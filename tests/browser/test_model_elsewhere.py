@@ -166,7 +166,7 @@ def test_without_stored_numbers_the_tour_asks_for_the_model(open_page, model_fil
 def test_hostile_names_of_a_stored_text_are_only_text(open_page, toy, tmp_path):
     config = {"layers": 3, "heads": 4, "words": {"rows": 78}}
     index = {"release": "x", "name": "x", "ends": [], "context": 64}
-    index |= {"config": config, "files": []}
+    index |= {"config": config, "tokenizer": {}, "files": []}
     (tmp_path / "index.json").write_text(json.dumps(index))
     trace, model = toy.trace("Anna has a red ball ."), transformer.extract(toy)
     lens = prediction.logit_lens(

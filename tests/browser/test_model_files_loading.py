@@ -1,14 +1,9 @@
 """The files of the model arrive whole in the page, or the page says which did not."""
 
-import collections
-import json
-import shutil
 import threading
 
 import pytest
-from visits import Faulty, Visits
-
-from lmviz.views._bundle import STATIC
+from visits import Faulty
 
 # What may go wrong in the storage of a browser, in the worker that uses it.
 STORAGES = {
@@ -24,64 +19,13 @@ STORAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, model_files):
-    """A site with the first two layers of the model, and 2,048 of its words."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(STATIC, folder / "lmviz")
+@pytest.fixture(scope="module", autouse=True)
+def storages(folder):
+    """Workers that begin with something that goes wrong in their storage."""
     for name, code in STORAGES.items():
         (folder / f"{name}.js").write_text(code)
         imports = f'import "./{name}.js";\nimport "./lmviz/worker.js";\n'
         (folder / f"worker of {name}.js").write_text(imports)
-    index = json.loads((model_files / "index.json").read_text("utf-8"))
-    index["files"] = [
-        each
-        for each in index["files"]
-        if each.get("layer", 0) < 2 and each.get("first", 0) < 2048
-    ]
-    words = index["config"]["words"]
-    row = words["bytes"] // words["rows"]
-    words |= {"rows": 2048, "bytes": 2048 * row}
-    index["config"]["layers"] = 2
-    (folder / "model").mkdir()
-    for each in index["files"]:
-        shutil.copy(model_files / each["name"], folder / "model")
-    (folder / "model" / "index.json").write_text(json.dumps(index))
-    icon = '<link rel="icon" href="data:,">'
-    (folder / "index.html").write_text(f"<!DOCTYPE html><title>x</title>{icon}")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def index(folder):
-    return json.loads((folder / "model" / "index.json").read_text("utf-8"))
-
-
-@pytest.fixture
-def server(folder, serve, monkeypatch):
-    monkeypatch.setattr(Faulty, "asked", collections.Counter())
-    monkeypatch.setattr(Faulty, "faults", {})
-    return serve(folder, Faulty)
-
-
-@pytest.fixture
-def visits(browser, server):
-    context = browser.new_context()
-    visits = Visits(context, server)
-    yield visits
-    context.close()
-    assert visits.errors == []
-    assert [url for url in visits.urls if not url.startswith(f"{server}/")] == []
-
-
-@pytest.fixture(scope="module")
-def numbers(browser, folder, serve):
-    """The numbers of two layers, when nothing goes wrong."""
-    context = browser.new_context()
-    found, _ = Visits(context, serve(folder)).load()
-    context.close()
-    assert len(found) == 1 + 3 * 10 * 3
-    return found
 
 
 def weights(index):
@@ -186,7 +130,7 @@ def test_a_file_that_stays_damaged_is_named_until_it_is_repaired(
 
 
 def test_a_missing_kernel_is_named_until_it_is_there(visits, numbers):
-    Faulty.faults["llama.wasm"] = ["missing"]
+    Faulty.faults["llama.wasm"] = ["missing"] * 3
     page = visits.open()
     wanted = "llama.wasm could not be loaded: the server answered 404."
     assert page.evaluate("tell()") == wanted

@@ -40,6 +40,7 @@ def write_index(folder, **changes):
         "ends": [5, 7],
         "context": 2048,
         "config": {"layers": 3, "heads": 4},
+        "tokenizer": {"name": "tokenizer.json", "bytes": 2, "sha256": "44"},
         "files": [],
     }
     (folder / "index.json").write_text(json.dumps({**index, **changes}))

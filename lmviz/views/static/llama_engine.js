@@ -2,6 +2,7 @@
 // and until that is loaded, what was stored of one text.
 import { hex, readable, tokenizer } from "./bpe.js";
 import { visible } from "./core.js";
+import { fetchFile } from "./files.js";
 import { supported } from "./llama.js";
 import { Remote } from "./remote.js";
 
@@ -38,10 +39,8 @@ export class LlamaEngine {
   }
 
   async words() {
-    this.coder ??= fetch(new URL("tokenizer.json", this.address)).then((answer) => {
-      if (!answer.ok) throw new Error(`the server answered ${answer.status} for the tokenizer`);
-      return answer.json();
-    }).then((packed) => (this.tokenizer = tokenizer(packed)));
+    this.coder ??= fetchFile(this.index.tokenizer, this.address)
+      .then((buffer) => (this.tokenizer = tokenizer(JSON.parse(decode(buffer)))));
     this.coder.catch(() => (this.coder = null));
     return this.coder;
   }

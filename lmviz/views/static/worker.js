@@ -1,6 +1,6 @@
 // The worker of the view "Inside the model": it loads a model of the Llama family and answers
 // questions about a text. A newer text ends what is under way.
-import { files } from "./files.js";
+import { fetchFile, files } from "./files.js";
 import { Llama } from "./llama.js";
 import { Run, Trials } from "./llama_run.js";
 
@@ -35,10 +35,10 @@ const take = (file) => {
 const rowsOf = (ids) => Promise.all(ids.map((id) => take(index.files.findLast(({ first }) => first <= id))));
 
 const start = async (code, address) => {
-  const answered = await fetch(code);
-  if (!answered.ok) throw new Error(`llama.wasm could not be loaded: the server answered ${answered.status}.`);
+  const { silence } = index;
+  const kernel = await fetchFile({ name: "llama.wasm" }, code, { silence, valid: WebAssembly.validate });
   source = await files(address, index);
-  model = await Llama.start(await answered.arrayBuffer(), index.config);
+  model = await Llama.start(kernel, index.config);
   [whole, ablated] = [new Run(model), new Run(model)];
   trials = new Trials(ablated);
 };
