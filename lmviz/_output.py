@@ -53,6 +53,6 @@ def _hide_closed_pipes(kind, error, traceback):
         _hooks[-1](kind, error, traceback)
 
 
-def discard_output():
+def discard_output(stream=None):
     """Discard what is still printed, so that the interpreter's last flush succeeds."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import shell_complete
 
 from .. import __version__
-from .._output import discard_output, print_anywhere
+from .._output import discard_output
 from ._completion import completion
 from ._doctor import doctor
 from ._lens import lens
@@ -23,7 +23,7 @@ from ._trace import trace
 
 #: click reads this variable to complete names; see `completion`.
 COMPLETE = "_LMVIZ_COMPLETE"
-_OK, _ERROR, _INTERRUPTED = 0, 1, 130
+_OK, _ERROR = 0, 1
 # Errors about a missing extra have the command that installs it.
 _INSTALL = "python -m pip install"
 
@@ -35,7 +35,7 @@ Examples:
   lmviz doctor
 
 Exit codes: 0 for success, 1 for an error, 2 for an invalid command line, 130 after
-Ctrl-C."""
+Ctrl-C, 143 after SIGTERM."""
 
 
 @click.group(
@@ -56,31 +56,8 @@ for verb in (trace, tokens, next_, lens, models, doctor, completion):
     cli.add_command(verb)
 
 
-def main():
-    """Run the command line and exit."""
-    print_anywhere()
-    sys.exit(run(sys.argv[1:]))
-
-
-def run(arguments):
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : list of str
-        Without the name of the program.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Examples
-    --------
-    >>> run(["--version"])  # doctest: +ELLIPSIS
-    lmviz ...
-    0
-    """
+def run_verb(arguments):
+    """Run the command line, and return its exit code."""
     logger, handler = logging.getLogger("lmviz"), Warnings(logging.WARNING)
     logger.addHandler(handler)
     try:
@@ -123,8 +100,6 @@ def _run(arguments):
         _add_hint(error)
         error.show()
         return error.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except Exception as error:
         return _after(error)
     return _OK

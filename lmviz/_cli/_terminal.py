@@ -9,6 +9,7 @@ import unicodedata
 
 import click
 
+from .._output import discard_output
 from .._text import visible
 
 _QUIET = "lmviz.quiet"
@@ -167,6 +168,11 @@ class Warnings(logging.Handler):
 
 
 def complain(message):
-    """Print one line on stderr."""
-    if sys.stderr is not None:
+    """Print one line on stderr, if that can be written to."""
+    if sys.stderr is None:
+        return
+    try:
         click.echo(f"lmviz: {visible(message)}", err=True)
+    except OSError:  # the disk is full, or the pipe closed
+        with contextlib.suppress(OSError, ValueError):
+            discard_output(sys.stderr)

@@ -84,7 +84,7 @@ class Folder:
         _local.check_links(self.path)
         path = self.path.resolve()
         return Source(
-            name=path.name,
+            name=path.name or str(path),
             spec=str(path),
             folder=self.path,
             origin="a local folder",

@@ -82,3 +82,8 @@ def the_table_of_another_machine_is_kept(original):
             original(app, config)
 
     return write_facts
+
+
+@mutant("lmviz_book.notebooks:DeadKernelError", "test_killed_kernels.py -k always")
+def a_kernel_that_dies_ends_the_build(original):
+    return ZeroDivisionError
