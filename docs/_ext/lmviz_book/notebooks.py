@@ -6,6 +6,7 @@ found there; one that fails is run again by MyST-NB, which reports it.
 
 import json
 import re
+from copy import deepcopy
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -36,6 +37,10 @@ ANSWER = re.compile(
 )
 PAGE = re.compile(r":doc:`(?:([^`<]+?)\s*</([^`>]+)>|/([^`<]+))`")
 ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|```\{.*")
+DIED = (
+    "The kernel died twice while it ran this notebook; does a cell end its process, or "
+    "take more memory than there is?"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +72,15 @@ def run_stale(app):
     seconds = config.nb_execution_timeout
     workers = min(len(waiting), config.sphinx_gallery_conf["parallel"])
     cache = get_cache(config.nb_execution_cache_path)
-    for bundle in filter(
-        None, Parallel(workers)(delayed(execute)(*one, seconds) for one in waiting)
-    ):
-        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    results = Parallel(workers)(delayed(execute)(*one, seconds) for one in waiting)
+    for (_, path), found in zip(waiting, results, strict=True):
+        if isinstance(found, DeadKernelError):
+            # MyST-NB would end the build with a traceback.
+            config.nb_execution_excludepatterns += (str(path),)
+            name = path.relative_to(app.srcdir).with_suffix("").as_posix()
+            logger.warning(DIED, location=name, type="lmviz", subtype="kernel")
+        elif found is not None:
+            cache.cache_notebook_bundle(found, check_validity=False, overwrite=True)
 
 
 def stale(app):
@@ -85,22 +95,32 @@ def stale(app):
 
 
 def execute(notebook, path, seconds):
-    """Run a notebook; return what the cache keeps of it, None if it failed."""
+    """Run a notebook; return what the cache keeps of it, None if it failed.
+
+    A kernel that dies may have had too little memory beside another one: it gets a
+    second try, and the error is returned if it dies again.
+    """
     seconds = notebook.metadata.get("mystnb", {}).get("execution_timeout", seconds)
-    try:
-        result = single_nb_execution(
-            notebook,
-            cwd=str(path.parent),
-            timeout=seconds,
-            allow_errors=False,
-            # A kernel sends what a cell prints in pieces, cut by its clock.
-            coalesce_streams=True,
+    died = None
+    for _ in range(2):
+        try:
+            result = single_nb_execution(
+                deepcopy(notebook),
+                cwd=str(path.parent),
+                timeout=seconds,
+                allow_errors=False,
+                # A kernel sends what a cell prints in pieces, cut by its clock.
+                coalesce_streams=True,
+            )
+        except DeadKernelError as error:
+            died = error
+            continue
+        if result.err is not None:
+            return None
+        return CacheBundleIn(
+            result.nb, str(path), data={"execution_seconds": result.time}
         )
-    except DeadKernelError:
-        return None
-    if result.err is not None:
-        return None
-    return CacheBundleIn(notebook, str(path), data={"execution_seconds": result.time})
+    return died
 
 
 def tidy(app, doctree):

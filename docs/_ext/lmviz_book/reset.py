@@ -59,4 +59,6 @@ def limit(lesson):
         # Not the address space, of which torch reserves much and uses little.
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         memory = int(os.environ["LMVIZ_BYTES"]) if lesson else most
+        if most != resource.RLIM_INFINITY:  # less than that the system grants
+            memory = min(memory, most)
         resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
