@@ -32,8 +32,9 @@ while True:
 """
 # A disk that is full after some bytes: of each file that a process writes.
 LIMITED = """
-import resource, signal, sys
+import resource, signal, sys, tempfile
 from lmviz import _cli
+tempfile.gettempdir()  # torch asks for it, and it is found by writing a file
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 sys.exit(_cli.run(sys.argv[2:]))
