@@ -20,6 +20,7 @@ NAMED = (
     "transformers",
     "tokenizers",
     "transformer-lens",
+    "nnsight",
     "bertviz",
     "tiktoken",
 )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.functional import cross_entropy
 
 from .. import _validation
 from .._arrays import written
@@ -21,7 +22,6 @@ from .._module import forward
 from .._watch import run
 from ..attention import PATTERNS, entropy
 from ..models import _memory as memory
-from ..prediction import surprisal
 from ._map_reduce import Batches
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from .._types import PathLike, Pattern, Text
     from ..models import LanguageModel
+
+_ROWS = 128
 
 
 def head_scores(
@@ -248,12 +250,18 @@ def _masks(patterns, texts):
 
 
 def _surprisals(lm, batch):
-    logits = forward(lm.module, _padded(batch), use_cache=False).logits
+    ids = _padded(batch)
+    n_tokens = torch.tensor([len(of_text) for of_text in batch])
+    logits = forward(lm.module, ids, use_cache=False).logits
+    # Some rows at a time: for all of them, it would take as much memory as the logits.
+    by_rows = logits.flatten(0, 1).split(_ROWS)
+    following = ids.roll(-1, 1).flatten().split(_ROWS)
     each = [
-        surprisal(of_text[: len(ids)].float().cpu(), ids)
-        for of_text, ids in zip(logits, batch, strict=True)
+        cross_entropy(rows.float().cpu(), next_ids, reduction="none")
+        for rows, next_ids in zip(by_rows, following, strict=True)
     ]
-    return {"nats": torch.cat(each)}
+    is_followed = torch.arange(1, ids.shape[1] + 1) < n_tokens[:, None]
+    return {"nats": torch.cat(each).view(ids.shape)[is_followed]}
 
 
 def _check_memory(batches, keep):

@@ -20,7 +20,7 @@ def cluster(tmp_path):
     """Four workers, each a process with one thread, for joblib."""
     with (
         LocalCluster(
-            WORKERS,
+            n_workers=WORKERS,
             threads_per_worker=1,
             dashboard_address=None,
             local_directory=str(tmp_path / "workers"),
