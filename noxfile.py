@@ -138,12 +138,15 @@ def docs(session):
     options = choose(session, docs.__doc__, only=True)
     # A part of the book links to pages that have no output yet.
     strict = () if options.only else ("-nW", "--keep-going")
+    run(session, "sphinx-build", *strict, "-b", "html", *folders(options))
+
+
+def folders(options):
+    """Return what tells Sphinx where sources are, what it keeps, and the pages."""
     # The results of lessons are those of all languages, and the pages are not.
     language = options.language or os.environ.get("LMVIZ_LANGUAGE") or "en"
     suffix = "" if language == "en" else f"-{language}"
-    kept = ("-d", f"docs/_build/doctrees{suffix}")
-    html = f"{HTML}{suffix}"
-    run(session, "sphinx-build", *strict, *kept, "-b", "html", "docs", html)
+    return "-d", f"docs/_build/doctrees{suffix}", "docs", f"{HTML}{suffix}"
 
 
 @in_dev
@@ -179,13 +182,13 @@ def gettext(session):
 @in_dev(name="docs-live")
 def docs_live(session):
     """Rebuild the book at every save, and serve it [--model NAME] [--only PART]."""
-    choose(session, docs_live.__doc__, only=True)
+    options = choose(session, docs_live.__doc__, only=True)
     watched = ("--watch=examples", "--watch=lmviz")
     ignored = ("--ignore=docs/lessons", "--ignore=docs/_build")
     ignored += ("--re-ignore=__pycache__|sg_execution_times",)
     # The policy would refuse the script that reloads a page.
     free = "-Dlmviz_policy=0"
-    run(session, "sphinx-autobuild", *watched, *ignored, free, "docs", str(HTML))
+    run(session, "sphinx-autobuild", *watched, *ignored, free, *folders(options))
 
 
 def run_pytest(session, *arguments):

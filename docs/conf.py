@@ -1,5 +1,6 @@
 """How the book is built: every lesson runs, and no warning passes."""
 
+import gc
 import os
 import sys
 import warnings
@@ -21,6 +22,10 @@ SECONDS = int(os.environ.setdefault("LMVIZ_SECONDS", "300"))
 
 # joblib replaces a worker whose memory grows, as one does that loads a model.
 warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+
+# Pages are trees of many small objects: to look for garbage as often as Python does by
+# default took a quarter of the time of reading and writing them.
+gc.set_threshold(100_000, 50, 1000)
 
 project = "lmviz"
 author = "the lmviz authors"

@@ -108,6 +108,8 @@ class Book:
                 "NO_COLOR": "1",
                 "PYTHONPATH": os.pathsep.join(path),
                 "LMVIZ_MODEL": str(self.model),
+                # No page has the model: 97 MB would be written and copied.
+                "LMVIZ_MODEL_FILES": "none",
                 "LMVIZ_ONLY": only,
                 **variables,
             },

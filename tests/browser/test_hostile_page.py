@@ -80,7 +80,13 @@ def build(folder, words):
     done = subprocess.run(
         [sys.executable, *command.split()],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "LMVIZ_MODEL": "toy"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "LMVIZ_MODEL": "toy",
+            # No page has the model: 97 MB would be written and copied.
+            "LMVIZ_MODEL_FILES": "none",
+        },
         capture_output=True,
         text=True,
     )

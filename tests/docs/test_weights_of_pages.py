@@ -43,6 +43,7 @@ def test_a_downloaded_book_has_no_weights(tmp_path):
     app = SimpleNamespace(
         builder=SimpleNamespace(format="html"),
         outdir=site,
+        doctreedir=tmp_path / "doctrees",
         srcdir=tmp_path,
         config=SimpleNamespace(sphinx_gallery_conf={"gallery_dirs": "lessons"}),
     )

@@ -75,6 +75,22 @@ def test_a_page_with_a_script_of_its_own_fails_the_build(tmp_path, markup):
     assert "index.html: the policy of the pages refuses the inline script" in said
 
 
+def test_a_refused_script_fails_each_build_and_not_only_the_first(tmp_path):
+    for _ in range(2):
+        code, said = build(tmp_path, RAW.format(SCRIPT), "-W")
+        assert (code, said.count("WARNING")) == (1, 1)
+
+
+def test_a_page_that_was_checked_is_checked_again_when_it_has_changed(tmp_path):
+    (tmp_path / "other.rst").write_text(":orphan:\n\nOther\n=====\n")
+    assert build(tmp_path, "T\n=\n", "-W") == (0, "")
+    page = tmp_path / "out" / "other.html"
+    page.write_text(page.read_text("utf-8").replace("</body>", f"{SCRIPT}</body>"))
+    code, said = build(tmp_path, "T\n=\n", "-W")
+    assert code == 1
+    assert "other.html: the policy of the pages refuses the inline script" in said
+
+
 def test_data_blocks_are_not_scripts(tmp_path):
     data = '<script type="application/json">{"onclick": "javascript:"}</script>'
     assert build(tmp_path, RAW.format(data), "-W") == (0, "")

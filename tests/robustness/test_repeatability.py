@@ -4,6 +4,7 @@ The same machine gives the same numbers: in every process, after any lesson, and
 one thread or more.
 """
 
+import gc
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -132,10 +134,33 @@ def test_lessons_print_the_same_with_one_thread_and_with_two(tried):
     assert first == second
 
 
-def test_each_lesson_starts_with_the_same_random_numbers(monkeypatch, tried):
-    tried(3)
+@pytest.fixture
+def limits(monkeypatch):
+    """Limits that no lesson reaches; the garbage collector is as before afterwards."""
     monkeypatch.setenv("LMVIZ_SECONDS", "60")
     monkeypatch.setenv("LMVIZ_BYTES", str(2**40))
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_lesson_leaves_no_garbage_and_the_rest_is_not_searched_again():
+    class Model:
+        pass
+
+    model = Model()
+    model.itself = model
+    alive = weakref.ref(model)
+    reset.reset({}, "a lesson", "before")
+    del model
+    reset.reset({}, "a lesson", "after")
+    assert alive() is None
+    assert gc.get_freeze_count() > len(gc.get_objects())
+
+
+@pytest.mark.usefixtures("limits")
+def test_each_lesson_starts_with_the_same_random_numbers(tried):
+    tried(3)
     draws = []
     for seed in (1, 2):
         random.seed(seed)

@@ -2,28 +2,34 @@
 
 import csv
 import importlib.metadata
+import importlib.util
 import io
+import json
 import os
 import platform
 import re
+import runpy
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
-import torch
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.i18n import format_date
 
 import lmviz
 from lmviz import ModelError
+from lmviz._files import write_whole
 from lmviz.models import _resolve
+
+from . import unchanged
 
 PACKAGES = (
     *("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf"),
     *("scikit-learn", "matplotlib", "Sphinx", "sphinx-gallery", "myst-nb"),
 )
+DOCS = Path(__file__).parents[2]
 MARKUP = re.compile(r"[!-/:-@[-`{-~]")
 
 logger = logging.getLogger(__name__)
@@ -75,7 +81,7 @@ def facts(config):
     versions = {"lmviz": lmviz.__version__}
     versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
     # With the name of the build: another one uses other instructions.
-    versions["torch"] = torch.__version__
+    versions["torch"] = torch_version()
     told = {
         "Model": f"{model['name']}: {model['origin']}",
         "Its revision": model["revision"],
@@ -83,7 +89,7 @@ def facts(config):
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "System": f"{platform.system()}, {platform.machine()}",
         "Processor": processor(),
-        "Instructions that torch uses": torch.backends.cpu.get_cpu_capability(),
+        "Instructions that torch uses": instructions(),
         "Threads of each lesson": os.environ["OMP_NUM_THREADS"],
         "Packages": ", ".join(f"{name} {v}" for name, v in versions.items()),
         "Commit": commit(),
@@ -92,11 +98,39 @@ def facts(config):
 
 
 def processor():
+    return of_processor("model name") or platform.processor() or platform.machine()
+
+
+def of_processor(what):
+    """Return what Linux tells of the first processor, or nothing."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
+            if line.startswith(what):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""
+
+
+@cache
+def torch_version():
+    """Return the version of torch, which takes a second to import, from its files."""
+    file = Path(importlib.util.find_spec("torch").origin).with_name("version.py")
+    return runpy.run_path(str(file))["__version__"]
+
+
+@cache
+def instructions():
+    """Return the instructions that torch uses; it is only asked on another machine."""
+    chosen = os.environ.get("ATEN_CPU_CAPABILITY")
+    machine = torch_version(), chosen, processor(), of_processor("flags")
+    file = DOCS / "_build" / "steps" / "instructions.json"
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if known.get("machine") != (key := unchanged.digest(*machine)):
+        import torch
+
+        known = {"machine": key, "uses": torch.backends.cpu.get_cpu_capability()}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(known).encode())
+    return known["uses"]
 
 
 def commit():

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import re
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -61,9 +62,15 @@ def leave_out_captions(app, doctree):
 def apply_style():
     # Fonts for other characters than Latin letters have few weights.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    add_fonts()
+    style.use(STYLE)
+
+
+@cache
+def add_fonts():
+    """Add the fonts once in a process: matplotlib keeps each that is added again."""
     for font in FONTS:
         font_manager.fontManager.addfont(font)
-    style.use(STYLE)
 
 
 def scraper(block, block_vars, gallery_conf):

@@ -6,7 +6,7 @@ from docutils import nodes
 from jupyter_cache import get_cache
 from sphinx.locale import _
 
-from . import front_data, front_figure
+from . import front_figure
 from .languages import ORIGINAL
 from .scripts import read_notebook
 
@@ -38,6 +38,9 @@ def translate_figure(app, doctree):
     env = app.env
     if env.docname != app.config.root_doc or app.config.language == ORIGINAL:
         return
+    # Imports torch, which a build does not need otherwise.
+    from . import front_data
+
     shown = [n for n in doctree.findall(nodes.raw) if 'class="journey"' in n.astext()]
     for node, data in zip(shown, journeys(app), strict=False):
         journey = front_data.Journey.from_dict(data)

@@ -13,6 +13,7 @@ from docutils import nodes
 from lmviz._text import visible
 
 from .scripts import all_scripts, is_chosen, lessons, lessons_folder, name_of
+from .unchanged import digest, package
 
 REFERENCE = "reference/"
 # A function that nearly every lesson uses would get a list of nearly every lesson.
@@ -66,11 +67,15 @@ def start_no_needless_workers(app):
         app.config.sphinx_gallery_conf["parallel"] = False
 
 
+def backreferences(app):
+    """Return the file in which sphinx-gallery lists what lessons use."""
+    directory = app.config.sphinx_gallery_conf["backreferences_dir"]
+    return Path(app.srcdir, directory, "backreferences_all.json")
+
+
 def users(app):
     """Return for each function and class of the package the pages of its lessons."""
-    directory = app.config.sphinx_gallery_conf["backreferences_dir"]
-    file = Path(app.srcdir, directory, "backreferences_all.json")
-    found = {}
+    file, found = backreferences(app), {}
     if file.is_file():
         for name, examples in json.loads(file.read_text(encoding="utf-8")).items():
             pages = found.setdefault(key(resolve(name)), set())
@@ -97,16 +102,19 @@ def key(thing):
 
 def outdated_reference(app, env, added, changed, removed):
     """Read the reference again when other lessons use it; remember which do."""
-    before = getattr(env, "lmviz_users", None)
-    env.lmviz_users = users(app)
-    if before == env.lmviz_users:
+    before, known = getattr(env, "lmviz_users", (None, None))
+    file = backreferences(app)
+    # To find where a name is at home imports the package, and torch with it.
+    now = digest(package(), *filter(Path.is_file, [file]))
+    env.lmviz_users = before if known == now else users(app), now
+    if before == env.lmviz_users[0]:
         return []
     return [page for page in env.found_docs if page.startswith(REFERENCE)]
 
 
 def add_backreferences(app, what, name, thing, options, lines):
     """Name the lessons that use a function below its docstring."""
-    pages = app.env.lmviz_users.get(key(thing), [])
+    pages = app.env.lmviz_users[0].get(key(thing), [])
     if pages:
         links = " · ".join(f":doc:`{page}`" for page in pages[:MOST_SHOWN])
         more = len(pages) - MOST_SHOWN

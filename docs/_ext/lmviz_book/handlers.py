@@ -77,6 +77,7 @@ HANDLERS = {
         ("source-read", gallery.leave_chapters_to_the_front_page),
         ("source-read", lessons.introduce),
         ("source-read", links.depend_on_targets),
+        ("html-page-context", pages.leave_out_the_themes_menu),
         ("html-page-context", pages.describe_by_prose),
         ("html-page-context", languages.describe),
     ],
@@ -134,7 +135,7 @@ def connect(app):
                 continue
             app.connect(event, handler, priority=priority)
     return {
-        "env_version": 8,
+        "env_version": 9,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -7,9 +7,13 @@ from urllib.parse import urlsplit
 from sphinx.errors import ConfigError
 
 from lmviz.models import ModelError
+from lmviz.models._checksums import digest
 from lmviz.models._wheels import smollm2_gguf
 from lmviz.views import write_model_files
 from lmviz.views.model import FOLDER, URL
+
+from . import unchanged
+from .unchanged import package, unless_unchanged
 
 NAME = "smollm2"
 
@@ -26,7 +30,11 @@ def lay_out(app, config):
     except ModelError:  # a book on another model alone; its page shows the toy
         return
     folder = Path(app.srcdir, "_build", "model-files", NAME)
-    written = write_model_files(gguf_file, folder)
+    record, release = unchanged.record(app, NAME), digest(gguf_file)
+    written = folder / release[:12]
+    with unless_unchanged(record, release, package(), makes=[written]) as is_due:
+        if is_due:
+            written = write_model_files(gguf_file, folder)
     os.environ[FOLDER] = str(written)
     if where == "site":
         config.html_static_path.append(str(folder.parent))

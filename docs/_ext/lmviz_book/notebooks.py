@@ -72,7 +72,9 @@ def run_stale(app):
     seconds = config.nb_execution_timeout
     workers = min(len(waiting), config.sphinx_gallery_conf["parallel"])
     cache = get_cache(config.nb_execution_cache_path)
-    results = Parallel(workers)(delayed(execute)(*one, seconds) for one in waiting)
+    # The results of some are kept while others run.
+    runs = Parallel(workers, return_as="generator")
+    results = runs(delayed(execute)(*one, seconds) for one in waiting)
     for (_, path), found in zip(waiting, results, strict=True):
         if isinstance(found, DeadKernelError):
             # MyST-NB would end the build with a traceback.

@@ -54,15 +54,26 @@ def frame(app, pagename, templatename, context, doctree):
 
 def menu(env, pagename):
     """Return the parts of the book with their pages, and the pages of these."""
-    parts = []
-    for tree in env.get_doctree(env.config.root_doc).findall(addnodes.toctree):
-        pages = [
-            entry(env, name, pagename)
-            for _title, name in tree["entries"]
-            if name in env.found_docs
-        ]
-        parts.append({"title": tree.get("caption", ""), "pages": pages})
-    return parts
+    return [
+        {
+            "title": tree.get("caption", ""),
+            "pages": [
+                entry(env, name, pagename)
+                for _title, name in tree["entries"]
+                if name in env.found_docs
+            ],
+        }
+        for tree in contents(env)
+    ]
+
+
+def contents(env):
+    """Return the lists of pages on the front page, which is read from disk once."""
+    # Pages are written after Sphinx has saved `env`: the next build has none of this.
+    if not hasattr(env, "lmviz_contents"):
+        front_page = env.get_doctree(env.config.root_doc)
+        env.lmviz_contents = list(front_page.findall(addnodes.toctree))
+    return env.lmviz_contents
 
 
 def entry(env, name, pagename):
@@ -118,6 +129,11 @@ def form(app, pagename, template):
         "built": "\n".join(f"{what}: {value}" for what, value in told),
     }
     return f"/issues/new?{urlencode(fields, quote_via=quote)}"
+
+
+def leave_out_the_themes_menu(app, pagename, templatename, context, doctree):
+    """Save the theme from making its own menu of the whole book for each page."""
+    context.pop("toctree", None)
 
 
 def describe_by_prose(app, pagename, templatename, context, doctree):

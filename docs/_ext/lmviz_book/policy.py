@@ -13,6 +13,7 @@ from pathlib import Path
 from sphinx.util.logging import getLogger
 
 from . import model_files
+from .unchanged import digest
 
 logger = getLogger(__name__)
 
@@ -33,6 +34,7 @@ POLICY = (
     f"form-action {OWN}"
 )
 COMPILE = "'wasm-unsafe-eval'"
+META_OF = '\n    <meta http-equiv="Content-Security-Policy" content="{policy}" />'
 META = re.compile(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>')
 # The policy does not bind what precedes it.
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
@@ -47,28 +49,41 @@ def write_policy(app, exception):
     )
     connect = " ".join(["'self'", *model_files.other_hosts(app)])
     policy = POLICY.format(hashes=" ".join(hashes), connect=connect)
-    meta = f'\n    <meta http-equiv="Content-Security-Policy" content="{policy}" />'
+    # What a page has under a policy was checked when it was written.
+    record = Path(app.doctreedir, "pages-with-policy.txt")
+    known = set(record.read_text("utf-8").split()) if record.is_file() else set()
+    inputs = policy if app.config.lmviz_policy else "", *hashes
+    checked = []
     for path in site.rglob("*.html"):
         if "_static" in path.parts:
             continue
-        page = Page(path)
-        refused = [s for s in page.scripts if hash_of(s) not in hashes] + page.handlers
-        for script in refused[:1]:
-            logger.warning(
-                "%s: the policy of the pages refuses the inline script %r; put it in a "
-                "file that `app.add_js_file` names",
-                path.relative_to(site),
-                script.strip()[:60],
-            )
-        text = META.sub("", page.text)
-        if app.config.lmviz_policy:
-            text = CHARSET.sub(rf"\g<0>{meta}", text, count=1)
-        if text != page.text:
-            path.write_text(text, encoding="utf-8")
+        is_known = digest(*inputs, path) in known
+        if is_known or complete(Page(path), inputs[0], hashes, path.relative_to(site)):
+            checked.append(digest(*inputs, path))
+    record.write_text("\n".join(checked), encoding="utf-8")
     # A worker has the policy of its own response, and no page's: it compiles the model.
     compiling = policy.replace("script-src ", f"script-src {COMPILE} ")
     header = f"/*\n  Content-Security-Policy: {compiling}; frame-ancestors 'self'\n"
     Path(site, "_headers").write_text(header, encoding="utf-8")
+
+
+def complete(page, policy, hashes, name):
+    """Write the policy into a page, and return whether it refuses nothing there."""
+    refused = [s for s in page.scripts if hash_of(s) not in hashes] + page.handlers
+    for script in refused[:1]:
+        logger.warning(
+            "%s: the policy of the pages refuses the inline script %r; put it in a "
+            "file that `app.add_js_file` names",
+            name,
+            script.strip()[:60],
+        )
+    text = META.sub("", page.text)
+    if policy:
+        meta = META_OF.format(policy=policy)
+        text = CHARSET.sub(rf"\g<0>{meta}", text, count=1)
+    if text != page.text:
+        page.path.write_text(text, encoding="utf-8")
+    return not refused
 
 
 def hash_of(script):
@@ -81,6 +96,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
+        self.path = path
         self.text = path.read_text(encoding="utf-8")
         self.scripts, self.handlers, self.inside = [], [], False
         self.feed(self.text)

@@ -1,6 +1,7 @@
 """What sphinx-gallery does before and after each lesson: seeds, style, limits."""
 
 import faulthandler
+import gc
 import os
 import random
 import signal
@@ -33,6 +34,10 @@ def reset(gallery_conf, fname, when):
         limit(None)
         _strict.__exit__(None, None, None)
         _strict = None
+        # sphinx-gallery collects garbage before each lesson, which takes long among
+        # the million objects of torch: from here on they are left alone.
+        gc.collect()
+        gc.freeze()
 
 
 def limit(lesson):

@@ -24,16 +24,16 @@ from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
 from sphinx.util import logging
 
-import lmviz
+from lmviz._files import write_whole
 
-from . import figures
+from . import figures, unchanged
 from .scripts import all_scripts, code_of, lessons_folder, name_of
+from .unchanged import PACKAGE
 
 # Data that a notebook reads.
 DATA = re.compile(r'"([\w./-]+\.json)"')
 # Modules of this package that a notebook uses.
 OURS = re.compile(r"^from lmviz_book import (.+)$", re.MULTILINE)
-PACKAGE = Path(lmviz.__file__).parent
 logger = logging.getLogger(__name__)
 
 
@@ -86,17 +86,19 @@ def forget_stale(app, config):
     record = Path(app.srcdir, "_build", "fingerprints.json")
     known = json.loads(record.read_text("utf-8")) if record.is_file() else {}
     common = fingerprint_of_the_book(app)
+    rooms = KnownRooms(Path(app.srcdir, "_build", "steps", "rooms.json"))
     kept = {}
     for path in all_scripts(app):
         name = name_of(app, path)
-        now = fingerprint(app, path, common)
+        now = fingerprint(app, path, common, rooms)
         if known.get(name) != now:
             folder.joinpath(f"{name}.py.md5").unlink(missing_ok=True)
             for executed in notebook_cache.list_cache_records():
                 if Path(executed.uri) == path:
                     notebook_cache.remove_cache(executed.pk)
         kept[name] = now
-    record.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    rooms.keep()
+    write_whole(record, json.dumps(kept, indent=1).encode())
 
 
 def forget_deleted(app):
@@ -110,17 +112,17 @@ def forget_deleted(app):
             Path(app.outdir, folder.name, f"{name}.html").unlink(missing_ok=True)
 
 
-def fingerprint(app, path, common):
+def fingerprint(app, path, common, find_rooms=None):
     """Hash what the output of a script depends on."""
     digest = common.copy()
     code = with_ours(code_of(path))
     digest.update(code.encode())
-    files = [path.parent / name for name in DATA.findall(code)]
-    rooms = rooms_of(code)
+    for file in (path.parent / name for name in DATA.findall(code)):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    rooms = (find_rooms or rooms_of)(code)
     for room in sorted(rooms):
-        files += files_of(room)
-    for file in filter(Path.is_file, files):
-        digest.update(file.read_bytes())
+        digest.update(contents_of(room).encode())
     if "views.model(" in code:
         # The page says where its files are.
         digest.update(app.config.lmviz_model_files.encode())
@@ -162,6 +164,23 @@ def fingerprint_of_the_book(app):
     for path in (*look, figures.STYLE, *figures.FONTS):
         digest.update(path.read_bytes())
     return digest
+
+
+class KnownRooms:
+    """`rooms_of`, which parses the package, for what the last build did not know."""
+
+    def __init__(self, file):
+        self.file, self.used = file, {}
+        self.known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+    def __call__(self, code):
+        key = unchanged.digest(unchanged.package(), code)
+        self.used[key] = self.known.get(key) or sorted(rooms_of(code))
+        return self.used[key]
+
+    def keep(self):
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.file, json.dumps(self.used).encode())
 
 
 def rooms_of(code):
@@ -210,11 +229,23 @@ class _AtRunTime(ast.NodeTransformer):
 
 @cache
 def homes():
-    """Return where each name at the top of the package is at home: load in models."""
+    """Return where each name at the top of the package is at home: load in models.
+
+    The package imports them when they are used; to find them takes no import.
+    """
     rooms = {path.stem: path.stem for path in PACKAGE.iterdir()}
-    things = [name for name in lmviz.__all__ if name not in rooms]
-    made = {name: getattr(lmviz, name).__module__ for name in things}
-    return rooms | {name: module.split(".")[1] for name, module in made.items()}
+    exported = ast.parse(PACKAGE.joinpath("__init__.pyi").read_text(encoding="utf-8"))
+    return rooms | {
+        alias.name: node.module.split(".")[0]
+        for node in exported.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+@cache
+def contents_of(room):
+    return unchanged.digest(*filter(Path.is_file, files_of(room)))
 
 
 def files_of(room):

