@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -44,7 +45,11 @@ BOX = """
 def chapters(app):
     """Return the entries of lessons.toml by the names of chapters and lessons."""
     file = Path(app.srcdir, "lessons.toml")
-    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return parsed(file.read_text("utf-8")) if file.is_file() else {}
+
+
+# Each page asks for the entries of lessons.
+parsed = cache(tomllib.loads)
 
 
 def table(app):
