@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zipfile
 
 import pytest
 from small_book import ROOT
@@ -19,6 +20,23 @@ def assert_no_page_asks_a_third_party(book):
     assert len(pages) > 3
     for page in pages:
         assert not loads.search(page.read_text(encoding="utf-8")), page
+
+
+def assert_downloads_are_of_this_build(book):
+    downloads = book.html / "downloads"
+    (wheel,) = downloads.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        for module in ("plots", "views"):
+            path = f"lmviz/{module}/__init__.py"
+            assert opened.read(path) == (book.folder / path).read_bytes()
+    with zipfile.ZipFile(downloads / "01_one.zip") as opened:
+        assert opened.read(f"01_one/{wheel.name}") == wheel.read_bytes()
+        scripts = [name for name in opened.namelist() if name.endswith(".py")]
+        assert len(scripts) == len(list(book.lesson.parent.glob("*.py")))
+    with zipfile.ZipFile(downloads / "book.zip") as opened:
+        for name in opened.namelist():
+            page = book.html / name.removeprefix("lmviz-book/")
+            assert opened.read(name) == page.read_bytes()
 
 
 def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
@@ -49,9 +67,12 @@ def test_the_book_builds_states_its_model_and_reruns_stale_lessons(
     assert (sorted(ran), code) == (["lesson", "notebook"], 0), printed
     assert "lesson of gpt2" in book.page("lessons/01_one/02_second.html")
 
+    assert_downloads_are_of_this_build(book)
+
     book.change("plots")
     second.unlink()
     assert book.build()[:2] == ([], 0), "neither imports it"
+    assert_downloads_are_of_this_build(book)
     assert not (book.docs / "_build/html/lessons/01_one/02_second.html").exists()
 
     book.model = tiny_folders["llama"]
