@@ -84,12 +84,13 @@ def test_ended_beams_equal_those_of_transformers(length_penalty, n_beams, seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_several_ends_equal_those_of_transformers(seed):
-    # Enough beams go on although most of the best extensions end.
+    # Most of the best extensions end, and the penalty favours those that go on.
     lm = tiny(vocab_size=6)
     lm.module.lm_head.weight.mul_(0.15)
     ids = torch.randint(6, (3,), generator=torch.Generator().manual_seed(seed))
     ends = [(seed + i) % 6 for i in range(4)]
-    assert_same(lm, ids, n_tokens=6, n_beams=3, eos=ends)
+    options = {"n_tokens": 8, "n_beams": 4, "length_penalty": 2.0}
+    assert_same(lm, ids, eos=ends, **options)
 
 
 def test_beams_of_the_test_above_end_early_and_late():
