@@ -100,7 +100,7 @@ def beside_bertviz(browser, n, runs):
     opened(browser, pages[OURS])  # starts the browser
     ways = {name: partial(make, weights, tokens) for name, make in makers.items()}
     made = interleaved(ways, runs=runs, warm=False)
-    size = {name: [len(page.encode()) / 1e6] for name, page in pages.items()}
+    size = {name: [len(page.encode()) / 1e3] for name, page in pages.items()}
     ways = {
         OURS: partial(opened, browser, pages[OURS]),
         BERTVIZ: partial(opened, browser, pages[BERTVIZ], scripts=True),
@@ -108,13 +108,13 @@ def beside_bertviz(browser, n, runs):
         FLOOR: partial(opened, browser, ""),
     }
     took = told(ways, runs, warm=False)
-    what = "Attention view of so many tokens: {}".format
+    what = "{} an attention view of so many tokens".format
     # The script of a view does not grow with the text.
     small, few, read = (0.2, 0.5, {}) if n < 100 else (0.05, 0.2, {READ: 0.2})
     return [
-        row(what("its page"), "MB", size, limits={BERTVIZ: small}, at=n),
-        row(what("made"), "s", made, limits={BERTVIZ: few}, at=n),
-        row(what("opened"), "s", took, limits={BERTVIZ: 0.2, **read}, at=n),
+        row(what("Page of"), "kB", size, limits={BERTVIZ: small}, at=n),
+        row(what("Make"), "s", made, limits={BERTVIZ: few}, at=n),
+        row(what("Open"), "s", took, limits={BERTVIZ: 0.2, **read}, at=n),
     ]
 
 
@@ -122,7 +122,7 @@ def of_a_long_text(browser, runs):
     """Open a page for which BertViz has no room."""
     html = ours(attention(LONG), [f"t{i}" for i in range(LONG)])
     found = {OURS: [opened(browser, html) for _ in range(min(runs, 3))]}
-    return row("Attention view of so many tokens: opened", "s", found, at=LONG)
+    return row("Open an attention view of so many tokens", "s", found, at=LONG)
 
 
 def opened(browser, html, *, scripts=False):

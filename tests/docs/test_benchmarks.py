@@ -98,6 +98,7 @@ def test_a_part_may_be_a_table_alone():
         ((0.02207,), "s", "22.1\u00a0ms"),
         ((2.9, 4.69), "s", "2.9–4.69\u00a0s"),
         ((2529.52,), "MB", "2,530\u00a0MB"),
+        ((65251.3,), "kB", "65,251\u00a0kB"),
     ],
 )
 def test_a_number_keeps_its_unit(numbers, unit, text):

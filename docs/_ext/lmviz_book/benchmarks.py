@@ -40,7 +40,7 @@ class Benchmark:
 
 def shown(*numbers, unit):
     """Write numbers of one unit, seconds as milliseconds where they are short."""
-    digits = ".0f" if unit == "MB" else ".3g"
+    digits = ".0f" if unit in ("kB", "MB") else ".3g"
     if unit == "s" and max(numbers) < 1:
         numbers, unit = [1000 * number for number in numbers], "ms"
     # A unit stays beside its number.
