@@ -58,17 +58,26 @@ def function_of(name):
 
 
 def judged(file=JUDGED):
-    """Return the known survivors: why each survives, by its function and its change."""
-    groups = tomllib.loads(file.read_text(encoding="utf-8"))["group"]
-    return {
+    """Return the known survivors, and the modules all of whose survivors are known.
+
+    Returns
+    -------
+    dict of (str, str) to str
+        Why each survives, by its function and its change.
+    tuple of str
+        How the names of these modules begin.
+    """
+    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    known = {
         (function, one): group["why"]
-        for group in groups
+        for group in content["group"]
         for function, changes in group["mutants"].items()
         for one in changes
     }
+    return known, tuple(content["complete"])
 
 
-def report(outcomes, changes, known):
+def report(outcomes, changes, known, complete):
     """Return the lines of a report, and whether enough mutants were killed.
 
     Parameters
@@ -78,7 +87,8 @@ def report(outcomes, changes, known):
     changes : dict of str to str
         What each mutant changes that was not killed.
     known : dict of (str, str) to str
-        As `judged` returns them.
+    complete : tuple of str
+        As `judged` returns them. Elsewhere an unknown survivor is only listed.
     """
     modules = defaultdict(Counter)
     for name, outcome in outcomes.items():
@@ -87,19 +97,22 @@ def report(outcomes, changes, known):
     for module, counted in sorted(modules.items()):
         killed, n = counted["killed"], counted.total()
         lines.append(f"{killed:6} {n:6} {killed / n:6.1%} {module}")
-    unknown = 0
+    unknown = new = 0
     for name, one in sorted(changes.items()):
-        why = known.get((function_of(name), one))
-        unknown += why is None
-        if why is None:
-            lines.append(f"{outcomes[name]}, not judged: {name}\n    {one}")
+        function = function_of(name)
+        if (function, one) in known:
+            continue
+        unknown += 1
+        new += function.startswith(complete)
+        lines.append(f"{outcomes[name]}, not judged: {name}\n    {one}")
     killed = sum(counted["killed"] for counted in modules.values())
     share = killed / max(1, len(outcomes))
     lines.append(
         f"{len(outcomes)} mutants: {killed} killed ({share:.1%}, at least {GOAL:.0%} "
-        f"are needed), {len(changes) - unknown} others judged, {unknown} not judged"
+        f"are needed), {len(changes) - unknown} others judged, {unknown} not judged, "
+        f"of them {new} in modules that have been judged"
     )
-    return lines, share >= GOAL and not unknown
+    return lines, share >= GOAL and not new
 
 
 def main():
@@ -131,7 +144,7 @@ def main():
     with ThreadPoolExecutor(WORKERS) as pool:
         shown = pool.map(lambda name: mutmut("show", name), others)
         changes = dict(zip(others, map(change, shown), strict=True))
-    lines, passed = report(outcomes, changes, judged())
+    lines, passed = report(outcomes, changes, *judged())
     print(*lines, sep="\n")
     sys.exit(not passed)
 

@@ -15,6 +15,7 @@ def known(tmp_path):
     file = tmp_path / "survivors.toml"
     file.write_text(
         textwrap.dedent(f"""
+            complete = ["positions."]
             [[group]]
             why = "equal"
             [group.mutants]
@@ -34,7 +35,7 @@ def test_the_share_of_killed_mutants_must_reach_the_goal(known):
     for killed, enough in [(85, True), (84, False)]:
         found = outcomes(killed, 100 - killed)
         changes = {name: SIGN for name, word in found.items() if word != "killed"}
-        lines, passed = mutations.report(found, changes, known)
+        lines, passed = mutations.report(found, changes, *known)
         assert passed is enough
         assert f"100 mutants: {killed} killed ({killed}.0%" in lines[-1]
         assert f"    {killed}    100  {killed}.0% positions._rotary" in lines
@@ -42,16 +43,24 @@ def test_the_share_of_killed_mutants_must_reach_the_goal(known):
 
 def test_a_survivor_that_was_not_judged_is_named_and_fails(known):
     found, changes = outcomes(99, 1), {f"{ROTARY}100": "pi -> 3"}
-    lines, passed = mutations.report(found, changes, known)
+    lines, passed = mutations.report(found, changes, *known)
     assert not passed
     assert f"survived, not judged: {ROTARY}100\n    pi -> 3" in lines
-    assert mutations.report(found, {f"{ROTARY}100": SIGN}, known)[1]
+    assert mutations.report(found, {f"{ROTARY}100": SIGN}, *known)[1]
+
+
+def test_a_survivor_in_a_module_that_was_not_judged_is_only_listed(known):
+    name = "lmviz.corpus._statistics.x_mean__mutmut_1"
+    found, changes = {**outcomes(99, 0), name: "survived"}, {name: "pi -> 3"}
+    lines, passed = mutations.report(found, changes, *known)
+    assert passed
+    assert f"survived, not judged: {name}\n    pi -> 3" in lines
 
 
 @pytest.mark.parametrize("outcome", ["survived", "timeout", "no tests", "segfault"])
 def test_only_a_failed_test_kills(known, outcome):
     found = {f"{ROTARY}{i}": outcome for i in range(10)}
-    lines, passed = mutations.report(found, dict.fromkeys(found, SIGN), known)
+    lines, passed = mutations.report(found, dict.fromkeys(found, SIGN), *known)
     assert not passed
     assert "0 killed (0.0%" in lines[-1]
 
@@ -93,6 +102,7 @@ def test_a_sample_has_its_share_of_the_mutants_of_a_long_function(every, share):
 
 
 def test_every_judged_survivor_has_a_reason():
-    known = mutations.judged()
+    known, complete = mutations.judged()
     assert known
+    assert complete
     assert all(len(why) > 10 for why in known.values())
