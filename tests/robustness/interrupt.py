@@ -66,6 +66,7 @@ def run(arguments, moment=0, number=signal.SIGINT):
     if not pid:
         become(folder, arguments, moment, number)
     _, status = os.waitpid(pid, 0)
+    events = top / "events"
     changed = [
         file.name for file in sorted(folder.iterdir()) if file.read_bytes() != OLD
     ]
@@ -77,7 +78,7 @@ def run(arguments, moment=0, number=signal.SIGINT):
         "err": (top / "2").read_text(),
         "changed": changed,
         "whole": all(is_whole(folder / name) for name in changed),
-        "events": int((top / "events").read_text()),
+        "events": int(events.read_text()) if events.exists() else 0,  # killed at once
     }
 
 

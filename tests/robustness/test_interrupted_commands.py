@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.long("interrupted"),
 ]
 ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 COMMANDS = {**interrupt.COLD, **interrupt.WARM}
 CODES = {"SIGINT": 130, "SIGTERM": 143}
 
@@ -30,7 +31,7 @@ def found(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interrupted")
     done = subprocess.run(
         [sys.executable, str(script), str(folder), str(request.param)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": PATH, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
