@@ -109,6 +109,11 @@ CASES = {
         {"n_tokens": 20, "k": 5, "repetition_penalty": 1.0},
         {"n_tokens": 21, "k": 6, "repetition_penalty": 2.0},
     ),
+    "generate_steps": (
+        lambda lm, **o: [s.id for s in prediction.generate_steps(lm, "Mia", **o)],
+        {"n_tokens": 20, "repetition_penalty": 1.0},
+        {"n_tokens": 21, "repetition_penalty": 2.0},
+    ),
     "beam_search": (
         lambda lm, **o: prediction.beam_search(lm, "Anna has a", eos=[8], **o),
         {"n_tokens": 20, "n_beams": 4, "length_penalty": 1.0},

@@ -6,7 +6,7 @@ import torch
 
 import lmviz
 from lmviz import prediction
-from lmviz.prediction._stepping import cache_name
+from lmviz.prediction._stepping import cache_is_right, cache_name
 
 CONFIGS = {
     **{family: (family, {}) for family in tiny_families.FAMILIES},
@@ -57,6 +57,11 @@ def test_a_sliding_window_bounds_the_cache():
     lm = tiny("mistral")
     sizes = [prediction.cache_bytes(lm, n) for n in (2, 3, 4, 60)]
     assert sizes[0] < sizes[1] == sizes[2] == sizes[3]
+
+
+@pytest.mark.parametrize("context", [1, 4, 64])
+def test_the_cache_is_used_whatever_the_context(context):
+    assert cache_is_right(tiny("gpt2", n_positions=context).module)
 
 
 def test_no_tokens_need_no_cache(toy):
