@@ -61,7 +61,7 @@ def test_a_sliding_window_bounds_the_cache():
 
 @pytest.mark.parametrize("context", [1, 4, 64])
 def test_the_cache_is_used_whatever_the_context(context):
-    assert cache_is_right(tiny("gpt2", n_positions=context).module)
+    assert cache_is_right(tiny("gpt2", max_position_embeddings=context).module)
 
 
 def test_no_tokens_need_no_cache(toy):
