@@ -63,7 +63,7 @@ def main():
         metavar="FILE",
         default=SAVED,
         help="JSON file for the results; parts that are not run keep theirs "
-        "(default: docs/project/measured.json, which a page of the book shows)",
+        "(default: docs/project/measured.json, which pages of the book show)",
     )
     parser.add_argument(
         "--check",

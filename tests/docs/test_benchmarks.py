@@ -71,13 +71,35 @@ def test_a_goal_that_is_missed_is_marked(limits, most, marks):
     assert html.count('<strong class="missed">') == marks
 
 
+def test_missed_goals_are_listed():
+    limits = {"limits": {"<theirs>": 0.4}, "most": 0.15}
+    rows = [PART["rows"][0] | each for each in ({"limits": {}}, limits)]
+    assert benchmarks.misses([{"rows": rows}]) == [
+        "Load & <run>: 1,000: 0.5 of <theirs>, goal 0.4",
+        "Load & <run>: 1,000: 200\u00a0ms, goal 150\u00a0ms",
+    ]
+    assert benchmarks.misses([{"rows": rows[:1]}]) == ["none"]
+
+
 def test_plots_without_a_goal_are_folded_after_the_others():
     without = {**PART["rows"][0], "what": "No goal", "limits": {}}
     rows = [without, PART["rows"][0], without]
     html = benchmarks.Benchmark({**PART, "rows": rows})._repr_html_()
-    first, folded = html.split("Show 2 measurements without a goal")
+    first, folded = html.split("Show 2 more measurements")
     assert re.findall('class="what">(.*?):', first) == ["Load &amp; &lt;run&gt;"]
     assert re.findall('class="what">(.*?):', folded) == ["No goal", "No goal"]
+
+
+def test_of_several_sizes_the_largest_is_shown_and_what_missed_its_goal():
+    limits = {10: 1, 100: 0.1, 1000: 1, 10_000: 1}
+    rows = [
+        {**PART["rows"][0], "at": at, "limits": {"<theirs>": limit}}
+        for at, limit in limits.items()
+    ]
+    html = benchmarks.Benchmark({**PART, "rows": rows})._repr_html_()
+    first, folded = html.split("Show 2 more measurements")
+    assert re.findall(r'class="what">.*?: ([\d,]+) ', first) == ["100", "10,000"]
+    assert re.findall(r'class="what">.*?: ([\d,]+) ', folded) == ["10", "1,000"]
 
 
 def test_other_programs_are_listed_with_the_versions():
@@ -108,5 +130,7 @@ def test_a_number_keeps_its_unit(numbers, unit, text):
 def test_the_page_shows_every_part_that_was_measured():
     docs = ROOT / "docs" / "project"
     measured = json.loads((docs / "measured.json").read_text("utf-8"))
-    page = (docs / "measured.md").read_text("utf-8")
-    assert set(re.findall(r'measured\["(\w+)"\]', page)) == set(measured)
+    pages = (docs / f"{name}.md" for name in ("measured", "measured_pages"))
+    text = "".join(page.read_text("utf-8") for page in pages)
+    found = re.findall(r'Benchmark\(measured\["(\w+)"\]', text)
+    assert sorted(found) == sorted(measured)

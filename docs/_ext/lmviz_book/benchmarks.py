@@ -1,6 +1,6 @@
 """The measured times and sizes as dot plots of HTML, with their table folded below.
 
-Plots of what has no goal are folded, too.
+Plots of what has no goal are folded, too, and those of smaller sizes that reach theirs.
 
 A plot of HTML keeps the size of its text on a phone, where a picture would shrink.
 """
@@ -12,7 +12,7 @@ TABLE = """<details class="fold"><summary>Show the numbers</summary>
 <div class="table-wrapper container"><table class="numbers"><thead><tr>
 <th scope="col">Way</th><th scope="col">Median</th><th scope="col">Range</th>
 <th scope="col">Ours / it</th></tr></thead>{}</table></div></details>"""
-MORE = """<details class="fold"><summary>Show {} measurements without a goal</summary>
+MORE = """<details class="fold"><summary>Show {} more measurements</summary>
 {}</details>"""
 GROUP = '<tbody><tr><th colspan="4" scope="rowgroup">{}</th></tr>{}</tbody>'
 LINE = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>'
@@ -52,9 +52,14 @@ def name(row):
 
 
 def plots(rows):
-    main = "".join(plot(row) for row in rows if goal(row))
-    more = [plot(row) for row in rows if not goal(row)]
-    return main + (MORE.format(len(more), "".join(more)) if more else "")
+    # Sizes increase.
+    largest = {row["what"]: row["at"] for row in rows if goal(row)}
+    first, more = [], []
+    for row in rows:
+        is_largest = goal(row) and row["at"] == largest[row["what"]]
+        (first if is_largest or missed(row) else more).append(plot(row))
+    folded = MORE.format(len(more), "".join(more)) if more else ""
+    return "".join(first) + folded
 
 
 def plot(row):
@@ -125,6 +130,21 @@ def missed(row):
     }
     own = row["most"]
     return found | ({ours} if own is not None and row["ways"][ours][0] > own else set())
+
+
+def misses(parts):
+    """Return a line for each goal of some parts that was not reached."""
+    lines = []
+    for row in (row for part in parts for row in part["rows"]):
+        ours = next(iter(row["ways"]))
+        for way in sorted(missed(row) - {ours}):
+            found, limit = row["ratios"][f"{ours} / {way}"], row["limits"][way]
+            lines.append(f"{name(row)}: {found:.3g} of {way}, goal {limit:g}")
+        median, most = row["ways"][ours][0], row["most"]
+        if most is not None and median > most:
+            found, most = (shown(n, unit=row["unit"]) for n in (median, most))
+            lines.append(f"{name(row)}: {found}, goal {most}")
+    return lines or ["none"]
 
 
 def goal(row):
