@@ -11,9 +11,7 @@ def test_plots_and_tables_fit_on_a_phone(
     address = f"{site}/project/{name}.html"
     page = open_page(url=address, width=390, height=844, dark=dark)
     height = page.evaluate("document.documentElement.scrollHeight")
-    assert height < 9_000, (
-        "tables are folded, and plots of what matters less"
-    )
+    assert height < 9_000, "tables are folded, and plots of what matters less"
     assert page.locator("table.numbers:visible").count() == 0
     for fold in page.locator("article details > summary").all():
         fold.click()
