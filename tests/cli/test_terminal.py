@@ -123,10 +123,16 @@ def test_a_full_disk_is_an_error_in_one_sentence(program):
     assert done.err == b"lmviz: No space left on device\n"
 
 
+def heed_interrupts():
+    """Undo what a shell does to a job in the background: it ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @UNIX
 @pytest.mark.parametrize("verb", ["tokens", "next"])
 def test_ctrl_c_exits_with_130_and_no_traceback(program, verb):
-    process = program(verb, "-", "-m", "toy", wait=False, stdin=subprocess.PIPE)
+    options = {"stdin": subprocess.PIPE, "preexec_fn": heed_interrupts}
+    process = program(verb, "-", "-m", "toy", wait=False, **options)
     time.sleep(2)  # it waits for the text
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)

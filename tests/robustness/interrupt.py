@@ -112,6 +112,8 @@ def warm():
 
 
 if __name__ == "__main__":
+    # A job in the background would ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     n, seeded = int(sys.argv[2]), random.Random(0)
     found = list(try_all(COLD, n, seeded))
     warm()
