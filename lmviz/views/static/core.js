@@ -115,8 +115,8 @@ export class View extends HTMLElement {
     this.#frame ??= requestAnimationFrame(() => this.#keepHeight());
   }
 
-  // The readout keeps the height of its longest sentence, so that what is below it moves only
-  // once. It is measured with the frame: between sentences that would cost a layout each.
+  // The readout keeps the height of its longest sentence, so that what is below moves once.
+  // It is measured with the frame: between sentences that would cost a layout each.
   #keepHeight() {
     this.#frame = null;
     const { style } = this.#readout;
@@ -132,7 +132,7 @@ export class View extends HTMLElement {
     if (!this.#tip) card.append(this.#tip = make("div", { class: "tip", "aria-hidden": "true" }));
     this.#tip.hidden = !content.length;
     this.#tip.replaceChildren(...content.map(local));
-    if (!content.length) return; // to measure a place for it would cost a layout
+    if (!content.length) return; // a place for it costs a layout
     const { x, y, width } = card.getBoundingClientRect();
     const left = Math.min(clientX - x + 14, width - this.#tip.offsetWidth - 8);
     this.#tip.style.cssText = `left: ${Math.max(left, 8)}px; top: ${clientY - y - 38}px`;
@@ -163,10 +163,10 @@ export const foot = (note, ...buttons) => {
     make("output", { class: "done" }), menu);
 };
 
-// How opaque the colour of weights is for a number from 0 to 1. Even zero is told from nothing.
+// The opacity of the colour of weights, for a number from 0 to 1; even zero is visible.
 export const opacity = (value) => 0.06 + 0.94 * Math.min(Math.max(value, 0), 1);
 
-// The ink that reads on it, in the light and in the dark: between these opacities it is black.
+// The ink that is legible on it, light and dark: between these opacities, black.
 const MIDDLE = { weight: [0.55, 0.87], plus: [0.62, 0.78], minus: [0.58, 0.89] };
 export const on = (value, role = "weight") => {
   const [low, high] = MIDDLE[role];
@@ -178,7 +178,7 @@ export const wash = (value, role = "weight") => `background: color-mix(in srgb, 
   (100 * opacity(value)).toFixed(1)}%, var(--raised)); color: ${on(value, role)}`;
 
 // Fill a node with one pixel per number from 0 to 1; what is below zero or NaN stays blank. The
-// pixels are a mask: the colour behind it is the page's, in the light, in the dark and on paper.
+// pixels are a mask: the colour behind it is the page's, light, dark or on paper.
 export const tint = (node, values, width) => {
   const source = make("canvas", { width, height: values.length / width });
   const image = new ImageData(width, source.height);

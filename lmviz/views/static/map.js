@@ -24,8 +24,8 @@ svg text:not(.chosen) { font-weight: 400; } svg .chosen { font-weight: 600; }
 .query-ground { fill: var(--mark); } svg text.query.chosen { fill: #182126; }
 .key-ground { fill: var(--raised); stroke: var(--key); stroke-width: 1.5; }`;
 
-// `point` is called with the query and key that the pointer or an arrow key leads to, or with a
-// query alone, where the pointer is at its word.
+// `point` gets the query and key that the pointer or an arrow key leads to, or a query alone,
+// where the pointer is at its word.
 export const map = (tokens, queries, { at, point }) => {
   const keys = tokens.length;
   const offset = keys - queries;

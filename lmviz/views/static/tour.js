@@ -1,5 +1,5 @@
-// A tour of the parts of a page. A step sets the story, the position and the heads; the
-// values in its text are measured when it is reached.
+// A tour of the parts of a page. A step sets the story, the position and the heads, and
+// measures the values in its text.
 import { make, softmax, visible } from "./core.js";
 import { best } from "./gpt2.js";
 
