@@ -262,6 +262,10 @@ _REBUILT = [
 _TEXTS = [
     text("models.LanguageModel.ids", lambda ids: toy().ids(ids)),
     text("models.LanguageModel.trace", lambda ids: toy().trace(ids)),
+    text(
+        "models.LanguageModel.map_attentions",
+        lambda ids: toy().map_attentions(ids, lambda weights: weights.clone()),
+    ),
     text("models.LanguageModel.pieces", lambda ids: toy().pieces(ids)),
     text("models.LanguageModel.generate", lambda ids: toy().generate(ids)),
     text("models.LanguageModel.tokens", lambda ids: toy().tokens(ids)),

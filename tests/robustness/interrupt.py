@@ -1,10 +1,11 @@
 """Send a signal to commands at moments that are spread over all that they do.
 
 A moment is the number of a function's call or return, so that none is between two
-others that were tried. Each command runs in a fork of this process: the first ones
+others that were tried. In a generator, it is the next one outside. Each command runs in a fork of this process: the first ones
 import all that they need, the others only what is left. Prints a list of JSON.
 """
 
+import inspect
 import json
 import os
 import random
@@ -28,6 +29,11 @@ SECONDS = 60  # after which a command hangs
 OLD = b"the old file"
 
 
+def may_be_freed(code):
+    """Return whether code may run while its object is freed: then Python drops errors."""
+    return code.co_flags & inspect.CO_GENERATOR or code.co_name == "__del__"
+
+
 def become(folder, arguments, moment, number):
     """Run a command in this process, which gets a signal at a moment; never returns."""
     os.chdir(folder)
@@ -37,10 +43,10 @@ def become(folder, arguments, moment, number):
     signal.alarm(SECONDS)
     n_events = 0
 
-    def hook(*_):
+    def hook(frame, *_):
         nonlocal n_events
         n_events += 1
-        if n_events == moment:
+        if moment and n_events >= moment and not may_be_freed(frame.f_code):
             sys.setprofile(None)
             signal.raise_signal(number)
 

@@ -79,6 +79,7 @@ TAKES_TEXT = {
     "models.LanguageModel.encode": lambda t, lm: lm.encode(t),
     "models.LanguageModel.generate": lambda t, lm: lm.generate(t, n_tokens=1),
     "models.LanguageModel.ids": lambda t, lm: lm.ids(t),
+    "models.LanguageModel.map_attentions": lambda t, lm: lm.map_attentions(t, len),
     "models.LanguageModel.pieces": lambda t, lm: list(lm.pieces(t)),
     "models.LanguageModel.token_id": lambda t, lm: lm.token_id(t),
     "models.LanguageModel.tokens": lambda t, lm: lm.tokens(t),

@@ -7,6 +7,7 @@ is no traceback, and a file that it saves is whole or as before.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,11 @@ ROOT = Path(__file__).parents[2]
 PATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 COMMANDS = {**interrupt.COLD, **interrupt.WARM}
 CODES = {"SIGINT": 130, "SIGTERM": 143}
+
+
+def steady(printed):
+    """Return what a command printed, without the free memory, which varies."""
+    return re.sub(r'"memory": \d+', '"memory": ...', printed)
 
 
 @pytest.fixture(scope="module", params=[3, pytest.param(40, marks=pytest.mark.nightly)])
@@ -53,8 +59,8 @@ def test_a_signal_at_any_moment_ends_a_command_cleanly(found, tried, name):
         assert "Exception ignored" not in each["err"], about
         assert each["whole"], f"{about}: {each['changed']}"
         if each["code"] == 0:
-            assert each["out"] == whole["out"]
+            assert steady(each["out"]) == steady(whole["out"])
         elif "--json" in COMMANDS[name]:
-            assert each["out"] in ("", whole["out"]), about
+            assert steady(each["out"]) in ("", steady(whole["out"])), about
         ended += each["code"] != 0
     assert ended > len(others) // 3, "most signals come before the end"
