@@ -1,8 +1,9 @@
 """Send a signal to commands at moments that are spread over all that they do.
 
 A moment is the number of a function's call or return, so that none is between two
-others that were tried. In a generator, it is the next one outside. Each command runs in a fork of this process: the first ones
-import all that they need, the others only what is left. Prints a list of JSON.
+others that were tried. In a generator, it is the next one outside. Each command runs in
+a fork of this process: the first ones import all that they need, the others only what is
+left. Prints a list of JSON.
 """
 
 import inspect
@@ -30,7 +31,7 @@ OLD = b"the old file"
 
 
 def may_be_freed(code):
-    """Return whether code may run while its object is freed: then Python drops errors."""
+    """Return whether code may run while its object is freed: Python drops errors."""
     return code.co_flags & inspect.CO_GENERATOR or code.co_name == "__del__"
 
 
