@@ -2,8 +2,8 @@
 
 A moment is the number of a function's call or return, so that none is between two
 others that were tried. In a generator, it is the next one outside. Each command runs in
-a fork of this process: the first ones import all that they need, the others only what is
-left. Prints a list of JSON.
+a fork of this process: the first ones import all that they need, the others only what
+is left. Prints a list of JSON.
 """
 
 import inspect
