@@ -121,10 +121,11 @@ def throughput(runs, models=("toy", "smollm2")):
             limits["floor: nothing kept"] = 1.11
         # Peers put their modules into the model that they get, so it is another one.
         makers = {"TransformerLens": transformer_lens, "nnsight": nnsight}
-        peers = {peer: make(lmviz.load(name)) for peer, make in makers.items()}
-        for peer, functions in peers.items():
-            if functions:
-                ways[peer], limits[peer] = partial(scores, functions[0], batches), EQUAL
+        made = {peer: make(lmviz.load(name)) for peer, make in makers.items()}
+        peers = {peer: functions for peer, functions in made.items() if functions}
+        for peer, (attentions, _) in peers.items():
+            ways[peer] = partial(scores, attentions, batches)
+        limits |= dict.fromkeys(peers, EQUAL)
         found = interleaved(no_gradients(ways), runs=runs)
         what = f"Head scores of {described}, {name}, in tokens"
         rows.append(row(what, "s", found, limits=limits, at=n_tokens))
@@ -134,10 +135,9 @@ def throughput(runs, models=("toy", "smollm2")):
             "surprisals": ours,
             "transformers": partial(each, losses(lm), batches),
         }
-        limits = {"transformers": EQUAL}
-        for peer, functions in peers.items():
-            if functions:
-                ways[peer], limits[peer] = partial(each, functions[1], batches), EQUAL
+        for peer, (_, nats) in peers.items():
+            ways[peer] = partial(each, nats, batches)
+        limits = dict.fromkeys(("transformers", *peers), EQUAL)
         found = interleaved(no_gradients(ways), runs=runs)
         what = f"Surprisals of {described}, {name}, in tokens"
         rows.append(row(what, "s", found, limits=limits, at=n_tokens))

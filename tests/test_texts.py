@@ -25,6 +25,11 @@ def test_the_manual_is_that_of_python_3_11_7():
     assert sha256("\0".join(f"{k}\0{v}" for k, v in topics.items())) == MANUAL
 
 
+def test_the_manual_belongs_to_the_caller():
+    texts.python_manual().clear()
+    assert texts.python_manual()
+
+
 def test_the_code_is_that_of_python_3_11_7():
     assert sha256(texts.python_code()) == CODE
 

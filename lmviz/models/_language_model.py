@@ -354,7 +354,7 @@ class LanguageModel:
         layers : int or sequence of int, optional
             The layers whose attentions are kept, together with the hidden states
             before and after them. Only these are held in memory, so that a large model
-            can be looked at layer by layer; for all layers in one pass, see
+            can be examined layer by layer; for all layers in one pass, see
             `map_attentions`. Default: all layers.
 
         Returns

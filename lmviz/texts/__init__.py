@@ -4,6 +4,7 @@ Both come from Python 3.11.7. They are part of the package because the manual an
 code of another release are different texts, which would give other numbers.
 """
 
+import functools
 import json
 from importlib.resources import files
 
@@ -31,7 +32,7 @@ def python_manual() -> dict[str, str]:
     >>> topics["assert"][:22]
     'The "assert" statement'
     """
-    return json.loads(_read("manual.json"))
+    return _topics().copy()
 
 
 def python_code() -> str:
@@ -53,6 +54,11 @@ def python_code() -> str:
     (2, 27)
     """
     return _read("argparse.txt")
+
+
+@functools.cache
+def _topics():
+    return json.loads(_read("manual.json"))
 
 
 def _read(name):

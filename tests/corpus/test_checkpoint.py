@@ -287,6 +287,18 @@ def test_a_model_with_ablated_heads_has_no_checkpoint(toy, texts, tmp_path):
         scores(toy, texts, file=tmp_path / "sums")
 
 
+def test_a_model_with_a_hook_after_a_module_has_no_checkpoint(toy, texts, tmp_path):
+    norm, file = toy.module.transformer.ln_f, tmp_path / "sums"
+    toy.trace(texts[0])  # transformers adds its own hooks, which change nothing
+    scores(toy, texts, file=file)
+    handle = norm.register_forward_hook(lambda module, args, output: 2 * output)
+    try:
+        with pytest.raises(ValueError, match=r"has hooks .*leave out `file`"):
+            scores(toy, texts, file=file)
+    finally:
+        handle.remove()
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\xff" * 100])
 def test_a_file_that_is_no_checkpoint_is_refused_and_kept(
     toy, texts, tmp_path, content

@@ -128,11 +128,11 @@ def test_a_model_in_a_folder_of_any_name_is_loaded(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(small, tmp_path / name)
     Path("link").symlink_to(name)
-    wanted = json.loads(run("next", "a dog", "-m", small, "--json")[1])
+    expected = json.loads(run("next", "a dog", "-m", small, "--json")[1])
     for place in (f"./{name}", tmp_path / name, "link"):
         code, out, err = run("next", "a dog", "--json", "--model", place)
         assert (code, err) == (0, "")
-        assert json.loads(out)["next"] == wanted["next"]
+        assert json.loads(out)["next"] == expected["next"]
 
 
 def nested(folder):
